@@ -1,0 +1,3 @@
+from forcepos.cli import main
+
+main()

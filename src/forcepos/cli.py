@@ -1,0 +1,75 @@
+"""The command line: `python -m forcepos overrides…`, and `forcepos`, the same."""
+
+from __future__ import annotations
+
+import json
+import logging
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import CompactHydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from forcepos.errors import InputError
+from forcepos.paths import conf_dir
+from forcepos.quiet import quiet_import
+from forcepos.sweep import close_sweep
+from forcepos.validation import register_schemas, to_config
+
+log = logging.getLogger(__name__)
+_INTERRUPTED = 130  # what a shell gives a command that Ctrl-C ended
+_TERMINATED = 143
+
+
+class JobFailed(CompactHydraException):
+    """A job of a multirun cannot be done; Hydra runs the others and shows the message without a traceback."""
+
+
+@hydra.main(config_path=str(conf_dir()), config_name="config", version_base="1.3")
+def _job(composed: DictConfig) -> float | None:
+    """One run; what it returns is the objective, for Hydra's sweepers."""
+    settings = HydraConfig.get()
+    try:
+        return _run(composed, Path(settings.runtime.output_dir), list(settings.overrides.task))
+    except InputError as error:
+        if settings.mode == RunMode.MULTIRUN:
+            log.error("job %s: %s", settings.job.num, error)  # noqa: TRY400  # the message is meant for people
+            raise JobFailed(str(error)) from error
+        sys.exit(f"error: {error}")
+
+
+def _run(composed: DictConfig, folder: Path, overrides: list[str]) -> float | None:
+    config = to_config(composed)
+    with quiet_import():
+        from forcepos.experiment import run_experiment  # noqa: PLC0415  # TensorFlow takes seconds
+    result = run_experiment(config, folder, overrides)
+    sys.stdout.write(json.dumps(result) + "\n")
+    sys.stdout.flush()
+    first: Any = next(iter(result["test"].values()))
+    return float(first)
+
+
+def main() -> None:
+    """Run, and end with the exit code that a shell expects."""
+    register_schemas()
+    signal.signal(signal.SIGTERM, _terminate)
+    status = "FAILED"
+    try:
+        _job()
+        status = "FINISHED"
+    except KeyboardInterrupt:
+        status = "KILLED"
+        sys.stderr.write("interrupted\n")
+        sys.exit(_INTERRUPTED)
+    finally:
+        close_sweep(status)
+
+
+def _terminate(_: int, __: FrameType | None) -> None:
+    sys.exit(_TERMINATED)

@@ -1,0 +1,249 @@
+"""The schema of conf/: every key with its type, unit and limits. The values themselves live in conf/.
+
+A field's metadata holds what a type cannot say: `min` and `max` (inclusive), `above` and `below`
+(exclusive), or `choices`. `forcepos.validation` reads it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from omegaconf import MISSING
+
+
+def _limited(**limits: Any) -> Any:
+    return field(default=MISSING, metadata=limits)
+
+
+# --- data -------------------------------------------------------------------------------------------
+
+
+@dataclass
+class DataConfig:
+    name: str = MISSING
+    features: list[str] = MISSING  # columns that the model sees
+    offset_mm: list[float] = MISSING  # added to the targets: from the base frame to the plate's
+
+
+@dataclass
+class VersuchConfig(DataConfig):
+    """The notebook's Feather files."""
+
+    path: str = MISSING
+    targets: list[str] = MISSING  # columns with x, y, z of the tool's tip in mm, base frame
+    point: str = MISSING  # column with the touched point's name
+    seconds: str | None = MISSING  # column with the whole seconds of a row's time, null if there is none
+    nanoseconds: str | None = MISSING  # column with the rest of it
+    rate_hz: float | None = _limited(above=0)  # rows per second, null to take it from the two columns
+
+
+@dataclass
+class SimulatedConfig(DataConfig):
+    """An iiwa 14 that presses on a plate; what the figures mean is told in forcepos.data.simulation."""
+
+    seed: int = _limited(min=1)
+    grid: list[int] = _limited(min=1)  # points along x and y
+    spacing_mm: float = _limited(above=0)
+    visits: int = _limited(min=1)  # recordings of each point
+    rows: int = _limited(min=1)  # of each recording
+    rate_hz: float = _limited(above=0)
+    force_n: float = _limited(above=0)  # that the plate exerts on the tool, upwards
+    force_spread_n: float = _limited(min=0)  # standard deviation from visit to visit, each axis
+    repeatability_mm: float = _limited(min=0)  # standard deviation from visit to visit, each axis
+    noise_percent: float = _limited(above=0)  # standard deviation of a row, % of the axis' largest torque
+    visit_offset_percent: float = _limited(min=0)  # standard deviation from visit to visit, likewise
+    drift_percent: float = _limited(min=0)  # standard deviation of slow wander, likewise
+    drift_time_s: float = _limited(above=0)  # correlation time of that wander
+    observer_time_s: float = _limited(above=0)  # time constant of the controller's external torques
+
+
+# --- split ------------------------------------------------------------------------------------------
+
+
+@dataclass
+class SplitConfig:
+    name: str = MISSING
+    test_ratio: float = _limited(above=0, below=1)  # of all
+    validation_ratio: float = _limited(above=0, below=1)  # of the rest
+
+
+@dataclass
+class RandomSplitConfig(SplitConfig):
+    """Draws samples, the notebook's way: neighbours in time land on both sides."""
+
+
+@dataclass
+class BlockedSplitConfig(SplitConfig):
+    """Draws stretches of each recording's time."""
+
+    blocks: int = _limited(min=3)  # stretches per recording
+    gap_s: float = _limited(min=0)  # time left out on either side of a border between two parts
+
+
+@dataclass
+class HeldOutRecordingsConfig(SplitConfig):
+    """Draws whole recordings."""
+
+
+@dataclass
+class HeldOutPointsConfig(SplitConfig):
+    """Draws whole points."""
+
+
+# --- sectors ----------------------------------------------------------------------------------------
+
+
+@dataclass
+class SectorsConfig:
+    # Class k reaches counterclockwise from the k-th angle (included) to the next one (excluded).
+    starts_deg: list[float] = _limited(above=-180, max=180)
+    border_mm: float = _limited(min=0)  # samples nearer to a border than this count as border samples
+
+
+# --- model ------------------------------------------------------------------------------------------
+
+
+@dataclass
+class IntRange:
+    min: int = _limited(min=1)
+    max: int = _limited(min=1)
+    step: int = _limited(min=1)
+
+
+@dataclass
+class FloatRange:
+    min: float = _limited(above=0)
+    max: float = _limited(above=0)
+    sampling: str = _limited(choices=("linear", "log"))
+
+
+@dataclass
+class FfnnSpace:
+    num_layers: IntRange = field(default_factory=IntRange)
+    units: IntRange = field(default_factory=IntRange)
+    activation: list[str] = MISSING
+    dropout: list[bool] = MISSING
+    lr: FloatRange = field(default_factory=FloatRange)
+    batch_size: list[int] = _limited(min=1)
+
+
+@dataclass
+class CnnSpace:
+    num_layers: IntRange = field(default_factory=IntRange)
+    filters: IntRange = field(default_factory=IntRange)
+    kernel: list[int] = _limited(min=1)
+    activation: list[str] = MISSING
+    dropout: list[bool] = MISSING
+    lr: FloatRange = field(default_factory=FloatRange)
+    batch_size: list[int] = _limited(min=1)
+
+
+@dataclass
+class ModelConfig:
+    name: str = MISSING
+    task: str = _limited(choices=("regression", "classification"))
+    axes: list[str] = _limited(choices=("x", "y", "z"))  # what a regression gives
+    window: int = _limited(min=1)  # rows of a sample
+    standardize: bool = MISSING
+    dropout_rate: float = _limited(min=0, below=1)  # where a trial uses dropout
+    objective: str = MISSING  # default of tuner.objective
+    direction: str = _limited(choices=("min", "max"))  # default of tuner.direction
+
+
+@dataclass
+class FfnnConfig(ModelConfig):
+    space: FfnnSpace = field(default_factory=FfnnSpace)
+
+
+@dataclass
+class CnnConfig(ModelConfig):
+    space: CnnSpace = field(default_factory=CnnSpace)
+
+
+# --- tuner ------------------------------------------------------------------------------------------
+
+
+@dataclass
+class TunerConfig:
+    name: str = MISSING
+    objective: str = MISSING  # a metric of Keras' logs, val_ for the validation part
+    direction: str = _limited(choices=("min", "max"))
+    max_trials: int = _limited(min=1)
+    executions_per_trial: int = _limited(min=1)
+
+
+@dataclass
+class RandomTunerConfig(TunerConfig):
+    """Draws hyperparameters evenly."""
+
+
+@dataclass
+class BayesianTunerConfig(TunerConfig):
+    """A Gaussian process proposes hyperparameters after the first, random trials."""
+
+    num_initial_points: int = _limited(min=1)
+    alpha: float = _limited(above=0)  # noise variance added to the process' diagonal
+    beta: float = _limited(min=0)  # weight of the uncertainty in the confidence bound
+
+
+# --- training, evaluation, tracking -----------------------------------------------------------------
+
+
+@dataclass
+class TrainingConfig:
+    epochs: int = _limited(min=1)  # of a trial
+    final_epochs: int = _limited(min=1)  # of the final model, at most
+    patience: int = _limited(min=1)  # epochs without a better objective before the final training stops
+    device: str = _limited(choices=("auto", "cpu", "gpu"))
+    deterministic: bool = MISSING  # on a GPU: same seed, same result, at some cost of speed
+    tensorboard: bool = MISSING  # write TensorBoard logs into the run's folder
+
+
+@dataclass
+class EvaluationConfig:
+    oracle: bool = MISSING  # simulated data: measure a lookup that knows every noise-free torque
+    figures: bool = MISSING
+
+
+@dataclass
+class TrackingConfig:
+    name: str = _limited(choices=("mlflow", "none"))
+    uri: str = MISSING  # where MLflow keeps runs
+    experiment: str = MISSING
+    register_as: str | None = MISSING  # name in MLflow's model registry, null for none
+
+
+# --- the whole --------------------------------------------------------------------------------------
+
+
+@dataclass
+class Config:
+    seed: int = _limited(min=1)
+    data: DataConfig = MISSING
+    split: SplitConfig = MISSING
+    sectors: SectorsConfig = MISSING
+    model: ModelConfig = MISSING
+    tuner: TunerConfig = MISSING
+    training: TrainingConfig = MISSING
+    evaluation: EvaluationConfig = MISSING
+    tracking: TrackingConfig = MISSING
+
+
+# The schema that each file in conf/ names in its defaults list.
+SCHEMAS: dict[str, type] = {
+    "data/versuch": VersuchConfig,
+    "data/simulated": SimulatedConfig,
+    "split/random": RandomSplitConfig,
+    "split/blocked": BlockedSplitConfig,
+    "split/held_out_recordings": HeldOutRecordingsConfig,
+    "split/held_out_points": HeldOutPointsConfig,
+    "sectors": SectorsConfig,
+    "model/ffnn": FfnnConfig,
+    "model/cnn": CnnConfig,
+    "tuner/random": RandomTunerConfig,
+    "tuner/bayesian": BayesianTunerConfig,
+    "training": TrainingConfig,
+    "evaluation": EvaluationConfig,
+    "tracking": TrackingConfig,
+}

@@ -1,0 +1,121 @@
+"""The KUKA LBR iiwa 14 R820 as a rigid-body model: where its tool is, and what its joints carry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import mujoco
+import numpy as np
+from numpy.typing import NDArray
+
+from forcepos.errors import InputError
+
+JOINTS = 7
+
+# Largest torque of each axis in Nm, A1 to A7. Source: KUKA, "LBR iiwa 7 R800, LBR iiwa 14 R820,
+# Specification", axis data of the LBR iiwa 14 R820.
+MAX_TORQUE_NM = np.array([320.0, 320.0, 176.0, 176.0, 110.0, 40.0, 40.0])
+
+# Position (m) and orientation (w x y z) of each link in its parent, mass (kg), centre of mass (m)
+# and principal inertia (kg m^2). Source: the iiwa 14 model of MuJoCo Menagerie (BSD-3-Clause),
+# whose figures come from the robot description that Drake ships.
+_LINKS = (
+    ("0 0 0.1575", "1 0 0 0", 5.76, "0 -0.03 0.12", "0.0333 0.033 0.0123"),
+    ("0 0 0.2025", "0 0 1 1", 6.35, "0.0003 0.059 0.042", "0.0305 0.0304 0.011"),
+    ("0 0.2045 0", "0 0 1 1", 3.5, "0 0.03 0.13", "0.025 0.0238 0.0076"),
+    ("0 0 0.2155", "1 1 0 0", 3.5, "0 0.067 0.034", "0.017 0.0164 0.006"),
+    ("0 0.1845 0", "0 0 1 1", 3.5, "0.0001 0.021 0.076", "0.01 0.0087 0.00449"),
+    ("0 0 0.2155", "1 1 0 0", 1.8, "0 0.0006 0.0004", "0.0049 0.0047 0.0036"),
+    ("0 0.081 0", "0 0 1 1", 1.2, "0 0 0.02", "0.001 0.001 0.001"),
+)
+_FLANGE_M = 0.045  # from the frame of link 7 to the flange, same source
+_TOOL_M = 0.1  # a slim rod of 100 mm, light beside the links: its weight is left out
+
+# A posture with bent elbow, hand pointing down: the start of every search for joint angles.
+_HOME_RAD = np.array([0.0, 0.5, 0.0, -1.6, 0.0, 1.04, 0.0])
+# The seventh joint is redundant; like the controller's own Cartesian motions we keep the elbow where it is.
+_MOVED = np.array([0, 1, 3, 4, 5, 6])
+_HAND_DOWN = np.diag([1.0, -1.0, -1.0])
+_POSITION_TOLERANCE_M = 1e-8
+_ITERATIONS = 100
+
+
+@dataclass(frozen=True)
+class Posture:
+    """What one joint configuration means at the tool.
+
+    Attributes:
+        angles: (7,) joint angles in rad.
+        gravity: (7,) torque in Nm that the drives exert against gravity.
+        contact: (7, 3) joint torque in Nm per N of force on the tool's tip, force in base axes.
+        wrench: (6, 7) force (N) and torque (Nm) at the flange, in flange axes, per Nm of joint
+            torque: the least-squares inverse of the flange's Jacobian, transposed.
+    """
+
+    angles: NDArray[np.float64]
+    gravity: NDArray[np.float64]
+    contact: NDArray[np.float64]
+    wrench: NDArray[np.float64]
+
+
+class Arm:
+    """An iiwa 14 with a rod as tool, standing on a horizontal floor at the origin of the base frame."""
+
+    @cached_property
+    def _model(self) -> mujoco.MjModel:
+        return mujoco.MjModel.from_xml_string(_mjcf())
+
+    def posture(self, tip_m: NDArray[np.float64], start: NDArray[np.float64] | None = None) -> Posture:
+        """The posture that puts the tool's tip at `tip_m` (3,), base frame in m, hand pointing down.
+
+        Raises:
+            InputError: the arm cannot reach the position.
+        """
+        data = mujoco.MjData(self._model)
+        data.qpos[:] = _HOME_RAD if start is None else start
+        for _ in range(_ITERATIONS):
+            mujoco.mj_forward(self._model, data)
+            error = self._pose_error(data, tip_m)
+            if np.abs(error).max() < _POSITION_TOLERANCE_M:
+                return self._describe(data)
+            jacobian = self._jacobian(data, "tip")[:, _MOVED]
+            # Damped least squares keeps the step finite near a stretched arm.
+            damped = jacobian @ jacobian.T + 1e-8 * np.eye(6)
+            data.qpos[_MOVED] += np.clip(jacobian.T @ np.linalg.solve(damped, error), -0.2, 0.2)
+        raise InputError(
+            f"the simulated arm cannot reach x={tip_m[0]:.3f} y={tip_m[1]:.3f} z={tip_m[2]:.3f} m: "
+            "make data.grid or data.spacing_mm smaller, or move the plate with data.offset_mm"
+        )
+
+    def _pose_error(self, data: mujoco.MjData, tip_m: NDArray[np.float64]) -> NDArray[np.float64]:
+        rotation = data.site("tip").xmat.reshape(3, 3)
+        turn = 0.5 * np.cross(rotation.T, _HAND_DOWN.T).sum(axis=0)
+        return np.concatenate([tip_m - data.site("tip").xpos, turn])
+
+    def _jacobian(self, data: mujoco.MjData, site: str) -> NDArray[np.float64]:
+        """(6, 7): m and rad at the site, base axes, per rad of each joint."""
+        linear, angular = np.zeros((3, JOINTS)), np.zeros((3, JOINTS))
+        mujoco.mj_jacSite(self._model, data, linear, angular, self._model.site(site).id)
+        return np.vstack([linear, angular])
+
+    def _describe(self, data: mujoco.MjData) -> Posture:
+        axes = data.site("flange").xmat.reshape(3, 3).T
+        flange = np.kron(np.eye(2), axes) @ self._jacobian(data, "flange")
+        return Posture(
+            angles=data.qpos.copy(),
+            gravity=data.qfrc_bias.copy(),
+            contact=self._jacobian(data, "tip")[:3].T,
+            wrench=np.asarray(np.linalg.pinv(flange.T), np.float64),
+        )
+
+
+def _mjcf() -> str:
+    """The arm in MuJoCo's XML: a chain of links, each turning about its own z axis."""
+    body = f'<site name="flange" pos="0 0 {_FLANGE_M}"/><site name="tip" pos="0 0 {_FLANGE_M + _TOOL_M}"/>'
+    for position, orientation, mass, centre, inertia in reversed(_LINKS):
+        body = (
+            f'<body pos="{position}" quat="{orientation}"><joint axis="0 0 1"/>'
+            f'<inertial mass="{mass}" pos="{centre}" diaginertia="{inertia}"/>{body}</body>'
+        )
+    return f'<mujoco><compiler autolimits="true"/><worldbody>{body}</worldbody></mujoco>'

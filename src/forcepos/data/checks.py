@@ -1,0 +1,71 @@
+"""What is wrong with recordings, told by recording and column before anything is trained on them."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forcepos.data.recordings import Recordings
+from forcepos.errors import InputError
+
+_SHOWN = 10
+_AXES = ("x", "y", "z")
+
+
+def check(recordings: Recordings, window: int) -> list[str]:
+    """Warnings about recordings that can be trained on all the same: signals that never change.
+
+    Raises:
+        InputError: values are missing or not finite, or a recording is shorter than one window;
+            one line for each recording and column.
+    """
+    problems = [*_not_finite(recordings), *_too_short(recordings, window)]
+    if problems:
+        raise InputError(_listed("the recordings cannot be used", problems))
+    return _constant(recordings)
+
+
+def _listed(title: str, lines: list[str]) -> str:
+    more = [f"… and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
+    return "\n  ".join([f"{title}:", *lines[:_SHOWN], *more])
+
+
+def _not_finite(recordings: Recordings) -> list[str]:
+    lines = []
+    for values, columns in ((recordings.signals, recordings.channels), (recordings.positions, _AXES)):
+        bad = ~np.isfinite(values)
+        for column in np.flatnonzero(bad.any(axis=0)):
+            lines += _count_by_recording(recordings, bad[:, column], columns[column])
+    return lines
+
+
+def _count_by_recording(recordings: Recordings, bad: NDArray[np.bool_], column: str) -> list[str]:
+    lines = []
+    for number in np.unique(recordings.recording[bad]):
+        start, stop = recordings.bounds[number]
+        rows = np.flatnonzero(bad[start:stop])
+        lines.append(
+            f"recording {recordings.names[number]}, column {column}: "
+            f"{len(rows)} values missing or not finite, the first in row {rows[0]}"
+        )
+    return lines
+
+
+def _too_short(recordings: Recordings, window: int) -> list[str]:
+    lengths = np.diff(recordings.bounds, axis=1)[:, 0]
+    return [
+        f"recording {recordings.names[number]}: {lengths[number]} rows, too short for one window of {window}"
+        for number in np.flatnonzero(lengths < window)
+    ]
+
+
+def _constant(recordings: Recordings) -> list[str]:
+    starts = recordings.bounds[:, 0]
+    same = np.maximum.reduceat(recordings.signals, starts) == np.minimum.reduceat(recordings.signals, starts)
+    lines = []
+    for column in np.flatnonzero(same.any(axis=0)):
+        stuck = [recordings.names[number] for number in np.flatnonzero(same[:, column])]
+        where = "every recording" if len(stuck) == len(same) else f"recording {', '.join(stuck[:_SHOWN])}"
+        more = f" and {len(stuck) - _SHOWN} more" if len(stuck) > _SHOWN and len(stuck) < len(same) else ""
+        lines.append(f"column {recordings.channels[column]} never changes in {where}{more}")
+    return lines

@@ -1,0 +1,34 @@
+"""Recordings from whatever `data` names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from forcepos.config import DataConfig, SimulatedConfig, VersuchConfig
+from forcepos.data.recordings import Recordings
+from forcepos.data.simulation import Simulation
+from forcepos.data.versuch import read_versuch
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """Recordings with the signals that the model sees; the simulation too where they come from one."""
+
+    recordings: Recordings
+    simulation: Simulation | None = None
+
+
+def load_recordings(config: DataConfig) -> Loaded:
+    """Read or make the recordings.
+
+    Raises:
+        InputError: the source cannot be used; says which file, recording or column, and why.
+    """
+    match config:
+        case SimulatedConfig():
+            simulation = Simulation(config)
+            return Loaded(simulation.recordings.select(config.features), simulation)
+        case VersuchConfig():
+            return Loaded(read_versuch(config))
+        case _:
+            raise TypeError(f"not a data source: {type(config)}")

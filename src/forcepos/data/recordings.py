@@ -1,0 +1,68 @@
+"""Recordings in memory: what was logged while the arm touched each point."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forcepos.errors import InputError
+
+Float32 = NDArray[np.float32]
+Float64 = NDArray[np.float64]
+Int32 = NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Recordings:
+    """Rows of all recordings, those of one recording contiguous and in time order.
+
+    Attributes:
+        signals: (rows, channels) in the units of the source (Nm, N).
+        positions: (rows, 3) contact position in mm, plate frame.
+        recording: (rows,) number of the recording, 0, 1, 2, …
+        point: (rows,) number of the touched point, 0, 1, 2, …
+        channels: names of the signals' columns.
+        names: of the recordings, for messages and tables.
+        rate_hz: rows per second.
+    """
+
+    signals: Float32
+    positions: Float32
+    recording: Int32
+    point: Int32
+    channels: tuple[str, ...]
+    names: tuple[str, ...]
+    rate_hz: float
+
+    @cached_property
+    def bounds(self) -> Int32:
+        """(recordings, 2) first row and one past the last row of each recording."""
+        first = np.flatnonzero(np.diff(self.recording, prepend=-1))
+        return np.column_stack([first, np.append(first[1:], len(self.recording))]).astype(np.int32)
+
+    def select(self, channels: Sequence[str]) -> Recordings:
+        """The same recordings with these signals only, in this order.
+
+        Raises:
+            InputError: a name is unknown or given twice.
+        """
+        unknown = [name for name in channels if name not in self.channels]
+        if unknown:
+            raise InputError(f"unknown signals {', '.join(unknown)}: there are {', '.join(self.channels)}")
+        if len(set(channels)) != len(channels):
+            raise InputError(f"data.features names a signal twice: {', '.join(channels)}")
+        columns = [self.channels.index(name) for name in channels]
+        return replace(self, signals=self.signals[:, columns], channels=tuple(channels))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Sixteen hexadecimal digits that change with any value, row or column name."""
+        digest = hashlib.sha256(repr((self.channels, self.names, self.rate_hz)).encode())
+        for array in (self.signals, self.positions, self.recording, self.point):
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()[:16]

@@ -1,0 +1,73 @@
+"""Sectors of the plate: classes by direction from its centre."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forcepos.config import SectorsConfig
+from forcepos.data.recordings import Float64
+
+NO_SECTOR = -1
+
+
+@dataclass(frozen=True)
+class Sectors:
+    """Directions that cut the plate: class k reaches counterclockwise from `starts[k]` to the next one.
+
+    Attributes:
+        starts: (classes, 2) direction of each class' first border.
+        ends: (classes, 2) direction of the border at its end.
+        border_mm: how near to a border a position counts as a border sample.
+    """
+
+    starts: Float64
+    ends: Float64
+    border_mm: float
+
+    @property
+    def names(self) -> list[str]:
+        return [f"class {number + 1}" for number in range(len(self.starts))]
+
+    def label(self, positions: NDArray[np.floating]) -> NDArray[np.int32]:
+        """(n,) class of each position (n, 2 or 3), counted from 0; NO_SECTOR at the exact origin.
+
+        A border belongs to the class that begins there, as in the notebook's `add_classes`.
+        """
+        points = np.asarray(positions, np.float64)
+        inside = (_cross(self.starts, points) >= 0) & (_cross(self.ends, points) < 0)
+        return np.where(inside.any(axis=1), inside.argmax(axis=1), NO_SECTOR).astype(np.int32)
+
+    def near_border(self, positions: NDArray[np.floating]) -> NDArray[np.bool_]:
+        """(n,) whether a position lies within `border_mm` of a border."""
+        points = np.asarray(positions, np.float64)
+        unit = self.starts / np.linalg.norm(self.starts, axis=1, keepdims=True)
+        ahead = points[:, :2] @ unit.T >= 0
+        away = np.where(ahead, np.abs(_cross(unit, points)), np.hypot(points[:, 0], points[:, 1])[:, None])
+        return np.asarray(away.min(axis=1) <= self.border_mm)
+
+
+def make_sectors(config: SectorsConfig) -> Sectors:
+    """The sectors that the config describes."""
+    starts = np.array([_direction(angle) for angle in config.starts_deg])
+    round_the_plate = np.argsort(config.starts_deg)
+    ends = np.empty_like(starts)
+    ends[round_the_plate] = starts[np.roll(round_the_plate, -1)]
+    return Sectors(starts, ends, config.border_mm)
+
+
+def _direction(angle_deg: float) -> Float64:
+    """A vector along the angle with one coordinate of 1 or -1.
+
+    The other one is rounded to twelve digits: so a slope that an angle can give only inexactly (2, 1/2)
+    becomes exact again, and positions on the line are recognised as such.
+    """
+    cosine, sine = np.cos(np.radians(angle_deg)), np.sin(np.radians(angle_deg))
+    return np.asarray(np.round(np.array([cosine, sine]) / max(abs(cosine), abs(sine)), 12), np.float64)
+
+
+def _cross(directions: Float64, points: Float64) -> Float64:
+    """(n, classes) positive where a point lies counterclockwise of a direction, 0 on its line."""
+    return points[:, 1:2] * directions[:, 0] - points[:, :1] * directions[:, 1]

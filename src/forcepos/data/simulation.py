@@ -1,0 +1,205 @@
+"""Simulated recordings: an iiwa 14 presses on a plate, point by point, several visits a point.
+
+The drives hold the arm against gravity g(q) and the contact force f on the tool's tip, J(q) maps f to
+joint torques. With the sensors' error e, which is white noise, one offset a visit and slow drift:
+
+    msT = g(q) - J(q)^T f + e              what the joint torque sensors measure
+    exT = lowpass(g(q) - msT)              what the controller's observer makes of it
+    F, T = least-squares solution of J_flange(q)^T [F, T] = exT
+
+A contact pushes the arm back, so exT is the torque that the contact exerts, F and T the wrench that it
+exerts at the flange, in flange axes. The observer is a first-order low-pass (De Luca, Albu-Schaeffer,
+Haddadin and Hirzinger, IROS 2006); it knows the arm's gravity exactly and the sensors' error not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy.signal import lfilter
+
+from forcepos.config import SimulatedConfig
+from forcepos.data.arm import JOINTS, MAX_TORQUE_NM, Arm, Posture
+from forcepos.data.recordings import Float64, Recordings
+
+_EXTERNAL = [f"exT_A{joint + 1}" for joint in range(JOINTS)]
+_MEASURED = [f"msT_A{joint + 1}" for joint in range(JOINTS)]
+_WRENCH = ["Fx", "Fy", "Fz", "Tx", "Ty", "Tz"]
+CHANNELS = (*_EXTERNAL, *_MEASURED, *_WRENCH)
+
+
+JOINT_CHANNELS = (*_MEASURED, *_EXTERNAL)  # the rest, the wrench, is computed from these
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """What a perfect lookup could know: the signals to expect at each place, and how they scatter.
+
+    Attributes:
+        positions: (k, 3) mm, plate frame.
+        means: (k, 14) expected JOINT_CHANNELS in Nm.
+        covariances: (k, 14, 14) of a window's mean around them.
+    """
+
+    positions: Float64
+    means: Float64
+    covariances: Float64
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One press on the plate: where, in which posture, how hard, with which sensor offset (7,) in Nm."""
+
+    point: int
+    position_mm: Float64
+    posture: Posture
+    force_n: Float64
+    offset_nm: Float64
+
+
+class Simulation:
+    """The simulated plate, deterministic for `config.seed`."""
+
+    def __init__(self, config: SimulatedConfig) -> None:
+        self._config = config
+        self._origin_mm = -np.asarray(config.offset_mm)
+        self._visits = list(self._press())
+
+    @cached_property
+    def recordings(self) -> Recordings:
+        """All visits' rows: `visits` recordings of `rows` rows for each point of the grid."""
+        config = self._config
+        noise = np.random.default_rng([config.seed, 1])
+        signals = np.empty((len(self._visits), config.rows, len(CHANNELS)), np.float32)
+        for number, visit in enumerate(self._visits):
+            signals[number] = self._signals(visit, noise)
+        count = np.repeat(config.rows, len(self._visits))
+        positions = np.array([visit.position_mm for visit in self._visits], np.float32)
+        points = np.array([visit.point for visit in self._visits], np.int32)
+        return Recordings(
+            signals=signals.reshape(-1, len(CHANNELS)),
+            positions=np.repeat(positions, count, axis=0),
+            recording=np.repeat(np.arange(len(self._visits), dtype=np.int32), count),
+            point=np.repeat(points, count),
+            channels=CHANNELS,
+            names=tuple(self._name(number, visit) for number, visit in enumerate(self._visits)),
+            rate_hz=config.rate_hz,
+        )
+
+    def _name(self, number: int, visit: Visit) -> str:
+        column, row = divmod(visit.point, self._config.grid[1])
+        return f"{column},{row} visit {number % self._config.visits + 1}"
+
+    def _press(self) -> Iterator[Visit]:
+        config = self._config
+        chance = np.random.default_rng([config.seed, 0])
+        arm, start = Arm(), None
+        for point, nominal_mm in enumerate(grid_mm(config)):
+            for _ in range(config.visits):
+                position_mm = nominal_mm + chance.normal(0, config.repeatability_mm, 3)
+                posture = arm.posture((self._origin_mm + position_mm) / 1000, start)
+                start = posture.angles
+                force = np.array([0, 0, config.force_n]) + chance.normal(0, config.force_spread_n, 3)
+                offset = chance.normal(0, 1, JOINTS) * self._torque(config.visit_offset_percent)
+                yield Visit(point, position_mm, posture, force, offset)
+
+    def _torque(self, percent: float) -> Float64:
+        """(7,) Nm: a share of what each axis can bear."""
+        return MAX_TORQUE_NM * percent / 100
+
+    def _signals(self, visit: Visit, noise: np.random.Generator) -> Float64:
+        """(rows, 20) in the order of CHANNELS."""
+        rows, posture = self._config.rows, visit.posture
+        settle = _settling_rows(self._config)
+        white = noise.normal(0, 1, (rows + settle, JOINTS)) * self._torque(self._config.noise_percent)
+        slow = visit.offset_nm + self._drift(noise)
+        pushed = posture.contact @ visit.force_n
+        measured = posture.gravity - pushed + slow + white[settle:]
+        gain = _observer_gain(self._config)
+        smoothed = lfilter([gain], [1, gain - 1], white, axis=0)[settle:]
+        external = pushed - slow - smoothed
+        return np.hstack([external, measured, external @ posture.wrench.T])
+
+    def _drift(self, noise: np.random.Generator) -> Float64:
+        """(rows, 7) Nm: a first-order Gauss-Markov process, stationary from its first row."""
+        config = self._config
+        keep = np.exp(-1 / (config.drift_time_s * config.rate_hz))
+        steps = noise.normal(0, np.sqrt(1 - keep**2), (config.rows, JOINTS))
+        first = noise.normal(0, 1, (1, JOINTS))
+        wander, _ = lfilter([1], [1, -keep], steps, axis=0, zi=keep * first)
+        return np.asarray(wander * self._torque(config.drift_percent))
+
+    def known_visits(self, window: int) -> Candidates:
+        """Every visit's noise-free torques, its sensor offset included."""
+        pushed = np.array([visit.posture.contact @ visit.force_n - visit.offset_nm for visit in self._visits])
+        gravity = np.array([visit.posture.gravity for visit in self._visits])
+        return Candidates(
+            positions=np.array([visit.position_mm for visit in self._visits]),
+            means=np.hstack([gravity - pushed, pushed]),
+            covariances=np.repeat(self._covariance(window)[None], len(pushed), axis=0),
+        )
+
+    def known_points(self, window: int) -> Candidates:
+        """Every grid point's noise-free torques; a visit's force and offset count as noise."""
+        config = self._config
+        postures = self._nominal_postures()
+        gravity = np.array([posture.gravity for posture in postures])
+        lever = np.array([posture.contact for posture in postures])
+        pushed = lever @ np.array([0, 0, config.force_n])
+        both = np.concatenate([-lever, lever], axis=1)
+        forces = config.force_spread_n**2 * both @ both.transpose(0, 2, 1)
+        offset = _common(self._torque(config.visit_offset_percent))
+        return Candidates(
+            positions=grid_mm(config),
+            means=np.hstack([gravity - pushed, pushed]),
+            covariances=self._covariance(window) + offset + forces,
+        )
+
+    def _nominal_postures(self) -> list[Posture]:
+        arm, start, postures = Arm(), None, []
+        for nominal_mm in grid_mm(self._config):
+            postures.append(arm.posture((self._origin_mm + nominal_mm) / 1000, start))
+            start = postures[-1].angles
+        return postures
+
+    def _covariance(self, window: int) -> Float64:
+        """(14, 14) of a window's mean msT and exT: white noise and drift.
+
+        A window is short beside the drift, so drift counts as constant within it.
+        """
+        config = self._config
+        weights = _noise_weights(config, window)
+        white = np.kron(weights @ weights.T, np.diag(self._torque(config.noise_percent) ** 2))
+        return np.asarray(white + _common(self._torque(config.drift_percent)))
+
+
+def _common(deviation_nm: Float64) -> Float64:
+    """(14, 14) covariance of an error that msT shows as it is and exT with the opposite sign."""
+    return np.kron(np.array([[1.0, -1.0], [-1.0, 1.0]]), np.diag(deviation_nm**2))
+
+
+def _noise_weights(config: SimulatedConfig, window: int) -> Float64:
+    """(2, rows) how the white noise of present and past rows enters a window's mean msT and exT."""
+    gain = _observer_gain(config)
+    memory = gain * (1 - gain) ** np.arange(_settling_rows(config) + 1)
+    mean = np.full(window, 1 / window)
+    smoothed = np.convolve(memory, mean)
+    return np.array([np.pad(mean, (0, len(smoothed) - window)), -smoothed])
+
+
+def grid_mm(config: SimulatedConfig) -> Float64:
+    """(points, 3) nominal positions in the plate's frame, centred on its origin."""
+    x, y = (config.spacing_mm * (np.arange(count) - (count - 1) / 2) for count in config.grid)
+    return np.array([(a, b, 0.0) for a in x for b in y])
+
+
+def _observer_gain(config: SimulatedConfig) -> float:
+    return float(1 - np.exp(-1 / (config.observer_time_s * config.rate_hz)))
+
+
+def _settling_rows(config: SimulatedConfig) -> int:
+    """Rows after which the observer has forgotten its start: ten time constants."""
+    return int(np.ceil(10 * config.observer_time_s * config.rate_hz))

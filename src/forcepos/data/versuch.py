@@ -1,0 +1,110 @@
+"""The notebook's Feather files: one row per sample, 48 columns of numbers and the touched point's name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from forcepos.config import VersuchConfig
+from forcepos.data.recordings import Float64, Int32, Recordings
+from forcepos.errors import InputError
+
+
+def read_versuch(config: VersuchConfig) -> Recordings:
+    """Recordings of a Feather file; a run of rows with the same point is one recording.
+
+    Raises:
+        InputError: the file or a column is missing, unreadable, empty, not numeric or named twice.
+    """
+    table = _read_columns(Path(config.path), _wanted(config))
+    recording, point, names = _recordings(table.column(config.point))
+    positions = np.column_stack([_numbers(table, name) for name in config.targets])
+    signals = np.empty((table.num_rows, len(config.features)), np.float32)
+    for place, name in enumerate(config.features):
+        signals[:, place] = _numbers(table, name)
+    return Recordings(
+        signals=signals,
+        positions=(positions + np.asarray(config.offset_mm)).astype(np.float32),
+        recording=recording,
+        point=point,
+        channels=tuple(config.features),
+        names=names,
+        rate_hz=config.rate_hz or _rate_hz(table, config, recording),
+    )
+
+
+def _wanted(config: VersuchConfig) -> list[str]:
+    for key, names, count in (("data.features", config.features, None), ("data.targets", config.targets, 3)):
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise InputError(f"{key} names {', '.join(twice)} twice")
+        if count and len(names) != count:
+            raise InputError(f"{key} must name {count} columns, x, y and z, not {len(names)}")
+    times = [name for name in (config.seconds, config.nanoseconds) if name and not config.rate_hz]
+    return list(dict.fromkeys([*config.features, *config.targets, config.point, *times]))
+
+
+def _read_columns(path: Path, wanted: list[str]) -> pa.Table:
+    if not path.is_file():
+        raise InputError(f"data.path={path} is not a file")
+    try:
+        with pa.memory_map(str(path)) as source:
+            present = pa.ipc.open_file(source).schema.names
+            _check_names(path, present, wanted)
+            options = pa.ipc.IpcReadOptions(included_fields=[present.index(name) for name in wanted])
+            table = pa.ipc.open_file(source, options=options).read_all()
+    except (pa.ArrowInvalid, OSError) as error:
+        raise InputError(f"{path} cannot be read as a Feather file: {error}") from error
+    if table.num_rows == 0:
+        raise InputError(f"{path} has no rows")
+    return table
+
+
+def _check_names(path: Path, present: list[str], wanted: list[str]) -> None:
+    missing = [name for name in wanted if name not in present]
+    twice = [name for name in wanted if present.count(name) > 1]
+    if missing:
+        raise InputError(f"{path} lacks {', '.join(missing)}; it has {', '.join(present)}")
+    if twice:
+        raise InputError(f"{path} has more than one column named {', '.join(twice)}")
+
+
+def _numbers(table: pa.Table, name: str) -> Float64:
+    """A column as float64, missing values as NaN."""
+    column = table.column(name)
+    if not (pa.types.is_floating(column.type) or pa.types.is_integer(column.type)):
+        example = next((value for value in column.slice(0, 100).to_pylist() if value is not None), None)
+        raise InputError(f"column {name} holds {column.type} ({example!r}), not numbers")
+    return np.asarray(column.cast(pa.float64()).to_numpy(), np.float64)
+
+
+def _recordings(points: pa.ChunkedArray) -> tuple[Int32, Int32, tuple[str, ...]]:
+    """Number of the recording and of the point of each row, and the recordings' names."""
+    if points.null_count:
+        raise InputError(f"{points.null_count} rows name no point")
+    encoded = pc.dictionary_encode(points.combine_chunks().cast(pa.string()))
+    point = encoded.indices.to_numpy().astype(np.int32)
+    first = np.flatnonzero(np.diff(point, prepend=-1))
+    recording = np.repeat(np.arange(len(first)), np.diff(np.append(first, len(point)))).astype(np.int32)
+    point_names = encoded.dictionary.to_pylist()
+    visits: dict[int, int] = {}
+    names = []
+    for number in point[first].tolist():
+        visits[number] = visits.get(number, 0) + 1
+        names.append(point_names[number] + (f" visit {visits[number]}" if visits[number] > 1 else ""))
+    return recording, point, tuple(names)
+
+
+def _rate_hz(table: pa.Table, config: VersuchConfig, recording: Int32) -> float:
+    """Rows per second, from the median step of time within a recording."""
+    if not config.seconds or not config.nanoseconds:
+        raise InputError("data.rate_hz has no value and data.seconds or data.nanoseconds names no column")
+    time_s = _numbers(table, config.seconds) + 1e-9 * _numbers(table, config.nanoseconds)
+    steps = np.diff(time_s)[np.diff(recording) == 0]
+    step = float(np.median(steps)) if len(steps) else np.nan
+    if not step > 0:
+        raise InputError(f"time in {config.seconds} and {config.nanoseconds} does not advance: set data.rate_hz")
+    return round(1 / step, 6)

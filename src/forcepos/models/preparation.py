@@ -1,0 +1,54 @@
+"""From recordings to what a model trains on: samples, targets, parts."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from forcepos.config import Config
+from forcepos.data.recordings import Float32, Recordings
+from forcepos.data.samples import Samples, all_samples
+from forcepos.data.sectors import NO_SECTOR
+from forcepos.data.splits import Split, split_samples
+from forcepos.models.tasks import Classification, Task
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Windows with their targets, and which of them train, choose and test.
+
+    Attributes:
+        targets: (n, outputs) of the task, for every sample.
+    """
+
+    samples: Samples
+    targets: Float32
+    split: Split
+
+
+def prepare(config: Config, recordings: Recordings, task: Task) -> TrainingData:
+    """Cut windows, label them and split them.
+
+    Raises:
+        InputError: a part of the split would be empty.
+    """
+    samples = all_samples(recordings, config.model.window)
+    if isinstance(task, Classification):
+        samples = _without_origin(samples, task)
+    split = split_samples(samples, config.split, config.seed)
+    log.info(
+        "%d recordings of %d points, %d rows, %d samples: %d train, %d validation, %d test",
+        len(recordings.names), recordings.point.max() + 1, len(recordings.signals),
+        len(samples.starts), len(split.train), len(split.validation), len(split.test),
+    )  # fmt: skip
+    return TrainingData(samples, task.targets(samples), split)
+
+
+def _without_origin(samples: Samples, task: Classification) -> Samples:
+    labelled = task.sectors.label(samples.positions) != NO_SECTOR
+    left_out = int((~labelled).sum())
+    if left_out:
+        log.warning("%d samples on the exact origin belong to no sector and are left out", left_out)
+    return samples.take(labelled)

@@ -1,0 +1,16 @@
+"""Where things are found: conf/ with the code, everything that a run writes under the working directory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def conf_dir() -> Path:
+    """The folder of config groups: inside an installed wheel, or at the top of a checkout."""
+    packaged = Path(__file__).parent / "conf"
+    return packaged if packaged.is_dir() else Path(__file__).parents[2] / "conf"
+
+
+def search_dir(fingerprint: str) -> Path:
+    """Where the search with this fingerprint keeps its trials."""
+    return Path.cwd() / "outputs" / "search" / fingerprint

@@ -1,0 +1,52 @@
+"""Which code and which libraries a result comes from."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess  # git only, with fixed arguments
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import forcepos
+
+_PACKAGES = (
+    "forcepos",
+    "tensorflow",
+    "keras",
+    "keras-tuner",
+    "mlflow",
+    "numpy",
+    "scikit-learn",
+    "mujoco",
+    "pyarrow",
+)
+
+
+def package_versions() -> dict[str, str]:
+    """Versions of the libraries that shape a result, those that are installed."""
+    versions = {}
+    for name in _PACKAGES:
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return versions
+
+
+def code_version() -> str:
+    """The commit of a checkout, `+changes` where files differ from it; else the package's version."""
+    folder = Path(__file__).parent
+    commit = _git(folder, "rev-parse", "HEAD")
+    if not commit or not (folder.parents[1] / "pyproject.toml").is_file():
+        return forcepos.__version__
+    return commit + ("+changes" if _git(folder.parents[1], "status", "--porcelain") else "")
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    program = shutil.which("git")
+    if program is None:
+        return ""
+    done = subprocess.run(  # noqa: S603  # a fixed command, no shell
+        [program, "-C", str(folder), *arguments], capture_output=True, text=True, check=False
+    )
+    return done.stdout.strip() if done.returncode == 0 else ""

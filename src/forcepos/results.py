@@ -1,0 +1,76 @@
+"""What a run leaves behind: files in its folder, the same in MLflow, one line of JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from forcepos.config import Config
+from forcepos.evaluation.evaluate import Evaluation
+from forcepos.evaluation.figures import learning_curves, true_against_predicted
+from forcepos.models.preparation import TrainingData
+from forcepos.models.tasks import Task
+from forcepos.models.training import Logs, batches
+from forcepos.tracking import Run
+from forcepos.tuning.search import Found
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """All that a run has produced."""
+
+    task: Task
+    data: TrainingData
+    found: Found
+    model: keras.Model
+    history: list[Logs]
+    evaluation: Evaluation
+
+
+def save(outcome: Outcome, config: Config, folder: Path, run: Run) -> dict[str, Any]:
+    """Write model, figures and result.json into `folder`, log the same, and return the result."""
+    path = folder / "model.keras"
+    outcome.model.save(path)
+    uri = run.log_model(outcome.model, folder, _example(outcome.data))
+    if config.evaluation.figures:
+        _save_figures(outcome, config, folder, run)
+    result = {
+        "run_id": run.run_id,
+        "test": outcome.evaluation.test,
+        "baseline": outcome.evaluation.baseline,
+        **outcome.evaluation.oracles,
+        "best_hyperparameters": outcome.found.best,
+        "model_uri": uri or path.as_uri(),
+        "outputs": str(folder),
+    }
+    (folder / "result.json").write_text(json.dumps(result, indent=2) + "\n")
+    run.log_scores(
+        {"test": outcome.evaluation.test, "baseline": outcome.evaluation.baseline, **outcome.evaluation.oracles}
+    )
+    run.log_hyperparameters(outcome.found.best)
+    run.log_file(folder / "result.json")
+    return result
+
+
+def _example(data: TrainingData) -> Any:
+    """One raw sample, as the model takes it."""
+    signals, _ = next(iter(batches(data, data.split.test[:1], 1, shuffle=False)))
+    return signals.numpy()
+
+
+def _save_figures(outcome: Outcome, config: Config, folder: Path, run: Run) -> None:
+    metric = config.tuner.objective.removeprefix("val_")
+    unit = "mm" if metric in ("mae", "rmse") else ""
+    evaluation = outcome.evaluation
+    figures = {
+        "learning_curves": learning_curves(outcome.history, metric, unit),
+        "true_against_predicted": true_against_predicted(outcome.task, evaluation.true, evaluation.predicted),
+    }
+    (folder / "figures").mkdir(exist_ok=True)
+    for name, figure in figures.items():
+        figure.savefig(folder / "figures" / f"{name}.png", dpi=150)
+        run.log_figure(name, figure)

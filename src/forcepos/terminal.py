@@ -1,0 +1,129 @@
+"""What a person sees while it runs: standard error, readable live and in a log file."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, TextIO
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Table
+
+from forcepos.config import Config
+
+log = logging.getLogger(__name__)
+_QUIET_S = 5.0  # without a live display, an epoch is told at most this often
+
+
+class StandardErrorHandler(logging.StreamHandler[TextIO]):
+    """Writes to whatever standard error is now, so that log lines pass above a live progress bar."""
+
+    def __init__(self, stream: object = None) -> None:  # noqa: ARG002  # Hydra's default config passes one
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> TextIO:  # type: ignore[override]
+        return sys.stderr
+
+
+class Terminal:
+    """Tells how a run goes: trials, epochs, best so far, time left."""
+
+    def __init__(self, config: Config) -> None:
+        self._tuner, self._training = config.tuner, config.training
+        self._console = Console(stderr=True)
+        self._progress: Progress | None = None
+        self._best: float | None = None
+        self._done = self._total = 0
+        self._started = self._told = time.monotonic()
+        self._what = ""
+
+    # --- the search ---
+
+    @contextmanager
+    def phase(self, what: str, epochs: int) -> Iterator[None]:
+        """A live bar over `epochs` epochs; without a terminal, lines in the log."""
+        self._what, self._done, self._total = what, 0, epochs
+        self._started = time.monotonic()
+        if not self._console.is_terminal:
+            yield
+            return
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("epochs"))
+        with Progress(*columns, console=self._console, transient=True) as self._progress:
+            self._progress.add_task(what, total=epochs)
+            yield
+        self._progress = None
+
+    def trial_started(self, number: int, hyperparameters: Mapping[str, Any]) -> None:
+        self._what = f"trial {number} of {self._tuner.max_trials}"
+        log.info("%s: %s", self._what, _named(hyperparameters))
+
+    def epoch_ended(self, number: int, execution: int, epoch: int, logs: Mapping[str, float]) -> None:
+        place = f", execution {execution}" if self._tuner.executions_per_trial > 1 else ""
+        self._epoch(f"trial {number} of {self._tuner.max_trials}{place}, epoch {epoch}", logs)
+
+    def trial_ended(self, result: Any) -> None:
+        if result.score is None:
+            log.warning("trial %d failed: %s", result.number, result.failure)
+            return
+        pick = min if self._tuner.direction == "min" else max
+        self._best = result.score if self._best is None else pick(self._best, result.score)
+        log.info(
+            "trial %d: %s %.4g, best so far %.4g", result.number, self._tuner.objective, result.score, self._best
+        )
+
+    # --- the final training ---
+
+    def final_epoch(self, epoch: int, logs: Mapping[str, float]) -> None:
+        self._epoch(f"final training, epoch {epoch} of at most {self._training.final_epochs}", logs)
+
+    def _epoch(self, where: str, logs: Mapping[str, float]) -> None:
+        self._done += 1
+        now = time.monotonic()
+        left = (now - self._started) / self._done * max(0, self._total - self._done)
+        best = f", best so far {self._best:.4g}" if self._best is not None else ""
+        line = f"{where}: {self._tuner.objective} {logs[self._tuner.objective]:.4g}{best}, {_duration(left)} left"
+        if self._progress is not None:
+            self._progress.update(self._progress.task_ids[0], completed=self._done, description=line)
+        elif now - self._told >= _QUIET_S:
+            self._told = now
+            log.info("%s", line)
+
+    # --- the end ---
+
+    def summary(self, result: Mapping[str, Any], ui_command: str | None) -> None:
+        """Scores side by side, best hyperparameters, where everything lies and how to look at it."""
+        columns = {
+            name: result[name] for name in ("test", "baseline", "oracle_points", "oracle_visits") if name in result
+        }
+        table = Table(title="On the test part", title_justify="left")
+        table.add_column("measure")
+        for name in columns:
+            table.add_column(name, justify="right")
+        for measure in columns["test"]:
+            table.add_row(measure, *(_figure(scores.get(measure)) for scores in columns.values()))
+        self._console.print(table)
+        log.info("best hyperparameters: %s", _named(result["best_hyperparameters"]))
+        log.info("outputs: %s", result["outputs"])
+        log.info("model: %s", result["model_uri"])
+        if ui_command:
+            log.info("look at it with: %s", ui_command)
+
+
+def _named(values: Mapping[str, Any]) -> str:
+    return " ".join(
+        f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}" for name, value in values.items()
+    )
+
+
+def _figure(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}"
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

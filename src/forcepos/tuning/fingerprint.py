@@ -1,0 +1,31 @@
+"""What makes two searches the same search."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+
+import keras
+import keras_tuner
+
+from forcepos.config import Config
+
+_LAYOUT = 1  # of a trial's meaning: raise it when the code changes what a trial measures
+
+
+def search_fingerprint(config: Config, data_fingerprint: str) -> str:
+    """Twelve hexadecimal digits that cover everything which changes what a trial means.
+
+    `tuner.max_trials` is left out, so that raising it extends a search.
+    """
+    values = dataclasses.asdict(config)
+    tuner = {key: value for key, value in values["tuner"].items() if key != "max_trials"}
+    meaning = {
+        "data": data_fingerprint,
+        "tuner": tuner,
+        "training": [config.training.epochs, config.training.device, config.training.deterministic],
+        "versions": [_LAYOUT, keras.__version__, keras_tuner.__version__],
+        **{key: values[key] for key in ("seed", "split", "sectors", "model")},
+    }
+    return hashlib.sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()[:12]

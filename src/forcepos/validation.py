@@ -1,0 +1,142 @@
+"""From a composed config to a checked one: what Hydra and the schema's types let through ends here."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Iterator
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import DictConfig, OmegaConf
+
+from forcepos.config import (
+    SCHEMAS,
+    CnnConfig,
+    Config,
+    FfnnConfig,
+    FloatRange,
+    IntRange,
+    ModelConfig,
+    SectorsConfig,
+    TunerConfig,
+)
+from forcepos.errors import InputError
+
+# What Keras logs for each task, with the direction in which it gets better.
+OBJECTIVES = {
+    "regression": {"loss": "min", "mae": "min", "rmse": "min", "r2": "max"},
+    "classification": {"loss": "min", "accuracy": "max", "f1": "max"},
+}
+
+
+def register_schemas() -> None:
+    """Make the dataclasses known to Hydra, in a group of their own that no option list shows."""
+    store = ConfigStore.instance()
+    store.store(name="root", group="schema", package="_global_", node=Config)
+    for name, schema in SCHEMAS.items():
+        group, _, choice = name.partition("/")
+        store.store(name=choice or "default", group=f"schema/{group}", node=schema)
+
+
+def to_config(composed: DictConfig) -> Config:
+    """The checked config.
+
+    Raises:
+        InputError: a key is unknown or missing, or a value is out of its limits; names the key.
+    """
+    _refuse_unknown_keys(composed, "")
+    missing = sorted(OmegaConf.missing_keys(composed))
+    if missing:
+        raise InputError(f"{missing[0]} has no value: give it on the command line, {missing[0]}=…")
+    config = OmegaConf.to_object(composed)
+    if not isinstance(config, Config):
+        raise TypeError(f"not a forcepos config: {type(config)}")
+    for key, value, limits in _walk(config, ""):
+        _check_limits(key, value, limits)
+    _check_model(config.model)
+    _check_objective(config.tuner, config.model.task)
+    _check_sectors(config.sectors)
+    return config
+
+
+def _refuse_unknown_keys(node: DictConfig, prefix: str) -> None:
+    """`+key=value` adds keys that a structured config would otherwise refuse."""
+    kind = OmegaConf.get_type(node)
+    if not dataclasses.is_dataclass(kind):
+        return
+    known = [field.name for field in dataclasses.fields(kind)]
+    for key in map(str, node):
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            hint = f" (did you mean {near[0]}?)" if near else ""
+            place = prefix.rstrip(".") or "the config"
+            raise InputError(f"unknown key {prefix}{key}{hint}: {place} has {', '.join(known)}")
+        if not OmegaConf.is_missing(node, key) and isinstance(node[key], DictConfig):
+            _refuse_unknown_keys(node[key], f"{prefix}{key}.")
+
+
+def _walk(node: Any, prefix: str) -> Iterator[tuple[str, Any, dict[str, Any]]]:
+    """Every leaf of a config: key, value, limits. The entries of a list count one by one."""
+    for field in dataclasses.fields(node):
+        key, value = f"{prefix}{field.name}", getattr(node, field.name)
+        if isinstance(value, IntRange | FloatRange) and value.min > value.max:
+            raise InputError(f"{key}.min={value.min} is greater than {key}.max={value.max}")
+        if dataclasses.is_dataclass(value):
+            yield from _walk(value, f"{key}.")
+        elif isinstance(value, list):
+            if not value:
+                raise InputError(f"{key} is an empty list")
+            yield from ((f"{key}[{place}]", entry, dict(field.metadata)) for place, entry in enumerate(value))
+        else:
+            yield key, value, dict(field.metadata)
+
+
+def _check_limits(key: str, value: Any, limits: dict[str, Any]) -> None:
+    if value is None:
+        return
+    for kind, limit in limits.items():
+        match kind:
+            case "min":
+                kept, wanted = value >= limit, f"at least {limit}"
+            case "max":
+                kept, wanted = value <= limit, f"at most {limit}"
+            case "above":
+                kept, wanted = value > limit, f"above {limit}"
+            case "below":
+                kept, wanted = value < limit, f"below {limit}"
+            case _:
+                kept, wanted = value in limit, f"one of {', '.join(limit)}"
+        if not kept:
+            raise InputError(f"{key}={value} must be {wanted}")
+
+
+def _check_model(model: ModelConfig) -> None:
+    if isinstance(model, FfnnConfig) and model.window != 1:
+        raise InputError(f"model.window={model.window} must be 1: {model.name} sees one row at a time")
+    if isinstance(model, CnnConfig) and model.window < 2:
+        raise InputError(f"model.window={model.window} must be at least 2: {model.name} sees rows in sequence")
+    if len(set(model.axes)) != len(model.axes):
+        raise InputError(f"model.axes={model.axes} names an axis twice")
+
+
+def _check_objective(tuner: TunerConfig, task: str) -> None:
+    directions = OBJECTIVES[task]
+    direction = directions.get(tuner.objective.removeprefix("val_"))
+    if direction is None:
+        raise InputError(
+            f"tuner.objective={tuner.objective} is not a metric of a {task}: "
+            f"choose {', '.join(f'val_{name}' for name in directions)}, or one of them without val_"
+        )
+    if direction != tuner.direction:
+        raise InputError(
+            f"tuner.direction={tuner.direction} would look for the worst {tuner.objective}: "
+            f"set tuner.direction={direction}"
+        )
+
+
+def _check_sectors(sectors: SectorsConfig) -> None:
+    starts = sorted(sectors.starts_deg)
+    widths = [after - before for before, after in zip(starts, [*starts[1:], starts[0] + 360], strict=True)]
+    if min(widths) <= 0 or max(widths) >= 180:
+        raise InputError("sectors.starts_deg must be different angles less than 180 degrees apart")
