@@ -1,7 +1,7 @@
 """The schema of conf/: every key with its type, unit and limits. The values themselves live in conf/.
 
 A field's metadata holds what a type cannot say: `min` and `max` (inclusive), `above` and `below`
-(exclusive), or `choices`. `forcepos.validation` reads it.
+(exclusive), `choices`, or the `length` of a list. `forcepos.validation` reads it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def _limited(**limits: Any) -> Any:
 class DataConfig:
     name: str = MISSING
     features: list[str] = MISSING  # columns that the model sees
-    offset_mm: list[float] = MISSING  # added to the targets: from the base frame to the plate's
+    offset_mm: list[float] = _limited(length=3)  # added to the targets: from the base frame to the plate's
 
 
 @dataclass
@@ -31,7 +31,7 @@ class VersuchConfig(DataConfig):
     """The notebook's Feather files."""
 
     path: str = MISSING
-    targets: list[str] = MISSING  # columns with x, y, z of the tool's tip in mm, base frame
+    targets: list[str] = _limited(length=3)  # columns with x, y, z of the tool's tip in mm, base frame
     point: str = MISSING  # column with the touched point's name
     seconds: str | None = MISSING  # column with the whole seconds of a row's time, null if there is none
     nanoseconds: str | None = MISSING  # column with the rest of it
@@ -43,7 +43,7 @@ class SimulatedConfig(DataConfig):
     """An iiwa 14 that presses on a plate; what the figures mean is told in forcepos.data.simulation."""
 
     seed: int = _limited(min=1)
-    grid: list[int] = _limited(min=1)  # points along x and y
+    grid: list[int] = _limited(min=1, length=2)  # points along x and y
     spacing_mm: float = _limited(above=0)
     visits: int = _limited(min=1)  # recordings of each point
     rows: int = _limited(min=1)  # of each recording
@@ -104,6 +104,9 @@ class SectorsConfig:
 # --- model ------------------------------------------------------------------------------------------
 
 
+ACTIVATIONS = ("elu", "gelu", "leaky_relu", "relu", "selu", "sigmoid", "silu", "softplus", "tanh")
+
+
 @dataclass
 class IntRange:
     min: int = _limited(min=1)
@@ -122,7 +125,7 @@ class FloatRange:
 class FfnnSpace:
     num_layers: IntRange = field(default_factory=IntRange)
     units: IntRange = field(default_factory=IntRange)
-    activation: list[str] = MISSING
+    activation: list[str] = _limited(choices=ACTIVATIONS)
     dropout: list[bool] = MISSING
     lr: FloatRange = field(default_factory=FloatRange)
     batch_size: list[int] = _limited(min=1)
@@ -133,7 +136,7 @@ class CnnSpace:
     num_layers: IntRange = field(default_factory=IntRange)
     filters: IntRange = field(default_factory=IntRange)
     kernel: list[int] = _limited(min=1)
-    activation: list[str] = MISSING
+    activation: list[str] = _limited(choices=ACTIVATIONS)
     dropout: list[bool] = MISSING
     lr: FloatRange = field(default_factory=FloatRange)
     batch_size: list[int] = _limited(min=1)
@@ -196,6 +199,7 @@ class TrainingConfig:
     final_epochs: int = _limited(min=1)  # of the final model, at most
     patience: int = _limited(min=1)  # epochs without a better objective before the final training stops
     device: str = _limited(choices=("auto", "cpu", "gpu"))
+    steps_per_execution: int = _limited(min=1)  # batches that TensorFlow takes between two looks at Python
     deterministic: bool = MISSING  # on a GPU: same seed, same result, at some cost of speed
     tensorboard: bool = MISSING  # write TensorBoard logs into the run's folder
 

@@ -85,9 +85,11 @@ def _walk(node: Any, prefix: str) -> Iterator[tuple[str, Any, dict[str, Any]]]:
         if dataclasses.is_dataclass(value):
             yield from _walk(value, f"{key}.")
         elif isinstance(value, list):
-            if not value:
-                raise InputError(f"{key} is an empty list")
-            yield from ((f"{key}[{place}]", entry, dict(field.metadata)) for place, entry in enumerate(value))
+            limits = dict(field.metadata)
+            length = limits.pop("length", None)
+            if not value or length not in (None, len(value)):
+                raise InputError(f"{key}={value} must have {length or 'some'} entries")
+            yield from ((f"{key}[{place}]", entry, limits) for place, entry in enumerate(value))
         else:
             yield key, value, dict(field.metadata)
 

@@ -37,12 +37,10 @@ def read_versuch(config: VersuchConfig) -> Recordings:
 
 
 def _wanted(config: VersuchConfig) -> list[str]:
-    for key, names, count in (("data.features", config.features, None), ("data.targets", config.targets, 3)):
+    for key, names in (("data.features", config.features), ("data.targets", config.targets)):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise InputError(f"{key} names {', '.join(twice)} twice")
-        if count and len(names) != count:
-            raise InputError(f"{key} must name {count} columns, x, y and z, not {len(names)}")
     times = [name for name in (config.seconds, config.nanoseconds) if name and not config.rate_hz]
     return list(dict.fromkeys([*config.features, *config.targets, config.point, *times]))
 

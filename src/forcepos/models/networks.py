@@ -32,7 +32,12 @@ def declare_space(hp: HyperParameters, config: ModelConfig) -> None:
 
 
 def build_network(
-    config: ModelConfig, chosen: Mapping[str, Any], task: Task, channels: int, scaling: Scaling
+    config: ModelConfig,
+    chosen: Mapping[str, Any],
+    task: Task,
+    channels: int,
+    scaling: Scaling,
+    steps_per_execution: int = 1,
 ) -> keras.Model:
     """A compiled model of standard layers only, so that it loads without forcepos.
 
@@ -51,5 +56,10 @@ def build_network(
     else:
         stack.append(layers.Dense(len(task.outputs), activation="softmax"))
     model = keras.Sequential(stack, name=config.name)
-    model.compile(optimizer=keras.optimizers.Adam(chosen["lr"]), loss=task.loss(), metrics=task.metrics())
+    model.compile(
+        optimizer=keras.optimizers.Adam(chosen["lr"]),
+        loss=task.loss(),
+        metrics=task.metrics(),
+        steps_per_execution=steps_per_execution,
+    )
     return model

@@ -69,4 +69,5 @@ class NetworkTrainer:
 
     def _build(self, hyperparameters: Mapping[str, Any]) -> keras.Model:
         channels = len(self._data.samples.recordings.channels)
-        return build_network(self._config.model, hyperparameters, self._task, channels, self._scaling)
+        steps = self._config.training.steps_per_execution
+        return build_network(self._config.model, hyperparameters, self._task, channels, self._scaling, steps)

@@ -1,0 +1,78 @@
+"""What tests share: composing configs and running the command line as a user would."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig
+
+from forcepos.config import Config
+from forcepos.paths import conf_dir
+from forcepos.validation import register_schemas, to_config
+
+DATA = Path(__file__).parent / "data"
+PLATE = DATA / "versuch_p1_40_1.feather"  # nine points in the notebook's format
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A command that ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """The last line of standard output."""
+        return dict(json.loads(self.out.splitlines()[-1]))
+
+
+def compose_config(*overrides: str) -> DictConfig:
+    """The config that these overrides compose, before our own checks."""
+    register_schemas()
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        return compose("config", overrides=list(overrides))
+
+
+def checked_config(*overrides: str) -> Config:
+    """The config that these overrides compose, checked."""
+    return to_config(compose_config(*overrides))
+
+
+def forcepos(arguments: Sequence[str], folder: Path, **environment: str) -> Finished:
+    """Run `python -m forcepos` in `folder`."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "FORCEPOS_"))}
+    done = subprocess.run(
+        [sys.executable, "-m", "forcepos", *arguments],
+        cwd=folder,
+        env=kept | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    return Finished(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture(scope="session")
+def smoke(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[Finished, Path]]:
+    """A finished smoke run of each model with random search, done once in a session."""
+    done: dict[str, tuple[Finished, Path]] = {}
+
+    def run(model: str) -> tuple[Finished, Path]:
+        if model not in done:
+            folder = tmp_path_factory.mktemp(model)
+            done[model] = forcepos(["debug=smoke", f"model={model}", "tuner=random"], folder), folder
+        return done[model]
+
+    return run

@@ -1,0 +1,130 @@
+"""Splits: who trains, who tests, and that no row does both."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from forcepos.config import SplitConfig
+from forcepos.data.recordings import Recordings
+from forcepos.data.samples import Samples, all_samples
+from forcepos.data.splits import Split, split_samples
+from forcepos.errors import InputError
+from tests.conftest import checked_config
+
+WINDOW = 10
+
+
+def plate(lengths: list[int], visits: int = 2) -> Recordings:
+    """Recordings of these lengths, `visits` of each point, at 100 Hz."""
+    recording = np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)
+    rows = len(recording)
+    return Recordings(
+        signals=np.arange(rows, dtype=np.float32)[:, None],
+        positions=np.zeros((rows, 3), np.float32),
+        recording=recording,
+        point=(recording // visits).astype(np.int32),
+        channels=("Fz",),
+        names=tuple(f"recording {number}" for number in range(len(lengths))),
+        rate_hz=100.0,
+    )
+
+
+def config(name: str, *more: str) -> SplitConfig:
+    return checked_config(f"split={name}", *more).split
+
+
+def rows_of(samples: Samples, members: np.ndarray) -> set[int]:
+    return set((samples.starts[members][:, None] + np.arange(samples.window)).ravel().tolist())
+
+
+UNEVEN = [100, 73, 120, 55, 100, 211, 64, 99, 100, 100]
+
+
+@pytest.mark.parametrize("name", ["blocked", "held_out_recordings", "held_out_points"])
+@pytest.mark.parametrize("seed", range(1, 21))
+def test_no_row_serves_two_parts(name: str, seed: int) -> None:
+    samples = all_samples(plate(UNEVEN), WINDOW)
+    split = split_samples(samples, config(name), seed)
+    train, validation, test = (rows_of(samples, part) for part in (split.train, split.validation, split.test))
+    assert not train & validation
+    assert not train & test
+    assert not validation & test
+
+
+def test_the_random_split_shares_rows_which_is_why_it_flatters() -> None:
+    samples = all_samples(plate(UNEVEN), WINDOW)
+    split = split_samples(samples, config("random"), 1)
+    assert rows_of(samples, split.train) & rows_of(samples, split.test)
+
+
+def test_the_random_split_takes_the_ratios_of_all_and_of_the_rest() -> None:
+    samples = all_samples(plate([1009]), WINDOW)
+    split = split_samples(samples, config("random", "split.test_ratio=0.1", "split.validation_ratio=0.2"), 1)
+    assert (len(split.test), len(split.validation), len(split.train)) == (100, 180, 720)
+    assert len(set(np.concatenate([split.train, split.validation, split.test]).tolist())) == 1000
+
+
+@pytest.mark.parametrize(("name", "unit"), [("held_out_recordings", "recording"), ("held_out_points", "point")])
+def test_held_out_units_are_whole(name: str, unit: str) -> None:
+    samples = all_samples(plate(UNEVEN), WINDOW)
+    split = split_samples(samples, config(name), 1)
+    units = getattr(samples.recordings, unit)[samples.starts]
+    parts = [set(units[part].tolist()) for part in (split.train, split.validation, split.test)]
+    assert sum(len(part) for part in parts) == len(set(units.tolist()))
+    assert len(split.train) + len(split.validation) + len(split.test) == len(samples.starts)
+
+
+def test_blocked_cuts_every_recording_into_the_same_shares() -> None:
+    samples = all_samples(plate([100, 100]), WINDOW)
+    split = split_samples(samples, config("blocked", "split.gap_s=0"), 1)
+    for number in (0, 1):
+        rows = rows_of(samples, split.test[samples.recordings.recording[samples.starts[split.test]] == number])
+        assert len(rows) == 20
+        assert max(rows) - min(rows) == 19
+
+
+@pytest.mark.parametrize("gap_rows", [0, 1, 3])
+def test_blocked_leaves_out_what_is_nearer_to_a_border_than_the_gap(gap_rows: int) -> None:
+    samples = all_samples(plate([600]), WINDOW)
+    split = split_samples(samples, config("blocked", f"split.gap_s={gap_rows / 100}"), 2)
+    parts = [np.array(sorted(rows_of(samples, part))) for part in (split.train, split.validation, split.test)]
+    nearest = min(np.abs(one[:, None] - other).min() for one in parts for other in parts if one is not other)
+    assert nearest == 2 * gap_rows + 1
+
+
+def test_blocked_keeps_windows_across_stretches_of_the_same_part() -> None:
+    samples = all_samples(plate([100]), WINDOW)
+    split = split_samples(samples, config("blocked", "split.gap_s=0"), 1)
+    train_rows = len(rows_of(samples, split.train))
+    runs = 1 + int((np.diff(samples.starts[split.train]) > 1).sum())
+    assert train_rows == 60
+    assert len(split.train) == train_rows - runs * (WINDOW - 1)
+
+
+@pytest.mark.parametrize("name", ["random", "blocked", "held_out_recordings", "held_out_points"])
+def test_a_seed_decides_the_draw(name: str) -> None:
+    samples = all_samples(plate(UNEVEN), WINDOW)
+
+    def drawn(seed: int) -> Split:
+        return split_samples(samples, config(name), seed)
+
+    assert np.array_equal(drawn(1).test, drawn(1).test)
+    assert not np.array_equal(drawn(1).test, drawn(2).test)
+
+
+def test_too_few_units_are_an_error() -> None:
+    samples = all_samples(plate([50, 50]), WINDOW)
+    with pytest.raises(InputError) as error:
+        split_samples(samples, config("held_out_recordings"), 1)
+    assert str(error.value) == "split=held_out_recordings cannot share 2 recordings among three parts"
+
+
+def test_a_part_without_samples_is_an_error() -> None:
+    samples = all_samples(plate([30]), WINDOW)
+    with pytest.raises(InputError) as error:
+        split_samples(samples, config("blocked"), 1)
+    assert str(error.value) == (
+        "split=blocked leaves no validation samples: record more rows, or change split.test_ratio, "
+        "split.validation_ratio, split.gap_s or model.window"
+    )

@@ -1,0 +1,70 @@
+"""Scores over the whole data set, checked by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from forcepos.evaluation.metrics import classification_scores, regression_scores
+
+
+def test_regression_scores_of_a_case_worked_out_by_hand() -> None:
+    true = np.array([[0, 0], [2, 0], [4, 6]], np.float32)
+    predicted = np.array([[3, 4], [2, 0], [4, 6]], np.float32)
+    scores = regression_scores(true, predicted, ("x", "y"))
+    assert scores == pytest.approx(
+        {
+            "mae_mm": 7 / 6,
+            "rmse_mm": np.sqrt(25 / 6),
+            "euclidean_mean_mm": 5 / 3,
+            "euclidean_median_mm": 0,
+            "euclidean_p95_mm": 4.5,
+            "mae_x_mm": 1,
+            "rmse_x_mm": np.sqrt(3),
+            "mae_y_mm": 4 / 3,
+            "rmse_y_mm": np.sqrt(16 / 3),
+            "r2": (1 - 9 / 8 + 1 - 16 / 24) / 2,
+            "r2_x": 1 - 9 / 8,
+            "r2_y": 1 - 16 / 24,
+        }
+    )
+
+
+def test_one_sample_has_no_r2() -> None:
+    assert "r2" not in regression_scores(np.ones((1, 2), np.float32), np.ones((1, 2), np.float32), ("x", "y"))
+
+
+def test_rmse_is_of_the_data_set_not_a_mean_over_batches() -> None:
+    chance = np.random.default_rng(1)
+    true, predicted = chance.normal(size=(2, 1000, 3)).astype(np.float32)
+    whole = regression_scores(true, predicted, ("x", "y", "z"))["rmse_mm"]
+    batches = [
+        regression_scores(true[i : i + 7], predicted[i : i + 7], "xyz")["rmse_mm"] for i in range(0, 1000, 7)
+    ]
+    assert whole == pytest.approx(np.sqrt(((predicted.astype(float) - true) ** 2).mean()))
+    assert whole != pytest.approx(np.mean(batches), rel=1e-3)
+
+
+def test_classification_scores_of_a_case_worked_out_by_hand() -> None:
+    true = np.array([0, 0, 0, 1, 1, 2])
+    predicted = np.array([0, 0, 1, 1, 1, 1])
+    border = np.array([False, False, True, False, False, True])
+    scores = classification_scores(true, predicted, border)
+    assert scores == pytest.approx(
+        {
+            "accuracy": 4 / 6,
+            "precision_macro": (1 + 2 / 4 + 0) / 3,
+            "recall_macro": (2 / 3 + 1 + 0) / 3,
+            "f1_macro": (0.8 + 2 / 3 + 0) / 3,
+            "accuracy_off_border": 1,
+            "precision_macro_off_border": 1,
+            "recall_macro_off_border": 1,
+            "f1_macro_off_border": 1,
+            "border_share": 2 / 6,
+        }
+    )
+
+
+def test_with_border_samples_only_there_is_no_score_off_the_border() -> None:
+    scores = classification_scores(np.array([0, 1]), np.array([0, 1]), np.array([True, True]))
+    assert "accuracy_off_border" not in scores

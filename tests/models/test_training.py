@@ -1,0 +1,154 @@
+"""Batches carry the right windows, scaling comes from training rows, training repeats itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from forcepos.config import Config
+from forcepos.data.loading import load_recordings
+from forcepos.data.samples import Samples, all_samples
+from forcepos.data.sectors import make_sectors
+from forcepos.data.splits import Split
+from forcepos.errors import InputError, TrialFailure
+from forcepos.models.preparation import TrainingData, prepare
+from forcepos.models.scaling import fit_scaling
+from forcepos.models.tasks import Classification, Task, make_task
+from forcepos.models.trainer import NetworkTrainer
+from forcepos.models.training import batches, predict, use_device
+from tests.conftest import checked_config
+from tests.data.test_splits import plate
+
+CHOSEN = {"num_layers": 1, "units_0": 32, "activation": "relu", "dropout": False, "lr": 1e-2, "batch_size": 16}
+
+
+def prepared(*overrides: str) -> tuple[Config, Task, TrainingData]:
+    config = checked_config("debug=smoke", "model=ffnn_regression", *overrides)
+    task = make_task(config.model, make_sectors(config.sectors))
+    return config, task, prepare(config, load_recordings(config.data).recordings, task)
+
+
+def counted(window: int) -> TrainingData:
+    """Recordings whose signal is the row's number, every sample's target the sample's number."""
+    samples = all_samples(plate([20, 20]), window)
+    everything = np.arange(len(samples.starts), dtype=np.int32)
+    return TrainingData(samples, everything.astype(np.float32)[:, None], Split(everything, everything, everything))
+
+
+def test_a_batch_holds_windows_and_the_targets_of_their_samples() -> None:
+    data = counted(10)
+    signals, targets = next(iter(batches(data, np.array([0, 3, 11], np.int32), 3, shuffle=False)))
+    assert signals.shape == (3, 10, 1)
+    assert signals[:, :, 0].numpy().tolist() == [list(range(first, first + 10)) for first in (0, 3, 20)]
+    assert targets.numpy().tolist() == [[0], [3], [11]]
+
+
+def test_a_window_of_one_row_is_a_flat_sample() -> None:
+    signals, _ = next(iter(batches(counted(1), np.array([5], np.int32), 1, shuffle=False)))
+    assert signals.numpy().tolist() == [[5]]
+
+
+def test_shuffling_shows_every_sample_once_an_epoch_in_another_order() -> None:
+    data = counted(1)
+    keras.utils.set_random_seed(1)
+    shuffled = batches(data, data.split.train, 7, shuffle=True)
+    epochs = [np.concatenate([targets.numpy()[:, 0] for _, targets in shuffled]).tolist() for _ in range(2)]
+    assert sorted(epochs[0]) == sorted(epochs[1]) == list(range(40))
+    assert epochs[0] != epochs[1]
+
+
+def test_scaling_looks_at_rows_of_training_windows_only() -> None:
+    samples = all_samples(plate([20, 20]), 10)
+    mean, deviation = fit_scaling(samples, np.array([0, 1], np.int32), np.zeros((2, 1), np.float32)).signals or (
+        [],
+        [],
+    )
+    assert mean[0] == np.arange(11).mean()
+    assert deviation[0] == np.arange(11).std()
+
+
+def test_a_constant_channel_is_left_as_it_is() -> None:
+    recordings = plate([20])
+    recordings.signals[:] = 0.1
+    samples = Samples(recordings, np.arange(10, dtype=np.int32), 1)
+    scaling = fit_scaling(samples, np.arange(10, dtype=np.int32), np.ones((10, 2), np.float32))
+    assert scaling.signals is not None
+    assert scaling.targets is not None
+    assert scaling.signals[1].tolist() == [1.0]
+    assert scaling.targets[1].tolist() == [1.0, 1.0]
+
+
+def test_predictions_come_in_the_order_of_the_samples() -> None:
+    data = counted(1)
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Rescaling(2.0)])
+    assert predict(model, data, data.split.test)[:, 0].tolist() == [2.0 * row for row in range(40)]
+
+
+def test_training_repeats_itself_with_the_same_seed(tmp_path: Path) -> None:
+    config, task, data = prepared()
+    trainer = NetworkTrainer(config, task, data, tmp_path)
+    one, same, other = (trainer.trial(CHOSEN, seed, lambda *_: None) for seed in (1, 1, 2))
+    assert one == same != other
+
+
+def test_the_final_model_has_the_weights_of_its_best_epoch(tmp_path: Path) -> None:
+    config, task, data = prepared("training.final_epochs=8", "training.patience=8")
+    model, history = NetworkTrainer(config, task, data, tmp_path).final(CHOSEN | {"lr": 0.05}, lambda *_: None)
+    mae = np.abs(predict(model, data, data.split.validation) - data.targets[data.split.validation]).mean()
+    assert mae == pytest.approx(min(logs["val_mae"] for logs in history), rel=1e-4)
+
+
+def test_the_final_training_stops_when_the_objective_no_longer_gets_better(tmp_path: Path) -> None:
+    config, task, data = prepared("training.final_epochs=50", "training.patience=1")
+    _, history = NetworkTrainer(config, task, data, tmp_path).final(CHOSEN | {"lr": 0.05}, lambda *_: None)
+    values = [logs["val_mae"] for logs in history]
+    assert len(values) < 50
+    assert values[-1] >= min(values[:-1])
+
+
+def test_steps_per_execution_changes_no_number(tmp_path: Path) -> None:
+    histories = []
+    for steps in (1, 32):
+        config, task, data = prepared(f"training.steps_per_execution={steps}")
+        histories.append(NetworkTrainer(config, task, data, tmp_path).trial(CHOSEN, 1, lambda *_: None))
+    assert histories[0][0] == pytest.approx(histories[1][0], rel=1e-5)
+
+
+def test_a_network_that_cannot_be_built_fails_its_trial(tmp_path: Path) -> None:
+    config, task, data = prepared()
+    with pytest.raises(TrialFailure, match="^the network cannot be built: "):
+        NetworkTrainer(config, task, data, tmp_path).trial(CHOSEN | {"units_0": -1}, 1, lambda *_: None)
+
+
+def test_samples_on_the_origin_are_left_out_and_counted(caplog: pytest.LogCaptureFixture) -> None:
+    recordings = plate([40, 40, 40], visits=1)
+    recordings.positions[:] = [3, 1, 0]
+    recordings.positions[5:12] = 0
+    config = checked_config("model=ffnn_classification", "split=random")
+    task = make_task(config.model, make_sectors(config.sectors))
+    assert isinstance(task, Classification)
+    data = prepare(config, recordings, task)
+    assert len(data.samples.starts) == 120 - 7
+    assert "7 samples on the exact origin belong to no sector and are left out" in caplog.text
+
+
+def test_without_a_gpu_asking_for_one_is_an_error() -> None:
+    import tensorflow as tf
+
+    if tf.config.list_physical_devices("GPU"):
+        pytest.skip("this machine has a GPU")
+    with pytest.raises(InputError) as error:
+        use_device(checked_config("training.device=gpu").training)
+    assert str(error.value) == ("training.device=gpu but TensorFlow sees no GPU: use training.device=auto or cpu")
+    assert use_device(checked_config("training.device=auto").training).startswith("CPU, ")
+
+
+def test_a_gpu_is_used_where_there_is_one() -> None:
+    import tensorflow as tf
+
+    if not tf.config.list_physical_devices("GPU"):
+        pytest.skip("this machine has no GPU")
+    assert use_device(checked_config("training.device=auto").training).startswith("GPU, ")

@@ -1,0 +1,131 @@
+"""Every choice composes, and every wrong one is told in one line that names the key."""
+
+from __future__ import annotations
+
+import pytest
+from hydra.errors import ConfigCompositionException, MissingConfigException
+
+from forcepos.config import Config
+from forcepos.errors import InputError
+from forcepos.paths import conf_dir
+from tests.conftest import checked_config, compose_config
+
+PARTS_OF_OTHERS = {"columns"}  # named in the defaults lists of data/*.yaml, not chosen by users
+CHOICES = sorted(
+    f"{path.parent.name}={path.stem}"
+    for path in conf_dir().glob("*/*.yaml")
+    if path.parent.name not in PARTS_OF_OTHERS
+)
+
+
+@pytest.mark.parametrize("choice", CHOICES)
+def test_every_choice_composes(choice: str) -> None:
+    needed = ["data.path=some.feather"] if choice == "data=versuch" else []
+    assert isinstance(checked_config(choice, *needed), Config)
+
+
+@pytest.mark.parametrize("choice", [choice for choice in CHOICES if choice.startswith(("experiment=", "debug="))])
+def test_every_preset_begins_with_the_command_that_runs_it(choice: str) -> None:
+    group, name = choice.split("=")
+    lines = (conf_dir() / group / f"{name}.yaml").read_text().splitlines()
+    assert lines[:2] == ["# @package _global_", f"# python -m forcepos {choice}"]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (
+            ["+tuner.max_trails=3"],
+            "unknown key tuner.max_trails (did you mean max_trials?): tuner has name, objective, direction, "
+            "max_trials, executions_per_trial, num_initial_points, alpha, beta",
+        ),
+        (
+            ["+sede=1"],
+            "unknown key sede (did you mean seed?): the config has seed, data, split, sectors, model, tuner, "
+            "training, evaluation, tracking",
+        ),
+        (["data=versuch"], "data.path has no value: give it on the command line, data.path=…"),
+        (["tuner.max_trials=0"], "tuner.max_trials=0 must be at least 1"),
+        (["tuner.executions_per_trial=0"], "tuner.executions_per_trial=0 must be at least 1"),
+        (["split.test_ratio=1.2"], "split.test_ratio=1.2 must be below 1"),
+        (["split.validation_ratio=0"], "split.validation_ratio=0.0 must be above 0"),
+        (["split.test_ratio=nan"], "split.test_ratio=nan must be above 0"),
+        (["training.epochs=-1"], "training.epochs=-1 must be at least 1"),
+        (["training.final_epochs=0"], "training.final_epochs=0 must be at least 1"),
+        (["seed=0"], "seed=0 must be at least 1"),
+        (["data.rows=0"], "data.rows=0 must be at least 1"),
+        (["data.grid=[11]"], "data.grid=[11] must have 2 entries"),
+        (["data.grid=[11,0]"], "data.grid[1]=0 must be at least 1"),
+        (["model.space.batch_size=[]"], "model.space.batch_size=[] must have some entries"),
+        (["model.space.activation=[relu,sinus]"],
+         "model.space.activation[1]=sinus must be one of elu, gelu, leaky_relu, relu, selu, sigmoid, silu, "
+         "softplus, tanh"),
+        (["model.space.filters.min=200"],
+         "model.space.filters.min=200 is greater than model.space.filters.max=128"),
+        (["model.space.lr.min=0.1"], "model.space.lr.min=0.1 is greater than model.space.lr.max=0.01"),
+        (["training.device=tpu"], "training.device=tpu must be one of auto, cpu, gpu"),
+        (["model.window=1"], "model.window=1 must be at least 2: cnn_regression sees rows in sequence"),
+        (["model=ffnn_regression", "model.window=2"],
+         "model.window=2 must be 1: ffnn_regression sees one row at a time"),
+        (["model.axes=[x,x]"], "model.axes=['x', 'x'] names an axis twice"),
+        (["tuner.objective=val_accuracy"],
+         "tuner.objective=val_accuracy is not a metric of a regression: choose val_loss, val_mae, val_rmse, "
+         "val_r2, or one of them without val_"),
+        (["tuner.objective=val_r2"],
+         "tuner.direction=min would look for the worst val_r2: set tuner.direction=max"),
+        (["sectors.starts_deg=[0,90]"],
+         "sectors.starts_deg must be different angles less than 180 degrees apart"),
+        (["sectors.starts_deg=[0,120,120,240]"], "sectors.starts_deg[3]=240.0 must be at most 180"),
+    ],
+)  # fmt: skip
+def test_our_own_message_names_the_key(overrides: list[str], message: str) -> None:
+    with pytest.raises(InputError) as error:
+        checked_config(*overrides)
+    assert str(error.value) == message
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("model.windw=3", "Key 'windw' not in 'CnnConfig'"),
+        ("model.space.units.max=64", "Key 'units' not in 'CnnSpace'"),  # an option of the other architecture
+        ("tuner.max_trials=abc", "Value 'abc' of type 'str' could not be converted to Integer"),
+        ("tuner.max_trials=3.5", "Value '3.5' of type 'float' could not be converted to Integer"),
+        ("model.standardize=perhaps", "Value 'perhaps' is not a valid bool"),
+    ],
+)
+def test_hydras_own_message_names_the_key(override: str, message: str) -> None:
+    with pytest.raises(ConfigCompositionException) as error:
+        compose_config(override)
+    assert message in f"{error.value} {error.value.__cause__}"
+
+
+def test_an_unknown_option_is_answered_with_those_there_are() -> None:
+    with pytest.raises(MissingConfigException) as error:
+        compose_config("model=cnnn")
+    assert str(error.value).startswith(
+        "In 'config': Could not find 'model/cnnn'\n\nAvailable options in 'model':\n"
+        "\tcnn_classification\n\tcnn_regression\n\tffnn_classification\n\tffnn_regression\n"
+    )
+
+
+def test_the_command_line_wins_over_a_preset() -> None:
+    assert checked_config("debug=smoke").tuner.max_trials == 2
+    assert checked_config("debug=smoke", "tuner.max_trials=7").tuner.max_trials == 7
+
+
+def test_the_objective_comes_with_its_direction_from_the_model() -> None:
+    regression = checked_config("model=ffnn_regression").tuner
+    classification = checked_config("model=ffnn_classification").tuner
+    assert (regression.objective, regression.direction) == ("val_mae", "min")
+    assert (classification.objective, classification.direction) == ("val_accuracy", "max")
+
+
+def test_the_tracking_uri_comes_from_the_environment_unless_the_command_line_names_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:5000")
+    assert checked_config().tracking.uri == "http://127.0.0.1:5000"
+    assert checked_config("tracking.uri=sqlite:///here.db").tracking.uri == "sqlite:///here.db"
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    assert checked_config().tracking.uri == "sqlite:///mlruns/mlflow.db"

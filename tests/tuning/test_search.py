@@ -1,0 +1,185 @@
+"""Searches, tried with a training that is a formula."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import keras_tuner as kt
+import pytest
+
+from forcepos.config import TunerConfig
+from forcepos.errors import InputError, TrialFailure
+from forcepos.tuning.fingerprint import search_fingerprint
+from forcepos.tuning.search import Found, Logs, TrialResult, search
+from tests.conftest import checked_config
+
+Epoch = Callable[[int, Logs], None]
+
+
+class Formula:
+    """A training whose val_mae is the distance of lr from 0.001, and better in its second of three epochs."""
+
+    def __init__(self, fails: Callable[[Mapping[str, Any]], bool] = lambda _: False) -> None:
+        self.fails, self.seeds = fails, list[int]()
+
+    def __call__(self, hyperparameters: Mapping[str, Any], seed: int, after_epoch: Epoch) -> list[Logs]:
+        self.seeds.append(seed)
+        if self.fails(hyperparameters):
+            raise TrialFailure("the formula does not like it")
+        history = [
+            {"loss": 1.0, "val_mae": abs(hyperparameters["lr"] - 1e-3) + extra} for extra in (2.0, 0.0, 1.0)
+        ]
+        for epoch, logs in enumerate(history, 1):
+            after_epoch(epoch, logs)
+        return history
+
+
+class Listener:
+    def __init__(self) -> None:
+        self.started, self.epochs, self.ended = list[int](), 0, list[TrialResult]()
+
+    def trial_started(self, number: int, hyperparameters: dict[str, Any]) -> None:
+        assert hyperparameters
+        self.started.append(number)
+
+    def epoch_ended(self, number: int, execution: int, epoch: int, logs: Logs) -> None:
+        assert number == self.started[-1]
+        assert 1 <= epoch <= 3
+        assert execution >= 1
+        assert logs
+        self.epochs += 1
+
+    def trial_ended(self, result: TrialResult) -> None:
+        self.ended.append(result)
+
+
+def declare(hp: kt.HyperParameters) -> None:
+    hp.Float("lr", 1e-4, 1e-2, sampling="log")
+    hp.Int("num_layers", 1, 5)
+
+
+def tuner(*overrides: str) -> TunerConfig:
+    return checked_config(*overrides).tuner
+
+
+def run(
+    config: TunerConfig, folder: Path, train: Formula, listener: Listener | None = None, seed: int = 1
+) -> Found:
+    return search(config, declare, train, folder / "abc", seed, [listener or Listener()])
+
+
+@pytest.mark.parametrize("name", ["random", "bayesian"])
+def test_a_search_runs_its_trials_and_finds_the_best(name: str, tmp_path: Path) -> None:
+    listener = Listener()
+    found = run(tuner(f"tuner={name}", "tuner.max_trials=6"), tmp_path, Formula(), listener)
+    assert listener.started == [1, 2, 3, 4, 5, 6]
+    scores = [result.score for result in listener.ended if result.score is not None]
+    assert found.trials == len(scores) == 6
+    assert found.score == min(scores) == pytest.approx(abs(found.best["lr"] - 1e-3))
+    assert found.reused == 0
+
+
+def test_a_trials_score_is_its_best_epoch_averaged_over_executions(tmp_path: Path) -> None:
+    listener = Listener()
+    train = Formula()
+    run(tuner("tuner=random", "tuner.max_trials=2", "tuner.executions_per_trial=3"), tmp_path, train, listener)
+    for result in listener.ended:
+        assert result.score == pytest.approx(abs(result.hyperparameters["lr"] - 1e-3))
+        assert [len(history) for history in result.history] == [3, 3, 3]
+    assert listener.epochs == 2 * 3 * 3
+    assert len(set(train.seeds)) == 6
+
+
+@pytest.mark.parametrize("name", ["random", "bayesian"])
+def test_a_seed_decides_the_search(name: str, tmp_path: Path) -> None:
+    chosen = []
+    for place, seed in enumerate((1, 1, 2)):
+        listener = Listener()
+        run(tuner(f"tuner={name}", "tuner.max_trials=5"), tmp_path / str(place), Formula(), listener, seed)
+        chosen.append([result.hyperparameters for result in listener.ended])
+    assert chosen[0] == chosen[1] != chosen[2]
+
+
+@pytest.mark.parametrize("name", ["random", "bayesian"])
+def test_a_finished_search_is_reused_and_more_trials_extend_it(name: str, tmp_path: Path) -> None:
+    first = run(tuner(f"tuner={name}", "tuner.max_trials=3"), tmp_path, Formula())
+    again = Listener()
+    reused = run(tuner(f"tuner={name}", "tuner.max_trials=3"), tmp_path, Formula(), again)
+    assert (again.started, reused.reused, reused.best) == ([], 3, first.best)
+    more = Listener()
+    extended = run(tuner(f"tuner={name}", "tuner.max_trials=5"), tmp_path, Formula(), more)
+    assert (more.started, extended.reused, extended.trials) == ([4, 5], 3, 5)
+
+
+def test_a_search_says_nothing_on_standard_output(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for trials in (2, 3):
+        run(tuner("tuner=random", f"tuner.max_trials={trials}"), tmp_path, Formula())
+    assert capsys.readouterr().out == ""
+
+
+def test_a_failed_trial_is_told_and_the_search_goes_on(tmp_path: Path) -> None:
+    listener = Listener()
+    train = Formula(fails=lambda chosen: chosen["num_layers"] > 2)
+    found = run(tuner("tuner=random", "tuner.max_trials=8"), tmp_path, train, listener)
+    failed = [result for result in listener.ended if result.score is None]
+    assert 0 < len(failed) < 8
+    assert {result.failure for result in failed} == {"the formula does not like it"}
+    assert found.trials == 8
+    assert found.best["num_layers"] <= 2
+
+
+def test_a_loss_that_is_not_finite_fails_the_trial(tmp_path: Path) -> None:
+    class Diverging(Formula):
+        def __call__(self, hyperparameters: Mapping[str, Any], seed: int, after_epoch: Epoch) -> list[Logs]:
+            after_epoch(1, {"loss": 1.0, "val_mae": 1.0})
+            after_epoch(2, {"loss": float("nan"), "val_mae": float("nan")})
+            return super().__call__(hyperparameters, seed, after_epoch)
+
+    with pytest.raises(InputError) as error:
+        run(tuner("tuner=random", "tuner.max_trials=2"), tmp_path, Diverging())
+    assert str(error.value) == "all 2 trials failed, the last one with: the loss is not finite in epoch 2"
+
+
+def test_a_bug_is_raised_not_recorded_as_a_failed_trial(tmp_path: Path) -> None:
+    class Broken(Formula):
+        def __call__(self, hyperparameters: Mapping[str, Any], seed: int, after_epoch: Epoch) -> list[Logs]:
+            raise KeyError("units_7")
+
+    with pytest.raises(KeyError, match="units_7"):
+        run(tuner("tuner=random", "tuner.max_trials=2"), tmp_path, Broken())
+
+
+def test_an_objective_to_maximise_is_maximised(tmp_path: Path) -> None:
+    config = tuner("tuner=random", "tuner.objective=val_r2", "tuner.direction=max", "tuner.max_trials=5")
+    listener = Listener()
+
+    class Score(Formula):
+        def __call__(self, hyperparameters: Mapping[str, Any], seed: int, after_epoch: Epoch) -> list[Logs]:
+            after_epoch(1, {"loss": 1.0, "val_r2": hyperparameters["lr"]})
+            after_epoch(2, {"loss": 1.0, "val_r2": 0.0})
+            return []
+
+    found = run(config, tmp_path, Score(), listener)
+    assert found.score == max(result.hyperparameters["lr"] for result in listener.ended)
+
+
+def test_the_fingerprint_covers_what_changes_a_trial_and_not_the_number_of_trials() -> None:
+    def fingerprint(*overrides: str, data: str = "d") -> str:
+        return search_fingerprint(checked_config(*overrides), data)
+
+    same = fingerprint()
+    for override in (
+        "tuner.max_trials=50",
+        "training.final_epochs=3",
+        "tracking=none",
+        "evaluation.figures=false",
+    ):
+        assert fingerprint(override) == same
+    for override in (
+        "seed=2", "training.epochs=9", "split.test_ratio=0.1", "model.window=12", "model.space.filters.max=64",
+        "tuner.beta=1", "tuner.executions_per_trial=2", "tuner=random", "model=ffnn_regression",
+    ):  # fmt: skip
+        assert fingerprint(override) != same
+    assert fingerprint(data="other") != same
