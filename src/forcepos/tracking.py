@@ -22,7 +22,7 @@ from filelock import FileLock
 from forcepos.config import Config, TrackingConfig
 from forcepos.errors import InputError
 from forcepos.provenance import package_versions
-from forcepos.tuning.search import Logs, TrialResult, Values
+from forcepos.tuning.trials import Logs, TrialResult, Values
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
@@ -209,6 +209,8 @@ def open_store(config: TrackingConfig) -> tuple[mlflow.MlflowClient, str]:
         InputError: MLflow cannot use tracking.uri, or the experiment was deleted.
     """
     uri, folder = _resolve(config.uri)
+    if folder:
+        folder.mkdir(parents=True, exist_ok=True)
     mlflow.set_tracking_uri(uri)
     try:
         with FileLock(folder / "mlflow.lock") if folder else _no_lock():
@@ -247,7 +249,6 @@ def _resolve(uri: str) -> tuple[str, Path | None]:
     if not uri.startswith(prefix):
         return uri, None
     path = Path(uri.removeprefix(prefix)).absolute()
-    path.parent.mkdir(parents=True, exist_ok=True)
     return f"{prefix}{path}", path.parent
 
 

@@ -8,11 +8,13 @@ from typing import Any
 
 import keras_tuner as kt
 import pytest
+from filelock import FileLock
 
 from forcepos.config import TunerConfig
 from forcepos.errors import InputError, TrialFailure
 from forcepos.tuning.fingerprint import search_fingerprint
-from forcepos.tuning.search import Found, Logs, TrialResult, search
+from forcepos.tuning.search import Found, search
+from forcepos.tuning.trials import Logs, TrialResult
 from tests.conftest import checked_config
 
 Epoch = Callable[[int, Logs], None]
@@ -183,3 +185,32 @@ def test_the_fingerprint_covers_what_changes_a_trial_and_not_the_number_of_trial
     ):  # fmt: skip
         assert fingerprint(override) != same
     assert fingerprint(data="other") != same
+
+
+def test_a_search_that_another_process_is_at_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "abc").mkdir()
+    with FileLock(tmp_path / "abc" / "lock"), pytest.raises(InputError) as error:
+        run(tuner("tuner=random", "tuner.max_trials=2"), tmp_path, Formula())
+    assert str(error.value) == (
+        f"another process is at this search, {tmp_path / 'abc'}: wait for it, or change the config"
+    )
+    assert run(tuner("tuner=random", "tuner.max_trials=2"), tmp_path, Formula()).trials == 2
+
+
+@pytest.mark.parametrize("name", ["random", "bayesian"])
+def test_a_search_goes_on_as_if_it_had_not_been_interrupted(name: str, tmp_path: Path) -> None:
+    config = tuner(f"tuner={name}", "tuner.max_trials=6")
+    whole = Listener()
+    run(config, tmp_path / "whole", Formula(), whole)
+
+    class Interrupted(Formula):
+        def __call__(self, hyperparameters: Mapping[str, Any], seed: int, after_epoch: Epoch) -> list[Logs]:
+            if len(self.seeds) == 4:
+                raise KeyboardInterrupt
+            return super().__call__(hyperparameters, seed, after_epoch)
+
+    before, after = Listener(), Listener()
+    with pytest.raises(KeyboardInterrupt):
+        run(config, tmp_path / "parts", Interrupted(), before)
+    run(config, tmp_path / "parts", Formula(), after)
+    assert before.ended + after.ended == whole.ended

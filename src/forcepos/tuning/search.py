@@ -1,12 +1,16 @@
-"""A search: KerasTuner proposes, a trial trains, listeners are told."""
+"""A search: an oracle proposes, a trial trains, listeners are told.
+
+What a search remembers is the list of its finished trials. To go on, a new oracle is told them again in
+their order: it then proposes what the old one would have proposed, whatever its algorithm, and nothing
+else needs to survive an interruption.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import math
-import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,33 +18,13 @@ from typing import Any, Protocol
 
 import keras_tuner as kt
 import numpy as np
-from keras_tuner.src.engine.trial import Trial
+from filelock import FileLock, Timeout
 from sklearn.exceptions import ConvergenceWarning
 
 from forcepos.config import TunerConfig
 from forcepos.errors import InputError, TrialFailure
 from forcepos.tuning.oracles import make_oracle
-
-Logs = dict[str, float]
-Values = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class TrialResult:
-    """One finished trial.
-
-    Attributes:
-        number: 1, 2, 3, …
-        history: per execution, per epoch, what Keras logged.
-        score: mean over executions of the best epoch's objective; None where the trial failed.
-        failure: why it failed, None where it did not.
-    """
-
-    number: int
-    hyperparameters: Values
-    history: list[list[Logs]]
-    score: float | None
-    failure: str | None = None
+from forcepos.tuning.trials import Logs, TrialResult, Values, load_trials, save_trial
 
 
 class TrialListener(Protocol):
@@ -89,112 +73,96 @@ def search(
     """Run trials until there are `config.max_trials`, beginning with those that `directory` holds.
 
     Raises:
-        InputError: every trial failed.
+        InputError: every trial failed, or another process is at this search.
     """
     space = kt.HyperParameters()
     declare(space)
-    with contextlib.redirect_stdout(sys.stderr):  # KerasTuner reports a resumed search by print
-        tuner = _Tuner(config, space, train, directory, seed, listeners)
-    reused = len(_finished(tuner.oracle))
-    tuner.oracle.verbose = 0
-    with warnings.catch_warnings():
+    oracle = make_oracle(config, space, seed)
+    directory.mkdir(parents=True, exist_ok=True)
+    with _alone(directory), warnings.catch_warnings():
         # A Gaussian process on a handful of trials often ends at a bound of its length scale; harmless.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        tuner.search()
-    finished = _finished(tuner.oracle)
-    completed = [trial for trial in finished if trial.status == "COMPLETED"]
-    if not completed:
-        raise InputError(f"all {len(finished)} trials failed, the last one with: {_reason(finished[-1])}")
-    sign = 1 if config.direction == "min" else -1
-    best = min(completed, key=lambda trial: sign * trial.score)
-    return Found(dict(best.hyperparameters.values), float(best.score), len(finished), reused)
+        known = load_trials(directory)[: config.max_trials]
+        results = list(known)
+        for number in range(1, config.max_trials + 1):
+            trial = oracle.create_trial("forcepos")
+            if trial.status != "RUNNING":
+                break  # the space is exhausted
+            if number > len(known):
+                values = dict(trial.hyperparameters.values)
+                results.append(_run_trial(config, number, values, seed, train, listeners))
+                save_trial(directory, results[-1])
+                for listener in listeners:
+                    listener.trial_ended(results[-1])
+            _tell(oracle, trial, results[number - 1])
+    return _best(config, results, len(known))
 
 
-def _finished(oracle: kt.Oracle) -> list[Trial]:
-    return [trial for trial in oracle.trials.values() if trial.status in ("COMPLETED", "FAILED")]
+def _alone(directory: Path) -> AbstractContextManager[Any]:
+    """Hold the search for this process."""
+    try:
+        return FileLock(directory / "lock").acquire(timeout=0)
+    except Timeout as error:
+        raise InputError(
+            f"another process is at this search, {directory}: wait for it, or change the config"
+        ) from error
 
 
-def _reason(trial: Trial) -> str:
-    return str(trial.message or "no message")
+def _tell(oracle: kt.Oracle, trial: kt.engine.trial.Trial, result: TrialResult) -> None:
+    trial.hyperparameters.values = dict(result.hyperparameters)
+    if result.score is None:
+        trial.status, trial.message = "FAILED", result.failure
+    else:
+        trial.status = "COMPLETED"
+        oracle.update_trial(trial.trial_id, {oracle.objective.name: result.score})
+    oracle.end_trial(trial)
 
 
-class _Tuner(kt.Tuner):  # type: ignore[misc]  # keras_tuner is untyped
-    """KerasTuner's bookkeeping around our own training; it keeps no weights and needs no TensorBoard."""
-
-    def __init__(
-        self,
-        config: TunerConfig,
-        space: kt.HyperParameters,
-        train: Trainer,
-        directory: Path,
-        seed: int,
-        listeners: Sequence[TrialListener],
-    ) -> None:
-        self._config, self._train, self._seed, self._listeners = config, train, seed, listeners
-        self._history: list[list[Logs]] = []
-        super().__init__(
-            oracle=make_oracle(config, space, seed),
-            hypermodel=_no_network,
-            directory=directory.parent,
-            project_name=directory.name,
-            overwrite=False,
-        )
-        self.oracle.max_trials = config.max_trials  # a resumed oracle remembers the old one
-
-    def run_trial(self, trial: Trial) -> list[Logs]:
-        """The best epoch of each execution."""
-        number, values = _number(trial), dict(trial.hyperparameters.values)
-        self._history = []
-        for listener in self._listeners:
-            listener.trial_started(number, values)
-        for execution in range(1, self._config.executions_per_trial + 1):
-            seed = _weights_seed(self._seed, number, execution)
-            self._history.append([])
-            self._train(values, seed, partial(self._epoch, number, execution))
-        return [self._best_epoch(logs) for logs in self._history]
-
-    def _epoch(self, number: int, execution: int, epoch: int, logs: Logs) -> None:
-        self._history[-1].append(logs)
-        for listener in self._listeners:
-            listener.epoch_ended(number, execution, epoch, logs)
-        if not math.isfinite(logs["loss"]):
-            raise TrialFailure(f"the loss is not finite in epoch {epoch}")
-
-    def _best_epoch(self, history: list[Logs]) -> Logs:
-        name = self._config.objective
-        pick = min if self._config.direction == "min" else max
-        return pick(history, key=lambda logs: logs[name])
-
-    def _try_run_and_update_trial(self, trial: Trial, *_: Any, **__: Any) -> None:
-        """As in KerasTuner, but only a TrialFailure fails a trial: any other exception is a bug and is raised."""
-        try:
-            self._run_and_update_trial(trial)
-            trial.status = "COMPLETED"
-        except TrialFailure as failure:
-            trial.status, trial.message = "FAILED", str(failure)
-
-    def on_trial_end(self, trial: Trial) -> None:
-        """Save the trial, then tell about it."""
-        super().on_trial_end(trial)
-        ended = self.oracle.get_trial(trial.trial_id)
-        failed = ended.status != "COMPLETED"
-        result = TrialResult(
-            number=_number(ended),
-            hyperparameters=dict(ended.hyperparameters.values),
-            history=self._history,
-            score=None if failed else float(ended.score),
-            failure=_reason(ended) if failed else None,
-        )
-        for listener in self._listeners:
-            listener.trial_ended(result)
+def _best(config: TunerConfig, results: Sequence[TrialResult], reused: int) -> Found:
+    scored = [(result.score, result) for result in results if result.score is not None]
+    if not scored:
+        raise InputError(f"all {len(results)} trials failed, the last one with: {results[-1].failure}")
+    pick = min if config.direction == "min" else max
+    score, best = pick(scored, key=lambda pair: pair[0])
+    return Found(best.hyperparameters, score, len(results), reused)
 
 
-def _no_network(_: kt.HyperParameters) -> None:
-    """KerasTuner wants a builder to explore the space with; ours is declared beforehand."""
+def _run_trial(
+    config: TunerConfig,
+    number: int,
+    values: Values,
+    seed: int,
+    train: Trainer,
+    listeners: Sequence[TrialListener],
+) -> TrialResult:
+    for listener in listeners:
+        listener.trial_started(number, values)
+    history: list[list[Logs]] = []
+    try:
+        for execution in range(1, config.executions_per_trial + 1):
+            history.append([])
+            after_epoch = partial(_epoch_ended, listeners, history[-1], number, execution)
+            train(values, _weights_seed(seed, number, execution), after_epoch)
+    except TrialFailure as failure:
+        return TrialResult(number, values, history, None, str(failure))
+    pick = min if config.direction == "min" else max
+    best = [pick(logs[config.objective] for logs in epochs) for epochs in history]
+    return TrialResult(number, values, history, sum(best) / len(best))
 
 
-def _number(trial: Trial) -> int:
-    return int(trial.trial_id) + 1
+def _epoch_ended(
+    listeners: Sequence[TrialListener],
+    history: list[Logs],
+    number: int,
+    execution: int,
+    epoch: int,
+    logs: Logs,
+) -> None:
+    history.append(logs)
+    for listener in listeners:
+        listener.epoch_ended(number, execution, epoch, logs)
+    if not math.isfinite(logs["loss"]):
+        raise TrialFailure(f"the loss is not finite in epoch {epoch}")
 
 
 def _weights_seed(seed: int, number: int, execution: int) -> int:
