@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import resource
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -247,15 +253,13 @@ def test_a_mistake_on_the_command_line_is_answered_without_a_traceback(
     assert "Traceback" not in finished.err
 
 
-def test_help_is_answered_in_two_seconds(tmp_path: Path) -> None:
-    times = []
-    for _ in range(3):
-        started = time.monotonic()
-        finished = forcepos(["--help"], tmp_path)
-        times.append(time.monotonic() - started)
+def test_help_is_answered_in_less_than_two_seconds_of_processor_time(tmp_path: Path) -> None:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    finished = forcepos(["--help"], tmp_path)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert finished.code == 0
     assert "python -m forcepos model=cnn_regression tuner=bayesian" in finished.out
-    assert min(times) < 2
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 2
     for path in conf_dir().glob("*/*.yaml"):
         if path.parent.name != "columns":
             assert path.stem in next(
@@ -338,3 +342,65 @@ def test_a_model_can_be_registered(tmp_path: Path) -> None:
     assert finished.code == 0, finished.err
     client = MlflowClient(f"sqlite:///{tmp_path}/mlruns/mlflow.db")
     assert client.get_model_version("plate", "1").status == "READY"
+
+
+def test_the_logged_model_can_be_served(smoke: Smoke) -> None:
+    finished, folder = smoke("cnn_regression")
+    uri = f"sqlite:///{folder}/mlruns/mlflow.db"
+    example = json.dumps({"inputs": np.zeros((1, 10, 20)).tolist()}).encode()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    programs = Path(sys.executable).parent
+    command = [programs / "mlflow", "models", "serve", "--model-uri", finished.result["model_uri"]]
+    server = subprocess.Popen(
+        [*command, "--env-manager", "local", "--host", "127.0.0.1", "--port", str(port)],
+        env=os.environ | {"MLFLOW_TRACKING_URI": uri, "PATH": f"{programs}:{os.environ['PATH']}"},
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    try:
+        answer = ask(f"http://127.0.0.1:{port}/invocations", example, seconds=90)
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait(timeout=30)
+    assert np.shape(answer["predictions"]) == (1, 2)
+
+
+def ask(url: str, body: bytes, seconds: float) -> dict[str, Any]:
+    """What the server answers, as soon as it is up."""
+    request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            with urllib.request.urlopen(request, timeout=10) as response:
+                return dict(json.load(response))
+        except urllib.error.URLError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.5)
+
+
+def test_a_wheel_carries_its_config(tmp_path: Path) -> None:
+    root = Path(__file__).parents[1]
+    built = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", str(root)]
+    subprocess.run([*built, "--wheel-dir", str(tmp_path)], check=True)
+    installed = tmp_path / "installed"
+    with zipfile.ZipFile(next(tmp_path.glob("forcepos-*.whl"))) as wheel:
+        wheel.extractall(installed)
+    packaged = installed / "forcepos" / "conf"
+    carried = {path.relative_to(packaged) for path in packaged.rglob("*.yaml")}
+    assert carried == {path.relative_to(conf_dir()) for path in conf_dir().rglob("*.yaml")}
+    finished = forcepos(["--info", "searchpath"], tmp_path, PYTHONPATH=str(installed))
+    assert finished.code == 0
+    assert f"file://{packaged}" in finished.out
+
+
+def test_a_users_own_folder_of_choices_joins_in(tmp_path: Path) -> None:
+    (tmp_path / "mine" / "model").mkdir(parents=True)
+    (tmp_path / "mine" / "model" / "short.yaml").write_text(
+        "defaults: [cnn_regression, _self_]\nname: short\nwindow: 5\n"
+    )
+    finished = forcepos(["--config-dir", str(tmp_path / "mine"), "model=short", "--cfg", "job"], tmp_path)
+    assert finished.code == 0
+    assert "  name: short\n" in finished.out
+    assert "  window: 5\n" in finished.out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -93,6 +94,10 @@ def _provenance(device: str, search: str, data: str, overrides: Sequence[str]) -
     return {
         "overrides": " ".join(overrides),
         "code_version": code_version(),
+        # What the UI's own columns show.
+        "mlflow.source.name": " ".join(["python -m forcepos", *overrides]),
+        "mlflow.source.type": "LOCAL",
+        "mlflow.user": getpass.getuser(),
         "data_fingerprint": data,
         "search": search,
         "device": device,

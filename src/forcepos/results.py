@@ -35,7 +35,7 @@ def save(outcome: Outcome, config: Config, folder: Path, run: Run) -> dict[str, 
     """Write model, figures and result.json into `folder`, log the same, and return the result."""
     path = folder / "model.keras"
     outcome.model.save(path)
-    uri = run.log_model(outcome.model, folder, _example(outcome.data))
+    uri = run.log_model(outcome.model, _example(outcome.data))
     if config.evaluation.figures:
         _save_figures(outcome, config, folder, run)
     result = {

@@ -11,6 +11,7 @@ import dataclasses
 import json
 import logging
 import os
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -73,7 +74,7 @@ class Run:
 
     def log_file(self, path: Path) -> None: ...
 
-    def log_model(self, model: keras.Model, folder: Path, example: Float32) -> str | None:  # noqa: ARG002
+    def log_model(self, model: keras.Model, example: Float32) -> str | None:  # noqa: ARG002
         """Where the model can be loaded from, None where it is not recorded."""
         return None
 
@@ -140,21 +141,20 @@ class MlflowRun(Run):
     def log_file(self, path: Path) -> None:
         self._client.log_artifact(self.run_id, str(path))
 
-    def log_model(self, model: keras.Model, folder: Path, example: Float32) -> str:
+    def log_model(self, model: keras.Model, example: Float32) -> str:
         """Log the model with signature and example; it loads with mlflow.pyfunc, without forcepos."""
-        path = folder / "mlflow_model"
-        path.mkdir()  # mlflow#16183: mlflow.keras.save_model writes the example before it makes the folder
-        mlflow.keras.save_model(
-            model,
-            str(path),
-            input_example=example,
-            signature=infer_signature(example, model.predict(example, verbose=0)),
-            pip_requirements=_requirements(),
-        )
-        logged = mlflow.initialize_logged_model(
-            name=self._config.model.name, source_run_id=self.run_id, experiment_id=self._experiment_id
-        )
-        self._client.log_model_artifacts(logged.model_id, str(path))
+        with tempfile.TemporaryDirectory() as folder:  # exists, unlike what mlflow.keras expects: mlflow#16183
+            mlflow.keras.save_model(
+                model,
+                folder,
+                input_example=example,
+                signature=infer_signature(example, model.predict(example, verbose=0)),
+                pip_requirements=_requirements(),
+            )
+            logged = mlflow.initialize_logged_model(
+                name=self._config.model.name, source_run_id=self.run_id, experiment_id=self._experiment_id
+            )
+            self._client.log_model_artifacts(logged.model_id, folder)
         self._client.finalize_logged_model(logged.model_id, "READY")
         self._client.log_outputs(self.run_id, [LoggedModelOutput(logged.model_id, step=0)])
         uri = f"models:/{logged.model_id}"
@@ -218,7 +218,8 @@ def open_store(config: TrackingConfig) -> tuple[mlflow.MlflowClient, str]:
             experiment = client.get_experiment_by_name(config.experiment)
             if experiment is None:
                 artifacts = (folder / "artifacts").as_uri() if folder else None
-                return client, client.create_experiment(config.experiment, artifact_location=artifacts)
+                tags = {"mlflow.experimentKind": "custom_model_development"}  # the UI's view of training runs
+                return client, client.create_experiment(config.experiment, artifacts, tags)
     except MlflowException as error:
         raise InputError(f"tracking.uri={config.uri} cannot be used: {error.message}") from error
     if experiment.lifecycle_stage == "deleted":
