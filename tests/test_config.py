@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hydra.errors import ConfigCompositionException, MissingConfigException
 
-from forcepos.config import Config
+from forcepos.config import BayesianTunerConfig, Config, RandomSplitConfig
 from forcepos.errors import InputError
 from forcepos.paths import conf_dir
 from tests.conftest import checked_config, compose_config
@@ -20,7 +20,10 @@ CHOICES = sorted(
 
 @pytest.mark.parametrize("choice", CHOICES)
 def test_every_choice_composes(choice: str) -> None:
-    needed = ["data.path=some.feather"] if choice == "data=versuch" else []
+    needed = {
+        "data=versuch": ["data.path=some.feather"],
+        "tuner=fixed": ["tuner.hyperparameters=some.json"],
+    }.get(choice, [])
     assert isinstance(checked_config(choice, *needed), Config)
 
 
@@ -37,12 +40,12 @@ def test_every_preset_begins_with_the_command_that_runs_it(choice: str) -> None:
         (
             ["+tuner.max_trails=3"],
             "unknown key tuner.max_trails (did you mean max_trials?): tuner has name, objective, direction, "
-            "max_trials, executions_per_trial, num_initial_points, alpha, beta",
+            "max_trials, executions_per_trial, max_failures, fresh, num_initial_points, alpha, beta",
         ),
         (
             ["+sede=1"],
-            "unknown key sede (did you mean seed?): the config has seed, data, split, sectors, model, tuner, "
-            "training, evaluation, tracking",
+            "unknown key sede (did you mean seed?): the config has seed, skip_finished, data, split, "
+            "sectors, model, tuner, training, evaluation, tracking",
         ),
         (["data=versuch"], "data.path has no value: give it on the command line, data.path=…"),
         (["tuner.max_trials=0"], "tuner.max_trials=0 must be at least 1"),
@@ -129,3 +132,37 @@ def test_the_tracking_uri_comes_from_the_environment_unless_the_command_line_nam
     assert checked_config("tracking.uri=sqlite:///here.db").tracking.uri == "sqlite:///here.db"
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
     assert checked_config().tracking.uri == "sqlite:///mlruns/mlflow.db"
+
+
+NOTEBOOK = ["ffnn_regression", "ffnn_classification", "cnn_regression", "cnn_classification"]
+
+
+@pytest.mark.parametrize("model", NOTEBOOK)
+def test_the_notebooks_presets_have_its_values(model: str) -> None:
+    config = checked_config(f"experiment=notebook_{model}")
+    objective = "accuracy" if "classification" in model else "mae"
+    assert config.model.name == model
+    assert config.model.standardize is False
+    assert (config.tuner.objective, config.tuner.max_trials) == (objective, 5)
+    assert config.split == RandomSplitConfig(
+        name="random", test_ratio=0.1, validation_ratio=0.2, test_seed=2, validation_seed=3,
+        shuffle_rows=True, shuffle_seed=1,
+    )  # fmt: skip
+    training = config.training
+    assert (training.epochs, training.final_epochs, training.final_batch_size, training.patience) == (
+        15,
+        40,
+        32,
+        None,
+    )
+
+
+@pytest.mark.parametrize("model", NOTEBOOK)
+@pytest.mark.parametrize(("tuner", "executions"), [("random", 3), ("grid", 1), ("bayesian", 1)])
+def test_the_notebooks_presets_train_a_trial_of_random_search_three_times(
+    model: str, tuner: str, executions: int
+) -> None:
+    config = checked_config(f"experiment=notebook_{model}", f"tuner={tuner}")
+    assert config.tuner.executions_per_trial == executions
+    if isinstance(config.tuner, BayesianTunerConfig):
+        assert (config.tuner.alpha, config.tuner.beta) == (1e-4, 2.6)

@@ -72,6 +72,11 @@ class SplitConfig:
 class RandomSplitConfig(SplitConfig):
     """Draws samples, the notebook's way: neighbours in time land on both sides."""
 
+    test_seed: int | None = _limited(min=0)  # random_state of scikit-learn's split, null to take `seed`
+    validation_seed: int | None = _limited(min=0)  # likewise, of the second split
+    shuffle_rows: bool = MISSING  # the notebook's slip: rows are mixed within a point before windows are cut
+    shuffle_seed: int = _limited(min=0)  # random_state of that shuffle
+
 
 @dataclass
 class BlockedSplitConfig(SplitConfig):
@@ -172,8 +177,10 @@ class TunerConfig:
     name: str = MISSING
     objective: str = MISSING  # a metric of Keras' logs, val_ for the validation part
     direction: str = _limited(choices=("min", "max"))
-    max_trials: int = _limited(min=1)
+    max_trials: int | None = _limited(min=1)  # null: as many as the tuner itself wants
     executions_per_trial: int = _limited(min=1)
+    max_failures: int = _limited(min=1)  # failed trials that end the search
+    fresh: bool = MISSING  # begin again; what was found before is kept aside
 
 
 @dataclass
@@ -190,6 +197,26 @@ class BayesianTunerConfig(TunerConfig):
     beta: float = _limited(min=0)  # weight of the uncertainty in the confidence bound
 
 
+@dataclass
+class GridTunerConfig(TunerConfig):
+    """Every combination in order, the model's defaults first."""
+
+
+@dataclass
+class HyperbandTunerConfig(TunerConfig):
+    """Many short trainings; the best go on to longer ones, each from scratch."""
+
+    factor: int = _limited(min=2)  # of how many the best goes on, and how much longer it trains
+    iterations: int = _limited(min=1)  # how often the whole is done
+
+
+@dataclass
+class FixedTunerConfig(TunerConfig):
+    """No search: hyperparameters that are known already."""
+
+    hyperparameters: str = MISSING  # a JSON file of ours or the notebook's, or an MLflow run: runs:/ID
+
+
 # --- training, evaluation, tracking -----------------------------------------------------------------
 
 
@@ -197,7 +224,8 @@ class BayesianTunerConfig(TunerConfig):
 class TrainingConfig:
     epochs: int = _limited(min=1)  # of a trial
     final_epochs: int = _limited(min=1)  # of the final model, at most
-    patience: int = _limited(min=1)  # epochs without a better objective before the final training stops
+    patience: int | None = _limited(min=1)  # epochs without a better objective before it stops, null: never
+    final_batch_size: int | None = _limited(min=1)  # null: the one among the best hyperparameters
     device: str = _limited(choices=("auto", "cpu", "gpu"))
     steps_per_execution: int = _limited(min=1)  # batches that TensorFlow takes between two looks at Python
     deterministic: bool = MISSING  # on a GPU: same seed, same result, at some cost of speed
@@ -224,6 +252,7 @@ class TrackingConfig:
 @dataclass
 class Config:
     seed: int = _limited(min=1)
+    skip_finished: bool = MISSING
     data: DataConfig = MISSING
     split: SplitConfig = MISSING
     sectors: SectorsConfig = MISSING
@@ -247,6 +276,9 @@ SCHEMAS: dict[str, type] = {
     "model/cnn": CnnConfig,
     "tuner/random": RandomTunerConfig,
     "tuner/bayesian": BayesianTunerConfig,
+    "tuner/grid": GridTunerConfig,
+    "tuner/hyperband": HyperbandTunerConfig,
+    "tuner/fixed": FixedTunerConfig,
     "training": TrainingConfig,
     "evaluation": EvaluationConfig,
     "tracking": TrackingConfig,

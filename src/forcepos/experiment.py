@@ -5,14 +5,16 @@ from __future__ import annotations
 import getpass
 import logging
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from forcepos.config import Config
+from forcepos.config import Config, FixedTunerConfig
 from forcepos.data.checks import check
-from forcepos.data.loading import load_recordings
+from forcepos.data.loading import Loaded, load_recordings
 from forcepos.data.sectors import make_sectors
 from forcepos.evaluation.evaluate import evaluate, oracle_scores
+from forcepos.finished import earlier_result, remember_result, run_fingerprint
 from forcepos.models.networks import declare_space
 from forcepos.models.preparation import prepare
 from forcepos.models.tasks import make_task
@@ -20,11 +22,15 @@ from forcepos.models.trainer import NetworkTrainer
 from forcepos.models.training import predict, use_device
 from forcepos.paths import search_dir
 from forcepos.provenance import code_version, package_versions
-from forcepos.results import Outcome, save
+from forcepos.results import Outcome, save, write_result
 from forcepos.terminal import Terminal
-from forcepos.tracking import Run, track, ui_command
+from forcepos.tracking.run import Run, track
+from forcepos.tracking.store import read_hyperparameters as read_run
+from forcepos.tracking.store import ui_command
 from forcepos.tuning.fingerprint import search_fingerprint
-from forcepos.tuning.search import Found, search
+from forcepos.tuning.given import check_hyperparameters, read_hyperparameters
+from forcepos.tuning.search import Found, claim, search
+from forcepos.tuning.trials import Logs
 
 log = logging.getLogger(__name__)
 
@@ -39,15 +45,29 @@ def run_experiment(config: Config, folder: Path, overrides: Sequence[str]) -> di
     loaded = load_recordings(config.data)
     for warning in check(loaded.recordings, config.model.window):
         log.warning("%s", warning)
+    fingerprint = run_fingerprint(config, loaded.recordings.fingerprint)
+    earlier = earlier_result(fingerprint) if config.skip_finished else None
+    if earlier:
+        log.info("finished before, in %s", earlier["outputs"])
+        write_result(earlier, folder)
+        return earlier
+    result = _run(config, folder, loaded, device, overrides)
+    remember_result(fingerprint, result)
+    return result
+
+
+def _run(config: Config, folder: Path, loaded: Loaded, device: str, overrides: Sequence[str]) -> dict[str, Any]:
     task = make_task(config.model, make_sectors(config.sectors))
     data = prepare(config, loaded.recordings, task)
-    fingerprint = search_fingerprint(config, loaded.recordings.fingerprint)
     trainer = NetworkTrainer(config, task, data, folder)
     terminal = Terminal(config)
-    with track(config, _name(config)) as run:
+    fingerprint = search_fingerprint(config, loaded.recordings.fingerprint)
+    trials = search_dir(fingerprint)
+    with claim(trials, config.tuner.fresh), track(config, _name(config), trials / "run.json") as run:
         run.log_tags(_provenance(device, fingerprint, loaded.recordings.fingerprint, overrides))
-        log.info("searching on %s, trials in %s", device, search_dir(fingerprint))
-        found = _search(config, trainer, fingerprint, terminal, run)
+        log.info("searching on %s, trials in %s", device, trials)
+        found = _find(config, trainer, trials, terminal, run)
+        run.log_tags({"search.trials": str(found.trials), "search.reused_trials": str(found.reused)})
         model, history = _train_final(config, trainer, found, terminal, run)
         evaluation = evaluate(task, data, predict(model, data, data.split.test))
         if loaded.simulation is not None and config.evaluation.oracle:
@@ -57,27 +77,30 @@ def run_experiment(config: Config, folder: Path, overrides: Sequence[str]) -> di
     return result
 
 
-def _search(config: Config, trainer: NetworkTrainer, fingerprint: str, terminal: Terminal, run: Run) -> Found:
-    tuner = config.tuner
-    with terminal.phase("search", tuner.max_trials * tuner.executions_per_trial * config.training.epochs):
+def _find(config: Config, trainer: NetworkTrainer, trials: Path, terminal: Terminal, run: Run) -> Found:
+    """The best hyperparameters: given, or searched for."""
+    declare = partial(declare_space, config=config.model)
+    if isinstance(config.tuner, FixedTunerConfig):
+        source = config.tuner.hyperparameters
+        given = (
+            read_run(config.tracking, source)
+            if source.startswith("runs:/")
+            else read_hyperparameters(Path(source))
+        )
+        return Found(check_hyperparameters(given, declare, source), None, 0, 0)
+    with terminal.search():
         found = search(
-            tuner,
-            lambda hp: declare_space(hp, config.model),
-            trainer.trial,
-            search_dir(fingerprint),
-            config.seed,
-            [terminal, run],
+            config.tuner, declare, trainer.trial, trials, config.seed, config.training.epochs, [terminal, run]
         )
     if found.reused:
         log.info("%d of %d trials were there from an earlier run", found.reused, found.trials)
-    run.log_tags({"search.trials": str(found.trials), "search.reused_trials": str(found.reused)})
     return found
 
 
 def _train_final(
     config: Config, trainer: NetworkTrainer, found: Found, terminal: Terminal, run: Run
-) -> tuple[Any, list[dict[str, float]]]:
-    def after_epoch(epoch: int, logs: dict[str, float]) -> None:
+) -> tuple[Any, list[Logs]]:
+    def after_epoch(epoch: int, logs: Logs) -> None:
         terminal.final_epoch(epoch, logs)
         run.log_epoch(epoch, logs)
 

@@ -14,3 +14,8 @@ def conf_dir() -> Path:
 def search_dir(fingerprint: str) -> Path:
     """Where the search with this fingerprint keeps its trials."""
     return Path.cwd() / "outputs" / "search" / fingerprint
+
+
+def finished_file(fingerprint: str) -> Path:
+    """Where the result of a finished run with this fingerprint is kept."""
+    return Path.cwd() / "outputs" / "finished" / f"{fingerprint}.json"

@@ -14,9 +14,10 @@ from forcepos.evaluation.evaluate import Evaluation
 from forcepos.evaluation.figures import learning_curves, true_against_predicted
 from forcepos.models.preparation import TrainingData
 from forcepos.models.tasks import Task
-from forcepos.models.training import Logs, batches
-from forcepos.tracking import Run
+from forcepos.models.training import batches
+from forcepos.tracking.run import Run
 from forcepos.tuning.search import Found
+from forcepos.tuning.trials import Logs
 
 
 @dataclass(frozen=True)
@@ -47,13 +48,18 @@ def save(outcome: Outcome, config: Config, folder: Path, run: Run) -> dict[str, 
         "model_uri": uri or path.as_uri(),
         "outputs": str(folder),
     }
-    (folder / "result.json").write_text(json.dumps(result, indent=2) + "\n")
+    write_result(result, folder)
     run.log_scores(
         {"test": outcome.evaluation.test, "baseline": outcome.evaluation.baseline, **outcome.evaluation.oracles}
     )
     run.log_hyperparameters(outcome.found.best)
     run.log_file(folder / "result.json")
     return result
+
+
+def write_result(result: dict[str, Any], folder: Path) -> None:
+    """Write result.json into `folder`."""
+    (folder / "result.json").write_text(json.dumps(result, indent=2) + "\n")
 
 
 def _example(data: TrainingData) -> Any:

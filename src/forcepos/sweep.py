@@ -1,16 +1,34 @@
-"""Multirun: one parent run in MLflow over all jobs, closed whatever happens."""
+"""Multirun: one parent run in MLflow over all jobs, and a table of them at the end, whatever happens."""
 
 from __future__ import annotations
 
+import csv
+import json
+import logging
 import os
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
 from forcepos.config import TrackingConfig
+from forcepos.terminal import show_table
 
-_open: list[str] = []  # the run of the multirun that this process launched
+log = logging.getLogger(__name__)
+
+_COLUMNS = ("job", "overrides", "status", "euclidean_mean_mm", "accuracy", "baseline", "run_id")
+
+
+@dataclass(frozen=True)
+class _Sweep:
+    folder: Path
+    tracking: TrackingConfig
+    run_id: str | None
+
+
+_open: list[_Sweep] = []  # the multirun that this process launched
 
 
 class SweepCallback(Callback):
@@ -18,22 +36,68 @@ class SweepCallback(Callback):
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         """Start the sweep's run and leave its id where the jobs find it."""
-        if config.tracking.name == "none":
-            return
-        from forcepos.tracking import PARENT_VARIABLE, start_sweep  # noqa: PLC0415  # MLflow takes seconds
-
         tracking = OmegaConf.to_object(config.tracking)
         if not isinstance(tracking, TrackingConfig):
             raise TypeError(f"not a tracking config: {type(tracking)}")
-        run_id = start_sweep(tracking, f"sweep {' '.join(config.hydra.overrides.task)}")
-        os.environ[PARENT_VARIABLE] = run_id
-        _open.append(run_id)
+        run_id = None
+        if tracking.name == "mlflow":
+            from forcepos.tracking.store import PARENT_VARIABLE, start_sweep  # noqa: PLC0415  # MLflow takes seconds
+
+            run_id = start_sweep(tracking, f"sweep {' '.join(config.hydra.overrides.task)}")
+            os.environ[PARENT_VARIABLE] = run_id
+        _open.append(_Sweep(Path(config.hydra.sweep.dir).absolute(), tracking, run_id))
 
 
 def close_sweep(status: str) -> None:
-    """End the sweep's run, if this process launched one. Hydra's own hook is not called when a job fails."""
-    while _open:
-        from forcepos.tracking import PARENT_VARIABLE, end_sweep  # noqa: PLC0415  # MLflow takes seconds
+    """Show the table of jobs and end the sweep's run, if this process launched one.
 
-        os.environ.pop(PARENT_VARIABLE, None)
-        end_sweep(_open.pop(), status)
+    Hydra's own hook at the end of a multirun is not called when a job fails.
+    """
+    while _open:
+        sweep = _open.pop()
+        rows = _rows(sweep.folder)
+        table = sweep.folder / "sweep.csv"
+        if rows:
+            _write_csv(table, rows)
+            show_table(f"Jobs by test score, {table}", _COLUMNS, rows)
+        if sweep.run_id:
+            from forcepos.tracking.store import PARENT_VARIABLE, end_sweep  # noqa: PLC0415  # MLflow takes seconds
+
+            os.environ.pop(PARENT_VARIABLE, None)
+            end_sweep(sweep.tracking, sweep.run_id, status, table if rows else None)
+
+
+def _rows(folder: Path) -> list[dict[str, Any]]:
+    """A row for each job, regressions before classifications, the best first, failed ones last."""
+    jobs = [path for path in folder.glob("*") if path.is_dir() and path.name.isdigit()]
+    rows = [_row(path) for path in sorted(jobs, key=lambda path: int(path.name))]
+    return sorted(
+        rows,
+        key=lambda row: (row["status"] != "FINISHED", row["euclidean_mean_mm"] or 1e9, -(row["accuracy"] or 0)),
+    )
+
+
+def _row(job: Path) -> dict[str, Any]:
+    overrides = " ".join(map(str, OmegaConf.load(job / ".hydra" / "overrides.yaml")))
+    row: dict[str, Any] = dict.fromkeys(_COLUMNS) | {
+        "job": int(job.name),
+        "overrides": overrides,
+    }
+    try:
+        result = json.loads((job / "result.json").read_text())
+    except OSError:
+        return row | {"status": "FAILED"}
+    score = "euclidean_mean_mm" if "euclidean_mean_mm" in result["test"] else "accuracy"
+    return row | {
+        "status": "FINISHED",
+        score: round(result["test"][score], 4),
+        "baseline": round(result["baseline"][score], 4),
+        "run_id": result["run_id"],
+    }
+
+
+def _write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, _COLUMNS)
+        writer.writeheader()
+        writer.writerows(rows)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, TextIO
 
 from rich.console import Console
@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
 from forcepos.config import Config
+from forcepos.tuning.trials import TrialResult
 
 log = logging.getLogger(__name__)
 _QUIET_S = 5.0  # without a live display, an epoch is told at most this often
@@ -40,14 +41,18 @@ class Terminal:
         self._best: float | None = None
         self._done = self._total = 0
         self._started = self._told = time.monotonic()
-        self._what = ""
+        self._epochs_of_a_trial = config.tuner.executions_per_trial * config.training.epochs
 
     # --- the search ---
+
+    def search(self) -> AbstractContextManager[None]:
+        """While the search runs."""
+        return self.phase("search", (self._tuner.max_trials or 0) * self._epochs_of_a_trial)
 
     @contextmanager
     def phase(self, what: str, epochs: int) -> Iterator[None]:
         """A live bar over `epochs` epochs; without a terminal, lines in the log."""
-        self._what, self._done, self._total = what, 0, epochs
+        self._done, self._total = 0, epochs
         self._started = time.monotonic()
         if not self._console.is_terminal:
             yield
@@ -58,20 +63,30 @@ class Terminal:
             yield
         self._progress = None
 
+    def _trial(self, number: int) -> str:
+        return f"trial {number} of {self._tuner.max_trials}" if self._tuner.max_trials else f"trial {number}"
+
+    def trial_known(self, result: TrialResult) -> None:
+        self._total = max(0, self._total - self._epochs_of_a_trial)
+        self._compare(result)
+
     def trial_started(self, number: int, hyperparameters: Mapping[str, Any]) -> None:
-        self._what = f"trial {number} of {self._tuner.max_trials}"
-        log.info("%s: %s", self._what, _named(hyperparameters))
+        log.info("%s: %s", self._trial(number), _named(hyperparameters))
 
     def epoch_ended(self, number: int, execution: int, epoch: int, logs: Mapping[str, float]) -> None:
         place = f", execution {execution}" if self._tuner.executions_per_trial > 1 else ""
-        self._epoch(f"trial {number} of {self._tuner.max_trials}{place}, epoch {epoch}", logs)
+        self._epoch(f"{self._trial(number)}{place}, epoch {epoch}", logs)
 
-    def trial_ended(self, result: Any) -> None:
+    def _compare(self, result: TrialResult) -> None:
+        pick = min if self._tuner.direction == "min" else max
+        scores = [score for score in (self._best, result.score) if score is not None]
+        self._best = pick(scores, default=None)
+
+    def trial_ended(self, result: TrialResult) -> None:
+        self._compare(result)
         if result.score is None:
             log.warning("trial %d failed: %s", result.number, result.failure)
             return
-        pick = min if self._tuner.direction == "min" else max
-        self._best = result.score if self._best is None else pick(self._best, result.score)
         log.info(
             "trial %d: %s %.4g, best so far %.4g", result.number, self._tuner.objective, result.score, self._best
         )
@@ -84,11 +99,13 @@ class Terminal:
     def _epoch(self, where: str, logs: Mapping[str, float]) -> None:
         self._done += 1
         now = time.monotonic()
-        left = (now - self._started) / self._done * max(0, self._total - self._done)
+        left = (now - self._started) / self._done * (self._total - self._done)
         best = f", best so far {self._best:.4g}" if self._best is not None else ""
-        line = f"{where}: {self._tuner.objective} {logs[self._tuner.objective]:.4g}{best}, {_duration(left)} left"
+        rest = f", {_duration(left)} left" if left > 0 else ""
+        line = f"{where}: {self._tuner.objective} {logs[self._tuner.objective]:.4g}{best}{rest}"
         if self._progress is not None:
-            self._progress.update(self._progress.task_ids[0], completed=self._done, description=line)
+            total = self._total or None
+            self._progress.update(self._progress.task_ids[0], completed=self._done, total=total, description=line)
         elif now - self._told >= _QUIET_S:
             self._told = now
             log.info("%s", line)
@@ -112,6 +129,16 @@ class Terminal:
         log.info("model: %s", result["model_uri"])
         if ui_command:
             log.info("look at it with: %s", ui_command)
+
+
+def show_table(title: str, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print rows, a None as an empty cell."""
+    table = Table(title=title, title_justify="left")
+    for name in columns:
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*("" if row[name] is None else str(row[name]) for name in columns))
+    Console(stderr=True).print(table)
 
 
 def _named(values: Mapping[str, Any]) -> str:

@@ -32,11 +32,17 @@ OBJECTIVES = {
 
 def register_schemas() -> None:
     """Make the dataclasses known to Hydra, in a group of their own that no option list shows."""
+    OmegaConf.register_new_resolver("if_equal", _if_equal, replace=True)
     store = ConfigStore.instance()
     store.store(name="root", group="schema", package="_global_", node=Config)
     for name, schema in SCHEMAS.items():
         group, _, choice = name.partition("/")
         store.store(name=choice or "default", group=f"schema/{group}", node=schema)
+
+
+def _if_equal(value: Any, other: Any, then: Any, otherwise: Any) -> Any:
+    """For presets in which one value depends on the choice of another: ${if_equal:${tuner.name},random,3,1}."""
+    return then if value == other else otherwise
 
 
 def to_config(composed: DictConfig) -> Config:

@@ -90,7 +90,7 @@ def test_predictions_come_in_the_order_of_the_samples() -> None:
 def test_training_repeats_itself_with_the_same_seed(tmp_path: Path) -> None:
     config, task, data = prepared()
     trainer = NetworkTrainer(config, task, data, tmp_path)
-    one, same, other = (trainer.trial(CHOSEN, seed, lambda *_: None) for seed in (1, 1, 2))
+    one, same, other = (trainer.trial(CHOSEN, seed, 1, lambda *_: None) for seed in (1, 1, 2))
     assert one == same != other
 
 
@@ -113,14 +113,29 @@ def test_steps_per_execution_changes_no_number(tmp_path: Path) -> None:
     histories = []
     for steps in (1, 32):
         config, task, data = prepared(f"training.steps_per_execution={steps}")
-        histories.append(NetworkTrainer(config, task, data, tmp_path).trial(CHOSEN, 1, lambda *_: None))
+        histories.append(NetworkTrainer(config, task, data, tmp_path).trial(CHOSEN, 1, 1, lambda *_: None))
     assert histories[0][0] == pytest.approx(histories[1][0], rel=1e-5)
 
 
 def test_a_network_that_cannot_be_built_fails_its_trial(tmp_path: Path) -> None:
     config, task, data = prepared()
     with pytest.raises(TrialFailure, match="^the network cannot be built: "):
-        NetworkTrainer(config, task, data, tmp_path).trial(CHOSEN | {"units_0": -1}, 1, lambda *_: None)
+        NetworkTrainer(config, task, data, tmp_path).trial(CHOSEN | {"units_0": -1}, 1, 1, lambda *_: None)
+
+
+def test_a_network_that_does_not_fit_into_memory_fails_its_trial(tmp_path: Path) -> None:
+    config, task, data = prepared()
+    huge = CHOSEN | {"num_layers": 2, "units_0": 10_000_000, "units_1": 10_000_000}
+    with pytest.raises(TrialFailure, match="^out of memory: "):
+        NetworkTrainer(config, task, data, tmp_path).trial(huge, 1, 1, lambda *_: None)
+
+
+def test_without_patience_the_final_model_has_the_weights_of_its_last_epoch(tmp_path: Path) -> None:
+    config, task, data = prepared("training.final_epochs=5", "training.patience=null")
+    model, history = NetworkTrainer(config, task, data, tmp_path).final(CHOSEN | {"lr": 0.05}, lambda *_: None)
+    mae = np.abs(predict(model, data, data.split.validation) - data.targets[data.split.validation]).mean()
+    assert len(history) == 5
+    assert mae == pytest.approx(history[-1]["val_mae"], rel=1e-4)
 
 
 def test_samples_on_the_origin_are_left_out_and_counted(caplog: pytest.LogCaptureFixture) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from filelock import FileLock
 from forcepos.config import TunerConfig
 from forcepos.errors import InputError, TrialFailure
 from forcepos.tuning.fingerprint import search_fingerprint
-from forcepos.tuning.search import Found, search
+from forcepos.tuning.search import Found, claim, search
 from forcepos.tuning.trials import Logs, TrialResult
 from tests.conftest import checked_config
 
@@ -26,7 +27,9 @@ class Formula:
     def __init__(self, fails: Callable[[Mapping[str, Any]], bool] = lambda _: False) -> None:
         self.fails, self.seeds = fails, list[int]()
 
-    def __call__(self, hyperparameters: Mapping[str, Any], seed: int, after_epoch: Epoch) -> list[Logs]:
+    def __call__(
+        self, hyperparameters: Mapping[str, Any], seed: int, epochs: int, after_epoch: Epoch
+    ) -> list[Logs]:
         self.seeds.append(seed)
         if self.fails(hyperparameters):
             raise TrialFailure("the formula does not like it")
@@ -40,7 +43,11 @@ class Formula:
 
 class Listener:
     def __init__(self) -> None:
-        self.started, self.epochs, self.ended = list[int](), 0, list[TrialResult]()
+        self.known, self.started, self.epochs, self.ended = 0, list[int](), 0, list[TrialResult]()
+
+    def trial_known(self, result: TrialResult) -> None:
+        self.known += 1
+        assert result.number == self.known
 
     def trial_started(self, number: int, hyperparameters: dict[str, Any]) -> None:
         assert hyperparameters
@@ -69,10 +76,11 @@ def tuner(*overrides: str) -> TunerConfig:
 def run(
     config: TunerConfig, folder: Path, train: Formula, listener: Listener | None = None, seed: int = 1
 ) -> Found:
-    return search(config, declare, train, folder / "abc", seed, [listener or Listener()])
+    with claim(folder / "abc", config.fresh):
+        return search(config, declare, train, folder / "abc", seed, 9, [listener or Listener()])
 
 
-@pytest.mark.parametrize("name", ["random", "bayesian"])
+@pytest.mark.parametrize("name", ["random", "bayesian", "grid", "hyperband"])
 def test_a_search_runs_its_trials_and_finds_the_best(name: str, tmp_path: Path) -> None:
     listener = Listener()
     found = run(tuner(f"tuner={name}", "tuner.max_trials=6"), tmp_path, Formula(), listener)
@@ -104,7 +112,7 @@ def test_a_seed_decides_the_search(name: str, tmp_path: Path) -> None:
     assert chosen[0] == chosen[1] != chosen[2]
 
 
-@pytest.mark.parametrize("name", ["random", "bayesian"])
+@pytest.mark.parametrize("name", ["random", "bayesian", "grid", "hyperband"])
 def test_a_finished_search_is_reused_and_more_trials_extend_it(name: str, tmp_path: Path) -> None:
     first = run(tuner(f"tuner={name}", "tuner.max_trials=3"), tmp_path, Formula())
     again = Listener()
@@ -124,7 +132,7 @@ def test_a_search_says_nothing_on_standard_output(tmp_path: Path, capsys: pytest
 def test_a_failed_trial_is_told_and_the_search_goes_on(tmp_path: Path) -> None:
     listener = Listener()
     train = Formula(fails=lambda chosen: chosen["num_layers"] > 2)
-    found = run(tuner("tuner=random", "tuner.max_trials=8"), tmp_path, train, listener)
+    found = run(tuner("tuner=random", "tuner.max_trials=8", "tuner.max_failures=8"), tmp_path, train, listener)
     failed = [result for result in listener.ended if result.score is None]
     assert 0 < len(failed) < 8
     assert {result.failure for result in failed} == {"the formula does not like it"}
@@ -134,10 +142,12 @@ def test_a_failed_trial_is_told_and_the_search_goes_on(tmp_path: Path) -> None:
 
 def test_a_loss_that_is_not_finite_fails_the_trial(tmp_path: Path) -> None:
     class Diverging(Formula):
-        def __call__(self, hyperparameters: Mapping[str, Any], seed: int, after_epoch: Epoch) -> list[Logs]:
+        def __call__(
+            self, hyperparameters: Mapping[str, Any], seed: int, epochs: int, after_epoch: Epoch
+        ) -> list[Logs]:
             after_epoch(1, {"loss": 1.0, "val_mae": 1.0})
             after_epoch(2, {"loss": float("nan"), "val_mae": float("nan")})
-            return super().__call__(hyperparameters, seed, after_epoch)
+            return super().__call__(hyperparameters, seed, epochs, after_epoch)
 
     with pytest.raises(InputError) as error:
         run(tuner("tuner=random", "tuner.max_trials=2"), tmp_path, Diverging())
@@ -146,11 +156,14 @@ def test_a_loss_that_is_not_finite_fails_the_trial(tmp_path: Path) -> None:
 
 def test_a_bug_is_raised_not_recorded_as_a_failed_trial(tmp_path: Path) -> None:
     class Broken(Formula):
-        def __call__(self, hyperparameters: Mapping[str, Any], seed: int, after_epoch: Epoch) -> list[Logs]:
+        def __call__(
+            self, hyperparameters: Mapping[str, Any], seed: int, epochs: int, after_epoch: Epoch
+        ) -> list[Logs]:
             raise KeyError("units_7")
 
     with pytest.raises(KeyError, match="units_7"):
         run(tuner("tuner=random", "tuner.max_trials=2"), tmp_path, Broken())
+    assert not list((tmp_path / "abc").glob("trial_*"))
 
 
 def test_an_objective_to_maximise_is_maximised(tmp_path: Path) -> None:
@@ -158,7 +171,9 @@ def test_an_objective_to_maximise_is_maximised(tmp_path: Path) -> None:
     listener = Listener()
 
     class Score(Formula):
-        def __call__(self, hyperparameters: Mapping[str, Any], seed: int, after_epoch: Epoch) -> list[Logs]:
+        def __call__(
+            self, hyperparameters: Mapping[str, Any], seed: int, epochs: int, after_epoch: Epoch
+        ) -> list[Logs]:
             after_epoch(1, {"loss": 1.0, "val_r2": hyperparameters["lr"]})
             after_epoch(2, {"loss": 1.0, "val_r2": 0.0})
             return []
@@ -188,8 +203,7 @@ def test_the_fingerprint_covers_what_changes_a_trial_and_not_the_number_of_trial
 
 
 def test_a_search_that_another_process_is_at_is_left_alone(tmp_path: Path) -> None:
-    (tmp_path / "abc").mkdir()
-    with FileLock(tmp_path / "abc" / "lock"), pytest.raises(InputError) as error:
+    with FileLock(tmp_path / "abc.lock"), pytest.raises(InputError) as error:
         run(tuner("tuner=random", "tuner.max_trials=2"), tmp_path, Formula())
     assert str(error.value) == (
         f"another process is at this search, {tmp_path / 'abc'}: wait for it, or change the config"
@@ -197,20 +211,113 @@ def test_a_search_that_another_process_is_at_is_left_alone(tmp_path: Path) -> No
     assert run(tuner("tuner=random", "tuner.max_trials=2"), tmp_path, Formula()).trials == 2
 
 
-@pytest.mark.parametrize("name", ["random", "bayesian"])
+@pytest.mark.parametrize("name", ["random", "bayesian", "grid", "hyperband"])
 def test_a_search_goes_on_as_if_it_had_not_been_interrupted(name: str, tmp_path: Path) -> None:
     config = tuner(f"tuner={name}", "tuner.max_trials=6")
     whole = Listener()
     run(config, tmp_path / "whole", Formula(), whole)
 
     class Interrupted(Formula):
-        def __call__(self, hyperparameters: Mapping[str, Any], seed: int, after_epoch: Epoch) -> list[Logs]:
+        def __call__(
+            self, hyperparameters: Mapping[str, Any], seed: int, epochs: int, after_epoch: Epoch
+        ) -> list[Logs]:
             if len(self.seeds) == 4:
                 raise KeyboardInterrupt
-            return super().__call__(hyperparameters, seed, after_epoch)
+            return super().__call__(hyperparameters, seed, epochs, after_epoch)
 
     before, after = Listener(), Listener()
     with pytest.raises(KeyboardInterrupt):
         run(config, tmp_path / "parts", Interrupted(), before)
     run(config, tmp_path / "parts", Formula(), after)
     assert before.ended + after.ended == whole.ended
+
+
+def test_too_many_failures_end_the_search_with_the_reason(tmp_path: Path) -> None:
+    listener = Listener()
+    config = tuner("tuner=random", "tuner.max_trials=9", "tuner.max_failures=3")
+    with pytest.raises(InputError) as error:
+        run(config, tmp_path, Formula(fails=lambda _: True), listener)
+    assert len(listener.ended) == 3
+    assert str(error.value) == (
+        "3 of 3 trials failed, the last one with: the formula does not like it; "
+        "raise tuner.max_failures to go on all the same"
+    )
+
+
+def test_a_fresh_search_begins_again_and_keeps_the_old_one(tmp_path: Path) -> None:
+    run(tuner("tuner=random", "tuner.max_trials=2"), tmp_path, Formula())
+    listener = Listener()
+    run(tuner("tuner=random", "tuner.max_trials=2", "tuner.fresh=true"), tmp_path, Formula(), listener)
+    assert listener.started == [1, 2]
+    kept = [path.name for path in tmp_path.glob("abc.before-*")]
+    assert len(kept) == 1
+    assert len(list((tmp_path / kept[0]).glob("trial_*.json"))) == 2
+
+
+def test_half_a_file_is_no_trial(tmp_path: Path) -> None:
+    """A process killed while it writes leaves `.unfinished`, which nobody reads."""
+    run(tuner("tuner=random", "tuner.max_trials=3"), tmp_path, Formula())
+    last = tmp_path / "abc" / "trial_0003.json"
+    last.rename(last.with_suffix(".unfinished"))
+    listener = Listener()
+    run(tuner("tuner=random", "tuner.max_trials=3"), tmp_path, Formula(), listener)
+    assert (listener.known, listener.started) == (2, [3])
+
+
+def small(hp: kt.HyperParameters) -> None:
+    hp.Float("lr", 1e-3, 3e-3, step=1e-3)
+    hp.Int("num_layers", 1, 3)
+    with hp.conditional_scope("num_layers", [2, 3]):
+        hp.Choice("units_1", [32, 64])
+
+
+@pytest.mark.parametrize("name", ["grid", "bayesian"])
+def test_a_small_space_is_searched_without_repeating_a_point(name: str, tmp_path: Path) -> None:
+    listener = Listener()
+    with claim(tmp_path / "abc", fresh=False):
+        search(tuner(f"tuner={name}", "tuner.max_trials=14"), small, Formula(), tmp_path / "abc", 1, 9, [listener])
+    points = [tuple(sorted(result.hyperparameters.items())) for result in listener.ended]
+    assert len(set(points)) == len(points) == 14  # of 3 * (1 + 2 * 2)
+
+
+def test_grid_stops_when_the_space_is_used_up(tmp_path: Path) -> None:
+    with claim(tmp_path / "abc", fresh=False):
+        found = search(tuner("tuner=grid", "tuner.max_trials=99"), small, Formula(), tmp_path / "abc", 1, 9, [])
+    assert found.trials == 15
+
+
+def test_bayesian_search_finds_a_narrow_optimum_that_random_search_misses(tmp_path: Path) -> None:
+    def scores(name: str) -> float:
+        total = 0.0
+        for seed in range(1, 6):
+            config = tuner(f"tuner={name}", "tuner.max_trials=20")
+            total += run(config, tmp_path / f"{name}{seed}", Formula(), seed=seed).score or 0.0
+        return total / 5
+
+    assert scores("bayesian") < 0.5 * scores("random")
+
+
+def test_a_bayesian_proposal_costs_little(tmp_path: Path) -> None:
+    """Fifty trials of a formula that takes no time: KerasTuner's own proposals would take over a minute."""
+    started = time.process_time()
+    run(tuner("tuner=bayesian", "tuner.max_trials=30"), tmp_path, Formula())
+    assert (time.process_time() - started) / 27 < 1
+
+
+def test_hyperband_trains_few_networks_long(tmp_path: Path) -> None:
+    lengths: list[int] = []
+
+    class Counting(Formula):
+        def __call__(
+            self, hyperparameters: Mapping[str, Any], seed: int, epochs: int, after_epoch: Epoch
+        ) -> list[Logs]:
+            lengths.append(epochs)
+            return super().__call__(hyperparameters, seed, epochs, after_epoch)
+
+    config = tuner("tuner=hyperband")
+    assert config.max_trials is None
+    found = run(config, tmp_path, Counting())
+    assert found.trials == len(lengths) > 10
+    assert (min(lengths), max(lengths)) == (1, 9)
+    assert lengths.count(1) > lengths.count(9)
+    assert set(found.best) == {"lr", "num_layers"}

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
-from forcepos.config import Config
+from forcepos.config import Config, RandomSplitConfig
+from forcepos.data.notebook import shuffled_samples
 from forcepos.data.recordings import Float32, Recordings
 from forcepos.data.samples import Samples, all_samples
 from forcepos.data.sectors import NO_SECTOR
@@ -34,7 +35,7 @@ def prepare(config: Config, recordings: Recordings, task: Task) -> TrainingData:
     Raises:
         InputError: a part of the split would be empty.
     """
-    samples = all_samples(recordings, config.model.window)
+    samples = _samples(config, recordings)
     if isinstance(task, Classification):
         samples = _without_origin(samples, task)
     split = split_samples(samples, config.split, config.seed)
@@ -44,6 +45,13 @@ def prepare(config: Config, recordings: Recordings, task: Task) -> TrainingData:
         len(samples.starts), len(split.train), len(split.validation), len(split.test),
     )  # fmt: skip
     return TrainingData(samples, task.targets(samples), split)
+
+
+def _samples(config: Config, recordings: Recordings) -> Samples:
+    split = config.split
+    if isinstance(split, RandomSplitConfig) and split.shuffle_rows:
+        return shuffled_samples(recordings, config.model.window, split.shuffle_seed)
+    return all_samples(recordings, config.model.window)
 
 
 def _without_origin(samples: Samples, task: Classification) -> Samples:

@@ -31,7 +31,7 @@ class NetworkTrainer:
         return scaling if isinstance(self._task, Regression) else Scaling(scaling.signals)
 
     def trial(
-        self, hyperparameters: Mapping[str, Any], seed: int, after_epoch: Callable[[int, Logs], None]
+        self, hyperparameters: Mapping[str, Any], seed: int, epochs: int, after_epoch: Callable[[int, Logs], None]
     ) -> list[Logs]:
         """What each epoch of a trial's training logged.
 
@@ -41,33 +41,44 @@ class NetworkTrainer:
         keras.backend.clear_session()
         keras.utils.set_random_seed(seed)
         try:
-            model = self._build(hyperparameters)
-        except ValueError as error:
-            raise TrialFailure(f"the network cannot be built: {error}") from error
-        try:
-            return fit(model, self._data, hyperparameters["batch_size"], self._config.training.epochs, after_epoch)
+            model = self._build_or_fail(hyperparameters)
+            return fit(model, self._data, hyperparameters["batch_size"], epochs, after_epoch)
         except (MemoryError, tf.errors.ResourceExhaustedError) as error:
-            raise TrialFailure(f"out of memory: {str(error).splitlines()[0]}") from error
+            raise TrialFailure(f"out of memory: {_first_line(error)}") from error
 
     def final(
         self, hyperparameters: Mapping[str, Any], after_epoch: Callable[[int, Logs], None]
     ) -> tuple[keras.Model, list[Logs]]:
-        """The model with the weights of its best epoch by the objective, and what each epoch logged."""
+        """The model and what each epoch logged.
+
+        With training.patience it has the weights of its best epoch by the objective, else those of its last.
+        """
         keras.backend.clear_session()
         keras.utils.set_random_seed(self._config.seed)
         model = self._build(hyperparameters)
         tuner, training = self._config.tuner, self._config.training
-        callbacks: list[keras.callbacks.Callback] = [
-            keras.callbacks.EarlyStopping(
+        callbacks: list[keras.callbacks.Callback] = []
+        if training.patience is not None:
+            stop = keras.callbacks.EarlyStopping(
                 tuner.objective, mode=tuner.direction, patience=training.patience, restore_best_weights=True
             )
-        ]
+            callbacks.append(stop)
         if training.tensorboard:
             callbacks.append(keras.callbacks.TensorBoard(self._folder / "tensorboard"))
-        batch_size = hyperparameters["batch_size"]
+        batch_size = training.final_batch_size or hyperparameters["batch_size"]
         return model, fit(model, self._data, batch_size, training.final_epochs, after_epoch, callbacks)
+
+    def _build_or_fail(self, hyperparameters: Mapping[str, Any]) -> keras.Model:
+        try:
+            return self._build(hyperparameters)
+        except ValueError as error:
+            raise TrialFailure(f"the network cannot be built: {_first_line(error)}") from error
 
     def _build(self, hyperparameters: Mapping[str, Any]) -> keras.Model:
         channels = len(self._data.samples.recordings.channels)
         steps = self._config.training.steps_per_execution
         return build_network(self._config.model, hyperparameters, self._task, channels, self._scaling, steps)
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -12,15 +12,16 @@ import keras_tuner
 from forcepos.config import Config
 
 _LAYOUT = 1  # of a trial's meaning: raise it when the code changes what a trial measures
+_NOT_MEANT = ("max_trials", "max_failures", "fresh")
 
 
 def search_fingerprint(config: Config, data_fingerprint: str) -> str:
     """Twelve hexadecimal digits that cover everything which changes what a trial means.
 
-    `tuner.max_trials` is left out, so that raising it extends a search.
+    `tuner.max_trials` is left out, so that raising it extends a search, and so are max_failures and fresh.
     """
     values = dataclasses.asdict(config)
-    tuner = {key: value for key, value in values["tuner"].items() if key != "max_trials"}
+    tuner = {key: value for key, value in values["tuner"].items() if key not in _NOT_MEANT}
     meaning = {
         "data": data_fingerprint,
         "tuner": tuner,

@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
-import keras_tuner as kt
+from typing import Any
 
-from forcepos.config import BayesianTunerConfig, RandomTunerConfig, TunerConfig
+import keras_tuner as kt
+import numpy as np
+
+from forcepos.config import (
+    BayesianTunerConfig,
+    GridTunerConfig,
+    HyperbandTunerConfig,
+    RandomTunerConfig,
+    TunerConfig,
+)
+from forcepos.data.recordings import Float64
+
+_CANDIDATES = 2000  # drawn evenly, and as many again near the best trials
+_NEAR = 0.1  # standard deviation of a step away from a good trial, as a share of the range
+_GOOD_TRIALS = 3
 
 
 class _InMemory:
@@ -19,28 +33,72 @@ class RandomOracle(_InMemory, kt.oracles.RandomSearchOracle):  # type: ignore[mi
     """Draws hyperparameters evenly."""
 
 
+class GridOracle(_InMemory, kt.oracles.GridSearchOracle):  # type: ignore[misc]
+    """Every combination in order."""
+
+
+class HyperbandOracle(_InMemory, kt.oracles.HyperbandOracle):  # type: ignore[misc]
+    """Many short trainings, few long ones."""
+
+
 class BayesianOracle(_InMemory, kt.oracles.BayesianOptimizationOracle):  # type: ignore[misc]
-    """Proposes what a Gaussian process expects to be good, or knows little about."""
+    """Proposes what a Gaussian process expects to be good, or knows little about.
+
+    KerasTuner minimises the confidence bound 50 times with numerical gradients, two seconds a proposal, and
+    may propose a point again. Here the bound is evaluated once for thousands of candidates, and the best one
+    that is new is taken.
+    """
+
+    def populate_space(self, trial_id: str) -> dict[str, Any]:
+        """Values for the next trial; random ones until `num_initial_points` trials have succeeded."""
+        completed = [trial for trial in self.trials.values() if trial.status == "COMPLETED"]
+        if len(completed) < self.num_initial_points:
+            return dict(self._random_populate_space())
+        points, scores = self._vectorize_trials()
+        self.gpr.fit(points, scores)
+        candidates = self._candidates(points[np.argsort(scores)[:_GOOD_TRIALS]], int(trial_id))
+        mean, deviation = self.gpr.predict(candidates, return_std=True)
+        for place in np.argsort(mean - self.beta * deviation):
+            values = self._vector_to_values(candidates[place])
+            if not self._duplicate(values):
+                return {"status": "RUNNING", "values": values}
+        return dict(self._random_populate_space())  # a small space is nearly used up
+
+    def _candidates(self, good: Float64, number: int) -> Float64:
+        """(2 * _CANDIDATES, dimensions) in the unit cube, the same for the same seed and trial."""
+        chance = np.random.default_rng([self.seed, number])
+        anywhere = chance.uniform(size=(_CANDIDATES, good.shape[1]))
+        near = good[np.arange(_CANDIDATES) % len(good)] + chance.normal(0, _NEAR, anywhere.shape)
+        return np.vstack([anywhere, np.clip(near, 0, 1)])
 
 
-def make_oracle(config: TunerConfig, space: kt.HyperParameters, seed: int) -> kt.Oracle:
-    """What proposes hyperparameters out of `space`. The same results in the same order: the same proposals."""
+def make_oracle(config: TunerConfig, space: kt.HyperParameters, seed: int, epochs: int) -> kt.Oracle:
+    """What proposes hyperparameters out of `space`. The same results in the same order: the same proposals.
+
+    Args:
+        epochs: of a trial; Hyperband's longest.
+    """
     common = {
         "objective": kt.Objective(config.objective, config.direction),
-        "max_trials": config.max_trials,
         "hyperparameters": space,
         "seed": seed,
-        # A failed trial is recorded and the search goes on; whether any succeeded is checked at the end.
-        "max_consecutive_failed_trials": config.max_trials + 1,
+        # How many failures end a search is for forcepos.tuning.search to say.
+        "max_consecutive_failed_trials": None,
     }
     match config:
         case RandomTunerConfig():
-            oracle = RandomOracle(**common)
+            oracle = RandomOracle(max_trials=config.max_trials, **common)
         case BayesianTunerConfig():
-            oracle = BayesianOracle(
-                num_initial_points=config.num_initial_points, alpha=config.alpha, beta=config.beta, **common
+            settings = {name: getattr(config, name) for name in ("num_initial_points", "alpha", "beta")}
+            oracle = BayesianOracle(max_trials=config.max_trials, **settings, **common)
+        case GridTunerConfig():
+            oracle = GridOracle(max_trials=config.max_trials, **common)
+        case HyperbandTunerConfig():
+            oracle = HyperbandOracle(
+                max_epochs=epochs, factor=config.factor, hyperband_iterations=config.iterations, **common
             )
+            oracle.max_trials = config.max_trials
         case _:
-            raise TypeError(f"not a tuner: {type(config)}")
+            raise TypeError(f"not a tuner that searches: {type(config)}")
     oracle.verbose = 0  # it would print to standard output
     return oracle

@@ -8,9 +8,10 @@ else needs to survive an interruption.
 from __future__ import annotations
 
 import math
+import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -30,6 +31,9 @@ from forcepos.tuning.trials import Logs, TrialResult, Values, load_trials, save_
 class TrialListener(Protocol):
     """Whoever wants to know how the search goes."""
 
+    def trial_known(self, result: TrialResult) -> None:
+        """A trial was finished before this run."""
+
     def trial_started(self, number: int, hyperparameters: Values) -> None: ...
 
     def epoch_ended(self, number: int, execution: int, epoch: int, logs: Logs) -> None: ...
@@ -41,7 +45,7 @@ class Trainer(Protocol):
     """Trains one network from scratch and returns what each epoch logged."""
 
     def __call__(
-        self, hyperparameters: Mapping[str, Any], seed: int, after_epoch: Callable[[int, Logs], None]
+        self, hyperparameters: Mapping[str, Any], seed: int, epochs: int, after_epoch: Callable[[int, Logs], None]
     ) -> list[Logs]: ...
 
 
@@ -51,15 +55,39 @@ class Found:
 
     Attributes:
         best: hyperparameters of the best trial.
-        score: its objective.
+        score: its objective, None where there was no search.
         trials: finished trials, failed ones included.
         reused: how many of them were there before this run.
     """
 
     best: Values
-    score: float
+    score: float | None
     trials: int
     reused: int
+
+
+@contextmanager
+def claim(directory: Path, fresh: bool) -> Iterator[None]:
+    """Hold the search in `directory` for this process; with `fresh`, put aside what it holds first.
+
+    Raises:
+        InputError: another process is at this search.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(directory.with_suffix(".lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise InputError(
+            f"another process is at this search, {directory}: wait for it, or change the config"
+        ) from error
+    try:
+        if fresh and load_trials(directory):
+            directory.rename(directory.with_name(f"{directory.name}.before-{time.strftime('%Y-%m-%d_%H-%M-%S')}"))
+            directory.mkdir()
+        yield
+    finally:
+        lock.release()
 
 
 def search(
@@ -68,44 +96,50 @@ def search(
     train: Trainer,
     directory: Path,
     seed: int,
+    epochs: int,
     listeners: Sequence[TrialListener],
 ) -> Found:
     """Run trials until there are `config.max_trials`, beginning with those that `directory` holds.
 
+    Args:
+        train: trains a network for the epochs that it is given, `epochs` but with Hyperband.
+        directory: claimed by this process.
+
     Raises:
-        InputError: every trial failed, or another process is at this search.
+        InputError: every trial failed, or more than `config.max_failures` did.
     """
     space = kt.HyperParameters()
     declare(space)
-    oracle = make_oracle(config, space, seed)
-    directory.mkdir(parents=True, exist_ok=True)
-    with _alone(directory), warnings.catch_warnings():
+    oracle = make_oracle(config, space, seed, epochs)
+    known = load_trials(directory)[: config.max_trials]
+    results: list[TrialResult] = []
+    with warnings.catch_warnings():
         # A Gaussian process on a handful of trials often ends at a bound of its length scale; harmless.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        known = load_trials(directory)[: config.max_trials]
-        results = list(known)
-        for number in range(1, config.max_trials + 1):
-            trial = oracle.create_trial("forcepos")
-            if trial.status != "RUNNING":
-                break  # the space is exhausted
-            if number > len(known):
-                values = dict(trial.hyperparameters.values)
-                results.append(_run_trial(config, number, values, seed, train, listeners))
-                save_trial(directory, results[-1])
+        while (trial := oracle.create_trial("forcepos")).status == "RUNNING":
+            if len(results) < len(known):
+                result = known[len(results)]
                 for listener in listeners:
-                    listener.trial_ended(results[-1])
-            _tell(oracle, trial, results[number - 1])
+                    listener.trial_known(result)
+            else:
+                values = dict(trial.hyperparameters.values)
+                result = _run_trial(config, len(results) + 1, values, seed, epochs, train, listeners)
+                save_trial(directory, result)
+                for listener in listeners:
+                    listener.trial_ended(result)
+            results.append(result)
+            _stop_after_failures(config, results)
+            _tell(oracle, trial, result)
     return _best(config, results, len(known))
 
 
-def _alone(directory: Path) -> AbstractContextManager[Any]:
-    """Hold the search for this process."""
-    try:
-        return FileLock(directory / "lock").acquire(timeout=0)
-    except Timeout as error:
+def _stop_after_failures(config: TunerConfig, results: Sequence[TrialResult]) -> None:
+    failed = [result for result in results if result.score is None]
+    if len(failed) >= config.max_failures:
         raise InputError(
-            f"another process is at this search, {directory}: wait for it, or change the config"
-        ) from error
+            f"{len(failed)} of {len(results)} trials failed, the last one with: {failed[-1].failure}; "
+            "raise tuner.max_failures to go on all the same"
+        )
 
 
 def _tell(oracle: kt.Oracle, trial: kt.engine.trial.Trial, result: TrialResult) -> None:
@@ -124,7 +158,9 @@ def _best(config: TunerConfig, results: Sequence[TrialResult], reused: int) -> F
         raise InputError(f"all {len(results)} trials failed, the last one with: {results[-1].failure}")
     pick = min if config.direction == "min" else max
     score, best = pick(scored, key=lambda pair: pair[0])
-    return Found(best.hyperparameters, score, len(results), reused)
+    # Hyperband's own entries (tuner/epochs, …) are no hyperparameters of a network.
+    values = {name: value for name, value in best.hyperparameters.items() if not name.startswith("tuner/")}
+    return Found(values, score, len(results), reused)
 
 
 def _run_trial(
@@ -132,6 +168,7 @@ def _run_trial(
     number: int,
     values: Values,
     seed: int,
+    epochs: int,
     train: Trainer,
     listeners: Sequence[TrialListener],
 ) -> TrialResult:
@@ -142,7 +179,7 @@ def _run_trial(
         for execution in range(1, config.executions_per_trial + 1):
             history.append([])
             after_epoch = partial(_epoch_ended, listeners, history[-1], number, execution)
-            train(values, _weights_seed(seed, number, execution), after_epoch)
+            train(values, _weights_seed(seed, number, execution), values.get("tuner/epochs", epochs), after_epoch)
     except TrialFailure as failure:
         return TrialResult(number, values, history, None, str(failure))
     pick = min if config.direction == "min" else max

@@ -1,16 +1,9 @@
-"""Runs in MLflow: sweep, job, trial. The only module that imports mlflow.
-
-Everything goes through MlflowClient with explicit run ids: MLflow's notion of one active run per process
-does not survive sweeps, and a process that loses the race to create an experiment would otherwise log
-into another one without a word.
-"""
+"""One job's run, its trials as child runs, its model."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-import logging
-import os
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,21 +11,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock
+import mlflow
+from mlflow.entities import LoggedModelOutput, Metric, Param, RunTag
+from mlflow.exceptions import MlflowException
+from mlflow.models import infer_signature
 
-from forcepos.config import Config, TrackingConfig
-from forcepos.errors import InputError
+from forcepos.config import Config
 from forcepos.provenance import package_versions
+from forcepos.tracking.store import PARENT_TAG, create_run, open_store, parent_run, take_over
 from forcepos.tuning.trials import Logs, TrialResult, Values
-
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
-logging.getLogger("alembic").setLevel(logging.WARNING)
-
-import mlflow  # noqa: E402  # after its settings
-from mlflow.entities import LoggedModelOutput, Metric, Param, RunTag  # noqa: E402
-from mlflow.exceptions import MlflowException  # noqa: E402
-from mlflow.models import infer_signature  # noqa: E402
 
 if TYPE_CHECKING:
     import keras
@@ -40,8 +27,6 @@ if TYPE_CHECKING:
 
     from forcepos.data.recordings import Float32
 
-PARENT_VARIABLE = "FORCEPOS_SWEEP_RUN"  # carries the sweep's run id to its jobs, whatever process they run in
-_PARENT_TAG = "mlflow.parentRunId"
 _PARAMS_AT_ONCE = 100
 
 # What Keras calls a metric, and what a run calls it, unit included.
@@ -55,6 +40,8 @@ class Run:
     """A run that nobody records: tracking=none. `MlflowRun` records the same steps."""
 
     run_id: str | None = None
+
+    def trial_known(self, result: TrialResult) -> None: ...
 
     def trial_started(self, number: int, hyperparameters: Values) -> None: ...
 
@@ -80,19 +67,41 @@ class Run:
 
 
 class MlflowRun(Run):
-    """One job's run and its trials as child runs."""
+    """A job's run; one that an interrupted process left behind is gone on with."""
 
-    def __init__(self, client: mlflow.MlflowClient, experiment_id: str, config: Config, name: str) -> None:
+    def __init__(
+        self, client: mlflow.MlflowClient, experiment_id: str, config: Config, name: str, memory: Path
+    ) -> None:
         self._client, self._experiment_id, self._config = client, experiment_id, config
         self._names = _NAMES[config.model.task]
         self._trial_id: str | None = None
-        self.run_id: str = self._create(name, os.environ.get(PARENT_VARIABLE))
-        self._log_params(self.run_id, _flatten(dataclasses.asdict(config)))
+        self._trials: dict[str, str] = {}  # children that are there already, by name
+        params = {name: str(value) for name, value in _flatten(dataclasses.asdict(config)).items()}
+        left_behind = self._left_behind(memory, params)
+        if left_behind:
+            self.run_id: str = left_behind
+            take_over(client, left_behind, parent_run())
+            self._trials = self._children()
+        else:
+            self.run_id = create_run(client, experiment_id, name, parent_run())
+            self._log_params(self.run_id, params)
+        memory.write_text(json.dumps({"run_id": self.run_id}))
 
-    def _create(self, name: str, parent: str | None) -> str:
-        tags = {_PARENT_TAG: parent} if parent else {}
-        run = self._client.create_run(self._experiment_id, run_name=name, tags=tags)
-        return str(run.info.run_id)
+    def _left_behind(self, memory: Path, params: Mapping[str, str]) -> str | None:
+        """The run that `memory` names, if it is of this config and was not finished."""
+        try:
+            run = self._client.get_run(json.loads(memory.read_text())["run_id"])
+        except (OSError, ValueError, KeyError, MlflowException):
+            return None
+        same = {name: value for name, value in run.data.params.items() if not name.startswith("best.")} == params
+        open_still = run.info.status != "FINISHED" and run.info.lifecycle_stage == "active"
+        return str(run.info.run_id) if same and open_still else None
+
+    def _children(self) -> dict[str, str]:
+        found = self._client.search_runs(
+            [self._experiment_id], f"tags.`{PARENT_TAG}` = '{self.run_id}'", max_results=10_000
+        )
+        return {run.info.run_name: run.info.run_id for run in found}
 
     def close(self, status: str, reason: str | None = None) -> None:
         """End the run, and the trial that it was in, as FINISHED, FAILED or KILLED."""
@@ -101,8 +110,21 @@ class MlflowRun(Run):
                 self._client.set_tag(run_id, "reason", reason)
             self._client.set_terminated(run_id, status)
 
+    def trial_known(self, result: TrialResult) -> None:
+        """Log a trial of an earlier process, unless that process did."""
+        there = self._trials.get(f"trial {result.number}")
+        if there and self._client.get_run(there).info.status in ("FINISHED", "FAILED"):
+            return
+        self.trial_started(result.number, result.hyperparameters)
+        self.trial_ended(result)
+
     def trial_started(self, number: int, hyperparameters: Values) -> None:
-        self._trial_id = self._create(f"trial {number}", self.run_id)
+        name = f"trial {number}"
+        self._trial_id = self._trials.get(name)
+        if self._trial_id:
+            take_over(self._client, self._trial_id)
+        else:
+            self._trial_id = create_run(self._client, self._experiment_id, name, self.run_id)
         self._log_params(self._trial_id, hyperparameters)
 
     def trial_ended(self, result: TrialResult) -> None:
@@ -182,13 +204,17 @@ class MlflowRun(Run):
 
 
 @contextmanager
-def track(config: Config, name: str) -> Iterator[Run]:
-    """Record what happens inside as one run: FINISHED, FAILED with the reason, or KILLED."""
+def track(config: Config, name: str, memory: Path) -> Iterator[Run]:
+    """Record what happens inside as one run: FINISHED, FAILED with the reason, or KILLED.
+
+    Args:
+        memory: file that names the run, so that the same command can go on with it.
+    """
     if config.tracking.name == "none":
         yield Run()
         return
     client, experiment_id = open_store(config.tracking)
-    run = MlflowRun(client, experiment_id, config, name)
+    run = MlflowRun(client, experiment_id, config, name, memory)
     try:
         yield run
     except Exception as error:
@@ -198,64 +224,6 @@ def track(config: Config, name: str) -> Iterator[Run]:
         run.close("KILLED", "interrupted")
         raise
     run.close("FINISHED")
-
-
-def open_store(config: TrackingConfig) -> tuple[mlflow.MlflowClient, str]:
-    """A client and the id of the experiment, which is made where it does not exist yet.
-
-    The first use of a database creates its tables, and MLflow lets processes race for that: one at a time.
-
-    Raises:
-        InputError: MLflow cannot use tracking.uri, or the experiment was deleted.
-    """
-    uri, folder = _resolve(config.uri)
-    if folder:
-        folder.mkdir(parents=True, exist_ok=True)
-    mlflow.set_tracking_uri(uri)
-    try:
-        with FileLock(folder / "mlflow.lock") if folder else _no_lock():
-            client = mlflow.MlflowClient(uri)
-            experiment = client.get_experiment_by_name(config.experiment)
-            if experiment is None:
-                artifacts = (folder / "artifacts").as_uri() if folder else None
-                tags = {"mlflow.experimentKind": "custom_model_development"}  # the UI's view of training runs
-                return client, client.create_experiment(config.experiment, artifacts, tags)
-    except MlflowException as error:
-        raise InputError(f"tracking.uri={config.uri} cannot be used: {error.message}") from error
-    if experiment.lifecycle_stage == "deleted":
-        raise InputError(f"tracking.experiment={config.experiment} was deleted: restore it or choose another name")
-    return client, experiment.experiment_id
-
-
-def start_sweep(config: TrackingConfig, name: str) -> str:
-    """Start the run under which a multirun's jobs gather; returns its id."""
-    client, experiment_id = open_store(config)
-    return str(client.create_run(experiment_id, run_name=name, tags={"forcepos.sweep": "true"}).info.run_id)
-
-
-def end_sweep(run_id: str, status: str) -> None:
-    """End a sweep's run."""
-    mlflow.MlflowClient().set_terminated(run_id, status)
-
-
-def ui_command(config: TrackingConfig) -> str | None:
-    """The command that shows the runs, None where none are kept or a server shows them."""
-    uri, folder = _resolve(config.uri)
-    return f"mlflow ui --backend-store-uri {uri}" if folder and config.name == "mlflow" else None
-
-
-def _resolve(uri: str) -> tuple[str, Path | None]:
-    """An absolute URI, and the folder of the database if it is a local one."""
-    prefix = "sqlite:///"
-    if not uri.startswith(prefix):
-        return uri, None
-    path = Path(uri.removeprefix(prefix)).absolute()
-    return f"{prefix}{path}", path.parent
-
-
-@contextmanager
-def _no_lock() -> Iterator[None]:
-    yield
 
 
 def _requirements() -> list[str]:

@@ -1,0 +1,39 @@
+"""Which runs are finished: so that the same one need not be done again."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from forcepos.config import Config
+from forcepos.paths import finished_file
+
+_NO_MATTER = {"tracking": None, "skip_finished": None}
+
+
+def run_fingerprint(config: Config, data_fingerprint: str) -> str:
+    """Twelve hexadecimal digits over config, code and data; where a run is recorded does not matter."""
+    values = dataclasses.asdict(config) | _NO_MATTER
+    values["tuner"] |= {"fresh": None, "max_failures": None}
+    digest = hashlib.sha256(json.dumps([values, data_fingerprint], sort_keys=True).encode())
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def earlier_result(fingerprint: str) -> dict[str, Any] | None:
+    """The result of a run with this fingerprint that was finished under this working directory."""
+    path = finished_file(fingerprint)
+    return json.loads(path.read_text()) if path.is_file() else None
+
+
+def remember_result(fingerprint: str, result: dict[str, Any]) -> None:
+    """Keep a finished run's result for `earlier_result`."""
+    path = finished_file(fingerprint)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(".unfinished")
+    unfinished.write_text(json.dumps(result))
+    unfinished.replace(path)
