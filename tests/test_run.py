@@ -64,7 +64,7 @@ def test_a_run_is_recorded_with_its_trials(smoke: Smoke, model: str) -> None:
     everything = runs(folder)
     run = next(run for run in everything if run.info.run_id == finished.result["run_id"])
     assert run.info.status == "FINISHED"
-    assert run.info.run_name == f"{model} random blocked seed=1"
+    assert run.info.run_name == f"{model} random blocked seed=1 debug=smoke"
     assert run.data.params["model.name"] == model
     assert run.data.params["tuner.max_trials"] == "2"
     assert run.data.params["data.grid"] == "[3, 3]"
@@ -294,9 +294,10 @@ def test_jobs_of_a_sweep_share_one_parent(tmp_path: Path) -> None:
     parents = [run for run in everything if "mlflow.parentRunId" not in run.data.tags]
     assert [run.info.status for run in parents] == ["FINISHED"]
     jobs = children(everything, parents[0].info.run_id)
+    tail = "debug=smoke tuner.max_trials=1 training.final_epochs=1"
     assert sorted(job.info.run_name or "" for job in jobs) == [
-        "cnn_regression bayesian blocked seed=1", "cnn_regression random blocked seed=1",
-        "ffnn_regression bayesian blocked seed=1", "ffnn_regression random blocked seed=1",
+        f"cnn_regression bayesian blocked seed=1 {tail}", f"cnn_regression random blocked seed=1 {tail}",
+        f"ffnn_regression bayesian blocked seed=1 {tail}", f"ffnn_regression random blocked seed=1 {tail}",
     ]  # fmt: skip
     assert {job.info.status for job in jobs} == {"FINISHED"}
     assert len(finished.out.splitlines()) == 4

@@ -64,7 +64,6 @@ def main() -> None:
         _job()
         status = "FINISHED"
     except KeyboardInterrupt:
-        status = "KILLED"
         sys.stderr.write("interrupted\n")
         sys.exit(_INTERRUPTED)
     finally:

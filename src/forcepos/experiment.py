@@ -34,6 +34,8 @@ from forcepos.tuning.trials import Logs
 
 log = logging.getLogger(__name__)
 
+_NAMED_ANYWAY = ("model", "tuner", "split", "seed", "skip_finished", "tuner.fresh", "tracking.uri")
+
 
 def run_experiment(config: Config, folder: Path, overrides: Sequence[str]) -> dict[str, Any]:
     """One run from config to result; `folder` receives result, model and figures.
@@ -63,7 +65,7 @@ def _run(config: Config, folder: Path, loaded: Loaded, device: str, overrides: S
     terminal = Terminal(config)
     fingerprint = search_fingerprint(config, loaded.recordings.fingerprint)
     trials = search_dir(fingerprint)
-    with claim(trials, config.tuner.fresh), track(config, _name(config), trials / "run.json") as run:
+    with claim(trials, config.tuner.fresh), track(config, _name(config, overrides), trials / "run.json") as run:
         run.log_tags(_provenance(device, fingerprint, loaded.recordings.fingerprint, overrides))
         log.info("searching on %s, trials in %s", device, trials)
         found = _find(config, trainer, trials, terminal, run)
@@ -108,9 +110,10 @@ def _train_final(
         return trainer.final(found.best, after_epoch)
 
 
-def _name(config: Config) -> str:
-    """What was chosen, for the list of runs."""
-    return f"{config.model.name} {config.tuner.name} {config.split.name} seed={config.seed}"
+def _name(config: Config, overrides: Sequence[str]) -> str:
+    """What was chosen, for the list of runs: the usual choices, and any other value that was set."""
+    others = [override for override in overrides if override.lstrip("+").split("=")[0] not in _NAMED_ANYWAY]
+    return " ".join([config.model.name, config.tuner.name, config.split.name, f"seed={config.seed}", *others])
 
 
 def _provenance(device: str, search: str, data: str, overrides: Sequence[str]) -> dict[str, str]:

@@ -19,6 +19,7 @@ from forcepos.terminal import show_table
 log = logging.getLogger(__name__)
 
 _COLUMNS = ("job", "overrides", "status", "euclidean_mean_mm", "accuracy", "baseline", "run_id")
+_SHOWN = _COLUMNS[:-1]
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def close_sweep(status: str) -> None:
         table = sweep.folder / "sweep.csv"
         if rows:
             _write_csv(table, rows)
-            show_table(f"Jobs by test score, {table}", _COLUMNS, rows)
+            show_table(f"Jobs by test score ({table})", _SHOWN, _without_common_overrides(rows))
         if sweep.run_id:
             from forcepos.tracking.store import PARENT_VARIABLE, end_sweep  # noqa: PLC0415  # MLflow takes seconds
 
@@ -94,6 +95,16 @@ def _row(job: Path) -> dict[str, Any]:
         "baseline": round(result["baseline"][score], 4),
         "run_id": result["run_id"],
     }
+
+
+def _without_common_overrides(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """In the terminal, only what tells the jobs apart."""
+    each = [row["overrides"].split(" ") for row in rows]
+    common = set(each[0]).intersection(*each) if len(rows) > 1 else set()
+    return [
+        row | {"overrides": " ".join(override for override in overrides if override not in common)}
+        for row, overrides in zip(rows, each, strict=True)
+    ]
 
 
 def _write_csv(path: Path, rows: list[dict[str, Any]]) -> None:

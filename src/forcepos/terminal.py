@@ -17,6 +17,7 @@ from forcepos.config import Config
 from forcepos.tuning.trials import TrialResult
 
 log = logging.getLogger(__name__)
+_LOG_WIDTH = 120
 _QUIET_S = 5.0  # without a live display, an epoch is told at most this often
 
 
@@ -36,7 +37,7 @@ class Terminal:
 
     def __init__(self, config: Config) -> None:
         self._tuner, self._training = config.tuner, config.training
-        self._console = Console(stderr=True)
+        self._console = _console()
         self._progress: Progress | None = None
         self._best: float | None = None
         self._done = self._total = 0
@@ -132,13 +133,18 @@ class Terminal:
 
 
 def show_table(title: str, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
-    """Print rows, a None as an empty cell."""
+    """Print these columns of the rows, a None as an empty cell."""
     table = Table(title=title, title_justify="left")
     for name in columns:
         table.add_column(name, overflow="fold")
     for row in rows:
         table.add_row(*("" if row[name] is None else str(row[name]) for name in columns))
-    Console(stderr=True).print(table)
+    _console().print(table)
+
+
+def _console() -> Console:
+    """Standard error; wide enough for a table where there is no terminal to ask."""
+    return Console(stderr=True, width=None if sys.stderr.isatty() else _LOG_WIDTH)
 
 
 def _named(values: Mapping[str, Any]) -> str:
