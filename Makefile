@@ -1,5 +1,6 @@
 # make run    set up and do the main job on simulated data
 # make test   set up and pass the tests
+# make test-system   what takes many minutes or many processes
 # make lint   style, types, one-way imports
 # make ui     the runs in MLflow's user interface
 
@@ -8,13 +9,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
-.PHONY: run test lint ui clean
+.PHONY: run test test-system lint ui clean
 
 run: $(READY)
 	$(BIN)/python -m forcepos model=cnn_regression tuner=bayesian
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not system"
+
+test-system: $(READY)
+	$(BIN)/python -m pytest -m system -s
 
 lint: $(READY)
 	$(BIN)/ruff check .
