@@ -145,7 +145,7 @@ def test_the_notebooks_presets_have_its_values(model: str) -> None:
     assert config.model.standardize is False
     assert (config.tuner.objective, config.tuner.max_trials) == (objective, 5)
     assert config.split == RandomSplitConfig(
-        name="random", test_ratio=0.1, validation_ratio=0.2, test_seed=2, validation_seed=3,
+        name="notebook", test_ratio=0.1, validation_ratio=0.2, test_seed=2, validation_seed=3,
         shuffle_rows=True, shuffle_seed=1,
     )  # fmt: skip
     training = config.training
