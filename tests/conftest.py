@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 from hydra import compose, initialize_config_dir
+from mlflow import MlflowClient
+from mlflow.entities import Run
 from omegaconf import DictConfig
 
 from forcepos.config import Config
@@ -64,8 +66,26 @@ def forcepos(arguments: Sequence[str], folder: Path, **environment: str) -> Fini
     return Finished(done.returncode, done.stdout, done.stderr)
 
 
+Smoke = Callable[[str], tuple[Finished, Path]]
+MODELS = ["ffnn_regression", "ffnn_classification", "cnn_regression", "cnn_classification"]
+QUICK = ["debug=smoke", "tuner=random", "tuner.max_trials=1", "training.final_epochs=1"]
+
+
+def runs(folder: Path) -> list[Run]:
+    """All runs in the folder's database, first started first."""
+    client = MlflowClient(f"sqlite:///{folder}/mlruns/mlflow.db")
+    experiment = client.get_experiment_by_name("forcepos")
+    assert experiment is not None
+    found = client.search_runs([experiment.experiment_id], max_results=1000, order_by=["start_time ASC"])
+    return list(found)
+
+
+def children(everything: list[Run], parent: str) -> list[Run]:
+    return [run for run in everything if run.data.tags.get("mlflow.parentRunId") == parent]
+
+
 @pytest.fixture(scope="session")
-def smoke(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[Finished, Path]]:
+def smoke(tmp_path_factory: pytest.TempPathFactory) -> Smoke:
     """A finished smoke run of each model with random search, done once in a session."""
     done: dict[str, tuple[Finished, Path]] = {}
 

@@ -4,47 +4,23 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from mlflow import MlflowClient
-from mlflow.entities import Run
 
 from forcepos.config import SimulatedConfig
-from forcepos.data.arm import JOINTS
 from forcepos.data.simulation import Simulation
-from forcepos.paths import conf_dir
-from tests.conftest import PLATE, Finished, checked_config, forcepos
-
-Smoke = Callable[[str], tuple[Finished, Path]]
-MODELS = ["ffnn_regression", "ffnn_classification", "cnn_regression", "cnn_classification"]
-QUICK = ["debug=smoke", "tuner=random", "tuner.max_trials=1", "training.final_epochs=1"]
-
-
-def runs(folder: Path) -> list[Run]:
-    """All runs in the folder's database, first started first."""
-    client = MlflowClient(f"sqlite:///{folder}/mlruns/mlflow.db")
-    experiment = client.get_experiment_by_name("forcepos")
-    assert experiment is not None
-    found = client.search_runs([experiment.experiment_id], max_results=1000, order_by=["start_time ASC"])
-    return list(found)
-
-
-def children(everything: list[Run], parent: str) -> list[Run]:
-    return [run for run in everything if run.data.tags.get("mlflow.parentRunId") == parent]
+from tests.conftest import MODELS, QUICK, Smoke, checked_config, children, forcepos, runs
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -180,164 +156,6 @@ def test_what_people_read_goes_to_standard_error(smoke: Smoke) -> None:
         assert noise not in told
 
 
-def notebook_file(path: Path, rows: int) -> Path:
-    """A file in the notebook's format with 121 points, from the simulated arm with another seed."""
-    config = checked_config("data.seed=77", "data.visits=1", f"data.rows={rows}", "data.rate_hz=500").data
-    assert isinstance(config, SimulatedConfig)
-    recordings = Simulation(config).recordings
-    table: dict[str, Any] = dict(zip(recordings.channels, recordings.signals.T.astype(float), strict=True))
-    time_ns = np.tile(np.arange(rows) * 2_000_000, 121)
-    table |= {"t_Sec": time_ns // 10**9, "t_nSec": time_ns % 10**9}
-    table |= {f"{name}1": table[name] for name in ("Fx", "Fy", "Fz", "Tx", "Ty", "Tz")}
-    for joint in range(1, JOINTS + 1):
-        table |= {f"cur_A{joint}": np.zeros(len(time_ns)), f"comd_A{joint}": np.zeros(len(time_ns))}
-    for column, offset in enumerate(config.offset_mm):
-        position = recordings.positions[:, column].astype(float) - offset
-        table |= {f"curCart_{'xyz'[column]}": position, f"comdCart_{'xyz'[column]}": position}
-    table["key"] = [f"{point // 11},{point % 11}" for point in recordings.point]
-    import pandas as pd
-
-    pd.DataFrame(table).to_feather(path)
-    return path
-
-
-@pytest.fixture(scope="session")
-def plate_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return notebook_file(tmp_path_factory.mktemp("plate") / "versuch_x_100_1.feather", rows=100)
-
-
-@pytest.mark.parametrize("model", MODELS)
-def test_a_file_in_the_notebooks_format_trains_every_model(model: str, plate_file: Path, tmp_path: Path) -> None:
-    budget = ["tuner.max_trials=1", "training.epochs=1", "training.final_epochs=3", "model.space.num_layers.max=1"]
-    finished = forcepos(["data=versuch", f"data.path={plate_file}", f"model={model}", *budget], tmp_path)
-    assert finished.code == 0, finished.err
-    assert "121 recordings of 121 points, 12100 rows" in finished.err
-    measure, better = ("accuracy", max) if "classification" in model else ("mae_mm", min)
-    ours, trivial = finished.result["test"][measure], finished.result["baseline"][measure]
-    assert better(ours, trivial) == ours
-    assert "oracle_points" not in finished.result
-
-
-def test_a_recording_too_short_ends_the_run_before_anything_is_trained(tmp_path: Path) -> None:
-    finished = forcepos(["data=versuch", f"data.path={PLATE}", "model.window=43"], tmp_path)
-    assert finished.code == 1
-    assert finished.out == ""
-    assert finished.err.splitlines() == [
-        "error: the recordings cannot be used:",
-        "  recording 2,0: 42 rows, too short for one window of 43",
-        "  recording 2,1: 42 rows, too short for one window of 43",
-        "  recording 2,2: 42 rows, too short for one window of 43",
-    ]
-    assert not (tmp_path / "mlruns").exists()
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["tuner.max_trials=0"], "error: tuner.max_trials=0 must be at least 1"),
-        (["+model.foo=1"], "error: unknown key model.foo: model has name, task, axes, window, standardize, "
-         "dropout_rate, objective, direction, space"),
-        (["model.windw=3"], "Could not override 'model.windw'."),
-        (["model=cnnn"], "In 'config': Could not find 'model/cnnn'"),
-        (["tuner=random,bayesian"], "Ambiguous value for argument 'tuner=random,bayesian'"),
-        (["data=versuch", "data.path=nowhere"], "error: data.path=nowhere is not a file"),
-    ],
-)  # fmt: skip
-def test_a_mistake_on_the_command_line_is_answered_without_a_traceback(
-    arguments: list[str], message: str, tmp_path: Path
-) -> None:
-    finished = forcepos(arguments, tmp_path)
-    assert finished.code == 1
-    assert finished.out == ""
-    assert finished.err.splitlines()[0] == message
-    assert "Traceback" not in finished.err
-
-
-def test_help_is_answered_in_less_than_two_seconds_of_processor_time(tmp_path: Path) -> None:
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    finished = forcepos(["--help"], tmp_path)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    assert finished.code == 0
-    assert "python -m forcepos model=cnn_regression tuner=bayesian" in finished.out
-    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 2
-    for path in conf_dir().glob("*/*.yaml"):
-        if path.parent.name != "columns":
-            assert path.stem in next(
-                line for line in finished.out.splitlines() if line.startswith(path.parent.name)
-            )
-
-
-@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_an_interrupted_run_and_its_trial_are_marked_killed(sent: int, code: int, tmp_path: Path) -> None:
-    endless = ["debug=smoke", "training.epochs=100000"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "forcepos", *endless], cwd=tmp_path, stderr=subprocess.PIPE, text=True
-    )
-    assert process.stderr is not None
-    for line in process.stderr:
-        if "epoch" in line:
-            break
-    process.send_signal(sent)
-    rest = process.stderr.read()
-    assert process.wait(timeout=60) == code
-    assert "Traceback" not in rest
-    assert [run.info.status for run in runs(tmp_path)] == ["KILLED", "KILLED"]
-
-
-def test_jobs_of_a_sweep_share_one_parent(tmp_path: Path) -> None:
-    finished = forcepos(
-        ["-m", "model=ffnn_regression,cnn_regression", "tuner=random,bayesian", "debug=smoke",
-         "tuner.max_trials=1", "training.final_epochs=1"], tmp_path,
-    )  # fmt: skip
-    assert finished.code == 0, finished.err
-    everything = runs(tmp_path)
-    parents = [run for run in everything if "mlflow.parentRunId" not in run.data.tags]
-    assert [run.info.status for run in parents] == ["FINISHED"]
-    jobs = children(everything, parents[0].info.run_id)
-    tail = "debug=smoke tuner.max_trials=1 training.final_epochs=1"
-    assert sorted(job.info.run_name or "" for job in jobs) == [
-        f"cnn_regression bayesian blocked seed=1 {tail}", f"cnn_regression random blocked seed=1 {tail}",
-        f"ffnn_regression bayesian blocked seed=1 {tail}", f"ffnn_regression random blocked seed=1 {tail}",
-    ]  # fmt: skip
-    assert {job.info.status for job in jobs} == {"FINISHED"}
-    assert len(finished.out.splitlines()) == 4
-    assert all(len(children(everything, job.info.run_id)) == 1 for job in jobs)
-
-
-def test_a_failing_job_takes_no_other_with_it_and_the_exit_code_says_so(tmp_path: Path) -> None:
-    finished = forcepos(["-m", "data.rows=5,100", *QUICK], tmp_path)
-    assert finished.code == 1
-    assert "Traceback" not in finished.err
-    assert "5 rows, too short for one window of 10" in finished.err
-    assert len(finished.out.splitlines()) == 1
-    everything = runs(tmp_path)
-    parent = next(run for run in everything if "mlflow.parentRunId" not in run.data.tags)
-    assert parent.info.status == "FAILED"
-    assert [job.info.status for job in children(everything, parent.info.run_id)] == ["FINISHED"]
-
-
-def test_a_sweep_without_tracking_writes_no_database(tmp_path: Path) -> None:
-    finished = forcepos(["-m", "seed=1,2", "tracking=none", *QUICK], tmp_path)
-    assert finished.code == 0, finished.err
-    assert len(finished.out.splitlines()) == 2
-    assert not (tmp_path / "mlruns").exists()
-
-
-def test_processes_that_create_the_database_at_once_lose_nothing(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "forcepos", *QUICK, "model=ffnn_regression", "evaluation.figures=false"]
-    started = [
-        subprocess.Popen([*command, f"seed={seed}"], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        for seed in (1, 2, 3)
-    ]
-    for process in started:
-        _, told = process.communicate(timeout=300)
-        assert process.returncode == 0, told.decode()
-    jobs = [run for run in runs(tmp_path) if "mlflow.parentRunId" not in run.data.tags]
-    assert [run.info.status for run in jobs] == ["FINISHED"] * 3
-    with sqlite3.connect(tmp_path / "mlruns" / "mlflow.db") as database:
-        assert database.execute("select count(*) from experiments where name = 'forcepos'").fetchone() == (1,)
-
-
 def test_a_model_can_be_registered(tmp_path: Path) -> None:
     finished = forcepos([*QUICK, "model=ffnn_regression", "tracking.register_as=plate"], tmp_path)
     assert finished.code == 0, finished.err
@@ -379,29 +197,3 @@ def ask(url: str, body: bytes, seconds: float) -> dict[str, Any]:
             if time.monotonic() > until:
                 raise
             time.sleep(0.5)
-
-
-def test_a_wheel_carries_its_config(tmp_path: Path) -> None:
-    root = Path(__file__).parents[1]
-    built = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", str(root)]
-    subprocess.run([*built, "--wheel-dir", str(tmp_path)], check=True)
-    installed = tmp_path / "installed"
-    with zipfile.ZipFile(next(tmp_path.glob("forcepos-*.whl"))) as wheel:
-        wheel.extractall(installed)
-    packaged = installed / "forcepos" / "conf"
-    carried = {path.relative_to(packaged) for path in packaged.rglob("*.yaml")}
-    assert carried == {path.relative_to(conf_dir()) for path in conf_dir().rglob("*.yaml")}
-    finished = forcepos(["--info", "searchpath"], tmp_path, PYTHONPATH=str(installed))
-    assert finished.code == 0
-    assert f"file://{packaged}" in finished.out
-
-
-def test_a_users_own_folder_of_choices_joins_in(tmp_path: Path) -> None:
-    (tmp_path / "mine" / "model").mkdir(parents=True)
-    (tmp_path / "mine" / "model" / "short.yaml").write_text(
-        "defaults: [cnn_regression, _self_]\nname: short\nwindow: 5\n"
-    )
-    finished = forcepos(["--config-dir", str(tmp_path / "mine"), "model=short", "--cfg", "job"], tmp_path)
-    assert finished.code == 0
-    assert "  name: short\n" in finished.out
-    assert "  window: 5\n" in finished.out

@@ -13,8 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import forcepos
-from tests.test_run import children, runs
+from tests.conftest import children, forcepos, runs
 
 pytestmark = pytest.mark.system
 

@@ -11,8 +11,7 @@ from pathlib import Path
 import mlflow
 import pytest
 
-from tests.conftest import forcepos
-from tests.test_run import children, runs
+from tests.conftest import children, forcepos, runs
 
 pytestmark = pytest.mark.system
 

@@ -1,0 +1,94 @@
+"""The command line: help, mistakes, signals, installation."""
+
+from __future__ import annotations
+
+import resource
+import signal
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from forcepos.paths import conf_dir
+from tests.conftest import forcepos, runs
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["tuner.max_trials=0"], "error: tuner.max_trials=0 must be at least 1"),
+        (["+model.foo=1"], "error: unknown key model.foo: model has name, task, axes, window, standardize, "
+         "dropout_rate, objective, direction, space"),
+        (["model.windw=3"], "Could not override 'model.windw'."),
+        (["model=cnnn"], "In 'config': Could not find 'model/cnnn'"),
+        (["tuner=random,bayesian"], "Ambiguous value for argument 'tuner=random,bayesian'"),
+        (["data=versuch", "data.path=nowhere"], "error: data.path=nowhere is not a file"),
+    ],
+)  # fmt: skip
+def test_a_mistake_on_the_command_line_is_answered_without_a_traceback(
+    arguments: list[str], message: str, tmp_path: Path
+) -> None:
+    finished = forcepos(arguments, tmp_path)
+    assert finished.code == 1
+    assert finished.out == ""
+    assert finished.err.splitlines()[0] == message
+    assert "Traceback" not in finished.err
+
+
+def test_help_is_answered_in_less_than_two_seconds_of_processor_time(tmp_path: Path) -> None:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    finished = forcepos(["--help"], tmp_path)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert finished.code == 0
+    assert "python -m forcepos model=cnn_regression tuner=bayesian" in finished.out
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 2
+    for path in conf_dir().glob("*/*.yaml"):
+        if path.parent.name != "columns":
+            assert path.stem in next(
+                line for line in finished.out.splitlines() if line.startswith(path.parent.name)
+            )
+
+
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_run_and_its_trial_are_marked_killed(sent: int, code: int, tmp_path: Path) -> None:
+    endless = ["debug=smoke", "training.epochs=100000"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "forcepos", *endless], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "epoch" in line:
+            break
+    process.send_signal(sent)
+    rest = process.stderr.read()
+    assert process.wait(timeout=60) == code
+    assert "Traceback" not in rest
+    assert [run.info.status for run in runs(tmp_path)] == ["KILLED", "KILLED"]
+
+
+def test_a_wheel_carries_its_config(tmp_path: Path) -> None:
+    root = Path(__file__).parents[1]
+    built = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", str(root)]
+    subprocess.run([*built, "--wheel-dir", str(tmp_path)], check=True)
+    installed = tmp_path / "installed"
+    with zipfile.ZipFile(next(tmp_path.glob("forcepos-*.whl"))) as wheel:
+        wheel.extractall(installed)
+    packaged = installed / "forcepos" / "conf"
+    carried = {path.relative_to(packaged) for path in packaged.rglob("*.yaml")}
+    assert carried == {path.relative_to(conf_dir()) for path in conf_dir().rglob("*.yaml")}
+    finished = forcepos(["--info", "searchpath"], tmp_path, PYTHONPATH=str(installed))
+    assert finished.code == 0
+    assert f"file://{packaged}" in finished.out
+
+
+def test_a_users_own_folder_of_choices_joins_in(tmp_path: Path) -> None:
+    (tmp_path / "mine" / "model").mkdir(parents=True)
+    (tmp_path / "mine" / "model" / "short.yaml").write_text(
+        "defaults: [cnn_regression, _self_]\nname: short\nwindow: 5\n"
+    )
+    finished = forcepos(["--config-dir", str(tmp_path / "mine"), "model=short", "--cfg", "job"], tmp_path)
+    assert finished.code == 0
+    assert "  name: short\n" in finished.out
+    assert "  window: 5\n" in finished.out

@@ -1,0 +1,113 @@
+"""Going on with what was interrupted, and with what is known already."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.conftest import PLATE, Smoke, children, forcepos, runs
+
+SEARCH = ["debug=smoke", "model=ffnn_regression", "tuner=random", "evaluation.figures=false"]
+
+
+def start_until(words: str, arguments: list[str], folder: Path) -> subprocess.Popen[str]:
+    """A process that has just said these words."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "forcepos", *arguments], cwd=folder, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stderr is not None
+    for line in process.stderr:
+        if words in line:
+            return process
+    raise AssertionError(f"ended without saying {words!r}")
+
+
+def test_the_same_command_goes_on_with_the_same_run_after_kill_9(tmp_path: Path) -> None:
+    command = [*SEARCH, "tuner.max_trials=4"]
+    killed = start_until("trial 3 of 4", command, tmp_path)
+    killed.kill()
+    killed.wait()
+    assert sorted(run.info.status for run in runs(tmp_path)) == ["FINISHED", "FINISHED", "RUNNING", "RUNNING"]
+    finished = forcepos(command, tmp_path)
+    assert finished.code == 0, finished.err
+    assert "2 of 4 trials were there from an earlier run" in finished.err
+    everything = runs(tmp_path)
+    jobs = [run for run in everything if "mlflow.parentRunId" not in run.data.tags]
+    assert [job.info.run_id for job in jobs] == [finished.result["run_id"]]
+    assert {run.info.status for run in everything} == {"FINISHED"}
+    assert sorted(trial.info.run_name or "" for trial in children(everything, jobs[0].info.run_id)) == [
+        "trial 1", "trial 2", "trial 3", "trial 4",
+    ]  # fmt: skip
+
+
+def test_more_trials_extend_a_search_and_the_new_run_shows_them_all(tmp_path: Path) -> None:
+    forcepos([*SEARCH, "tuner.max_trials=2"], tmp_path)
+    more = forcepos([*SEARCH, "tuner.max_trials=3"], tmp_path)
+    trials = children(runs(tmp_path), more.result["run_id"])
+    assert "2 of 3 trials were there from an earlier run" in more.err
+    assert sorted(trial.info.run_name or "" for trial in trials) == ["trial 1", "trial 2", "trial 3"]
+    assert all(trial.data.metrics["objective"] > 0 for trial in trials)
+
+
+def test_a_second_process_at_the_same_search_is_told_and_stops(tmp_path: Path) -> None:
+    command = [*SEARCH, "training.epochs=100000"]
+    first = start_until("trial 1 of 2", command, tmp_path)
+    second = forcepos(command, tmp_path)
+    first.kill()
+    first.wait()
+    assert second.code == 1
+    assert second.err.splitlines()[-1].startswith(
+        f"error: another process is at this search, {tmp_path}/outputs/search/"
+    )
+
+
+def test_failed_trials_are_recorded_with_their_reason_and_too_many_end_the_run(tmp_path: Path) -> None:
+    diverging = [
+        "model.space.lr.min=1e30",
+        "model.space.lr.max=1e31",
+        "tuner.max_trials=4",
+        "tuner.max_failures=2",
+    ]
+    finished = forcepos([*SEARCH, "training.epochs=3", "model.standardize=false", *diverging], tmp_path)
+    assert finished.code == 1
+    assert finished.out == ""
+    message = finished.err.splitlines()[-1]
+    assert message.startswith("error: 2 of 2 trials failed, the last one with: the loss is not finite in epoch ")
+    assert message.endswith("; raise tuner.max_failures to go on all the same")
+    everything = runs(tmp_path)
+    assert {run.info.status for run in everything} == {"FAILED"}
+    trials = [run for run in everything if "mlflow.parentRunId" in run.data.tags]
+    assert len(trials) == 2
+    assert all(trial.data.tags["reason"].startswith("the loss is not finite in epoch ") for trial in trials)
+
+
+def test_hyperparameters_of_a_run_are_trained_without_a_search(smoke: Smoke) -> None:
+    first, folder = smoke("ffnn_regression")
+    fixed = ["debug=smoke", "model=ffnn_regression", "tuner=fixed"]
+    from_run = forcepos([*fixed, f"tuner.hyperparameters=runs:/{first.result['run_id']}"], folder)
+    from_file = forcepos([*fixed, f"tuner.hyperparameters={first.result['outputs']}/result.json"], folder)
+    for again in (from_run, from_file):
+        assert again.code == 0, again.err
+        assert again.result["best_hyperparameters"] == first.result["best_hyperparameters"]
+        assert again.result["test"] == first.result["test"]
+        assert children(runs(folder), again.result["run_id"]) == []
+
+
+def test_hyperparameters_of_no_run_are_an_error(tmp_path: Path) -> None:
+    finished = forcepos(["debug=smoke", "tuner=fixed", "tuner.hyperparameters=runs:/0123"], tmp_path)
+    assert finished.code == 1
+    assert finished.err.splitlines()[-1] == (
+        "error: tuner.hyperparameters=runs:/0123 names no run with best hyperparameters"
+    )
+
+
+def test_the_notebooks_preset_trains_the_authors_network(tmp_path: Path) -> None:
+    authors = PLATE.parent / "best_hyperparameters" / "versuch_f1_ffnn_regression_1_2.obj"
+    finished = forcepos(
+        ["experiment=notebook_ffnn_regression", "data=versuch", f"data.path={PLATE}", "training.final_epochs=3",
+         "tuner=fixed", f"tuner.hyperparameters={authors}"], tmp_path,
+    )  # fmt: skip
+    assert finished.code == 0, finished.err
+    assert finished.result["best_hyperparameters"]["units_4"] == 32
