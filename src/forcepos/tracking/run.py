@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,12 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import mlflow
-from mlflow.entities import LoggedModelOutput, Metric, Param, RunTag
+from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
-from mlflow.models import infer_signature
 
 from forcepos.config import Config
-from forcepos.provenance import package_versions
+from forcepos.tracking.model import log_keras_model
 from forcepos.tracking.store import PARENT_TAG, create_run, open_store, parent_run, take_over
 from forcepos.tuning.trials import Logs, TrialResult, Values
 
@@ -164,22 +162,7 @@ class MlflowRun(Run):
         self._client.log_artifact(self.run_id, str(path))
 
     def log_model(self, model: keras.Model, example: Float32) -> str:
-        """Log the model with signature and example; it loads with mlflow.pyfunc, without forcepos."""
-        with tempfile.TemporaryDirectory() as folder:  # exists, unlike what mlflow.keras expects: mlflow#16183
-            mlflow.keras.save_model(
-                model,
-                folder,
-                input_example=example,
-                signature=infer_signature(example, model.predict(example, verbose=0)),
-                pip_requirements=_requirements(),
-            )
-            logged = mlflow.initialize_logged_model(
-                name=self._config.model.name, source_run_id=self.run_id, experiment_id=self._experiment_id
-            )
-            self._client.log_model_artifacts(logged.model_id, folder)
-        self._client.finalize_logged_model(logged.model_id, "READY")
-        self._client.log_outputs(self.run_id, [LoggedModelOutput(logged.model_id, step=0)])
-        uri = f"models:/{logged.model_id}"
+        uri = log_keras_model(self._client, self.run_id, model, example)
         if self._config.tracking.register_as:
             mlflow.register_model(uri, self._config.tracking.register_as)
         return uri
@@ -224,11 +207,6 @@ def track(config: Config, name: str, memory: Path) -> Iterator[Run]:
         run.close("KILLED", "interrupted")
         raise
     run.close("FINISHED")
-
-
-def _requirements() -> list[str]:
-    versions = package_versions()
-    return [f"{name}=={versions[name]}" for name in ("mlflow", "tensorflow", "keras", "numpy")]
 
 
 def _mean_over_executions(history: Sequence[Sequence[Logs]]) -> list[Logs]:
