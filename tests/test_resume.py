@@ -29,7 +29,9 @@ def test_the_same_command_goes_on_with_the_same_run_after_kill_9(tmp_path: Path)
     killed = start_until("trial 3 of 4", command, tmp_path)
     killed.kill()
     killed.wait()
-    assert sorted(run.info.status for run in runs(tmp_path)) == ["FINISHED", "FINISHED", "RUNNING", "RUNNING"]
+    statuses = [run.info.status for run in runs(tmp_path)]
+    assert statuses.count("FINISHED") == 2
+    assert "RUNNING" in statuses
     finished = forcepos(command, tmp_path)
     assert finished.code == 0, finished.err
     assert "2 of 4 trials were there from an earlier run" in finished.err

@@ -65,8 +65,8 @@ def _run(config: Config, folder: Path, loaded: Loaded, device: str, overrides: S
     terminal = Terminal(config)
     fingerprint = search_fingerprint(config, loaded.recordings.fingerprint)
     trials = search_dir(fingerprint)
-    with claim(trials, config.tuner.fresh), track(config, _name(config, overrides), trials / "run.json") as run:
-        run.log_tags(_provenance(device, fingerprint, loaded.recordings.fingerprint, overrides))
+    with claim(trials, config.tuner.fresh), track(config, _name(config, overrides), fingerprint) as run:
+        run.log_tags(_provenance(device, loaded.recordings.fingerprint, overrides))
         log.info("searching on %s, trials in %s", device, trials)
         found = _find(config, trainer, trials, terminal, run)
         run.log_tags({"search.trials": str(found.trials), "search.reused_trials": str(found.reused)})
@@ -116,7 +116,7 @@ def _name(config: Config, overrides: Sequence[str]) -> str:
     return " ".join([config.model.name, config.tuner.name, config.split.name, f"seed={config.seed}", *others])
 
 
-def _provenance(device: str, search: str, data: str, overrides: Sequence[str]) -> dict[str, str]:
+def _provenance(device: str, data: str, overrides: Sequence[str]) -> dict[str, str]:
     return {
         "overrides": " ".join(overrides),
         "code_version": code_version(),
@@ -125,7 +125,6 @@ def _provenance(device: str, search: str, data: str, overrides: Sequence[str]) -
         "mlflow.source.type": "LOCAL",
         "mlflow.user": getpass.getuser(),
         "data_fingerprint": data,
-        "search": search,
         "device": device,
         **{f"version.{name}": version for name, version in package_versions().items()},
     }

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import mlflow
 from mlflow.entities import Metric, Param, RunTag
-from mlflow.exceptions import MlflowException
 
 from forcepos.config import Config
 from forcepos.tracking.model import log_keras_model
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from forcepos.data.recordings import Float32
 
 _PARAMS_AT_ONCE = 100
+_SEARCH_TAG = "search"  # fingerprint of the search that a job belongs to
 
 # What Keras calls a metric, and what a run calls it, unit included.
 _NAMES = {
@@ -68,32 +68,32 @@ class MlflowRun(Run):
     """A job's run; one that an interrupted process left behind is gone on with."""
 
     def __init__(
-        self, client: mlflow.MlflowClient, experiment_id: str, config: Config, name: str, memory: Path
+        self, client: mlflow.MlflowClient, experiment_id: str, config: Config, name: str, search: str
     ) -> None:
         self._client, self._experiment_id, self._config = client, experiment_id, config
         self._names = _NAMES[config.model.task]
         self._trial_id: str | None = None
         self._trials: dict[str, str] = {}  # children that are there already, by name
-        params = {name: str(value) for name, value in _flatten(dataclasses.asdict(config)).items()}
-        left_behind = self._left_behind(memory, params)
+        params = {key: str(value) for key, value in _flatten(dataclasses.asdict(config)).items()}
+        left_behind = self._left_behind(search, params)
         if left_behind:
             self.run_id: str = left_behind
             take_over(client, left_behind, parent_run())
             self._trials = self._children()
         else:
-            self.run_id = create_run(client, experiment_id, name, parent_run())
-            self._log_params(self.run_id, params)
-        memory.write_text(json.dumps({"run_id": self.run_id}))
+            self.run_id = create_run(client, experiment_id, name, parent_run(), {_SEARCH_TAG: search})
+        self._log_params(self.run_id, params)
 
-    def _left_behind(self, memory: Path, params: Mapping[str, str]) -> str | None:
-        """The run that `memory` names, if it is of this config and was not finished."""
-        try:
-            run = self._client.get_run(json.loads(memory.read_text())["run_id"])
-        except (OSError, ValueError, KeyError, MlflowException):
+    def _left_behind(self, search: str, params: Mapping[str, str]) -> str | None:
+        """The last run of this search, if it has this config and was not finished."""
+        runs = self._client.search_runs(
+            [self._experiment_id], f"tags.{_SEARCH_TAG} = '{search}'", order_by=["start_time DESC"], max_results=1
+        )
+        if not runs or runs[0].info.status == "FINISHED":
             return None
-        same = {name: value for name, value in run.data.params.items() if not name.startswith("best.")} == params
-        open_still = run.info.status != "FINISHED" and run.info.lifecycle_stage == "active"
-        return str(run.info.run_id) if same and open_still else None
+        # Whoever was killed while logging params has left some of them.
+        logged = {key: value for key, value in runs[0].data.params.items() if not key.startswith("best.")}
+        return str(runs[0].info.run_id) if logged.items() <= params.items() else None
 
     def _children(self) -> dict[str, str]:
         found = self._client.search_runs(
@@ -187,17 +187,17 @@ class MlflowRun(Run):
 
 
 @contextmanager
-def track(config: Config, name: str, memory: Path) -> Iterator[Run]:
+def track(config: Config, name: str, search: str) -> Iterator[Run]:
     """Record what happens inside as one run: FINISHED, FAILED with the reason, or KILLED.
 
     Args:
-        memory: file that names the run, so that the same command can go on with it.
+        search: fingerprint of the search, by which the same command finds a run that it did not finish.
     """
     if config.tracking.name == "none":
         yield Run()
         return
     client, experiment_id = open_store(config.tracking)
-    run = MlflowRun(client, experiment_id, config, name, memory)
+    run = MlflowRun(client, experiment_id, config, name, search)
     try:
         yield run
     except Exception as error:

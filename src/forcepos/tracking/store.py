@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -57,10 +57,16 @@ def _experiment(client: MlflowClient, name: str, folder: Path | None) -> str:
     return str(experiment.experiment_id)
 
 
-def create_run(client: MlflowClient, experiment_id: str, name: str, parent: str | None = None) -> str:
+def create_run(
+    client: MlflowClient,
+    experiment_id: str,
+    name: str,
+    parent: str | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> str:
     """Start a run of this process; its id."""
-    tags = {_PROCESS_TAG: _this_process()} | ({PARENT_TAG: parent} if parent else {})
-    return str(client.create_run(experiment_id, run_name=name, tags=tags).info.run_id)
+    own = {_PROCESS_TAG: _this_process()} | ({PARENT_TAG: parent} if parent else {})
+    return str(client.create_run(experiment_id, run_name=name, tags={**own, **(tags or {})}).info.run_id)
 
 
 def take_over(client: MlflowClient, run_id: str, parent: str | None = None) -> None:
