@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import logging
 from collections.abc import Sequence
 from functools import partial
@@ -21,7 +20,7 @@ from forcepos.models.tasks import make_task
 from forcepos.models.trainer import NetworkTrainer
 from forcepos.models.training import predict, use_device
 from forcepos.paths import search_dir
-from forcepos.provenance import code_version, package_versions
+from forcepos.provenance import code_version, package_versions, user_name
 from forcepos.results import Outcome, save, write_result
 from forcepos.terminal import Terminal
 from forcepos.tracking.run import Run, track
@@ -123,7 +122,7 @@ def _provenance(device: str, data: str, overrides: Sequence[str]) -> dict[str, s
         # What the UI's own columns show.
         "mlflow.source.name": " ".join(["python -m forcepos", *overrides]),
         "mlflow.source.type": "LOCAL",
-        "mlflow.user": getpass.getuser(),
+        "mlflow.user": user_name(),
         "data_fingerprint": data,
         "device": device,
         **{f"version.{name}": version for name, version in package_versions().items()},

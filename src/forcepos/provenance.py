@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import shutil
 import subprocess  # git only, with fixed arguments
 from importlib.metadata import PackageNotFoundError, version
@@ -40,6 +41,14 @@ def code_version() -> str:
     if not commit or not (folder.parents[1] / "pyproject.toml").is_file():
         return forcepos.__version__
     return commit + ("+changes" if _git(folder.parents[1], "status", "--porcelain") else "")
+
+
+def user_name() -> str:
+    """Who runs this; a container may not know."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
 
 
 def _git(folder: Path, *arguments: str) -> str:

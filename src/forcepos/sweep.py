@@ -79,7 +79,8 @@ def _rows(folder: Path) -> list[dict[str, Any]]:
 
 
 def _row(job: Path) -> dict[str, Any]:
-    overrides = " ".join(map(str, OmegaConf.load(job / ".hydra" / "overrides.yaml")))
+    asked = job / ".hydra" / "overrides.yaml"  # absent with hydra.output_subdir=null
+    overrides = " ".join(map(str, OmegaConf.load(asked))) if asked.is_file() else ""
     row: dict[str, Any] = dict.fromkeys(_COLUMNS) | {
         "job": int(job.name),
         "overrides": overrides,

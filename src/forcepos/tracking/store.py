@@ -21,6 +21,7 @@ from forcepos.tuning.trials import Values
 
 PARENT_VARIABLE = "FORCEPOS_SWEEP_RUN"  # carries the sweep's run id to its jobs, whatever process they run in
 PARENT_TAG = "mlflow.parentRunId"
+_LONGEST_NAME = 250  # of a run, in MLflow's tables
 _PROCESS_TAG = "forcepos.process"
 
 
@@ -66,7 +67,8 @@ def create_run(
 ) -> str:
     """Start a run of this process; its id."""
     own = {_PROCESS_TAG: _this_process()} | ({PARENT_TAG: parent} if parent else {})
-    return str(client.create_run(experiment_id, run_name=name, tags={**own, **(tags or {})}).info.run_id)
+    run = client.create_run(experiment_id, run_name=name[:_LONGEST_NAME], tags={**own, **(tags or {})})
+    return str(run.info.run_id)
 
 
 def take_over(client: MlflowClient, run_id: str, parent: str | None = None) -> None:
