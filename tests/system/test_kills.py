@@ -31,7 +31,7 @@ def trials(folder: Path) -> list[dict[str, Any]]:
 
 
 def kill(command: list[str], folder: Path, chance: random.Random) -> bool:
-    """Run the command and kill it, one time in five while it starts, else in its first trials."""
+    """Run the command and kill it, one time in five while it starts, else within its first three trials."""
     process = subprocess.Popen(
         [sys.executable, "-m", "forcepos", *command], cwd=folder, text=True,
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
@@ -40,8 +40,9 @@ def kill(command: list[str], folder: Path, chance: random.Random) -> bool:
     if chance.random() < 0.2:
         time.sleep(chance.uniform(0, 6))
     else:
-        next((line for line in process.stderr if "searching on" in line), "")
-        time.sleep(chance.uniform(0, 3))
+        for words in ["searching on", *["best so far"] * chance.randint(0, 2)]:
+            next((line for line in process.stderr if words in line), "")
+        time.sleep(chance.uniform(0, 1.5))
     running = process.poll() is None
     process.send_signal(chance.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT]))
     process.stderr.read()
