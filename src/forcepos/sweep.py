@@ -44,7 +44,7 @@ class SweepCallback(Callback):
         if tracking.name == "mlflow":
             from forcepos.tracking.store import PARENT_VARIABLE, start_sweep  # noqa: PLC0415  # MLflow takes seconds
 
-            run_id = start_sweep(tracking, f"sweep {' '.join(config.hydra.overrides.task)}")
+            run_id = start_sweep(tracking, " ".join(config.hydra.overrides.task))
             os.environ[PARENT_VARIABLE] = run_id
         _open.append(_Sweep(Path(config.hydra.sweep.dir).absolute(), tracking, run_id))
 

@@ -141,10 +141,11 @@ def parent_run() -> str | None:
     return os.environ.get(PARENT_VARIABLE)
 
 
-def start_sweep(config: TrackingConfig, name: str) -> str:
+def start_sweep(config: TrackingConfig, overrides: str) -> str:
     """Start the run under which a multirun's jobs gather; its id."""
     client, experiment_id = open_store(config)
-    return create_run(client, experiment_id, name)
+    source = {"mlflow.source.name": f"python -m forcepos -m {overrides}", "mlflow.source.type": "LOCAL"}
+    return create_run(client, experiment_id, f"sweep {overrides}", tags=source)
 
 
 def end_sweep(config: TrackingConfig, run_id: str, status: str, table: Path | None) -> None:
