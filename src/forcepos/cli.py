@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-import signal
 import sys
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import hydra
@@ -17,14 +15,13 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from forcepos.errors import InputError
+from forcepos.interruption import Interrupted, listen, stop_if_asked
 from forcepos.paths import conf_dir
 from forcepos.quiet import quiet_import
 from forcepos.sweep import close_sweep
 from forcepos.validation import register_schemas, to_config
 
 log = logging.getLogger(__name__)
-_INTERRUPTED = 130  # what a shell gives a command that Ctrl-C ended
-_TERMINATED = 143
 
 
 class JobFailed(CompactHydraException):
@@ -48,6 +45,7 @@ def _run(composed: DictConfig, folder: Path, overrides: list[str]) -> float | No
     config = to_config(composed)
     with quiet_import():
         from forcepos.experiment import run_experiment  # noqa: PLC0415  # TensorFlow takes seconds
+    stop_if_asked()
     result = run_experiment(config, folder, overrides)
     sys.stdout.write(json.dumps(result) + "\n")
     sys.stdout.flush()
@@ -58,17 +56,13 @@ def _run(composed: DictConfig, folder: Path, overrides: list[str]) -> float | No
 def main() -> None:
     """Run, and end with the exit code that a shell expects."""
     register_schemas()
-    signal.signal(signal.SIGTERM, _terminate)
+    listen()
     status = "FAILED"
     try:
         _job()
         status = "FINISHED"
-    except KeyboardInterrupt:
+    except Interrupted as interrupted:
         sys.stderr.write("interrupted\n")
-        sys.exit(_INTERRUPTED)
+        sys.exit(interrupted.exit_code)
     finally:
         close_sweep(status)
-
-
-def _terminate(_: int, __: FrameType | None) -> None:
-    sys.exit(_TERMINATED)

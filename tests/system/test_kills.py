@@ -46,7 +46,9 @@ def kill(command: list[str], folder: Path, chance: random.Random) -> bool:
     running = process.poll() is None
     process.send_signal(chance.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT]))
     process.stderr.read()
-    process.wait(timeout=60)
+    code = process.wait(timeout=60)
+    by_signal = {-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, 128 + signal.SIGTERM, 128 + signal.SIGINT}
+    assert code in by_signal or not running, f"the signal got lost: the process ended with {code}"
     return running
 
 

@@ -12,6 +12,7 @@ import tensorflow as tf
 from forcepos.config import TrainingConfig
 from forcepos.data.recordings import Float32, Int32
 from forcepos.errors import InputError
+from forcepos.interruption import stop_if_asked
 from forcepos.models.preparation import TrainingData
 
 Logs = dict[str, float]
@@ -68,6 +69,7 @@ class _EpochHook(keras.callbacks.Callback):  # type: ignore[misc]  # keras is un
         self._after_epoch = after_epoch
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        stop_if_asked()
         self._after_epoch(epoch + 1, {name: float(value) for name, value in (logs or {}).items()})
 
 

@@ -24,6 +24,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from forcepos.config import TunerConfig
 from forcepos.errors import InputError, TrialFailure
+from forcepos.interruption import stop_if_asked
 from forcepos.tuning.oracles import make_oracle
 from forcepos.tuning.trials import Logs, TrialResult, Values, load_trials, save_trial
 
@@ -122,6 +123,7 @@ def search(
                 for listener in listeners:
                     listener.trial_known(result)
             else:
+                stop_if_asked()
                 values = dict(trial.hyperparameters.values)
                 result = _run_trial(config, len(results) + 1, values, seed, epochs, train, listeners)
                 save_trial(directory, result)
