@@ -115,7 +115,7 @@ class Simulation:
         rows, posture = self._config.rows, visit.posture
         settle = _settling_rows(self._config)
         white = noise.normal(0, 1, (rows + settle, JOINTS)) * self._torque(self._config.noise_percent)
-        slow = visit.offset_nm + self._drift(noise)
+        slow = visit.offset_nm + self._drift(noise)  # passes the observer as it is: it is slow beside it
         pushed = posture.contact @ visit.force_n
         measured = posture.gravity - pushed + slow + white[settle:]
         gain = _observer_gain(self._config)
