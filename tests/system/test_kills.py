@@ -19,7 +19,7 @@ pytestmark = pytest.mark.system
 
 # About a second a trial, so that kills fall into start-up, trials and the writing of results.
 SEARCH = ["debug=smoke", "model=ffnn_regression", "training.epochs=2", "evaluation.figures=false"]
-MORE = {"hyperband": ["training.epochs=27", "model.space.batch_size=[64]"]}
+MORE = {"hyperband": ["training.epochs=9", "tuner.max_trials=null"]}
 
 
 def search_of(tuner: str) -> list[str]:
