@@ -87,7 +87,7 @@ def _row(job: Path) -> dict[str, Any]:
     }
     try:
         result = json.loads((job / "result.json").read_text())
-    except OSError:
+    except (OSError, ValueError):  # absent, or cut off
         return row | {"status": "FAILED"}
     score = "euclidean_mean_mm" if "euclidean_mean_mm" in result["test"] else "accuracy"
     return row | {
