@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from forcepos.config import Config
+from forcepos.files import write_json
 from forcepos.paths import finished_file
 
 _NO_MATTER = {"tracking": None, "skip_finished": None}
@@ -34,6 +35,4 @@ def remember_result(fingerprint: str, result: dict[str, Any]) -> None:
     """Keep a finished run's result for `earlier_result`."""
     path = finished_file(fingerprint)
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".unfinished")
-    unfinished.write_text(json.dumps(result))
-    unfinished.replace(path)
+    write_json(path, result)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import keras
 from forcepos.config import Config
 from forcepos.evaluation.evaluate import Evaluation
 from forcepos.evaluation.figures import learning_curves, true_against_predicted
+from forcepos.files import write_json
 from forcepos.models.preparation import TrainingData
 from forcepos.models.tasks import Task
 from forcepos.models.training import batches
@@ -59,7 +59,7 @@ def save(outcome: Outcome, config: Config, folder: Path, run: Run) -> dict[str, 
 
 def write_result(result: dict[str, Any], folder: Path) -> None:
     """Write result.json into `folder`."""
-    (folder / "result.json").write_text(json.dumps(result, indent=2) + "\n")
+    write_json(folder / "result.json", result)
 
 
 def _example(data: TrainingData) -> Any:

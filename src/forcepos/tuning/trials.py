@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from forcepos.files import write_json
 
 Logs = dict[str, float]
 Values = dict[str, Any]
@@ -32,14 +33,8 @@ class TrialResult:
 
 
 def save_trial(directory: Path, result: TrialResult) -> None:
-    """Write trial_<number>.json; whoever is killed here leaves the old state."""
-    path = directory / f"trial_{result.number:04}.json"
-    unfinished = path.with_suffix(".unfinished")
-    with unfinished.open("w") as file:
-        json.dump(dataclasses.asdict(result), file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)
+    """Write trial_<number>.json."""
+    write_json(directory / f"trial_{result.number:04}.json", dataclasses.asdict(result))
 
 
 def load_trials(directory: Path) -> list[TrialResult]:
