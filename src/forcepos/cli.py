@@ -12,7 +12,7 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import CompactHydraException
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from forcepos.errors import InputError
 from forcepos.interruption import Interrupted, listen, stop_if_asked
@@ -53,8 +53,16 @@ def _run(composed: DictConfig, folder: Path, overrides: list[str]) -> float | No
     return float(first)
 
 
+def _help() -> str:
+    """What Hydra would print, at once: it goes through all groups of all files first, for seconds."""
+    return str(OmegaConf.load(conf_dir() / "config.yaml").hydra.help.template)
+
+
 def main() -> None:
     """Run, and end with the exit code that a shell expects."""
+    if {"--help", "-h"} & set(sys.argv[1:]):
+        sys.stdout.write(_help())
+        return
     register_schemas()
     listen()
     status = "FAILED"
