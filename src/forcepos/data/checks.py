@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from forcepos.data.recordings import Recordings
+from forcepos.data.recordings import Float32, Recordings
 from forcepos.errors import InputError
 
 _SHOWN = 10
@@ -34,6 +34,8 @@ def _not_finite(recordings: Recordings) -> list[str]:
     lines = []
     for values, columns in ((recordings.signals, recordings.channels), (recordings.positions, _AXES)):
         bad = ~np.isfinite(values)
+        if not bad.any():
+            continue
         for column in np.flatnonzero(bad.any(axis=0)):
             lines += _count_by_recording(recordings, bad[:, column], columns[column])
     return lines
@@ -60,8 +62,7 @@ def _too_short(recordings: Recordings, window: int) -> list[str]:
 
 
 def _constant(recordings: Recordings) -> list[str]:
-    starts = recordings.bounds[:, 0]
-    same = np.maximum.reduceat(recordings.signals, starts) == np.minimum.reduceat(recordings.signals, starts)
+    same = np.array([_never_changes(recordings.signals[start:stop]) for start, stop in recordings.bounds])
     lines = []
     for column in np.flatnonzero(same.any(axis=0)):
         stuck = [recordings.names[number] for number in np.flatnonzero(same[:, column])]
@@ -69,3 +70,10 @@ def _constant(recordings: Recordings) -> list[str]:
         more = f" and {len(stuck) - _SHOWN} more" if len(stuck) > _SHOWN and len(stuck) < len(same) else ""
         lines.append(f"column {recordings.channels[column]} never changes in {where}{more}")
     return lines
+
+
+def _never_changes(signals: Float32) -> NDArray[np.bool_]:
+    """(channels,) whether all rows are equal. Few channels end as they began; only those are looked through."""
+    same = np.asarray(signals[0] == signals[-1])
+    same[same] = (signals[:, same] == signals[0, same]).all(axis=0)
+    return same

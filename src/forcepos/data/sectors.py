@@ -11,6 +11,7 @@ from forcepos.config import SectorsConfig
 from forcepos.data.recordings import Float64
 
 NO_SECTOR = -1
+_ROWS_AT_ONCE = 32_768  # as many as a processor's cache holds
 
 
 @dataclass(frozen=True)
@@ -36,9 +37,13 @@ class Sectors:
 
         A border belongs to the class that begins there, as in the notebook's `add_classes`.
         """
-        points = np.asarray(positions, np.float64)
-        inside = (_cross(self.starts, points) >= 0) & (_cross(self.ends, points) < 0)
-        return np.where(inside.any(axis=1), inside.argmax(axis=1), NO_SECTOR).astype(np.int32)
+        labels = np.full(len(positions), NO_SECTOR, np.int32)
+        for first in range(0, len(positions), _ROWS_AT_ONCE):
+            rows = slice(first, first + _ROWS_AT_ONCE)
+            x, y = np.asarray(positions[rows, :2], np.float64).T
+            for number, (start, end) in enumerate(zip(self.starts, self.ends, strict=True)):
+                labels[rows][_is_left(start, x, y) & ~_is_left(end, x, y)] = number
+        return labels
 
     def near_border(self, positions: NDArray[np.floating]) -> NDArray[np.bool_]:
         """(n,) whether a position lies within `border_mm` of a border."""
@@ -66,6 +71,11 @@ def _direction(angle_deg: float) -> Float64:
     """
     cosine, sine = np.cos(np.radians(angle_deg)), np.sin(np.radians(angle_deg))
     return np.asarray(np.round(np.array([cosine, sine]) / max(abs(cosine), abs(sine)), 12), np.float64)
+
+
+def _is_left(direction: Float64, x: Float64, y: Float64) -> NDArray[np.bool_]:
+    """(n,) whether points lie counterclockwise of a direction, or on its line."""
+    return np.asarray(y * direction[0] - x * direction[1] >= 0)
 
 
 def _cross(directions: Float64, points: Float64) -> Float64:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from forcepos.config import VersuchConfig
-from forcepos.data.recordings import Float64, Int32, Recordings
+from forcepos.data.recordings import Float32, Float64, Int32, Recordings
 from forcepos.errors import InputError
 
 
@@ -19,46 +21,55 @@ def read_versuch(config: VersuchConfig) -> Recordings:
     Raises:
         InputError: the file or a column is missing, unreadable, empty, not numeric or named twice.
     """
-    table = _read_columns(Path(config.path), _wanted(config))
-    recording, point, names = _recordings(table.column(config.point))
-    positions = np.column_stack([_numbers(table, name) for name in config.targets])
-    signals = np.empty((table.num_rows, len(config.features)), np.float32)
-    for place, name in enumerate(config.features):
-        signals[:, place] = _numbers(table, name)
+    path = Path(config.path)
+    numbers, others = _wanted(config)
+    with _open(path, [*numbers, *others]) as source:
+        rest = _reader(source, others).read_all()
+        if rest.num_rows == 0:
+            raise InputError(f"{path} has no rows")
+        signals = np.empty((rest.num_rows, len(config.features)), np.float32)
+        positions = np.empty((rest.num_rows, len(config.targets)), np.float32)
+        _fill(_reader(source, numbers), config, signals, positions)
+    recording, point, names = _recordings(rest.column(config.point))
     return Recordings(
         signals=signals,
-        positions=(positions + np.asarray(config.offset_mm)).astype(np.float32),
+        positions=positions,
         recording=recording,
         point=point,
         channels=tuple(config.features),
         names=names,
-        rate_hz=config.rate_hz or _rate_hz(table, config, recording),
+        rate_hz=config.rate_hz or _rate_hz(rest, config, recording),
     )
 
 
-def _wanted(config: VersuchConfig) -> list[str]:
+def _wanted(config: VersuchConfig) -> tuple[list[str], list[str]]:
+    """Columns that are read as numbers, and those that say what a row belongs to."""
     for key, names in (("data.features", config.features), ("data.targets", config.targets)):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise InputError(f"{key} names {', '.join(twice)} twice")
     times = [name for name in (config.seconds, config.nanoseconds) if name and not config.rate_hz]
-    return list(dict.fromkeys([*config.features, *config.targets, config.point, *times]))
+    return list(dict.fromkeys([*config.features, *config.targets])), list(dict.fromkeys([config.point, *times]))
 
 
-def _read_columns(path: Path, wanted: list[str]) -> pa.Table:
+@contextmanager
+def _open(path: Path, wanted: list[str]) -> Iterator[pa.NativeFile]:
+    """The file, with all wanted columns."""
     if not path.is_file():
         raise InputError(f"data.path={path} is not a file")
     try:
         with pa.memory_map(str(path)) as source:
-            present = pa.ipc.open_file(source).schema.names
-            _check_names(path, present, wanted)
-            options = pa.ipc.IpcReadOptions(included_fields=[present.index(name) for name in wanted])
-            table = pa.ipc.open_file(source, options=options).read_all()
+            _check_names(path, pa.ipc.open_file(source).schema.names, wanted)
+            yield source
     except (pa.ArrowInvalid, OSError) as error:
         raise InputError(f"{path} cannot be read as a Feather file: {error}") from error
-    if table.num_rows == 0:
-        raise InputError(f"{path} has no rows")
-    return table
+
+
+def _reader(source: pa.NativeFile, names: list[str]) -> pa.ipc.RecordBatchFileReader:
+    """Reads these columns only."""
+    present = pa.ipc.open_file(source).schema.names
+    options = pa.ipc.IpcReadOptions(included_fields=[present.index(name) for name in names])
+    return pa.ipc.open_file(source, options=options)
 
 
 def _check_names(path: Path, present: list[str], wanted: list[str]) -> None:
@@ -70,13 +81,32 @@ def _check_names(path: Path, present: list[str], wanted: list[str]) -> None:
         raise InputError(f"{path} has more than one column named {', '.join(twice)}")
 
 
-def _numbers(table: pa.Table, name: str) -> Float64:
-    """A column as float64, missing values as NaN."""
+def _fill(
+    reader: pa.ipc.RecordBatchFileReader, config: VersuchConfig, signals: Float32, positions: Float32
+) -> None:
+    """Read features and targets, a batch of rows at a time: the whole table in between would cost time and memory.
+
+    Values that are missing become NaN.
+    """
+    first = 0
+    for number in range(reader.num_record_batches):
+        batch = reader.get_batch(number)
+        rows = slice(first, first + batch.num_rows)
+        for place, name in enumerate(config.features):
+            signals[rows, place] = _values(batch, name)
+        for place, (name, offset) in enumerate(zip(config.targets, config.offset_mm, strict=True)):
+            positions[rows, place] = _values(batch, name) + offset
+        first += batch.num_rows
+
+
+def _values(table: pa.Table | pa.RecordBatch, name: str) -> Float64:
+    """A column's numbers, missing ones as NaN."""
     column = table.column(name)
     if not (pa.types.is_floating(column.type) or pa.types.is_integer(column.type)):
         example = next((value for value in column.slice(0, 100).to_pylist() if value is not None), None)
         raise InputError(f"column {name} holds {column.type} ({example!r}), not numbers")
-    return np.asarray(column.cast(pa.float64()).to_numpy(), np.float64)
+    column = column.cast(pa.float64())
+    return np.asarray(column.to_numpy(zero_copy_only=False) if isinstance(column, pa.Array) else column.to_numpy())
 
 
 def _recordings(points: pa.ChunkedArray) -> tuple[Int32, Int32, tuple[str, ...]]:
@@ -100,7 +130,7 @@ def _rate_hz(table: pa.Table, config: VersuchConfig, recording: Int32) -> float:
     """Rows per second, from the median step of time within a recording."""
     if not config.seconds or not config.nanoseconds:
         raise InputError("data.rate_hz has no value and data.seconds or data.nanoseconds names no column")
-    time_s = _numbers(table, config.seconds) + 1e-9 * _numbers(table, config.nanoseconds)
+    time_s = _values(table, config.seconds) + 1e-9 * _values(table, config.nanoseconds)
     steps = np.diff(time_s)[np.diff(recording) == 0]
     step = float(np.median(steps)) if len(steps) else np.nan
     if not step > 0:

@@ -36,15 +36,16 @@ def prepare(config: Config, recordings: Recordings, task: Task) -> TrainingData:
         InputError: a part of the split would be empty.
     """
     samples = _samples(config, recordings)
-    if isinstance(task, Classification):
-        samples = _without_origin(samples, task)
+    samples, targets = (
+        _labelled(samples, task) if isinstance(task, Classification) else (samples, task.targets(samples))
+    )
     split = split_samples(samples, config.split, config.seed)
     log.info(
         "%d recordings of %d points, %d rows, %d samples: %d train, %d validation, %d test",
         len(recordings.names), recordings.point.max() + 1, len(recordings.signals),
         len(samples.starts), len(split.train), len(split.validation), len(split.test),
     )  # fmt: skip
-    return TrainingData(samples, task.targets(samples), split)
+    return TrainingData(samples, targets, split)
 
 
 def _samples(config: Config, recordings: Recordings) -> Samples:
@@ -54,9 +55,12 @@ def _samples(config: Config, recordings: Recordings) -> Samples:
     return all_samples(recordings, config.model.window)
 
 
-def _without_origin(samples: Samples, task: Classification) -> Samples:
-    labelled = task.sectors.label(samples.positions) != NO_SECTOR
-    left_out = int((~labelled).sum())
+def _labelled(samples: Samples, task: Classification) -> tuple[Samples, Float32]:
+    """Samples and their sectors, one-hot; those on the exact origin belong to none and are left out."""
+    labels = task.sectors.label(samples.positions)
+    inside = labels != NO_SECTOR
+    left_out = int((~inside).sum())
     if left_out:
         log.warning("%d samples on the exact origin belong to no sector and are left out", left_out)
-    return samples.take(labelled)
+        samples, labels = samples.take(inside), labels[inside]
+    return samples, task.one_hot(labels)

@@ -13,6 +13,7 @@ from forcepos.data.samples import Samples
 
 # A standard deviation below this share of the mean is rounding, not a signal: the channel is constant.
 _CONSTANT = 1e-6
+_ROWS_AT_ONCE = 32_768
 
 
 @dataclass(frozen=True)
@@ -44,14 +45,18 @@ class Scaling:
 
 def fit_scaling(samples: Samples, train: NDArray[np.int32], targets: Float32) -> Scaling:
     """Constants from the rows that training windows cover, and from the training targets (n, outputs)."""
-    edges = np.zeros(len(samples.recordings.signals) + 1, np.int32)
-    np.add.at(edges, samples.starts[train], 1)
-    np.add.at(edges, samples.last[train] + 1, -1)
+    rows = len(samples.recordings.signals) + 1
+    edges = np.bincount(samples.starts[train], minlength=rows) - np.bincount(
+        samples.last[train] + 1, minlength=rows
+    )
     covered = samples.recordings.signals[np.cumsum(edges[:-1]) > 0]
     return Scaling(_moments(covered), _moments(targets))
 
 
 def _moments(values: Float32) -> tuple[Float64, Float64]:
-    mean, deviation = values.mean(axis=0, dtype=np.float64), values.std(axis=0, dtype=np.float64)
+    """Mean and standard deviation, in float64 but for a piece at a time."""
+    pieces = [values[first : first + _ROWS_AT_ONCE] for first in range(0, len(values), _ROWS_AT_ONCE)]
+    mean = np.sum([piece.sum(axis=0, dtype=np.float64) for piece in pieces], axis=0) / len(values)
+    deviation = np.sqrt(np.sum([((piece - mean) ** 2).sum(axis=0) for piece in pieces], axis=0) / len(values))
     constant = deviation <= _CONSTANT * np.maximum(np.abs(mean), _CONSTANT)
     return mean, np.where(constant, 1.0, deviation)

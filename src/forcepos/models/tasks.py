@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from forcepos.config import ModelConfig
-from forcepos.data.recordings import Float32
+from forcepos.data.recordings import Float32, Int32
 from forcepos.data.samples import Samples
 from forcepos.data.sectors import NO_SECTOR, Sectors
 from forcepos.errors import InputError
@@ -57,7 +57,14 @@ class Classification:
         Raises:
             InputError: a sample lies on the origin, which belongs to no sector.
         """
-        labels = self.sectors.label(samples.positions)
+        return self.one_hot(self.sectors.label(samples.positions))
+
+    def one_hot(self, labels: Int32) -> Float32:
+        """(n, outputs) 1 in the column of a sample's sector.
+
+        Raises:
+            InputError: a label is NO_SECTOR.
+        """
         if (labels == NO_SECTOR).any():
             raise InputError("samples on the exact origin belong to no sector: leave them out first")
         return np.eye(len(self.outputs), dtype=np.float32)[labels]
