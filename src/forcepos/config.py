@@ -227,7 +227,8 @@ class TrainingConfig:
     patience: int | None = _limited(min=1)  # epochs without a better objective before it stops, null: never
     final_batch_size: int | None = _limited(min=1)  # null: the one among the best hyperparameters
     device: str = _limited(choices=("auto", "cpu", "gpu"))
-    steps_per_execution: int = _limited(min=1)  # batches that TensorFlow takes between two looks at Python
+    xla: str = _limited(choices=("auto", "always", "never"))  # compile a training's steps as one program
+    precision: str = _limited(choices=("full", "mixed"))  # mixed: on a GPU, in float16 where that is safe
     deterministic: bool = MISSING  # on a GPU: same seed, same result, at some cost of speed
     tensorboard: bool = MISSING  # write TensorBoard logs into the run's folder
 

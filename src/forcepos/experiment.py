@@ -14,11 +14,12 @@ from forcepos.data.loading import Loaded, load_recordings
 from forcepos.data.sectors import make_sectors
 from forcepos.evaluation.evaluate import evaluate, oracle_scores
 from forcepos.finished import earlier_result, remember_result, run_fingerprint
+from forcepos.models.device import use_device
 from forcepos.models.networks import declare_space
+from forcepos.models.prediction import predict
 from forcepos.models.preparation import prepare
 from forcepos.models.tasks import make_task
 from forcepos.models.trainer import NetworkTrainer
-from forcepos.models.training import predict, use_device
 from forcepos.paths import search_dir
 from forcepos.provenance import code_version, package_versions, user_name
 from forcepos.results import Outcome, save, write_result

@@ -12,9 +12,9 @@ from forcepos.config import Config
 from forcepos.evaluation.evaluate import Evaluation
 from forcepos.evaluation.figures import learning_curves, true_against_predicted
 from forcepos.files import write_json
+from forcepos.models.prediction import batches
 from forcepos.models.preparation import TrainingData
 from forcepos.models.tasks import Task
-from forcepos.models.training import batches
 from forcepos.tracking.run import Run
 from forcepos.tuning.search import Found
 from forcepos.tuning.trials import Logs
@@ -64,7 +64,7 @@ def write_result(result: dict[str, Any], folder: Path) -> None:
 
 def _example(data: TrainingData) -> Any:
     """One raw sample, as the model takes it."""
-    signals, _ = next(iter(batches(data, data.split.test[:1], 1, shuffle=False)))
+    signals, _ = next(iter(batches(data, data.split.test[:1], 1)))
     return signals.numpy()
 
 

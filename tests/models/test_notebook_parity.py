@@ -8,9 +8,9 @@ import pytest
 from forcepos.data.loading import load_recordings
 from forcepos.data.recordings import Float32
 from forcepos.data.sectors import make_sectors
+from forcepos.models.prediction import batches
 from forcepos.models.preparation import TrainingData, prepare
 from forcepos.models.tasks import make_task
-from forcepos.models.training import batches
 from tests.conftest import DATA, PLATE, checked_config
 
 PARTS = {"train": "train", "valid": "validation", "test": "test"}
@@ -24,7 +24,7 @@ def prepared(model: str) -> TrainingData:
 
 def arrays(data: TrainingData, part: str) -> tuple[Float32, Float32]:
     members = getattr(data.split, part)
-    signals, targets = next(iter(batches(data, members, len(members), shuffle=False)))
+    signals, targets = next(iter(batches(data, members, len(members))))
     return signals.numpy(), targets.numpy()
 
 

@@ -14,11 +14,12 @@ from forcepos.data.samples import Samples, all_samples
 from forcepos.data.sectors import make_sectors
 from forcepos.data.splits import Split
 from forcepos.errors import InputError, TrialFailure
+from forcepos.models.device import use_device
+from forcepos.models.prediction import batches, predict
 from forcepos.models.preparation import TrainingData, prepare
 from forcepos.models.scaling import fit_scaling
 from forcepos.models.tasks import Classification, Task, make_task
 from forcepos.models.trainer import NetworkTrainer
-from forcepos.models.training import batches, predict, use_device
 from tests.conftest import checked_config
 from tests.data.test_splits import plate
 
@@ -40,24 +41,15 @@ def counted(window: int) -> TrainingData:
 
 def test_a_batch_holds_windows_and_the_targets_of_their_samples() -> None:
     data = counted(10)
-    signals, targets = next(iter(batches(data, np.array([0, 3, 11], np.int32), 3, shuffle=False)))
+    signals, targets = next(iter(batches(data, np.array([0, 3, 11], np.int32), 3)))
     assert signals.shape == (3, 10, 1)
     assert signals[:, :, 0].numpy().tolist() == [list(range(first, first + 10)) for first in (0, 3, 20)]
     assert targets.numpy().tolist() == [[0], [3], [11]]
 
 
 def test_a_window_of_one_row_is_a_flat_sample() -> None:
-    signals, _ = next(iter(batches(counted(1), np.array([5], np.int32), 1, shuffle=False)))
+    signals, _ = next(iter(batches(counted(1), np.array([5], np.int32), 1)))
     assert signals.numpy().tolist() == [[5]]
-
-
-def test_shuffling_shows_every_sample_once_an_epoch_in_another_order() -> None:
-    data = counted(1)
-    keras.utils.set_random_seed(1)
-    shuffled = batches(data, data.split.train, 7, shuffle=True)
-    epochs = [np.concatenate([targets.numpy()[:, 0] for _, targets in shuffled]).tolist() for _ in range(2)]
-    assert sorted(epochs[0]) == sorted(epochs[1]) == list(range(40))
-    assert epochs[0] != epochs[1]
 
 
 def test_scaling_looks_at_rows_of_training_windows_only() -> None:
@@ -94,6 +86,26 @@ def test_training_repeats_itself_with_the_same_seed(tmp_path: Path) -> None:
     assert one == same != other
 
 
+def test_executions_of_a_trial_share_one_program_and_stay_independent(tmp_path: Path) -> None:
+    config, task, data = prepared("training.xla=never")
+    shared, alone = (NetworkTrainer(config, task, data, tmp_path) for _ in range(2))
+    first, second = (shared.trial(CHOSEN | {"dropout": True}, seed, 2, lambda *_: None) for seed in (1, 2))
+    assert alone.trial(CHOSEN | {"dropout": True}, 2, 2, lambda *_: None) == second != first
+    assert shared._latest is not None
+    assert shared._latest[1].traces == 1
+
+
+@pytest.mark.parametrize(("epochs", "xla"), [(32, False), (33, True)])
+def test_a_training_is_compiled_where_its_steps_pay_for_it(epochs: int, xla: bool, tmp_path: Path) -> None:
+    config, task, data = prepared()
+    steps = -(-len(data.split.train) // 16)
+    assert steps * 32 < 2000 <= steps * 33
+    trainer = NetworkTrainer(config, task, data, tmp_path)
+    trainer._training(trainer._build(CHOSEN, 1), CHOSEN, 16, epochs)
+    assert trainer._latest is not None
+    assert trainer._latest[0]["xla"] is xla
+
+
 def test_the_final_model_has_the_weights_of_its_best_epoch(tmp_path: Path) -> None:
     config, task, data = prepared("training.final_epochs=8", "training.patience=8")
     model, history = NetworkTrainer(config, task, data, tmp_path).final(CHOSEN | {"lr": 0.05}, lambda *_: None)
@@ -107,14 +119,6 @@ def test_the_final_training_stops_when_the_objective_no_longer_gets_better(tmp_p
     values = [logs["val_mae"] for logs in history]
     assert len(values) < 50
     assert values[-1] >= min(values[:-1])
-
-
-def test_steps_per_execution_changes_no_number(tmp_path: Path) -> None:
-    histories = []
-    for steps in (1, 32):
-        config, task, data = prepared(f"training.steps_per_execution={steps}")
-        histories.append(NetworkTrainer(config, task, data, tmp_path).trial(CHOSEN, 1, 1, lambda *_: None))
-    assert histories[0][0] == pytest.approx(histories[1][0], rel=1e-5)
 
 
 def test_a_network_that_cannot_be_built_fails_its_trial(tmp_path: Path) -> None:
@@ -159,6 +163,12 @@ def test_without_a_gpu_asking_for_one_is_an_error() -> None:
         use_device(checked_config("training.device=gpu").training)
     assert str(error.value) == ("training.device=gpu but TensorFlow sees no GPU: use training.device=auto or cpu")
     assert use_device(checked_config("training.device=auto").training).startswith("CPU, ")
+
+
+def test_mixed_precision_on_a_cpu_is_an_error() -> None:
+    with pytest.raises(InputError) as error:
+        use_device(checked_config("training.device=cpu", "training.precision=mixed").training)
+    assert str(error.value) == "training.precision=mixed needs a GPU, a CPU gains nothing from it: use full"
 
 
 def test_a_gpu_is_used_where_there_is_one() -> None:

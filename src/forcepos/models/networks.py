@@ -37,8 +37,7 @@ def build_network(
     task: Task,
     channels: int,
     scaling: Scaling,
-    steps_per_execution: int = 1,
-) -> keras.Model:
+) -> keras.Sequential:
     """A compiled model of standard layers only, so that it loads without forcepos.
 
     Input: raw signals, (batch, channels) for ffnn or (batch, window, channels) for cnn.
@@ -60,6 +59,5 @@ def build_network(
         optimizer=keras.optimizers.Adam(chosen["lr"]),
         loss=task.loss(),
         metrics=task.metrics(),
-        steps_per_execution=steps_per_execution,
     )
     return model

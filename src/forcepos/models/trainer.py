@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,13 @@ from forcepos.config import Config
 from forcepos.errors import TrialFailure
 from forcepos.models.networks import build_network
 from forcepos.models.preparation import TrainingData
+from forcepos.models.resident import ResidentSamples
 from forcepos.models.scaling import Scaling, fit_scaling
 from forcepos.models.tasks import Regression, Task
-from forcepos.models.training import Logs, fit
+from forcepos.models.training import Logs, Training
+
+# Compiling takes about 3 s on two CPU cores and then saves 1 to 2 ms a step: benchmarks/, "when compiling pays".
+_WORTH_COMPILING = 2000  # steps
 
 
 class NetworkTrainer:
@@ -24,6 +28,8 @@ class NetworkTrainer:
     def __init__(self, config: Config, task: Task, data: TrainingData, folder: Path) -> None:
         self._config, self._task, self._data, self._folder = config, task, data, folder
         self._scaling = self._fit_scaling() if config.model.standardize else Scaling()
+        self._samples = ResidentSamples.of(data)
+        self._latest: tuple[dict[str, Any], Training] | None = None  # with what it was made for
 
     def _fit_scaling(self) -> Scaling:
         train = self._data.split.train
@@ -38,11 +44,12 @@ class NetworkTrainer:
         Raises:
             TrialFailure: the network cannot be built or does not fit into memory.
         """
-        keras.backend.clear_session()
-        keras.utils.set_random_seed(seed)
+        trainings = self._config.tuner.executions_per_trial
+        batch_size = hyperparameters["batch_size"]
         try:
-            model = self._build_or_fail(hyperparameters)
-            return fit(model, self._data, hyperparameters["batch_size"], epochs, after_epoch)
+            network = self._build_or_fail(hyperparameters, seed)
+            training = self._training(network, hyperparameters, batch_size, trainings * epochs)
+            return training.fit(network, seed, epochs, after_epoch)
         except (MemoryError, tf.errors.ResourceExhaustedError) as error:
             raise TrialFailure(f"out of memory: {_first_line(error)}") from error
 
@@ -53,9 +60,14 @@ class NetworkTrainer:
 
         With training.patience it has the weights of its best epoch by the objective, else those of its last.
         """
-        keras.backend.clear_session()
-        keras.utils.set_random_seed(self._config.seed)
-        model = self._build(hyperparameters)
+        settings, seed = self._config.training, self._config.seed
+        batch_size = settings.final_batch_size or hyperparameters["batch_size"]
+        network = self._build(hyperparameters, seed)
+        training = self._training(network, hyperparameters, batch_size, settings.final_epochs)
+        history = training.fit(network, seed, settings.final_epochs, after_epoch, self._final_callbacks())
+        return network, history
+
+    def _final_callbacks(self) -> Sequence[keras.callbacks.Callback]:
         tuner, training = self._config.tuner, self._config.training
         callbacks: list[keras.callbacks.Callback] = []
         if training.patience is not None:
@@ -65,19 +77,40 @@ class NetworkTrainer:
             callbacks.append(stop)
         if training.tensorboard:
             callbacks.append(keras.callbacks.TensorBoard(self._folder / "tensorboard"))
-        batch_size = training.final_batch_size or hyperparameters["batch_size"]
-        return model, fit(model, self._data, batch_size, training.final_epochs, after_epoch, callbacks)
+        return callbacks
 
-    def _build_or_fail(self, hyperparameters: Mapping[str, Any]) -> keras.Model:
+    def _build_or_fail(self, hyperparameters: Mapping[str, Any], seed: int) -> keras.Sequential:
         try:
-            return self._build(hyperparameters)
+            return self._build(hyperparameters, seed)
         except ValueError as error:
             raise TrialFailure(f"the network cannot be built: {_first_line(error)}") from error
 
-    def _build(self, hyperparameters: Mapping[str, Any]) -> keras.Model:
+    def _build(self, hyperparameters: Mapping[str, Any], seed: int) -> keras.Sequential:
+        keras.backend.clear_session()
+        keras.utils.set_random_seed(seed)
         channels = len(self._data.samples.recordings.channels)
-        steps = self._config.training.steps_per_execution
-        return build_network(self._config.model, hyperparameters, self._task, channels, self._scaling, steps)
+        return build_network(self._config.model, hyperparameters, self._task, channels, self._scaling)
+
+    def _training(
+        self, network: keras.Sequential, hyperparameters: Mapping[str, Any], batch_size: int, epochs: int
+    ) -> Training:
+        """The latest one again where it fits: a trial's executions share one compiled program.
+
+        Args:
+            epochs: that it will be used for in all, which decides whether compiling pays.
+        """
+        xla = self._is_worth_compiling(epochs * -(-len(self._data.split.train) // batch_size))
+        made_for = {**hyperparameters, "batch_size": batch_size, "xla": xla}
+        if self._latest is None or self._latest[0] != made_for:
+            mixed = self._config.training.precision == "mixed"
+            split = self._data.split
+            training = Training(network, self._task, self._samples, split, batch_size, xla, mixed)
+            self._latest = made_for, training
+        return self._latest[1]
+
+    def _is_worth_compiling(self, steps: int) -> bool:
+        choice = self._config.training.xla
+        return choice == "always" or (choice == "auto" and steps >= _WORTH_COMPILING)
 
 
 def _first_line(error: BaseException) -> str:

@@ -1,98 +1,201 @@
-"""Training: samples to batches, batches to a fitted model, on the device that the config asks for."""
+"""Training in blocks: many steps in one program, nothing crossing into Python between them.
+
+`keras.Model.fit` keeps its callbacks, progress, early stopping and history. What it takes for a batch is a
+block of batches: `train_step` goes through them in a loop of TensorFlow's, which XLA compiles as a whole. The
+numbers are those of plain `fit` on the same batches; the last batch, if it is not full, counts as there.
+"""
 
 from __future__ import annotations
 
-import os
+import logging
 from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from forcepos.config import TrainingConfig
-from forcepos.data.recordings import Float32, Int32
-from forcepos.errors import InputError
+from forcepos.data.splits import Split
 from forcepos.interruption import stop_if_asked
-from forcepos.models.preparation import TrainingData
+from forcepos.models.device import has_gpu
+from forcepos.models.resident import Part, ResidentSamples
+from forcepos.models.tasks import Task
+from forcepos.models.twin import training_twin
 
 Logs = dict[str, float]
 
-# Every trial traces a network of its own, which TensorFlow takes for a mistake.
-tf.get_logger().setLevel("ERROR")
+_STEPS = 100  # of a block: an interruption waits for no more than these
+_VALIDATION_BATCH = 4096
+
+# Every network is traced once; TensorFlow counts the networks and takes it for a mistake.
+logging.getLogger("tensorflow").addFilter(lambda record: "tf.function retracing" not in record.getMessage())
 
 
-def use_device(config: TrainingConfig) -> str:
-    """Prepare the device that training runs on and say which it is.
+class _BlockModel(keras.Model):  # type: ignore[misc]  # keras is untyped
+    """A network that learns block by block from samples that lie on its device."""
 
-    Raises:
-        InputError: a GPU is asked for and there is none.
-    """
-    gpus = tf.config.list_physical_devices("GPU")
-    if config.device == "gpu" and not gpus:
-        raise InputError("training.device=gpu but TensorFlow sees no GPU: use training.device=auto or cpu")
-    if config.device == "cpu" or not gpus:
-        tf.config.set_visible_devices([], "GPU")
-        return f"CPU, {os.cpu_count()} cores"
-    for gpu in gpus:
-        tf.config.experimental.set_memory_growth(gpu, True)
-    if config.deterministic:
-        tf.config.experimental.enable_op_determinism()
-    name = tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU")
-    return f"GPU, {name}"
+    jit_compile: bool
+
+    def __init__(self, network: keras.Sequential, samples: ResidentSamples, train: Part, validation: Part) -> None:
+        super().__init__(name="training")
+        self.network = network
+        self._samples, self._train, self._validation = samples, train, validation
+        self.traces = 0  # how often TensorFlow has asked for the program of a training step
+
+    def build_metrics(self) -> None:
+        """Make the metrics' variables: TensorFlow traces a program that makes variables twice."""
+        chosen = tf.zeros(1, tf.int32)
+        targets = tf.gather(self._samples.targets, chosen)
+        self._measure(targets, targets, tf.constant(1))
+        self.reset_metrics()
+
+    def call(self, signals: tf.Tensor, training: bool = False) -> tf.Tensor:
+        return self.network(signals, training=training)
+
+    def train_step(self, number: tf.Tensor) -> Logs:
+        """One step for each batch of the training part's block `number`; the metrics so far."""
+        self.traces += 1
+        chosen, count = self._train.block(number)
+        steps, size = self._train.steps, self._train.size
+        outputs = self._samples.targets.shape[1]
+
+        def step(done: tf.Tensor, predictions: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
+            signals, targets = self._samples.gather(chosen[done])
+            predicted = self._learn(signals, targets, _weights(count - done * size, size))
+            return done + 1, predictions.write(done, predicted)
+
+        empty = tf.TensorArray(tf.float32, steps, element_shape=(size, outputs))
+        needed = (count + size - 1) // size
+        _, predictions = tf.while_loop(lambda done, _: done < needed, step, (0, empty))
+        flat = tf.reshape(chosen, [-1])
+        return self._measure(tf.gather(self._samples.targets, flat), predictions.concat(), count)
+
+    def _learn(self, signals: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+        """One step of the optimizer; (size, outputs) what the network gave before it."""
+        with tf.GradientTape() as tape:
+            predicted = self(signals, training=True)
+            loss = self.compute_loss(signals, targets, predicted, weights, training=True)
+            scaled = self.optimizer.scale_loss(loss)
+        variables = self.trainable_variables
+        self.optimizer.apply(tape.gradient(scaled, variables), variables)
+        return predicted
+
+    def make_test_function(self, force: bool = False) -> Any:
+        """Measure without XLA: large batches gain too little from it to pay for compiling."""
+        xla, self.jit_compile = self.jit_compile, False
+        try:
+            return super().make_test_function(force)
+        finally:
+            self.jit_compile = xla
+
+    def test_step(self, number: tf.Tensor) -> Logs:
+        """The metrics so far, with those of the validation part's block `number`."""
+        chosen, count = self._validation.block(number)
+        signals, targets = self._samples.gather(tf.reshape(chosen, [-1]))
+        return self._measure(targets, self(signals, training=False), count)
+
+    def _measure(self, targets: tf.Tensor, predicted: tf.Tensor, count: tf.Tensor) -> Logs:
+        """Tell the metrics of a block's first `count` samples, all at once: they are sums over samples."""
+        size = targets.shape[0]
+        loss = self.compute_loss(None, targets, predicted, _weights(count, size), training=False)
+        next(iter(self.metrics)).update_state(loss, sample_weight=tf.cast(count, tf.float32))  # Keras' own mean
+        return dict(self.compute_metrics(None, targets, predicted, _meant(count, size)))
 
 
-def batches(data: TrainingData, members: Int32, batch_size: int, shuffle: bool) -> tf.data.Dataset:
-    """Batches of (signals, targets), gathered from the rows as they are needed.
+def _meant(count: tf.Tensor, size: int) -> tf.Tensor:
+    """(size,) 1 for the first `count` samples, 0 for those that fill up."""
+    return tf.cast(tf.range(size) < count, tf.float32)
 
-    Signals are (batch, window, channels), or (batch, channels) where a window is one row.
-    """
-    signals = tf.constant(data.samples.recordings.signals)
-    starts = tf.constant(data.samples.starts[members])
-    targets = tf.constant(data.targets[members])
-    window = data.samples.window
-    steps = tf.range(window, dtype=tf.int32)
 
-    def gather(chosen: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        first = tf.gather(starts, chosen)
-        rows = first if window == 1 else first[:, None] + steps
-        return tf.gather(signals, rows), tf.gather(targets, chosen)
+def _weights(count: tf.Tensor, size: int) -> tf.Tensor:
+    """(size,) weights with which Keras' mean over `size` is the mean over the samples that are meant."""
+    return _meant(count, size) * (size / tf.cast(tf.clip_by_value(count, 1, size), tf.float32))
 
-    order = tf.data.Dataset.range(len(members))
-    if shuffle:
-        order = order.shuffle(len(members), reshuffle_each_iteration=True)
-    return order.batch(batch_size).map(gather).prefetch(2)
+
+class Training:
+    """The training of networks of one architecture: traced and compiled once, run as often as wanted."""
+
+    def __init__(
+        self,
+        network: keras.Sequential,
+        task: Task,
+        samples: ResidentSamples,
+        split: Split,
+        batch_size: int,
+        xla: bool,
+        mixed: bool = False,
+    ) -> None:
+        """Take architecture and optimizer from a compiled `network`, which stays as it is.
+
+        Args:
+            xla: compile with XLA, which takes seconds and then halves a step's time or better.
+            mixed: compute in float16 where that is safe.
+        """
+        self._train = Part(split.train, batch_size, _STEPS)
+        self._validation = Part(split.validation, min(_VALIDATION_BATCH, len(split.validation)), 1)
+        matrix_convolution = xla and not has_gpu()
+        twin = training_twin(network, matrix_convolution, mixed)
+        self._model = _BlockModel(twin, samples, self._train, self._validation)
+        optimizer = type(network.optimizer).from_config(network.optimizer.get_config())
+        if mixed:
+            optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+        self._model.compile(
+            optimizer=optimizer,
+            loss=task.loss(),
+            weighted_metrics=task.metrics(),  # of samples with weight 1, and of those that fill up with weight 0
+            jit_compile=xla,
+        )
+        optimizer.build(self._model.trainable_variables)
+        self._model.build_metrics()
+        self._fresh_optimizer = [variable.numpy() for variable in optimizer.variables]
+
+    @property
+    def traces(self) -> int:
+        """How often TensorFlow has made a program of the training step: once, if all goes well."""
+        return self._model.traces
+
+    def fit(
+        self,
+        network: keras.Sequential,
+        seed: int,
+        epochs: int,
+        after_epoch: Callable[[int, Logs], None],
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+    ) -> list[Logs]:
+        """Train `network` from its present weights; what each epoch logged.
+
+        It learns from the training part, in an order drawn with `seed`, and is measured on the validation part
+        after each epoch.
+        """
+        self._start_from(network)
+        hook = _EpochHook(partial(self._train.shuffle, np.random.default_rng(seed)), after_epoch)
+        history = self._model.fit(
+            self._train.numbers(),
+            validation_data=self._validation.numbers(),
+            epochs=epochs,
+            verbose=0,
+            shuffle=False,  # the hook does
+            callbacks=[hook, *callbacks],
+        ).history
+        network.set_weights(self._model.get_weights())
+        return [dict(zip(history, values, strict=True)) for values in zip(*history.values(), strict=True)]
+
+    def _start_from(self, network: keras.Sequential) -> None:
+        for mine, given in zip(self._model.network.variables, network.variables, strict=True):
+            mine.assign(given)  # weights, and the state of dropout's random numbers
+        for variable, value in zip(self._model.optimizer.variables, self._fresh_optimizer, strict=True):
+            variable.assign(value)
 
 
 class _EpochHook(keras.callbacks.Callback):  # type: ignore[misc]  # keras is untyped
-    def __init__(self, after_epoch: Callable[[int, Logs], None]) -> None:
+    def __init__(self, before_epoch: Callable[[], None], after_epoch: Callable[[int, Logs], None]) -> None:
         super().__init__()
-        self._after_epoch = after_epoch
+        self._before_epoch, self._after_epoch = before_epoch, after_epoch
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:  # noqa: ARG002  # Keras' signature
+        self._before_epoch()
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         stop_if_asked()
         self._after_epoch(epoch + 1, {name: float(value) for name, value in (logs or {}).items()})
-
-
-def fit(
-    model: keras.Model,
-    data: TrainingData,
-    batch_size: int,
-    epochs: int,
-    after_epoch: Callable[[int, Logs], None],
-    callbacks: Sequence[keras.callbacks.Callback] = (),
-) -> list[Logs]:
-    """Train on the training part, look at the validation part after each epoch; one entry per epoch."""
-    history = model.fit(
-        batches(data, data.split.train, batch_size, shuffle=True),
-        validation_data=batches(data, data.split.validation, 1024, shuffle=False),
-        epochs=epochs,
-        verbose=0,
-        shuffle=False,  # the batches already are
-        callbacks=[_EpochHook(after_epoch), *callbacks],
-    ).history
-    return [dict(zip(history, values, strict=True)) for values in zip(*history.values(), strict=True)]
-
-
-def predict(model: keras.Model, data: TrainingData, members: Int32) -> Float32:
-    """(members, outputs) what the model gives for these samples."""
-    return np.asarray(model.predict(batches(data, members, 1024, shuffle=False), verbose=0), np.float32)

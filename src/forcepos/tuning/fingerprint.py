@@ -11,7 +11,8 @@ import keras_tuner
 
 from forcepos.config import Config
 
-_LAYOUT = 1  # of a trial's meaning: raise it when the code changes what a trial measures
+_LAYOUT = 2  # of a trial's meaning: raise it when the code changes what a trial measures
+_OF_A_TRIAL = ("epochs", "device", "deterministic", "xla", "precision")
 _NOT_MEANT = ("max_trials", "max_failures", "fresh")
 
 
@@ -25,7 +26,7 @@ def search_fingerprint(config: Config, data_fingerprint: str) -> str:
     meaning = {
         "data": data_fingerprint,
         "tuner": tuner,
-        "training": [config.training.epochs, config.training.device, config.training.deterministic],
+        "training": {key: values["training"][key] for key in _OF_A_TRIAL},
         "versions": [_LAYOUT, keras.__version__, keras_tuner.__version__],
         **{key: values[key] for key in ("seed", "split", "sectors", "model")},
     }

@@ -1,0 +1,93 @@
+"""Samples that lie on the device: indices in, signals and targets out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import tensorflow as tf
+
+from forcepos.data.recordings import Int32
+from forcepos.models.device import has_gpu
+from forcepos.models.preparation import TrainingData
+
+
+@dataclass(frozen=True)
+class ResidentSamples:
+    """All samples on the device, rows once: a window is gathered when a batch needs it, never stored.
+
+    Attributes:
+        signals: (rows, channels).
+        starts: (n,) first row of each sample.
+        targets: (n, outputs).
+        window: rows of a sample.
+    """
+
+    signals: tf.Tensor
+    starts: tf.Tensor
+    targets: tf.Tensor
+    window: int
+
+    @classmethod
+    def of(cls, data: TrainingData) -> Self:
+        """Copy what `data` holds to the device that TensorFlow prefers."""
+        return cls(
+            signals=tf.constant(data.samples.recordings.signals),
+            starts=tf.constant(data.samples.starts, _index()),
+            targets=tf.constant(data.targets),
+            window=data.samples.window,
+        )
+
+    def gather(self, chosen: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Signals and targets of these samples.
+
+        Args:
+            chosen: (batch,) numbers of samples.
+
+        Returns:
+            (batch, window, channels), or (batch, channels) where a window is one row; and (batch, outputs).
+        """
+        first = tf.gather(self.starts, chosen)
+        rows = first if self.window == 1 else first[:, None] + tf.range(self.window, dtype=first.dtype)
+        return tf.gather(self.signals, rows), tf.gather(self.targets, chosen)
+
+
+def _index() -> tf.DType:
+    """What numbers of rows and samples are: TensorFlow keeps int32 in the host's memory, GPU or not."""
+    return tf.int64 if has_gpu() else tf.int32
+
+
+class Part:
+    """Samples in an order of their own, cut into blocks of batches.
+
+    All blocks have one shape, so that one program serves them all; what the last one lacks is filled up.
+    """
+
+    def __init__(self, members: Int32, size: int, steps: int) -> None:
+        """Blocks of at most `steps` batches of `size` samples; `members` are numbers of samples."""
+        self._members = members
+        self.steps, self.size = min(steps, -(-len(members) // size)), size
+        self._order = tf.Variable(self._filled_up(members), dtype=_index(), trainable=False)
+
+    @property
+    def whole(self) -> int:
+        """Samples of a block."""
+        return self.steps * self.size
+
+    def _filled_up(self, order: Int32) -> Int32:
+        return np.resize(order, (-(-len(order) // self.whole), self.steps, self.size))
+
+    def shuffle(self, chance: np.random.Generator) -> None:
+        """Draw another order."""
+        self._order.assign(self._filled_up(chance.permutation(self._members)))
+
+    def numbers(self) -> tf.data.Dataset:
+        """The blocks' numbers: what Keras goes through in an epoch."""
+        return tf.data.Dataset.range(self._order.shape[0])
+
+    def block(self, number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """(steps, size) numbers of samples, and how many of them are meant: the first ones."""
+        chosen = tf.gather(self._order, number)  # a slice would make XLA compile anew for every number
+        left = len(self._members) - number * self.whole
+        return chosen, tf.minimum(tf.cast(left, tf.int32), self.whole)

@@ -1,0 +1,190 @@
+"""Training in blocks gives the numbers of plain `fit`, weight by weight and metric by metric."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from itertools import chain
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from forcepos.data.recordings import Float32, Int32
+from forcepos.models.networks import build_network
+from forcepos.models.preparation import TrainingData
+from forcepos.models.resident import Part, ResidentSamples
+from forcepos.models.scaling import fit_scaling
+from forcepos.models.tasks import Task
+from forcepos.models.training import Logs, Training
+from forcepos.models.twin import MatrixConv1D, training_twin
+from tests.models.test_networks import CNN, FFNN, network
+from tests.models.test_training import prepared
+
+EPOCHS, SEED = 3, 5
+CHOSEN = {"ffnn": FFNN | {"dropout": False}, "cnn": CNN | {"dropout": False}}
+
+
+def built(model: str) -> tuple[keras.Sequential, Task, TrainingData]:
+    config, task, data = prepared(f"model={model}")
+    train = data.split.train
+    scaling = fit_scaling(data.samples, train, data.targets[train])
+    keras.utils.set_random_seed(1)
+    chosen = CHOSEN[model.partition("_")[0]]
+    return build_network(config.model, chosen, task, 20, scaling), task, data
+
+
+def windows(data: TrainingData, members: Int32) -> tuple[Float32, Float32]:
+    rows = data.samples.starts[members][:, None] + np.arange(data.samples.window)
+    signals = data.samples.recordings.signals[rows]
+    return (signals[:, 0] if data.samples.window == 1 else signals), data.targets[members]
+
+
+def plainly_fitted(model: keras.Sequential, data: TrainingData, batch_size: int) -> list[Logs]:
+    """What Keras' own `fit` logs on the same batches: the training samples in the same order."""
+    chance = np.random.default_rng(SEED)
+    history = []
+    for _ in range(EPOCHS):
+        signals, targets = windows(data, chance.permutation(data.split.train))
+        logs = model.fit(
+            signals, targets, batch_size=batch_size, shuffle=False, epochs=1, verbose=0,
+            validation_data=windows(data, data.split.validation),
+        ).history  # fmt: skip
+        history.append({name: values[0] for name, values in logs.items()})
+    return history
+
+
+@pytest.mark.parametrize("xla", [False, True])
+@pytest.mark.parametrize("model", ["ffnn_regression", "cnn_classification"])
+def test_numbers_are_those_of_plain_fit(model: str, xla: bool) -> None:
+    """The training part fills neither its last batch nor its last block of 100 batches."""
+    ours, task, data = built(model)
+    plain, _, _ = built(model)
+    batch_size = 7
+    assert len(data.split.train) % batch_size
+    assert len(data.split.train) // batch_size % 100
+    training = Training(ours, task, ResidentSamples.of(data), data.split, batch_size, xla)
+    history = training.fit(ours, SEED, EPOCHS, lambda *_: None)
+    expected = plainly_fitted(plain, data, batch_size)
+    assert [logs.keys() for logs in history] == [logs.keys() for logs in expected]
+    for logs, same in zip(history, expected, strict=True):
+        assert logs == pytest.approx(same, rel=1e-4, abs=1e-5)
+    for ours_weight, weight in zip(ours.get_weights(), plain.get_weights(), strict=True):
+        assert np.abs(ours_weight - weight).max() < 1e-5
+
+
+def test_a_training_is_traced_once_however_often_it_runs() -> None:
+    model, task, data = built("ffnn_regression")
+    training = Training(model, task, ResidentSamples.of(data), data.split, 7, xla=False)
+    for _ in range(2):
+        training.fit(model, SEED, 2, lambda *_: None)
+    assert training.traces == 1
+
+
+def test_a_run_leaves_nothing_behind_for_the_next() -> None:
+    """Neither weights nor the optimizer's moments, metrics or dropout's random numbers."""
+    histories = []
+    training = None
+    for _ in range(2):
+        _, task, data = prepared()
+        keras.utils.set_random_seed(1)
+        model = network("ffnn_regression", FFNN)
+        training = training or Training(model, task, ResidentSamples.of(data), data.split, 16, xla=False)
+        histories.append(training.fit(model, SEED, 2, lambda *_: None))
+    assert histories[0] == histories[1]
+
+
+class Stop(keras.callbacks.Callback):  # type: ignore[misc]
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self.model.stop_training = True
+
+
+def test_keras_callbacks_work() -> None:
+    model, task, data = built("ffnn_regression")
+    training = Training(model, task, ResidentSamples.of(data), data.split, 16, xla=False)
+    told: list[int] = []
+    history = training.fit(model, SEED, 5, lambda epoch, _: told.append(epoch), [Stop()])
+    assert (len(history), told) == (1, [1])
+
+
+class Stopwatch(keras.callbacks.Callback):  # type: ignore[misc]
+    """Seconds of each block."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seconds: list[float] = []
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        self._began = time.perf_counter()
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.seconds.append(time.perf_counter() - self._began)
+
+
+def test_all_blocks_share_one_compilation() -> None:
+    """XLA compiles anew, for seconds, where a block's number shapes the program."""
+    model, task, data = built("ffnn_regression")
+    training = Training(model, task, ResidentSamples.of(data), data.split, 2, xla=True)
+    watch = Stopwatch()
+    training.fit(model, SEED, 1, lambda *_: None, [watch])
+    assert len(watch.seconds) == -(-len(data.split.train) // 200)
+    assert max(watch.seconds[1:]) < watch.seconds[0] / 4
+
+
+def test_a_part_smaller_than_a_batch_is_trained_on() -> None:
+    model, task, data = built("ffnn_regression")
+    training = Training(model, task, ResidentSamples.of(data), data.split, 4096, xla=False)
+    before = model.get_weights()
+    training.fit(model, SEED, 1, lambda *_: None)
+    assert any(np.any(old != new) for old, new in zip(before, model.get_weights(), strict=True))
+
+
+def every_sample(part: Part) -> Iterator[list[int]]:
+    for number in part.numbers():
+        chosen, count = part.block(number)
+        assert chosen.shape == (part.steps, part.size)
+        yield chosen.numpy().reshape(-1)[: int(count)].tolist()
+
+
+def test_blocks_hold_every_sample_once_an_epoch_in_another_order() -> None:
+    part = Part(np.arange(10, 50, dtype=np.int32), size=3, steps=4)
+    chance = np.random.default_rng(1)
+    epochs = []
+    for _ in range(2):
+        part.shuffle(chance)
+        epochs.append(list(every_sample(part)))
+    assert [[len(block) for block in epoch] for epoch in epochs] == [[12, 12, 12, 4]] * 2
+    first, second = ([*chain(*epoch)] for epoch in epochs)
+    assert sorted(first) == sorted(second) == list(range(10, 50))
+    assert first != second
+
+
+@pytest.mark.parametrize("kernel", [3, 4, 5])
+def test_a_convolution_by_matrix_products_is_keras_own(kernel: int) -> None:
+    settings = {"filters": 4, "kernel_size": kernel, "activation": "tanh", "padding": "same"}
+    signals = np.random.default_rng(1).normal(size=(2, 10, 3)).astype(np.float32)
+    standard, ours = keras.layers.Conv1D(**settings), MatrixConv1D(**settings)
+    standard.build(signals.shape)
+    ours.build(signals.shape)
+    ours.set_weights(standard.get_weights())
+    assert np.allclose(standard(signals), ours(signals), atol=1e-6)
+
+
+def test_mixed_precision_keeps_scaling_weights_and_answers_in_float32() -> None:
+    model, _, _ = built("cnn_classification")
+    twin = training_twin(model, matrix_convolution=True, mixed=True)
+    assert [(type(layer).__name__, layer.compute_dtype) for layer in twin.layers] == [
+        ("Rescaling", "float32"), ("MatrixConv1D", "float16"), ("MatrixConv1D", "float16"),
+        ("GlobalAveragePooling1D", "float16"), ("Dense", "float32"),
+    ]  # fmt: skip
+    assert {variable.dtype for variable in twin.trainable_variables} == {"float32"}
+
+
+def test_mixed_precision_learns_as_full_precision_does() -> None:
+    scores = []
+    for mixed in (False, True):
+        model, task, data = built("ffnn_regression")
+        training = Training(model, task, ResidentSamples.of(data), data.split, 16, xla=True, mixed=mixed)
+        scores.append(training.fit(model, SEED, EPOCHS, lambda *_: None)[-1]["val_mae"])
+    assert scores[1] == pytest.approx(scores[0], rel=0.05)
