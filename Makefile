@@ -2,6 +2,7 @@
 # make test   set up and pass the tests
 # make test-system   what takes many minutes or many processes
 # make lint   style, types, one-way imports
+# make bench  measure side by side; half an hour, on an idle machine
 # make ui     the runs in MLflow's user interface
 
 PYTHON ?= python3
@@ -9,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
-.PHONY: run test test-system lint ui clean
+.PHONY: run test test-system bench lint ui clean
 
 run: $(READY)
 	$(BIN)/python -m forcepos model=cnn_regression tuner=bayesian
@@ -19,6 +20,9 @@ test: $(READY)
 
 test-system: $(READY)
 	$(BIN)/python -m pytest -m system -s
+
+bench: $(READY)
+	$(BIN)/python -m benchmarks
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -1,0 +1,47 @@
+"""`python -m benchmarks [PART …]`: measures side by side and prints tables. `make bench` runs all parts."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+from collections.abc import Callable
+
+from benchmarks.accuracy import accuracy
+from benchmarks.gpu import gpu
+from benchmarks.growth import growth
+from benchmarks.preparation import preparation
+from benchmarks.table import Table
+from benchmarks.training_loops import training_loops
+from benchmarks.trial_cost import trial_cost
+from benchmarks.where_time_goes import where_time_goes
+from benchmarks.whole_search import whole_search
+
+PARTS: dict[str, Callable[[int], list[Table]]] = {
+    "loops": training_loops,
+    "where": where_time_goes,
+    "trial": trial_cost,
+    "accuracy": accuracy,
+    "preparation": preparation,
+    "search": whole_search,
+    "growth": growth,
+    "gpu": gpu,
+}
+
+
+def main() -> None:
+    """Measure the parts that are named, all by default."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], metavar="PART", help=", ".join(PARTS))
+    parser.add_argument("--rounds", type=int, default=7, help="counted rounds of what is measured in turn")
+    chosen = parser.parse_args()
+    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
+    for name in chosen.parts or PARTS:
+        print(f"measuring {name} …", file=sys.stderr)
+        for table in PARTS[name](chosen.rounds):
+            print(f"{table}\n", flush=True)
+
+
+if __name__ == "__main__":
+    main()

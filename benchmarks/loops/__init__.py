@@ -1,0 +1,1 @@
+"""Training loops to compare: each module makes a callable that trains for a number of steps."""

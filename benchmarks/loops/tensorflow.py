@@ -1,0 +1,124 @@
+"""The notebook's loop, Keras with several steps per call, and forcepos."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import layers, ops
+
+from benchmarks.cases import CHANNELS, LEARNING_RATE, Case, arrays, windows
+from forcepos.data.splits import Split
+from forcepos.models.device import has_gpu
+from forcepos.models.resident import ResidentSamples
+from forcepos.models.tasks import Regression
+from forcepos.models.training import Training
+
+Run = Callable[[], None]
+
+
+def network(case: Case) -> keras.Sequential:
+    """The case's network, as the notebook builds it."""
+    keras.utils.set_random_seed(1)
+    if case.window == 1:
+        hidden = [layers.Dense(CHANNELS, activation="relu")]
+        hidden += [layers.Dense(units, activation=activation) for units, activation in case.layers]
+        return keras.Sequential([keras.Input((CHANNELS,)), *hidden, layers.Dense(case.outputs)])
+    hidden = [
+        layers.Conv1D(filters, kernel, activation=activation, padding="same")
+        for filters, kernel, activation in case.layers
+    ]
+    last = [layers.GlobalAveragePooling1D(), layers.Dense(case.outputs)]
+    return keras.Sequential([keras.Input((case.window, CHANNELS)), *hidden, *last])
+
+
+def _rmse(true: Any, predicted: Any) -> Any:
+    return ops.sqrt(ops.mean(ops.square(predicted - true), axis=-1))
+
+
+def _rsquared(true: Any, predicted: Any) -> Any:
+    return 1 - ops.sum(ops.square(true - predicted)) / ops.sum(ops.square(true - ops.mean(true)))
+
+
+def notebook_metrics() -> list[Any]:
+    """The notebook's own two."""
+    return [_rmse, _rsquared]
+
+
+def notebook(case: Case, steps: int) -> Run:
+    """model.fit(x, y) with the notebook's metrics."""
+    model = network(case)
+    metrics = ["mae", *notebook_metrics()]
+    model.compile(optimizer=keras.optimizers.Adam(LEARNING_RATE), loss="mse", metrics=metrics)
+    return _fit(model, case, steps)
+
+
+def keras_steps_per_execution(case: Case, steps: int) -> Run:
+    """The same with 32 steps per call and Keras' own metrics."""
+    model = network(case)
+    metrics = Regression(("x",)).metrics()
+    model.compile(
+        optimizer=keras.optimizers.Adam(LEARNING_RATE), loss="mse", metrics=metrics, steps_per_execution=32
+    )
+    return _fit(model, case, steps)
+
+
+def _fit(model: keras.Model, case: Case, steps: int) -> Run:
+    data, count = arrays(case), steps * case.batch_size
+    signals, targets = windows(case, data, count), data.targets[:count]
+
+    def run() -> None:
+        model.fit(signals, targets, batch_size=case.batch_size, epochs=1, verbose=0)
+
+    return run
+
+
+def samples(case: Case) -> ResidentSamples:
+    """The case's samples on the device."""
+    data = arrays(case)
+    index = tf.int64 if has_gpu() else tf.int32
+    starts = tf.constant(data.starts, index)
+    return ResidentSamples(tf.constant(data.signals), starts, tf.constant(data.targets), case.window)
+
+
+def training(case: Case, model: keras.Sequential, steps: int, xla: bool) -> Training:
+    """Forcepos' own training of a compiled network, `steps` steps an epoch; one sample to validate."""
+    resident = samples(case)
+    members = np.random.default_rng(1).integers(0, len(resident.starts), steps * case.batch_size, np.int32)
+    split = Split(members, members[:1], members[:1])
+    return Training(model, Regression(("x", "y", "z")[: case.outputs]), resident, split, case.batch_size, xla)
+
+
+def forcepos(case: Case, steps: int) -> Run:
+    """forcepos.models.training, compiled."""
+    model = network(case)
+    model.compile(optimizer=keras.optimizers.Adam(LEARNING_RATE), loss="mse")
+    ours = training(case, model, steps, xla=True)
+
+    def run() -> None:
+        ours.fit(model, 1, 1, lambda *_: None)
+
+    return run
+
+
+def matrix_product(case: Case, steps: int) -> Run:  # noqa: ARG001
+    """What the machine can do: `steps` products of two square matrices of 2048 rows."""
+    product = tf.function(tf.matmul)
+    square = tf.random.normal((2048, 2048))
+
+    def run() -> None:
+        for _ in range(steps):
+            product(square, square).numpy()
+
+    return run
+
+
+LOOPS: dict[str, Callable[[Case, int], Run]] = {
+    "notebook": notebook,
+    "keras, steps_per_execution=32": keras_steps_per_execution,
+    "forcepos": forcepos,
+    "matrix product": matrix_product,
+}
