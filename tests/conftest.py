@@ -53,7 +53,8 @@ def checked_config(*overrides: str) -> Config:
 
 def forcepos(arguments: Sequence[str], folder: Path, **environment: str) -> Finished:
     """Run `python -m forcepos` in `folder`."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "FORCEPOS_", "TF_CPP_"))}
+    ours = ("MLFLOW_", "FORCEPOS_", "TF_CPP_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     done = subprocess.run(
         [sys.executable, "-m", "forcepos", *arguments],
         cwd=folder,

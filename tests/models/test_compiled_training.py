@@ -188,3 +188,17 @@ def test_mixed_precision_learns_as_full_precision_does() -> None:
         training = Training(model, task, ResidentSamples.of(data), data.split, 16, xla=True, mixed=mixed)
         scores.append(training.fit(model, SEED, EPOCHS, lambda *_: None)[-1]["val_mae"])
     assert scores[1] == pytest.approx(scores[0], rel=0.05)
+
+
+def test_indices_on_a_gpu_are_int64_and_change_no_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """TensorFlow would keep int32 in the host's memory; what a GPU is given can be tried out on a CPU."""
+    histories = []
+    for gpu in (False, True):
+        monkeypatch.setattr("forcepos.models.resident.has_gpu", lambda gpu=gpu: gpu)
+        model, task, data = built("cnn_classification")
+        samples = ResidentSamples.of(data)
+        assert samples.starts.dtype.name == ("int64" if gpu else "int32")
+        histories.append(
+            Training(model, task, samples, data.split, 16, xla=False).fit(model, SEED, 1, lambda *_: None)
+        )
+    assert histories[0] == histories[1]

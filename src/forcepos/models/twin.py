@@ -42,9 +42,9 @@ def training_twin(network: keras.Sequential, matrix_convolution: bool, mixed: bo
 
     def copy(layer: layers.Layer) -> layers.Layer:
         settings = layer.get_config()
-        if mixed and layer is not last and not isinstance(layer, layers.InputLayer | layers.Rescaling):
+        if mixed and layer is not last and not isinstance(layer, layers.Rescaling):
             settings["dtype"] = MIXED
         kind = MatrixConv1D if matrix_convolution and isinstance(layer, layers.Conv1D) else type(layer)
         return kind.from_config(settings)
 
-    return keras.models.clone_model(network, clone_function=copy)
+    return keras.Sequential([keras.Input(network.input_shape[1:]), *map(copy, network.layers)])
