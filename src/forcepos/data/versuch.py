@@ -14,6 +14,8 @@ from forcepos.config import VersuchConfig
 from forcepos.data.recordings import Float32, Float64, Int32, Recordings
 from forcepos.errors import InputError
 
+_ROWS_AT_ONCE = 4096
+
 
 def read_versuch(config: VersuchConfig) -> Recordings:
     """Recordings of a Feather file; a run of rows with the same point is one recording.
@@ -92,11 +94,18 @@ def _fill(
     for number in range(reader.num_record_batches):
         batch = reader.get_batch(number)
         rows = slice(first, first + batch.num_rows)
-        for place, name in enumerate(config.features):
-            signals[rows, place] = _values(batch, name)
-        for place, (name, offset) in enumerate(zip(config.targets, config.offset_mm, strict=True)):
-            positions[rows, place] = _values(batch, name) + offset
+        _put(signals[rows], [_values(batch, name) for name in config.features])
+        moved = zip(config.targets, config.offset_mm, strict=True)
+        _put(positions[rows], [_values(batch, name) + offset for name, offset in moved])
         first += batch.num_rows
+
+
+def _put(values: Float32, columns: list[Float64]) -> None:
+    """Columns into an array of rows, as many rows at once as a processor's cache holds."""
+    for first in range(0, len(values), _ROWS_AT_ONCE):
+        rows = slice(first, first + _ROWS_AT_ONCE)
+        for place, column in enumerate(columns):
+            values[rows, place] = column[rows]
 
 
 def _values(table: pa.Table | pa.RecordBatch, name: str) -> Float64:
