@@ -16,7 +16,7 @@ run: $(READY)
 	$(BIN)/python -m forcepos model=cnn_regression tuner=bayesian
 
 test: $(READY)
-	$(BIN)/python -m pytest -m "not system"
+	$(BIN)/python -m pytest -m "not system" -n 2 --dist loadfile
 
 test-system: $(READY)
 	$(BIN)/python -m pytest -m system -s
