@@ -13,7 +13,9 @@ def mlp_regressor(case: Case, steps: int) -> Callable[[], None]:
     """One pass of partial_fit over `steps` batches."""
     data = arrays(case)
     hidden = (CHANNELS, *(int(layer[0]) for layer in case.layers))
-    model = MLPRegressor(hidden, batch_size=case.batch_size, learning_rate_init=LEARNING_RATE, random_state=1)
+    model = MLPRegressor(
+        hidden_layer_sizes=hidden, batch_size=case.batch_size, learning_rate_init=LEARNING_RATE, random_state=1
+    )
     count = steps * case.batch_size
     signals, targets = data.signals[:count], data.targets[:count]
 
