@@ -134,8 +134,7 @@ class Training:
         """
         self._train = Part(split.train, batch_size, _STEPS)
         self._validation = Part(split.validation, min(_VALIDATION_BATCH, len(split.validation)), 1)
-        matrix_convolution = xla and not has_gpu()
-        twin = training_twin(network, matrix_convolution, mixed)
+        twin = training_twin(network, for_cpu=xla and not has_gpu(), mixed=mixed)
         self._model = _BlockModel(twin, samples, self._train, self._validation)
         optimizer = type(network.optimizer).from_config(network.optimizer.get_config())
         if mixed:
