@@ -7,6 +7,7 @@ import os
 import platform
 import sys
 from collections.abc import Callable
+from functools import partial
 
 from benchmarks.accuracy import accuracy
 from benchmarks.gpu import gpu
@@ -24,7 +25,7 @@ PARTS: dict[str, Callable[[int], list[Table]]] = {
     "trial": trial_cost,
     "accuracy": accuracy,
     "preparation": preparation,
-    "search": whole_search,
+    "search": partial(whole_search, epochs=15),
     "growth": growth,
     "gpu": gpu,
 }
@@ -35,11 +36,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("parts", nargs="*", choices=[*PARTS, []], metavar="PART", help=", ".join(PARTS))
     parser.add_argument("--rounds", type=int, default=7, help="counted rounds of what is measured in turn")
+    parser.add_argument("--epochs", type=int, default=15, help="of a trial of the whole search")
     chosen = parser.parse_args()
+    parts = PARTS | {"search": partial(whole_search, epochs=chosen.epochs)}
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
-    for name in chosen.parts or PARTS:
+    for name in chosen.parts or parts:
         print(f"measuring {name} …", file=sys.stderr)
-        for table in PARTS[name](chosen.rounds):
+        for table in parts[name](chosen.rounds):
             print(f"{table}\n", flush=True)
 
 

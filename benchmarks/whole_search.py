@@ -19,19 +19,18 @@ from benchmarks.table import Table
 from benchmarks.turns import Job, in_turn
 
 _STEPS = 500  # of each of the notebook's trainings
-_EPOCHS = 15
 _OVERRIDES = ("model=ffnn_regression", "split=notebook", "split.shuffle_rows=false", "tuner=random")
 
 
-def whole_search(rounds: int) -> list[Table]:  # noqa: ARG001  # one round takes minutes
+def whole_search(rounds: int, epochs: int) -> list[Table]:  # noqa: ARG001  # one round takes many minutes
     """Ours from file to best trial, all of it; the notebook's from a part of each training, extrapolated."""
     with tempfile.TemporaryDirectory() as folder:
         path = str(full_size(Path(folder)))
-        ours = {key: values[0] for key, values in _once("forcepos", [path, folder]).items()}
-        theirs = [_notebook_trial(path, folder, number) for number in range(1, 6)]
+        ours = {key: values[0] for key, values in _once("forcepos", [path, folder, epochs]).items()}
+        theirs = [_notebook_trial(path, folder, number, epochs) for number in range(1, 6)]
         read_s = _once("notebook_arrays", [path])["seconds"][0]
     table = Table(
-        f"A whole ffnn_regression search at full size, random, 5 trials of {_EPOCHS} epochs",
+        f"A whole ffnn_regression search at full size, random, 5 trials of {epochs} epochs",
         ("what", "forcepos, s", "notebook, s (extrapolated)", "ratio"),
     )
     rows = [("preparation", ours["preparation_s"], read_s)]
@@ -46,13 +45,13 @@ def _once(function: str, arguments: list[Any], warm_up: int = 0) -> dict[str, An
     return in_turn({function: job}, rounds=1, warm_up=warm_up)[function]
 
 
-def _notebook_trial(path: str, folder: str, number: int) -> float:
+def _notebook_trial(path: str, folder: str, number: int, epochs: int) -> float:
     """Seconds of one trial: its steps and validations, from `_STEPS` of the first and one of the second."""
     told = _once("notebook_training", [path, folder, number], warm_up=1)
-    return float(_EPOCHS * (told["steps"][0] / _STEPS * told["train_s"][0] + told["validation_s"][0]))
+    return float(epochs * (told["steps"][0] / _STEPS * told["train_s"][0] + told["validation_s"][0]))
 
 
-def forcepos(path: str, folder: str) -> Callable[[], dict[str, float]]:
+def forcepos(path: str, folder: str, epochs: int) -> Callable[[], dict[str, float]]:
     """The search, as experiment.py does it."""
     from forcepos.data.checks import check  # noqa: PLC0415  # only this worker needs TensorFlow
     from forcepos.data.loading import load_recordings  # noqa: PLC0415
@@ -65,8 +64,7 @@ def forcepos(path: str, folder: str) -> Callable[[], dict[str, float]]:
     from forcepos.tuning.search import search  # noqa: PLC0415
 
     logging.disable()
-    epochs = f"training.epochs={_EPOCHS}"
-    config = checked_config("data=versuch", f"data.path={path}", epochs, *_OVERRIDES)
+    config = checked_config("data=versuch", f"data.path={path}", f"training.epochs={epochs}", *_OVERRIDES)
 
     class Stopwatch(Run):
         def __init__(self) -> None:
@@ -87,7 +85,7 @@ def forcepos(path: str, folder: str) -> Callable[[], dict[str, float]]:
         prepared = time.perf_counter() - began
         trainer = NetworkTrainer(config, task, data, Path(folder))
         declare = partial(declare_space, config=config.model)
-        search(config.tuner, declare, trainer.trial, Path(folder), config.seed, _EPOCHS, [watch])
+        search(config.tuner, declare, trainer.trial, Path(folder), config.seed, epochs, [watch])
         return {"preparation_s": prepared, **watch.seconds}
 
     return run
