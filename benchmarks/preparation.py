@@ -102,7 +102,7 @@ def forcepos(path: str, model: str) -> Callable[[], dict[str, float]]:
     from forcepos.models.tasks import make_task  # noqa: PLC0415
 
     logging.disable()
-    config = checked_config("data=versuch", f"data.path={path}", f"model={model}", "split=random")
+    config = checked_config("data=versuch", f"data.path={path}", f"model={model}")
     task = make_task(config.model, make_sectors(config.sectors))
 
     def run() -> Any:

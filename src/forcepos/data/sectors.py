@@ -41,8 +41,9 @@ class Sectors:
         for first in range(0, len(positions), _ROWS_AT_ONCE):
             rows = slice(first, first + _ROWS_AT_ONCE)
             x, y = np.asarray(positions[rows, :2], np.float64).T
+            left = {tuple(border): _is_left(border, x, y) for border in self.starts}  # each is an end, too
             for number, (start, end) in enumerate(zip(self.starts, self.ends, strict=True)):
-                labels[rows][_is_left(start, x, y) & ~_is_left(end, x, y)] = number
+                labels[rows][left[tuple(start)] & ~left[tuple(end)]] = number
         return labels
 
     def near_border(self, positions: NDArray[np.floating]) -> NDArray[np.bool_]:

@@ -18,8 +18,8 @@ from forcepos.models.scaling import Scaling, fit_scaling
 from forcepos.models.tasks import Regression, Task
 from forcepos.models.training import Logs, Training
 
-# Compiling takes about 3 s on two CPU cores and then saves 1 to 2 ms a step: benchmarks/, "when compiling pays".
-_WORTH_COMPILING = 2000  # steps
+# Compiling takes 3 to 5 s on two CPU cores and then saves 1 to 2 ms a step: `python -m benchmarks trial`.
+_WORTH_COMPILING = 3000  # steps
 
 
 class NetworkTrainer:
