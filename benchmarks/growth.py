@@ -14,6 +14,7 @@ from benchmarks.table import Table
 from benchmarks.turns import Job, in_turn, spread
 
 _ROWS = (10_000, 100_000, 1_000_000)
+_SPLIT = "split=random"  # the least rows leave nothing between two stretches
 
 
 def growth(rounds: int) -> list[Table]:
@@ -27,7 +28,7 @@ def growth(rounds: int) -> list[Table]:
             path = str(full_size(Path(folder), rows_a_point=-(-rows // POINTS)))
             for case, model in (("ffnn", "ffnn_regression"), ("cnn", "cnn_regression")):
                 jobs = {
-                    "prepare": Job("benchmarks.preparation", "forcepos", [path, model]),
+                    "prepare": Job("benchmarks.preparation", "forcepos", [path, model, _SPLIT]),
                     "epoch": Job("benchmarks.growth", "epoch", [path, model, case]),
                 }
                 # An epoch of a million windows takes minutes.
@@ -49,7 +50,7 @@ def epoch(path: str, model: str, case: str) -> Callable[[], dict[str, float]]:
     from forcepos.models.tasks import make_task  # noqa: PLC0415
     from forcepos.models.trainer import NetworkTrainer  # noqa: PLC0415
 
-    config = checked_config("data=versuch", f"data.path={path}", f"model={model}", "training.xla=always")
+    config = checked_config("data=versuch", f"data.path={path}", f"model={model}", _SPLIT, "training.xla=always")
     task = make_task(config.model, make_sectors(config.sectors))
     data = prepare(config, load_recordings(config.data).recordings, task)
     trainer = NetworkTrainer(config, task, data, Path())

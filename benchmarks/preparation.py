@@ -93,7 +93,7 @@ def read_with_pyarrow(path: str) -> Callable[[], dict[str, float]]:
     return _with_memory(lambda: pyarrow.feather.read_table(path, columns=columns))
 
 
-def forcepos(path: str, model: str) -> Callable[[], dict[str, float]]:
+def forcepos(path: str, model: str, *overrides: str) -> Callable[[], dict[str, float]]:
     """Load, check, windows, targets or labels, split: all that comes before training."""
     from forcepos.data.checks import check  # noqa: PLC0415  # only this worker needs TensorFlow
     from forcepos.data.loading import load_recordings  # noqa: PLC0415
@@ -102,7 +102,7 @@ def forcepos(path: str, model: str) -> Callable[[], dict[str, float]]:
     from forcepos.models.tasks import make_task  # noqa: PLC0415
 
     logging.disable()
-    config = checked_config("data=versuch", f"data.path={path}", f"model={model}")
+    config = checked_config("data=versuch", f"data.path={path}", f"model={model}", *overrides)
     task = make_task(config.model, make_sectors(config.sectors))
 
     def run() -> Any:
