@@ -39,6 +39,9 @@ def _job(composed: DictConfig) -> float | None:
             log.error("job %s: %s", settings.job.num, error)  # noqa: TRY400  # the message is meant for people
             raise JobFailed(str(error)) from error
         sys.exit(f"error: {error}")
+    except Exception:
+        stop_if_asked()  # a library may make an error of its own of a signal that reached it
+        raise
 
 
 def _run(composed: DictConfig, folder: Path, overrides: list[str]) -> float | None:

@@ -45,10 +45,10 @@ def kill(command: list[str], folder: Path, chance: random.Random) -> bool:
         time.sleep(chance.uniform(0, 1.5))
     running = process.poll() is None
     process.send_signal(chance.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT]))
-    process.stderr.read()
+    told = process.stderr.read()
     code = process.wait(timeout=60)
     by_signal = {-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, 128 + signal.SIGTERM, 128 + signal.SIGINT}
-    assert code in by_signal or not running, f"the signal got lost: the process ended with {code}"
+    assert code in by_signal or not running, f"the signal got lost: the process ended with {code}: {told[-2000:]}"
     return running
 
 
