@@ -184,6 +184,11 @@ def test_dropout_by_hashing_drops_its_share_anew_each_step_and_keeps_the_mean() 
     assert np.array_equal(layer(ones, training=False), ones)
 
 
+def test_dropout_by_hashing_with_a_rate_of_zero_drops_nothing() -> None:
+    ones = np.ones((8, 16), np.float32)
+    assert np.array_equal(HashDropout(0.0)(ones, training=True), ones)
+
+
 def test_dropout_by_hashing_repeats_itself_with_the_same_seed() -> None:
     ones = np.ones((8, 16), np.float32)
     draws = [np.array(HashDropout(0.5, seed=seed)(ones, training=True)) for seed in (1, 1, 2)]

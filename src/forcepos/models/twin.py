@@ -34,13 +34,13 @@ class MatrixConv1D(layers.Conv1D):  # type: ignore[misc]  # keras is untyped
 class HashDropout(layers.Dropout):  # type: ignore[misc]
     """A Dropout that draws by hashing each value's place with a seed of its own for each step.
 
-    XLA's random numbers take ten times a whole step on a CPU. The hash is the 32-bit one with the lowest bias that
-    Chris Wellons' search found (lowbias32, "Prospecting for Hash Functions", 2018).
+    XLA's random numbers take more than ten times a whole step on a CPU. The hash is the 32-bit one with the lowest
+    bias that Chris Wellons' search found (lowbias32, "Prospecting for Hash Functions", 2018).
     """
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         """Zero where the draw falls below `rate`, the rest scaled up so that the mean stays."""
-        if not training:
+        if not training or self.rate == 0:  # Keras makes no seed_generator for a rate of 0
             return inputs
         first, second = tf.unstack(tf.cast(self.seed_generator.next(), tf.uint32))
         places = tf.cast(tf.range(inputs.shape[0] * math.prod(inputs.shape[1:])), tf.uint32)
