@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from benchmarks.cases import CASES, CHANNELS, Case
 from benchmarks.table import Table
 from benchmarks.turns import Job, in_turn, spread
 
-_STEPS = 1000
+STEPS = 1000
 _NARROW = 4  # units or filters of a network that has all the layers and nearly no arithmetic
 
 
@@ -34,7 +35,7 @@ def where_time_goes(rounds: int) -> list[Table]:
             "narrow": Job("benchmarks.where_time_goes", "narrow_step", [name]),
         }
         seconds = {part: told["seconds"] for part, told in in_turn(jobs, rounds).items()}
-        parts = [spread(1000 * seconds[part] / _STEPS) for part in jobs]
+        parts = [spread(1000 * seconds[part] / STEPS) for part in jobs]
         table.add(name, *parts, spread(seconds["products"] / seconds["step"]))
     return [table]
 
@@ -43,7 +44,7 @@ def step(name: str) -> Callable[[], None]:
     """In a worker: the case itself."""
     from benchmarks.loops.tensorflow import forcepos  # noqa: PLC0415  # only workers need TensorFlow
 
-    return forcepos(CASES[name], _STEPS)
+    return forcepos(CASES[name], STEPS)
 
 
 def narrow_step(name: str) -> Callable[[], None]:
@@ -51,9 +52,7 @@ def narrow_step(name: str) -> Callable[[], None]:
     from benchmarks.loops.tensorflow import forcepos  # noqa: PLC0415
 
     case = CASES[name]
-    return forcepos(
-        dataclasses.replace(case, layers=tuple((_NARROW, *layer[1:]) for layer in case.layers)), _STEPS
-    )
+    return forcepos(dataclasses.replace(case, layers=tuple((_NARROW, *layer[1:]) for layer in case.layers)), STEPS)
 
 
 def shapes(case: Case) -> list[tuple[int, int, int]]:
@@ -71,6 +70,11 @@ def shapes(case: Case) -> list[tuple[int, int, int]]:
 
 
 def products(name: str) -> Callable[[], None]:
+    """In a worker: the case's matrix products."""
+    return products_of(shapes(CASES[name]))
+
+
+def products_of(layers: list[tuple[int, int, int]]) -> Callable[[], None]:
     """In a worker: the products of all layers, forward and backward, in one compiled loop."""
     import tensorflow as tf  # noqa: PLC0415
 
@@ -80,8 +84,7 @@ def products(name: str) -> Callable[[], None]:
         return tf.constant(chance.normal(size=(rows, columns)).astype(np.float32))
 
     operands = [
-        (noise(rows, inputs), noise(inputs, outputs), noise(rows, outputs))
-        for rows, inputs, outputs in shapes(CASES[name])
+        (noise(rows, inputs), noise(inputs, outputs), noise(rows, outputs)) for rows, inputs, outputs in layers
     ]
 
     def loop() -> tf.Tensor:
@@ -93,7 +96,34 @@ def products(name: str) -> Callable[[], None]:
                 total += tf.reduce_sum(tf.matmul(signals + 1e-30 * before, slope, transpose_a=True))
             return number + 1, total
 
-        return tf.while_loop(lambda number, _: number < _STEPS, body, (0, tf.zeros(())))[1]
+        return tf.while_loop(lambda number, _: number < STEPS, body, (0, tf.zeros(())))[1]
+
+    return _compiled(loop)
+
+
+def adam_of(layers: list[tuple[int, int, int]]) -> Callable[[], None]:
+    """In a worker: Adam's updates of all kernels, in one compiled loop; the slopes are the kernels themselves."""
+    import tensorflow as tf  # noqa: PLC0415
+
+    def updated(weight: tf.Tensor, mean: tf.Tensor, square: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        mean += 0.1 * (weight - mean)
+        square += 0.001 * (weight * weight - square)
+        return weight - 0.001 * mean / (tf.sqrt(square) + 1e-7), mean, square
+
+    def loop() -> tf.Tensor:
+        def body(number: tf.Tensor, state: list[tuple[tf.Tensor, ...]]) -> tuple[tf.Tensor, Any]:
+            return number + 1, [updated(*moments) for moments in state]
+
+        ones = [tf.ones((inputs, outputs)) for _, inputs, outputs in layers]
+        state = [(one, tf.zeros_like(one), tf.zeros_like(one)) for one in ones]
+        last = tf.while_loop(lambda number, _: number < STEPS, body, (0, state))[1]
+        return tf.add_n([tf.reduce_sum(weight) for weight, _, _ in last])
+
+    return _compiled(loop)
+
+
+def _compiled(loop: Callable[[], Any]) -> Callable[[], None]:
+    import tensorflow as tf  # noqa: PLC0415
 
     compiled = tf.function(loop, jit_compile=True, autograph=False)
 

@@ -14,10 +14,14 @@ import numpy as np
 import pandas as pd
 from tests.conftest import checked_config
 
-from benchmarks.notebook_file import full_size
+from benchmarks.notebook_file import POINTS, ROWS_A_POINT, full_size
 from benchmarks.table import Table
 from benchmarks.turns import Job, in_turn
+from benchmarks.where_time_goes import STEPS
+from forcepos.tuning.trials import load_trials
 
+_PROFILE = "ms a step: matrix products, Adam alone"
+_TRAINING_ROWS = int(0.8 * 0.9 * POINTS * ROWS_A_POINT)
 _STEPS = 500  # of each of the notebook's trainings
 _OVERRIDES = ("model=ffnn_regression", "split=notebook", "split.shuffle_rows=false", "tuner=random")
 
@@ -29,15 +33,38 @@ def whole_search(rounds: int, epochs: int) -> list[Table]:  # noqa: ARG001  # on
         ours = {key: values[0] for key, values in _once("forcepos", [path, folder, epochs]).items()}
         theirs = [_notebook_trial(path, folder, number, epochs) for number in range(1, 6)]
         read_s = _once("notebook_arrays", [path])["seconds"][0]
+        profiles = [_profile(trial.hyperparameters) for trial in load_trials(Path(folder))]
     table = Table(
         f"A whole ffnn_regression search at full size, random, 5 trials of {epochs} epochs",
-        ("what", "forcepos, s", "notebook, s (extrapolated)", "ratio"),
+        ("what", "network, batch", "forcepos, s", "notebook, s (extrapolated)", "ratio", _PROFILE),
     )
-    rows = [("preparation", ours["preparation_s"], read_s)]
-    rows += [(f"trial {number}", ours[f"trial_{number}_s"], theirs[number - 1]) for number in range(1, 6)]
-    for name, mine, other in [*rows, ("whole", ours["seconds"], read_s + sum(theirs))]:
-        table.add(name, f"{mine:.1f}", f"{other:.0f}", f"{other / mine:.1f}")
+    rows = [("preparation", "", ours["preparation_s"], read_s, "")]
+    for number, (network, steps, parts) in enumerate(profiles, 1):
+        mine = ours[f"trial_{number}_s"]
+        profile = f"{1000 * mine / (epochs * steps):.2f}: {parts}"
+        rows.append((f"trial {number}", network, mine, theirs[number - 1], profile))
+    for name, network, mine, other, profile in [*rows, ("whole", "", ours["seconds"], read_s + sum(theirs), "")]:
+        table.add(name, network, f"{mine:.1f}", f"{other:.0f}", f"{other / mine:.1f}", profile)
     return [table]
+
+
+def _profile(chosen: dict[str, Any]) -> tuple[str, int, str]:
+    """A trial's network, its steps an epoch, and the ms a step of its matrix products and of Adam alone."""
+    widths = _widths(chosen)
+    size = chosen["batch_size"]
+    layers = [(size, before, width) for before, width in zip([20, 20, *widths], [20, *widths, 3], strict=True)]
+    jobs = {
+        part: Job("benchmarks.where_time_goes", function, [layers])
+        for part, function in (("products", "products_of"), ("Adam", "adam_of"))
+    }
+    told = in_turn(jobs, rounds=3, warm_up=1)
+    parts = [f"{np.median(told[part]['seconds']) * 1000 / STEPS:.2f}" for part in jobs]
+    dropout = ", dropout" if chosen["dropout"] else ""
+    return f"{widths}{dropout}, {size}", -(-_TRAINING_ROWS // size), ", ".join(parts)
+
+
+def _widths(chosen: dict[str, Any]) -> list[int]:
+    return [chosen[f"units_{layer}"] for layer in range(chosen["num_layers"])]
 
 
 def _once(function: str, arguments: list[Any], warm_up: int = 0) -> dict[str, Any]:
@@ -118,13 +145,11 @@ def notebook_training(path: str, folder: str, number: int) -> Callable[[], dict[
     from keras import layers  # noqa: PLC0415
 
     from benchmarks.loops.tensorflow import notebook_metrics  # noqa: PLC0415
-    from forcepos.tuning.trials import load_trials  # noqa: PLC0415
 
     chosen = load_trials(Path(folder))[number - 1].hyperparameters
     signals, validation, targets, validation_targets = _notebook_arrays(path)
-    widths = [chosen[f"units_{layer}"] for layer in range(chosen["num_layers"])]
     hidden = [layers.Dense(20, activation="relu")]
-    hidden += [layers.Dense(width, activation=chosen["activation"]) for width in widths]
+    hidden += [layers.Dense(width, activation=chosen["activation"]) for width in _widths(chosen)]
     dropout = [layers.Dropout(0.2)] if chosen["dropout"] else []
     model = keras.Sequential([keras.Input((20,)), *hidden, *dropout, layers.Dense(3)])
     model.compile(optimizer=keras.optimizers.Adam(chosen["lr"]), loss="mse", metrics=["mae", *notebook_metrics()])
