@@ -80,6 +80,24 @@ def test_the_arm_points_where_it_is_told() -> None:
     assert posture.angles[2] == 0  # the elbow stays in its plane
 
 
+def test_the_hand_points_down_straight_ahead_of_the_arm_too() -> None:
+    """There the search starts half a turn away from where the hand should be."""
+    ahead, aside = (Arm().posture(np.array([*place, 0.375])) for place in ([0.65, 0], [0.6, 0.25]))
+    for posture in (ahead, aside):
+        assert posture.angles[1] - posture.angles[3] + posture.angles[5] == pytest.approx(np.pi)
+    assert np.allclose(ahead.gravity, aside.gravity, atol=1e-6)
+
+
+def test_slopes_are_those_of_the_postures_beside() -> None:
+    arm, step = Arm(), 1e-3
+    slopes = arm.slopes(arm.posture(CENTRE_M))
+    for axis, way in enumerate(np.eye(3)):
+        ahead, behind = (arm.posture(CENTRE_M + sign * step * way) for sign in (1, -1))
+        gravity, contact = ahead.gravity - behind.gravity, ahead.contact - behind.contact
+        assert np.allclose(slopes.gravity[axis], gravity / (2 * step), atol=1e-2)  # of 107 Nm per m
+        assert np.allclose(slopes.contact[axis], contact / (2 * step), atol=1e-4)  # of 1 Nm per N and m
+
+
 def test_a_point_out_of_reach_is_an_error() -> None:
     with pytest.raises(
         InputError, match=r"^the simulated arm cannot reach x=0.579 y=-1.261 z=0.375 m: make data.grid"

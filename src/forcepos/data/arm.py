@@ -39,6 +39,7 @@ _MOVED = np.array([0, 1, 3, 4, 5, 6])
 _HAND_DOWN = np.diag([1.0, -1.0, -1.0])
 _POSITION_TOLERANCE_M = 1e-8
 _ITERATIONS = 100
+_SLOPE_STEP_M = 1e-4
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,21 @@ class Posture:
     gravity: NDArray[np.float64]
     contact: NDArray[np.float64]
     wrench: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Slopes:
+    """How a posture's torques change as the tip moves along the base's x, y and z (the first axis).
+
+    The hand keeps pointing down and the elbow stays in its plane.
+
+    Attributes:
+        gravity: (3, 7) Nm per m.
+        contact: (3, 7, 3) Nm per N and m.
+    """
+
+    gravity: NDArray[np.float64]
+    contact: NDArray[np.float64]
 
 
 class Arm:
@@ -78,7 +94,10 @@ class Arm:
             mujoco.mj_forward(self._model, data)
             error = self._pose_error(data, tip_m)
             if np.abs(error).max() < _POSITION_TOLERANCE_M:
-                return self._describe(data)
+                if np.trace(data.site("tip").xmat.reshape(3, 3).T @ _HAND_DOWN) > 0:
+                    return self._describe(data)
+                data.qpos[-1] += 0.5  # half a turn away the turn's error vanishes as well: leave that place
+                continue
             jacobian = self._jacobian(data, "tip")[:, _MOVED]
             # Damped least squares keeps the step finite near a stretched arm.
             damped = jacobian @ jacobian.T + 1e-8 * np.eye(6)
@@ -87,6 +106,25 @@ class Arm:
             f"the simulated arm cannot reach x={tip_m[0]:.3f} y={tip_m[1]:.3f} z={tip_m[2]:.3f} m: "
             "make data.grid or data.spacing_mm smaller, or move the plate with data.offset_mm"
         )
+
+    def slopes(self, posture: Posture) -> Slopes:
+        """Central differences along the joints' motion that moves the tip only."""
+        data = mujoco.MjData(self._model)
+        self._torques(data, posture.angles)
+        turn = np.zeros((3, JOINTS))  # rad per m
+        turn[:, _MOVED] = np.linalg.pinv(self._jacobian(data, "tip")[:, _MOVED])[:, :3].T
+        ahead, behind = (
+            np.array([self._torques(data, posture.angles + step * way) for way in turn])
+            for step in (_SLOPE_STEP_M, -_SLOPE_STEP_M)
+        )
+        slope = (ahead - behind) / (2 * _SLOPE_STEP_M)
+        return Slopes(gravity=slope[..., 0], contact=slope[..., 1:])
+
+    def _torques(self, data: mujoco.MjData, angles: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(7, 4) gravity and contact of a posture, in which `data` is left."""
+        data.qpos[:] = angles
+        mujoco.mj_forward(self._model, data)
+        return np.column_stack([data.qfrc_bias, self._jacobian(data, "tip")[:3].T])
 
     def _pose_error(self, data: mujoco.MjData, tip_m: NDArray[np.float64]) -> NDArray[np.float64]:
         rotation = data.site("tip").xmat.reshape(3, 3)

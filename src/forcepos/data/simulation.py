@@ -22,15 +22,14 @@ import numpy as np
 from scipy.signal import lfilter
 
 from forcepos.config import SimulatedConfig
-from forcepos.data.arm import JOINTS, MAX_TORQUE_NM, Arm, Posture
+from forcepos.data.arm import JOINTS, MAX_TORQUE_NM, Arm, Posture, Slopes
+from forcepos.data.noise import OPPOSITE, mean_weights, observer_gain, settling_rows
 from forcepos.data.recordings import Float64, Recordings
 
 _EXTERNAL = [f"exT_A{joint + 1}" for joint in range(JOINTS)]
 _MEASURED = [f"msT_A{joint + 1}" for joint in range(JOINTS)]
 _WRENCH = ["Fx", "Fy", "Fz", "Tx", "Ty", "Tz"]
 CHANNELS = (*_EXTERNAL, *_MEASURED, *_WRENCH)
-
-
 JOINT_CHANNELS = (*_MEASURED, *_EXTERNAL)  # the rest, the wrench, is computed from these
 
 
@@ -64,14 +63,14 @@ class Simulation:
     """The simulated plate, deterministic for `config.seed`."""
 
     def __init__(self, config: SimulatedConfig) -> None:
-        self._config = config
+        self.config = config
         self._origin_mm = -np.asarray(config.offset_mm)
         self._visits = list(self._press())
 
     @cached_property
     def recordings(self) -> Recordings:
         """All visits' rows: `visits` recordings of `rows` rows for each point of the grid."""
-        config = self._config
+        config = self.config
         noise = np.random.default_rng([config.seed, 1])
         signals = np.empty((len(self._visits), config.rows, len(CHANNELS)), np.float32)
         for number, visit in enumerate(self._visits):
@@ -90,11 +89,11 @@ class Simulation:
         )
 
     def _name(self, number: int, visit: Visit) -> str:
-        column, row = divmod(visit.point, self._config.grid[1])
-        return f"{column},{row} visit {number % self._config.visits + 1}"
+        column, row = divmod(visit.point, self.config.grid[1])
+        return f"{column},{row} visit {number % self.config.visits + 1}"
 
     def _press(self) -> Iterator[Visit]:
-        config = self._config
+        config = self.config
         chance = np.random.default_rng([config.seed, 0])
         arm, start = Arm(), None
         for point, nominal_mm in enumerate(grid_mm(config)):
@@ -112,20 +111,20 @@ class Simulation:
 
     def _signals(self, visit: Visit, noise: np.random.Generator) -> Float64:
         """(rows, 20) in the order of CHANNELS."""
-        rows, posture = self._config.rows, visit.posture
-        settle = _settling_rows(self._config)
-        white = noise.normal(0, 1, (rows + settle, JOINTS)) * self._torque(self._config.noise_percent)
+        rows, posture = self.config.rows, visit.posture
+        settle = settling_rows(self.config)
+        white = noise.normal(0, 1, (rows + settle, JOINTS)) * self._torque(self.config.noise_percent)
         slow = visit.offset_nm + self._drift(noise)  # passes the observer as it is: it is slow beside it
         pushed = posture.contact @ visit.force_n
         measured = posture.gravity - pushed + slow + white[settle:]
-        gain = _observer_gain(self._config)
+        gain = observer_gain(self.config)
         smoothed = lfilter([gain], [1, gain - 1], white, axis=0)[settle:]
         external = pushed - slow - smoothed
         return np.hstack([external, measured, external @ posture.wrench.T])
 
     def _drift(self, noise: np.random.Generator) -> Float64:
         """(rows, 7) Nm: a first-order Gauss-Markov process, stationary from its first row."""
-        config = self._config
+        config = self.config
         keep = np.exp(-1 / (config.drift_time_s * config.rate_hz))
         steps = noise.normal(0, np.sqrt(1 - keep**2), (config.rows, JOINTS))
         first = noise.normal(0, 1, (1, JOINTS))
@@ -144,8 +143,8 @@ class Simulation:
 
     def known_points(self, window: int) -> Candidates:
         """Every grid point's noise-free torques; a visit's force and offset count as noise."""
-        config = self._config
-        postures = self._nominal_postures()
+        config = self.config
+        postures = self.nominal_postures
         gravity = np.array([posture.gravity for posture in postures])
         lever = np.array([posture.contact for posture in postures])
         pushed = lever @ np.array([0, 0, config.force_n])
@@ -158,48 +157,43 @@ class Simulation:
             covariances=self._covariance(window) + offset + forces,
         )
 
-    def _nominal_postures(self) -> list[Posture]:
+    @cached_property
+    def nominal_postures(self) -> list[Posture]:
+        """The posture on each grid point."""
         arm, start, postures = Arm(), None, []
-        for nominal_mm in grid_mm(self._config):
-            postures.append(arm.posture((self._origin_mm + nominal_mm) / 1000, start))
+        for tip_mm in self.nominal_tips_mm:
+            postures.append(arm.posture(tip_mm / 1000, start))
             start = postures[-1].angles
         return postures
+
+    @cached_property
+    def nominal_slopes(self) -> list[Slopes]:
+        """How each grid point's posture changes as the tip moves off it."""
+        arm = Arm()
+        return [arm.slopes(posture) for posture in self.nominal_postures]
+
+    @property
+    def nominal_tips_mm(self) -> Float64:
+        """(points, 3) the grid in the base frame."""
+        return self._origin_mm + grid_mm(self.config)
 
     def _covariance(self, window: int) -> Float64:
         """(14, 14) of a window's mean msT and exT: white noise and drift.
 
         A window is short beside the drift, so drift counts as constant within it.
         """
-        config = self._config
-        weights = _noise_weights(config, window)
+        config = self.config
+        weights = mean_weights(config, window)
         white = np.kron(weights @ weights.T, np.diag(self._torque(config.noise_percent) ** 2))
         return np.asarray(white + _common(self._torque(config.drift_percent)))
 
 
 def _common(deviation_nm: Float64) -> Float64:
     """(14, 14) covariance of an error that msT shows as it is and exT with the opposite sign."""
-    return np.kron(np.array([[1.0, -1.0], [-1.0, 1.0]]), np.diag(deviation_nm**2))
-
-
-def _noise_weights(config: SimulatedConfig, window: int) -> Float64:
-    """(2, rows) how the white noise of present and past rows enters a window's mean msT and exT."""
-    gain = _observer_gain(config)
-    memory = gain * (1 - gain) ** np.arange(_settling_rows(config) + 1)
-    mean = np.full(window, 1 / window)
-    smoothed = np.convolve(memory, mean)
-    return np.array([np.pad(mean, (0, len(smoothed) - window)), -smoothed])
+    return np.kron(OPPOSITE, np.diag(deviation_nm**2))
 
 
 def grid_mm(config: SimulatedConfig) -> Float64:
     """(points, 3) nominal positions in the plate's frame, centred on its origin."""
     x, y = (config.spacing_mm * (np.arange(count) - (count - 1) / 2) for count in config.grid)
     return np.array([(a, b, 0.0) for a in x for b in y])
-
-
-def _observer_gain(config: SimulatedConfig) -> float:
-    return float(1 - np.exp(-1 / (config.observer_time_s * config.rate_hz)))
-
-
-def _settling_rows(config: SimulatedConfig) -> int:
-    """Rows after which the observer has forgotten its start: ten time constants."""
-    return int(np.ceil(10 * config.observer_time_s * config.rate_hz))

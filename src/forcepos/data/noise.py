@@ -1,0 +1,60 @@
+"""How a simulated joint torque sensor errs, and what the controller's observer makes of it, as covariances.
+
+Every part of the error is given in percent of what an axis can bear, so the figures here are the same
+for all joints. msT shows the sensor's error as it is; exT shows white noise smoothed and all of it with
+the opposite sign.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from forcepos.config import SimulatedConfig
+from forcepos.data.recordings import Float64
+
+# Covariance of msT and exT that an error of variance 1 leaves when the observer lets it through as it is.
+OPPOSITE = np.array([[1.0, -1.0], [-1.0, 1.0]])
+
+
+def observer_gain(config: SimulatedConfig) -> float:
+    """Share of a row's torque that the observer's low-pass takes over in that row."""
+    return float(1 - np.exp(-1 / (config.observer_time_s * config.rate_hz)))
+
+
+def settling_rows(config: SimulatedConfig) -> int:
+    """Rows after which the observer has forgotten its start: ten time constants."""
+    return int(np.ceil(10 * config.observer_time_s * config.rate_hz))
+
+
+def mean_weights(config: SimulatedConfig, window: int) -> Float64:
+    """(2, rows) how the white noise of present and past rows enters a window's mean msT and exT."""
+    gain = observer_gain(config)
+    memory = gain * (1 - gain) ** np.arange(settling_rows(config) + 1)
+    mean = np.full(window, 1 / window)
+    smoothed = np.convolve(memory, mean)
+    return np.array([np.pad(mean, (0, len(smoothed) - window)), -smoothed])
+
+
+def row_covariance(config: SimulatedConfig, window: int, offset_known: bool) -> Float64:
+    """(2 window, 2 window) percent^2: a window's rows of msT, then its rows of exT, of any one joint.
+
+    Drift wanders within the window; a sensor offset that is not known adds to all of its rows.
+    """
+    row = np.arange(window)
+    apart_s = np.abs(np.subtract.outer(row, row)) / config.rate_hz
+    slow = config.drift_percent**2 * np.exp(-apart_s / config.drift_time_s)
+    offset = 0.0 if offset_known else config.visit_offset_percent**2
+    return np.asarray(config.noise_percent**2 * _white(config, window) + np.kron(OPPOSITE, slow + offset))
+
+
+def _white(config: SimulatedConfig, window: int) -> Float64:
+    """(2 window, 2 window) covariance that white noise of variance 1 leaves.
+
+    With gain g the observer remembers a row's noise k rows later with the weight a_k = g (1 - g)^k, and
+    two of its rows k apart share the variance sum_i a_i a_(i+k) = g / (2 - g) (1 - g)^k.
+    """
+    gain = observer_gain(config)
+    later = np.subtract.outer(np.arange(window), np.arange(window))  # rows from the column's to the row's
+    kept = (1 - gain) ** np.abs(later)
+    entered = np.where(later >= 0, -gain * kept, 0.0)  # the column's noise in the row's exT
+    return np.block([[np.eye(window), entered.T], [entered, gain / (2 - gain) * kept]])

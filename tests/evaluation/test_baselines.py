@@ -1,0 +1,143 @@
+"""The references without a neural network learn what they can learn, from the windows that a network gets."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from forcepos.data.recordings import Float32, Int32
+from forcepos.data.samples import Samples, all_samples
+from forcepos.data.sectors import make_sectors
+from forcepos.data.splits import Split
+from forcepos.evaluation import baselines
+from forcepos.evaluation.baselines import reference_predictions
+from forcepos.models.preparation import TrainingData
+from forcepos.models.tasks import Classification, Regression
+from tests.conftest import checked_config
+from tests.data.test_splits import plate
+
+POSITION = Regression(("x", "y"))
+SECTORS = Classification(make_sectors(checked_config().sectors))
+ROWS = 3000
+
+
+def noisy_samples(window: int, channels: int = 2) -> Samples:
+    """One recording of standard normal signals."""
+    signals = np.random.default_rng(1).normal(0, 1, (ROWS, channels)).astype(np.float32)
+    return all_samples(replace(plate([ROWS]), signals=signals), window)
+
+
+def in_thirds(samples: Samples, targets: Float32, train: Int32 | None = None) -> TrainingData:
+    """Every third sample validates, every third tests, the rest train or `train` does."""
+    number = np.arange(len(samples.starts), dtype=np.int32)
+    split = Split(
+        train=number[number % 3 == 0] if train is None else train,
+        validation=number[number % 3 == 1],
+        test=number[number % 3 == 2],
+    )
+    return TrainingData(samples, targets, split)
+
+
+def errors(data: TrainingData, samples_at_most: int = ROWS) -> dict[str, float]:
+    """Root mean square of each reference's error."""
+    found = reference_predictions(POSITION, data, samples_at_most, 1)
+    return {
+        name: float(np.sqrt(((predicted - data.targets[data.split.test]) ** 2).mean()))
+        for name, predicted in found.items()
+    }
+
+
+def one_hot(labels: np.ndarray) -> Float32:
+    return np.asarray(np.eye(len(SECTORS.outputs))[labels], np.float32)
+
+
+def test_a_linear_relation_is_found_by_the_linear_model() -> None:
+    samples = noisy_samples(1)
+    signals = samples.recordings.signals
+    targets = signals @ np.array([[3, -1], [2, 5]], np.float32) + np.array([10, -20], np.float32)
+    found = errors(in_thirds(samples, targets))
+    assert found["linear"] < 0.01
+    assert found["linear"] < 0.1 * found["boosted_trees"] < 0.1
+
+
+def test_a_step_is_found_by_trees() -> None:
+    samples = noisy_samples(1)
+    targets = np.where(np.abs(samples.recordings.signals) < 0.5, 10, -10).astype(np.float32)
+    found = errors(in_thirds(samples, targets))
+    assert found["linear"] > 9
+    assert found["boosted_trees"] < 0.1 * found["linear"]
+
+
+def test_a_window_keeps_the_order_of_rows_and_channels() -> None:
+    """The targets are channel 1 three rows before the last and channel 0 in the first row."""
+    samples = noisy_samples(10)
+    signals = samples.recordings.signals
+    targets = np.column_stack([signals[samples.last - 3, 1], signals[samples.starts, 0]])
+    assert errors(in_thirds(samples, targets))["linear"] < 0.01
+    first = baselines._windows(samples, np.array([5], np.int32))
+    assert first.tolist() == [signals[5:15].ravel().tolist()]
+
+
+def test_rows_that_are_nearly_alike_do_no_harm() -> None:
+    """Neighbouring rows differ in the seventh digit, like channels that are computed from each other."""
+    samples = noisy_samples(1, channels=1)
+    signal = samples.recordings.signals
+    alike = replace(samples.recordings, signals=np.hstack([signal, signal * np.float32(1 + 1e-6), signal]))
+    data = in_thirds(Samples(alike, samples.starts, 1), np.hstack([2 * signal, -signal]))
+    assert errors(data)["linear"] < 0.01
+
+
+def test_predictions_do_not_depend_on_the_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    samples = noisy_samples(3)
+    data = in_thirds(samples, samples.recordings.signals[samples.last])
+    whole = reference_predictions(POSITION, data, ROWS, 1)
+    monkeypatch.setattr(baselines, "_WINDOWS_AT_ONCE", 7)
+    pieces = reference_predictions(POSITION, data, ROWS, 1)
+    assert {name: predicted.shape for name, predicted in whole.items()} == {
+        "linear": (999, 2), "boosted_trees": (999, 2),
+    }  # fmt: skip
+    for name, predicted in whole.items():
+        assert predicted.dtype == np.float32
+        assert np.allclose(predicted, pieces[name], atol=1e-5)
+
+
+def test_no_more_samples_are_learned_from_than_allowed(caplog: pytest.LogCaptureFixture) -> None:
+    samples = noisy_samples(1)
+    data = in_thirds(samples, samples.recordings.signals)
+    with caplog.at_level("INFO"):
+        errors(data, samples_at_most=200)
+    assert "baseline linear: learning from 200 samples" in caplog.messages
+    drawn = baselines._drawn(data.split.train, 200, 1)
+    assert len(set(drawn.tolist()) & set(data.split.train.tolist())) == 200
+    assert drawn.mean() == pytest.approx(ROWS / 2, rel=0.15)  # from all over, not the first ones
+    assert drawn.tolist() == baselines._drawn(data.split.train, 200, 1).tolist()
+    assert drawn.tolist() != baselines._drawn(data.split.train, 200, 2).tolist()
+    assert baselines._drawn(data.split.train, ROWS, 1).tolist() == data.split.train.tolist()
+
+
+def test_classes_are_in_the_tasks_order_when_one_is_missing() -> None:
+    samples = noisy_samples(1)
+    signals = samples.recordings.signals
+    labels = np.where(signals[:, 0] > 0, 6, np.where(signals[:, 1] > 0, 4, 1))
+    data = in_thirds(samples, one_hot(labels))
+    for predicted in reference_predictions(SECTORS, data, ROWS, 1).values():
+        assert predicted.shape == (1000, 8)
+        assert np.allclose(predicted.sum(axis=1), 1, atol=1e-5)
+        assert (predicted[:, [0, 2, 3, 5, 7]] == 0).all()
+        assert (predicted.argmax(axis=1) == labels[data.split.test]).mean() > 0.9
+
+
+def test_a_single_class_is_always_the_answer() -> None:
+    samples = noisy_samples(1)
+    data = in_thirds(samples, one_hot(np.full(ROWS, 3)))
+    for predicted in reference_predictions(SECTORS, data, ROWS, 1).values():
+        assert predicted.tolist() == one_hot(np.full(1000, 3)).tolist()
+
+
+def test_classes_that_a_plane_parts_raise_no_warning(recwarn: pytest.WarningsRecorder) -> None:
+    samples = noisy_samples(1)
+    labels = (samples.recordings.signals[:, 0] > 0).astype(int)
+    reference_predictions(SECTORS, in_thirds(samples, one_hot(labels)), ROWS, 1)
+    assert not [warning for warning in recwarn if "onverge" in str(warning.message)]
