@@ -3,6 +3,7 @@
 # make test-system   what takes many minutes or many processes
 # make lint   style, types, one-way imports
 # make bench  measure side by side; half an hour, on an idle machine
+# make compare-notebook   the notebook's presets against our defaults; hours, and can be gone on with
 # make ui     the runs in MLflow's user interface
 
 PYTHON ?= python3
@@ -10,7 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
-.PHONY: run test test-system bench lint ui clean
+.PHONY: run test test-system bench compare-notebook lint ui clean
 
 run: $(READY)
 	$(BIN)/python -m forcepos model=cnn_regression tuner=bayesian
@@ -23,6 +24,9 @@ test-system: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks
+
+compare-notebook: $(READY)
+	$(BIN)/python -m benchmarks.compare_notebook --page README.md
 
 lint: $(READY)
 	$(BIN)/ruff check .
