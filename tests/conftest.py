@@ -69,7 +69,8 @@ def forcepos(arguments: Sequence[str], folder: Path, **environment: str) -> Fini
 
 Smoke = Callable[[str], tuple[Finished, Path]]
 MODELS = ["ffnn_regression", "ffnn_classification", "cnn_regression", "cnn_classification"]
-QUICK = ["debug=smoke", "tuner=random", "tuner.max_trials=1", "training.final_epochs=1"]
+PLAIN = ["evaluation.also=null", "evaluation.baselines=false", "evaluation.figures=false"]  # no more than scores
+QUICK = ["debug=smoke", "tuner=random", "tuner.max_trials=1", "training.final_epochs=1", *PLAIN]
 
 
 def runs(folder: Path) -> list[Run]:

@@ -52,6 +52,14 @@ def test_every_preset_begins_with_the_command_that_runs_it(choice: str) -> None:
         (["tuner.executions_per_trial=0"], "tuner.executions_per_trial=0 must be at least 1"),
         (["split.test_ratio=1.2"], "split.test_ratio=1.2 must be below 1"),
         (["split.validation_ratio=0"], "split.validation_ratio=0.0 must be above 0"),
+        (["split.validation_ratio=0.6", "split.calibration_ratio=0.4"],
+         "split.validation_ratio=0.6 and split.calibration_ratio=0.4 leave nothing to train on"),
+        (["split=cross_validation", "split.fold=6"], "split.fold=6 must be at most split.folds=5"),
+        (["split=cross_validation", "split.unit=row"], "split.unit=row must be one of point, recording"),
+        (["evaluation.also=random"],
+         "evaluation.also=random must be one of held_out_points, held_out_recordings"),
+        (["evaluation.coverage=1"], "evaluation.coverage=1.0 must be below 1"),
+        (["training.ensemble=0"], "training.ensemble=0 must be at least 1"),
         (["split.test_ratio=nan"], "split.test_ratio=nan must be above 0"),
         (["training.epochs=-1"], "training.epochs=-1 must be at least 1"),
         (["training.final_epochs=0"], "training.final_epochs=0 must be at least 1"),
@@ -145,7 +153,7 @@ def test_the_notebooks_presets_have_its_values(model: str) -> None:
     assert config.model.standardize is False
     assert (config.tuner.objective, config.tuner.max_trials) == (objective, 5)
     assert config.split == RandomSplitConfig(
-        name="notebook", test_ratio=0.1, validation_ratio=0.2, test_seed=2, validation_seed=3,
+        name="notebook", test_ratio=0.1, validation_ratio=0.2, calibration_ratio=0, test_seed=2, validation_seed=3,
         shuffle_rows=True, shuffle_seed=1,
     )  # fmt: skip
     training = config.training

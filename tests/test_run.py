@@ -14,7 +14,9 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
+import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
@@ -58,14 +60,111 @@ def test_a_run_is_recorded_with_its_trials(smoke: Smoke, model: str) -> None:
         assert trial.data.metrics["objective"] == pytest.approx(trial.data.metrics[f"validation/{measure}"])
 
 
+PICTURES = {
+    "coverage",
+    "hyperparameters",
+    "learning_curves",
+    "trials",
+    "true_against_predicted",
+    "worst_recording",
+}
+
+
 @pytest.mark.parametrize("model", MODELS)
-def test_a_run_leaves_figures_in_its_folder_and_in_mlflow(smoke: Smoke, model: str) -> None:
+def test_a_run_leaves_pictures_and_a_report_in_its_folder_and_in_mlflow(smoke: Smoke, model: str) -> None:
+    finished, folder = smoke(model)
+    own = {"error_distribution", "error_map"} if "regression" in model else {"sector_map"}
+    client = MlflowClient(f"sqlite:///{folder}/mlruns/mlflow.db")
+    logged = {entry.path for entry in client.list_artifacts(finished.result["run_id"], "figures")}
+    assert logged == {f"figures/{name}.{suffix}" for name in PICTURES | own for suffix in ("png", "svg")}
+    outputs = Path(finished.result["outputs"])
+    for path in logged:
+        assert (outputs / path).read_bytes().startswith(b"\x89PNG" if path.endswith("png") else b"<?xml")
+    assert "report.html" in {entry.path for entry in client.list_artifacts(finished.result["run_id"])}
+    report = (outputs / "report.html").read_text()
+    assert report.count("data:image/png;base64,") == len(logged) / 2
+    assert "split=blocked" in report
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_run_leaves_tables_of_its_errors(smoke: Smoke, model: str) -> None:
     finished, folder = smoke(model)
     client = MlflowClient(f"sqlite:///{folder}/mlruns/mlflow.db")
-    logged = [entry.path for entry in client.list_artifacts(finished.result["run_id"], "figures")]
-    assert sorted(logged) == ["figures/learning_curves.png", "figures/true_against_predicted.png"]
-    for path in logged:
-        assert Path(finished.result["outputs"], path).read_bytes().startswith(b"\x89PNG")
+    logged = {entry.path for entry in client.list_artifacts(finished.result["run_id"], "tables")}
+    names = ("errors_by_point", "errors_by_recording", "coverage_by_region")
+    assert logged == {f"tables/{name}.csv" for name in names}
+    points = pd.read_csv(Path(finished.result["outputs"], "tables", "errors_by_point.csv"))
+    measure = "euclidean_mean_mm" if "regression" in model else "accuracy"
+    assert len(points) == 9
+    mean = (points[measure] * points["samples"]).sum() / points["samples"].sum()
+    assert mean == pytest.approx(finished.result["test"][measure])
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_score_has_an_interval_and_the_honest_figure_beside_it(smoke: Smoke, model: str) -> None:
+    finished, folder = smoke(model)
+    result, metrics = (
+        finished.result,
+        next(run for run in runs(folder) if run.info.run_id == finished.result["run_id"]).data.metrics,
+    )
+    assert result["intervals"].keys() == result["test"].keys()
+    assert (result["resampled"], result["confidence"]) == ("recordings", 0.95)
+    measure = "euclidean_mean_mm" if "regression" in model else "accuracy"
+    low, high = result["intervals"][measure]
+    assert low < result["test"][measure] < high
+    assert (metrics[f"test_low/{measure}"], metrics[f"test_high/{measure}"]) == pytest.approx((low, high))
+    also = result["also"]
+    assert also["split"] == "held_out_points"
+    assert metrics[f"held_out_points/{measure}"] == pytest.approx(also["test"][measure])
+    assert also["test"][measure] != result["test"][measure]
+    assert f"split=held_out_points: the same hyperparameters reach {measure}" in finished.err
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_baselines_and_coverage_stand_beside_every_score(smoke: Smoke, model: str) -> None:
+    finished, folder = smoke(model)
+    result, metrics = (
+        finished.result,
+        next(run for run in runs(folder) if run.info.run_id == finished.result["run_id"]).data.metrics,
+    )
+    measure = "euclidean_mean_mm" if "regression" in model else "accuracy"
+    for name in ("baseline", "linear", "boosted_trees"):
+        assert metrics[f"{name}/{measure}"] == pytest.approx(result[name][measure])
+    assert result["coverage"]["asked"] == 0.9
+    assert metrics["coverage/found"] == pytest.approx(result["coverage"]["found"])
+    assert "should hold 90 % of the samples and holds" in finished.err
+    if "regression" in model:
+        limits = [
+            result[f"limit{of}_visit"]["rmse_radial_mm"]
+            for of in ("_known", "_new", "_row_new")
+            if f"limit{of}_visit" in result
+        ]
+        assert limits == sorted(limits)
+    assert result["neighbour_share"] is None
+
+
+def test_a_random_split_says_how_much_it_leaks(tmp_path: Path) -> None:
+    finished = forcepos([*QUICK, "split=random", "tracking=none"], tmp_path)
+    assert finished.result["neighbour_share"] > 0.99
+    assert "of the same recording within a window's length: this score flatters" in finished.err
+
+
+def test_an_ensemble_has_a_radius_of_its_own_for_every_sample(tmp_path: Path) -> None:
+    finished = forcepos([*QUICK, "model=ffnn_regression", "training.ensemble=3"], tmp_path)
+    assert finished.code == 0, finished.err
+    assert "network 3, epoch 1 of at most 1" in finished.err or "final training" in finished.err
+    metrics = next(run for run in runs(tmp_path) if run.info.run_id == finished.result["run_id"]).data.metrics
+    assert {"validation/mae_mm", "network_2/validation/mae_mm", "network_3/validation/mae_mm"} <= metrics.keys()
+    model = keras.models.load_model(Path(finished.result["outputs"], "model.keras"))
+    answers = model.predict(np.random.default_rng(1).normal(size=(5, 20)).astype(np.float32), verbose=0)
+    assert len(set(answers["radius"].tolist())) == 5
+
+
+def test_without_a_calibration_part_the_model_gives_no_radius(tmp_path: Path) -> None:
+    finished = forcepos([*QUICK, "split.calibration_ratio=0", "tracking=none"], tmp_path)
+    assert finished.result["coverage"] is None
+    model = keras.models.load_model(Path(finished.result["outputs"], "model.keras"))
+    assert list(model.output) == ["position"]
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -87,7 +186,7 @@ sys.modules["forcepos"] = None  # importing it raises ImportError
 import mlflow, numpy as np
 model = mlflow.pyfunc.load_model(sys.argv[1])
 signals = np.load(sys.argv[2])
-np.save(sys.argv[3], model.predict(signals))
+np.savez(sys.argv[3], **model.predict(signals))
 """
 
 
@@ -102,17 +201,20 @@ def test_the_logged_model_takes_raw_signals_without_forcepos(smoke: Smoke, model
     np.save(tmp_path / "signals.npy", signals)
     subprocess.run(
         [sys.executable, "-c", LOADS_WITHOUT_FORCEPOS, finished.result["model_uri"],
-         tmp_path / "signals.npy", tmp_path / "answer.npy"],
+         tmp_path / "signals.npy", tmp_path / "answers.npz"],
         env={"MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlruns/mlflow.db", "TF_CPP_MIN_LOG_LEVEL": "3"},
         cwd=tmp_path, check=True, capture_output=True,
     )  # fmt: skip
-    answer = np.load(tmp_path / "answer.npy")
+    answers = np.load(tmp_path / "answers.npz")
     if "classification" in model:
-        assert answer.shape == (len(signals), 8)
-        assert np.allclose(answer.sum(axis=1), 1, atol=1e-5)
+        assert set(answers) == {"probabilities", "sectors"}
+        assert answers["probabilities"].shape == answers["sectors"].shape == (len(signals), 8)
+        assert np.allclose(answers["probabilities"].sum(axis=1), 1, atol=1e-5)
     else:
-        assert answer.shape == (len(signals), 3 if "ffnn" in model else 2)
-        assert np.abs(answer).max() < 60  # mm on a plate of 30 mm
+        assert set(answers) == {"position", "radius"}
+        assert answers["position"].shape == (len(signals), 3 if "ffnn" in model else 2)
+        assert np.abs(answers["position"]).max() < 60  # mm on a plate of 30 mm
+        assert answers["radius"].shape == (len(signals),)
 
 
 def test_the_same_seed_gives_the_same_scores_in_another_folder(smoke: Smoke, tmp_path: Path) -> None:
@@ -182,7 +284,9 @@ def test_the_logged_model_can_be_served(smoke: Smoke) -> None:
     finally:
         os.killpg(server.pid, signal.SIGTERM)
         server.wait(timeout=30)
-    assert np.shape(answer["predictions"]) == (1, 2)
+    predictions = answer["predictions"]
+    assert np.shape(predictions["position"]) == (1, 2)
+    assert np.shape(predictions["radius"]) == (1,)
 
 
 def ask(url: str, body: bytes, seconds: float) -> dict[str, Any]:

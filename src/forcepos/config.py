@@ -64,12 +64,18 @@ class SimulatedConfig(DataConfig):
 @dataclass
 class SplitConfig:
     name: str = MISSING
-    test_ratio: float = _limited(above=0, below=1)  # of all
-    validation_ratio: float = _limited(above=0, below=1)  # of the rest
+    validation_ratio: float = _limited(above=0, below=1)  # of all but the test part
+    # Likewise; taken from what would train, and used for nothing but the model's radius or set of sectors.
+    calibration_ratio: float = _limited(min=0, below=1)
 
 
 @dataclass
-class RandomSplitConfig(SplitConfig):
+class DrawnSplitConfig(SplitConfig):
+    test_ratio: float = _limited(above=0, below=1)  # of all
+
+
+@dataclass
+class RandomSplitConfig(DrawnSplitConfig):
     """Draws samples, the notebook's way: neighbours in time land on both sides."""
 
     test_seed: int | None = _limited(min=0)  # random_state of scikit-learn's split, null to take `seed`
@@ -79,7 +85,7 @@ class RandomSplitConfig(SplitConfig):
 
 
 @dataclass
-class BlockedSplitConfig(SplitConfig):
+class BlockedSplitConfig(DrawnSplitConfig):
     """Draws stretches of each recording's time."""
 
     blocks: int = _limited(min=3)  # stretches per recording
@@ -87,13 +93,22 @@ class BlockedSplitConfig(SplitConfig):
 
 
 @dataclass
-class HeldOutRecordingsConfig(SplitConfig):
+class HeldOutRecordingsConfig(DrawnSplitConfig):
     """Draws whole recordings."""
 
 
 @dataclass
-class HeldOutPointsConfig(SplitConfig):
+class HeldOutPointsConfig(DrawnSplitConfig):
     """Draws whole points."""
+
+
+@dataclass
+class CrossValidationConfig(SplitConfig):
+    """Every unit is tested once: as many runs as folds."""
+
+    unit: str = _limited(choices=("point", "recording"))
+    folds: int = _limited(min=2)
+    fold: int | None = _limited(min=1)  # of these, the one to do; null: all, one after the other
 
 
 # --- sectors ----------------------------------------------------------------------------------------
@@ -226,6 +241,7 @@ class TrainingConfig:
     final_epochs: int = _limited(min=1)  # of the final model, at most
     patience: int | None = _limited(min=1)  # epochs without a better objective before it stops, null: never
     final_batch_size: int | None = _limited(min=1)  # null: the one among the best hyperparameters
+    ensemble: int = _limited(min=1)  # final trainings, whose mean is the model
     device: str = _limited(choices=("auto", "cpu", "gpu"))
     xla: str = _limited(choices=("auto", "always", "never"))  # compile a training's steps as one program
     precision: str = _limited(choices=("full", "mixed"))  # mixed: on a GPU, in float16 where that is safe
@@ -235,8 +251,14 @@ class TrainingConfig:
 
 @dataclass
 class EvaluationConfig:
-    oracle: bool = MISSING  # simulated data: measure a lookup that knows every noise-free torque
-    figures: bool = MISSING
+    also: str | None = _limited(choices=("held_out_points", "held_out_recordings"))  # a second, harder split
+    coverage: float = _limited(above=0, below=1)  # how often the radius or the set of sectors should hold
+    confidence: float = _limited(above=0, below=1)  # of the scores' intervals
+    resamples: int = _limited(min=100)  # of the bootstrap
+    baselines: bool = MISSING  # a linear model and boosted trees beside the network
+    baseline_samples: int = _limited(min=1)  # training samples that those learn from, at most
+    oracle: bool = MISSING  # simulated data: what a lookup in noise-free torques and the physics allow
+    figures: bool = MISSING  # pictures and report.html
 
 
 @dataclass
@@ -272,6 +294,7 @@ SCHEMAS: dict[str, type] = {
     "split/blocked": BlockedSplitConfig,
     "split/held_out_recordings": HeldOutRecordingsConfig,
     "split/held_out_points": HeldOutPointsConfig,
+    "split/cross_validation": CrossValidationConfig,
     "sectors": SectorsConfig,
     "model/ffnn": FfnnConfig,
     "model/cnn": CnnConfig,

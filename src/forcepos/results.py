@@ -6,52 +6,61 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import keras
+import pandas as pd
 
-from forcepos.config import Config
+from forcepos.config import Config, RandomSplitConfig
+from forcepos.data.recordings import Float32
+from forcepos.evaluation.errors_by_unit import errors_by_unit
 from forcepos.evaluation.evaluate import Evaluation
-from forcepos.evaluation.figures import learning_curves, true_against_predicted
+from forcepos.evaluation.metrics import Scores
+from forcepos.evaluation.neighbours import neighbour_share
 from forcepos.files import write_json
+from forcepos.models.final import Final
 from forcepos.models.prediction import batches
 from forcepos.models.preparation import TrainingData
 from forcepos.models.tasks import Task
 from forcepos.tracking.run import Run
 from forcepos.tuning.search import Found
-from forcepos.tuning.trials import Logs
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """All that a run has produced."""
+    """All that a run has produced.
+
+    Attributes:
+        references: scores of what needs no network, by name.
+        predictions: (test samples, outputs) of those of them that predict.
+        also: the same hyperparameters on another split, with its name.
+    """
 
     task: Task
     data: TrainingData
     found: Found
-    model: keras.Model
-    history: list[Logs]
+    final: Final
     evaluation: Evaluation
+    references: dict[str, Scores]
+    predictions: dict[str, Float32]
+    also: tuple[str, Evaluation] | None
 
 
 def save(outcome: Outcome, config: Config, folder: Path, run: Run) -> dict[str, Any]:
-    """Write model, figures and result.json into `folder`, log the same, and return the result."""
+    """Write model, tables and result.json into `folder`, log the same, and return the result."""
     path = folder / "model.keras"
-    outcome.model.save(path)
-    uri = run.log_model(outcome.model, _example(outcome.data))
-    if config.evaluation.figures:
-        _save_figures(outcome, config, folder, run)
-    result = {
+    outcome.final.model.save(path)
+    uri = run.log_model(outcome.final.model, _example(outcome.data))
+    for name, table in tables(outcome).items():
+        (folder / "tables").mkdir(exist_ok=True)
+        table.to_csv(folder / "tables" / f"{name}.csv", index=False)
+        run.log_file(folder / "tables" / f"{name}.csv", "tables")
+    result = _result(outcome, config) | {
         "run_id": run.run_id,
-        "test": outcome.evaluation.test,
-        "baseline": outcome.evaluation.baseline,
-        **outcome.evaluation.oracles,
         "best_hyperparameters": outcome.found.best,
         "model_uri": uri or path.as_uri(),
         "outputs": str(folder),
     }
+    result = {"run_id": run.run_id, **result}
     write_result(result, folder)
-    run.log_scores(
-        {"test": outcome.evaluation.test, "baseline": outcome.evaluation.baseline, **outcome.evaluation.oracles}
-    )
+    run.log_scores(_logged(result, outcome))
     run.log_hyperparameters(outcome.found.best)
     run.log_file(folder / "result.json")
     return result
@@ -62,21 +71,82 @@ def write_result(result: dict[str, Any], folder: Path) -> None:
     write_json(folder / "result.json", result)
 
 
+def tables(outcome: Outcome) -> dict[str, pd.DataFrame]:
+    """Errors of each point and each recording, the coverage of each region."""
+    data, evaluation = outcome.data, outcome.evaluation
+    test, recordings = data.samples.take(data.split.test), data.samples.recordings
+    points = [f"point {number}" for number in range(int(recordings.point.max()) + 1)]
+    units = {
+        "errors_by_point": (points, recordings.point[test.starts]),
+        "errors_by_recording": (list(recordings.names), recordings.recording[test.starts]),
+    }
+    found = {
+        name: errors_by_unit(outcome.task, names, unit, test.positions, evaluation.true, evaluation.predicted)
+        for name, (names, unit) in units.items()
+    }
+    return found | ({"coverage_by_region": evaluation.coverage.regions} if evaluation.coverage else {})
+
+
+def _result(outcome: Outcome, config: Config) -> dict[str, Any]:
+    data = outcome.data
+    random = isinstance(config.split, RandomSplitConfig)
+    share = neighbour_share(data.samples, data.split.train, data.split.test) if random else None
+    evaluated = _evaluated(outcome.evaluation, outcome.task)
+    return {
+        "test": evaluated.pop("test"),
+        **outcome.references,
+        **evaluated,
+        "confidence": config.evaluation.confidence,
+        "neighbour_share": share,
+        "also": _also(outcome),
+    }
+
+
+def _evaluated(evaluation: Evaluation, task: Task) -> dict[str, Any]:
+    return {
+        "test": evaluation.test,
+        "intervals": {name: list(ends) for name, ends in evaluation.intervals.items()},
+        "resampled": evaluation.resampled,
+        "coverage": _coverage(evaluation, task),
+    }
+
+
+def _coverage(evaluation: Evaluation, task: Task) -> dict[str, Any] | None:
+    coverage = evaluation.coverage
+    return {**coverage.figures(task), "counted": coverage.counted} if coverage else None
+
+
+def _also(outcome: Outcome) -> dict[str, Any] | None:
+    if outcome.also is None:
+        return None
+    split, evaluation = outcome.also
+    return {"split": split, **_evaluated(evaluation, outcome.task)}
+
+
+def _logged(result: dict[str, Any], outcome: Outcome) -> dict[str, dict[str, float]]:
+    """Groups of metrics: the test's scores, their intervals' ends, coverage, references, the other split."""
+    groups = {"test": result["test"], **outcome.references, **_ends("test", result)}
+    if outcome.evaluation.coverage:
+        groups["coverage"] = outcome.evaluation.coverage.figures(outcome.task)
+    if result["neighbour_share"] is not None:
+        groups["leakage"] = {"neighbour_share": result["neighbour_share"]}
+    if outcome.also:
+        split, evaluation = outcome.also
+        groups |= {split: evaluation.test, **_ends(split, result["also"])}
+        if evaluation.coverage:
+            groups[f"{split}_coverage"] = evaluation.coverage.figures(outcome.task)
+    return groups
+
+
+def _ends(group: str, result: dict[str, Any]) -> dict[str, dict[str, float]]:
+    """The intervals' ends as metrics."""
+    return {
+        f"{group}_{end}": {name: ends[place] for name, ends in result["intervals"].items()}
+        for place, end in enumerate(("low", "high"))
+    }
+
+
 def _example(data: TrainingData) -> Any:
     """One raw sample, as the model takes it."""
     signals, _ = next(iter(batches(data, data.split.test[:1], 1)))
     return signals.numpy()
-
-
-def _save_figures(outcome: Outcome, config: Config, folder: Path, run: Run) -> None:
-    metric = config.tuner.objective.removeprefix("val_")
-    unit = "mm" if metric in ("mae", "rmse") else ""
-    evaluation = outcome.evaluation
-    figures = {
-        "learning_curves": learning_curves(outcome.history, metric, unit),
-        "true_against_predicted": true_against_predicted(outcome.task, evaluation.true, evaluation.predicted),
-    }
-    (folder / "figures").mkdir(exist_ok=True)
-    for name, figure in figures.items():
-        figure.savefig(folder / "figures" / f"{name}.png", dpi=150)
-        run.log_figure(name, figure)

@@ -18,7 +18,8 @@ from forcepos.terminal import show_table
 
 log = logging.getLogger(__name__)
 
-_COLUMNS = ("job", "overrides", "status", "euclidean_mean_mm", "accuracy", "baseline", "run_id")
+# `also`: the same measure on the harder split that evaluation.also names.
+_COLUMNS = ("job", "overrides", "status", "euclidean_mean_mm", "accuracy", "baseline", "also", "run_id")
 _SHOWN = _COLUMNS[:-1]
 
 
@@ -90,10 +91,12 @@ def _row(job: Path) -> dict[str, Any]:
     except (OSError, ValueError):  # absent, or cut off
         return row | {"status": "FAILED"}
     score = "euclidean_mean_mm" if "euclidean_mean_mm" in result["test"] else "accuracy"
+    also = result.get("also")
     return row | {
         "status": "FINISHED",
         score: round(result["test"][score], 4),
         "baseline": round(result["baseline"][score], 4),
+        "also": round(also["test"][score], 4) if also else None,
         "run_id": result["run_id"],
     }
 

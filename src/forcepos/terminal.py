@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
 from forcepos.config import Config
+from forcepos.evaluation.summary import remarks, score_table
 from forcepos.tuning.trials import TrialResult
 
 log = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ class Terminal:
         self._progress: Progress | None = None
         self._best: float | None = None
         self._done = self._total = 0
+        self._what = ""
         self._started = self._told = time.monotonic()
         self._epochs_of_a_trial = config.tuner.executions_per_trial * config.training.epochs
 
@@ -94,8 +96,14 @@ class Terminal:
 
     # --- the final training ---
 
-    def final_epoch(self, epoch: int, logs: Mapping[str, float]) -> None:
-        self._epoch(f"final training, epoch {epoch} of at most {self._training.final_epochs}", logs)
+    def final_training(self, what: str = "final training") -> AbstractContextManager[None]:
+        """While the networks of the final model train."""
+        self._what = what
+        return self.phase(what, self._training.final_epochs * self._training.ensemble)
+
+    def final_epoch(self, member: int, epoch: int, logs: Mapping[str, float]) -> None:
+        network = f", network {member}" if self._training.ensemble > 1 else ""
+        self._epoch(f"{self._what}{network}, epoch {epoch} of at most {self._training.final_epochs}", logs)
 
     def _epoch(self, where: str, logs: Mapping[str, float]) -> None:
         self._done += 1
@@ -114,22 +122,22 @@ class Terminal:
     # --- the end ---
 
     def summary(self, result: Mapping[str, Any], ui_command: str | None) -> None:
-        """Scores side by side, best hyperparameters, where everything lies and how to look at it."""
-        columns = {
-            name: result[name] for name in ("test", "baseline", "oracle_points", "oracle_visits") if name in result
-        }
+        """Scores side by side, best hyperparameters, where everything lies, and what not to overlook."""
+        columns, rows = score_table(result)
         table = Table(title="On the test part", title_justify="left")
-        table.add_column("measure")
-        for name in columns:
-            table.add_column(name, justify="right")
-        for measure in columns["test"]:
-            table.add_row(measure, *(_figure(scores.get(measure)) for scores in columns.values()))
+        for number, name in enumerate(columns):
+            table.add_column(name, justify="right" if number else "left")
+        for row in rows:
+            table.add_row(*row)
         self._console.print(table)
-        log.info("best hyperparameters: %s", _named(result["best_hyperparameters"]))
+        if result["best_hyperparameters"]:
+            log.info("best hyperparameters: %s", _named(result["best_hyperparameters"]))
         log.info("outputs: %s", result["outputs"])
         log.info("model: %s", result["model_uri"])
         if ui_command:
             log.info("look at it with: %s", ui_command)
+        for remark in remarks(result):
+            log.info("%s", remark)
 
 
 def show_table(title: str, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
@@ -151,10 +159,6 @@ def _named(values: Mapping[str, Any]) -> str:
     return " ".join(
         f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}" for name, value in values.items()
     )
-
-
-def _figure(value: float | None) -> str:
-    return "" if value is None else f"{value:.4g}"
 
 
 def _duration(seconds: float) -> str:

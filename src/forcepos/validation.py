@@ -14,11 +14,13 @@ from forcepos.config import (
     SCHEMAS,
     CnnConfig,
     Config,
+    CrossValidationConfig,
     FfnnConfig,
     FloatRange,
     IntRange,
     ModelConfig,
     SectorsConfig,
+    SplitConfig,
     TunerConfig,
 )
 from forcepos.errors import InputError
@@ -63,6 +65,7 @@ def to_config(composed: DictConfig) -> Config:
     _check_model(config.model)
     _check_objective(config.tuner, config.model.task)
     _check_sectors(config.sectors)
+    _check_split(config.split)
     return config
 
 
@@ -141,6 +144,15 @@ def _check_objective(tuner: TunerConfig, task: str) -> None:
             f"tuner.direction={tuner.direction} would look for the worst {tuner.objective}: "
             f"set tuner.direction={direction}"
         )
+
+
+def _check_split(split: SplitConfig) -> None:
+    if split.validation_ratio + split.calibration_ratio >= 1:
+        validation, calibration = split.validation_ratio, split.calibration_ratio
+        both = f"split.validation_ratio={validation} and split.calibration_ratio={calibration}"
+        raise InputError(f"{both} leave nothing to train on")
+    if isinstance(split, CrossValidationConfig) and split.fold is not None and split.fold > split.folds:
+        raise InputError(f"split.fold={split.fold} must be at most split.folds={split.folds}")
 
 
 def _check_sectors(sectors: SectorsConfig) -> None:

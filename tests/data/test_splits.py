@@ -38,18 +38,83 @@ def rows_of(samples: Samples, members: np.ndarray) -> set[int]:
     return set((samples.starts[members][:, None] + np.arange(samples.window)).ravel().tolist())
 
 
+ALL_TRAINS = ("split.calibration_ratio=0",)
+NO_GAP = {"blocked": ["split.gap_s=0"], "held_out_recordings": [], "held_out_points": [], "random": []}
 UNEVEN = [100, 73, 120, 55, 100, 211, 64, 99, 100, 100]
 
 
-@pytest.mark.parametrize("name", ["blocked", "held_out_recordings", "held_out_points"])
+UNITS = ["blocked", "held_out_recordings", "held_out_points"]
+
+
+@pytest.mark.parametrize("name", UNITS)
 @pytest.mark.parametrize("seed", range(1, 21))
 def test_no_row_serves_two_parts(name: str, seed: int) -> None:
     samples = all_samples(plate(UNEVEN), WINDOW)
     split = split_samples(samples, config(name), seed)
-    train, validation, test = (rows_of(samples, part) for part in (split.train, split.validation, split.test))
-    assert not train & validation
-    assert not train & test
-    assert not validation & test
+    parts = [rows_of(samples, part) for part in (split.train, split.validation, split.test, split.calibration)]
+    assert all(parts)
+    assert sum(map(len, parts)) == len(set.union(*parts))
+
+
+@pytest.mark.parametrize("name", [*UNITS, "random"])
+def test_the_calibration_part_is_taken_from_what_would_train(name: str) -> None:
+    samples = all_samples(plate(UNEVEN), WINDOW)
+    with_it, without = (
+        split_samples(samples, config(name, f"split.calibration_ratio={ratio}", *NO_GAP[name]), 1)
+        for ratio in (0.1, 0)
+    )
+    assert len(without.calibration) == 0
+    assert np.array_equal(with_it.test, without.test)
+    assert set(with_it.validation.tolist()) == set(without.validation.tolist())
+    assert set(with_it.train.tolist()) < set(without.train.tolist())
+    assert set(with_it.calibration.tolist()) < set(without.train.tolist())
+
+
+def test_blocked_lets_a_tenth_of_the_stretches_calibrate_not_one_of_every_recording() -> None:
+    samples = all_samples(plate([100] * 20), WINDOW)
+    split = split_samples(samples, config("blocked", "split.gap_s=0"), 1)
+    rows = np.array(sorted(rows_of(samples, split.calibration)))
+    assert len(rows) == 8 * 20  # of 20 recordings x 4 stretches of 20 rows that are not tested
+    assert len(set(samples.recordings.recording[rows].tolist())) > 4
+
+
+def test_the_shares_of_the_calibration_part_are_of_all_but_the_test_part() -> None:
+    samples = all_samples(plate([50] * 100, visits=1), WINDOW)
+    split = split_samples(samples, config("held_out_points", "split.calibration_ratio=0.25"), 1)
+    counts = [len(part) // 41 for part in (split.test, split.validation, split.calibration, split.train)]
+    assert counts == [20, 16, 20, 44]
+
+
+def test_a_part_that_trains_is_never_used_up(caplog: pytest.LogCaptureFixture) -> None:
+    samples = all_samples(plate([50] * 4, visits=1), WINDOW)
+    split = split_samples(samples, config("held_out_points", "split.calibration_ratio=0.7"), 1)
+    assert (len(split.train), len(split.calibration)) == (41, 41)
+    assert caplog.messages == ["split.calibration_ratio asks for 2 units and 1 can be spared"]
+
+
+@pytest.mark.parametrize("unit", ["point", "recording"])
+def test_cross_validation_tests_every_unit_once(unit: str) -> None:
+    samples = all_samples(plate([50] * 14), WINDOW)
+    units = getattr(samples.recordings, unit)[samples.starts]
+    splits = [
+        split_samples(samples, config("cross_validation", f"split.unit={unit}", f"split.fold={fold}"), 1)
+        for fold in range(1, 6)
+    ]
+    tested = np.concatenate([split.test for split in splits])
+    assert sorted(tested.tolist()) == list(range(len(samples.starts)))
+    for split in splits:
+        parts = [
+            set(units[part].tolist()) for part in (split.train, split.validation, split.calibration, split.test)
+        ]
+        assert all(parts)
+        assert sum(map(len, parts)) == len(set.union(*parts)) == len(set(units.tolist()))
+
+
+def test_too_few_units_for_the_folds_are_an_error() -> None:
+    samples = all_samples(plate([50] * 6), WINDOW)
+    with pytest.raises(InputError) as error:
+        split_samples(samples, config("cross_validation", "split.fold=1"), 1)
+    assert str(error.value) == "split.folds=5: 3 points are too few"
 
 
 def test_the_random_split_shares_rows_which_is_why_it_flatters() -> None:
@@ -60,7 +125,8 @@ def test_the_random_split_shares_rows_which_is_why_it_flatters() -> None:
 
 def test_the_random_split_takes_the_ratios_of_all_and_of_the_rest() -> None:
     samples = all_samples(plate([1009]), WINDOW)
-    split = split_samples(samples, config("random", "split.test_ratio=0.1", "split.validation_ratio=0.2"), 1)
+    shares = ("split.test_ratio=0.1", "split.validation_ratio=0.2", "split.calibration_ratio=0")
+    split = split_samples(samples, config("random", *shares), 1)
     assert (len(split.test), len(split.validation), len(split.train)) == (100, 180, 720)
     assert len(set(np.concatenate([split.train, split.validation, split.test]).tolist())) == 1000
 
@@ -70,9 +136,10 @@ def test_held_out_units_are_whole(name: str, unit: str) -> None:
     samples = all_samples(plate(UNEVEN), WINDOW)
     split = split_samples(samples, config(name), 1)
     units = getattr(samples.recordings, unit)[samples.starts]
-    parts = [set(units[part].tolist()) for part in (split.train, split.validation, split.test)]
+    members = (split.train, split.validation, split.test, split.calibration)
+    parts = [set(units[part].tolist()) for part in members]
     assert sum(len(part) for part in parts) == len(set(units.tolist()))
-    assert len(split.train) + len(split.validation) + len(split.test) == len(samples.starts)
+    assert sum(map(len, members)) == len(samples.starts)
 
 
 def test_blocked_cuts_every_recording_into_the_same_shares() -> None:
@@ -87,7 +154,7 @@ def test_blocked_cuts_every_recording_into_the_same_shares() -> None:
 @pytest.mark.parametrize("gap_rows", [0, 1, 3])
 def test_blocked_leaves_out_what_is_nearer_to_a_border_than_the_gap(gap_rows: int) -> None:
     samples = all_samples(plate([600]), WINDOW)
-    split = split_samples(samples, config("blocked", f"split.gap_s={gap_rows / 100}"), 2)
+    split = split_samples(samples, config("blocked", f"split.gap_s={gap_rows / 100}", *ALL_TRAINS), 2)
     parts = [np.array(sorted(rows_of(samples, part))) for part in (split.train, split.validation, split.test)]
     nearest = min(np.abs(one[:, None] - other).min() for one in parts for other in parts if one is not other)
     assert nearest == 2 * gap_rows + 1
@@ -95,7 +162,7 @@ def test_blocked_leaves_out_what_is_nearer_to_a_border_than_the_gap(gap_rows: in
 
 def test_blocked_keeps_windows_across_stretches_of_the_same_part() -> None:
     samples = all_samples(plate([100]), WINDOW)
-    split = split_samples(samples, config("blocked", "split.gap_s=0"), 1)
+    split = split_samples(samples, config("blocked", "split.gap_s=0", *ALL_TRAINS), 1)
     train_rows = len(rows_of(samples, split.train))
     runs = 1 + int((np.diff(samples.starts[split.train]) > 1).sum())
     assert train_rows == 60
@@ -123,7 +190,7 @@ def test_too_few_units_are_an_error() -> None:
 def test_a_part_without_samples_is_an_error() -> None:
     samples = all_samples(plate([30]), WINDOW)
     with pytest.raises(InputError) as error:
-        split_samples(samples, config("blocked"), 1)
+        split_samples(samples, config("blocked", *ALL_TRAINS), 1)
     assert str(error.value) == (
         "split=blocked leaves no validation samples: record more rows, or change split.test_ratio, "
         "split.validation_ratio, split.gap_s or model.window"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.metrics import precision_recall_fscore_support, r2_score
 
 from forcepos.evaluation.metrics import classification_scores, regression_scores
 
@@ -19,6 +20,7 @@ def test_regression_scores_of_a_case_worked_out_by_hand() -> None:
             "euclidean_mean_mm": 5 / 3,
             "euclidean_median_mm": 0,
             "euclidean_p95_mm": 4.5,
+            "euclidean_rms_mm": np.sqrt(25 / 3),
             "mae_x_mm": 1,
             "rmse_x_mm": np.sqrt(3),
             "mae_y_mm": 4 / 3,
@@ -32,6 +34,29 @@ def test_regression_scores_of_a_case_worked_out_by_hand() -> None:
 
 def test_one_sample_has_no_r2() -> None:
     assert "r2" not in regression_scores(np.ones((1, 2), np.float32), np.ones((1, 2), np.float32), ("x", "y"))
+
+
+def test_r2_of_a_constant_truth_is_one_without_error_and_zero_with_any() -> None:
+    true = np.full((3, 2), 0.1, np.float32)
+    predicted = true + np.array([[0, 1], [0, 0], [0, 0]], np.float32)
+    scores = regression_scores(true, predicted, ("x", "y"))
+    assert (scores["r2_x"], scores["r2_y"]) == (1, 0)
+
+
+def test_scores_are_those_of_scikit_learn() -> None:
+    chance = np.random.default_rng(1)
+    true, predicted = chance.normal(size=(2, 500, 2)).astype(np.float32)
+    scores = regression_scores(true, predicted, ("x", "y"))
+    assert scores["r2"] == pytest.approx(r2_score(true, predicted))
+    assert scores["euclidean_p95_mm"] == pytest.approx(
+        np.percentile(np.linalg.norm(predicted - true, axis=1), 95), rel=1e-6
+    )
+    classes, said = chance.integers(0, 6, 500), chance.integers(1, 8, 500)
+    found = classification_scores(classes, said, np.zeros(500, bool))
+    precision, recall, f1, _ = precision_recall_fscore_support(classes, said, average="macro", zero_division=0)
+    assert (found["precision_macro"], found["recall_macro"], found["f1_macro"]) == pytest.approx(
+        (precision, recall, f1)
+    )
 
 
 def test_rmse_is_of_the_data_set_not_a_mean_over_batches() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import logging
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,8 @@ from sklearn.model_selection import train_test_split
 
 from forcepos.config import (
     BlockedSplitConfig,
+    CrossValidationConfig,
+    DrawnSplitConfig,
     HeldOutPointsConfig,
     HeldOutRecordingsConfig,
     RandomSplitConfig,
@@ -19,18 +22,32 @@ from forcepos.data.recordings import Int32, Recordings
 from forcepos.data.samples import Samples
 from forcepos.errors import InputError
 
-TRAIN, VALIDATION, TEST = 0, 1, 2
-PARTS = ("train", "validation", "test")
+log = logging.getLogger(__name__)
+
+TRAIN, VALIDATION, TEST, CALIBRATION = 0, 1, 2, 3
+_PARTS = ("train", "validation", "test", "calibration")
 _LEFT_OUT = -1
+
+
+def _nothing() -> Int32:
+    return np.empty(0, np.int32)
 
 
 @dataclass(frozen=True)
 class Split:
-    """Indices into a Samples' `starts`. Except with the random split, no row serves two parts."""
+    """Indices into a Samples' `starts`. Except with the random split, no row serves two parts.
+
+    Attributes:
+        train: what networks learn from.
+        validation: what trials and epochs are chosen by.
+        test: what the final model is measured on.
+        calibration: what the size of its uncertainty is set by; may be empty.
+    """
 
     train: Int32
     validation: Int32
     test: Int32
+    calibration: Int32 = field(default_factory=_nothing)
 
 
 def split_samples(samples: Samples, config: SplitConfig, seed: int) -> Split:
@@ -43,19 +60,21 @@ def split_samples(samples: Samples, config: SplitConfig, seed: int) -> Split:
     recordings = samples.recordings
     match config:
         case RandomSplitConfig():
-            return _random(len(samples.starts), config, seed)
+            return _random(len(samples.starts), config, seed, chance)
         case BlockedSplitConfig():
             part = _blocked(samples, config, chance)
         case HeldOutRecordingsConfig():
             part = _held_out(recordings.recording[samples.starts], config, chance, "recordings")
         case HeldOutPointsConfig():
             part = _held_out(recordings.point[samples.starts], config, chance, "points")
+        case CrossValidationConfig():
+            part = _fold(getattr(recordings, config.unit)[samples.starts], config, chance)
         case _:
             raise TypeError(f"not a split: {type(config)}")
     return _gather(part, config)
 
 
-def _random(count: int, config: RandomSplitConfig, seed: int) -> Split:
+def _random(count: int, config: RandomSplitConfig, seed: int, chance: np.random.Generator) -> Split:
     """scikit-learn's split, twice, as in the notebook: its random states give its samples in its order."""
     first, second = (
         own if own is not None else seed + place
@@ -66,13 +85,16 @@ def _random(count: int, config: RandomSplitConfig, seed: int) -> Split:
         train, validation = train_test_split(rest, test_size=config.validation_ratio, random_state=second)
     except ValueError as error:
         raise InputError(f"split=random cannot share {count} samples among three parts: {error}") from error
-    return Split(*(members.astype(np.int32) for members in (train, validation, test)))
+    spared = np.zeros(len(train), bool)
+    spared[chance.permutation(len(train))[: round(config.calibration_ratio * len(rest))]] = True
+    parts = train[~spared], validation, test, train[spared]
+    return Split(*(members.astype(np.int32) for members in parts))
 
 
 def _gather(part: NDArray[np.int8], config: SplitConfig) -> Split:
-    parts = [np.flatnonzero(part == number).astype(np.int32) for number in range(len(PARTS))]
-    for name, members in zip(PARTS, parts, strict=True):
-        if len(members) == 0:
+    parts = [np.flatnonzero(part == number).astype(np.int32) for number in range(len(_PARTS))]
+    for name, members in zip(_PARTS, parts, strict=True):
+        if len(members) == 0 and name != "calibration":
             raise InputError(
                 f"split={config.name} leaves no {name} samples: record more rows, "
                 "or change split.test_ratio, split.validation_ratio, split.gap_s or model.window"
@@ -80,8 +102,8 @@ def _gather(part: NDArray[np.int8], config: SplitConfig) -> Split:
     return Split(*parts)
 
 
-def _draw(count: int, config: SplitConfig, chance: np.random.Generator, units: str) -> NDArray[np.int8]:
-    """(count,) the part of each unit: at least one unit for each part."""
+def _draw(count: int, config: DrawnSplitConfig, chance: np.random.Generator, units: str) -> NDArray[np.int8]:
+    """(count,) the part of each unit: at least one unit for training, validation and test each."""
     test = max(1, round(config.test_ratio * count))
     validation = max(1, round(config.validation_ratio * (count - test)))
     if count - test - validation < 1:
@@ -93,9 +115,45 @@ def _draw(count: int, config: SplitConfig, chance: np.random.Generator, units: s
     return part
 
 
-def _held_out(unit: Int32, config: SplitConfig, chance: np.random.Generator, units: str) -> NDArray[np.int8]:
+def _set_calibration_aside(part: NDArray[np.int8], count: int, chance: np.random.Generator) -> None:
+    """Of the units (groups, units) that would train, `count` calibrate; one of each group goes on training."""
+    free = [
+        (group, unit)
+        for group, row in enumerate(part)
+        for unit in chance.permutation(np.flatnonzero(row == TRAIN))[1:]
+    ]
+    if count > len(free):
+        log.warning("split.calibration_ratio asks for %d units and %d can be spared", count, len(free))
+    for place in chance.permutation(len(free))[:count]:
+        part[free[place]] = CALIBRATION
+
+
+def _calibration_units(config: SplitConfig, rest: int) -> int:
+    """How many of `rest` units calibrate: at least one, unless none is asked for."""
+    return max(1, round(config.calibration_ratio * rest)) if config.calibration_ratio else 0
+
+
+def _held_out(unit: Int32, config: DrawnSplitConfig, chance: np.random.Generator, units: str) -> NDArray[np.int8]:
     numbers, place = np.unique(unit, return_inverse=True)
-    return _draw(len(numbers), config, chance, units)[place]
+    part = _draw(len(numbers), config, chance, units)
+    _set_calibration_aside(part[None], _calibration_units(config, int((part != TEST).sum())), chance)
+    return part[place]
+
+
+def _fold(unit: Int32, config: CrossValidationConfig, chance: np.random.Generator) -> NDArray[np.int8]:
+    """Units are dealt into folds, the same for every `config.fold`; that one is tested."""
+    if config.fold is None:
+        raise TypeError("a split is of one fold")
+    numbers, place = np.unique(unit, return_inverse=True)
+    dealt = chance.permutation(np.arange(len(numbers)) % config.folds)
+    part = np.where(dealt == config.fold - 1, TEST, TRAIN).astype(np.int8)
+    rest = chance.permutation(np.flatnonzero(part == TRAIN))
+    validation = max(1, round(config.validation_ratio * len(rest)))
+    if len(numbers) < config.folds or len(rest) - validation < 1:
+        raise InputError(f"split.folds={config.folds}: {len(numbers)} {config.unit}s are too few")
+    part[rest[:validation]] = VALIDATION
+    _set_calibration_aside(part[None], _calibration_units(config, len(rest)), chance)
+    return part[place]
 
 
 def _blocked(samples: Samples, config: BlockedSplitConfig, chance: np.random.Generator) -> NDArray[np.int8]:
@@ -115,10 +173,11 @@ def _blocked(samples: Samples, config: BlockedSplitConfig, chance: np.random.Gen
 def _part_of_rows(
     recordings: Recordings, config: BlockedSplitConfig, chance: np.random.Generator
 ) -> NDArray[np.int8]:
+    parts = np.array([_draw(config.blocks, config, chance, "stretches of time") for _ in recordings.bounds])
+    _set_calibration_aside(parts, _calibration_units(config, int((parts != TEST).sum())), chance)
     part = np.empty(len(recordings.recording), np.int8)
-    for start, stop in recordings.bounds:
-        stretch = np.arange(stop - start) * config.blocks // (stop - start)
-        part[start:stop] = _draw(config.blocks, config, chance, "stretches of time")[stretch]
+    for (start, stop), drawn in zip(recordings.bounds, parts, strict=True):
+        part[start:stop] = drawn[np.arange(stop - start) * config.blocks // (stop - start)]
     return part
 
 

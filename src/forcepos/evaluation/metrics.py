@@ -1,16 +1,49 @@
-"""Scores over a whole data set, exact: never a mean of batches."""
+"""Scores over a whole data set, exact: never a mean of batches.
+
+Every measure is computed from sums over units of samples, so that a bootstrap can draw units a thousand times and
+pay for the samples once.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import accuracy_score, precision_recall_fscore_support, r2_score
 
-from forcepos.data.recordings import Float32
+from forcepos.data.recordings import Float32, Float64
 
 Scores = dict[str, float]
+Measures = dict[str, Float64]  # (draws,) each
+_ROUNDING = 1e-12  # a variance below this share of the squared values is rounding
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Samples in units that are drawn together.
+
+    Attributes:
+        unit: (n,) the unit of each sample: 0, 1, 2, …
+        weights: (draws, units) how often each draw has each unit.
+    """
+
+    unit: NDArray[np.integer]
+    weights: NDArray[np.integer]
+
+    def totals(self, values: NDArray[np.floating] | NDArray[np.bool_]) -> Float64:
+        """(draws,) sums over each draw's samples."""
+        each = np.bincount(self.unit, values, minlength=self.weights.shape[1])
+        return np.asarray(self.weights @ each)
+
+    def take(self, members: NDArray[np.bool_]) -> Draws:
+        """The same draws of some samples."""
+        return Draws(self.unit[members], self.weights)
+
+
+def every_sample_once(count: int) -> Draws:
+    """One draw: the data set itself."""
+    return Draws(np.zeros(count, np.int64), np.ones((1, 1), np.int64))
 
 
 def regression_scores(true: Float32, predicted: Float32, axes: Sequence[str]) -> Scores:
@@ -18,22 +51,59 @@ def regression_scores(true: Float32, predicted: Float32, axes: Sequence[str]) ->
 
     `r2` over all axes is the mean of the axes' own. With one sample r2 is not defined and left out.
     """
+    measures = regression_measures(true, predicted, axes, every_sample_once(len(true)))
+    scores = {name: float(values[0]) for name, values in measures.items()}
+    return {name: value for name, value in scores.items() if len(true) > 1 or not name.startswith("r2")}
+
+
+def regression_measures(true: Float32, predicted: Float32, axes: Sequence[str], draws: Draws) -> Measures:
+    """What `regression_scores` tells, of each draw."""
     truth, error = true.astype(np.float64), predicted.astype(np.float64) - true
     distance = np.linalg.norm(error, axis=1)
-    scores = {
-        "mae_mm": np.abs(error).mean(),
-        "rmse_mm": np.sqrt((error**2).mean()),
-        "euclidean_mean_mm": distance.mean(),
-        "euclidean_median_mm": np.median(distance),
-        "euclidean_p95_mm": np.percentile(distance, 95),
+    count = draws.totals(np.ones(len(true)))
+    absolute = np.array([draws.totals(np.abs(column)) for column in error.T])
+    square = np.array([draws.totals(column**2) for column in error.T])
+    median, p95 = _quantiles(distance, (0.5, 0.95), draws)
+    measures = {
+        "mae_mm": absolute.mean(axis=0) / count,
+        "rmse_mm": np.sqrt(square.mean(axis=0) / count),
+        "euclidean_mean_mm": draws.totals(distance) / count,
+        "euclidean_median_mm": median,
+        "euclidean_p95_mm": p95,
+        "euclidean_rms_mm": np.sqrt(square.sum(axis=0) / count),
     }
     for column, axis in enumerate(axes):
-        scores[f"mae_{axis}_mm"] = np.abs(error[:, column]).mean()
-        scores[f"rmse_{axis}_mm"] = np.sqrt((error[:, column] ** 2).mean())
-    if len(truth) > 1:
-        each = r2_score(truth, truth + error, multioutput="raw_values")
-        scores |= {"r2": each.mean(), **{f"r2_{axis}": value for axis, value in zip(axes, each, strict=True)}}
-    return {name: float(value) for name, value in scores.items()}
+        measures[f"mae_{axis}_mm"] = absolute[column] / count
+        measures[f"rmse_{axis}_mm"] = np.sqrt(square[column] / count)
+    each = [_r2(values, left, draws) for values, left in zip(truth.T, square, strict=True)]
+    return measures | {
+        "r2": np.mean(each, axis=0),
+        **{f"r2_{axis}": r2 for axis, r2 in zip(axes, each, strict=True)},
+    }
+
+
+def _r2(true: Float64, square: Float64, draws: Draws) -> Float64:
+    """(draws,) 1 - square / variation; where the truth does not vary, 1 without error and 0 with any."""
+    centred = true - true.mean()
+    count = draws.totals(np.ones(len(true)))
+    variation = draws.totals(centred**2) - draws.totals(centred) ** 2 / count
+    varies = variation > _ROUNDING * count * (true**2).max()
+    share = np.divide(square, variation, out=np.ones_like(square), where=varies)
+    return np.where(varies | (square > 0), 1 - share, 1.0)
+
+
+def _quantiles(values: Float64, shares: Sequence[float], draws: Draws) -> list[Float64]:
+    """(draws,) for each share what numpy.percentile gives of a draw's samples, linear between neighbours."""
+    order = np.argsort(values, kind="stable")
+    ordered, unit = values[order], draws.unit[order]
+    found = np.empty((len(shares), len(draws.weights)))
+    for draw, weights in enumerate(draws.weights):
+        upto = np.cumsum(weights[unit])
+        place = np.array(shares) * (upto[-1] - 1)
+        below = ordered[np.searchsorted(upto, np.floor(place), side="right")]
+        above = ordered[np.searchsorted(upto, np.ceil(place), side="right")]
+        found[:, draw] = below + (place - np.floor(place)) * (above - below)
+    return list(found)
 
 
 def classification_scores(
@@ -44,17 +114,41 @@ def classification_scores(
     Precision, recall and F1 are macro averages over the classes that occur; a class that is never
     predicted has precision 0.
     """
-    scores = _classes(true, predicted, "")
+    measures = classification_measures(true, predicted, border, every_sample_once(len(true)))
+    return {name: float(values[0]) for name, values in measures.items()}
+
+
+def classification_measures(
+    true: NDArray[np.integer], predicted: NDArray[np.integer], border: NDArray[np.bool_], draws: Draws
+) -> Measures:
+    """What `classification_scores` tells, of each draw; nan where a draw has no sample off the border."""
+    measures = _classes(true, predicted, "", draws)
     if (~border).any():
-        scores |= _classes(true[~border], predicted[~border], "_off_border")
-    return scores | {"border_share": float(border.mean())}
+        measures |= _classes(true[~border], predicted[~border], "_off_border", draws.take(~border))
+    return measures | {"border_share": draws.totals(border) / draws.totals(np.ones(len(border)))}
 
 
-def _classes(true: NDArray[np.integer], predicted: NDArray[np.integer], suffix: str) -> Scores:
-    precision, recall, f1, _ = precision_recall_fscore_support(true, predicted, average="macro", zero_division=0)
+def _classes(true: NDArray[np.integer], predicted: NDArray[np.integer], suffix: str, draws: Draws) -> Measures:
+    classes = int(max(true.max(), predicted.max())) + 1
+    pair = (draws.unit * classes + true) * classes + predicted
+    units = draws.weights.shape[1]
+    counts = np.bincount(pair, minlength=units * classes**2).reshape(units, classes**2)
+    confusion = (draws.weights @ counts).reshape(-1, classes, classes).astype(np.float64)
+    right = np.diagonal(confusion, axis1=1, axis2=2)
+    are, said = confusion.sum(axis=2), confusion.sum(axis=1)
+    occurs = are + said > 0
     return {
-        f"accuracy{suffix}": float(accuracy_score(true, predicted)),
-        f"precision_macro{suffix}": float(precision),
-        f"recall_macro{suffix}": float(recall),
-        f"f1_macro{suffix}": float(f1),
+        f"accuracy{suffix}": _share(right.sum(axis=1), are.sum(axis=1), np.nan),
+        f"precision_macro{suffix}": _mean_of(_share(right, said, 0), occurs),
+        f"recall_macro{suffix}": _mean_of(_share(right, are, 0), occurs),
+        f"f1_macro{suffix}": _mean_of(_share(2 * right, are + said, 0), occurs),
     }
+
+
+def _share(part: Float64, whole: Float64, otherwise: float) -> Float64:
+    return np.divide(part, whole, out=np.full_like(part, otherwise), where=whole > 0)
+
+
+def _mean_of(values: Float64, occurs: NDArray[np.bool_]) -> Float64:
+    """(draws,) mean over the classes that occur; nan where none does."""
+    return _share((values * occurs).sum(axis=1), occurs.sum(axis=1).astype(np.float64), np.nan)

@@ -41,9 +41,10 @@ def prepare(config: Config, recordings: Recordings, task: Task) -> TrainingData:
     )
     split = split_samples(samples, config.split, config.seed)
     log.info(
-        "%d recordings of %d points, %d rows, %d samples: %d train, %d validation, %d test",
+        "%d recordings of %d points, %d rows, %d samples: %d train, %d validation, %d calibration, %d test",
         len(recordings.names), recordings.point.max() + 1, len(recordings.signals),
-        len(samples.starts), len(split.train), len(split.validation), len(split.test),
+        len(samples.starts), len(split.train), len(split.validation),
+        len(split.calibration), len(split.test),
     )  # fmt: skip
     return TrainingData(samples, targets, split)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from forcepos.config import Config
@@ -54,15 +55,17 @@ class NetworkTrainer:
             raise TrialFailure(f"out of memory: {_first_line(error)}") from error
 
     def final(
-        self, hyperparameters: Mapping[str, Any], after_epoch: Callable[[int, Logs], None]
+        self, hyperparameters: Mapping[str, Any], member: int, after_epoch: Callable[[int, Logs], None]
     ) -> tuple[keras.Model, list[Logs]]:
-        """The model and what each epoch logged.
+        """The ensemble's network number `member` (1, 2, …) and what each epoch logged.
 
         With training.patience it has the weights of its best epoch by the objective, else those of its last.
         """
-        settings, seed = self._config.training, self._config.seed
+        settings = self._config.training
+        seed = _seed_of_member(self._config.seed, member)
         batch_size = settings.final_batch_size or hyperparameters["batch_size"]
         network = self._build(hyperparameters, seed)
+        network.name = f"network_{member}"
         training = self._training(network, hyperparameters, batch_size, settings.final_epochs)
         history = training.fit(network, seed, settings.final_epochs, after_epoch, self._final_callbacks())
         return network, history
@@ -111,6 +114,11 @@ class NetworkTrainer:
     def _is_worth_compiling(self, steps: int) -> bool:
         choice = self._config.training.xla
         return choice == "always" or (choice == "auto" and steps >= _WORTH_COMPILING)
+
+
+def _seed_of_member(seed: int, member: int) -> int:
+    """The run's own seed for the first one, so that an ensemble's first network is the single one."""
+    return seed if member == 1 else int(np.random.SeedSequence([seed, member]).generate_state(1)[0] >> 1)
 
 
 def _first_line(error: BaseException) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import mlflow
+import mlflow.tensorflow
 from mlflow.entities import LoggedModelOutput
 from mlflow.models import infer_signature
 
@@ -20,8 +22,10 @@ if TYPE_CHECKING:
 def log_keras_model(client: mlflow.MlflowClient, run_id: str, model: keras.Model, example: Float32) -> str:
     """Log a model of standard layers with signature and example, as an output of the run; its URI."""
     experiment_id = client.get_run(run_id).info.experiment_id
-    with tempfile.TemporaryDirectory() as folder:  # exists, unlike what mlflow.keras expects: mlflow#16183
-        mlflow.keras.save_model(
+    with tempfile.TemporaryDirectory() as parent:
+        folder = str(Path(parent) / "model")
+        # The flavor "keras" makes an array of whatever the model gives, even of answers by name.
+        mlflow.tensorflow.save_model(
             model,
             folder,
             input_example=example,

@@ -20,7 +20,6 @@ from forcepos.tuning.trials import Logs, TrialResult, Values
 
 if TYPE_CHECKING:
     import keras
-    from matplotlib.figure import Figure
 
     from forcepos.data.recordings import Float32
 
@@ -49,15 +48,13 @@ class Run:
 
     def log_tags(self, tags: Mapping[str, str]) -> None: ...
 
-    def log_epoch(self, epoch: int, logs: Logs) -> None: ...
+    def log_epoch(self, member: int, epoch: int, logs: Logs) -> None: ...
 
     def log_scores(self, groups: Mapping[str, Mapping[str, float]]) -> None: ...
 
     def log_hyperparameters(self, values: Values) -> None: ...
 
-    def log_figure(self, name: str, figure: Figure) -> None: ...
-
-    def log_file(self, path: Path) -> None: ...
+    def log_file(self, path: Path, folder: str | None = None) -> None: ...
 
     def log_model(self, model: keras.Model, example: Float32) -> str | None:  # noqa: ARG002
         """Where the model can be loaded from, None where it is not recorded."""
@@ -68,7 +65,13 @@ class MlflowRun(Run):
     """A job's run; one that an interrupted process left behind is gone on with."""
 
     def __init__(
-        self, client: mlflow.MlflowClient, experiment_id: str, config: Config, name: str, search: str
+        self,
+        client: mlflow.MlflowClient,
+        experiment_id: str,
+        config: Config,
+        name: str,
+        search: str,
+        parent: str | None,
     ) -> None:
         self._client, self._experiment_id, self._config = client, experiment_id, config
         self._names = _NAMES[config.model.task]
@@ -78,10 +81,10 @@ class MlflowRun(Run):
         left_behind = self._left_behind(search, params)
         if left_behind:
             self.run_id: str = left_behind
-            take_over(client, left_behind, parent_run())
+            take_over(client, left_behind, parent)
             self._trials = self._children()
         else:
-            self.run_id = create_run(client, experiment_id, name, parent_run(), {_SEARCH_TAG: search})
+            self.run_id = create_run(client, experiment_id, name, parent, {_SEARCH_TAG: search})
         self._log_params(self.run_id, params)
 
     def _left_behind(self, search: str, params: Mapping[str, str]) -> str | None:
@@ -139,8 +142,9 @@ class MlflowRun(Run):
     def log_tags(self, tags: Mapping[str, str]) -> None:
         self._client.log_batch(self.run_id, tags=[RunTag(name, value) for name, value in tags.items()])
 
-    def log_epoch(self, epoch: int, logs: Logs) -> None:
-        self._log_metrics(self.run_id, [logs], first_epoch=epoch)
+    def log_epoch(self, member: int, epoch: int, logs: Logs) -> None:
+        group = "" if member == 1 else f"network_{member}/"
+        self._log_metrics(self.run_id, [logs], epoch, group)
 
     def log_scores(self, groups: Mapping[str, Mapping[str, float]]) -> None:
         now = _milliseconds()
@@ -155,11 +159,8 @@ class MlflowRun(Run):
         self._log_params(self.run_id, {f"best.{name}": value for name, value in values.items()})
         self._client.log_dict(self.run_id, values, "best_hyperparameters.json")
 
-    def log_figure(self, name: str, figure: Figure) -> None:
-        self._client.log_figure(self.run_id, figure, f"figures/{name}.png")
-
-    def log_file(self, path: Path) -> None:
-        self._client.log_artifact(self.run_id, str(path))
+    def log_file(self, path: Path, folder: str | None = None) -> None:
+        self._client.log_artifact(self.run_id, str(path), folder)
 
     def log_model(self, model: keras.Model, example: Float32) -> str:
         uri = log_keras_model(self._client, self.run_id, model, example)
@@ -172,10 +173,10 @@ class MlflowRun(Run):
         for first in range(0, len(params), _PARAMS_AT_ONCE):
             self._client.log_batch(run_id, params=params[first : first + _PARAMS_AT_ONCE])
 
-    def _log_metrics(self, run_id: str, history: Sequence[Logs], first_epoch: int = 1) -> None:
+    def _log_metrics(self, run_id: str, history: Sequence[Logs], first_epoch: int = 1, group: str = "") -> None:
         now = _milliseconds()
         metrics = [
-            Metric(self._metric_name(name), value, now, epoch)
+            Metric(f"{group}{self._metric_name(name)}", value, now, epoch)
             for epoch, logs in enumerate(history, first_epoch)
             for name, value in logs.items()
         ]
@@ -187,17 +188,18 @@ class MlflowRun(Run):
 
 
 @contextmanager
-def track(config: Config, name: str, search: str) -> Iterator[Run]:
+def track(config: Config, name: str, search: str, parent: str | None = None) -> Iterator[Run]:
     """Record what happens inside as one run: FINISHED, FAILED with the reason, or KILLED.
 
     Args:
         search: fingerprint of the search, by which the same command finds a run that it did not finish.
+        parent: the run that it belongs to; by default the sweep's, if there is one.
     """
     if config.tracking.name == "none":
         yield Run()
         return
     client, experiment_id = open_store(config.tracking)
-    run = MlflowRun(client, experiment_id, config, name, search)
+    run = MlflowRun(client, experiment_id, config, name, search, parent or parent_run())
     try:
         yield run
     except Exception as error:

@@ -57,13 +57,13 @@ class Found:
     Attributes:
         best: hyperparameters of the best trial.
         score: its objective, None where there was no search.
-        trials: finished trials, failed ones included.
+        trials: all that are finished, failed ones included; none where there was no search.
         reused: how many of them were there before this run.
     """
 
     best: Values
     score: float | None
-    trials: int
+    trials: Sequence[TrialResult]
     reused: int
 
 
@@ -162,7 +162,7 @@ def _best(config: TunerConfig, results: Sequence[TrialResult], reused: int) -> F
     score, best = pick(scored, key=lambda pair: pair[0])
     # Hyperband's own entries (tuner/epochs, …) are no hyperparameters of a network.
     values = {name: value for name, value in best.hyperparameters.items() if not name.startswith("tuner/")}
-    return Found(values, score, len(results), reused)
+    return Found(values, score, results, reused)
 
 
 def _run_trial(

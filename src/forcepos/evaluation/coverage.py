@@ -1,0 +1,112 @@
+"""Whether the radius, or the set of sectors, holds the truth as often as asked: overall, by region, by level."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from forcepos.data.recordings import Float32, Float64, Int32
+from forcepos.models.calibration import Calibration, conformal_bound
+from forcepos.models.prediction import Answers
+from forcepos.models.tasks import Regression, Task
+
+_SIDE = 3  # regions of the plate along x and along y
+_LEVELS = np.linspace(0.05, 0.95, 19)
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """What was found on the test part.
+
+    Attributes:
+        asked: share of samples that should be covered.
+        found: share that is.
+        size: mean radius in mm, or mean number of sectors in a set.
+        counted, units: what the calibration counted as one, and how many of them it had.
+        regions: a row for each region of the plate: borders in mm, samples, found, size.
+    """
+
+    asked: float
+    found: float
+    size: float
+    counted: str
+    units: int
+    regions: pd.DataFrame
+
+    def figures(self, task: Task) -> dict[str, float]:
+        """By name, as in tables and MLflow."""
+        size = "radius_mean_mm" if isinstance(task, Regression) else "sectors_mean"
+        return {"asked": self.asked, "found": self.found, size: self.size, "calibration_units": self.units}
+
+
+def measure_coverage(
+    task: Task, true: Float32, answers: Answers, positions: Float32, calibration: Calibration
+) -> Coverage:
+    """The coverage of a calibrated model's answers (n, …) on the test part."""
+    held = _held(task, true, answers)
+    size = answers["radius" if isinstance(task, Regression) else "sectors"].astype(np.float64)
+    size = size if isinstance(task, Regression) else size.sum(axis=1)
+    return Coverage(
+        asked=calibration.coverage,
+        found=float(held.mean()),
+        size=float(size.mean()),
+        counted=calibration.counted,
+        units=calibration.units,
+        regions=_regions(positions, held, size),
+    )
+
+
+def coverage_at_levels(
+    task: Task, calibration: tuple[Float32, Answers, Int32], test: tuple[Float32, Answers]
+) -> tuple[Float64, Float64]:
+    """Coverage asked for (m,), and found on the test part with the bound that the calibration part gives for it.
+
+    Args:
+        calibration: true (n, outputs), answers, groups (n,).
+        test: true, answers.
+    """
+    true, answers, group = calibration
+    scores = _scores(task, true, answers)
+    bounds = np.array([conformal_bound(scores, group, level) for level in _LEVELS])
+    known = np.isfinite(bounds)
+    found = (_scores(task, *test)[:, None] <= bounds[known]).mean(axis=0)
+    return _LEVELS[known], found
+
+
+def _held(task: Task, true: Float32, answers: Answers) -> NDArray[np.bool_]:
+    if isinstance(task, Regression):
+        return np.asarray(np.linalg.norm(answers["position"] - true, axis=1) <= answers["radius"])
+    return np.asarray(answers["sectors"][np.arange(len(true)), true.argmax(axis=1)], bool)
+
+
+def _scores(task: Task, true: Float32, answers: Answers) -> Float64:
+    """(n,) distance in radii, or 1 - probability of the true sector."""
+    if isinstance(task, Regression):
+        distance = np.linalg.norm(answers["position"].astype(np.float64) - true, axis=1)
+        return np.asarray(distance / answers["radius"])
+    probability = answers["probabilities"][np.arange(len(true)), true.argmax(axis=1)]
+    return np.asarray(1 - probability, np.float64)
+
+
+def _regions(positions: Float32, held: NDArray[np.bool_], size: Float64) -> pd.DataFrame:
+    borders = [np.linspace(axis.min(), axis.max(), _SIDE + 1) for axis in positions.T[:2]]
+    place = [
+        np.clip(np.searchsorted(border, axis, side="right") - 1, 0, _SIDE - 1)
+        for border, axis in zip(borders, positions.T[:2], strict=True)
+    ]
+    rows: list[dict[str, Any]] = []
+    for column, row in np.ndindex(_SIDE, _SIDE):
+        inside = (place[0] == column) & (place[1] == row)
+        if inside.any():
+            edges = {
+                f"{axis}_{end}_mm": float(border[number + step])
+                for axis, border, number in zip("xy", borders, (column, row), strict=True)
+                for end, step in (("from", 0), ("to", 1))
+            }
+            found = {"samples": int(inside.sum()), "found": held[inside].mean(), "size": size[inside].mean()}
+            rows.append({**edges, **found})
+    return pd.DataFrame(rows)

@@ -1,0 +1,99 @@
+"""Pictures of how far predictions are off."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from sklearn.metrics import ConfusionMatrixDisplay
+
+from forcepos.data.recordings import Float32, Float64
+from forcepos.evaluation.figures import style
+from forcepos.models.tasks import Regression, Task
+
+_POINTS_SHOWN = 5000
+_STEPS_SHOWN = 1000
+_MARKED = "model"
+
+
+def true_against_predicted(task: Task, true: Float32, predicted: Float32) -> Figure:
+    """One panel per axis for positions, a confusion matrix for sectors."""
+    if isinstance(task, Regression):
+        return _scatter(task.outputs, true, predicted)
+    figure = style.new_figure(5.4)
+    axes = figure.add_subplot()
+    labels = list(range(len(task.outputs)))
+    shown = ConfusionMatrixDisplay.from_predictions(
+        true.argmax(axis=1), predicted.argmax(axis=1), labels=labels,
+        display_labels=task.outputs, normalize="true", values_format=".2f",
+        cmap="cividis", xticks_rotation=45, ax=axes, im_kw={"vmin": 0, "vmax": 1},
+    )  # fmt: skip
+    shown.im_.colorbar.set_label("share of the true sector's samples")
+    axes.set(xlabel="predicted sector", ylabel="true sector", title="Sectors, test part")
+    return figure
+
+
+def error_distribution(errors: Mapping[str, Float64], unit: str, label: str) -> Figure:
+    """Share of samples up to each error, a curve per name; median and 95th percentile of "model" marked.
+
+    Args:
+        errors: (n,) of each name, none below 0.
+        label: what the errors are, for the x axis.
+    """
+    figure, axes = style.single(height=4.2)
+    for place, (name, values) in enumerate(errors.items()):
+        look = {"linewidth": 2.2} if name == _MARKED else {"linewidth": 1.2}
+        _plot_shares(axes, values, label=_summary(name, values, unit), color=_colour(place), **look)
+        if name == _MARKED:
+            _mark(axes, values, _colour(place))
+    axes.set(xlabel=style.with_unit(label, unit), ylabel="share of samples (%)", title="Errors, test part")
+    axes.set(xlim=(0, None), ylim=(0, 1.02))
+    axes.yaxis.set_major_formatter(style.percent_ticks())
+    figure.legend(loc="outside lower left", fontsize="small", frameon=False)
+    return figure
+
+
+def _scatter(outputs: Sequence[str], true: Float32, predicted: Float32) -> Figure:
+    panel = min(3.2, 7.2 / len(outputs))
+    figure = style.new_figure(panel + 0.3, width=panel * len(outputs))
+    shown = np.linspace(0, len(true) - 1, min(len(true), _POINTS_SHOWN)).astype(int)
+    for column, name in enumerate(outputs):
+        axes = style.plain(figure.add_subplot(1, len(outputs), column + 1))
+        ends = [true[:, column].min(), true[:, column].max()]
+        axes.scatter(
+            true[shown, column], predicted[shown, column],
+            s=6, alpha=0.3, color=style.BLUE, edgecolors="none", rasterized=True,
+        )  # fmt: skip
+        axes.plot(ends, ends, color=style.BLACK, linewidth=1)
+        axes.locator_params(axis="x", nbins=4)
+        axes.set(xlabel=f"true {name} (mm)", ylabel=f"predicted {name} (mm)", title=f"{name}, test part")
+    return figure
+
+
+def _colour(place: int) -> str:
+    return style.CYCLE[place % len(style.CYCLE)]
+
+
+def _median_and_high(values: Float64) -> Float64:
+    """(2,) median and 95th percentile, as the scores give them."""
+    return np.asarray(np.percentile(values, [50, 95]), np.float64)
+
+
+def _plot_shares(axes: Axes, values: Float64, **look: Any) -> None:
+    ranks = np.linspace(1, len(values), min(len(values), _STEPS_SHOWN)).astype(int)
+    errors = np.sort(values)[ranks - 1]
+    axes.plot(np.append(errors[0], errors), np.append(0, ranks / len(values)), drawstyle="steps-post", **look)
+
+
+def _summary(name: str, values: Float64, unit: str) -> str:
+    median, high = (f"{value:.3g} {unit}".strip() for value in _median_and_high(values))
+    return f"{name.replace('_', ' ')}: median {median}, 95 % within {high}"
+
+
+def _mark(axes: Axes, values: Float64, colour: str) -> None:
+    errors, shares = _median_and_high(values), [0.5, 0.95]
+    axes.vlines(errors, 0, shares, color=colour, linestyle=":", linewidth=1.2)
+    axes.plot(errors, shares, "o", color=colour, markersize=6)

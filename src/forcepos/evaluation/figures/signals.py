@@ -1,0 +1,72 @@
+"""Pictures of what a recording holds."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from forcepos.data.recordings import Float32, Float64
+from forcepos.evaluation.figures import style
+
+_UNITS = {"exT": "Nm", "msT": "Nm", "T": "Nm", "F": "N"}
+_OTHER = "other"
+# exT_A1 is one of exT, Fx one of F; the x of "index" is no axis.
+_PREFIX = re.compile(r"([A-Za-z]+?)_?(?:A?\d+|(?<=[A-Z_])[xyz])")
+_ROWS_AS_LINES = 1000  # longer recordings are drawn as pixels in an SVG
+
+
+def recording_signals(
+    signals: Float32, channels: Sequence[str], time_s: Float64, tested: NDArray[np.bool_], title: str
+) -> Figure:
+    """The signals of one recording over time, a panel for each kind, rows of the test part shaded.
+
+    Args:
+        signals: (rows, channels) in Nm and N.
+        time_s: (rows,) in order.
+        tested: (rows,) whether a row belongs to the test part.
+    """
+    groups = _groups(channels)
+    figure = style.new_figure(0.6 + 1.7 * len(groups))
+    panels = list(figure.subplots(len(groups), sharex=True, squeeze=False).flat)
+    for (name, columns), axes in zip(groups.items(), panels, strict=True):
+        for place, column in enumerate(columns):
+            axes.plot(
+                time_s, signals[:, column], color=style.CYCLE[place % len(style.CYCLE)], linewidth=0.9,
+                label=channels[column], rasterized=len(time_s) > _ROWS_AS_LINES,
+            )  # fmt: skip
+        style.plain(axes).set_ylabel(style.with_unit(name, _UNITS.get(name, "")))
+        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize="x-small", frameon=False, handlelength=1)
+        _shade(axes, time_s, tested)
+    panels[-1].set_xlabel("time (s)")
+    figure.suptitle(f"{title}; shaded: test part" if tested.any() else title, fontsize="medium")
+    return figure
+
+
+def _groups(channels: Sequence[str]) -> dict[str, list[int]]:
+    """Columns by the channels' prefix, those without one last."""
+    groups: dict[str, list[int]] = {}
+    for column, channel in enumerate(channels):
+        match = _PREFIX.fullmatch(channel)
+        groups.setdefault(match[1] if match else _OTHER, []).append(column)
+    if _OTHER in groups:
+        groups[_OTHER] = groups.pop(_OTHER)
+    return groups
+
+
+def _shade(axes: Axes, time_s: Float64, tested: NDArray[np.bool_]) -> None:
+    """A bar over each stretch of tested rows, a row as wide as the time between two."""
+    step = float(np.median(np.diff(time_s))) if len(time_s) > 1 else 1.0
+    change = np.flatnonzero(np.diff(tested.astype(np.int8), prepend=0, append=0))
+    bars = [
+        (time_s[first] - step / 2, time_s[last - 1] - time_s[first] + step)
+        for first, last in change.reshape(-1, 2).tolist()
+    ]
+    axes.broken_barh(
+        bars, (0, 1), transform=axes.get_xaxis_transform(),
+        facecolors=style.ORANGE, edgecolors="none", alpha=0.25, zorder=0, rasterized=True,
+    )  # fmt: skip

@@ -1,0 +1,73 @@
+"""What all pictures share: sizes that fit a thesis, colours that colour-blind people can tell apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+# Okabe and Ito's colours; yellow last, since it is faint on white.
+BLUE, VERMILLION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
+PURPLE, SKY, BLACK, YELLOW = "#CC79A7", "#56B4E9", "#000000", "#F0E442"
+CYCLE = (BLUE, VERMILLION, GREEN, ORANGE, PURPLE, SKY, BLACK, YELLOW)
+GREY = "#999999"
+
+# From good to bad, without plasma's light end.
+BAD_IS_BRIGHT = ListedColormap(colormaps["plasma"](np.linspace(0, 0.85, 256)), "bad_is_bright")
+
+PAGE_IN = 6.3  # the width of the text on an A4 page
+_WIDE = 20  # largest over smallest value, from which on a linear axis hides the small ones
+
+
+def new_figure(height: float, width: float = PAGE_IN) -> Figure:
+    """An empty figure; sizes in inches."""
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def single(height: float = 3.8, width: float = PAGE_IN) -> tuple[Figure, Axes]:
+    """A figure of one panel; sizes in inches."""
+    figure = new_figure(height, width)
+    return figure, plain(figure.add_subplot())
+
+
+def plain(axes: Axes) -> Axes:
+    """The same panel with a faint grid and without a frame."""
+    axes.grid(alpha=0.25, linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    return axes
+
+
+def message(text: str) -> Figure:
+    """A picture that says why there is nothing to see."""
+    figure = new_figure(1.2)
+    axes = figure.add_subplot()
+    axes.set_axis_off()
+    axes.text(0.5, 0.5, text, ha="center", va="center", wrap=True)
+    return figure
+
+
+def with_unit(name: str, unit: str) -> str:
+    """An axis' label."""
+    return f"{name} ({unit})" if unit else name
+
+
+def in_percent(share: float) -> str:
+    return f"{100 * share:.3g} %"
+
+
+def percent_ticks() -> PercentFormatter:
+    """Shares as percent; the axis' label gives the sign."""
+    return PercentFormatter(xmax=1, symbol="")
+
+
+def log_if_wide(axes: Axes, values: Iterable[float]) -> None:
+    """A logarithmic y axis where one bad value would flatten all others."""
+    known = [value for value in values if np.isfinite(value)]
+    if known and min(known) > 0 and max(known) > _WIDE * min(known):
+        axes.set_yscale("log")

@@ -1,0 +1,53 @@
+"""How far a score could have come out differently: a bootstrap over whole recordings.
+
+Samples of one recording are no independent draws, since they share its posture, force and sensor offset; so
+recordings are drawn, with all their samples. A single recording is drawn in blocks of time (moving-block
+bootstrap: Kuensch, "The jackknife and the bootstrap for general stationary observations", Ann. Statist. 1989).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forcepos.data.samples import Samples
+from forcepos.evaluation.metrics import Draws, Measures
+
+Interval = tuple[float, float]
+RECORDINGS, BLOCKS = "recordings", "blocks of time of the only recording"
+_CELLS, _BLOCKS = 100, 10  # a single recording is cut into cells, and a block is as many as make a tenth of it
+
+
+def resample(samples: Samples, count: int, seed: int) -> tuple[Draws, str]:
+    """`count` draws of these samples, and what it is that is drawn: RECORDINGS or BLOCKS."""
+    chance = np.random.default_rng(seed)
+    numbers, unit = np.unique(samples.recordings.recording[samples.starts], return_inverse=True)
+    if len(numbers) > 1:
+        weights = chance.multinomial(len(numbers), np.full(len(numbers), 1 / len(numbers)), count)
+        return Draws(unit, weights), RECORDINGS
+    return _blocks(samples, count, chance), BLOCKS
+
+
+def _blocks(samples: Samples, count: int, chance: np.random.Generator) -> Draws:
+    total = len(samples.starts)
+    cells = min(_CELLS, total)
+    place = np.empty(total, np.int64)
+    place[np.argsort(samples.starts, kind="stable")] = np.arange(total)
+    length = -(-cells // _BLOCKS)
+    first = chance.integers(0, cells - length + 1, (count, -(-cells // length)))
+    weights = np.zeros((count, cells), np.int64)
+    for offset in range(length):
+        np.add.at(weights, (np.arange(count)[:, None], first + offset), 1)
+    return Draws(place * cells // total, weights)
+
+
+def intervals(measures: Measures, confidence: float) -> dict[str, Interval]:
+    """Percentile intervals over the draws in which a measure is defined."""
+    tails = [50 * (1 - confidence), 50 * (1 + confidence)]
+    defined = {name: values[np.isfinite(values)] for name, values in measures.items()}
+    return {name: _interval(values, tails) for name, values in defined.items() if len(values)}
+
+
+def _interval(values: NDArray[np.float64], tails: list[float]) -> Interval:
+    low, high = np.percentile(values, tails)
+    return float(low), float(high)

@@ -1,0 +1,78 @@
+"""One HTML file that tells a run: it needs no network, no script and no other file."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+_NUMBER = re.compile(r"[-+\u2212]?(\d|inf$|nan$)")
+
+
+@dataclass(frozen=True)
+class Table:
+    """Cells as they are shown."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+    @property
+    def numeric(self) -> list[bool]:
+        """(columns,) whether a column holds numbers, with or without units, and what is not known."""
+        return [_is_numeric([row[column] for row in self.rows]) for column in range(len(self.columns))]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure with its words; `png` holds a PNG file's bytes."""
+
+    title: str
+    caption: str
+    png: bytes
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a report says, from top to bottom.
+
+    Attributes:
+        facts: what was asked, by name.
+        notes: what a reader of the scores must know.
+        how_to_load: code that loads the model.
+    """
+
+    title: str
+    facts: Mapping[str, str]
+    scores: Table
+    tables: Sequence[Table]
+    notes: Sequence[str]
+    figures: Sequence[Picture]
+    config_yaml: str
+    how_to_load: str
+
+
+def report_html(report: Report) -> str:
+    """The report as one self-contained HTML file; every text is escaped."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["data_uri"] = _data_uri
+    return environment.get_template("report.html.jinja").render(report=report)
+
+
+def _data_uri(png: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
+
+
+def _is_numeric(cells: Sequence[str]) -> bool:
+    known = [cell for cell in cells if cell.strip("- \u2013")]
+    return bool(known) and all(_NUMBER.match(cell) for cell in known)

@@ -1,0 +1,100 @@
+"""How large a radius, or a set of sectors, must be to hold the truth as often as asked: split-conformal.
+
+The model is measured on samples that neither trained nor chose it. Samples of one recording are no independent
+draws, so each recording counts as one, however many samples it has: the mean of the recordings' distribution
+functions, with the weight of one more recording at infinity (Dunn, Wasserman and Ramdas, "Distribution-free
+prediction sets for two-layer hierarchical models", JASA 2023, pooling CDFs). Where there are too few recordings
+for the coverage that is asked for, samples are counted one by one, which promises too much.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forcepos.config import HeldOutPointsConfig, SplitConfig
+from forcepos.data.recordings import Float32, Float64, Int32
+from forcepos.data.samples import Samples
+from forcepos.models.tasks import Regression, Task
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What the calibration part says about a model.
+
+    Attributes:
+        coverage: that was asked for.
+        bound: the score that holds: radius / spread in a regression, 1 - probability of the true sector otherwise.
+        floor_mm: least spread of an ensemble's members that counts; a single network's spread counts as 1.
+        units: how many recordings, or points, or samples were counted.
+        counted: what they are.
+    """
+
+    coverage: float
+    bound: float
+    floor_mm: float
+    units: int
+    counted: str
+
+
+def calibrate(task: Task, true: Float32, members: Float32, group: Int32, coverage: float) -> Calibration | None:
+    """The calibration for a coverage, None where there are too few samples for it.
+
+    Args:
+        true: (n, outputs) targets of the calibration part.
+        members: (k, n, outputs) what each network of the ensemble says.
+        group: (n,) what belongs together.
+    """
+    floor = float(np.sqrt(_variance(members).mean())) if len(members) > 1 else 0.0
+    scores = conformity_scores(task, true, members, floor)
+    for unit, counted in ((group, "recordings or points"), (np.arange(len(scores)), "samples")):
+        bound = conformal_bound(scores, unit, coverage)
+        if np.isfinite(bound):
+            return Calibration(coverage, bound, floor, len(np.unique(unit)), counted)
+    log.warning("%d calibration samples are too few for a coverage of %g: no radius", len(scores), coverage)
+    return None
+
+
+def conformity_scores(task: Task, true: Float32, members: Float32, floor_mm: float) -> Float64:
+    """(n,) how far the truth is from what a model says: the larger, the worse."""
+    mean = members.mean(axis=0, dtype=np.float64)
+    if not isinstance(task, Regression):
+        return np.asarray(1 - mean[np.arange(len(true)), true.argmax(axis=1)])
+    distance = np.linalg.norm(mean - true, axis=1)
+    return np.asarray(distance / spread_mm(members, floor_mm))
+
+
+def spread_mm(members: Float32, floor_mm: float) -> Float64:
+    """(n,) how far an ensemble's members (k, n, outputs) lie apart, floor included; 1 for a single network."""
+    if len(members) == 1:
+        return np.ones(members.shape[1])
+    return np.sqrt(floor_mm**2 + _variance(members))
+
+
+def _variance(members: Float32) -> Float64:
+    """(n,) mean squared distance of the members from their mean, mm^2."""
+    away = members - members.mean(axis=0, dtype=np.float64)
+    return np.asarray((away**2).sum(axis=2).mean(axis=0))
+
+
+def conformal_bound(scores: Float64, group: NDArray[np.integer], coverage: float) -> float:
+    """The least score under which a share `coverage` of the pooled groups lies, with one group more at infinity.
+
+    Infinite where the groups are too few: k of them reach a coverage of k / (k + 1) at most.
+    """
+    _, place, sizes = np.unique(group, return_inverse=True, return_counts=True)
+    order = np.argsort(scores, kind="stable")
+    weights = 1 / ((len(sizes) + 1) * sizes[place[order]])
+    reached = np.searchsorted(np.cumsum(weights), coverage - 1e-12)
+    return float(scores[order[reached]]) if reached < len(scores) else np.inf
+
+
+def calibration_groups(samples: Samples, split: SplitConfig) -> Int32:
+    """(n,) what a new sample is new with: its point where points are held out, else its recording."""
+    by_point = isinstance(split, HeldOutPointsConfig) or getattr(split, "unit", None) == "point"
+    return (samples.recordings.point if by_point else samples.recordings.recording)[samples.starts]

@@ -1,0 +1,33 @@
+"""What a run is called and tagged with, so that it can be told apart and done again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from forcepos.config import Config, CrossValidationConfig
+from forcepos.provenance import code_version, package_versions, user_name
+
+_NAMED_ANYWAY = ("model", "tuner", "split", "seed", "skip_finished", "tuner.fresh", "tracking.uri")
+
+
+def run_name(config: Config, overrides: Sequence[str]) -> str:
+    """What was chosen, for the list of runs: the usual choices, and any other value that was set."""
+    others = [override for override in overrides if override.lstrip("+").split("=")[0] not in _NAMED_ANYWAY]
+    split = config.split
+    fold = [f"fold={split.fold}"] if isinstance(split, CrossValidationConfig) and split.fold else []
+    return " ".join([config.model.name, config.tuner.name, split.name, *fold, f"seed={config.seed}", *others])
+
+
+def provenance(device: str, data: str, overrides: Sequence[str]) -> dict[str, str]:
+    """Tags: command, code, data, device, libraries."""
+    return {
+        "overrides": " ".join(overrides),
+        "code_version": code_version(),
+        # What the UI's own columns show.
+        "mlflow.source.name": " ".join(["python -m forcepos", *overrides]),
+        "mlflow.source.type": "LOCAL",
+        "mlflow.user": user_name(),
+        "data_fingerprint": data,
+        "device": device,
+        **{f"version.{name}": version for name, version in package_versions().items()},
+    }

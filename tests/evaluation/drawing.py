@@ -1,0 +1,31 @@
+"""What tests of pictures share: to draw one, and to read what it says."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
+from matplotlib.figure import Figure
+
+
+def drawn(figure: Figure, kind: str = "svg") -> bytes:
+    file = BytesIO()
+    figure.savefig(file, format=kind)
+    return file.getvalue()
+
+
+def texts(figure: Figure) -> str:
+    drawn(figure)
+    return " | ".join(text.get_text() for text in figure.findobj(match=lambda part: hasattr(part, "get_text")))  # type: ignore[attr-defined]
+
+
+def labels(axes: Axes) -> tuple[str, str]:
+    return axes.get_xlabel(), axes.get_ylabel()
+
+
+def points(axes: Axes) -> Any:
+    """(n, 2) what a scatter plot shows."""
+    return np.concatenate([np.asarray(c.get_offsets()) for c in axes.collections if isinstance(c, PathCollection)])

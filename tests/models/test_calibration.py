@@ -1,0 +1,99 @@
+"""The bound that holds the truth as often as asked."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from forcepos.data.samples import all_samples
+from forcepos.data.sectors import make_sectors
+from forcepos.models.calibration import calibrate, calibration_groups, conformal_bound, spread_mm
+from forcepos.models.tasks import Classification, Regression
+from tests.conftest import checked_config
+from tests.data.test_splits import plate
+
+XY = Regression(("x", "y"))
+
+
+def test_with_one_sample_a_group_the_bound_is_the_textbook_quantile() -> None:
+    scores = np.arange(1, 20, dtype=float)  # n = 19: the ceil(20 x 0.9) = 18th smallest
+    assert conformal_bound(scores, np.arange(19), 0.9) == 18
+
+
+def test_a_group_counts_as_one_however_many_samples_it_has() -> None:
+    scores = np.concatenate([np.full(1000, 5.0), np.arange(1.0, 10.0)])
+    group = np.concatenate([np.zeros(1000, int), np.arange(1, 10)])
+    assert conformal_bound(scores, group, 0.5) == 5.0  # of 1 2 3 4 5 5 6 7 8 9 and infinity, the 6th
+    assert conformal_bound(scores, group, 0.8) == 8.0
+
+
+@pytest.mark.parametrize(("groups", "bound"), [(8, np.inf), (9, 9.0)])
+def test_nine_groups_are_the_fewest_for_nine_tenths(groups: int, bound: float) -> None:
+    assert conformal_bound(np.arange(1.0, groups + 1), np.arange(groups), 0.9) == bound
+
+
+def test_new_recordings_are_covered_as_often_as_asked_and_hardly_more() -> None:
+    chance = np.random.default_rng(1)
+
+    def recordings(count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Errors that are alike within a recording."""
+        group = np.repeat(np.arange(count), 20)
+        return np.abs(chance.normal(0, 1, count)[group] + chance.normal(0, 0.3, 20 * count)), group
+
+    found = [np.mean(recordings(50)[0] <= conformal_bound(*recordings(30), 0.9)) for _ in range(400)]
+    assert 0.9 < np.mean(found) < 0.9 + 1 / 31
+
+
+def test_the_radius_of_a_single_network_is_a_distance() -> None:
+    true = np.zeros((19, 2), np.float32)
+    said = np.zeros((1, 19, 2), np.float32)
+    said[0, :, 0] = np.arange(1, 20)
+    calibration = calibrate(XY, true, said, np.arange(19, dtype=np.int32), 0.9)
+    assert calibration is not None
+    assert (calibration.bound, calibration.floor_mm, calibration.units) == (18.0, 0.0, 19)
+
+
+def test_the_spread_of_an_ensemble_is_how_far_its_members_lie_apart() -> None:
+    members = np.zeros((2, 1, 2), np.float32)
+    members[:, 0, 0] = 1, 5  # 2 mm from their mean each
+    assert spread_mm(members, 0.0).tolist() == [2.0]
+    assert spread_mm(members, 1.5).tolist() == [2.5]
+    assert spread_mm(members[:1], 0.0).tolist() == [1.0]
+
+
+def test_too_few_recordings_are_counted_sample_by_sample() -> None:
+    true, said = np.zeros((40, 2), np.float32), np.ones((1, 40, 2), np.float32)
+    calibration = calibrate(XY, true, said, np.repeat(np.arange(4, dtype=np.int32), 10), 0.9)
+    assert calibration is not None
+    assert (calibration.units, calibration.counted) == (40, "samples")
+
+
+def test_too_few_samples_give_no_calibration(caplog: pytest.LogCaptureFixture) -> None:
+    true, said = np.zeros((8, 2), np.float32), np.ones((1, 8, 2), np.float32)
+    assert calibrate(XY, true, said, np.arange(8, dtype=np.int32), 0.9) is None
+    assert caplog.messages == ["8 calibration samples are too few for a coverage of 0.9: no radius"]
+
+
+def test_sectors_are_bounded_by_what_the_true_one_lacks_in_probability() -> None:
+    task = Classification(make_sectors(checked_config().sectors))
+    true = np.eye(8, dtype=np.float32)[np.zeros(19, int)]
+    said = np.zeros((1, 19, 8), np.float32)
+    said[0, :, 0] = np.arange(1, 20) / 20
+    calibration = calibrate(task, true, said, np.arange(19, dtype=np.int32), 0.9)
+    assert calibration is not None
+    assert calibration.bound == pytest.approx(1 - 2 / 20)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "groups"),
+    [
+        (["split=blocked"], [0, 1, 2, 3]),
+        (["split=held_out_recordings"], [0, 1, 2, 3]),
+        (["split=held_out_points"], [0, 0, 1, 1]),
+        (["split=cross_validation"], [0, 0, 1, 1]),
+        (["split=cross_validation", "split.unit=recording"], [0, 1, 2, 3]),
+    ],
+)
+def test_what_belongs_together_is_what_a_new_sample_is_new_with(overrides: list[str], groups: list[int]) -> None:
+    samples = all_samples(plate([1, 1, 1, 1]), 1)
+    assert calibration_groups(samples, checked_config(*overrides).split).tolist() == groups
