@@ -12,6 +12,7 @@ from functools import partial
 from benchmarks.accuracy import accuracy
 from benchmarks.gpu import gpu
 from benchmarks.growth import growth
+from benchmarks.logs import logs
 from benchmarks.preparation import preparation
 from benchmarks.table import Table
 from benchmarks.training_loops import training_loops
@@ -24,6 +25,7 @@ PARTS: dict[str, Callable[[int], list[Table]]] = {
     "where": where_time_goes,
     "trial": trial_cost,
     "accuracy": accuracy,
+    "logs": logs,
     "preparation": preparation,
     "search": partial(whole_search, epochs=15),
     "growth": growth,

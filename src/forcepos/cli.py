@@ -1,4 +1,4 @@
-"""The command line: `python -m forcepos overrides…`, and `forcepos`, the same."""
+"""The command line: `python -m forcepos overrides…` and `python -m forcepos prepare …`; `forcepos` is the same."""
 
 from __future__ import annotations
 
@@ -63,6 +63,11 @@ def _help() -> str:
 
 def main() -> None:
     """Run, and end with the exit code that a shell expects."""
+    if sys.argv[1:2] == ["prepare"]:
+        from forcepos.prepare.command import main as prepare  # noqa: PLC0415  # the main job does not need it
+
+        prepare(sys.argv[2:])
+        return
     if {"--help", "-h"} & set(sys.argv[1:]):
         sys.stdout.write(_help())
         return

@@ -29,7 +29,7 @@ from forcepos.results import Outcome, tables
 from forcepos.tracking.run import Run
 
 _DPI = 150
-_ROWS_SHOWN = 30  # of a table in the report; the file has them all
+_ROWS_SHOWN = 12  # of a table in the report; the file has them all
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,9 @@ def save_pictures(
     pictures = [_save(drawn, folder / "figures", run) for drawn in _draw(outcome, config)]
     report = Report(
         title=f"{config.model.name}, split={config.split.name}",
-        facts=facts,
-        scores=Table("Scores", *score_table(result)),
-        notes=remarks(result),
+        facts={name: value for name, value in facts.items() if not name.startswith("mlflow.")},
+        scores=Table("The model and what stands beside it", *score_table(result)),
+        notes=[note[:1].upper() + note[1:] for note in remarks(result)],
         tables=[_shown(name, table) for name, table in tables(outcome).items()],
         figures=pictures,
         config_yaml=OmegaConf.to_yaml(OmegaConf.structured(config)),

@@ -53,15 +53,15 @@ def to_config(composed: DictConfig) -> Config:
     Raises:
         InputError: a key is unknown or missing, or a value is out of its limits; names the key.
     """
-    _refuse_unknown_keys(composed, "")
+    refuse_unknown_keys(composed, "")
     missing = sorted(OmegaConf.missing_keys(composed))
     if missing:
         raise InputError(f"{missing[0]} has no value: give it on the command line, {missing[0]}=…")
     config = OmegaConf.to_object(composed)
     if not isinstance(config, Config):
         raise TypeError(f"not a forcepos config: {type(config)}")
-    for key, value, limits in _walk(config, ""):
-        _check_limits(key, value, limits)
+    for key, value, limits in leaves(config, ""):
+        check_limits(key, value, limits)
     _check_model(config.model)
     _check_objective(config.tuner, config.model.task)
     _check_sectors(config.sectors)
@@ -69,7 +69,7 @@ def to_config(composed: DictConfig) -> Config:
     return config
 
 
-def _refuse_unknown_keys(node: DictConfig, prefix: str) -> None:
+def refuse_unknown_keys(node: DictConfig, prefix: str) -> None:
     """`+key=value` adds keys that a structured config would otherwise refuse."""
     kind = OmegaConf.get_type(node)
     if not dataclasses.is_dataclass(kind):
@@ -82,17 +82,17 @@ def _refuse_unknown_keys(node: DictConfig, prefix: str) -> None:
             place = prefix.rstrip(".") or "the config"
             raise InputError(f"unknown key {prefix}{key}{hint}: {place} has {', '.join(known)}")
         if not OmegaConf.is_missing(node, key) and isinstance(node[key], DictConfig):
-            _refuse_unknown_keys(node[key], f"{prefix}{key}.")
+            refuse_unknown_keys(node[key], f"{prefix}{key}.")
 
 
-def _walk(node: Any, prefix: str) -> Iterator[tuple[str, Any, dict[str, Any]]]:
+def leaves(node: Any, prefix: str) -> Iterator[tuple[str, Any, dict[str, Any]]]:
     """Every leaf of a config: key, value, limits. The entries of a list count one by one."""
     for field in dataclasses.fields(node):
         key, value = f"{prefix}{field.name}", getattr(node, field.name)
         if isinstance(value, IntRange | FloatRange) and value.min > value.max:
             raise InputError(f"{key}.min={value.min} is greater than {key}.max={value.max}")
         if dataclasses.is_dataclass(value):
-            yield from _walk(value, f"{key}.")
+            yield from leaves(value, f"{key}.")
         elif isinstance(value, list):
             limits = dict(field.metadata)
             length = limits.pop("length", None)
@@ -103,7 +103,7 @@ def _walk(node: Any, prefix: str) -> Iterator[tuple[str, Any, dict[str, Any]]]:
             yield key, value, dict(field.metadata)
 
 
-def _check_limits(key: str, value: Any, limits: dict[str, Any]) -> None:
+def check_limits(key: str, value: Any, limits: dict[str, Any]) -> None:
     if value is None:
         return
     for kind, limit in limits.items():

@@ -1,0 +1,53 @@
+"""`python -m forcepos prepare`: from text logs, one for each visit of a point, to the notebook's Feather file."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Sequence
+
+from forcepos.errors import InputError
+from forcepos.interruption import Interrupted, listen, stop_if_asked
+from forcepos.paths import conf_dir
+from forcepos.prepare.config import logs_config
+from forcepos.prepare.conversion import prepare
+from forcepos.terminal import StandardErrorHandler
+
+_HELP = """\
+forcepos prepare: from text logs, one for each visit of a point, to a Feather file that data=versuch reads.
+
+python -m forcepos prepare data.source=versuch_f1.zip                      or a folder with the logs
+python -m forcepos prepare data.source=versuch_f1.zip data.keep_rows=3000  the last 3000 rows of each
+python -m forcepos prepare data.source=logs data.target=mine.feather data.overwrite=true
+python -m forcepos prepare data.source=logs 'data.pattern="{experiment}_{i}_{j}_{visit}.txt"'
+
+"""
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Do it, and end with the exit code that a shell expects."""
+    if {"--help", "-h"} & set(arguments):
+        keys = (conf_dir() / "prepare.yaml").read_text()
+        sys.stdout.write(_HELP + keys[keys.index("data:") :])
+        return
+    listen()
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", handlers=[StandardErrorHandler()]
+    )
+    try:
+        _run(arguments)
+    except Interrupted as interrupted:
+        sys.stderr.write("interrupted\n")
+        sys.exit(interrupted.exit_code)
+
+
+def _run(arguments: Sequence[str]) -> None:
+    try:
+        result = prepare(logs_config(arguments))
+    except InputError as error:
+        sys.exit(f"error: {error}")
+    except Exception:
+        stop_if_asked()  # a library may make an error of its own of a signal that reached it
+        raise
+    sys.stdout.write(json.dumps(result) + "\n")

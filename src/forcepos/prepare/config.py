@@ -1,0 +1,91 @@
+"""The config of `prepare`: conf/prepare.yaml and its schema."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from hydra import compose, initialize_config_dir
+from hydra.core.config_store import ConfigStore
+from hydra.errors import HydraException, OverrideParseException
+from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from forcepos.errors import InputError
+from forcepos.paths import conf_dir
+from forcepos.prepare.feather import POINT
+from forcepos.validation import check_limits, leaves, refuse_unknown_keys
+
+
+@dataclass
+class LogsConfig:
+    """Text logs and what becomes of them."""
+
+    source: str = MISSING  # a zip file or a folder
+    target: str | None = MISSING  # the Feather file, null for a name made of the source's
+    overwrite: bool = MISSING
+    pattern: str = MISSING  # a log's name, with {i} and {j}
+    keep_rows: int | None = field(default=MISSING, metadata={"min": 1})  # of each recording, null for all
+    columns: list[str] = MISSING  # by position
+
+
+@dataclass
+class PrepareConfig:
+    data: LogsConfig = field(default_factory=LogsConfig)
+
+
+def logs_config(overrides: Sequence[str]) -> LogsConfig:
+    """The checked config that these overrides compose.
+
+    Raises:
+        InputError: an override cannot be read, a key is unknown or missing, or a value is wrong.
+    """
+    for override in overrides:
+        if override.startswith("-") or "=" not in override:
+            raise InputError(
+                f"{override} is not key=value, such as data.source=versuch_f1.zip; see prepare --help"
+            )
+    try:
+        config = _checked(_composed(overrides)).data
+    except (HydraException, OmegaConfBaseException) as error:
+        raise InputError(_explained(error)) from error
+    if not config.source:
+        raise InputError("data.source names nothing: give a zip file or a folder")
+    twice = sorted({name for name in config.columns if config.columns.count(name) > 1})
+    if twice:
+        raise InputError(f"data.columns names {', '.join(twice)} twice")
+    if POINT in config.columns:
+        raise InputError(f"data.columns names {POINT}, which the touched point takes")
+    return config
+
+
+def _composed(overrides: Sequence[str]) -> DictConfig:
+    ConfigStore.instance().store(name="prepare", group="schema", package="_global_", node=PrepareConfig)
+    # Added keys come through to our own check, whose message is one line.
+    forced = [override if override.startswith("+") else f"++{override}" for override in overrides]
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        return compose("prepare", overrides=forced)
+
+
+def _explained(error: BaseException) -> str:
+    """One line of what Hydra and OmegaConf say in several."""
+    lines = [str(one).partition("\n")[0] for one in (error, error.__cause__) if one is not None]
+    if isinstance(error, OverrideParseException):
+        quotes = """a value with braces and the like needs quotes: 'data.pattern="{i}_{j}.txt"'"""
+        lines = [f"{error.override} cannot be read", quotes]
+    if isinstance(error, OmegaConfBaseException):
+        lines.insert(0, error.full_key or "the config")
+    return ": ".join(lines).replace(" ++", " ").replace("'++", "'").removeprefix("++")
+
+
+def _checked(composed: DictConfig) -> PrepareConfig:
+    refuse_unknown_keys(composed, "")
+    missing = sorted(OmegaConf.missing_keys(composed))
+    if missing:
+        raise InputError(f"{missing[0]} has no value: give it on the command line, {missing[0]}=…")
+    config = OmegaConf.to_object(composed)
+    if not isinstance(config, PrepareConfig):
+        raise TypeError(f"not a config of prepare: {type(config)}")
+    for key, value, limits in leaves(config, ""):
+        check_limits(key, value, limits)
+    return config

@@ -1,0 +1,110 @@
+"""From the logs of a source to the Feather file."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from forcepos.errors import InputError
+from forcepos.interruption import stop_if_asked
+from forcepos.prepare.config import LogsConfig
+from forcepos.prepare.feather import feather_file
+from forcepos.prepare.logs import parse_log
+from forcepos.prepare.progress import tracked
+from forcepos.prepare.sources import Entry, open_source
+from forcepos.prepare.visits import Pattern, Visit, undistinguished
+
+log = logging.getLogger(__name__)
+_SHOWN = 10
+
+
+def prepare(config: LogsConfig) -> dict[str, Any]:
+    """Write the Feather file; gives its path, its recordings and rows, and what was left out.
+
+    Raises:
+        InputError: the source, a log or the target cannot be used; tells all problems of all logs.
+    """
+    source, pattern = Path(config.source), Pattern(config.pattern)
+    target = _target(config, source)
+    with open_source(source) as entries:
+        logs, skipped = _logs(source, entries, pattern)
+        with feather_file(target, config.columns) as add:
+            rows, dropped = _convert(source, logs, config, add)
+    log.info("%d recordings, %d rows: train with data=versuch data.path=%s", len(logs), rows, target)
+    return {
+        "path": str(target),
+        "recordings": len(logs),
+        "rows": rows,
+        "skipped": skipped,
+        "dropped_lines": dropped,
+    }
+
+
+def _target(config: LogsConfig, source: Path) -> Path:
+    """Where the file goes, named as the notebook names it."""
+    place = source.resolve()
+    name = place.name if source.is_dir() else place.stem
+    default = f"data/feather/{name}_{config.keep_rows or 'all'}_1.feather"
+    target = Path(config.target or default)
+    if target.is_dir():
+        raise InputError(f"data.target={target} is a folder: name a file in it")
+    if target.exists() and not config.overwrite:
+        raise InputError(f"{target} is there already: data.overwrite=true replaces it")
+    return target
+
+
+def _logs(source: Path, entries: Sequence[Entry], pattern: Pattern) -> tuple[list[tuple[Visit, Entry]], list[str]]:
+    """The logs in order, and the names of what is none."""
+    matched = [(pattern.match(entry.base), entry) for entry in entries]
+    skipped = [entry.name for visit, entry in matched if visit is None]
+    logs = sorted(((visit, entry) for visit, entry in matched if visit is not None), key=lambda pair: pair[0])
+    if not logs:
+        there = f"it has {_some(skipped)}" if skipped else "it is empty"
+        wanted = f"data.pattern={pattern.text}, as {pattern.example()} would"
+        raise InputError(f"no file of {source} matches {wanted}: {there}")
+    if skipped:
+        log.warning("%d files skipped, which do not match data.pattern: %s", len(skipped), _some(skipped))
+    _refuse(source, undistinguished([(visit, entry.name) for visit, entry in logs]))
+    return logs, skipped
+
+
+def _convert(
+    source: Path, logs: Sequence[tuple[Visit, Entry]], config: LogsConfig, add: Callable[[pa.Table, str], None]
+) -> tuple[int, int]:
+    """Add the rows of every log; how many there are, and how many lines were cut short."""
+    problems, lengths, dropped = [], [], 0
+    for visit, entry in tracked(logs):
+        stop_if_asked()
+        try:
+            read = parse_log(entry.read(), config.columns)
+        except InputError as error:
+            problems.append(f"{entry.name}: {error}")
+            continue
+        if read.cut_line is not None:
+            dropped += 1
+            log.warning("%s: the last line, %d, is cut short and left out", entry.name, read.cut_line)
+        kept = (
+            read.rows if config.keep_rows is None else read.rows.slice(max(0, len(read.rows) - config.keep_rows))
+        )
+        add(kept, visit.point)
+        lengths.append(len(kept))
+    _refuse(source, problems)
+    short = sum(length < (config.keep_rows or 0) for length in lengths)
+    if short:
+        log.warning("%d recordings have fewer than data.keep_rows=%d rows", short, config.keep_rows)
+    return sum(lengths), dropped
+
+
+def _refuse(source: Path, problems: Sequence[str]) -> None:
+    if problems:
+        more = [f"… and {len(problems) - _SHOWN} more"] if len(problems) > _SHOWN else []
+        raise InputError("\n  ".join([f"{source} cannot be used:", *problems[:_SHOWN], *more]))
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"{', '.join(names[:_SHOWN])}{more}"

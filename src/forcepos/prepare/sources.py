@@ -1,0 +1,125 @@
+"""Where logs lie: a zip file or a folder. Nothing is ever unpacked: each is read into memory by itself."""
+
+from __future__ import annotations
+
+import lzma
+import os
+import re
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import IO
+
+from forcepos.errors import InputError
+
+MAX_BYTES = 500_000_000  # of one log: some 500 000 rows of 48 numbers
+# What Python's zipfile lets through from broken files.
+_UNREADABLE = (
+    OSError, EOFError, RuntimeError, ValueError, struct.error, zipfile.BadZipFile, zlib.error, lzma.LZMAError,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A file of a source.
+
+    Attributes:
+        name: with its folders, from the source on.
+        read: gives the content; raises an InputError where it is refused or cannot be read.
+    """
+
+    name: str
+    read: Callable[[], bytes]
+
+    @property
+    def base(self) -> str:
+        """The name without folders."""
+        return self.name.rpartition("/")[2]
+
+
+@contextmanager
+def open_source(path: Path) -> Iterator[list[Entry]]:
+    """The files of a zip file or a folder, in order of their names.
+
+    Raises:
+        InputError: there is neither, or it cannot be read.
+    """
+    if path.is_dir():
+        yield sorted(_in_folder(path), key=lambda entry: entry.name)
+    elif path.is_file():
+        with _opened(path) as archive:
+            yield sorted(_in_archive(archive), key=lambda entry: entry.name)
+    else:
+        raise InputError(f"data.source={path} is neither a zip file nor a folder")
+
+
+def _opened(path: Path) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(path)
+    except _UNREADABLE as error:
+        raise InputError(f"data.source={path} cannot be read as a zip file: {error}") from error
+
+
+def _in_archive(archive: zipfile.ZipFile) -> Iterator[Entry]:
+    for info in archive.infolist():
+        name = info.filename.replace("\\", "/")  # some programs under Windows write their own separator
+        if not name.endswith("/"):
+            yield Entry(name, partial(_unzipped, archive, info, name))
+
+
+def _unzipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> bytes:
+    if ".." in name.split("/") or re.match(r"/|[A-Za-z]:", name):
+        raise InputError("its name leads out of the zip file")
+    if info.flag_bits & 1:
+        raise InputError("is encrypted")
+    try:
+        _refuse_size(info.file_size)
+        with archive.open(info) as file:
+            return _read(file)
+    except _UNREADABLE as error:
+        raise InputError(f"cannot be read: {error}") from error
+
+
+def _in_folder(folder: Path) -> Iterator[Entry]:
+    try:
+        for place, folders, names in os.walk(folder, onerror=_raise):
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            for name in names:
+                path = Path(place) / name
+                yield Entry(path.relative_to(folder).as_posix(), partial(_read_file, path, folder))
+    except OSError as error:
+        raise InputError(f"data.source={folder} cannot be read: {error}") from error
+
+
+def _raise(error: OSError) -> None:
+    raise error
+
+
+def _read_file(path: Path, folder: Path) -> bytes:
+    try:
+        if not path.resolve().is_relative_to(folder.resolve()):
+            raise InputError("is a link that leads out of the folder")
+        if not path.is_file():
+            raise InputError("is not a file")
+        _refuse_size(path.stat().st_size)
+        with path.open("rb") as file:
+            return _read(file)
+    except _UNREADABLE as error:
+        raise InputError(f"cannot be read: {error}") from error
+
+
+def _read(file: IO[bytes]) -> bytes:
+    """What is declared need not be true, and a file may grow."""
+    content = file.read(MAX_BYTES + 1)
+    _refuse_size(len(content))
+    return content
+
+
+def _refuse_size(size: int) -> None:
+    if size > MAX_BYTES:
+        raise InputError(f"has {size:,} bytes or more, too large for a log: at most {MAX_BYTES:,}")

@@ -1,0 +1,104 @@
+"""What `prepare` makes of logs."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.feather
+
+from tests.conftest import PLAIN, PLATE, forcepos
+from tests.prepare.made import COLUMNS, controller, folder, numbers, text, zipped
+from tests.prepare.running import ROWS, ZIPPED, plate, prepared, table
+
+
+def test_the_notebooks_file_comes_out_of_its_logs(tmp_path: Path) -> None:
+    finished = prepared(tmp_path, f"data.source={ZIPPED}")
+    assert finished.code == 0, finished.err
+    path = "data/feather/versuch_p1_all_1.feather"
+    assert finished.result == {"path": path, "recordings": 9, "rows": 401, "skipped": [], "dropped_lines": 0}
+    assert len(finished.out.splitlines()) == 1
+    assert f"9 recordings, 401 rows: train with data=versuch data.path={path}" in finished.err
+    pd.testing.assert_frame_equal(table(tmp_path / path), plate(), check_exact=True)
+    assert pyarrow.feather.read_table(tmp_path / path).schema.equals(pyarrow.feather.read_table(PLATE).schema)
+
+
+def test_a_folder_of_logs_gives_the_same(tmp_path: Path) -> None:
+    shutil.unpack_archive(ZIPPED, tmp_path / "versuch_p1" / "logs")
+    finished = prepared(tmp_path, "data.source=versuch_p1/", "data.target=mine.feather")
+    assert finished.result["path"] == "mine.feather"
+    pd.testing.assert_frame_equal(table(tmp_path / "mine.feather"), plate(), check_exact=True)
+
+
+def test_the_last_rows_of_each_recording_are_kept(tmp_path: Path) -> None:
+    finished = prepared(tmp_path, f"data.source={ZIPPED}", "data.keep_rows=44")
+    assert finished.result["path"] == "data/feather/versuch_p1_44_1.feather"
+    assert finished.result["rows"] == 6 * 44 + 3 * 42
+    assert "3 recordings have fewer than data.keep_rows=44 rows" in finished.err
+    expected = plate().groupby("key").tail(44).reset_index(drop=True)
+    ours = table(tmp_path / "data/feather/versuch_p1_44_1.feather")
+    pd.testing.assert_frame_equal(ours, expected, check_exact=True)
+
+
+def test_logs_of_every_format_give_one_file(tmp_path: Path) -> None:
+    logs = {
+        "f_0_0_demoRecord.txt": text(ROWS),
+        "f_0_2_demoRecord.txt": text(ROWS, COLUMNS, "\t"),
+        "f_0_10_demoRecord.txt": text(ROWS, ["%", *controller()], "  ", trailing=" ", end="\r\n"),
+        "f_1_0_demoRecord.txt": text(ROWS, controller("LBR_Med_7_R800_1"), ";", mark=","),
+        "f_2_0_demoRecord.txt": text([row[::-1] for row in ROWS], COLUMNS[::-1]),
+    }
+    finished = prepared(tmp_path, f"data.source={zipped(tmp_path / 'mixed.zip', logs)}")
+    assert finished.code == 0, finished.err
+    frame = table(tmp_path / "data/feather/mixed_all_1.feather")
+    assert list(frame["key"].unique()) == ["0,0", "0,2", "0,10", "1,0", "2,0"]
+    for _, recording in frame.groupby("key"):
+        assert recording[list(COLUMNS)].to_numpy().tolist() == ROWS
+
+
+def test_other_columns_can_be_named(tmp_path: Path) -> None:
+    logs = folder(tmp_path / "logs", {"1_2.log": text(numbers(4, 3))})
+    arguments = ["data.columns=[t_Sec,Fx,Fy]", 'data.pattern="{i}_{j}.log"']
+    finished = prepared(tmp_path, f"data.source={logs}", *arguments)
+    assert finished.code == 0, finished.err
+    assert list(table(tmp_path / "data/feather/logs_all_1.feather").columns) == ["t_Sec", "Fx", "Fy", "key"]
+
+
+def test_a_second_visit_stands_behind_the_first_of_all_points(tmp_path: Path) -> None:
+    names = [f"f_{i}_{j}_{visit}.txt" for visit in (1, 2, 10) for i in (0, 1) for j in (0, 1)]
+    logs = folder(tmp_path / "logs", {name: text(numbers(seed=place)) for place, name in enumerate(names)})
+    finished = prepared(tmp_path, f"data.source={logs}", 'data.pattern="{experiment}_{i}_{j}_{visit}.txt"')
+    assert finished.code == 0, finished.err
+    frame = table(tmp_path / "data/feather/logs_all_1.feather")
+    assert list(frame["key"][::5]) == 3 * ["0,0", "0,1", "1,0", "1,1"]
+    expected = [row for place in range(12) for row in numbers(seed=place)]
+    assert frame[list(COLUMNS)].to_numpy().tolist() == expected
+
+
+def test_what_does_not_match_and_what_is_cut_is_told(tmp_path: Path) -> None:
+    logs = {
+        "f_0_0_demoRecord.txt": text(ROWS, COLUMNS)[:-20],
+        "f_0_1_demoRecord.txt": text(ROWS, trailing=" "),
+        "README.md": b"# Logs",
+        "__MACOSX/._f_0_0_demoRecord.txt": b"\x00",
+    }
+    finished = prepared(tmp_path, f"data.source={zipped(tmp_path / 'cut.zip', logs)}")
+    assert finished.code == 0, finished.err
+    skipped = ["README.md", "__MACOSX/._f_0_0_demoRecord.txt"]
+    path = "data/feather/cut_all_1.feather"
+    assert finished.result == {"path": path, "recordings": 2, "rows": 39, "skipped": skipped, "dropped_lines": 1}
+    told = [line.partition(" ")[2] for line in finished.err.splitlines()]
+    assert told[:2] == [
+        f"2 files skipped, which do not match data.pattern: {', '.join(skipped)}",
+        "f_0_0_demoRecord.txt: the last line, 21, is cut short and left out",
+    ]
+
+
+def test_the_file_trains_a_model(tmp_path: Path) -> None:
+    budget = ["tuner=random", "tuner.max_trials=1", "training.epochs=1", "training.final_epochs=1", *PLAIN]
+    made = prepared(tmp_path, f"data.source={ZIPPED}").result
+    data = ["data=versuch", f"data.path={made['path']}", "model.window=3"]
+    finished = forcepos([*data, *budget, "split.gap_s=0", "model.space.num_layers.max=1"], tmp_path)
+    assert finished.code == 0, finished.err
+    assert "9 recordings of 9 points, 401 rows" in finished.err
