@@ -31,7 +31,7 @@ class Samples:
     @property
     def positions(self) -> Float32:
         """(n, 3) mm, plate frame, at the last row."""
-        return self.recordings.positions[self.last]
+        return self.recordings.positions.take(self.last, axis=0)
 
     def take(self, members: NDArray[np.integer] | NDArray[np.bool_]) -> Samples:
         """Some of the samples."""

@@ -67,7 +67,7 @@ class Classification:
         """
         if (labels == NO_SECTOR).any():
             raise InputError("samples on the exact origin belong to no sector: leave them out first")
-        return np.eye(len(self.outputs), dtype=np.float32)[labels]
+        return np.eye(len(self.outputs), dtype=np.float32).take(labels, axis=0)
 
     def loss(self) -> str:
         return "categorical_crossentropy"
