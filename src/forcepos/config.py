@@ -65,7 +65,7 @@ class SimulatedConfig(DataConfig):
 class SplitConfig:
     name: str = MISSING
     validation_ratio: float = _limited(above=0, below=1)  # of all but the test part
-    # Likewise; taken from what would train, and used for nothing but the model's radius or set of sectors.
+    # Likewise; taken from the validation part, and used for nothing but the model's radius or set of sectors.
     calibration_ratio: float = _limited(min=0, below=1)
 
 

@@ -147,10 +147,12 @@ def _check_objective(tuner: TunerConfig, task: str) -> None:
 
 
 def _check_split(split: SplitConfig) -> None:
-    if split.validation_ratio + split.calibration_ratio >= 1:
-        validation, calibration = split.validation_ratio, split.calibration_ratio
-        both = f"split.validation_ratio={validation} and split.calibration_ratio={calibration}"
-        raise InputError(f"{both} leave nothing to train on")
+    validation, calibration = split.validation_ratio, split.calibration_ratio
+    if calibration >= validation:
+        raise InputError(
+            f"split.calibration_ratio={calibration} must be below split.validation_ratio={validation}, "
+            "of which it is taken"
+        )
     if isinstance(split, CrossValidationConfig) and split.fold is not None and split.fold > split.folds:
         raise InputError(f"split.fold={split.fold} must be at most split.folds={split.folds}")
 

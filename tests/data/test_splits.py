@@ -39,7 +39,6 @@ def rows_of(samples: Samples, members: np.ndarray) -> set[int]:
 
 
 ALL_TRAINS = ("split.calibration_ratio=0",)
-NO_GAP = {"blocked": ["split.gap_s=0"], "held_out_recordings": [], "held_out_points": [], "random": []}
 UNEVEN = [100, 73, 120, 55, 100, 211, 64, 99, 100, 100]
 
 
@@ -49,7 +48,7 @@ UNITS = ["blocked", "held_out_recordings", "held_out_points"]
 @pytest.mark.parametrize("name", UNITS)
 @pytest.mark.parametrize("seed", range(1, 21))
 def test_no_row_serves_two_parts(name: str, seed: int) -> None:
-    samples = all_samples(plate(UNEVEN), WINDOW)
+    samples = all_samples(plate(UNEVEN * 2), WINDOW)
     split = split_samples(samples, config(name), seed)
     parts = [rows_of(samples, part) for part in (split.train, split.validation, split.test, split.calibration)]
     assert all(parts)
@@ -57,17 +56,17 @@ def test_no_row_serves_two_parts(name: str, seed: int) -> None:
 
 
 @pytest.mark.parametrize("name", [*UNITS, "random"])
-def test_the_calibration_part_is_taken_from_what_would_train(name: str) -> None:
-    samples = all_samples(plate(UNEVEN), WINDOW)
+def test_the_calibration_part_is_taken_from_the_validation_part(name: str) -> None:
+    samples = all_samples(plate(UNEVEN * 2), WINDOW)
     with_it, without = (
-        split_samples(samples, config(name, f"split.calibration_ratio={ratio}", *NO_GAP[name]), 1)
-        for ratio in (0.1, 0)
+        split_samples(samples, config(name, f"split.calibration_ratio={ratio}"), 1) for ratio in (0.1, 0)
     )
     assert len(without.calibration) == 0
     assert np.array_equal(with_it.test, without.test)
-    assert set(with_it.validation.tolist()) == set(without.validation.tolist())
-    assert set(with_it.train.tolist()) < set(without.train.tolist())
-    assert set(with_it.calibration.tolist()) < set(without.train.tolist())
+    assert np.array_equal(with_it.train, without.train)
+    shared = set(with_it.validation.tolist()) | set(with_it.calibration.tolist())
+    assert shared == set(without.validation.tolist())
+    assert len(with_it.validation) + len(with_it.calibration) == len(without.validation)
 
 
 def test_blocked_lets_a_tenth_of_the_stretches_calibrate_not_one_of_every_recording() -> None:
@@ -80,21 +79,21 @@ def test_blocked_lets_a_tenth_of_the_stretches_calibrate_not_one_of_every_record
 
 def test_the_shares_of_the_calibration_part_are_of_all_but_the_test_part() -> None:
     samples = all_samples(plate([50] * 100, visits=1), WINDOW)
-    split = split_samples(samples, config("held_out_points", "split.calibration_ratio=0.25"), 1)
+    split = split_samples(samples, config("held_out_points", "split.calibration_ratio=0.15"), 1)
     counts = [len(part) // 41 for part in (split.test, split.validation, split.calibration, split.train)]
-    assert counts == [20, 16, 20, 44]
+    assert counts == [20, 4, 12, 64]
 
 
-def test_a_part_that_trains_is_never_used_up(caplog: pytest.LogCaptureFixture) -> None:
-    samples = all_samples(plate([50] * 4, visits=1), WINDOW)
-    split = split_samples(samples, config("held_out_points", "split.calibration_ratio=0.7"), 1)
-    assert (len(split.train), len(split.calibration)) == (41, 41)
-    assert caplog.messages == ["split.calibration_ratio asks for 2 units and 1 can be spared"]
+def test_the_validation_part_is_never_used_up(caplog: pytest.LogCaptureFixture) -> None:
+    samples = all_samples(plate([50] * 5, visits=1), WINDOW)
+    split = split_samples(samples, config("held_out_points"), 1)
+    assert (len(split.train), len(split.validation), len(split.calibration)) == (3 * 41, 41, 0)
+    assert caplog.messages == ["split.calibration_ratio asks for 1 units and 0 can be spared"]
 
 
 @pytest.mark.parametrize("unit", ["point", "recording"])
 def test_cross_validation_tests_every_unit_once(unit: str) -> None:
-    samples = all_samples(plate([50] * 14), WINDOW)
+    samples = all_samples(plate([50] * 30), WINDOW)
     units = getattr(samples.recordings, unit)[samples.starts]
     splits = [
         split_samples(samples, config("cross_validation", f"split.unit={unit}", f"split.fold={fold}"), 1)

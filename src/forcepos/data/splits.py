@@ -85,9 +85,9 @@ def _random(count: int, config: RandomSplitConfig, seed: int, chance: np.random.
         train, validation = train_test_split(rest, test_size=config.validation_ratio, random_state=second)
     except ValueError as error:
         raise InputError(f"split=random cannot share {count} samples among three parts: {error}") from error
-    spared = np.zeros(len(train), bool)
-    spared[chance.permutation(len(train))[: round(config.calibration_ratio * len(rest))]] = True
-    parts = train[~spared], validation, test, train[spared]
+    spared = np.zeros(len(validation), bool)
+    spared[chance.permutation(len(validation))[: round(config.calibration_ratio * len(rest))]] = True
+    parts = train, validation[~spared], test, validation[spared]
     return Split(*(members.astype(np.int32) for members in parts))
 
 
@@ -116,16 +116,16 @@ def _draw(count: int, config: DrawnSplitConfig, chance: np.random.Generator, uni
 
 
 def _set_calibration_aside(part: NDArray[np.int8], count: int, chance: np.random.Generator) -> None:
-    """Of the units (groups, units) that would train, `count` calibrate; one of each group goes on training."""
-    free = [
-        (group, unit)
-        for group, row in enumerate(part)
-        for unit in chance.permutation(np.flatnonzero(row == TRAIN))[1:]
-    ]
-    if count > len(free):
-        log.warning("split.calibration_ratio asks for %d units and %d can be spared", count, len(free))
-    for place in chance.permutation(len(free))[:count]:
-        part[free[place]] = CALIBRATION
+    """Of the units (groups, units) that would validate, `count` calibrate; at least one goes on validating.
+
+    Taken from those, not from those that train, a calibration unit has as much training data beside it as a
+    test unit has: a model errs alike on both, and what holds for one holds for the other.
+    """
+    validating = chance.permutation(np.argwhere(part == VALIDATION))
+    if count >= len(validating):
+        log.warning("split.calibration_ratio asks for %d units and %d can be spared", count, len(validating) - 1)
+    for group, unit in validating[: min(count, len(validating) - 1)]:
+        part[group, unit] = CALIBRATION
 
 
 def _calibration_units(config: SplitConfig, rest: int) -> int:
