@@ -149,10 +149,21 @@ def test_a_random_split_says_how_much_it_leaks(tmp_path: Path) -> None:
     assert "of the same recording within a window's length: this score flatters" in finished.err
 
 
+def test_a_single_recording_is_drawn_in_blocks_and_has_no_second_split(tmp_path: Path) -> None:
+    single = ["data.grid=[1,1]", "data.visits=1", "data.rows=600", "evaluation.also=held_out_points"]
+    finished = forcepos([*QUICK, *single, "tracking=none"], tmp_path)
+    assert finished.code == 0, finished.err
+    assert finished.result["resampled"] == "blocks of time of the only recording"
+    assert finished.result["also"] is None
+    assert (
+        "no score on evaluation.also=held_out_points: "
+        "split=held_out_points cannot share 1 points among three parts"
+    ) in finished.err
+
+
 def test_an_ensemble_has_a_radius_of_its_own_for_every_sample(tmp_path: Path) -> None:
     finished = forcepos([*QUICK, "model=ffnn_regression", "training.ensemble=3"], tmp_path)
     assert finished.code == 0, finished.err
-    assert "network 3, epoch 1 of at most 1" in finished.err or "final training" in finished.err
     metrics = next(run for run in runs(tmp_path) if run.info.run_id == finished.result["run_id"]).data.metrics
     assert {"validation/mae_mm", "network_2/validation/mae_mm", "network_3/validation/mae_mm"} <= metrics.keys()
     model = keras.models.load_model(Path(finished.result["outputs"], "model.keras"))
