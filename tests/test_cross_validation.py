@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import QUICK, children, forcepos, runs
 
-FOLDS = [*QUICK, "model=ffnn_regression", "split=cross_validation", "split.folds=3", "evaluation.figures=false"]
+FOLDS = [*QUICK, "model=ffnn_regression", "split=cross_validation", "split.folds=3"]
 
 
 def test_each_fold_is_a_run_with_its_own_search_and_the_parent_holds_mean_and_spread(tmp_path: Path) -> None:

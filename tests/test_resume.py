@@ -6,9 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.conftest import PLATE, Smoke, children, forcepos, runs
+from tests.conftest import PLAIN, PLATE, Smoke, children, forcepos, runs
 
-SEARCH = ["debug=smoke", "model=ffnn_regression", "tuner=random", "evaluation.figures=false"]
+SEARCH = ["debug=smoke", "model=ffnn_regression", "tuner=random", *PLAIN]
 
 
 def start_until(words: str, arguments: list[str], folder: Path) -> subprocess.Popen[str]:

@@ -50,7 +50,7 @@ def test_a_sweep_without_tracking_writes_no_database(tmp_path: Path) -> None:
 
 
 def test_processes_that_create_the_database_at_once_lose_nothing(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "forcepos", *QUICK, "model=ffnn_regression", "evaluation.figures=false"]
+    command = [sys.executable, "-m", "forcepos", *QUICK, "model=ffnn_regression"]
     started = [
         subprocess.Popen([*command, f"seed={seed}"], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         for seed in (1, 2, 3)

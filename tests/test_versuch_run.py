@@ -11,7 +11,7 @@ import pytest
 from forcepos.config import SimulatedConfig
 from forcepos.data.arm import JOINTS
 from forcepos.data.simulation import Simulation
-from tests.conftest import MODELS, PLATE, checked_config, forcepos
+from tests.conftest import MODELS, PLAIN, PLATE, checked_config, forcepos
 
 
 def notebook_file(path: Path, rows: int) -> Path:
@@ -43,7 +43,7 @@ def plate_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("model", MODELS)
 def test_a_file_in_the_notebooks_format_trains_every_model(model: str, plate_file: Path, tmp_path: Path) -> None:
     budget = ["tuner.max_trials=1", "training.epochs=1", "training.final_epochs=3", "model.space.num_layers.max=1"]
-    finished = forcepos(["data=versuch", f"data.path={plate_file}", f"model={model}", *budget], tmp_path)
+    finished = forcepos(["data=versuch", f"data.path={plate_file}", f"model={model}", *budget, *PLAIN], tmp_path)
     assert finished.code == 0, finished.err
     assert "121 recordings of 121 points, 12100 rows" in finished.err
     measure, better = ("accuracy", max) if "classification" in model else ("mae_mm", min)

@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import children, forcepos, runs
+from tests.conftest import PLAIN, children, forcepos, runs
 
 pytestmark = pytest.mark.system
 
 # About a second a trial, so that kills fall into start-up, trials and the writing of results.
-SEARCH = ["debug=smoke", "model=ffnn_regression", "training.epochs=2", "evaluation.figures=false"]
+SEARCH = ["debug=smoke", "model=ffnn_regression", "training.epochs=2", *PLAIN]
 MORE = {"hyperband": ["training.epochs=9", "tuner.max_trials=null"]}
 
 

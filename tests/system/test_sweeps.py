@@ -11,11 +11,11 @@ from pathlib import Path
 import mlflow
 import pytest
 
-from tests.conftest import children, forcepos, runs
+from tests.conftest import PLAIN, children, forcepos, runs
 
 pytestmark = pytest.mark.system
 
-TINY = ["debug=smoke", "tuner.max_trials=1", "training.final_epochs=2", "evaluation.figures=false"]
+TINY = ["debug=smoke", "tuner.max_trials=1", "training.final_epochs=2", *PLAIN]
 
 
 def table(folder: Path) -> list[dict[str, str]]:
