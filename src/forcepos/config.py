@@ -39,6 +39,27 @@ class VersuchConfig(DataConfig):
 
 
 @dataclass
+class TableConfig(DataConfig):
+    """Any table. A column is named, or numbered from 0 on where a file has no such name."""
+
+    path: str = MISSING  # a file, a folder with a recording in each file, or a pattern such as logs/*.csv
+    format: str = _limited(choices=("auto", "feather", "parquet", "csv", "text"))  # auto: by the file's ending
+    header: bool | None = MISSING  # whether a text begins with names, null to find out
+    separator: str | None = MISSING  # between a text's fields, null: by format
+    decimal: str = _limited(choices=(".", ","))  # a text's decimal mark
+    targets: list[str] | None = MISSING  # one to three columns: x, y, z in this order; null: only a label
+    target_scale_mm: float = _limited(above=0)  # mm per unit of the targets, before the offset
+    recording: str | None = MISSING  # column with the recording's name, null: each file is one
+    gap_s: float | None = _limited(above=0)  # more time between two rows begins a new recording, null: none does
+    point: str | None = MISSING  # column with the touched point's name, null: positions in a grid
+    point_grid_mm: float = _limited(above=0)  # of that grid
+    time: str | None = MISSING  # column with a row's time
+    time_unit: str = _limited(choices=("s", "ms", "us", "ns"))
+    rate_hz: float | None = _limited(above=0)  # rows per second, null to take it from the time
+    label: str | None = MISSING  # column with a row's class, null: sectors
+
+
+@dataclass
 class SimulatedConfig(DataConfig):
     """An iiwa 14 that presses on a plate; what the figures mean is told in forcepos.data.simulation."""
 
@@ -290,6 +311,7 @@ class Config:
 SCHEMAS: dict[str, type] = {
     "data/versuch": VersuchConfig,
     "data/simulated": SimulatedConfig,
+    "data/table": TableConfig,
     "split/random": RandomSplitConfig,
     "split/blocked": BlockedSplitConfig,
     "split/held_out_recordings": HeldOutRecordingsConfig,

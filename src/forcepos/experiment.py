@@ -78,7 +78,7 @@ def _run_once(
 def _run(
     config: Config, folder: Path, loaded: Loaded, device: str, overrides: Sequence[str], parent: str | None
 ) -> dict[str, Any]:
-    task = make_task(config.model, make_sectors(config.sectors))
+    task = make_task(config.model, make_sectors(config.sectors), loaded.recordings.label_names)
     data = prepare(config, loaded.recordings, task)
     trainer = NetworkTrainer(config, task, data, folder)
     terminal = Terminal(config)

@@ -102,10 +102,14 @@ def _of_the_search(outcome: Outcome, config: Config) -> Iterator[Drawn]:
 def _of_the_errors(outcome: Outcome) -> Iterator[Drawn]:
     task, evaluation = outcome.task, outcome.evaluation
     test = outcome.data.samples.take(outcome.data.split.test)
-    point = test.recordings.point[test.starts]
+    point = test.recordings.point[test.last]
+    caption = (
+        "Every shown dot is a sample of the test part."
+        if isinstance(task, Regression)
+        else f"Share of each true {task.kind}'s samples that is taken for each {task.kind}."
+    )
     yield Drawn(
-        "true_against_predicted", "True against predicted", "Every shown dot is a sample of the test part."
-        if isinstance(task, Regression) else "Share of each true sector's samples that is taken for each sector.",
+        "true_against_predicted", "True against predicted", caption,
         true_against_predicted(task, evaluation.true, evaluation.predicted),
     )  # fmt: skip
     if isinstance(task, Regression):
@@ -119,7 +123,7 @@ def _of_the_errors(outcome: Outcome) -> Iterator[Drawn]:
                 "error_map", "Errors on the plate", "From each point's true position to the mean predicted one.",
                 error_map(evaluation.true[:, places], evaluation.predicted[:, places], point),
             )  # fmt: skip
-    else:
+    elif task.sectors:
         correct = evaluation.true.argmax(axis=1) == evaluation.predicted.argmax(axis=1)
         yield Drawn(
             "sector_map", "Sectors on the plate", "Share of each point's test samples whose sector is found.",

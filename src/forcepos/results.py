@@ -18,7 +18,7 @@ from forcepos.files import write_json
 from forcepos.models.final import Final
 from forcepos.models.prediction import batches
 from forcepos.models.preparation import TrainingData
-from forcepos.models.tasks import Task
+from forcepos.models.tasks import AXES, Task
 from forcepos.tracking.run import Run
 from forcepos.tuning.search import Found
 
@@ -72,19 +72,23 @@ def write_result(result: dict[str, Any], folder: Path) -> None:
 
 
 def tables(outcome: Outcome) -> dict[str, pd.DataFrame]:
-    """Errors of each point and each recording, the coverage of each region."""
+    """Errors of each point and each recording, the coverage of each region; no places where none are known."""
     data, evaluation = outcome.data, outcome.evaluation
     test, recordings = data.samples.take(data.split.test), data.samples.recordings
     points = [f"point {number}" for number in range(int(recordings.point.max()) + 1)]
     units = {
-        "errors_by_point": (points, recordings.point[test.starts]),
+        "errors_by_point": (points, recordings.point[test.last]),
         "errors_by_recording": (list(recordings.names), recordings.recording[test.starts]),
     }
     found = {
-        name: errors_by_unit(outcome.task, names, unit, test.positions, evaluation.true, evaluation.predicted)
+        name: errors_by_unit(
+            outcome.task, names, unit, test.positions, evaluation.true, evaluation.predicted
+        ).drop(columns=[f"{axis}_mm" for axis in AXES if axis not in recordings.axes])
         for name, (names, unit) in units.items()
     }
-    return found | ({"coverage_by_region": evaluation.coverage.regions} if evaluation.coverage else {})
+    if evaluation.coverage and set(recordings.axes) >= {"x", "y"}:
+        found["coverage_by_region"] = evaluation.coverage.regions
+    return found
 
 
 def _result(outcome: Outcome, config: Config) -> dict[str, Any]:

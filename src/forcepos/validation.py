@@ -21,9 +21,11 @@ from forcepos.config import (
     ModelConfig,
     SectorsConfig,
     SplitConfig,
+    TableConfig,
     TunerConfig,
 )
 from forcepos.errors import InputError
+from forcepos.table_rules import check_table
 
 # What Keras logs for each task, with the direction in which it gets better.
 OBJECTIVES = {
@@ -66,6 +68,8 @@ def to_config(composed: DictConfig) -> Config:
     _check_objective(config.tuner, config.model.task)
     _check_sectors(config.sectors)
     _check_split(config.split)
+    if isinstance(config.data, TableConfig):
+        check_table(config.data, config.model)
     return config
 
 

@@ -23,7 +23,7 @@ def test_the_model_stands_in_the_first_row_with_its_intervals() -> None:
     assert columns == ["on the test part", "euclidean_mean_mm", "r2"]
     assert rows == [
         ["model", "4 [3.5, 4.6]", "0.9"],
-        ["mean or most frequent sector", "16", "0"],
+        ["mean or most frequent class", "16", "0"],
         ["linear model", "9", "0.5"],
     ]
 

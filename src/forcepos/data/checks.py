@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
+import pandas as pd
+import pandera.pandas as pa
 from numpy.typing import NDArray
 
+from forcepos.data.leakage import likely_leakage
 from forcepos.data.recordings import Float32, Recordings
 from forcepos.errors import InputError
 
@@ -13,7 +18,7 @@ _AXES = ("x", "y", "z")
 
 
 def check(recordings: Recordings, window: int) -> list[str]:
-    """Warnings about recordings that can be trained on all the same: signals that never change.
+    """Warnings about recordings that can be trained on all the same: signals that are stuck, or follow a target.
 
     Raises:
         InputError: values are missing or not finite, or a recording is shorter than one window;
@@ -22,7 +27,7 @@ def check(recordings: Recordings, window: int) -> list[str]:
     problems = [*_not_finite(recordings), *_too_short(recordings, window)]
     if problems:
         raise InputError(_listed("the recordings cannot be used", problems))
-    return _constant(recordings)
+    return [*_constant(recordings), *likely_leakage(recordings)]
 
 
 def _listed(title: str, lines: list[str]) -> str:
@@ -33,12 +38,22 @@ def _listed(title: str, lines: list[str]) -> str:
 def _not_finite(recordings: Recordings) -> list[str]:
     lines = []
     for values, columns in ((recordings.signals, recordings.channels), (recordings.positions, _AXES)):
-        bad = ~np.isfinite(values)
-        if not bad.any():
-            continue
-        for column in np.flatnonzero(bad.any(axis=0)):
-            lines += _count_by_recording(recordings, bad[:, column], columns[column])
+        for column in _faulty(values, columns):
+            lines += _count_by_recording(recordings, ~np.isfinite(values[:, column]), columns[column])
     return lines
+
+
+def _faulty(values: Float32, columns: Sequence[str]) -> list[int]:
+    """Columns of values (rows, columns) that hold one which is missing or not finite."""
+    # One answer for a column: pandera would copy each value that fails a check of values.
+    finite = pa.Check(lambda column: bool(np.isfinite(column.to_numpy()).all()))
+    numbers = range(len(columns))
+    schema = pa.DataFrameSchema({n: pa.Column(values.dtype, finite, nullable=True) for n in numbers}, strict=True)
+    try:
+        schema.validate(pd.DataFrame(values, columns=numbers, copy=False), lazy=True, inplace=True)
+    except pa.errors.SchemaErrors as errors:
+        return sorted({int(column) for column in errors.failure_cases["column"]})
+    return []
 
 
 def _count_by_recording(recordings: Recordings, bad: NDArray[np.bool_], column: str) -> list[str]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from forcepos.config import DataConfig, SimulatedConfig, VersuchConfig
+from forcepos.config import DataConfig, SimulatedConfig, TableConfig, VersuchConfig
 from forcepos.data.recordings import Recordings
 from forcepos.data.simulation import Simulation
+from forcepos.data.tables.read import read_table
 from forcepos.data.versuch import read_versuch
 
 
@@ -30,5 +31,7 @@ def load_recordings(config: DataConfig) -> Loaded:
             return Loaded(simulation.recordings.select(config.features), simulation)
         case VersuchConfig():
             return Loaded(read_versuch(config))
+        case TableConfig():
+            return Loaded(read_table(config))
         case _:
             raise TypeError(f"not a data source: {type(config)}")

@@ -27,6 +27,7 @@ def shuffled_samples(recordings: Recordings, window: int, seed: int) -> Samples:
         positions=recordings.positions[by_point],
         recording=point,
         point=point,
+        labels=None if recordings.labels is None else recordings.labels[by_point],
         names=tuple(f"point {number}" for number in range(len(rank))),
     )
     if window > 1:
@@ -38,7 +39,10 @@ def shuffled_samples(recordings: Recordings, window: int, seed: int) -> Samples:
 
 def _rank_of_points(recordings: Recordings) -> Int32:
     """(points,) place of each point in the notebook's loops over i and j, read from its recordings' names."""
-    first = np.unique(recordings.point[recordings.bounds[:, 0]], return_index=True)[1]
+    points, first = np.unique(recordings.point[recordings.bounds[:, 0]], return_index=True)
+    count = int(recordings.point.max()) + 1
+    if len(points) < count:  # a recording that moves from point to point names none
+        return np.arange(count, dtype=np.int32)
     numbers = [[int(digits) for digits in re.findall(r"\d+", recordings.names[place])] for place in first]
     rank = np.empty(len(first), np.int32)
     rank[sorted(range(len(first)), key=lambda point: numbers[point])] = np.arange(len(first), dtype=np.int32)

@@ -29,6 +29,9 @@ class Recordings:
         channels: names of the signals' columns.
         names: of the recordings, for messages and tables.
         rate_hz: rows per second.
+        axes: of the positions, those that are known; the others are 0.
+        labels: (rows,) class of each row, counted from 0; None where the data names none.
+        label_names: of the classes.
     """
 
     signals: Float32
@@ -38,11 +41,14 @@ class Recordings:
     channels: tuple[str, ...]
     names: tuple[str, ...]
     rate_hz: float
+    axes: tuple[str, ...] = ("x", "y", "z")
+    labels: Int32 | None = None
+    label_names: tuple[str, ...] = ()
 
     @cached_property
     def bounds(self) -> Int32:
         """(recordings, 2) first row and one past the last row of each recording."""
-        first = np.flatnonzero(np.diff(self.recording, prepend=-1))
+        first = np.flatnonzero(np.diff(self.recording, prepend=np.int32(-1)))
         return np.column_stack([first, np.append(first[1:], len(self.recording))]).astype(np.int32)
 
     def select(self, channels: Sequence[str]) -> Recordings:
@@ -63,6 +69,9 @@ class Recordings:
     def fingerprint(self) -> str:
         """Sixteen hexadecimal digits that change with any value, row or column name."""
         digest = hashlib.sha256(repr((self.channels, self.names, self.rate_hz)).encode())
-        for array in (self.signals, self.positions, self.recording, self.point):
-            digest.update(np.ascontiguousarray(array).tobytes())
+        if self.labels is not None or len(self.axes) < 3:
+            digest.update(repr((self.axes, self.label_names)).encode())
+        for array in (self.signals, self.positions, self.recording, self.point, self.labels):
+            if array is not None:
+                digest.update(np.ascontiguousarray(array).reshape(-1).data)
         return digest.hexdigest()[:16]

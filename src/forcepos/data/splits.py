@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -66,9 +67,13 @@ def split_samples(samples: Samples, config: SplitConfig, seed: int) -> Split:
         case HeldOutRecordingsConfig():
             part = _held_out(recordings.recording[samples.starts], config, chance, "recordings")
         case HeldOutPointsConfig():
-            part = _held_out(recordings.point[samples.starts], config, chance, "points")
+            part = _of_one_point(samples, lambda unit: _held_out(unit, config, chance, "points"))
         case CrossValidationConfig():
-            part = _fold(getattr(recordings, config.unit)[samples.starts], config, chance)
+            part = (
+                _of_one_point(samples, lambda unit: _fold(unit, config, chance))
+                if config.unit == "point"
+                else _fold(recordings.recording[samples.starts], config, chance)
+            )
         case _:
             raise TypeError(f"not a split: {type(config)}")
     return _gather(part, config)
@@ -154,6 +159,25 @@ def _fold(unit: Int32, config: CrossValidationConfig, chance: np.random.Generato
     part[rest[:validation]] = VALIDATION
     _set_calibration_aside(part[None], _calibration_units(config, len(rest)), chance)
     return part[place]
+
+
+def _of_one_point(samples: Samples, deal: Callable[[Int32], NDArray[np.int8]]) -> NDArray[np.int8]:
+    """(n,) the part that `deal` gives a window's point; a window in which the hand moves on is left out.
+
+    Raises:
+        InputError: no window is left.
+    """
+    point = samples.recordings.point
+    run = np.cumsum(np.diff(point, prepend=point[:1]) != 0, dtype=np.int32)
+    inside = run[samples.starts] == run[samples.last]
+    if not inside.any():
+        raise InputError(
+            f"no window of {samples.window} rows lies within one point: make model.window smaller, "
+            "or the points larger"
+        )
+    part = np.full(len(inside), _LEFT_OUT, np.int8)
+    part[inside] = deal(point[samples.starts[inside]])
+    return part
 
 
 def _blocked(samples: Samples, config: BlockedSplitConfig, chance: np.random.Generator) -> NDArray[np.int8]:

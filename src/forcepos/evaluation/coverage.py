@@ -1,4 +1,4 @@
-"""Whether the radius, or the set of sectors, holds the truth as often as asked: overall, by region, by level."""
+"""Whether the radius, or the set of classes, holds the truth as often as asked: overall, by region, by level."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Coverage:
     Attributes:
         asked: share of samples that should be covered.
         found: share that is.
-        size: mean radius in mm, or mean number of sectors in a set.
+        size: mean radius in mm, or mean number of classes in a set.
         counted, units: what the calibration counted as one, and how many of them it had.
         regions: a row for each region of the plate: borders in mm, samples, found, size.
     """
@@ -39,7 +39,7 @@ class Coverage:
 
     def figures(self, task: Task) -> dict[str, float]:
         """By name, as in tables and MLflow."""
-        size = "radius_mean_mm" if isinstance(task, Regression) else "sectors_mean"
+        size = "radius_mean_mm" if isinstance(task, Regression) else f"{task.kinds}_mean"
         return {"asked": self.asked, "found": self.found, size: self.size, "calibration_units": self.units}
 
 
@@ -48,7 +48,7 @@ def measure_coverage(
 ) -> Coverage:
     """The coverage of a calibrated model's answers (n, …) on the test part."""
     held = _held(task, true, answers)
-    size = answers["radius" if isinstance(task, Regression) else "sectors"].astype(np.float64)
+    size = answers["radius" if isinstance(task, Regression) else task.kinds].astype(np.float64)
     size = size if isinstance(task, Regression) else size.sum(axis=1)
     return Coverage(
         asked=calibration.coverage,
@@ -80,11 +80,11 @@ def coverage_at_levels(
 def _held(task: Task, true: Float32, answers: Answers) -> NDArray[np.bool_]:
     if isinstance(task, Regression):
         return np.asarray(np.linalg.norm(answers["position"] - true, axis=1) <= answers["radius"])
-    return np.asarray(answers["sectors"][np.arange(len(true)), true.argmax(axis=1)], bool)
+    return np.asarray(answers[task.kinds][np.arange(len(true)), true.argmax(axis=1)], bool)
 
 
 def _scores(task: Task, true: Float32, answers: Answers) -> Float64:
-    """(n,) distance in radii, or 1 - probability of the true sector."""
+    """(n,) distance in radii, or 1 - probability of the true class."""
     if isinstance(task, Regression):
         distance = np.linalg.norm(answers["position"].astype(np.float64) - true, axis=1)
         return np.asarray(distance / answers["radius"])

@@ -81,7 +81,7 @@ def score(task: Task, test: Samples, true: Float32, predicted: Float32) -> Score
 def _measures(task: Task, test: Samples, true: Float32, predicted: Float32, draws: Draws) -> Measures:
     if isinstance(task, Regression):
         return regression_measures(true, predicted, task.outputs, draws)
-    border = task.sectors.near_border(test.positions)
+    border = task.sectors.near_border(test.positions) if task.sectors else None
     return classification_measures(true.argmax(axis=1), predicted.argmax(axis=1), border, draws)
 
 
@@ -119,9 +119,11 @@ def oracle_scores(task: Task, data: TrainingData, simulation: Simulation) -> dic
         places = locate(simulation.recordings, test.starts, window, candidates)
         if isinstance(task, Regression):
             predicted = places[:, task.columns]
-        else:
+        elif task.sectors:
             # The plate's centre belongs to no sector: no class gets a weight, and the first one counts.
             predicted = (task.sectors.label(places)[:, None] == np.arange(len(task.outputs))).astype(np.float32)
+        else:
+            raise TypeError("a simulation has no classes but sectors")
         scores[name] = score(task, test, true, predicted)
     return scores
 

@@ -119,10 +119,15 @@ def classification_scores(
 
 
 def classification_measures(
-    true: NDArray[np.integer], predicted: NDArray[np.integer], border: NDArray[np.bool_], draws: Draws
+    true: NDArray[np.integer], predicted: NDArray[np.integer], border: NDArray[np.bool_] | None, draws: Draws
 ) -> Measures:
-    """What `classification_scores` tells, of each draw; nan where a draw has no sample off the border."""
+    """What `classification_scores` tells, of each draw; nan where a draw has no sample off the border.
+
+    Classes without borders, None, have no such measures.
+    """
     measures = _classes(true, predicted, "", draws)
+    if border is None:
+        return measures
     if (~border).any():
         measures |= _classes(true[~border], predicted[~border], "_off_border", draws.take(~border))
     return measures | {"border_share": draws.totals(border) / draws.totals(np.ones(len(border)))}

@@ -9,7 +9,7 @@ Result = Mapping[str, Any]
 
 # What stands beside the model in a result, if it was measured, and what it is called.
 REFERENCES = {
-    "baseline": "mean or most frequent sector",
+    "baseline": "mean or most frequent class",
     "linear": "linear model",
     "boosted_trees": "boosted trees",
     "oracle_points": "oracle that knows the points",
@@ -79,10 +79,11 @@ def _of_coverage(result: Result, where: str) -> list[str]:
     coverage = result.get("coverage")
     if not coverage:
         return []
+    kinds = "sectors" if "sectors_mean" in coverage else "classes"
     size = (
         f"a mean radius of {coverage['radius_mean_mm']:.3g} mm"
         if "radius_mean_mm" in coverage
-        else f"sets of {coverage['sectors_mean']:.3g} sectors"
+        else f"sets of {coverage[f'{kinds}_mean']:.3g} {kinds}"
     )
     asked, found = 100 * coverage["asked"], 100 * coverage["found"]
     line = f"{where}{size} should hold {asked:g} % of the samples and holds {found:.3g} % of the test part"

@@ -9,7 +9,7 @@ import keras
 from keras import layers, ops
 
 from forcepos.models.calibration import Calibration
-from forcepos.models.tasks import Regression, Task
+from forcepos.models.tasks import Classification, Regression, Task
 
 
 def answering_model(
@@ -18,8 +18,8 @@ def answering_model(
     """A model of standard layers that answers by name.
 
     A regression gives `position` (n, outputs) in mm and, if calibrated, `radius` (n,) in mm around it. A
-    classification gives `probabilities` (n, classes) and, if calibrated, `sectors` (n, classes): which of them to
-    reckon with, the most probable one always among them.
+    classification gives `probabilities` (n, classes) and, if calibrated, `sectors` (n, classes), or `classes`
+    where the data has labels: which of them to reckon with, the most probable one always among them.
     """
     signals = keras.Input(members[0].input_shape[1:], name="signals")
     said = [member(signals) for member in members]
@@ -27,9 +27,9 @@ def answering_model(
     outputs = {"position" if isinstance(task, Regression) else "probabilities": mean}
     if calibration and isinstance(task, Regression):
         outputs["radius"] = _radius(said, mean, calibration)
-    elif calibration:
+    elif calibration and isinstance(task, Classification):
         most = ops.max(mean, axis=-1, keepdims=True)
-        outputs["sectors"] = ops.greater_equal(mean, ops.minimum(most, 1 - calibration.bound))
+        outputs[task.kinds] = ops.greater_equal(mean, ops.minimum(most, 1 - calibration.bound))
     return keras.Model(signals, outputs, name=name)
 
 

@@ -57,8 +57,8 @@ def _samples(config: Config, recordings: Recordings) -> Samples:
 
 
 def _labelled(samples: Samples, task: Classification) -> tuple[Samples, Float32]:
-    """Samples and their sectors, one-hot; those on the exact origin belong to none and are left out."""
-    labels = task.sectors.label(samples.positions)
+    """Samples and their classes, one-hot; those on the exact origin belong to none and are left out."""
+    labels = task.labels(samples)
     inside = labels != NO_SECTOR
     left_out = int((~inside).sum())
     if left_out:

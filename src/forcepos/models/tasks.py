@@ -1,4 +1,4 @@
-"""What a model is asked for: a position in mm, or the sector of the plate."""
+"""What a model is asked for: a position in mm, or one class of several."""
 
 from __future__ import annotations
 
@@ -43,13 +43,37 @@ class Regression:
 
 @dataclass(frozen=True)
 class Classification:
-    """One sector of the plate."""
+    """One class of several: a sector of the plate, or what the data calls it.
 
-    sectors: Sectors
+    Attributes:
+        sectors: None where the data has labels of its own.
+        label_names: of those.
+    """
+
+    sectors: Sectors | None
+    label_names: tuple[str, ...] = ()
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        return tuple(self.sectors.names)
+        return tuple(self.sectors.names) if self.sectors else self.label_names
+
+    @property
+    def kind(self) -> str:
+        """What a class is called."""
+        return "sector" if self.sectors else "class"
+
+    @property
+    def kinds(self) -> str:
+        """What several are called."""
+        return "sectors" if self.sectors else "classes"
+
+    def labels(self, samples: Samples) -> Int32:
+        """(n,) class of each sample, counted from 0; NO_SECTOR for one on the origin of sectors."""
+        if self.sectors:
+            return self.sectors.label(samples.positions)
+        if samples.recordings.labels is None:
+            raise TypeError("these recordings have no labels")
+        return samples.recordings.labels.take(samples.last)
 
     def targets(self, samples: Samples) -> Float32:
         """(n, outputs) one-hot.
@@ -57,7 +81,7 @@ class Classification:
         Raises:
             InputError: a sample lies on the origin, which belongs to no sector.
         """
-        return self.one_hot(self.sectors.label(samples.positions))
+        return self.one_hot(self.labels(samples))
 
     def one_hot(self, labels: Int32) -> Float32:
         """(n, outputs) 1 in the column of a sample's sector.
@@ -82,8 +106,8 @@ class Classification:
 Task = Regression | Classification
 
 
-def make_task(config: ModelConfig, sectors: Sectors) -> Task:
-    """The task that the model's config names."""
+def make_task(config: ModelConfig, sectors: Sectors, label_names: tuple[str, ...] = ()) -> Task:
+    """The task that the model's config names; classes of the data's own come before sectors."""
     if config.task == "classification":
-        return Classification(sectors)
+        return Classification(None, label_names) if label_names else Classification(sectors)
     return Regression(tuple(config.axes))

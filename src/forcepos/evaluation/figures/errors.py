@@ -16,23 +16,28 @@ from forcepos.models.tasks import Regression, Task
 
 _POINTS_SHOWN = 5000
 _STEPS_SHOWN = 1000
+_CLASSES_WITH_VALUES = 20  # more are shown by colour only
 _MARKED = "model"
 
 
 def true_against_predicted(task: Task, true: Float32, predicted: Float32) -> Figure:
-    """One panel per axis for positions, a confusion matrix for sectors."""
+    """One panel per axis for positions, a confusion matrix for classes."""
     if isinstance(task, Regression):
         return _scatter(task.outputs, true, predicted)
-    figure = style.new_figure(5.4)
+    classes = len(task.outputs)
+    figure = style.new_figure(min(max(5.4, 0.3 * classes), 16), width=min(max(7.2, 0.4 * classes), 21))
     axes = figure.add_subplot()
     labels = list(range(len(task.outputs)))
     shown = ConfusionMatrixDisplay.from_predictions(
         true.argmax(axis=1), predicted.argmax(axis=1), labels=labels,
         display_labels=task.outputs, normalize="true", values_format=".2f",
+        include_values=classes <= _CLASSES_WITH_VALUES,
         cmap="cividis", xticks_rotation=45, ax=axes, im_kw={"vmin": 0, "vmax": 1},
     )  # fmt: skip
-    shown.im_.colorbar.set_label("share of the true sector's samples")
-    axes.set(xlabel="predicted sector", ylabel="true sector", title="Sectors, test part")
+    shown.im_.colorbar.set_label(f"share of the true {task.kind}'s samples")
+    axes.set(
+        xlabel=f"predicted {task.kind}", ylabel=f"true {task.kind}", title=f"{task.kinds.capitalize()}, test part"
+    )
     return figure
 
 

@@ -15,6 +15,7 @@ from forcepos.evaluation.figures import style
 
 _UNITS = {"exT": "Nm", "msT": "Nm", "T": "Nm", "F": "N"}
 _OTHER = "other"
+_NAMED = 20  # channels of a panel: more names would not fit beside it
 # exT_A1 is one of exT, Fx one of F; the x of "index" is no axis.
 _PREFIX = re.compile(r"([A-Za-z]+?)_?(?:A?\d+|(?<=[A-Z_])[xyz])")
 _ROWS_AS_LINES = 1000  # longer recordings are drawn as pixels in an SVG
@@ -37,7 +38,7 @@ def recording_signals(
         for place, column in enumerate(columns):
             axes.plot(
                 time_s, signals[:, column], color=style.CYCLE[place % len(style.CYCLE)], linewidth=0.9,
-                label=channels[column], rasterized=len(time_s) > _ROWS_AS_LINES,
+                label=channels[column] if place < _NAMED else "_", rasterized=len(time_s) > _ROWS_AS_LINES,
             )  # fmt: skip
         style.plain(axes).set_ylabel(style.with_unit(name, _UNITS.get(name, "")))
         axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize="x-small", frameon=False, handlelength=1)

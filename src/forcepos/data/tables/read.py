@@ -1,0 +1,139 @@
+"""From any table to recordings: a piece at a time, straight into arrays that are made once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import pyarrow as pa
+
+from forcepos.config import TableConfig
+from forcepos.data.recordings import Int32, Recordings
+from forcepos.data.tables.binary import FeatherTable, ParquetTable
+from forcepos.data.tables.columns import Columns, find_columns
+from forcepos.data.tables.files import find_files, format_of, short_names
+from forcepos.data.tables.rows import Rows
+from forcepos.data.tables.text import TextTable
+from forcepos.data.tables.units import (
+    order_by_recording,
+    points_in_grid,
+    rate_hz,
+    sorted_labels,
+    split_at_gaps,
+    warn_where_time_goes_back,
+)
+from forcepos.errors import InputError
+from forcepos.table_rules import known_axes
+
+_SHOWN = 10
+_Of = TypeVar("_Of")
+_Made = TypeVar("_Made")
+
+
+class Table(Protocol):
+    """A file of any format."""
+
+    path: Path
+    names: list[str] | None
+    width: int
+
+    def rows(self, columns: Columns) -> int:
+        """How many rows there are, at most."""
+
+    def pieces(self, columns: Columns) -> Iterator[pa.RecordBatch]:
+        """The wanted columns, in their order."""
+
+
+def read_table(config: TableConfig) -> Recordings:
+    """Recordings of the files that `data.path` means.
+
+    Raises:
+        InputError: a file or a column is missing, unreadable, empty, not numeric or named twice, or a line is
+            broken; tells the problems of all files.
+    """
+    files = find_files(config)
+    tables = _of_all(files, lambda path: _open(path, config))
+    found = _of_all(tables, lambda table: find_columns(table.path, table.names, table.width, config))
+    opened = list(zip(tables, found, strict=True))
+    rows = Rows(config, sum(_of_all(opened, lambda one: one[0].rows(one[1]))))
+    names = short_names(files)
+    _of_all(list(zip(opened, names, strict=True)), lambda one: _add(rows, *one[0], one[1], len(files) > 1))
+    rows.finish()
+    return _recordings(rows, found[0])
+
+
+def _open(path: Path, config: TableConfig) -> Table:
+    match format_of(path, config):
+        case "feather":
+            return FeatherTable(path)
+        case "parquet":
+            return ParquetTable(path)
+        case kind:
+            return TextTable(path, kind, config)
+
+
+def _of_all(items: Sequence[_Of], make: Callable[[_Of], _Made]) -> list[_Made]:
+    """What `make` gives for each item; all of their problems in one error."""
+    made, problems = [], []
+    for item in items:
+        try:
+            made.append(make(item))
+        except InputError as error:
+            problems.append(str(error))
+    if len(problems) > 1:
+        more = [f"… and {len(problems) - _SHOWN} more"] if len(problems) > _SHOWN else []
+        raise InputError("\n  ".join(["the tables cannot be read:", *problems[:_SHOWN], *more]))
+    for problem in problems:
+        raise InputError(problem)
+    return made
+
+
+def _add(rows: Rows, table: Table, columns: Columns, name: str, several: bool) -> None:
+    """Read a file."""
+    first = rows.filled
+    for piece in table.pieces(columns):
+        rows.add(piece, name, several)
+    faults = rows.faults(str(table.path), first, columns)
+    if faults:
+        raise InputError("\n  ".join(faults))
+
+
+def _recordings(rows: Rows, columns: Columns) -> Recordings:
+    config = rows.config
+    order = order_by_recording(rows.recording)
+    if order is not None:
+        rows.reorder(order)
+    recording, names = _parts(rows)
+    labels, label_names = _classes(rows)
+    return Recordings(
+        signals=rows.signals,
+        positions=rows.positions,
+        recording=recording,
+        point=rows.point if config.point else points_in_grid(rows.positions, config.point_grid_mm),
+        channels=columns.names[: len(config.features)],
+        names=names,
+        rate_hz=config.rate_hz or rate_hz(recording, rows.time_s, config.time or ""),
+        axes=known_axes(config),
+        labels=labels,
+        label_names=label_names,
+    )
+
+
+def _parts(rows: Rows) -> tuple[Int32, tuple[str, ...]]:
+    """Number and names of the recordings."""
+    names, config = rows.recordings.names, rows.config
+    if config.gap_s is not None:
+        return split_at_gaps(rows.recording, names, rows.time_s, config.gap_s)
+    if config.time:
+        warn_where_time_goes_back(rows.recording, names, rows.time_s)
+    return rows.recording, tuple(names)
+
+
+def _classes(rows: Rows) -> tuple[Int32 | None, tuple[str, ...]]:
+    if not rows.config.label:
+        return None, ()
+    names = rows.classes.names
+    if len(names) < 2:
+        raise InputError(f"data.label={rows.config.label} has one class only, {names[0]}: nothing to tell apart")
+    return sorted_labels(rows.label, names)

@@ -1,0 +1,137 @@
+"""The rows of all files in arrays that are made once and filled from the first row on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+
+from forcepos.config import TableConfig
+from forcepos.data.recordings import Float32, Float64, Int32
+from forcepos.data.tables.columns import Columns, wanted_words
+from forcepos.data.tables.units import Numbering
+from forcepos.errors import InputError
+
+SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
+_ROWS_AT_ONCE = 4096  # as many as a processor's cache holds
+
+
+@dataclass
+class Rows:
+    """Rows read so far; arrays of columns that the config does not name are empty.
+
+    Attributes:
+        signals: (count, features).
+        positions: (count, 3) mm, plate frame; 0 along an axis without a target.
+        time_s: (count,)
+        recording, point, label: (count,) numbers of names.
+    """
+
+    config: TableConfig
+    count: int
+    filled: int = 0
+    recordings: Numbering = field(default_factory=Numbering)
+    points: Numbering = field(default_factory=Numbering)
+    classes: Numbering = field(default_factory=Numbering)
+    signals: Float32 = field(init=False)
+    positions: Float32 = field(init=False)
+    time_s: Float64 = field(init=False)
+    recording: Int32 = field(init=False)
+    point: Int32 = field(init=False)
+    label: Int32 = field(init=False)
+
+    def __post_init__(self) -> None:
+        config, count = self.config, self.count
+        self.signals = np.empty((count, len(config.features)), np.float32)
+        self.positions = np.zeros((count, 3), np.float32)
+        self.time_s = np.empty(count if config.time else 0, np.float64)
+        self.recording = np.empty(count, np.int32)
+        self.point = np.empty(count if config.point else 0, np.int32)
+        self.label = np.empty(count if config.label else 0, np.int32)
+
+    def add(self, piece: pa.RecordBatch, file: str, several: bool) -> None:
+        """Take over a piece of a file; `several` whether there are others, whose recordings need other names."""
+        rows = slice(self.filled, self.filled + piece.num_rows)
+        config, targets = self.config, self.config.targets or []
+        values = [_values(piece.column(place), config) for place in range(len(config.features) + len(targets))]
+        _put(self.signals[rows], values[: len(config.features)])
+        moved = zip(values[len(config.features) :], config.offset_mm, strict=False)
+        _put(self.positions[rows], [target * config.target_scale_mm + offset for target, offset in moved])
+        after = len(values)
+        if config.time:
+            self.time_s[rows] = _values(piece.column(after), config, is_time=True)
+            after += 1
+        words = dict(zip(wanted_words(config), piece.columns[after:], strict=True))
+        self._number(rows, words, file, several)
+        self.filled = rows.stop
+
+    def _number(self, rows: slice, words: dict[str, pa.Array], file: str, several: bool) -> None:
+        if "recording" in words:
+            prefix = f"{file} " if several else ""
+            self.recording[rows] = self.recordings.of_column(words["recording"], prefix, file)
+        else:
+            self.recording[rows] = self.recordings.of(file)
+        if "point" in words:
+            self.point[rows] = self.points.of_column(words["point"])
+        if "label" in words:
+            self.label[rows] = self.classes.of_column(words["label"])
+
+    def faults(self, file: str, first: int, columns: Columns) -> list[str]:
+        """What is missing in the rows of a file, from row `first` on: what they belong to, or their time."""
+        lines = []
+        named = {"recording": self.recording, "point": self.point, "label": self.label}
+        words = dict(zip(wanted_words(self.config), columns.names[len(columns.numbers) :], strict=True))
+        for what, name in words.items():
+            missing = np.flatnonzero(named[what][first : self.filled] < 0)
+            if len(missing):
+                lines.append(
+                    f"{file}: {len(missing)} rows have no {what} in {name}, the first of them is row {missing[0]}"
+                )
+        missing = np.flatnonzero(~np.isfinite(self.time_s[first : self.filled]))
+        if len(missing):
+            name = columns.names[len(columns.numbers) - 1]
+            lines.append(
+                f"{file}: {len(missing)} rows have no time in {name}, the first of them is row {missing[0]}"
+            )
+        return lines
+
+    def finish(self) -> None:
+        """Leave out what was never filled, as where a text has empty lines.
+
+        Raises:
+            InputError: there is no row.
+        """
+        if not self.filled:
+            raise InputError(f"data.path={self.config.path} has no rows")
+        for name in ("signals", "positions", "time_s", "recording", "point", "label"):
+            setattr(self, name, getattr(self, name)[: self.filled])
+
+    def reorder(self, order: np.ndarray[tuple[int], np.dtype[np.intp]]) -> None:
+        """Bring all rows into an order, a column at a time: no second array of signals."""
+        for table in (self.signals, self.positions):
+            for column in range(table.shape[1]):
+                table[:, column] = table[order, column]
+        for name in ("time_s", "recording", "point", "label"):
+            values = getattr(self, name)
+            setattr(self, name, values[order] if len(values) else values)
+
+
+def _put(values: Float32, columns: list[Float64]) -> None:
+    """Columns into an array of rows, as many rows at once as a processor's cache holds."""
+    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is told as not finite
+        for first in range(0, len(values), _ROWS_AT_ONCE):
+            rows = slice(first, first + _ROWS_AT_ONCE)
+            for place, column in enumerate(columns):
+                values[rows, place] = column[rows]
+
+
+def _values(column: pa.Array, config: TableConfig, is_time: bool = False) -> Float64:
+    """(rows,) numbers, missing ones as NaN; a time in s."""
+    kind, scale = column.type, SECONDS[config.time_unit] if is_time else 1.0
+    if pa.types.is_timestamp(kind) or pa.types.is_duration(kind):
+        column, scale = column.cast(pa.int64()), SECONDS[kind.unit]
+    if not pa.types.is_float64(column.type):
+        column = column.cast(pa.float64(), safe=False)
+    values = np.asarray(column.to_numpy(zero_copy_only=False), np.float64)
+    return values if scale == 1 else np.asarray(values * scale)

@@ -1,0 +1,145 @@
+"""What a table's rows belong to: recordings, points, classes; and how far they are apart in time."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from forcepos.data.recordings import Float32, Float64, Int32
+from forcepos.data.tables.files import in_order
+from forcepos.errors import InputError
+
+log = logging.getLogger(__name__)
+
+ROWS_AT_ONCE = 65_536
+_STEPS_LOOKED_AT = 1_000_000
+_SHOWN = 10
+
+
+@dataclass
+class Numbering:
+    """Numbers for names, from 0 on, in the order in which they come."""
+
+    names: list[str] = field(default_factory=list)
+    _numbers: dict[str, int] = field(default_factory=dict)
+
+    def of(self, name: str, key: str | None = None) -> int:
+        """The number of a name; names with different keys are different."""
+        key = name if key is None else key
+        if key not in self._numbers:
+            self._numbers[key] = len(self.names)
+            self.names.append(name)
+        return self._numbers[key]
+
+    def of_column(self, column: pa.Array, prefix: str = "", key: str = "") -> Int32:
+        """(rows,) the numbers of a column's values; -1 where there is none."""
+        encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+        places = np.asarray(encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False), np.int64)
+        words = [_word(value) for value in encoded.dictionary.to_pylist()]
+        known = np.full(len(words) + 1, -1, np.int32)  # the last one for places of -1
+        used, first = np.unique(places, return_index=True)
+        for place in used[np.argsort(first)]:
+            if place >= 0 and words[place]:
+                known[place] = self.of(prefix + words[place], f"{key}\0{words[place]}")
+        return known[places]
+
+
+def _word(value: object) -> str:
+    if isinstance(value, bytes):
+        try:
+            return value.decode().strip()
+        except UnicodeDecodeError:
+            return value.decode("latin-1").strip()
+    return "" if value is None else str(value).strip()
+
+
+def sorted_labels(labels: Int32, names: Sequence[str]) -> tuple[Int32, tuple[str, ...]]:
+    """Labels renumbered in the order of their names: what a class is called must not hang on the first row."""
+    order = sorted(range(len(names)), key=lambda number: in_order(names[number]))
+    rank = np.empty(len(names), np.int32)
+    rank[order] = np.arange(len(names), dtype=np.int32)
+    return rank[labels], tuple(names[number] for number in order)
+
+
+def order_by_recording(recording: Int32) -> NDArray[np.intp] | None:
+    """Rows in an order that brings those of one recording together; None where they are."""
+    starts = int((np.diff(recording) != 0).sum()) + 1
+    if starts == int(recording.max()) + 1 and recording[0] == 0:
+        return None
+    log.warning("rows of one recording do not stand together in the table: they are taken together")
+    return np.argsort(recording, kind="stable")
+
+
+def split_at_gaps(
+    recording: Int32, names: Sequence[str], time_s: Float64, gap_s: float
+) -> tuple[Int32, tuple[str, ...]]:
+    """Recordings that begin again after a gap in time, or where time goes back."""
+    begins = np.diff(recording, prepend=np.int32(-1)) != 0
+    for rows, step in _steps(time_s):
+        begins[rows] |= ~((step >= 0) & (step <= gap_s))
+    parts = np.cumsum(begins, dtype=np.int32) - np.int32(1)
+    whole = recording[np.flatnonzero(begins)]
+    count = np.bincount(whole, minlength=len(names))
+    place = np.arange(len(whole)) - np.searchsorted(whole, whole)
+    return parts, tuple(
+        names[number] + (f" part {part + 1}" if count[number] > 1 else "")
+        for number, part in zip(whole.tolist(), place.tolist(), strict=True)
+    )
+
+
+def rate_hz(recording: Int32, time_s: Float64, column: str) -> float:
+    """Rows per second, from the median step of time within a recording.
+
+    Raises:
+        InputError: time does not advance.
+    """
+    every = max(1, len(time_s) // _STEPS_LOOKED_AT)
+    rows = np.arange(1, len(time_s), every)
+    rows = rows[recording[rows] == recording[rows - 1]]
+    steps = time_s[rows] - time_s[rows - 1]
+    step = float(np.median(steps)) if len(steps) else np.nan
+    if not step > 0:
+        raise InputError(f"data.time={column} does not advance: set data.rate_hz, or name another column")
+    return float(f"{1 / step:.6g}")
+
+
+def warn_where_time_goes_back(recording: Int32, names: Sequence[str], time_s: Float64) -> None:
+    """One warning, with the recordings where it does."""
+    back: dict[int, int] = {}
+    for rows, step in _steps(time_s):
+        numbers = recording[rows][(step < 0) & (recording[rows] == recording[rows.start - 1 : rows.stop - 1])]
+        for number, count in zip(*np.unique(numbers, return_counts=True), strict=True):
+            back[int(number)] = back.get(int(number), 0) + int(count)
+    if back:
+        told = [f"{count} times in {names[number]}" for number, count in back.items()]
+        more = f" and in {len(told) - _SHOWN} more" if len(told) > _SHOWN else ""
+        log.warning(
+            "time goes back %s%s: with data.gap_s a recording begins anew there", ", ".join(told[:_SHOWN]), more
+        )
+
+
+def _steps(time_s: Float64) -> Iterator[tuple[slice, Float64]]:
+    """Time from the row before, for rows from the second on, some at once."""
+    for first in range(1, len(time_s), ROWS_AT_ONCE):
+        rows = slice(first, min(first + ROWS_AT_ONCE, len(time_s)))
+        yield rows, np.diff(time_s[first - 1 : rows.stop])
+
+
+def points_in_grid(positions: Float32, grid_mm: float) -> Int32:
+    """(rows,) the number of the grid's cell that a position (rows, 3) lies in, in the order of their coming."""
+    numbers: dict[int, int] = {}
+    point = np.empty(len(positions), np.int32)
+    for first in range(0, len(positions), ROWS_AT_ONCE):
+        rows = slice(first, first + ROWS_AT_ONCE)
+        cells = np.round(np.nan_to_num(positions[rows].astype(np.float64) / grid_mm, posinf=0, neginf=0))
+        packed = (np.clip(cells, -(2**20), 2**20 - 1).astype(np.int64) + 2**20) @ np.array([1, 2**21, 2**42])
+        found, begins, place = np.unique(packed, return_index=True, return_inverse=True)
+        for cell in found[np.argsort(begins)].tolist():
+            numbers.setdefault(cell, len(numbers))
+        point[rows] = np.array([numbers[cell] for cell in found.tolist()], np.int32)[place]
+    return point
