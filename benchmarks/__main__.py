@@ -15,6 +15,7 @@ from benchmarks.growth import growth
 from benchmarks.logs import logs
 from benchmarks.preparation import preparation
 from benchmarks.table import Table
+from benchmarks.tables import tables
 from benchmarks.training_loops import training_loops
 from benchmarks.trial_cost import trial_cost
 from benchmarks.where_time_goes import where_time_goes
@@ -27,6 +28,7 @@ PARTS: dict[str, Callable[[int], list[Table]]] = {
     "accuracy": accuracy,
     "logs": logs,
     "preparation": preparation,
+    "tables": tables,
     "search": partial(whole_search, epochs=15),
     "growth": growth,
     "gpu": gpu,

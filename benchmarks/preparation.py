@@ -11,13 +11,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import psutil
 import pyarrow.feather
 from tests.conftest import MODELS, checked_config
 
 from benchmarks.notebook_file import POINTS, ROWS_A_POINT, full_size
 from benchmarks.table import Table
-from benchmarks.turns import Job, in_turn, spread
+from benchmarks.turns import Job, in_turn, spread, with_memory
 from forcepos.config import VersuchConfig
 
 _MODULE = "benchmarks.preparation"
@@ -57,22 +56,6 @@ def _seconds(run: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def _with_memory(run: Callable[[], object]) -> Callable[[], dict[str, float]]:
-    """Reports the highest memory while it runs, above what the process held before."""
-    above_mb: list[float] = []  # of the first time: later ones find memory that Arrow and Python have kept
-
-    def measured() -> dict[str, float]:
-        Path("/proc/self/clear_refs").write_text("5")  # sets the peak back
-        before = psutil.Process().memory_info().rss
-        kept = run()
-        peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in line)
-        above_mb.append(int(peak.split()[1]) / 1024 - before / 1024**2)
-        del kept
-        return {"above_mb": above_mb[0]}
-
-    return measured
-
-
 def _needed(path: str) -> list[str]:
     data = checked_config("data=versuch", f"data.path={path}").data
     if not isinstance(data, VersuchConfig):
@@ -84,13 +67,13 @@ def _needed(path: str) -> list[str]:
 def read_with_pandas(path: str) -> Callable[[], dict[str, float]]:
     """The notebook's call, for the needed columns only."""
     columns = _needed(path)
-    return _with_memory(lambda: pd.read_feather(path, columns=columns))
+    return with_memory(lambda: pd.read_feather(path, columns=columns))
 
 
 def read_with_pyarrow(path: str) -> Callable[[], dict[str, float]]:
     """What pandas calls, without the conversion."""
     columns = _needed(path)
-    return _with_memory(lambda: pyarrow.feather.read_table(path, columns=columns))
+    return with_memory(lambda: pyarrow.feather.read_table(path, columns=columns))
 
 
 def forcepos(path: str, model: str, *overrides: str) -> Callable[[], dict[str, float]]:
@@ -110,7 +93,7 @@ def forcepos(path: str, model: str, *overrides: str) -> Callable[[], dict[str, f
         check(recordings, config.model.window)
         return prepare(config, recordings, task)
 
-    return _with_memory(run)
+    return with_memory(run)
 
 
 def notebook_labels(path: str) -> Callable[[], None]:

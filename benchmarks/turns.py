@@ -7,11 +7,13 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 from numpy.typing import NDArray
 
 Seconds = NDArray[np.float64]
@@ -76,6 +78,22 @@ def in_turn(jobs: Mapping[str, Job], rounds: int, warm_up: int = 2) -> dict[str,
         name: {key: np.array([answer[key] for answer in answers]) for key in answers[0]}
         for name, answers in told.items()
     }
+
+
+def with_memory(run: Callable[[], object]) -> Callable[[], dict[str, float]]:
+    """Reports the highest memory while it runs, above what the process held before."""
+    above_mb: list[float] = []  # of the first time: later ones find memory that Arrow and Python have kept
+
+    def measured() -> dict[str, float]:
+        Path("/proc/self/clear_refs").write_text("5")  # sets the peak back
+        before = psutil.Process().memory_info().rss
+        kept = run()
+        peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in line)
+        above_mb.append(int(peak.split()[1]) / 1024 - before / 1024**2)
+        del kept
+        return {"above_mb": above_mb[0]}
+
+    return measured
 
 
 def spread(values: Seconds, digits: int = 2) -> str:

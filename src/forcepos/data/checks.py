@@ -46,7 +46,7 @@ def _not_finite(recordings: Recordings) -> list[str]:
 def _faulty(values: Float32, columns: Sequence[str]) -> list[int]:
     """Columns of values (rows, columns) that hold one which is missing or not finite."""
     # One answer for a column: pandera would copy each value that fails a check of values.
-    finite = pa.Check(lambda column: bool(np.isfinite(column.to_numpy()).all()))
+    finite = pa.Check(lambda column: bool(np.isfinite(column.to_numpy()).all()), ignore_na=False)
     numbers = range(len(columns))
     schema = pa.DataFrameSchema({n: pa.Column(values.dtype, finite, nullable=True) for n in numbers}, strict=True)
     try:

@@ -48,7 +48,7 @@ class Recordings:
     @cached_property
     def bounds(self) -> Int32:
         """(recordings, 2) first row and one past the last row of each recording."""
-        first = np.flatnonzero(np.diff(self.recording, prepend=np.int32(-1)))
+        first = np.append(0, np.flatnonzero(self.recording[1:] != self.recording[:-1]) + 1)
         return np.column_stack([first, np.append(first[1:], len(self.recording))]).astype(np.int32)
 
     def select(self, channels: Sequence[str]) -> Recordings:

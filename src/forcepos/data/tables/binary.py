@@ -79,7 +79,10 @@ class ParquetTable:
         """The wanted columns, in their order."""
         _check_types(self.path, self._schema, columns)
         names = [self._schema.names[place] for place in columns.places]
-        with _explained(self.path, "Parquet"), pq.ParquetFile(self.path, buffer_size=_BUFFER) as file:
+        with (
+            _explained(self.path, "Parquet"),
+            pq.ParquetFile(self.path, buffer_size=_BUFFER, pre_buffer=False) as file,
+        ):
             for piece in file.iter_batches(_ROWS, columns=sorted(set(names)), use_threads=False):
                 piece.validate(full=True)
                 yield pa.RecordBatch.from_arrays(

@@ -105,6 +105,8 @@ def _recordings(rows: Rows, columns: Columns) -> Recordings:
     if order is not None:
         rows.reorder(order)
     recording, names = _parts(rows)
+    rate = config.rate_hz or rate_hz(recording, rows.time_s, config.time or "")
+    rows.time_s = rows.time_s[:0].copy()  # the time is done with, and its memory is needed
     labels, label_names = _classes(rows)
     return Recordings(
         signals=rows.signals,
@@ -113,7 +115,7 @@ def _recordings(rows: Rows, columns: Columns) -> Recordings:
         point=rows.point if config.point else points_in_grid(rows.positions, config.point_grid_mm),
         channels=columns.names[: len(config.features)],
         names=names,
-        rate_hz=config.rate_hz or rate_hz(recording, rows.time_s, config.time or ""),
+        rate_hz=rate,
         axes=known_axes(config),
         labels=labels,
         label_names=label_names,

@@ -68,7 +68,7 @@ def sorted_labels(labels: Int32, names: Sequence[str]) -> tuple[Int32, tuple[str
 
 def order_by_recording(recording: Int32) -> NDArray[np.intp] | None:
     """Rows in an order that brings those of one recording together; None where they are."""
-    starts = int((np.diff(recording) != 0).sum()) + 1
+    starts = int(np.count_nonzero(recording[1:] != recording[:-1])) + 1
     if starts == int(recording.max()) + 1 and recording[0] == 0:
         return None
     log.warning("rows of one recording do not stand together in the table: they are taken together")
@@ -79,7 +79,7 @@ def split_at_gaps(
     recording: Int32, names: Sequence[str], time_s: Float64, gap_s: float
 ) -> tuple[Int32, tuple[str, ...]]:
     """Recordings that begin again after a gap in time, or where time goes back."""
-    begins = np.diff(recording, prepend=np.int32(-1)) != 0
+    begins = np.append(True, recording[1:] != recording[:-1])
     for rows, step in _steps(time_s):
         begins[rows] |= ~((step >= 0) & (step <= gap_s))
     parts = np.cumsum(begins, dtype=np.int32) - np.int32(1)
