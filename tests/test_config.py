@@ -22,6 +22,7 @@ CHOICES = sorted(
 def test_every_choice_composes(choice: str) -> None:
     needed = {
         "data=versuch": ["data.path=some.feather"],
+        "data=table": ["data.path=some.csv", "data.features=[Fx]", "data.targets=[x,y]", "data.rate_hz=100"],
         "tuner=fixed": ["tuner.hyperparameters=some.json"],
     }.get(choice, [])
     assert isinstance(checked_config(choice, *needed), Config)

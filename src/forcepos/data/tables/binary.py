@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 from forcepos.data.tables.columns import Columns
 from forcepos.errors import InputError
 
-_ROWS = 65_536
-_BUFFER = 1 << 20  # bytes: a row group's columns are read through it, not whole
+_ROWS = 8192
+_BUFFER = 1 << 16  # bytes: a row group's columns are read through it, not whole
 
 
 @contextmanager

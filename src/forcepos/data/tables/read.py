@@ -91,10 +91,8 @@ def _of_all(items: Sequence[_Of], make: Callable[[_Of], _Made]) -> list[_Made]:
 
 def _add(rows: Rows, table: Table, columns: Columns, name: str, several: bool) -> None:
     """Read a file."""
-    first = rows.filled
-    for piece in table.pieces(columns):
-        rows.add(piece, name, several)
-    faults = rows.faults(str(table.path), first, columns)
+    rows.add(table.pieces(columns), name, several)
+    faults = rows.faults(str(table.path), columns)
     if faults:
         raise InputError("\n  ".join(faults))
 

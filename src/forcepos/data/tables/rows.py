@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from forcepos.config import TableConfig
 from forcepos.data.recordings import Float32, Float64, Int32
@@ -40,19 +42,30 @@ class Rows:
     recording: Int32 = field(init=False)
     point: Int32 = field(init=False)
     label: Int32 = field(init=False)
+    # Number and length of each run of rows of one recording: few, where an array would be large beside the time.
+    _runs: list[tuple[Int32, NDArray[np.intp]]] = field(default_factory=list)
+    _missing: dict[str, tuple[int, int]] = field(default_factory=dict)  # of a file: how many, and the first row
+    _begin: int = 0  # of a file
 
     def __post_init__(self) -> None:
         config, count = self.config, self.count
         self.signals = np.empty((count, len(config.features)), np.float32)
         self.positions = np.zeros((count, 3), np.float32)
         self.time_s = np.empty(count if config.time else 0, np.float64)
-        self.recording = np.empty(count, np.int32)
         self.point = np.empty(count if config.point else 0, np.int32)
         self.label = np.empty(count if config.label else 0, np.int32)
 
-    def add(self, piece: pa.RecordBatch, file: str, several: bool) -> None:
-        """Take over a piece of a file; `several` whether there are others, whose recordings need other names."""
-        rows = slice(self.filled, self.filled + piece.num_rows)
+    def add(self, pieces: Iterable[pa.RecordBatch], file: str, several: bool) -> None:
+        """Take over the rows of a file; `several` whether there are others, whose recordings need other names."""
+        self._missing, self._begin = {}, self.filled
+        for piece in pieces:
+            rows = slice(self.filled, self.filled + piece.num_rows)
+            words = self._fill(rows, piece)
+            self._number(rows, words, file, several)
+            self.filled = rows.stop
+
+    def _fill(self, rows: slice, piece: pa.RecordBatch) -> dict[str, pa.Array]:
+        """Fill in the numbers of a piece; its other columns by what they say."""
         config, targets = self.config, self.config.targets or []
         values = [_values(piece.column(place), config) for place in range(len(config.features) + len(targets))]
         _put(self.signals[rows], values[: len(config.features)])
@@ -61,40 +74,37 @@ class Rows:
         after = len(values)
         if config.time:
             self.time_s[rows] = _values(piece.column(after), config, is_time=True)
+            self._look_for_missing("time", ~np.isfinite(self.time_s[rows]))
             after += 1
-        words = dict(zip(wanted_words(config), piece.columns[after:], strict=True))
-        self._number(rows, words, file, several)
-        self.filled = rows.stop
+        return dict(zip(wanted_words(config), piece.columns[after:], strict=True))
 
     def _number(self, rows: slice, words: dict[str, pa.Array], file: str, several: bool) -> None:
         if "recording" in words:
-            prefix = f"{file} " if several else ""
-            self.recording[rows] = self.recordings.of_column(words["recording"], prefix, file)
-        else:
-            self.recording[rows] = self.recordings.of(file)
-        if "point" in words:
-            self.point[rows] = self.points.of_column(words["point"])
-        if "label" in words:
-            self.label[rows] = self.classes.of_column(words["label"])
+            numbers = self.recordings.of_column(words["recording"], f"{file} " if several else "", file)
+            begins = np.flatnonzero(np.diff(numbers, prepend=np.int32(-2)))
+            self._runs.append((numbers[begins], np.diff(begins, append=len(numbers))))
+            self._look_for_missing("recording", numbers < 0)
+        elif rows.stop > rows.start:
+            self._runs.append((np.array([self.recordings.of(file)], np.int32), np.array([rows.stop - rows.start])))
+        for what, names, numbers in (("point", self.points, self.point), ("label", self.classes, self.label)):
+            if what in words:
+                numbers[rows] = names.of_column(words[what])
+                self._look_for_missing(what, numbers[rows] < 0)
 
-    def faults(self, file: str, first: int, columns: Columns) -> list[str]:
-        """What is missing in the rows of a file, from row `first` on: what they belong to, or their time."""
-        lines = []
-        named = {"recording": self.recording, "point": self.point, "label": self.label}
-        words = dict(zip(wanted_words(self.config), columns.names[len(columns.numbers) :], strict=True))
-        for what, name in words.items():
-            missing = np.flatnonzero(named[what][first : self.filled] < 0)
-            if len(missing):
-                lines.append(
-                    f"{file}: {len(missing)} rows have no {what} in {name}, the first of them is row {missing[0]}"
-                )
-        missing = np.flatnonzero(~np.isfinite(self.time_s[first : self.filled]))
-        if len(missing):
-            name = columns.names[len(columns.numbers) - 1]
-            lines.append(
-                f"{file}: {len(missing)} rows have no time in {name}, the first of them is row {missing[0]}"
-            )
-        return lines
+    def _look_for_missing(self, what: str, missing: NDArray[np.bool_]) -> None:
+        places = np.flatnonzero(missing)
+        if len(places):
+            count, first = self._missing.get(what, (0, self.filled - self._begin + int(places[0])))
+            self._missing[what] = count + len(places), first
+
+    def faults(self, path: str, columns: Columns) -> list[str]:
+        """What is missing in the rows of the last file: what they belong to, or their time."""
+        names = dict(zip(wanted_words(self.config), columns.names[len(columns.numbers) :], strict=True))
+        names["time"] = columns.names[len(columns.numbers) - 1]
+        return [
+            f"{path}: {count} rows have no {what} in {names[what]}, the first of them is row {first}"
+            for what, (count, first) in self._missing.items()
+        ]
 
     def finish(self) -> None:
         """Leave out what was never filled, as where a text has empty lines.
@@ -104,10 +114,11 @@ class Rows:
         """
         if not self.filled:
             raise InputError(f"data.path={self.config.path} has no rows")
-        for name in ("signals", "positions", "time_s", "recording", "point", "label"):
+        for name in ("signals", "positions", "time_s", "point", "label"):
             setattr(self, name, getattr(self, name)[: self.filled])
+        self.recording = np.repeat(*(np.concatenate(of) for of in zip(*self._runs, strict=True)))
 
-    def reorder(self, order: np.ndarray[tuple[int], np.dtype[np.intp]]) -> None:
+    def reorder(self, order: NDArray[np.intp]) -> None:
         """Bring all rows into an order, a column at a time: no second array of signals."""
         for table in (self.signals, self.positions):
             for column in range(table.shape[1]):
