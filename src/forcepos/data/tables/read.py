@@ -53,24 +53,24 @@ def read_table(config: TableConfig) -> Recordings:
             broken; tells the problems of all files.
     """
     files = find_files(config)
-    tables = _of_all(files, lambda path: _open(path, config))
-    found = _of_all(tables, lambda table: find_columns(table.path, table.names, table.width, config))
-    opened = list(zip(tables, found, strict=True))
+    opened = _of_all(files, lambda path: _open(path, config))
     rows = Rows(config, sum(_of_all(opened, lambda one: one[0].rows(one[1]))))
     names = short_names(files)
     _of_all(list(zip(opened, names, strict=True)), lambda one: _add(rows, *one[0], one[1], len(files) > 1))
     rows.finish()
-    return _recordings(rows, found[0])
+    return _recordings(rows, opened[0][1])
 
 
-def _open(path: Path, config: TableConfig) -> Table:
+def _open(path: Path, config: TableConfig) -> tuple[Table, Columns]:
+    table: Table
     match format_of(path, config):
         case "feather":
-            return FeatherTable(path)
+            table = FeatherTable(path)
         case "parquet":
-            return ParquetTable(path)
+            table = ParquetTable(path)
         case kind:
-            return TextTable(path, kind, config)
+            table = TextTable(path, kind, config)
+    return table, find_columns(path, table.names, table.width, config)
 
 
 def _of_all(items: Sequence[_Of], make: Callable[[_Of], _Made]) -> list[_Made]:

@@ -1,0 +1,62 @@
+"""The main job on tables of any kind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from tests.conftest import QUICK, forcepos
+
+
+def test_a_small_csv_with_a_wrench_and_three_named_classes_trains(tmp_path: Path) -> None:
+    chance = np.random.default_rng(1)
+    tool = np.repeat(["tip", "edge", "side"], 200)
+    wrench = chance.normal(size=(600, 6)) + 6 * np.repeat(np.eye(3, 6), 200, axis=0)
+    table = pd.DataFrame(wrench, columns=["Fx", "Fy", "Fz", "Tx", "Ty", "Tz"]).assign(tool=tool)
+    table.to_csv(tmp_path / "tools.csv", index=False)
+    command = [
+        "data=table", "data.path=tools.csv", "data.features=[Fx,Fy,Fz,Tx,Ty,Tz]", "data.label=tool",
+        "data.rate_hz=100",
+        "model=ffnn_classification", "split=random", "tuner=random", "tuner.max_trials=1", "training.epochs=3",
+        "training.final_epochs=15", "tracking=none",
+    ]  # fmt: skip
+    finished = forcepos(command, tmp_path)
+    assert finished.code == 0, finished.err
+    assert finished.result["test"]["accuracy"] > 0.8
+    assert "accuracy_off_border" not in finished.result["test"]
+    assert finished.result["coverage"]["classes_mean"] >= 1
+    outputs = Path(finished.result["outputs"])
+    assert (outputs / "figures" / "true_against_predicted.png").is_file()
+    assert not (outputs / "figures" / "sector_map.png").exists()
+    assert not (outputs / "tables" / "coverage_by_region.csv").exists()
+    assert list(pd.read_csv(outputs / "tables" / "errors_by_recording.csv")) == ["name", "samples", "accuracy"]
+
+
+def test_a_folder_of_texts_without_headers_trains_by_column_numbers(tmp_path: Path) -> None:
+    chance = np.random.default_rng(1)
+    (tmp_path / "logs").mkdir()
+    for visit in range(6):
+        rows = np.column_stack([np.arange(60) * 10.0, chance.normal(size=(60, 3)), np.full((60, 2), 0.01 * visit)])
+        np.savetxt(tmp_path / "logs" / f"visit_{visit}.txt", rows, fmt="%.6f", delimiter="   ")
+    command = [
+        "data=table", "data.path=logs", "data.features=[1,2,3]", "data.targets=[4,5]", "data.target_scale_mm=1000",
+        "data.time=0", "data.time_unit=ms", "model=cnn_regression", "split=held_out_recordings", "tracking=none",
+    ]  # fmt: skip
+    finished = forcepos([*command, *[key for key in QUICK if key != "debug=smoke"], "training.epochs=1"], tmp_path)
+    assert finished.code == 0, finished.err
+    assert "6 recordings of 6 points, 360 rows" in finished.err
+    assert set(finished.result["test"]) >= {"mae_x_mm", "mae_y_mm"}
+
+
+def test_what_is_wrong_with_a_table_ends_the_run_in_a_line(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("Fx,x\n" + "".join(f"{row * 2},{row}\n" for row in range(50)))
+    command = ["data=table", "data.path=a.csv", "data.targets=[x]", "data.rate_hz=10", "model.axes=[x]"]
+    finished = forcepos([*command, "data.features=[fx]"], tmp_path)
+    assert finished.code == 1
+    assert finished.err == "error: a.csv lacks fx; it has Fx, x\n"
+    finished = forcepos([*command, "data.features=[Fx]", "model.window=60"], tmp_path)
+    assert finished.err == (
+        "error: the recordings cannot be used:\n  recording a: 50 rows, too short for one window of 60\n"
+    )
