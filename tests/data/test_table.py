@@ -37,7 +37,7 @@ def test_any_number_of_features_will_do(count: int, tmp_path: Path) -> None:
     path = write(table, tmp_path / "a.csv")
     recordings = read(path, f"data.features=[{','.join(names)}]", "data.targets=[x]", "data.rate_hz=10")
     assert recordings.signals.shape == (30, count)
-    assert np.array_equal(recordings.positions, np.tile(np.float32([1.5, 0, 0]), (30, 1)))
+    assert np.array_equal(recordings.positions, np.tile(np.array([1.5, 0, 0], np.float32), (30, 1)))
 
 
 def test_targets_are_scaled_to_mm_and_moved(tmp_path: Path) -> None:

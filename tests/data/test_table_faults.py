@@ -64,7 +64,7 @@ def test_a_column_that_is_there_twice_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("ending", ["feather", "parquet"])
 def test_columns_without_numbers_are_told_all_at_once(ending: str, tmp_path: Path) -> None:
-    table = numbers().assign(Fx=pd.Series(["high"] * 120, dtype=object), x=[[1.0]] * 120)
+    table = numbers().assign(Fx=pd.Series(["high"] * 120, dtype=object), x=pd.Series([[1.0]] * 120, dtype=object))
     told = error_of(write(table, tmp_path / f"a.{ending}"))
     assert told.startswith("PATH: Fx holds ")
     assert ", x holds list<" in told
@@ -92,7 +92,8 @@ def test_a_last_line_that_is_cut_short_is_left_out_with_a_warning(
         ("3,4\n", "PATH: line 4 has 2 fields, not 5"),
         ("1,2,3,4,5,6\n", "PATH: line 4 has 6 fields, not 5"),
         ("1,2,high,4,5\n", "PATH: line 4 has 'high' for Fy, not a number"),
-        ("\n\n1,1.2.3,3,4,5\n9\n", "PATH has lines that cannot be read:\n  line 6 has '1.2.3' for Fx, not a number\n"
+        ("\n\n1,1.2.3,3,4,5\n9\n",
+         "PATH has lines that cannot be read:\n  line 6 has '1.2.3' for Fx, not a number\n"
          "  line 7 has 1 field, not 5"),
     ],
 )  # fmt: skip
