@@ -1,4 +1,4 @@
-"""The command line: `python -m forcepos overrides…` and `python -m forcepos prepare …`; `forcepos` is the same."""
+"""The command line: `python -m forcepos overrides…`, `prepare …`, `inspect …`; `forcepos` is the same."""
 
 from __future__ import annotations
 
@@ -67,6 +67,11 @@ def main() -> None:
         from forcepos.prepare.command import main as prepare  # noqa: PLC0415  # the main job does not need it
 
         prepare(sys.argv[2:])
+        return
+    if sys.argv[1:2] == ["inspect"]:
+        from forcepos.inspection.command import main as inspect  # noqa: PLC0415  # likewise
+
+        inspect(sys.argv[2:])
         return
     if {"--help", "-h"} & set(sys.argv[1:]):
         sys.stdout.write(_help())

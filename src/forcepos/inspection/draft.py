@@ -1,0 +1,157 @@
+"""A config for what was seen, with a comment wherever it holds a guess."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from omegaconf import OmegaConf
+
+from forcepos.inspection.facts import some
+from forcepos.inspection.paths import data_path
+from forcepos.inspection.source_format import format_lines
+from forcepos.inspection.survey import Survey
+from forcepos.paths import conf_dir
+
+_PLAIN = re.compile(r"[A-Za-z_][\w./ -]*(?<! )")
+_NOT_TEXT = {"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"}
+_POINTS = 10  # across the plate, where no column names any
+
+
+def draft(seen: Survey, asked: Sequence[str], command: str) -> str:
+    """The YAML file; `command` trains with it."""
+    kind = "versuch" if is_versuch(seen) else "table"
+    lines = [
+        f"# Drafted by `forcepos inspect` from {len(seen.sources)} files with {seen.rows} rows. What is a guess says so.",
+        *(f"# {command}" for command in command.splitlines()),
+        "defaults:",
+        f"  - {kind}",
+        "  - _self_",
+        "",
+        f"name: {kind}",
+        _path(seen, asked),
+        *(_versuch(seen) if kind == "versuch" else _table(seen)),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def is_versuch(seen: Survey) -> bool:
+    """Whether data=versuch reads it: one Feather file with all columns that conf/data/versuch.yaml names."""
+    config = OmegaConf.load(conf_dir() / "data" / "versuch.yaml")
+    features = OmegaConf.load(conf_dir() / "columns" / "notebook.yaml").features
+    wanted = {*features, *config.targets, config.point, config.seconds, config.nanoseconds}
+    told = seen.guesses.positions == tuple(config.targets) and seen.guesses.point == config.point
+    one = len(seen.sources) == 1 and seen.sources[0].kind == "Feather" and seen.guesses.label is None
+    return one and told and wanted <= {*seen.columns} and (bool(seen.times.rate_hz))
+
+
+def _path(seen: Survey, asked: Sequence[str]) -> str:
+    path = data_path(asked, seen.sources)
+    if path is None:
+        return "path: ???  # set it: one file, a folder or a pattern that matches these files and no others"
+    where = "" if Path(path).is_absolute() else "  # from the folder that you start in"
+    return f"path: {quoted(path)}{where}"
+
+
+def _versuch(seen: Survey) -> Iterator[str]:
+    yield "# The file has the columns of the notebook's format: features, targets and time are those of data=versuch."
+    yield f"# {len(seen.recordings)} recordings of {len(seen.points)} points, {seen.times.rate_hz:g} rows per second."
+
+
+def _table(seen: Survey) -> Iterator[str]:
+    yield from format_lines(seen.sources[0])
+    yield ""
+    yield from _features(seen)
+    yield from _targets(seen)
+    yield from _label(seen)
+    yield ""
+    yield from _recordings(seen)
+    yield from _points(seen)
+    yield from _time(seen)
+
+
+def _features(seen: Survey) -> Iterator[str]:
+    features = seen.guesses.features
+    if not features:
+        yield "features: ???  # set it: no column of numbers that change is left to learn from"
+        return
+    yield f"# A guess: {seen.guesses.why['features']}. Strike out what will not be known where the model is used."
+    if any(seen.guesses.kinds[name] == "joint angle" for name in features):
+        yield "# Joint angles say where the hand is: without them, the model learns from forces and torques alone."
+    yield "features:"
+    for name in features:
+        kind = seen.guesses.kinds[name]
+        yield f"  - {quoted(name)}{f'  # {kind}' if kind else ''}"
+    left = [name for name in seen.columns if name not in {*features, *seen.guesses.positions, *seen.guesses.time}]
+    if left:
+        yield f"# Not used as features: {', '.join(left)}"
+
+
+def _targets(seen: Survey) -> Iterator[str]:
+    guesses = seen.guesses
+    if not guesses.positions:
+        none = "null  # no column with positions found: a label is all there is"
+        yield f"targets: {none if guesses.label else '???  # set it: the columns with x, y, z; none was recognised'}"
+        return
+    yield f"# A guess: {guesses.why['positions']}."
+    yield f"targets: {listed(guesses.positions)}"
+    yield f"target_scale_mm: {guesses.scale_mm:g}  # mm per {guesses.unit}"
+    reach = [
+        f"{guesses.scale_mm * seen.columns[name].low:.5g} to {guesses.scale_mm * seen.columns[name].high:.5g}"
+        for name in guesses.positions
+    ]
+    yield f"# Seen in mm: {'; '.join(reach)}. Sectors are looked at from the origin, so classification by sectors"
+    yield "# needs an offset_mm that puts it in the middle of the plate."
+
+
+def _label(seen: Survey) -> Iterator[str]:
+    guesses = seen.guesses
+    if guesses.label:
+        classes = seen.columns[guesses.label].distinct
+        yield f"label: {quoted(guesses.label)}  # a guess, {guesses.why['label']}: {classes} classes"
+    elif guesses.candidates:
+        yield f"# label: {quoted(guesses.candidates[0])}  # has few values: {some(guesses.candidates)} may be a label"
+
+
+def _recordings(seen: Survey) -> Iterator[str]:
+    guesses = seen.guesses
+    if guesses.recording:
+        yield f"recording: {quoted(guesses.recording)}  # a guess, {guesses.why['recording']}"
+    elif guesses.point:
+        yield f"recording: {quoted(guesses.point)}  # a guess: all rows of a point in a file are one recording"
+    if seen.cut_by_time and len(guesses.time) == 1:
+        yield f"gap_s: {seen.times.cut_s:g}  # a guess: a longer pause begins a new recording, {len(seen.recordings)} in all"
+
+
+def _points(seen: Survey) -> Iterator[str]:
+    guesses = seen.guesses
+    if guesses.point:
+        yield f"point: {quoted(guesses.point)}  # a guess, {guesses.why['point']}: {len(seen.points)} points"
+    elif guesses.positions:
+        ranges = [seen.columns[name].high - seen.columns[name].low for name in guesses.positions]
+        step = guesses.scale_mm * max(ranges) / _POINTS
+        yield f"point_grid_mm: {max(step, 0.001):.1g}  # a guess: a tenth of the longest side"
+
+
+def _time(seen: Survey) -> Iterator[str]:
+    guesses, rate = seen.guesses, seen.times.rate_hz
+    if len(guesses.time) == 1 and rate:
+        yield f"time: {quoted(guesses.time[0])}  # a guess: {guesses.why['time']}"
+        yield f"time_unit: {guesses.time_unit}"
+    elif rate:
+        yield f"rate_hz: {rate:g}  # from {' and '.join(guesses.time)}"
+    else:
+        yield "rate_hz: ???  # set it: rows per second; no column with the time was recognised"
+
+
+def listed(names: Sequence[str]) -> str:
+    """A list in one line."""
+    return f"[{', '.join(map(quoted, names))}]"
+
+
+def quoted(text: str) -> str:
+    """A text in YAML that is taken as it stands."""
+    plain = _PLAIN.fullmatch(text) and text.lower() not in _NOT_TEXT
+    return text if plain else json.dumps(text, ensure_ascii=False).replace("${", "\\\\${")

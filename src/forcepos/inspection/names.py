@@ -1,0 +1,64 @@
+"""What a column's name says about it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+# The first pattern that fits a whole name, without case, decides.
+_PATTERNS = (
+    ("seconds", r"t_?sec|zeitinsec|secs?|stamp_?secs?"),
+    ("nanoseconds", r"t_?nsec|zeitinnanosec|n(ano)?secs?|stamp_?n(ano)?secs?"),
+    ("time", r"t|.*time(_?stamp)?([_ ]?\(?(s|ms|us|ns|sec)\)?)?|.*stamp([_ ]?(s|ms|us|ns))?|t_?\(?(s|ms|us|ns)\)?|zeit.*"),
+    ("row number", r"index|idx|row|unnamed: ?\d+|__index_level_\d+__|"),
+    ("recording", r"recording|rec|run|trial|visit|episode|session|experiment|file(name)?|sequence|seq(_?id)?|demo"),
+    ("point", r"key|point(_?(id|name|key))?|contact_?point|touch(ed)?_?point|location|cell"),
+    ("label", r"label|class|target_?class|category|sector|.*_label|.*_class|y_true|gesture|state"),
+    ("force", r"f_?[xyz]|.*force.*_?[xyz]|.*wrench.*f.*[xyz]"),
+    ("second force", r"f[xyz]\d"),
+    ("torque", r"[tm]_?[xyz]|.*cart_?torque.*[xyz]|.*(torque|moment)_?[xyz]|.*wrench.*t.*[xyz]"),
+    ("second torque", r"t[xyz]\d"),
+    ("joint torque", r"(ext|mst)_a\d+|axistau.*|.*tau.*\d+\]?|.*torque.*\d+\]?|.*effort.*\d+\]?"),
+    ("joint speed", r"(dq|qd|qdot)_?\[?\d+\]?|.*(speed|veloc).*"),
+    ("commanded angle", r"comd_a\d+|axisqcmd.*|q_?(cmd|des|d)_?\[?\d+\]?"),
+    ("joint angle", r"(cur_)?a_?\d|axisq.*|q_?\[?\d+\]?|j_?\d+|.*(joint|angle|position).*\d+\]?"),
+    ("commanded position", r".*(comd|cmd|command|setpoint|desired|goal|des)_?\w*[._]?[xyz]([_ ]?\(?mm?\)?)?"),
+    ("orientation", r"[abc]|.*(roll|pitch|yaw)|[rq][xyz]|qw|(.*_)?(rot|ori|quat)\w*[._]?[xyzwabc]"),
+    ("position", r"(.*(pos|cart|tcp|tip|ee|tool|coord|location|contact|plate|p)\w*[._ ]?)?[xyz]([_ ]?[\[(]?mm?[\])]?)?"),
+)  # fmt: skip
+_COMPILED = [(kind, re.compile(pattern, re.IGNORECASE)) for kind, pattern in _PATTERNS]
+_AXIS = re.compile(r"(.*?)([xyz])([_ ]?[\[(]?mm?[\])]?)?", re.IGNORECASE)
+SIGNALS = ("joint torque", "force", "torque", "joint angle")
+UNITS = {
+    "force": "N", "second force": "N", "torque": "Nm", "second torque": "Nm", "joint torque": "Nm",
+}  # fmt: skip
+
+
+def kind_of(name: str) -> str:
+    """What the name says that a column is; empty where it says nothing."""
+    return next((kind for kind, pattern in _COMPILED if pattern.fullmatch(name.strip())), "")
+
+
+def triples(names: Sequence[str], kind: str = "position") -> list[tuple[str, ...]]:
+    """Columns x, y, z of that kind with names that differ in nothing else; x and y alone where there is no z."""
+    found: dict[tuple[str, str], dict[str, str]] = {}
+    for name in names:
+        axis = _AXIS.fullmatch(name.strip())
+        if axis and kind_of(name) == kind:
+            found.setdefault((axis[1], axis[3] or ""), {}).setdefault(axis[2].lower(), name)
+    whole = [tuple(axes[axis] for axis in "xyz") for axes in found.values() if len(axes) == 3]
+    flat = [(axes["x"], axes["y"]) for axes in found.values() if set(axes) == {"x", "y"}]
+    return [*whole, *flat]
+
+
+def unit_of_length(name: str) -> float | None:
+    """Millimetres per unit, where the name has one."""
+    axis = _AXIS.fullmatch(name.strip())
+    unit = re.sub(r"\W|_", "", axis[3] or "").lower() if axis else ""
+    return {"mm": 1.0, "m": 1000.0}.get(unit)
+
+
+def unit_of_time(name: str) -> str | None:
+    """s, ms, us or ns, where the name ends with it."""
+    unit = re.search(r"[_ (\[](s|sec|ms|us|ns)[)\]]?$", name.strip(), re.IGNORECASE)
+    return {"sec": "s"}.get(unit[1].lower(), unit[1].lower()) if unit else None

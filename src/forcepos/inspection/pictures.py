@@ -1,0 +1,119 @@
+"""Pictures of what is there, as PNG."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from forcepos.evaluation.figures import style
+from forcepos.inspection.facts import balance, channels
+from forcepos.inspection.survey import Survey
+from forcepos.inspection.times import GAP_STEPS
+
+_DPI = 150
+_PANELS, _LINES = 8, 7  # panels of a picture, lines of a panel
+_NAMED = 150  # points, beyond which their names would cover one another
+
+
+def save_pictures(seen: Survey, folder: Path) -> list[Path]:
+    """Draw everything that there is to see; gives the files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for name, figure in _figures(seen):
+        paths.append(folder / f"{name}.png")
+        figure.savefig(paths[-1], dpi=_DPI)
+    return paths
+
+
+def _figures(seen: Survey) -> Iterator[tuple[str, Figure]]:
+    if seen.guesses.positions:
+        yield "points", _points(seen)
+    if channels(seen):
+        yield "signals", _signals(seen)
+    if len(seen.times.steps_s):
+        yield "time", _time(seen)
+    if balance(seen) or len(seen.recordings) > 1:
+        yield "balance", _balance(seen)
+
+
+def _points(seen: Survey) -> Figure:
+    """Rows from above, and where each recording is in the mean."""
+    figure, axes = style.single(height=5, width=6)
+    axes.set(xlabel=f"{seen.guesses.positions[0]} ({seen.guesses.unit})")
+    axes.set(ylabel=f"{seen.guesses.positions[1]} ({seen.guesses.unit})", aspect="equal")
+    x, y, *rest = (seen.sample[:, 2 + seen.numbers.index(name)] for name in seen.guesses.positions)
+    dots = axes.scatter(x, y, c=rest[0] if rest else style.GREY, s=3, cmap="viridis", rasterized=True)
+    if rest:
+        figure.colorbar(dots, label=f"{seen.guesses.positions[2]} ({seen.guesses.unit})", shrink=0.85)
+    placed = [recording for recording in seen.recordings if recording.place]
+    if seen.points:
+        axes.scatter(*zip(*(one.place[:2] for one in placed), strict=True), marker="+", s=30, color=style.VERMILLION)
+    for one in placed if len(placed) <= _NAMED and seen.points else ():
+        axes.annotate(one.point, one.place[:2], (3, 3), textcoords="offset points", fontsize=6)
+    what = f"{len(seen.points)} points" if seen.points else "positions"
+    figure.suptitle(f"{what} in {len(seen.recordings)} recordings", fontsize="medium")
+    return figure
+
+
+def _signals(seen: Survey) -> Figure:
+    """Each channel over the rows; borders between recordings are grey."""
+    groups = _groups(seen)
+    figure = style.new_figure(0.7 + 1.5 * len(groups), 8)
+    panels = list(figure.subplots(len(groups), sharex=True, squeeze=False).flat)
+    row = np.linspace(0, seen.rows, len(seen.sample), endpoint=False)
+    border = row[np.flatnonzero(np.diff(seen.sample[:, 0]))]
+    for (name, columns), axes in zip(groups, panels, strict=True):
+        for place, column in enumerate(columns):
+            colour = style.CYCLE[place % len(style.CYCLE)]
+            values = seen.sample[:, 2 + seen.numbers.index(column)]
+            axes.plot(row, values, color=colour, linewidth=0.6, label=column, rasterized=True)
+        if len(border) <= _NAMED:
+            axes.vlines(border, 0, 1, transform=axes.get_xaxis_transform(), color=style.GREY, linewidth=0.4)
+        style.plain(axes).set_ylabel(name)
+        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize="x-small", frameon=False, handlelength=1)
+    panels[-1].set_xlabel("row")
+    return figure
+
+
+def _groups(seen: Survey) -> list[tuple[str, list[str]]]:
+    """Channels by kind, few enough for a panel each."""
+    kinds: dict[str, list[str]] = {}
+    for column in channels(seen):
+        kinds.setdefault(seen.guesses.kinds[column.name] or "other", []).append(column.name)
+    groups = [
+        (kind, names[first : first + _LINES]) for kind, names in kinds.items() for first in range(0, len(names), _LINES)
+    ]
+    return groups[:_PANELS]
+
+
+def _time(seen: Survey) -> Figure:
+    """How long the steps from row to row are."""
+    figure, axes = style.single(height=2.8)
+    steps = seen.times.steps_s[seen.times.steps_s > 0] * 1e3
+    if not len(steps):
+        return style.message("time does not advance")
+    bins = np.geomspace(steps.min() * 0.9, steps.max() * 1.1, 60)
+    axes.hist(steps, bins, color=style.BLUE)
+    axes.axvline(GAP_STEPS * seen.times.usual_s * 1e3, color=style.VERMILLION, linewidth=1, label="gaps begin here")
+    axes.set(xscale="log", yscale="log", xlabel="step of time from row to row (ms)", ylabel="rows")
+    axes.legend(fontsize="small", frameon=False)
+    return figure
+
+
+def _balance(seen: Survey) -> Figure:
+    """Rows of each class and of each recording."""
+    bars = [(f"class of {name}", list(counts), list(counts.values())) for name, counts in balance(seen).items()]
+    if len(seen.recordings) > 1:
+        rows = [recording.rows for recording in seen.recordings]
+        bars.append(("recording", [recording.name for recording in seen.recordings], rows))
+    bars = bars[:_PANELS]
+    figure = style.new_figure(0.5 + 1.9 * len(bars), 8)
+    for (what, names, counts), axes in zip(bars, figure.subplots(len(bars), squeeze=False).flat, strict=True):
+        axes.bar(range(len(names)), counts, color=style.BLUE)
+        style.plain(axes).set(xlabel=what, ylabel="rows")
+        if len(names) <= 40:
+            axes.set_xticks(range(len(names)), names, rotation=45 if len(names) > 12 else 0, fontsize="x-small")
+    return figure

@@ -1,0 +1,113 @@
+"""What is carried from part to part while tables are read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from forcepos.data.recordings import Float64
+from forcepos.inspection.columns import Column
+from forcepos.inspection.guesses import PER_SECOND, Guesses
+from forcepos.inspection.parts import read_part
+from forcepos.inspection.runs import Recording, Runs
+from forcepos.inspection.thinned import Thinned
+from forcepos.inspection.times import Times
+
+_SAMPLED = 20_000  # rows for pictures
+_NEW_FILE = object()
+
+
+class Reading:
+    """Takes the parts of one file after the other."""
+
+    def __init__(self, guesses: Guesses, columns: Sequence[Column], times: Times) -> None:
+        self._guesses, self._columns, self.times = guesses, columns, times
+        self._key = guesses.recording or guesses.point
+        self.numbers: tuple[str, ...] = ()
+        self.sample = Thinned(_SAMPLED)
+        self._runs: Runs | None = None
+        self._file, self._row, self._count = "", 0, 0
+        self._last: Any = _NEW_FILE
+        self._last_s = np.nan
+
+    @property
+    def recordings(self) -> list[Recording]:
+        return self._runs.done if self._runs else []
+
+    def file(self, name: str) -> None:
+        """What comes now is of another file."""
+        self._file, self._row, self._last, self._last_s = name, 0, _NEW_FILE, np.nan
+
+    def end(self) -> None:
+        """There is no more."""
+        if self._runs:
+            self._runs.close()
+
+    def part(self, part: pa.Table) -> None:
+        """More rows."""
+        numbers: dict[str, Float64] = {}
+        arrays: dict[str, pa.Array] = {}
+        for column, values, array in read_part(part, self._columns):
+            arrays[column.name] = array
+            if values is not None:
+                numbers[column.name] = values
+        if self._runs is None:
+            self.numbers = tuple(numbers)
+            self._runs = Runs(self.numbers, len(self._guesses.positions))
+        absent = np.full(part.num_rows, np.nan)
+        timed = self._guesses.time and set(self._guesses.time) <= {*numbers}
+        time_s = seconds(self._guesses, numbers) if timed else absent
+        first = self._first_rows(arrays, time_s)
+        table = np.column_stack([numbers.get(name, absent) for name in self.numbers] or [absent])
+        self._add(self._runs, table, first, arrays)
+        self.sample.add(np.column_stack([self._count + np.cumsum(first) - 1, time_s, table]))
+        self._row += part.num_rows
+        self._count += int(first.sum())
+
+    def _first_rows(self, arrays: Mapping[str, pa.Array], time_s: Float64) -> NDArray[np.bool_]:
+        """(rows,) whether a recording begins; the steps of time within files and keys are counted."""
+        first = np.zeros(len(time_s), bool)
+        first[0] = self._last is _NEW_FILE
+        if self._key:
+            keys = arrays[self._key]
+            first[1:] = pc.fill_null(pc.not_equal(keys[1:], keys[:-1]), True).to_numpy(zero_copy_only=False)  # noqa: FBT003
+            first[0] |= self._last != keys[0].as_py()
+            self._last = keys[-1].as_py()
+        else:
+            self._last = None
+        steps = np.diff(time_s, prepend=self._last_s)
+        self._last_s = float(time_s[-1])
+        counted = ~first & np.isfinite(steps)
+        self.times.add(steps[counted], self._row + np.flatnonzero(counted))
+        if not self._key:
+            first |= counted & ((steps > self.times.cut_s) | (steps < 0))
+        return first
+
+    def _add(self, runs: Runs, table: Float64, first: NDArray[np.bool_], arrays: Mapping[str, pa.Array]) -> None:
+        """Cut the rows where recordings begin."""
+        cuts = np.unique([0, *np.flatnonzero(first)])
+        low = np.minimum.reduceat(np.where(np.isfinite(table), table, np.inf), cuts, axis=0)
+        high = np.maximum.reduceat(np.where(np.isfinite(table), table, -np.inf), cuts, axis=0)
+        places = [self.numbers.index(name) for name in self._guesses.positions if name in self.numbers]
+        for number, (start, stop) in enumerate(zip(cuts, [*cuts[1:], len(table)], strict=True)):
+            if first[start]:
+                runs.begin(self._name(arrays, start), self._value(self._guesses.point, arrays, start))
+            runs.add(low[number], high[number], table[start:stop, places])
+
+    def _name(self, arrays: Mapping[str, pa.Array], row: int) -> str:
+        return self._value(self._key, arrays, row) or self._file
+
+    def _value(self, column: str | None, arrays: Mapping[str, pa.Array], row: int) -> str:
+        return str(arrays[column][row].as_py()) if column else ""
+
+
+def seconds(guesses: Guesses, numbers: Mapping[str, Float64]) -> Float64:
+    """The time of each row."""
+    if len(guesses.time) == 2:
+        return numbers[guesses.time[0]] + numbers[guesses.time[1]] / PER_SECOND["ns"]
+    return numbers[guesses.time[0]] / PER_SECOND[guesses.time_unit]

@@ -1,0 +1,93 @@
+"""One pass over all tables: what is there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from forcepos.data.recordings import Float64
+from forcepos.errors import InputError
+from forcepos.inspection.columns import Column
+from forcepos.inspection.guesses import Guesses, Told, guess, guess_roles
+from forcepos.inspection.parts import read_part
+from forcepos.inspection.reading import Reading, seconds
+from forcepos.inspection.runs import Recording
+from forcepos.inspection.sources import Source
+from forcepos.inspection.times import Times, usual_step
+
+
+@dataclass
+class Survey:
+    """What was seen.
+
+    Attributes:
+        sample: of the columns with numbers, rows at equal distances; number of the recording, seconds, then those.
+        numbers: the names of those columns.
+    """
+
+    sources: Sequence[Source]
+    columns: dict[str, Column]
+    guesses: Guesses
+    times: Times
+    recordings: list[Recording]
+    numbers: tuple[str, ...]
+    sample: Float64
+    left_out: Sequence[str] = field(default_factory=list)
+
+    @property
+    def rows(self) -> int:
+        return sum(recording.rows for recording in self.recordings)
+
+    @property
+    def points(self) -> list[str]:
+        """The touched points, where a column names them."""
+        return list(dict.fromkeys(recording.point for recording in self.recordings if recording.point))
+
+    @property
+    def cut_by_time(self) -> bool:
+        """Whether gaps in time are all that tells recordings apart."""
+        return len(self.recordings) > len(self.sources) and not (self.guesses.recording or self.guesses.point)
+
+
+def survey(
+    sources: Sequence[Source], left_out: Sequence[str], told: Told, after_part: Callable[[], None]
+) -> Survey:
+    """Read everything once; `after_part` is called again and again.
+
+    Raises:
+        InputError: there are no rows, or a file cannot be read.
+    """
+    guesses, usual_s = _first_look(sources, told)
+    columns = [Column(name) for name in sources[0].columns]
+    reading = Reading(guesses, columns, Times(usual_s))
+    for source in sources:
+        reading.file(source.path.stem)
+        try:
+            for part in source.parts():
+                reading.part(part)
+                after_part()
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise InputError(f"{source.path} cannot be read: {str(error).partition(chr(10))[0]}") from error
+    reading.end()
+    by_name = {column.name: column for column in columns}
+    guess_roles(guesses, by_name, told)
+    return Survey(
+        sources, by_name, guesses, reading.times, reading.recordings, reading.numbers, reading.sample.rows, left_out
+    )
+
+
+def _first_look(sources: Sequence[Source], told: Told) -> tuple[Guesses, float]:
+    for source in sources:
+        try:
+            part = next(source.parts(), None)
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise InputError(f"{source.path} cannot be read: {str(error).partition(chr(10))[0]}") from error
+        if part is not None and part.num_rows:
+            columns = [Column(name) for name in source.columns]
+            read = [(column, numbers) for column, numbers, _ in read_part(part, columns)]
+            start = {column.name: numbers for column, numbers in read if numbers is not None}
+            guesses = guess({column.name: column for column in columns}, start, told)
+            return guesses, usual_step(seconds(guesses, start)) if guesses.time else 0.0
+    raise InputError(f"{', '.join(str(source.path) for source in sources[:3])}: no rows")

@@ -1,0 +1,53 @@
+"""What training would say to the drafted config, told by the checks of training itself."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from hydra import compose, initialize_config_dir
+from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
+
+from forcepos.config import Config
+from forcepos.data.checks import check
+from forcepos.data.loading import load_recordings
+from forcepos.errors import InputError
+from forcepos.inspection.survey import Survey
+from forcepos.paths import conf_dir
+from forcepos.validation import register_schemas, to_config
+
+MOST_VALUES = 50_000_000  # more are not loaded here: looking must not need the memory that training does
+
+
+def warnings_of_training(seen: Survey, text: str, overrides: Sequence[str]) -> list[str]:
+    """Lines for a person: warnings, the error that would end the run, or why neither is known."""
+    values = seen.rows * (len(seen.guesses.features) + len(seen.guesses.positions))
+    if "???" in text:
+        return ["training would need what is marked ??? in the draft"]
+    if values > MOST_VALUES:
+        return [f"training's own checks were not made: {values:,} values are more than are loaded to look at"]
+    try:
+        config = _composed(text, overrides)
+        lines = check(load_recordings(config.data).recordings, config.model.window)
+    except (InputError, HydraException, OmegaConfBaseException) as error:
+        return [f"training would refuse this: {error}"]
+    return [f"training would warn: {line}" for line in lines]
+
+
+def _composed(text: str, overrides: Sequence[str]) -> Config:
+    register_schemas()
+    with _folder(text) as folder, initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        found = f"hydra.searchpath=[file://{folder}]"
+        return to_config(compose("config", overrides=[found, "data=inspected", *overrides]))
+
+
+@contextmanager
+def _folder(text: str) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder) / "data"
+        place.mkdir()
+        (place / "inspected.yaml").write_text(text, encoding="utf-8")
+        yield Path(folder)
