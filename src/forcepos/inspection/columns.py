@@ -64,7 +64,9 @@ class Column:
     @property
     def whole(self) -> bool:
         """Whether all values are whole numbers, however they are written."""
-        few = self.counts is not None and all(isinstance(value, float) and value == int(value) for value in self.counts)
+        few = self.counts is not None and all(
+            isinstance(value, float) and value == int(value) for value in self.counts
+        )
         return self.kind == "whole" or (self.kind == "number" and few)
 
     @property

@@ -41,11 +41,17 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="forcepos inspect", description=_HELP, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("files", nargs="+", metavar="FILES", help="files, folders or patterns of one kind of table")
-    parser.add_argument("--write", type=Path, metavar="YAML", help="where the draft goes: a file in a folder data/")
+    parser.add_argument(
+        "files", nargs="+", metavar="FILES", help="files, folders or patterns of one kind of table"
+    )
+    parser.add_argument(
+        "--write", type=Path, metavar="YAML", help="where the draft goes: a file in a folder data/"
+    )
     parser.add_argument("--no-figures", action="store_true", help="draw nothing")
     parser.add_argument("--time", metavar="COLUMN", help="the time of a row")
-    parser.add_argument("--positions", nargs="+", default=(), metavar="COLUMN", help="x, y and z, or the first ones")
+    parser.add_argument(
+        "--positions", nargs="+", default=(), metavar="COLUMN", help="x, y and z, or the first ones"
+    )
     parser.add_argument("--point", metavar="COLUMN", help="the touched point's name")
     parser.add_argument("--label", metavar="COLUMN", help="a row's class")
     return parser

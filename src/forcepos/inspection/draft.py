@@ -9,7 +9,7 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
-from forcepos.inspection.facts import some
+from forcepos.inspection.facts import counted, role, some
 from forcepos.inspection.paths import data_path
 from forcepos.inspection.source_format import format_lines
 from forcepos.inspection.survey import Survey
@@ -24,7 +24,7 @@ def draft(seen: Survey, asked: Sequence[str], command: str) -> str:
     """The YAML file; `command` trains with it."""
     kind = "versuch" if is_versuch(seen) else "table"
     lines = [
-        f"# Drafted by `forcepos inspect` from {len(seen.sources)} files with {seen.rows} rows. What is a guess says so.",
+        f"# Drafted by `forcepos inspect` from {counted(len(seen.sources), 'file')} with {seen.rows} rows. What is a guess says so.",
         *(f"# {command}" for command in command.splitlines()),
         "defaults:",
         f"  - {kind}",
@@ -57,7 +57,7 @@ def _path(seen: Survey, asked: Sequence[str]) -> str:
 
 def _versuch(seen: Survey) -> Iterator[str]:
     yield "# The file has the columns of the notebook's format: features, targets and time are those of data=versuch."
-    yield f"# {len(seen.recordings)} recordings of {len(seen.points)} points, {seen.times.rate_hz:g} rows per second."
+    yield f"# {counted(len(seen.recordings), 'recording')} of {counted(len(seen.points), 'point')}, {seen.times.rate_hz:g} rows per second."
 
 
 def _table(seen: Survey) -> Iterator[str]:
@@ -78,15 +78,16 @@ def _features(seen: Survey) -> Iterator[str]:
         yield "features: ???  # set it: no column of numbers that change is left to learn from"
         return
     yield f"# A guess: {seen.guesses.why['features']}. Strike out what will not be known where the model is used."
-    if any(seen.guesses.kinds[name] == "joint angle" for name in features):
+    if any(seen.guesses.kinds[name].startswith("joint angle") for name in features):
         yield "# Joint angles say where the hand is: without them, the model learns from forces and torques alone."
     yield "features:"
     for name in features:
         kind = seen.guesses.kinds[name]
         yield f"  - {quoted(name)}{f'  # {kind}' if kind else ''}"
-    left = [name for name in seen.columns if name not in {*features, *seen.guesses.positions, *seen.guesses.time}]
-    if left:
-        yield f"# Not used as features: {', '.join(left)}"
+    used = {*features, *seen.guesses.positions, *seen.guesses.time}
+    left = [name for name in seen.columns if name not in used]
+    for kind in dict.fromkeys(role(seen, name) for name in left):
+        yield f"# Not used as features, {kind or 'other'}: {', '.join(n for n in left if role(seen, n) == kind)}"
 
 
 def _targets(seen: Survey) -> Iterator[str]:
@@ -97,13 +98,14 @@ def _targets(seen: Survey) -> Iterator[str]:
         return
     yield f"# A guess: {guesses.why['positions']}."
     yield f"targets: {listed(guesses.positions)}"
-    yield f"target_scale_mm: {guesses.scale_mm:g}  # mm per {guesses.unit}"
+    if guesses.scale_mm != 1:
+        yield f"target_scale_mm: {guesses.scale_mm:g}  # mm per {guesses.unit}"
     reach = [
         f"{guesses.scale_mm * seen.columns[name].low:.5g} to {guesses.scale_mm * seen.columns[name].high:.5g}"
         for name in guesses.positions
     ]
-    yield f"# Seen in mm: {'; '.join(reach)}. Sectors are looked at from the origin, so classification by sectors"
-    yield "# needs an offset_mm that puts it in the middle of the plate."
+    yield f"# Seen in mm: {'; '.join(reach)}."
+    yield "# Sectors are looked at from the origin: classification by sectors needs an offset_mm that puts it mid-plate."
 
 
 def _label(seen: Survey) -> Iterator[str]:
@@ -132,7 +134,7 @@ def _points(seen: Survey) -> Iterator[str]:
     elif guesses.positions:
         ranges = [seen.columns[name].high - seen.columns[name].low for name in guesses.positions]
         step = guesses.scale_mm * max(ranges) / _POINTS
-        yield f"point_grid_mm: {max(step, 0.001):.1g}  # a guess: a tenth of the longest side"
+        yield f"point_grid_mm: {float(f'{max(step, 0.001):.1g}'):g}  # a guess: a tenth of the longest side"
 
 
 def _time(seen: Survey) -> Iterator[str]:

@@ -21,7 +21,14 @@ _RARE = 0.1  # of the largest class
 def channels(seen: Survey) -> list[Column]:
     """Columns that something was measured in: not time, places, names or commands."""
     guesses = seen.guesses
-    others = {*guesses.time, *guesses.positions, *guesses.candidates, guesses.recording, guesses.point, guesses.label}
+    others = {
+        *guesses.time,
+        *guesses.positions,
+        *guesses.candidates,
+        guesses.recording,
+        guesses.point,
+        guesses.label,
+    }
     never = {"row number", "commanded position", "commanded angle", "position"}
     return [
         column
@@ -57,10 +64,14 @@ def balance(seen: Survey) -> dict[str, dict[str, int]]:
     """Rows of each class, of the label and of columns that may be one."""
     names = [name for name in (seen.guesses.label, *seen.guesses.candidates) if name]
     return {
-        name: {f"{value:g}" if isinstance(value, float) else value: count for value, count in sorted(counts.items(), key=_order)}
+        name: {_class(value): count for value, count in sorted(counts.items(), key=_order)}
         for name in names
         if (counts := seen.columns[name].counts)
-    }  # fmt: skip
+    }
+
+
+def _class(value: float | str) -> str:
+    return f"{value:g}" if isinstance(value, float) else value
 
 
 def _order(item: tuple[float | str, int]) -> tuple[bool, float, str]:
@@ -125,14 +136,18 @@ def _of_time(seen: Survey) -> Iterator[str]:
 
 
 def _of_channels(seen: Survey) -> Iterator[str]:
-    features = {*seen.guesses.features}
-    all_of_them = len(seen.recordings)
+    every = len(seen.recordings)
+    held: dict[int, list[str]] = {}
     for name, count in stuck(seen).items():
-        if name in features or count == all_of_them:
-            yield f"column {name} never changes in {'any recording' if count == all_of_them else f'{count} of {all_of_them} recordings'}"
+        if count == every or name in seen.guesses.features:
+            held.setdefault(count, []).append(name)
+    for count, names in sorted(held.items(), reverse=True):
+        where = "any recording" if count == every else f"{count} of {every} recordings"
+        yield f"never changing in {where}: {some(names)}"
     for name, ends in saturated(seen).items():
-        for end in ends:
-            yield f"column {name} is exactly {end['value']:.6g}, its {'least' if end['end'] == 'low' else 'greatest'} value, in {end['rows']} rows: saturated?"
+        for one in ends:
+            end = "least" if one["end"] == "low" else "greatest"
+            yield f"column {name} is exactly {one['value']:.6g}, its {end} value, in {one['rows']} rows: saturated?"
     for feature, target in disguised(seen).items():
         yield f"column {feature} follows {target} so closely that a model would only copy it"
 
@@ -148,7 +163,8 @@ def _of_roles(seen: Survey) -> Iterator[str]:
     for name, counts in balance(seen).items():
         rare = [value for value, count in counts.items() if count < _RARE * max(counts.values())]
         if rare and name == guesses.label:
-            yield f"label {name}: few rows of class {some(rare)}, {min(counts.values())} against {max(counts.values())}"
+            fewest, most = min(counts.values()), max(counts.values())
+            yield f"label {name}: few rows of class {some(rare)}, {fewest} against {most}"
     if guesses.candidates and not guesses.label:
         yield f"{some(guesses.candidates)}: so few values that each may be a label; --label takes one"
 
@@ -157,3 +173,16 @@ def some(names: Any) -> str:
     """A list of names that does not grow too long."""
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return f"{', '.join(names[:_SHOWN])}{more}"
+
+
+def counted(number: int, what: str) -> str:
+    """A number of things."""
+    return f"{number} {what}{'s'[: number != 1]}"
+
+
+def role(seen: Survey, name: str) -> str:
+    """What a column is taken for."""
+    guesses = seen.guesses
+    roles = {guesses.recording: "recording", guesses.point: "point", guesses.label: "label"}
+    roles |= dict.fromkeys(guesses.candidates, "label?") | dict.fromkeys(guesses.time, "time")
+    return roles.get(name) or guesses.kinds[name]

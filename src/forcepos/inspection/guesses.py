@@ -11,6 +11,7 @@ from forcepos.data.recordings import Float64
 from forcepos.errors import InputError
 from forcepos.inspection.columns import Column
 from forcepos.inspection.names import SIGNALS, kind_of, triples, unit_of_length, unit_of_time
+from forcepos.inspection.unnamed import kinds_by_value
 
 PER_SECOND = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 CLASSES = 64  # a column with more different values is no label
@@ -18,7 +19,7 @@ _RATES_HZ = (4.0, 2000.0)  # of a recording whose unit of time is to be told
 _FAR_MM = 20.0  # from the base's origin, for coordinates without a name
 _NEVER_SIGNALS = frozenset({
     "seconds", "nanoseconds", "time", "row number", "recording", "point", "label", "second force", "second torque",
-    "commanded angle", "commanded position", "position", "orientation",
+    "commanded angle", "commanded position", "position", "orientation", "orientation?",
 })  # fmt: skip
 
 
@@ -79,7 +80,8 @@ def guess(columns: Mapping[str, Column], start: Mapping[str, Float64], told: Tol
 
 
 def guess_roles(made: Guesses, columns: Mapping[str, Column], told: Told) -> None:
-    """Label and features, once all rows are known."""
+    """Kinds by value, label and features, once all rows are known."""
+    made.kinds |= kinds_by_value(columns, made.kinds)
     _label(made, columns, told)
     _features(made, columns)
 

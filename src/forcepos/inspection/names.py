@@ -31,6 +31,7 @@ _AXIS = re.compile(r"(.*?)([xyz])([_ ]?[\[(]?mm?[\])]?)?", re.IGNORECASE)
 SIGNALS = ("joint torque", "force", "torque", "joint angle")
 UNITS = {
     "force": "N", "second force": "N", "torque": "Nm", "second torque": "Nm", "joint torque": "Nm",
+    "force?": "N", "torque?": "Nm", "joint torque?": "Nm",
 }  # fmt: skip
 
 

@@ -34,7 +34,12 @@ def _kind(column: Column, values: pa.Array) -> str:
     kind = values.type
     if pa.types.is_null(kind) or column.kind == "text" or values.null_count == len(values):
         return column.kind
-    if pa.types.is_timestamp(kind) or pa.types.is_date(kind) or pa.types.is_time(kind) or pa.types.is_duration(kind):
+    if (
+        pa.types.is_timestamp(kind)
+        or pa.types.is_date(kind)
+        or pa.types.is_time(kind)
+        or pa.types.is_duration(kind)
+    ):
         return "time"
     if pa.types.is_integer(kind) or pa.types.is_boolean(kind):
         return "whole" if column.kind in {"empty", "whole"} else column.kind

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from forcepos.evaluation.figures import style
-from forcepos.inspection.facts import balance, channels
+from forcepos.inspection.facts import balance, channels, counted
 from forcepos.inspection.survey import Survey
 from forcepos.inspection.times import GAP_STEPS
 
@@ -29,7 +29,7 @@ def save_pictures(seen: Survey, folder: Path) -> list[Path]:
 
 
 def _figures(seen: Survey) -> Iterator[tuple[str, Figure]]:
-    if seen.guesses.positions:
+    if len(seen.guesses.positions) > 1:
         yield "points", _points(seen)
     if channels(seen):
         yield "signals", _signals(seen)
@@ -42,20 +42,26 @@ def _figures(seen: Survey) -> Iterator[tuple[str, Figure]]:
 def _points(seen: Survey) -> Figure:
     """Rows from above, and where each recording is in the mean."""
     figure, axes = style.single(height=5, width=6)
-    axes.set(xlabel=f"{seen.guesses.positions[0]} ({seen.guesses.unit})")
-    axes.set(ylabel=f"{seen.guesses.positions[1]} ({seen.guesses.unit})", aspect="equal")
+    across, up, *third = (f"{_shown(seen, name)} ({seen.guesses.unit})" for name in seen.guesses.positions)
+    axes.set(xlabel=across, ylabel=up, aspect="equal")
     x, y, *rest = (seen.sample[:, 2 + seen.numbers.index(name)] for name in seen.guesses.positions)
     dots = axes.scatter(x, y, c=rest[0] if rest else style.GREY, s=3, cmap="viridis", rasterized=True)
     if rest:
-        figure.colorbar(dots, label=f"{seen.guesses.positions[2]} ({seen.guesses.unit})", shrink=0.85)
+        figure.colorbar(dots, label=third[0], shrink=0.85)
     placed = [recording for recording in seen.recordings if recording.place]
     if seen.points:
-        axes.scatter(*zip(*(one.place[:2] for one in placed), strict=True), marker="+", s=30, color=style.VERMILLION)
+        axes.scatter(
+            *zip(*(one.place[:2] for one in placed), strict=True), marker="+", s=30, color=style.VERMILLION
+        )
     for one in placed if len(placed) <= _NAMED and seen.points else ():
         axes.annotate(one.point, one.place[:2], (3, 3), textcoords="offset points", fontsize=6)
-    what = f"{len(seen.points)} points" if seen.points else "positions"
-    figure.suptitle(f"{what} in {len(seen.recordings)} recordings", fontsize="medium")
+    what = counted(len(seen.points), "point") if seen.points else "positions"
+    figure.suptitle(f"{what} in {counted(len(seen.recordings), 'recording')}", fontsize="medium")
     return figure
+
+
+def _shown(seen: Survey, name: str) -> str:
+    return name if seen.sources[0].header else f"column {name}"
 
 
 def _signals(seen: Survey) -> Figure:
@@ -84,7 +90,9 @@ def _groups(seen: Survey) -> list[tuple[str, list[str]]]:
     for column in channels(seen):
         kinds.setdefault(seen.guesses.kinds[column.name] or "other", []).append(column.name)
     groups = [
-        (kind, names[first : first + _LINES]) for kind, names in kinds.items() for first in range(0, len(names), _LINES)
+        (kind, names[first : first + _LINES])
+        for kind, names in kinds.items()
+        for first in range(0, len(names), _LINES)
     ]
     return groups[:_PANELS]
 
@@ -97,7 +105,9 @@ def _time(seen: Survey) -> Figure:
         return style.message("time does not advance")
     bins = np.geomspace(steps.min() * 0.9, steps.max() * 1.1, 60)
     axes.hist(steps, bins, color=style.BLUE)
-    axes.axvline(GAP_STEPS * seen.times.usual_s * 1e3, color=style.VERMILLION, linewidth=1, label="gaps begin here")
+    axes.axvline(
+        GAP_STEPS * seen.times.usual_s * 1e3, color=style.VERMILLION, linewidth=1, label="gaps begin here"
+    )
     axes.set(xscale="log", yscale="log", xlabel="step of time from row to row (ms)", ylabel="rows")
     axes.legend(fontsize="small", frameon=False)
     return figure

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from forcepos.inspection.columns import Column
-from forcepos.inspection.facts import balance, some, stuck
+from forcepos.inspection.facts import balance, counted, role, some, stuck
 from forcepos.inspection.names import UNITS
 from forcepos.inspection.survey import Survey
 
@@ -21,20 +21,27 @@ _FILES, _RECORDINGS, _CLASSES = 10, 12, 40
 def show(seen: Survey, remarks: Sequence[str], training: Sequence[str]) -> None:
     """Print everything."""
     console = Console(stderr=True, width=None if sys.stderr.isatty() else _WIDTH)
-    console.print(_table("Files", ("file", "kind", "how it is written"), _files(seen)))
-    console.print(_table("Columns", _COLUMNS, (_column(seen, column) for column in seen.columns.values())))
-    if len(seen.recordings) > 1:
-        console.print(_table(*_recordings(seen)))
-    for name, counts in balance(seen).items():
-        what = "label" if name == seen.guesses.label else "a label perhaps"
-        console.print(_table(f"Classes of {name}, {what}", ("class", "rows", "%"), _classes(counts)))
-    console.print(_table("Guesses", ("what", "columns", "why"), _guesses(seen)))
+    for title, columns, rows in _tables(seen):
+        console.print(Text(title, "bold"))
+        console.print(_table(columns, rows))
     for line in (*_overview(seen), *(f"look at: {remark}" for remark in remarks), *training):
         console.print(Text(line), soft_wrap=True)
 
 
-def _table(title: str, columns: Sequence[str], rows: Iterator[Sequence[str]]) -> Table:
-    table = Table(title=title, title_justify="left")
+def _tables(seen: Survey) -> Iterator[tuple[str, Sequence[str], Iterator[Sequence[str]]]]:
+    yield "Files", ("file", "kind", "how it is written"), _files(seen)
+    yield "Columns", _COLUMNS, (_column(seen, column) for column in seen.columns.values())
+    if len(seen.recordings) > 1:
+        place = f"mean position ({seen.guesses.unit})" if seen.guesses.positions else ""
+        yield "Recordings", ("recording", "rows", place), _recordings(seen)
+    for name, counts in balance(seen).items():
+        what = "label" if name == seen.guesses.label else "a label perhaps"
+        yield f"Classes of {name}, {what}", ("class", "rows", "%"), _classes(counts)
+    yield "Guesses", ("what", "columns", "why"), _guesses(seen)
+
+
+def _table(columns: Sequence[str], rows: Iterator[Sequence[str]]) -> Table:
+    table = Table()
     for name in columns:
         right = name in _RIGHT
         table.add_column(name, justify="right" if right else "left", overflow="fold", no_wrap=right)
@@ -65,22 +72,11 @@ def _column(seen: Survey, column: Column) -> Sequence[str]:
     return (column.name, kind, unit, *shown, f"{column.missing or ''}", values, held)
 
 
-def role(seen: Survey, name: str) -> str:
-    """What a column is taken for."""
-    guesses = seen.guesses
-    roles = {guesses.recording: "recording", guesses.point: "point", guesses.label: "label"}
-    roles |= dict.fromkeys(guesses.candidates, "label?") | dict.fromkeys(guesses.time, "time")
-    return roles.get(name) or guesses.kinds[name]
-
-
-def _recordings(seen: Survey) -> tuple[str, Sequence[str], Iterator[Sequence[str]]]:
-    def rows() -> Iterator[Sequence[str]]:
-        for one in seen.recordings[:_RECORDINGS]:
-            yield one.name, str(one.rows), ", ".join(f"{value:.5g}" for value in one.place)
-        if len(seen.recordings) > _RECORDINGS:
-            yield f"… and {len(seen.recordings) - _RECORDINGS} more", "", ""
-
-    return "Recordings", ("recording", "rows", f"mean position ({seen.guesses.unit})"), rows()
+def _recordings(seen: Survey) -> Iterator[Sequence[str]]:
+    for one in seen.recordings[:_RECORDINGS]:
+        yield one.name, str(one.rows), ", ".join(f"{value:.5g}" for value in one.place)
+    if len(seen.recordings) > _RECORDINGS:
+        yield f"… and {len(seen.recordings) - _RECORDINGS} more", "", ""
 
 
 def _classes(counts: Mapping[str, int]) -> Iterator[Sequence[str]]:
@@ -103,5 +99,6 @@ def _guesses(seen: Survey) -> Iterator[Sequence[str]]:
 
 def _overview(seen: Survey) -> Iterator[str]:
     rate = f", {seen.times.rate_hz:.6g} rows per second" if seen.times.rate_hz else ""
-    points = f" of {len(seen.points)} points" if seen.points else ""
-    yield f"{len(seen.sources)} files, {len(seen.recordings)} recordings{points}, {seen.rows} rows{rate}"
+    points = f" of {counted(len(seen.points), 'point')}" if seen.points else ""
+    files, recordings = counted(len(seen.sources), "file"), counted(len(seen.recordings), "recording")
+    yield f"{files}, {recordings}{points}, {seen.rows} rows{rate}"

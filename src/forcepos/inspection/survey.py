@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import pyarrow as pa
 
 from forcepos.data.recordings import Float64
@@ -16,6 +17,8 @@ from forcepos.inspection.reading import Reading, seconds
 from forcepos.inspection.runs import Recording
 from forcepos.inspection.sources import Source
 from forcepos.inspection.times import Times, usual_step
+
+_LOOKED_AT = 50_000  # rows that tell which column is what
 
 
 @dataclass
@@ -64,30 +67,55 @@ def survey(
     reading = Reading(guesses, columns, Times(usual_s))
     for source in sources:
         reading.file(source.path.stem)
-        try:
-            for part in source.parts():
-                reading.part(part)
-                after_part()
-        except (pa.ArrowException, OSError, ValueError) as error:
-            raise InputError(f"{source.path} cannot be read: {str(error).partition(chr(10))[0]}") from error
+        for part in read(source):
+            reading.part(part)
+            after_part()
     reading.end()
     by_name = {column.name: column for column in columns}
     guess_roles(guesses, by_name, told)
     return Survey(
-        sources, by_name, guesses, reading.times, reading.recordings, reading.numbers, reading.sample.rows, left_out
+        sources,
+        by_name,
+        guesses,
+        reading.times,
+        reading.recordings,
+        reading.numbers,
+        reading.sample.rows,
+        left_out,
     )
 
 
 def _first_look(sources: Sequence[Source], told: Told) -> tuple[Guesses, float]:
+    """What the first rows tell, of as many files as it takes."""
+    columns = [Column(name) for name in sources[0].columns]
+    start: dict[str, list[Float64]] = {}
+    rows = 0
+    for part in _parts(sources):
+        for column, numbers, _ in read_part(part, columns):
+            if numbers is not None:
+                start.setdefault(column.name, []).append(numbers)
+        rows += part.num_rows
+        if rows >= _LOOKED_AT:
+            break
+    if not rows:
+        raise InputError(f"{', '.join(str(source.path) for source in sources[:3])}: no rows")
+    first = {name: np.concatenate(numbers) for name, numbers in start.items()}
+    guesses = guess({column.name: column for column in columns}, first, told)
+    return guesses, usual_step(seconds(guesses, first)) if guesses.time else 0.0
+
+
+def _parts(sources: Sequence[Source]) -> Iterator[pa.Table]:
     for source in sources:
-        try:
-            part = next(source.parts(), None)
-        except (pa.ArrowException, OSError, ValueError) as error:
-            raise InputError(f"{source.path} cannot be read: {str(error).partition(chr(10))[0]}") from error
-        if part is not None and part.num_rows:
-            columns = [Column(name) for name in source.columns]
-            read = [(column, numbers) for column, numbers, _ in read_part(part, columns)]
-            start = {column.name: numbers for column, numbers in read if numbers is not None}
-            guesses = guess({column.name: column for column in columns}, start, told)
-            return guesses, usual_step(seconds(guesses, start)) if guesses.time else 0.0
-    raise InputError(f"{', '.join(str(source.path) for source in sources[:3])}: no rows")
+        yield from read(source)
+
+
+def read(source: Source) -> Iterator[pa.Table]:
+    """The parts of a table.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        yield from (part for part in source.parts() if part.num_rows)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise InputError(f"{source.path} cannot be read: {str(error).partition(chr(10))[0]}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -29,12 +30,29 @@ def warnings_of_training(seen: Survey, text: str, overrides: Sequence[str]) -> l
         return ["training would need what is marked ??? in the draft"]
     if values > MOST_VALUES:
         return [f"training's own checks were not made: {values:,} values are more than are loaded to look at"]
+    with _warned() as told:
+        try:
+            config = _composed(text, overrides)
+            told += check(load_recordings(config.data).recordings, config.model.window)
+        except (InputError, HydraException, OmegaConfBaseException) as error:
+            return [f"training would refuse this: {error}"]
+    return [f"training would warn: {line}" for line in told]
+
+
+@contextmanager
+def _warned() -> Iterator[list[str]]:
+    """What is logged, to be told with everything else."""
+    told: list[str] = []
+    log = logging.getLogger("forcepos")
+    handler = logging.Handler(logging.WARNING)
+    handler.emit = lambda record: told.append(record.getMessage())  # type: ignore[method-assign]
+    log.addHandler(handler)
+    log.propagate = False
     try:
-        config = _composed(text, overrides)
-        lines = check(load_recordings(config.data).recordings, config.model.window)
-    except (InputError, HydraException, OmegaConfBaseException) as error:
-        return [f"training would refuse this: {error}"]
-    return [f"training would warn: {line}" for line in lines]
+        yield told
+    finally:
+        log.removeHandler(handler)
+        log.propagate = True
 
 
 def _composed(text: str, overrides: Sequence[str]) -> Config:
