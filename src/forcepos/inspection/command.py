@@ -20,7 +20,7 @@ saturated channels, points, classes, and what training would warn of. Which colu
 
 python -m forcepos inspect FILE                                     Feather, Parquet, CSV or other text
 python -m forcepos inspect logs/ --no-figures                       a folder, each file one recording
-python -m forcepos inspect FILE --write conf/data/mine.yaml         draft a config; then: python -m forcepos data=mine
+python -m forcepos inspect FILE --write conf/data/mine.yaml         draft a config: data=mine
 python -m forcepos inspect FILE --time t_ms --positions X Y Z --label grip       say what cannot be guessed
 """
 

@@ -24,7 +24,8 @@ def draft(seen: Survey, asked: Sequence[str], command: str) -> str:
     """The YAML file; `command` trains with it."""
     kind = "versuch" if is_versuch(seen) else "table"
     lines = [
-        f"# Drafted by `forcepos inspect` from {counted(len(seen.sources), 'file')} with {seen.rows} rows. What is a guess says so.",
+        f"# Drafted by `forcepos inspect` from {counted(len(seen.sources), 'file')} with {seen.rows} rows.",
+        "# What is a guess says so.",
         *(f"# {command}" for command in command.splitlines()),
         "defaults:",
         f"  - {kind}",
@@ -56,8 +57,9 @@ def _path(seen: Survey, asked: Sequence[str]) -> str:
 
 
 def _versuch(seen: Survey) -> Iterator[str]:
-    yield "# The file has the columns of the notebook's format: features, targets and time are those of data=versuch."
-    yield f"# {counted(len(seen.recordings), 'recording')} of {counted(len(seen.points), 'point')}, {seen.times.rate_hz:g} rows per second."
+    recordings, points = counted(len(seen.recordings), "recording"), counted(len(seen.points), "point")
+    yield "# A guess: its columns are the notebook's, so features, targets and time are those of data=versuch."
+    yield f"# {recordings} of {points}, {seen.times.rate_hz:g} rows per second."
 
 
 def _table(seen: Survey) -> Iterator[str]:
@@ -87,14 +89,17 @@ def _features(seen: Survey) -> Iterator[str]:
     used = {*features, *seen.guesses.positions, *seen.guesses.time}
     left = [name for name in seen.columns if name not in used]
     for kind in dict.fromkeys(role(seen, name) for name in left):
-        yield f"# Not used as features, {kind or 'other'}: {', '.join(n for n in left if role(seen, n) == kind)}"
+        names = [quoted(name) for name in left if role(seen, name) == kind]
+        yield f"# Not used as features, {kind or 'other'}: {', '.join(names)}"
 
 
 def _targets(seen: Survey) -> Iterator[str]:
     guesses = seen.guesses
     if not guesses.positions:
-        none = "null  # no column with positions found: a label is all there is"
-        yield f"targets: {none if guesses.label else '???  # set it: the columns with x, y, z; none was recognised'}"
+        if guesses.label:
+            yield "targets: null  # no column with positions was recognised: a label is all there is"
+        else:
+            yield "targets: ???  # set it: the columns with x, y, z; none was recognised"
         return
     yield f"# A guess: {guesses.why['positions']}."
     yield f"targets: {listed(guesses.positions)}"
@@ -105,7 +110,7 @@ def _targets(seen: Survey) -> Iterator[str]:
         for name in guesses.positions
     ]
     yield f"# Seen in mm: {'; '.join(reach)}."
-    yield "# Sectors are looked at from the origin: classification by sectors needs an offset_mm that puts it mid-plate."
+    yield "# Sectors are seen from the origin: to classify by them, set an offset_mm that puts it mid-plate."
 
 
 def _label(seen: Survey) -> Iterator[str]:
@@ -114,7 +119,8 @@ def _label(seen: Survey) -> Iterator[str]:
         classes = seen.columns[guesses.label].distinct
         yield f"label: {quoted(guesses.label)}  # a guess, {guesses.why['label']}: {classes} classes"
     elif guesses.candidates:
-        yield f"# label: {quoted(guesses.candidates[0])}  # has few values: {some(guesses.candidates)} may be a label"
+        few = some(list(map(quoted, guesses.candidates)))
+        yield f"# label: {quoted(guesses.candidates[0])}  # may be one, having few values; all such: {few}"
 
 
 def _recordings(seen: Survey) -> Iterator[str]:
@@ -124,7 +130,8 @@ def _recordings(seen: Survey) -> Iterator[str]:
     elif guesses.point:
         yield f"recording: {quoted(guesses.point)}  # a guess: all rows of a point in a file are one recording"
     if seen.cut_by_time and len(guesses.time) == 1:
-        yield f"gap_s: {seen.times.cut_s:g}  # a guess: a longer pause begins a new recording, {len(seen.recordings)} in all"
+        count = len(seen.recordings)
+        yield f"gap_s: {seen.times.cut_s:g}  # a guess: a longer pause begins a new recording, {count} in all"
 
 
 def _points(seen: Survey) -> Iterator[str]:

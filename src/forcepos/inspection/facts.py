@@ -116,7 +116,8 @@ def _of_values(seen: Survey) -> Iterator[str]:
         if column.missing - column.not_numbers and column.missing < column.rows:
             yield f"column {column.name}: {column.missing - column.not_numbers} values missing or not finite"
         if column.not_numbers:
-            yield f"column {column.name}: {column.not_numbers} values that are no numbers, such as {column.example!r}"
+            example = f"such as {column.example!r}"
+            yield f"column {column.name}: {column.not_numbers} values that are no numbers, {example}"
     empty = [column.name for column in seen.columns.values() if column.missing == column.rows]
     if empty:
         yield f"nothing in column {some(empty)}"
@@ -146,8 +147,8 @@ def _of_channels(seen: Survey) -> Iterator[str]:
         yield f"never changing in {where}: {some(names)}"
     for name, ends in saturated(seen).items():
         for one in ends:
-            end = "least" if one["end"] == "low" else "greatest"
-            yield f"column {name} is exactly {one['value']:.6g}, its {end} value, in {one['rows']} rows: saturated?"
+            value = f"its {'least' if one['end'] == 'low' else 'greatest'} value"
+            yield f"column {name} is exactly {one['value']:.6g}, {value}, in {one['rows']} rows: saturated?"
     for feature, target in disguised(seen).items():
         yield f"column {feature} follows {target} so closely that a model would only copy it"
 
@@ -183,6 +184,7 @@ def counted(number: int, what: str) -> str:
 def role(seen: Survey, name: str) -> str:
     """What a column is taken for."""
     guesses = seen.guesses
-    roles = {guesses.recording: "recording", guesses.point: "point", guesses.label: "label"}
-    roles |= dict.fromkeys(guesses.candidates, "label?") | dict.fromkeys(guesses.time, "time")
-    return roles.get(name) or guesses.kinds[name]
+    roles: dict[str | None, str] = {guesses.recording: "recording", guesses.point: "point", guesses.label: "label"}
+    if name in guesses.time:
+        return "time"
+    return "label?" if name in guesses.candidates else roles.get(name) or guesses.kinds[name]

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-
-import numpy as np
 
 from forcepos.data.recordings import Float64
 from forcepos.errors import InputError
+from forcepos.inspection.clock import guess_time
 from forcepos.inspection.columns import Column
-from forcepos.inspection.names import SIGNALS, kind_of, triples, unit_of_length, unit_of_time
+from forcepos.inspection.names import SIGNALS, kind_of, triples, unit_of_length
+from forcepos.inspection.roles import Guesses, Told
 from forcepos.inspection.unnamed import kinds_by_value
 
-PER_SECOND = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 CLASSES = 64  # a column with more different values is no label
-_RATES_HZ = (4.0, 2000.0)  # of a recording whose unit of time is to be told
 _FAR_MM = 20.0  # from the base's origin, for coordinates without a name
 _NEVER_SIGNALS = frozenset({
     "seconds", "nanoseconds", "time", "row number", "recording", "point", "label", "second force", "second torque",
@@ -23,47 +20,8 @@ _NEVER_SIGNALS = frozenset({
 })  # fmt: skip
 
 
-@dataclass
-class Guesses:
-    """What each column is taken for, and why.
-
-    Attributes:
-        time: the column, or two: whole seconds and nanoseconds.
-        features: columns that a model may learn from.
-        candidates: columns with so few values that each may be a label.
-        why: a reason for each guess.
-    """
-
-    time: tuple[str, ...] = ()
-    time_unit: str = "s"
-    positions: tuple[str, ...] = ()
-    scale_mm: float = 1.0
-    recording: str | None = None
-    point: str | None = None
-    label: str | None = None
-    features: tuple[str, ...] = ()
-    candidates: tuple[str, ...] = ()
-    kinds: dict[str, str] = field(default_factory=dict)
-    why: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def unit(self) -> str:
-        """Of the positions."""
-        return {1.0: "mm", 1000.0: "m"}[self.scale_mm]
-
-
-@dataclass(frozen=True)
-class Told:
-    """What the person says, before anything is guessed."""
-
-    time: str | None = None
-    positions: tuple[str, ...] = ()
-    point: str | None = None
-    label: str | None = None
-
-
 def guess(columns: Mapping[str, Column], start: Mapping[str, Float64], told: Told) -> Guesses:
-    """Time, positions and what cuts the rows into recordings; `start` holds the first values of those with numbers.
+    """Time, positions and what cuts the rows into recordings; `start` holds the first values of numbers.
 
     Raises:
         InputError: a column that was told is not there.
@@ -73,7 +31,7 @@ def guess(columns: Mapping[str, Column], start: Mapping[str, Float64], told: Tol
             raise InputError(f"no column is called {name}: there are {', '.join(columns)}")
     made = Guesses(kinds={name: kind_of(name) for name in columns})
     _bare_letters(made)
-    _time(made, columns, start, told)
+    guess_time(made, columns, start, told)
     _positions(made, columns, told)
     _groups(made, told)
     return made
@@ -90,52 +48,6 @@ def _bare_letters(made: Guesses) -> None:
     """A, B and C are a hand's orientation beside X, Y and Z only."""
     if not triples(list(made.kinds)):
         made.kinds.update({name: "" for name in made.kinds if name.lower() in {"a", "b", "c"}})
-
-
-def _time(made: Guesses, columns: Mapping[str, Column], start: Mapping[str, Float64], told: Told) -> None:
-    pair = [_first(made, kind) for kind in ("seconds", "nanoseconds")]
-    if told.time is None and pair[0] and pair[1]:
-        made.time, made.why["time"] = (pair[0], pair[1]), "by their names, whole seconds and the rest"
-        return
-    named = [name for name, kind in made.kinds.items() if kind in {"time", "seconds"} and _rises(columns[name])]
-    typed = [name for name, column in columns.items() if column.kind == "time"]
-    counted = [name for name, column in columns.items() if _counts_rows(column)]
-    rising = [name for name, column in columns.items() if name not in counted and _rises(column)]
-    for names, why in (
-        ([told.time] if told.time else [], "you said so"),
-        (typed, "its type is a time"),
-        (named, "by its name, and it rises"),
-        (rising, "it rises from row to row"),
-    ):
-        if names:
-            unit, how = _unit(names[0], columns[names[0]], start[names[0]])
-            made.time, made.time_unit, made.why["time"] = (names[0],), unit, f"{why}; in {unit}, {how}"
-            made.kinds[names[0]] = "time"
-            break
-    made.kinds.update({name: "row number" for name in counted if name not in made.time})
-
-
-def _rises(column: Column) -> bool:
-    steps = column.up + column.down
-    return column.kind != "text" and column.up > 0.95 * steps and steps > 0.9 * (column.known - 1) > 1
-
-
-def _counts_rows(column: Column) -> bool:
-    whole = column.kind == "whole" and column.low in {0.0, 1.0}
-    return whole and column.high - column.low == column.known - 1 == column.up
-
-
-def _unit(name: str, column: Column, start: Float64) -> tuple[str, str]:
-    if column.kind == "time":
-        return "s", "as its type tells"
-    if unit_of_time(name):
-        return unit_of_time(name) or "s", "as its name ends"
-    steps = np.diff(start)
-    step = float(np.median(steps[steps > 0])) if (steps > 0).any() else 1.0
-    for unit, per_second in PER_SECOND.items():
-        if _RATES_HZ[0] <= per_second / step <= _RATES_HZ[1]:
-            return unit, f"since that makes {per_second / step:.4g} rows per second"
-    return "s", "for want of a hint"
 
 
 def _positions(made: Guesses, columns: Mapping[str, Column], told: Told) -> None:
@@ -177,8 +89,8 @@ def _scale(names: Sequence[str], columns: Mapping[str, Column]) -> tuple[float, 
 
 
 def _groups(made: Guesses, told: Told) -> None:
-    made.recording = _first(made, "recording")
-    made.point = told.point or _first(made, "point")
+    made.recording = made.first("recording")
+    made.point = told.point or made.first("point")
     made.why |= {"recording": "by its name"} if made.recording else {}
     made.why |= {"point": "you said so" if told.point else "by its name"} if made.point else {}
 
@@ -215,7 +127,3 @@ def _features(made: Guesses, columns: Mapping[str, Column]) -> None:
         made.why["features"] = f"by their names: {', '.join(dict.fromkeys(made.kinds[name] for name in known))}"
     elif free:
         made.why["features"] = "all other columns of numbers that change"
-
-
-def _first(made: Guesses, kind: str) -> str | None:
-    return next((name for name, one in made.kinds.items() if one == kind), None)

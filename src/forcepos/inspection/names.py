@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+_SECONDS = r"([_ ]?[\[(]?(s|ms|us|ns|sec)[\])]?)"
+_METRES = r"([_ ]?[\[(]?mm?[\])]?)"
 # The first pattern that fits a whole name, without case, decides.
 _PATTERNS = (
     ("seconds", r"t_?sec|zeitinsec|secs?|stamp_?secs?"),
     ("nanoseconds", r"t_?nsec|zeitinnanosec|n(ano)?secs?|stamp_?n(ano)?secs?"),
-    ("time", r"t|.*time(_?stamp)?([_ ]?\(?(s|ms|us|ns|sec)\)?)?|.*stamp([_ ]?(s|ms|us|ns))?|t_?\(?(s|ms|us|ns)\)?|zeit.*"),
+    ("time", rf"t|.*(time|stamp){_SECONDS}?|t{_SECONDS}|zeit.*"),
     ("row number", r"index|idx|row|unnamed: ?\d+|__index_level_\d+__|"),
-    ("recording", r"recording|rec|run|trial|visit|episode|session|experiment|file(name)?|sequence|seq(_?id)?|demo"),
+    ("recording", r"(recording|rec|run|trial|visit|episode|session|experiment|file(name)?|seq|demo)(_?id)?"),
     ("point", r"key|point(_?(id|name|key))?|contact_?point|touch(ed)?_?point|location|cell"),
     ("label", r"label|class|target_?class|category|sector|.*_label|.*_class|y_true|gesture|state"),
     ("force", r"f_?[xyz]|.*force.*_?[xyz]|.*wrench.*f.*[xyz]"),
@@ -22,12 +24,12 @@ _PATTERNS = (
     ("joint speed", r"(dq|qd|qdot)_?\[?\d+\]?|.*(speed|veloc).*"),
     ("commanded angle", r"comd_a\d+|axisqcmd.*|q_?(cmd|des|d)_?\[?\d+\]?"),
     ("joint angle", r"(cur_)?a_?\d|axisq.*|q_?\[?\d+\]?|j_?\d+|.*(joint|angle|position).*\d+\]?"),
-    ("commanded position", r".*(comd|cmd|command|setpoint|desired|goal|des)_?\w*[._]?[xyz]([_ ]?\(?mm?\)?)?"),
+    ("commanded position", rf".*(comd|cmd|command|setpoint|desired|goal|des)_?\w*[._]?[xyz]{_METRES}?"),
     ("orientation", r"[abc]|.*(roll|pitch|yaw)|[rq][xyz]|qw|(.*_)?(rot|ori|quat)\w*[._]?[xyzwabc]"),
-    ("position", r"(.*(pos|cart|tcp|tip|ee|tool|coord|location|contact|plate|p)\w*[._ ]?)?[xyz]([_ ]?[\[(]?mm?[\])]?)?"),
+    ("position", rf"(.*(pos|cart|tcp|tip|ee|tool|coord|location|contact|plate|p)\w*[._ ]?)?[xyz]{_METRES}?"),
 )  # fmt: skip
 _COMPILED = [(kind, re.compile(pattern, re.IGNORECASE)) for kind, pattern in _PATTERNS]
-_AXIS = re.compile(r"(.*?)([xyz])([_ ]?[\[(]?mm?[\])]?)?", re.IGNORECASE)
+_AXIS = re.compile(rf"(.*?)([xyz]){_METRES}?", re.IGNORECASE)
 SIGNALS = ("joint torque", "force", "torque", "joint angle")
 UNITS = {
     "force": "N", "second force": "N", "torque": "Nm", "second torque": "Nm", "joint torque": "Nm",

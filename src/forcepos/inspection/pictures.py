@@ -48,13 +48,10 @@ def _points(seen: Survey) -> Figure:
     dots = axes.scatter(x, y, c=rest[0] if rest else style.GREY, s=3, cmap="viridis", rasterized=True)
     if rest:
         figure.colorbar(dots, label=third[0], shrink=0.85)
-    placed = [recording for recording in seen.recordings if recording.place]
-    if seen.points:
-        axes.scatter(
-            *zip(*(one.place[:2] for one in placed), strict=True), marker="+", s=30, color=style.VERMILLION
-        )
-    for one in placed if len(placed) <= _NAMED and seen.points else ():
-        axes.annotate(one.point, one.place[:2], (3, 3), textcoords="offset points", fontsize=6)
+    named = [one for one in seen.recordings if one.place and one.point]
+    for one in named if len(named) <= _NAMED else ():
+        axes.plot(one.place[0], one.place[1], "+", color=style.VERMILLION)
+        axes.annotate(one.point, (one.place[0], one.place[1]), (3, 3), textcoords="offset points", fontsize=6)
     what = counted(len(seen.points), "point") if seen.points else "positions"
     figure.suptitle(f"{what} in {counted(len(seen.recordings), 'recording')}", fontsize="medium")
     return figure
@@ -104,7 +101,7 @@ def _time(seen: Survey) -> Figure:
     if not len(steps):
         return style.message("time does not advance")
     bins = np.geomspace(steps.min() * 0.9, steps.max() * 1.1, 60)
-    axes.hist(steps, bins, color=style.BLUE)
+    axes.hist(steps, bins.tolist(), color=style.BLUE)
     axes.axvline(
         GAP_STEPS * seen.times.usual_s * 1e3, color=style.VERMILLION, linewidth=1, label="gaps begin here"
     )

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from forcepos.data.recordings import Float64
 from forcepos.inspection.columns import Column
-from forcepos.inspection.guesses import PER_SECOND, Guesses
 from forcepos.inspection.parts import read_part
+from forcepos.inspection.roles import PER_SECOND, Guesses
 from forcepos.inspection.runs import Recording, Runs
 from forcepos.inspection.thinned import Thinned
 from forcepos.inspection.times import Times
@@ -75,7 +75,8 @@ class Reading:
         first[0] = self._last is _NEW_FILE
         if self._key:
             keys = arrays[self._key]
-            first[1:] = pc.fill_null(pc.not_equal(keys[1:], keys[:-1]), True).to_numpy(zero_copy_only=False)  # noqa: FBT003
+            changed = pc.fill_null(pc.not_equal(keys[1:], keys[:-1]), True)
+            first[1:] = changed.to_numpy(zero_copy_only=False)
             first[0] |= self._last != keys[0].as_py()
             self._last = keys[-1].as_py()
         else:

@@ -10,7 +10,7 @@ from typing import Any
 from forcepos.errors import InputError
 from forcepos.inspection.draft import draft
 from forcepos.inspection.facts import balance, remarks, saturated, stuck
-from forcepos.inspection.guesses import Told
+from forcepos.inspection.roles import Told
 from forcepos.inspection.show import show
 from forcepos.inspection.sources import open_sources
 from forcepos.inspection.survey import Survey, survey

@@ -11,9 +11,10 @@ import pyarrow as pa
 from forcepos.data.recordings import Float64
 from forcepos.errors import InputError
 from forcepos.inspection.columns import Column
-from forcepos.inspection.guesses import Guesses, Told, guess, guess_roles
+from forcepos.inspection.guesses import guess, guess_roles
 from forcepos.inspection.parts import read_part
 from forcepos.inspection.reading import Reading, seconds
+from forcepos.inspection.roles import Guesses, Told
 from forcepos.inspection.runs import Recording
 from forcepos.inspection.sources import Source
 from forcepos.inspection.times import Times, usual_step

@@ -33,7 +33,7 @@ def warnings_of_training(seen: Survey, text: str, overrides: Sequence[str]) -> l
     with _warned() as told:
         try:
             config = _composed(text, overrides)
-            told += check(load_recordings(config.data).recordings, config.model.window)
+            told.extend(check(load_recordings(config.data).recordings, config.model.window))
         except (InputError, HydraException, OmegaConfBaseException) as error:
             return [f"training would refuse this: {error}"]
     return [f"training would warn: {line}" for line in told]

@@ -49,6 +49,6 @@ def write(path: Path, text: str) -> None:
 def trains_with(path: Path | None, overrides: Sequence[str]) -> str:
     """The command that trains with the draft."""
     name = path.stem if path else "NAME"
-    folder = path.resolve().parent.parent if path else None
-    place = [] if folder in {None, conf_dir().resolve()} else ["--config-dir", str(path.parent.parent)]  # type: ignore[union-attr]
+    ours = path is None or path.resolve().parent.parent == conf_dir().resolve()
+    place = [] if path is None or ours else ["--config-dir", str(path.parent.parent)]
     return " ".join(["python -m forcepos", *place, f"data={name}", *overrides])
