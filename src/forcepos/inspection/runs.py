@@ -50,7 +50,7 @@ class Runs:
         names = tuple(name for name, one in zip(self._numbers, stuck, strict=True) if one)
         place = tuple((self._sums / np.maximum(self._known, 1)).tolist()) if self._known.all() else ()
         visit = self._names[self._name] = self._names.get(self._name, 0) + 1
-        name = self._name + (f" visit {visit}" if visit > 1 else "")
+        name = self._name + (f", part {visit}" if visit > 1 else "")
         self.done.append(Recording(name, self._point, self._rows, place, names))
         self._rows = 0
 

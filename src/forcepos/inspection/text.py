@@ -47,11 +47,12 @@ class Text:
     def parts(self, faults: list[str]) -> Iterator[pa.Table]:
         """The rows; of lines with too few or too many fields it is noted what is wrong."""
         number = self.skip
-        for block, last in _blocks(self.path, self.skip):
-            yield self._parsed(block, number, faults, last)
+        for block in _blocks(self.path, self.skip):
+            yield self._parsed(block, number, faults)
             number += block.count(b"\n")
 
-    def _parsed(self, block: bytes, before: int, faults: list[str], last: bool) -> pa.Table:
+    def _parsed(self, block: bytes, before: int, faults: list[str]) -> pa.Table:
+        unended = 0 if block.endswith(b"\n") else before + block.count(b"\n") + 1
         if self.delimiter == " ":
             block = b"\n".join(_BLANKS.sub(b" ", line).strip(b" ") for line in block.split(b"\n"))
         return csv.read_csv(
@@ -59,7 +60,7 @@ class Text:
             csv.ReadOptions(column_names=list(self.columns), block_size=len(block) + 1, use_threads=False),
             csv.ParseOptions(
                 delimiter=self.delimiter,
-                invalid_row_handler=partial(_note, before=before, faults=faults, last=last),
+                invalid_row_handler=partial(_note, before=before, faults=faults, unended=unended),
             ),
             csv.ConvertOptions(decimal_point=self.mark, check_utf8=False, strings_can_be_null=True),
         )
@@ -80,10 +81,12 @@ def open_text(path: Path) -> Text:
     names, skip = _comments(lines)
     rows = [line for line in lines[skip:] if line.strip()][:_LOOKED_AT]
     if not rows:
-        raise InputError(f"{path} has no rows" if names or skip else f"{path} is empty")
+        raise InputError(f"{path} has {'a header and no' if names else 'no'} rows")
     delimiter, mark = _written(rows[1:] or rows)
     marked = True
     first = fields_of(rows[0], delimiter)
+    if len(rows) == 1 and len(first) > 1 and not any(_is_number(field, mark) for field in first):
+        raise InputError(f"{path} has a header and no rows")
     if not any(_is_number(field, mark) for field in first) and len(rows) > 1:
         names, rows, marked = first, rows[1:], False
         skip = next(place for place, line in enumerate(lines) if place >= skip and line.strip()) + 1
@@ -102,21 +105,20 @@ def fields_of(line: str, delimiter: str) -> list[str]:
     return [field.strip() for field in next(reader([line], delimiter=delimiter))]
 
 
-def _blocks(path: Path, skip: int) -> Iterator[tuple[bytes, bool]]:
-    """Whole lines, many at once, and whether they are the last."""
+def _blocks(path: Path, skip: int) -> Iterator[bytes]:
+    """Whole lines, many at once."""
     with path.open("rb") as file:
         for _ in range(skip):
             file.readline()
         while block := file.read(_BLOCK):
             block += file.readline()
-            last = not file.peek(1)
             if block.strip():
-                yield block.replace(b"\r\n", b"\n"), last
+                yield block.replace(b"\r\n", b"\n")
 
 
-def _note(row: Any, before: int, faults: list[str], last: bool) -> str:
+def _note(row: Any, before: int, faults: list[str], unended: int) -> str:
     number = before + (row.number or 0)
-    cut = " (cut short?)" if last and row.actual_columns < row.expected_columns else ""
+    cut = ", cut short" if number == unended else ""
     faults.append(f"line {number} has {row.actual_columns} fields, not {row.expected_columns}{cut}")
     return "skip"
 

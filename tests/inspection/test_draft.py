@@ -1,0 +1,106 @@
+"""The drafted config composes and trains."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+
+from tests.conftest import Finished, forcepos
+from tests.inspection.made import TINY, inspected, recording, refused
+from tests.test_versuch_run import notebook_file
+
+
+def drafted(place: Path, *files: str) -> str:
+    finished = inspected(place, "--no-figures", *files, "--write", "conf/data/mine.yaml")
+    assert finished.code == 0, finished.err
+    assert "train with python -m forcepos --config-dir conf data=mine" in finished.err
+    assert finished.result["config"] == "conf/data/mine.yaml"
+    return (place / "conf/data/mine.yaml").read_text()
+
+
+def trained(place: Path, *overrides: str) -> Finished:
+    finished = forcepos(["--config-dir", "conf", "data=mine", *overrides, *TINY], place)
+    assert finished.code == 0, finished.err
+    return finished
+
+
+def test_the_notebooks_file_trains(tmp_path: Path) -> None:
+    notebook_file(tmp_path / "versuch.feather", rows=30)
+    text = drafted(tmp_path, "versuch.feather")
+    assert "  - versuch\n" in text
+    assert "path: versuch.feather  # from the folder that you start in" in text
+    finished = trained(tmp_path, "model=ffnn_regression")
+    assert "121 recordings of 121 points, 3630 rows" in finished.err
+
+
+def test_semicolons_metres_and_pauses_train(tmp_path: Path) -> None:
+    frame = recording(400)
+    frame[["x", "y", "z"]] /= 1000
+    frame.loc[200:, "time"] += 30
+    frame.to_csv(tmp_path / "log.txt", index=False, sep=";", decimal=",")
+    text = drafted(tmp_path, "log.txt")
+    config = OmegaConf.create(text)
+    assert (config.format, config.separator, config.decimal, config.header) == ("csv", ";", ",", True)
+    assert (config.target_scale_mm, config.gap_s, config.time, config.time_unit) == (1000, 1, "time", "s")
+    assert "# A guess: by their names; in m, since none is beyond 0.45." in text
+    finished = trained(tmp_path, "model=cnn_regression")
+    assert "2 recordings" in finished.err
+
+
+def test_a_folder_with_a_label_and_two_coordinates_trains(tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    for number in range(2):
+        frame = recording(200).drop(columns="z").assign(label=["one", "two"] * 100)
+        frame.to_parquet(tmp_path / "logs" / f"{number}.parquet")
+    text = drafted(tmp_path, "logs")
+    assert "# python -m forcepos --config-dir conf data=mine model.axes=[x,y]" in text
+    assert "label: label  # a guess, by its name: 2 classes" in text
+    assert "path: logs/*.parquet" in text.replace('"', "")
+    trained(tmp_path, "model=ffnn_classification")
+    trained(tmp_path, "model=ffnn_regression", "model.axes=[x,y]")
+
+
+def test_a_text_without_names_and_with_points_trains(tmp_path: Path) -> None:
+    frame = recording(300)
+    numbers = frame[["time", "x", "y", "z", "Fx", "Fy", "Fz", "Tx", "Ty", "Tz"]]
+    numbers.assign(p=[0] * 100 + [1] * 100 + [2] * 100).to_csv(
+        tmp_path / "log.dat", sep="\t", index=False, header=False
+    )
+    finished = inspected(
+        tmp_path, "--no-figures", "log.dat", "--positions", "1", "2", "3", "--point", "10",
+        "--write", "conf/data/mine.yaml",
+    )  # fmt: skip
+    assert finished.result["recordings"] == 3
+    assert finished.result["guesses"]["features"] == ["4", "5", "6", "7", "8", "9"]
+    run = trained(tmp_path, "model=ffnn_regression")
+    assert "3 recordings of 3 points, 300 rows" in run.err
+
+
+def test_what_cannot_be_guessed_is_left_open_and_told(tmp_path: Path) -> None:
+    recording().drop(columns=["x", "y", "z", "time"]).to_csv(tmp_path / "a.csv", index=False)
+    finished = inspected(tmp_path, "--no-figures", "a.csv", "--write", "conf/data/mine.yaml")
+    text = (tmp_path / "conf/data/mine.yaml").read_text()
+    assert "targets: ???  # set it: the columns with x, y, z; none was recognised" in text
+    assert "rate_hz: ???  # set it: rows per second; no column with the time was recognised" in text
+    assert "no columns with positions found: name them with --positions X Y Z, or set data.targets" in finished.err
+    run = forcepos(["--config-dir", "conf", "data=mine"], tmp_path)
+    assert run.err.startswith("error: data.rate_hz has no value")
+
+
+@pytest.mark.parametrize("name", ["on", "1", "a: b", "${x}", "é #", 'a "b"'])
+def test_any_name_of_a_column_comes_through(name: str, tmp_path: Path) -> None:
+    recording().rename(columns={"Fx": name})[["time", name, "x", "y", "z"]].to_parquet(tmp_path / "a.parquet")
+    drafted(tmp_path, "a.parquet")
+    finished = forcepos(["--config-dir", "conf", "data=mine", "model.window=1000"], tmp_path)
+    assert "too short for one window of 1000" in finished.err
+
+
+def test_nothing_is_overwritten(tmp_path: Path) -> None:
+    recording().to_csv(tmp_path / "a.csv", index=False)
+    text = drafted(tmp_path, "a.csv")
+    message = refused(tmp_path, "a.csv", "--write", "conf/data/mine.yaml")
+    assert message == "error: --write conf/data/mine.yaml: is there already and is not replaced"
+    assert (tmp_path / "conf/data/mine.yaml").read_text() == text
+    assert list((tmp_path / "conf/data").iterdir()) == [tmp_path / "conf/data/mine.yaml"]

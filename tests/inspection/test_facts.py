@@ -1,0 +1,121 @@
+"""What `inspect` finds in files with known faults."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.conftest import PLATE
+from tests.inspection.made import WRENCH, facts, inspected, recording
+
+
+def test_rate_and_gaps(tmp_path: Path) -> None:
+    frame = recording()
+    frame.loc[100:, "time"] += 0.25
+    frame.loc[200:, "time"] += 0.5
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    seen = facts(tmp_path, "a.csv")
+    assert seen["rate_hz"] == pytest.approx(100)
+    assert seen["gaps"]["count"] == 2
+    assert seen["gaps"]["longest_s"] == pytest.approx(0.51)
+    assert "time has 2 gaps of more than 5 steps, the longest of 0.51 s before row 200" in seen["remarks"]
+    assert (seen["files"], seen["recordings"], seen["rows"]) == (1, 1, 300)
+
+
+def test_missing_stuck_and_saturated_channels(tmp_path: Path) -> None:
+    frame = recording()
+    frame.loc[5:7, "Fx"] = np.nan
+    frame.loc[9, "Fy"] = np.inf
+    frame["Ty"] = 3.0
+    frame["Fz"] = frame["Fz"].clip(upper=frame["Fz"].sort_values().iloc[-20])
+    frame.to_parquet(tmp_path / "a.parquet")
+    seen = facts(tmp_path, "a.parquet")
+    assert seen["missing"] == {"Fx": 3, "Fy": 1}
+    assert seen["stuck"] == {"Ty": 1}
+    assert seen["saturated"] == {"Fz": [{"end": "high", "value": frame["Fz"].max(), "rows": 20}]}
+    assert seen["ranges"]["Fx"] == [frame["Fx"].min(), frame["Fx"].max()]
+    assert "Ty" not in seen["guesses"]["features"]
+    (refusal,) = seen["training"]
+    assert "recording a, column Fx: 3 values missing or not finite, the first in row 5" in refusal
+    assert "recording a, column Fy: 1 values missing or not finite, the first in row 9" in refusal
+
+
+def test_a_channel_stuck_in_one_recording_of_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    for number in range(3):
+        recording(100).assign(**({"Tz": 1.0} if number == 1 else {})).to_csv(
+            tmp_path / "logs" / f"rec_{number}.csv", index=False
+        )
+    (tmp_path / "logs" / "notes.txt").write_text("what was done\non that day\n")
+    finished = inspected(tmp_path, "--no-figures", "logs")
+    seen = finished.result
+    assert (seen["files"], seen["recordings"], seen["rows"]) == (3, 3, 300)
+    assert seen["stuck"] == {"Tz": 1}
+    assert "never changing in 1 of 3 recordings: Tz" in seen["remarks"]
+    assert seen["training"] == ["training would warn: column Tz never changes in recording rec_1"]
+    assert "left out: logs/notes.txt is no table" in finished.err
+    assert "3 files, 3 recordings, 300 rows, 100 rows per second" in finished.err
+
+
+def test_the_balance_of_a_label_and_of_what_may_be_one(tmp_path: Path) -> None:
+    frame = recording().assign(label=["left"] * 10 + ["right"] * 290, open=[0, 1, 1] * 100)
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    seen = facts(tmp_path, "a.csv")
+    assert seen["guesses"]["label"] == "label"
+    assert seen["balance"] == {"label": {"left": 10, "right": 290}, "open": {"0": 100, "1": 200}}
+    assert "label label: few rows of class left, 10 against 290" in seen["remarks"]
+    assert seen["guesses"]["features"] == WRENCH
+    assert facts(tmp_path, "a.csv", "--label", "open")["guesses"]["label"] == "open"
+
+
+def test_pauses_cut_a_file_into_recordings(tmp_path: Path) -> None:
+    frame = recording()
+    frame.loc[120:, "time"] += 30
+    frame.to_feather(tmp_path / "a.feather")
+    seen = facts(tmp_path, "a.feather")
+    assert seen["recordings"] == 2
+    assert seen["gaps"]["count"] == 1
+
+
+def test_a_target_in_disguise_is_told(tmp_path: Path) -> None:
+    recording().assign(tau_1=lambda frame: 2 * frame["x"] + 1).to_csv(tmp_path / "a.csv", index=False)
+    assert (
+        "column tau_1 follows x so closely that a model would only copy it" in facts(tmp_path, "a.csv")["remarks"]
+    )
+
+
+def test_the_notebooks_file_and_its_pictures(tmp_path: Path) -> None:
+    finished = inspected(tmp_path, str(PLATE))
+    seen = finished.result
+    assert (seen["recordings"], seen["points"], seen["rows"], seen["rate_hz"]) == (9, 9, 401, 500)
+    assert seen["guesses"]["time"] == ["t_Sec", "t_nSec"]
+    assert seen["guesses"]["positions"] == ["curCart_x", "curCart_y", "curCart_z"]
+    assert seen["guesses"]["point"] == "key"
+    assert len(seen["guesses"]["features"]) == 20
+    assert seen["stuck"] == {f"cur_A{joint}": 9 for joint in range(1, 8)}
+    assert seen["training"] == []
+    assert [Path(path).name for path in seen["figures"]] == [
+        "points.png",
+        "signals.png",
+        "time.png",
+        "balance.png",
+    ]
+    assert all((tmp_path / path).stat().st_size > 1000 for path in seen["figures"])
+    assert all(path in finished.err for path in seen["figures"])
+
+
+def test_rows_are_read_in_parts_and_statistics_hold_over_all(tmp_path: Path) -> None:
+    frame = recording(150_000, rate_hz=1000)
+    frame["key"] = np.repeat(["a", "b", "a"], 50_000)
+    frame.loc[140_000, "Fx"] = 1e6
+    frame.to_parquet(tmp_path / "a.parquet")
+    finished = inspected(tmp_path, "--no-figures", "a.parquet")
+    seen = finished.result
+    assert (seen["rows"], seen["recordings"], seen["points"]) == (150_000, 3, 2)
+    assert seen["ranges"]["Fx"][1] == 1e6
+    row = next(line for line in finished.err.splitlines() if line.startswith("│ Fx "))
+    mean, spread = (float(cell) for cell in row.split("│")[6:8])
+    assert mean == pytest.approx(frame["Fx"].mean(), rel=1e-3)
+    assert spread == pytest.approx(frame["Fx"].std(), rel=1e-3)

@@ -1,0 +1,80 @@
+"""What cannot be looked at ends with one clear line."""
+
+from __future__ import annotations
+
+import resource
+import sys
+from pathlib import Path
+from subprocess import run
+
+import pytest
+
+from tests.conftest import PLATE
+from tests.inspection.made import inspected, recording, refused
+
+JUNK = bytes(range(256)) * 4
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is empty"),
+        (b"a,b\n", "has a header and no rows"),
+        (b"what was done\non that day in the lab\n", "is no table"),
+        (JUNK, "is neither Feather, Parquet nor text"),
+        (b"ARROW1\0\0" + JUNK, "cannot be read: Not an Arrow file"),
+        (b"PAR1" + JUNK, "cannot be read: Parquet magic bytes not found in footer"),
+        (b"a,a\n1,2\n3,4\n", "has more than one column named a"),
+    ],
+)
+def test_a_file_that_is_no_table(content: bytes, message: str, tmp_path: Path) -> None:
+    (tmp_path / "file.csv").write_bytes(content)
+    assert refused(tmp_path, "file.csv").startswith(f"error: file.csv {message}")
+
+
+def test_a_file_or_column_that_is_not_there(tmp_path: Path) -> None:
+    assert refused(tmp_path, "nowhere.csv") == "error: nowhere.csv is neither a file nor a folder"
+    assert refused(tmp_path, "*.csv") == "error: no file matches *.csv"
+    message = refused(tmp_path, str(PLATE), "--label", "grip")
+    assert message.startswith("error: no column is called grip: there are t_Sec, t_nSec, ")
+
+
+def test_files_with_other_columns(tmp_path: Path) -> None:
+    recording().to_csv(tmp_path / "a.csv", index=False)
+    recording().drop(columns="Tz").to_csv(tmp_path / "b.csv", index=False)
+    assert refused(tmp_path, "a.csv", "b.csv") == "error: b.csv has other columns than a.csv: it lacks Tz"
+
+
+def test_a_broken_middle_is_told_as_training_would(tmp_path: Path) -> None:
+    lines = recording().to_csv(index=False).splitlines()
+    lines[100] = "1,2,3"
+    (tmp_path / "a.csv").write_text("\n".join([*lines, ""]))
+    seen = inspected(tmp_path, "--no-figures", "a.csv").result
+    assert seen["remarks"] == ["a.csv, line 101 has 3 fields, not 10, and is left out here"]
+    assert seen["training"] == ["training would refuse this: a.csv: line 101 has 3 fields, not 10"]
+
+
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [
+        ("mine.yaml", "must be a .yaml file in a folder data, such as conf/data/mine.yaml"),
+        ("conf/data/table.yaml", "data=table is one of forcepos' own; take another name"),
+        ("conf/data/a b.yaml", "a b cannot be chosen as data=…; take letters, digits and _"),
+    ],
+)
+def test_a_draft_that_no_run_could_choose(place: str, message: str, tmp_path: Path) -> None:
+    assert refused(tmp_path, str(PLATE), "--write", place) == f"error: --write {place}: {message}"
+
+
+def test_help_is_answered_at_once_and_without_tensorflow_or_mlflow(tmp_path: Path) -> None:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    finished = inspected(tmp_path, "--help")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert finished.code == 0
+    assert "python -m forcepos inspect FILE --write conf/data/mine.yaml" in finished.out
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 2
+    program = (
+        "import sys; from forcepos.inspection.command import main; main(sys.argv[1:]); "
+        "assert not {'tensorflow', 'keras', 'mlflow'} & {*sys.modules}"
+    )
+    run([sys.executable, "-c", program, str(PLATE)], cwd=tmp_path, check=True, capture_output=True)
