@@ -15,9 +15,11 @@ from tests.inspection.made import WRENCH, facts, inspected, recording
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
-        ("t_nSec", "nanoseconds"), ("time_ms", "time"), ("stamp", "time"), ("curCart_x", "position"), ("X", "position"),
+        ("t_nSec", "nanoseconds"), ("time_ms", "time"), ("stamp", "time"),
+        ("curCart_x", "position"), ("X", "position"),
         ("tcp_pos.y", "position"), ("comdCart_z", "commanded position"), ("Fx", "force"), ("Fx1", "second force"),
-        ("force_z", "force"), ("cartTorque1_TauX", "torque"), ("exT_A3", "joint torque"), ("tau_2", "joint torque"),
+        ("force_z", "force"), ("cartTorque1_TauX", "torque"),
+        ("exT_A3", "joint torque"), ("tau_2", "joint torque"),
         ("axisQMsr_LBR_iiwa_14_R820_1[0]", "joint angle"), ("q3", "joint angle"), ("key", "point"),
         ("label", "label"), ("temperature", ""), ("acc_x", ""),
     ],

@@ -108,7 +108,8 @@ class Reading:
 
 
 def seconds(guesses: Guesses, numbers: Mapping[str, Float64]) -> Float64:
-    """The time of each row."""
+    """The time of each row, from the origin."""
+    first = numbers[guesses.time[0]] - guesses.origin
     if len(guesses.time) == 2:
-        return numbers[guesses.time[0]] + numbers[guesses.time[1]] / PER_SECOND["ns"]
-    return numbers[guesses.time[0]] / PER_SECOND[guesses.time_unit]
+        return first + numbers[guesses.time[1]] / PER_SECOND["ns"]
+    return first / PER_SECOND[guesses.time_unit]

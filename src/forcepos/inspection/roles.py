@@ -13,6 +13,7 @@ class Guesses:
 
     Attributes:
         time: the column, or two: whole seconds and nanoseconds.
+        origin: a time near all others, in its own unit: from there, steps are told apart as finely as they are written.
         features: columns that a model may learn from.
         candidates: columns with so few values that each may be a label.
         why: a reason for each guess.
@@ -20,6 +21,7 @@ class Guesses:
 
     time: tuple[str, ...] = ()
     time_unit: str = "s"
+    origin: float = 0.0
     positions: tuple[str, ...] = ()
     scale_mm: float = 1.0
     recording: str | None = None

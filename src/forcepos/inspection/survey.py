@@ -102,7 +102,11 @@ def _first_look(sources: Sequence[Source], told: Told) -> tuple[Guesses, float]:
         raise InputError(f"{', '.join(str(source.path) for source in sources[:3])}: no rows")
     first = {name: np.concatenate(numbers) for name, numbers in start.items()}
     guesses = guess({column.name: column for column in columns}, first, told)
-    return guesses, usual_step(seconds(guesses, first)) if guesses.time else 0.0
+    if not guesses.time:
+        return guesses, 0.0
+    known = first[guesses.time[0]][np.isfinite(first[guesses.time[0]])]
+    guesses.origin = float(known[0]) if len(known) else 0.0
+    return guesses, usual_step(seconds(guesses, first))
 
 
 def _parts(sources: Sequence[Source]) -> Iterator[pa.Table]:
