@@ -43,6 +43,7 @@ class Column:
     down: int = 0
     wander: float = 0.0  # sum of squared steps
     last: float = np.nan
+    begin_ns: int | None = None  # of a column of times, which are counted in seconds from there
 
     @property
     def known(self) -> int:

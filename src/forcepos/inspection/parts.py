@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from forcepos.data.recordings import Float64
 from forcepos.inspection.columns import Column
@@ -60,14 +61,22 @@ def _numbers(column: Column, values: pa.Array) -> Float64:
     if pa.types.is_null(values.type):
         return np.full(len(values), np.nan)
     if column.kind == "time":
-        nanoseconds = values.cast(pa.timestamp("ns") if not pa.types.is_duration(values.type) else values.type)
-        numbers = nanoseconds.cast(pa.int64()).cast(pa.float64(), safe=False)
-        return np.asarray(numbers.to_numpy(zero_copy_only=False)) / 1e9
+        return _seconds(column, values)
     if pa.types.is_boolean(values.type):
         values = values.cast(pa.int8())
     if pa.types.is_integer(values.type) or pa.types.is_floating(values.type) or pa.types.is_decimal(values.type):
         return np.asarray(values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False))
     return _read_as_numbers(column, _texts(values))
+
+
+def _seconds(column: Column, values: pa.Array) -> Float64:
+    """Times since the column's first one: whole numbers of nanoseconds would be rounded."""
+    kind = pa.duration("ns") if pa.types.is_duration(values.type) else pa.timestamp("ns")
+    counted = values.cast(kind).cast(pa.int64())
+    if column.begin_ns is None:
+        column.begin_ns = counted.drop_null()[0].as_py()
+    apart = pc.subtract(counted, column.begin_ns).cast(pa.float64(), safe=False)
+    return np.asarray(apart.to_numpy(zero_copy_only=False)) / 1e9
 
 
 def _read_as_numbers(column: Column, values: pa.Array) -> Float64:

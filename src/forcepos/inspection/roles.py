@@ -13,7 +13,7 @@ class Guesses:
 
     Attributes:
         time: the column, or two: whole seconds and nanoseconds.
-        origin: a time near all others, in its own unit: from there, steps are told apart as finely as they are written.
+        origin: a time near all others, in its own unit: from there, steps are told apart as finely as written.
         features: columns that a model may learn from.
         candidates: columns with so few values that each may be a label.
         why: a reason for each guess.
