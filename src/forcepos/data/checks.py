@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-import pandera.pandas as pa
 from numpy.typing import NDArray
 
 from forcepos.data.leakage import likely_leakage
@@ -14,6 +13,7 @@ from forcepos.data.recordings import Float32, Recordings
 from forcepos.errors import InputError
 
 _SHOWN = 10
+_ROWS_AT_ONCE = 32_768
 _AXES = ("x", "y", "z")
 
 
@@ -38,13 +38,23 @@ def _listed(title: str, lines: list[str]) -> str:
 def _not_finite(recordings: Recordings) -> list[str]:
     lines = []
     for values, columns in ((recordings.signals, recordings.channels), (recordings.positions, _AXES)):
+        if _all_finite(values):
+            continue
         for column in _faulty(values, columns):
             lines += _count_by_recording(recordings, ~np.isfinite(values[:, column]), columns[column])
     return lines
 
 
+def _all_finite(values: Float32) -> bool:
+    return all(
+        np.isfinite(values[first : first + _ROWS_AT_ONCE]).all() for first in range(0, len(values), _ROWS_AT_ONCE)
+    )
+
+
 def _faulty(values: Float32, columns: Sequence[str]) -> list[int]:
     """Columns of values (rows, columns) that hold one which is missing or not finite."""
+    import pandera.pandas as pa  # noqa: PLC0415  # half a second, and most tables are sound
+
     # One answer for a column: pandera would copy each value that fails a check of values.
     finite = pa.Check(lambda column: bool(np.isfinite(column.to_numpy()).all()), ignore_na=False)
     numbers = range(len(columns))

@@ -25,14 +25,15 @@ def true_against_predicted(task: Task, true: Float32, predicted: Float32) -> Fig
     if isinstance(task, Regression):
         return _scatter(task.outputs, true, predicted)
     classes = len(task.outputs)
+    few = classes <= _CLASSES_WITH_VALUES
     figure = style.new_figure(min(max(5.4, 0.3 * classes), 16), width=min(max(7.2, 0.4 * classes), 21))
     axes = figure.add_subplot()
     labels = list(range(len(task.outputs)))
     shown = ConfusionMatrixDisplay.from_predictions(
         true.argmax(axis=1), predicted.argmax(axis=1), labels=labels,
         display_labels=task.outputs, normalize="true", values_format=".2f",
-        include_values=classes <= _CLASSES_WITH_VALUES,
-        cmap="cividis", xticks_rotation=45, ax=axes, im_kw={"vmin": 0, "vmax": 1},
+        include_values=few,
+        cmap="cividis", xticks_rotation=45 if few else 90, ax=axes, im_kw={"vmin": 0, "vmax": 1},
     )  # fmt: skip
     shown.im_.colorbar.set_label(f"share of the true {task.kind}'s samples")
     axes.set(

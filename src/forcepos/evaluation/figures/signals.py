@@ -15,7 +15,7 @@ from forcepos.evaluation.figures import style
 
 _UNITS = {"exT": "Nm", "msT": "Nm", "T": "Nm", "F": "N"}
 _OTHER = "other"
-_NAMED = 20  # channels of a panel: more names would not fit beside it
+_NAMED = 8  # channels of a panel: more names would not fit beside it
 # exT_A1 is one of exT, Fx one of F; the x of "index" is no axis.
 _PREFIX = re.compile(r"([A-Za-z]+?)_?(?:A?\d+|(?<=[A-Z_])[xyz])")
 _ROWS_AS_LINES = 1000  # longer recordings are drawn as pixels in an SVG
