@@ -37,6 +37,7 @@ def test_each_fold_is_a_run_with_its_own_search_and_the_parent_holds_mean_and_sp
     assert len(finished.out.splitlines()) == 1
 
 
+@pytest.mark.system
 def test_given_hyperparameters_are_validated_without_a_search(tmp_path: Path) -> None:
     chosen = {"num_layers": 1, "units_0": 32, "activation": "relu", "dropout": False, "lr": 1e-2, "batch_size": 16}
     (tmp_path / "chosen.json").write_text(json.dumps(chosen))

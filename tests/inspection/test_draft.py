@@ -35,6 +35,7 @@ def test_the_notebooks_file_trains(tmp_path: Path) -> None:
     assert "121 recordings of 121 points, 7260 rows" in finished.err
 
 
+@pytest.mark.system
 def test_semicolons_metres_and_pauses_train(tmp_path: Path) -> None:
     frame = recording(400)
     frame[["x", "y", "z"]] /= 1000
@@ -49,6 +50,7 @@ def test_semicolons_metres_and_pauses_train(tmp_path: Path) -> None:
     assert "2 recordings" in finished.err
 
 
+@pytest.mark.system
 def test_a_folder_with_a_label_and_two_coordinates_trains(tmp_path: Path) -> None:
     (tmp_path / "logs").mkdir()
     for number in range(2):
