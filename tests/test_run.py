@@ -22,7 +22,7 @@ from mlflow import MlflowClient
 
 from forcepos.config import SimulatedConfig
 from forcepos.data.simulation import Simulation
-from tests.conftest import MODELS, QUICK, Smoke, checked_config, children, forcepos, runs
+from tests.conftest import MODELS, QUICK, Finished, Smoke, checked_config, children, forcepos, runs
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -58,6 +58,12 @@ def test_a_run_is_recorded_with_its_trials(smoke: Smoke, model: str) -> None:
     for trial in trials:
         assert "lr" in trial.data.params
         assert trial.data.metrics["objective"] == pytest.approx(trial.data.metrics[f"validation/{measure}"])
+
+
+def metrics_of(finished: Finished, folder: Path) -> dict[str, float]:
+    """What MLflow holds of a finished run."""
+    run = next(run for run in runs(folder) if run.info.run_id == finished.result["run_id"])
+    return dict(run.data.metrics)
 
 
 PICTURES = {
@@ -103,10 +109,7 @@ def test_a_run_leaves_tables_of_its_errors(smoke: Smoke, model: str) -> None:
 @pytest.mark.parametrize("model", MODELS)
 def test_every_score_has_an_interval_and_the_honest_figure_beside_it(smoke: Smoke, model: str) -> None:
     finished, folder = smoke(model)
-    result, metrics = (
-        finished.result,
-        next(run for run in runs(folder) if run.info.run_id == finished.result["run_id"]).data.metrics,
-    )
+    result, metrics = finished.result, metrics_of(finished, folder)
     assert result["intervals"].keys() == result["test"].keys()
     assert (result["resampled"], result["confidence"]) == ("recordings", 0.95)
     measure = "euclidean_mean_mm" if "regression" in model else "accuracy"
@@ -124,10 +127,7 @@ def test_every_score_has_an_interval_and_the_honest_figure_beside_it(smoke: Smok
 @pytest.mark.parametrize("model", MODELS)
 def test_baselines_and_coverage_stand_beside_every_score(smoke: Smoke, model: str) -> None:
     finished, folder = smoke(model)
-    result, metrics = (
-        finished.result,
-        next(run for run in runs(folder) if run.info.run_id == finished.result["run_id"]).data.metrics,
-    )
+    result, metrics = finished.result, metrics_of(finished, folder)
     measure = "euclidean_mean_mm" if "regression" in model else "accuracy"
     for name in ("baseline", "linear", "boosted_trees"):
         assert metrics[f"{name}/{measure}"] == pytest.approx(result[name][measure])
@@ -165,7 +165,7 @@ def test_a_single_recording_is_drawn_in_blocks_and_has_no_second_split(tmp_path:
 def test_an_ensemble_has_a_radius_of_its_own_for_every_sample(tmp_path: Path) -> None:
     finished = forcepos([*QUICK, "model=ffnn_regression", "training.ensemble=3"], tmp_path)
     assert finished.code == 0, finished.err
-    metrics = next(run for run in runs(tmp_path) if run.info.run_id == finished.result["run_id"]).data.metrics
+    metrics = metrics_of(finished, tmp_path)
     assert {"validation/mae_mm", "network_2/validation/mae_mm", "network_3/validation/mae_mm"} <= metrics.keys()
     model = keras.models.load_model(Path(finished.result["outputs"], "model.keras"))
     answers = model.predict(np.random.default_rng(1).normal(size=(5, 20)).astype(np.float32), verbose=0)

@@ -25,7 +25,7 @@ from forcepos.evaluation.summary import remarks, score_table
 from forcepos.models.calibration import calibration_groups
 from forcepos.models.prediction import answer
 from forcepos.models.tasks import Regression
-from forcepos.results import Outcome, tables
+from forcepos.results import Outcome
 from forcepos.tracking.run import Run
 
 _DPI = 150
@@ -53,7 +53,7 @@ def save_pictures(
         facts={name: value for name, value in facts.items() if not name.startswith("mlflow.")},
         scores=Table("The model and what stands beside it", *score_table(result)),
         notes=[note[:1].upper() + note[1:] for note in remarks(result)],
-        tables=[_shown(name, table) for name, table in tables(outcome).items()],
+        tables=[_shown(name, table) for name, table in outcome.tables.items()],
         figures=pictures,
         config_yaml=OmegaConf.to_yaml(OmegaConf.structured(config)),
         how_to_load=_how_to_load(result),
@@ -155,7 +155,7 @@ def _of_the_coverage(outcome: Outcome, config: Config) -> Iterator[Drawn]:
 
 def _of_the_worst_recording(outcome: Outcome) -> Drawn:
     samples, recordings = outcome.data.samples, outcome.data.samples.recordings
-    worst = tables(outcome)["errors_by_recording"]["name"].iloc[0]
+    worst = outcome.tables["errors_by_recording"]["name"].iloc[0]
     first, end = recordings.bounds[recordings.names.index(worst)]
     tested = np.zeros(len(recordings.recording), bool)
     tested[samples.last[outcome.data.split.test]] = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -42,23 +43,43 @@ class Outcome:
     predictions: dict[str, Float32]
     also: tuple[str, Evaluation] | None
 
+    @cached_property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Errors of each point and each recording, the coverage of each region; no places where none are known."""
+        data, evaluation = self.data, self.evaluation
+        test, recordings = data.samples.take(data.split.test), data.samples.recordings
+        points = [f"point {number}" for number in range(int(recordings.point.max()) + 1)]
+        units = {
+            "errors_by_point": (points, recordings.point[test.last]),
+            "errors_by_recording": (list(recordings.names), recordings.recording[test.starts]),
+        }
+        found = {
+            name: errors_by_unit(
+                self.task, names, unit, test.positions, evaluation.true, evaluation.predicted
+            ).drop(columns=[f"{axis}_mm" for axis in AXES if axis not in recordings.axes])
+            for name, (names, unit) in units.items()
+        }
+        if evaluation.coverage and set(recordings.axes) >= {"x", "y"}:
+            found["coverage_by_region"] = evaluation.coverage.regions
+        return found
+
 
 def save(outcome: Outcome, config: Config, folder: Path, run: Run) -> dict[str, Any]:
     """Write model, tables and result.json into `folder`, log the same, and return the result."""
     path = folder / "model.keras"
     outcome.final.model.save(path)
     uri = run.log_model(outcome.final.model, _example(outcome.data))
-    for name, table in tables(outcome).items():
+    for name, table in outcome.tables.items():
         (folder / "tables").mkdir(exist_ok=True)
         table.to_csv(folder / "tables" / f"{name}.csv", index=False)
         run.log_file(folder / "tables" / f"{name}.csv", "tables")
-    result = _result(outcome, config) | {
+    result = {
         "run_id": run.run_id,
+        **_result(outcome, config),
         "best_hyperparameters": outcome.found.best,
         "model_uri": uri or path.as_uri(),
         "outputs": str(folder),
     }
-    result = {"run_id": run.run_id, **result}
     write_result(result, folder)
     run.log_scores(_logged(result, outcome))
     run.log_hyperparameters(outcome.found.best)
@@ -69,26 +90,6 @@ def save(outcome: Outcome, config: Config, folder: Path, run: Run) -> dict[str, 
 def write_result(result: dict[str, Any], folder: Path) -> None:
     """Write result.json into `folder`."""
     write_json(folder / "result.json", result)
-
-
-def tables(outcome: Outcome) -> dict[str, pd.DataFrame]:
-    """Errors of each point and each recording, the coverage of each region; no places where none are known."""
-    data, evaluation = outcome.data, outcome.evaluation
-    test, recordings = data.samples.take(data.split.test), data.samples.recordings
-    points = [f"point {number}" for number in range(int(recordings.point.max()) + 1)]
-    units = {
-        "errors_by_point": (points, recordings.point[test.last]),
-        "errors_by_recording": (list(recordings.names), recordings.recording[test.starts]),
-    }
-    found = {
-        name: errors_by_unit(
-            outcome.task, names, unit, test.positions, evaluation.true, evaluation.predicted
-        ).drop(columns=[f"{axis}_mm" for axis in AXES if axis not in recordings.axes])
-        for name, (names, unit) in units.items()
-    }
-    if evaluation.coverage and set(recordings.axes) >= {"x", "y"}:
-        found["coverage_by_region"] = evaluation.coverage.regions
-    return found
 
 
 def _result(outcome: Outcome, config: Config) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
@@ -26,6 +26,8 @@ from forcepos.config import (
 )
 from forcepos.errors import InputError
 from forcepos.table_rules import check_table
+
+Schema = TypeVar("Schema")
 
 # What Keras logs for each task, with the direction in which it gets better.
 OBJECTIVES = {
@@ -49,21 +51,31 @@ def _if_equal(value: Any, other: Any, then: Any, otherwise: Any) -> Any:
     return then if value == other else otherwise
 
 
+def checked(composed: DictConfig, schema: type[Schema]) -> Schema:
+    """The config as `schema` has it: no key unknown or missing, no value out of its limits.
+
+    Raises:
+        InputError: says which key.
+    """
+    _refuse_unknown_keys(composed, "")
+    missing = sorted(OmegaConf.missing_keys(composed))
+    if missing:
+        raise InputError(f"{missing[0]} has no value: give it on the command line, {missing[0]}=…")
+    config = OmegaConf.to_object(composed)
+    if not isinstance(config, schema):
+        raise TypeError(f"not a {schema.__name__}: {type(config)}")
+    for key, value, limits in _leaves(config, ""):
+        _check_limits(key, value, limits)
+    return config
+
+
 def to_config(composed: DictConfig) -> Config:
     """The checked config.
 
     Raises:
         InputError: a key is unknown or missing, or a value is out of its limits; names the key.
     """
-    refuse_unknown_keys(composed, "")
-    missing = sorted(OmegaConf.missing_keys(composed))
-    if missing:
-        raise InputError(f"{missing[0]} has no value: give it on the command line, {missing[0]}=…")
-    config = OmegaConf.to_object(composed)
-    if not isinstance(config, Config):
-        raise TypeError(f"not a forcepos config: {type(config)}")
-    for key, value, limits in leaves(config, ""):
-        check_limits(key, value, limits)
+    config = checked(composed, Config)
     _check_model(config.model)
     _check_objective(config.tuner, config.model.task)
     _check_sectors(config.sectors)
@@ -73,7 +85,7 @@ def to_config(composed: DictConfig) -> Config:
     return config
 
 
-def refuse_unknown_keys(node: DictConfig, prefix: str) -> None:
+def _refuse_unknown_keys(node: DictConfig, prefix: str) -> None:
     """`+key=value` adds keys that a structured config would otherwise refuse."""
     kind = OmegaConf.get_type(node)
     if not dataclasses.is_dataclass(kind):
@@ -86,17 +98,17 @@ def refuse_unknown_keys(node: DictConfig, prefix: str) -> None:
             place = prefix.rstrip(".") or "the config"
             raise InputError(f"unknown key {prefix}{key}{hint}: {place} has {', '.join(known)}")
         if not OmegaConf.is_missing(node, key) and isinstance(node[key], DictConfig):
-            refuse_unknown_keys(node[key], f"{prefix}{key}.")
+            _refuse_unknown_keys(node[key], f"{prefix}{key}.")
 
 
-def leaves(node: Any, prefix: str) -> Iterator[tuple[str, Any, dict[str, Any]]]:
+def _leaves(node: Any, prefix: str) -> Iterator[tuple[str, Any, dict[str, Any]]]:
     """Every leaf of a config: key, value, limits. The entries of a list count one by one."""
     for field in dataclasses.fields(node):
         key, value = f"{prefix}{field.name}", getattr(node, field.name)
         if isinstance(value, IntRange | FloatRange) and value.min > value.max:
             raise InputError(f"{key}.min={value.min} is greater than {key}.max={value.max}")
         if dataclasses.is_dataclass(value):
-            yield from leaves(value, f"{key}.")
+            yield from _leaves(value, f"{key}.")
         elif isinstance(value, list):
             limits = dict(field.metadata)
             length = limits.pop("length", None)
@@ -107,7 +119,7 @@ def leaves(node: Any, prefix: str) -> Iterator[tuple[str, Any, dict[str, Any]]]:
             yield key, value, dict(field.metadata)
 
 
-def check_limits(key: str, value: Any, limits: dict[str, Any]) -> None:
+def _check_limits(key: str, value: Any, limits: dict[str, Any]) -> None:
     if value is None:
         return
     for kind, limit in limits.items():

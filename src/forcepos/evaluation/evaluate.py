@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from forcepos.config import Config
 from forcepos.data.recordings import Float32
@@ -19,14 +20,15 @@ from forcepos.evaluation.metrics import (
     Measures,
     Scores,
     classification_measures,
-    every_sample_once,
+    classification_scores,
     regression_measures,
+    regression_scores,
 )
 from forcepos.evaluation.oracle import locate
 from forcepos.models.final import Final
 from forcepos.models.prediction import Answers, answer
 from forcepos.models.preparation import TrainingData
-from forcepos.models.tasks import Regression, Task
+from forcepos.models.tasks import Classification, Regression, Task
 
 
 @dataclass(frozen=True)
@@ -73,16 +75,20 @@ def evaluate(config: Config, task: Task, data: TrainingData, final: Final) -> Ev
 
 def score(task: Task, test: Samples, true: Float32, predicted: Float32) -> Scores:
     """Scores of predictions (n, outputs): mm, or one weight per class of which the largest counts."""
-    measures = _measures(task, test, true, predicted, every_sample_once(len(true)))
-    defined = len(true) > 1
-    return {name: float(each[0]) for name, each in measures.items() if defined or not name.startswith("r2")}
+    if isinstance(task, Regression):
+        return regression_scores(true, predicted, task.outputs)
+    return classification_scores(true.argmax(axis=1), predicted.argmax(axis=1), _border(task, test))
 
 
 def _measures(task: Task, test: Samples, true: Float32, predicted: Float32, draws: Draws) -> Measures:
     if isinstance(task, Regression):
         return regression_measures(true, predicted, task.outputs, draws)
-    border = task.sectors.near_border(test.positions) if task.sectors else None
-    return classification_measures(true.argmax(axis=1), predicted.argmax(axis=1), border, draws)
+    return classification_measures(true.argmax(axis=1), predicted.argmax(axis=1), _border(task, test), draws)
+
+
+def _border(task: Classification, test: Samples) -> NDArray[np.bool_] | None:
+    """(n,) whether a sample lies near a border of sectors; None for classes without any."""
+    return task.sectors.near_border(test.positions) if task.sectors else None
 
 
 def references(

@@ -107,7 +107,7 @@ def _quantiles(values: Float64, shares: Sequence[float], draws: Draws) -> list[F
 
 
 def classification_scores(
-    true: NDArray[np.integer], predicted: NDArray[np.integer], border: NDArray[np.bool_]
+    true: NDArray[np.integer], predicted: NDArray[np.integer], border: NDArray[np.bool_] | None
 ) -> Scores:
     """Scores of classes (n,): over all samples, and `_off_border` over those away from borders.
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from hydra.errors import HydraException, OverrideParseException
-from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf import MISSING, DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from forcepos.errors import InputError
 from forcepos.paths import conf_dir
 from forcepos.prepare.feather import POINT
-from forcepos.validation import check_limits, leaves, refuse_unknown_keys
+from forcepos.validation import checked
 
 
 @dataclass
@@ -46,7 +46,7 @@ def logs_config(overrides: Sequence[str]) -> LogsConfig:
                 f"{override} is not key=value, such as data.source=versuch_f1.zip; see prepare --help"
             )
     try:
-        config = _checked(_composed(overrides)).data
+        config = checked(_composed(overrides), PrepareConfig).data
     except (HydraException, OmegaConfBaseException) as error:
         raise InputError(_explained(error)) from error
     if not config.source:
@@ -76,16 +76,3 @@ def _explained(error: BaseException) -> str:
     if isinstance(error, OmegaConfBaseException):
         lines.insert(0, error.full_key or "the config")
     return ": ".join(lines).replace(" ++", " ").replace("'++", "'").removeprefix("++")
-
-
-def _checked(composed: DictConfig) -> PrepareConfig:
-    refuse_unknown_keys(composed, "")
-    missing = sorted(OmegaConf.missing_keys(composed))
-    if missing:
-        raise InputError(f"{missing[0]} has no value: give it on the command line, {missing[0]}=…")
-    config = OmegaConf.to_object(composed)
-    if not isinstance(config, PrepareConfig):
-        raise TypeError(f"not a config of prepare: {type(config)}")
-    for key, value, limits in leaves(config, ""):
-        check_limits(key, value, limits)
-    return config
