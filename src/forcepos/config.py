@@ -216,6 +216,7 @@ class TunerConfig:
     max_trials: int | None = _limited(min=1)  # null: as many as the tuner itself wants
     executions_per_trial: int = _limited(min=1)
     max_failures: int = _limited(min=1)  # failed trials that end the search
+    workers: int = _limited(min=1)  # processes of this machine that do trials at the same time
     fresh: bool = MISSING  # begin again; what was found before is kept aside
 
 

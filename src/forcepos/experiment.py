@@ -24,6 +24,7 @@ from forcepos.models.trainer import NetworkTrainer
 from forcepos.paths import search_dir
 from forcepos.pictures import save_pictures
 from forcepos.results import Outcome, save, write_result
+from forcepos.search_workers import Job, search_with_workers
 from forcepos.second_split import on_another_split
 from forcepos.terminal import Terminal
 from forcepos.tracking.description import provenance, run_name
@@ -32,7 +33,8 @@ from forcepos.tracking.store import read_hyperparameters as read_run
 from forcepos.tracking.store import ui_command
 from forcepos.tuning.fingerprint import search_fingerprint
 from forcepos.tuning.given import check_hyperparameters, read_hyperparameters
-from forcepos.tuning.search import Found, claim, search
+from forcepos.tuning.ledger import Found
+from forcepos.tuning.search import claim, search
 from forcepos.tuning.trials import Logs
 
 log = logging.getLogger(__name__)
@@ -88,7 +90,7 @@ def _run(
         facts = provenance(device, loaded.recordings.fingerprint, overrides)
         run.log_tags(facts)
         log.info("searching on %s, trials in %s", device, trials)
-        found = _find(config, trainer, trials, terminal, run)
+        found = _find(Job(config, task, data, folder, trials), trainer, terminal, run)
         run.log_tags({"search.trials": str(len(found.trials)), "search.reused_trials": str(found.reused)})
         with terminal.final_training():
             final = train_final(config, task, data, trainer, found.best, _tell(terminal, run))
@@ -103,8 +105,9 @@ def _run(
     return result
 
 
-def _find(config: Config, trainer: NetworkTrainer, trials: Path, terminal: Terminal, run: Run) -> Found:
+def _find(job: Job, trainer: NetworkTrainer, terminal: Terminal, run: Run) -> Found:
     """The best hyperparameters: given, or searched for."""
+    config = job.config
     declare = partial(declare_space, config=config.model)
     if isinstance(config.tuner, FixedTunerConfig):
         source = config.tuner.hyperparameters
@@ -115,9 +118,13 @@ def _find(config: Config, trainer: NetworkTrainer, trials: Path, terminal: Termi
         )
         return Found(check_hyperparameters(given, declare, source), None, (), 0)
     with terminal.search():
-        found = search(
-            config.tuner, declare, trainer.trial, trials, config.seed, config.training.epochs, [terminal, run]
-        )
+        if config.tuner.workers > 1:
+            found = search_with_workers(job, declare, [terminal, run])
+        else:
+            epochs = config.training.epochs
+            found = search(
+                config.tuner, declare, trainer.trial, job.directory, config.seed, epochs, [terminal, run]
+            )
     if found.reused:
         log.info("%d of %d trials were there from an earlier run", found.reused, len(found.trials))
     return found

@@ -21,7 +21,7 @@ from forcepos.models.prediction import batches
 from forcepos.models.preparation import TrainingData
 from forcepos.models.tasks import AXES, Task
 from forcepos.tracking.run import Run
-from forcepos.tuning.search import Found
+from forcepos.tuning.ledger import Found
 
 
 @dataclass(frozen=True)

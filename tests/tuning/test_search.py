@@ -14,7 +14,8 @@ from filelock import FileLock
 from forcepos.config import TunerConfig
 from forcepos.errors import InputError, TrialFailure
 from forcepos.tuning.fingerprint import search_fingerprint
-from forcepos.tuning.search import Found, claim, search
+from forcepos.tuning.ledger import Found
+from forcepos.tuning.search import claim, search
 from forcepos.tuning.trials import Logs, TrialResult
 from tests.conftest import checked_config
 

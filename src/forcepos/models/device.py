@@ -10,7 +10,7 @@ from forcepos.config import TrainingConfig
 from forcepos.errors import InputError
 
 
-def use_device(config: TrainingConfig) -> str:
+def use_device(config: TrainingConfig, sharers: int = 1) -> str:
     """Prepare the device that training runs on and say which it is.
 
     Raises:
@@ -23,6 +23,7 @@ def use_device(config: TrainingConfig) -> str:
         if config.precision == "mixed":
             raise InputError("training.precision=mixed needs a GPU, a CPU gains nothing from it: use full")
         tf.config.set_visible_devices([], "GPU")
+        tf.config.threading.set_intra_op_parallelism_threads(max(1, (os.cpu_count() or 1) // sharers))
         return f"CPU, {os.cpu_count()} cores"
     for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)

@@ -75,7 +75,7 @@ class MlflowRun(Run):
     ) -> None:
         self._client, self._experiment_id, self._config = client, experiment_id, config
         self._names = _NAMES[config.model.task]
-        self._trial_id: str | None = None
+        self._under_way: dict[int, str] = {}  # runs of trials that have begun and not ended, by number
         self._trials: dict[str, str] = {}  # children that are there already, by name
         params = {key: str(value) for key, value in _flatten(dataclasses.asdict(config)).items()}
         left_behind = self._left_behind(search, params)
@@ -105,8 +105,8 @@ class MlflowRun(Run):
         return {run.info.run_name: run.info.run_id for run in found}
 
     def close(self, status: str, reason: str | None = None) -> None:
-        """End the run, and the trial that it was in, as FINISHED, FAILED or KILLED."""
-        for run_id in filter(None, (self._trial_id, self.run_id)):
+        """End the run, and the trials that it was in, as FINISHED, FAILED or KILLED."""
+        for run_id in (*self._under_way.values(), self.run_id):
             if reason:
                 self._client.set_tag(run_id, "reason", reason)
             self._client.set_terminated(run_id, status)
@@ -120,24 +120,24 @@ class MlflowRun(Run):
         self.trial_ended(result)
 
     def trial_started(self, number: int, hyperparameters: Values) -> None:
+        if number in self._under_way:
+            return  # given back by a worker that is gone
         name = f"trial {number}"
-        self._trial_id = self._trials.get(name)
-        if self._trial_id:
-            take_over(self._client, self._trial_id)
-        else:
-            self._trial_id = create_run(self._client, self._experiment_id, name, self.run_id)
-        self._log_params(self._trial_id, hyperparameters)
+        there = self._trials.get(name)
+        if there:
+            take_over(self._client, there)
+        run_id = there or create_run(self._client, self._experiment_id, name, self.run_id)
+        self._under_way[number] = run_id
+        self._log_params(run_id, hyperparameters)
 
     def trial_ended(self, result: TrialResult) -> None:
-        if self._trial_id is None:
-            return
-        self._log_metrics(self._trial_id, _mean_over_executions(result.history))
+        run_id = self._under_way.pop(result.number)
+        self._log_metrics(run_id, _mean_over_executions(result.history))
         if result.score is not None:
-            self._client.log_metric(self._trial_id, "objective", result.score)
+            self._client.log_metric(run_id, "objective", result.score)
         else:
-            self._client.set_tag(self._trial_id, "reason", result.failure)
-        self._client.set_terminated(self._trial_id, "FAILED" if result.score is None else "FINISHED")
-        self._trial_id = None
+            self._client.set_tag(run_id, "reason", result.failure)
+        self._client.set_terminated(run_id, "FAILED" if result.score is None else "FINISHED")
 
     def log_tags(self, tags: Mapping[str, str]) -> None:
         self._client.log_batch(self.run_id, tags=[RunTag(name, value) for name, value in tags.items()])

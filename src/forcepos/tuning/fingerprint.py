@@ -13,13 +13,13 @@ from forcepos.config import Config
 
 _LAYOUT = 2  # of a trial's meaning: raise it when the code changes what a trial measures
 _OF_A_TRIAL = ("epochs", "device", "deterministic", "xla", "precision")
-_NOT_MEANT = ("max_trials", "max_failures", "fresh")
+_NOT_MEANT = ("max_trials", "max_failures", "fresh", "workers")
 
 
 def search_fingerprint(config: Config, data_fingerprint: str) -> str:
     """Twelve hexadecimal digits that cover everything which changes what a trial means.
 
-    `tuner.max_trials` is left out, so that raising it extends a search, and so are max_failures and fresh.
+    `tuner.max_trials` is left out, so that raising it extends a search; so are max_failures, fresh and workers.
     """
     values = dataclasses.asdict(config)
     tuner = {key: value for key, value in values["tuner"].items() if key not in _NOT_MEANT}

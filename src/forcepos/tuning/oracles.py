@@ -34,7 +34,18 @@ class RandomOracle(_InMemory, kt.oracles.RandomSearchOracle):  # type: ignore[mi
 
 
 class GridOracle(_InMemory, kt.oracles.GridSearchOracle):  # type: ignore[misc]
-    """Every combination in order."""
+    """Every combination in order.
+
+    KerasTuner waits for a trial to end before it proposes the next combination, since the trial might declare new
+    hyperparameters. Ours are all declared beforehand, so that many workers need not wait for each other.
+    """
+
+    def populate_space(self, trial_id: str) -> dict[str, Any]:
+        """Values for the next trial."""
+        proposed: dict[str, Any] = super().populate_space(trial_id)
+        if proposed["status"] == "RUNNING":
+            self._populate_next.append(trial_id)
+        return proposed
 
 
 class HyperbandOracle(_InMemory, kt.oracles.HyperbandOracle):  # type: ignore[misc]

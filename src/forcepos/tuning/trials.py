@@ -1,9 +1,11 @@
-"""Finished trials on disk: a file each, complete or absent."""
+"""What a search keeps on disk: a file for each finished trial, complete or absent, and a journal."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
+import os
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from forcepos.files import write_json
 
 Logs = dict[str, float]
 Values = dict[str, Any]
+Event = tuple[str, int, Values]  # "begun" with hyperparameters, or "ended"; the trial's number
 
 
 @dataclass(frozen=True)
@@ -34,15 +37,69 @@ class TrialResult:
 
 def save_trial(directory: Path, result: TrialResult) -> None:
     """Write trial_<number>.json."""
-    write_json(directory / f"trial_{result.number:04}.json", dataclasses.asdict(result))
+    write_json(_file(directory, result.number), dataclasses.asdict(result))
+
+
+def load_trial(directory: Path, number: int) -> TrialResult | None:
+    """The trial with this number, None where it is not finished."""
+    path = _file(directory, number)
+    return TrialResult(**json.loads(path.read_text())) if path.is_file() else None
 
 
 def load_trials(directory: Path) -> list[TrialResult]:
-    """The finished trials 1, 2, 3, … up to the first that is missing."""
-    results: list[TrialResult] = []
-    for path in sorted(directory.glob("trial_*.json")):
-        result = TrialResult(**json.loads(path.read_text()))
-        if result.number != len(results) + 1:
-            break
-        results.append(result)
-    return results
+    """The finished trials by number; where several workers were at them, some may be missing in between."""
+    found = [TrialResult(**json.loads(path.read_text())) for path in directory.glob("trial_*.json")]
+    return sorted(found, key=lambda result: result.number)
+
+
+def _file(directory: Path, number: int) -> Path:
+    return directory / f"trial_{number:04}.json"
+
+
+class Journal:
+    """In which order trials began and ended: lines of JSON that are only ever added."""
+
+    def __init__(self, directory: Path) -> None:
+        self._path = directory / "journal.jsonl"
+        self._events = self._read()
+        self._begun = {number for kind, number, _ in self._events if kind == "begun"}
+
+    def _read(self) -> list[Event]:
+        if not self._path.is_file():
+            return []
+        text = self._path.read_text()
+        whole = text[: text.rfind("\n") + 1]
+        if whole != text:  # whoever wrote the last line was killed
+            os.truncate(self._path, len(whole.encode()))
+        entries = [json.loads(line) for line in whole.splitlines()]
+        return [(entry["event"], entry["trial"], entry.get("hyperparameters", {})) for entry in entries]
+
+    def events(self, known: Mapping[int, TrialResult]) -> Iterator[Event]:
+        """What has happened up to now, those of `known` included whose end, or all, was not written down."""
+        told: set[int] = set()
+        for kind, number, values in self._events:
+            if kind == "begun" or number in known:
+                yield kind, number, values
+            if kind == "ended":
+                told.add(number)
+        for number in sorted(known.keys() - told):
+            if not self.knows(number):
+                yield "begun", number, known[number].hyperparameters
+            yield "ended", number, {}
+
+    def knows(self, number: int) -> bool:
+        """Whether it is written down that this trial began."""
+        return number in self._begun
+
+    def begun(self, number: int, hyperparameters: Values) -> None:
+        self._begun.add(number)
+        self._write({"event": "begun", "trial": number, "hyperparameters": hyperparameters})
+
+    def ended(self, number: int) -> None:
+        self._write({"event": "ended", "trial": number})
+
+    def _write(self, entry: dict[str, Any]) -> None:
+        with self._path.open("a") as file:
+            file.write(json.dumps(entry) + "\n")
+            file.flush()
+            os.fsync(file.fileno())

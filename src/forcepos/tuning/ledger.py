@@ -1,0 +1,169 @@
+"""What has happened in a search: told to its oracle, kept in a journal, told to an oracle again to go on.
+
+An oracle that is told the same beginnings and endings of trials in the same order proposes the same trials,
+whatever its algorithm. So a search that goes on, with one process or with many, needs nothing but the journal and
+the finished trials.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import keras_tuner as kt
+
+from forcepos.config import TunerConfig
+from forcepos.errors import InputError
+from forcepos.tuning.trials import Journal, Logs, TrialResult, Values, load_trials
+
+RUNNING, IDLE, STOPPED = "RUNNING", "IDLE", "STOPPED"  # what KerasTuner says of a trial that is asked for
+
+
+class TrialListener(Protocol):
+    """Whoever wants to know how the search goes. With several workers, several trials are under way at once."""
+
+    def trial_known(self, result: TrialResult) -> None:
+        """A trial was finished before this run."""
+
+    def trial_started(self, number: int, hyperparameters: Values) -> None:
+        """A trial began, or began again since the worker that was at it is gone."""
+
+    def epoch_ended(self, number: int, execution: int, epoch: int, logs: Logs) -> None: ...
+
+    def trial_ended(self, result: TrialResult) -> None: ...
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search has found.
+
+    Attributes:
+        best: hyperparameters of the best trial.
+        score: its objective, None where there was no search.
+        trials: all that are finished, by number, failed ones included; none where there was no search.
+        reused: how many of them were there before this run.
+    """
+
+    best: Values
+    score: float | None
+    trials: Sequence[TrialResult]
+    reused: int
+
+
+class Ledger:
+    """The one place that knows a search's trials. Not safe for threads."""
+
+    def __init__(
+        self, config: TunerConfig, oracle: kt.Oracle, directory: Path, listeners: Sequence[TrialListener]
+    ) -> None:
+        self.oracle = oracle
+        self._config, self._listeners = config, listeners
+        self._results: dict[int, TrialResult] = {}
+        self._journal = Journal(directory)
+        self._replay({result.number: result for result in load_trials(directory)})
+        self._reused = len(self._results)
+
+    # --- what an earlier process left ---
+
+    def _replay(self, known: Mapping[int, TrialResult]) -> None:
+        """Tell the oracle again; trials that began and did not end are the next ones to be given out."""
+        begun: dict[int, Values] = {}
+        for kind, number, values in self._journal.events(known):
+            if kind == "begun":
+                trial = self.oracle.create_trial(f"trial {number}")
+                if trial.status != RUNNING:
+                    break  # tuner.max_trials is smaller than it was
+                trial.hyperparameters.values = dict(values)
+                begun[number] = values
+            elif number in begun:
+                for listener in self._listeners:
+                    listener.trial_known(known[number])
+                self._close(known[number])
+        for number in sorted(begun.keys() - self._results.keys(), reverse=True):
+            self.give_back(f"trial {number}")
+
+    # --- trials begin and end ---
+
+    def begin(self, worker: str) -> kt.engine.trial.Trial:
+        """The trial that `worker` is to do, the one that it is at where it asks again.
+
+        Its status is RUNNING; IDLE where the worker should ask again later; STOPPED where nothing is left to do.
+        """
+        under_way = self.number_of(worker)
+        trial = self.oracle.create_trial(worker)
+        number = len(self.oracle.trials)
+        if trial.status == STOPPED and self.oracle.ongoing_trials:
+            trial.status = IDLE  # whoever is at a trial may be lost
+        if trial.status != RUNNING or under_way:
+            return trial
+        if number_of(trial) == number and not self._journal.knows(number):
+            self._journal.begun(number, trial.hyperparameters.values)
+        for listener in self._listeners:
+            listener.trial_started(number_of(trial), dict(trial.hyperparameters.values))
+        return trial
+
+    def number_of(self, worker: str) -> int | None:
+        """Of the trial that `worker` is at, None where it is at none."""
+        trial = self.oracle.ongoing_trials.get(worker)
+        return number_of(trial) if trial else None
+
+    def give_back(self, worker: str) -> None:
+        """The trial that `worker` is at is given out again, before any new one."""
+        trial = self.oracle.ongoing_trials.pop(worker)
+        self.oracle._retry_queue.append(trial.trial_id)  # noqa: SLF001  # KerasTuner's own queue, without a door
+
+    def end(self, result: TrialResult) -> None:
+        """A trial's result is in; nothing happens where it was in before.
+
+        Raises:
+            InputError: more than `config.max_failures` trials failed.
+        """
+        if result.number in self._results:
+            return
+        self._journal.ended(result.number)
+        for listener in self._listeners:
+            listener.trial_ended(result)
+        self._close(result)
+
+    def _close(self, result: TrialResult) -> None:
+        self._results[result.number] = result
+        failed = [trial for trial in self._results.values() if trial.score is None]
+        if len(failed) >= self._config.max_failures:
+            raise InputError(
+                f"{len(failed)} of {len(self._results)} trials failed, the last one with: {failed[-1].failure}; "
+                "raise tuner.max_failures to go on all the same"
+            )
+        trial = self._trial(result.number)
+        trial.hyperparameters.values = dict(result.hyperparameters)
+        if result.score is None:
+            trial.status, trial.message = "FAILED", result.failure
+        else:
+            trial.status = "COMPLETED"
+            self.oracle.update_trial(trial.trial_id, {self.oracle.objective.name: result.score})
+        self.oracle.end_trial(trial)
+
+    def _trial(self, number: int) -> kt.engine.trial.Trial:
+        return next(trial for trial in self.oracle.trials.values() if number_of(trial) == number)
+
+    def found(self) -> Found:
+        """The best of all trials.
+
+        Raises:
+            InputError: every trial failed.
+        """
+        results = [self._results[number] for number in sorted(self._results)]
+        scored = [(result.score, result) for result in results if result.score is not None]
+        if not scored:
+            raise InputError(f"all {len(results)} trials failed, the last one with: {results[-1].failure}")
+        pick = min if self._config.direction == "min" else max
+        score, best = pick(scored, key=lambda pair: pair[0])
+        # Hyperband's own entries (tuner/epochs, …) are no hyperparameters of a network.
+        values = {name: value for name, value in best.hyperparameters.items() if not name.startswith("tuner/")}
+        return Found(values, score, results, self._reused)
+
+
+def number_of(trial: kt.engine.trial.Trial) -> int:
+    """1, 2, 3, … in the order in which trials began."""
+    return int(trial.trial_id) + 1
