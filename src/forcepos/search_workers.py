@@ -33,7 +33,7 @@ from forcepos.tuning.worker import work
 log = logging.getLogger(__name__)
 
 _LOOK_S = 0.2
-_SILENT_S = 120.0  # a worker at a trial that gives no sign of life for longer is replaced
+_SILENT_S = 60.0  # a worker at a trial that gives no sign of life for longer is replaced
 _START_S = 600.0  # so long a worker may take to ask for its first trial
 _END_S = 30.0  # so long a worker may take to end
 _USELESS = 3  # so many workers that end without a trial end the search
