@@ -74,6 +74,18 @@ def test_numbers_are_those_of_plain_fit(model: str, xla: bool) -> None:
         assert np.abs(ours_weight - weight).max() < 1e-5
 
 
+@pytest.mark.parametrize("batch_size", [7, 16, 64])
+@pytest.mark.parametrize("xla", [False, True])
+def test_the_loss_of_classes_is_finite_however_much_of_the_last_block_is_empty(batch_size: int, xla: bool) -> None:
+    """Rows that no step filled hold zeros, no probabilities; their loss must not count."""
+    model, task, data = built("ffnn_classification")
+    training = Training(model, task, ResidentSamples.of(data), data.split, batch_size, xla)
+    (logs,) = training.fit(model, SEED, 1, lambda *_: None)
+    plain, _, _ = built("ffnn_classification")
+    expected = plainly_fitted(plain, data, batch_size)[0]
+    assert logs == pytest.approx(expected, rel=1e-4, abs=1e-5)
+
+
 def test_a_training_is_traced_once_however_often_it_runs() -> None:
     model, task, data = built("ffnn_regression")
     training = Training(model, task, ResidentSamples.of(data), data.split, 7, xla=False)

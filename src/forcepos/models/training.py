@@ -98,6 +98,8 @@ class _BlockModel(keras.Model):  # type: ignore[misc]  # keras is untyped
     def _measure(self, targets: tf.Tensor, predicted: tf.Tensor, count: tf.Tensor) -> Logs:
         """Tell the metrics of a block's first `count` samples, all at once: they are sums over samples."""
         size = targets.shape[0]
+        # What fills up may not even be a probability: its loss would be NaN, and NaN times weight 0 is NaN.
+        predicted = tf.where(_meant(count, size)[:, tf.newaxis] > 0, predicted, targets)
         loss = self.compute_loss(None, targets, predicted, _weights(count, size), training=False)
         next(iter(self.metrics)).update_state(loss, sample_weight=tf.cast(count, tf.float32))  # Keras' own mean
         return dict(self.compute_metrics(None, targets, predicted, _meant(count, size)))
