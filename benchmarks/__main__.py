@@ -14,6 +14,7 @@ from benchmarks.gpu import gpu
 from benchmarks.growth import growth
 from benchmarks.logs import logs
 from benchmarks.preparation import preparation
+from benchmarks.sweep import sweep
 from benchmarks.table import Table
 from benchmarks.tables import tables
 from benchmarks.training_loops import training_loops
@@ -31,6 +32,7 @@ PARTS: dict[str, Callable[[int], list[Table]]] = {
     "tables": tables,
     "search": partial(whole_search, epochs=15),
     "growth": growth,
+    "sweep": sweep,
     "gpu": gpu,
 }
 

@@ -51,7 +51,7 @@ def checked_config(*overrides: str) -> Config:
     return to_config(compose_config(*overrides))
 
 
-def forcepos(arguments: Sequence[str], folder: Path, **environment: str) -> Finished:
+def forcepos(arguments: Sequence[str], folder: Path, timeout_s: float = 300, **environment: str) -> Finished:
     """Run `python -m forcepos` in `folder`."""
     ours = ("MLFLOW_", "FORCEPOS_", "TF_CPP_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
@@ -62,7 +62,7 @@ def forcepos(arguments: Sequence[str], folder: Path, **environment: str) -> Fini
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=timeout_s,
     )
     return Finished(done.returncode, done.stdout, done.stderr)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -28,3 +29,49 @@ def test_a_swallowed_signal_is_raised_again_at_the_next_question() -> None:
             [sys.executable, "-c", SWALLOWS.format(name=name)], capture_output=True, text=True, check=False
         )
         assert (done.returncode, done.stdout) == (code, "swallowed\n")
+
+
+WARNED = """
+import os, signal, sys
+from forcepos.interruption import remember_warning, stop_if_asked
+
+signal.signal(signal.SIGUSR2, lambda *_: sys.exit(144))  # as submitit answers it, when it has queued the job again
+remember_warning()
+try:
+    os.kill(os.getpid(), signal.SIGUSR2)
+except BaseException:
+    print("swallowed")
+stop_if_asked()
+"""
+
+
+def test_a_clusters_warning_that_was_swallowed_ends_the_job_at_the_next_question() -> None:
+    environment = {**os.environ, "SUBMITIT_EXECUTOR": "slurm"}
+    done = subprocess.run(
+        [sys.executable, "-c", WARNED], env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (144, "swallowed\n")
+
+
+FAMILY = """
+import subprocess, sys
+from forcepos.interruption import end_children
+
+wait = "print(flush=True); import time; time.sleep(60)"
+deaf = f"import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); {wait}"
+helper = f"'multiprocessing.resource_tracker'; {wait}"
+command = [sys.executable, "-c"]
+children = [subprocess.Popen([*command, code], stdout=subprocess.PIPE) for code in (wait, deaf, helper)]
+for child in children:
+    child.stdout.readline()
+end_children()
+for child in children[:2]:
+    child.wait(timeout=10)  # raises if it goes on
+print("the helper runs" if children[-1].poll() is None else "the helper has ended")
+children[-1].kill()
+"""
+
+
+def test_children_are_interrupted_then_killed_but_for_those_that_clean_up() -> None:
+    done = subprocess.run([sys.executable, "-c", FAMILY], capture_output=True, text=True, check=True)
+    assert done.stdout == "the helper runs\n"

@@ -3,41 +3,35 @@
 from __future__ import annotations
 
 import json
-import logging
 import sys
 from pathlib import Path
 from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import CompactHydraException
-from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from forcepos.errors import InputError
-from forcepos.interruption import Interrupted, listen, stop_if_asked
+from forcepos.interruption import Interrupted, end_children, listen, stop_if_asked
 from forcepos.paths import conf_dir
 from forcepos.quiet import quiet_import
-from forcepos.sweep import close_sweep
-from forcepos.validation import register_schemas, to_config
-
-log = logging.getLogger(__name__)
-
-
-class JobFailed(CompactHydraException):
-    """A job of a multirun cannot be done; Hydra runs the others and shows the message without a traceback."""
+from forcepos.sharing import in_sweep
+from forcepos.sweep import close_sweep, one_of_many
+from forcepos.validation import register_resolvers, register_schemas, to_config
 
 
 @hydra.main(config_path=str(conf_dir()), config_name="config", version_base="1.3")
 def _job(composed: DictConfig) -> float | None:
     """One run; what it returns is the objective, for Hydra's sweepers."""
+    register_resolvers()  # a launcher's worker process brings Hydra's state, and not these
     settings = HydraConfig.get()
+    folder, overrides = Path(settings.runtime.output_dir), list(settings.overrides.task)
     try:
-        return _run(composed, Path(settings.runtime.output_dir), list(settings.overrides.task))
+        if in_sweep():
+            with one_of_many(settings.job.num, folder):
+                return _run(composed, folder, overrides)
+        return _run(composed, folder, overrides)
     except InputError as error:
-        if settings.mode == RunMode.MULTIRUN:
-            log.error("job %s: %s", settings.job.num, error)  # noqa: TRY400  # the message is meant for people
-            raise JobFailed(str(error)) from error
         sys.exit(f"error: {error}")
     except Exception:
         stop_if_asked()  # a library may make an error of its own of a signal that reached it
@@ -83,6 +77,7 @@ def main() -> None:
         _job()
         status = "FINISHED"
     except Interrupted as interrupted:
+        end_children()
         sys.stderr.write("interrupted\n")
         sys.exit(interrupted.exit_code)
     finally:

@@ -26,6 +26,7 @@ from forcepos.pictures import save_pictures
 from forcepos.results import Outcome, save, write_result
 from forcepos.search_workers import Job, search_with_workers
 from forcepos.second_split import on_another_split
+from forcepos.sharing import in_sweep, jobs_at_once
 from forcepos.terminal import Terminal
 from forcepos.tracking.description import provenance, run_name
 from forcepos.tracking.run import Run, track
@@ -46,7 +47,7 @@ def run_experiment(config: Config, folder: Path, overrides: Sequence[str]) -> di
     Raises:
         InputError: config, data or device cannot be used as they are.
     """
-    device = use_device(config.training)
+    device = use_device(config.training, jobs_at_once())
     loaded = load_recordings(config.data)
     for warning in check(loaded.recordings, config.model.window):
         log.warning("%s", warning)
@@ -86,7 +87,7 @@ def _run(
     terminal = Terminal(config)
     fingerprint = search_fingerprint(config, loaded.recordings.fingerprint)
     trials, name = search_dir(fingerprint), run_name(config, overrides)
-    with claim(trials, config.tuner.fresh), track(config, name, fingerprint, parent) as run:
+    with claim(trials, config.tuner.fresh, wait=in_sweep()), track(config, name, fingerprint, parent) as run:
         facts = provenance(device, loaded.recordings.fingerprint, overrides)
         run.log_tags(facts)
         log.info("searching on %s, trials in %s", device, trials)

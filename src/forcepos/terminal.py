@@ -15,6 +15,7 @@ from rich.table import Table
 
 from forcepos.config import Config
 from forcepos.evaluation.summary import remarks, score_table
+from forcepos.sharing import jobs_at_once
 from forcepos.tuning.trials import TrialResult
 
 log = logging.getLogger(__name__)
@@ -31,6 +32,13 @@ class StandardErrorHandler(logging.StreamHandler[TextIO]):
     @property
     def stream(self) -> TextIO:  # type: ignore[override]
         return sys.stderr
+
+
+def name_lines(name: str) -> None:
+    """Begin each line of the log on the terminal with `name`, where several jobs write."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, StandardErrorHandler):
+            handler.setFormatter(logging.Formatter(f"%(asctime)s {name}: %(message)s", "%H:%M:%S"))
 
 
 class Terminal:
@@ -57,7 +65,7 @@ class Terminal:
         """A live bar over `epochs` epochs; without a terminal, lines in the log."""
         self._done, self._total = 0, epochs
         self._started = time.monotonic()
-        if not self._console.is_terminal:
+        if not self._console.is_terminal or jobs_at_once() > 1:  # bars of several processes overwrite one another
             yield
             return
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("epochs"))

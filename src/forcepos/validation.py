@@ -38,12 +38,17 @@ OBJECTIVES = {
 
 def register_schemas() -> None:
     """Make the dataclasses known to Hydra, in a group of their own that no option list shows."""
-    OmegaConf.register_new_resolver("if_equal", _if_equal, replace=True)
+    register_resolvers()
     store = ConfigStore.instance()
     store.store(name="root", group="schema", package="_global_", node=Config)
     for name, schema in SCHEMAS.items():
         group, _, choice = name.partition("/")
         store.store(name=choice or "default", group=f"schema/{group}", node=schema)
+
+
+def register_resolvers() -> None:
+    """Make what our YAML files call known to OmegaConf, in this process."""
+    OmegaConf.register_new_resolver("if_equal", _if_equal, replace=True)
 
 
 def _if_equal(value: Any, other: Any, then: Any, otherwise: Any) -> Any:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import csv
+import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import joblib
 import mlflow
+import psutil
 import pytest
 
 from tests.conftest import PLAIN, children, forcepos, runs
@@ -70,6 +73,75 @@ def test_a_sweep_that_is_interrupted_is_closed_and_goes_on(tmp_path: Path) -> No
     assert len(again.out.splitlines()) == 3
     assert [row["status"] for row in table(tmp_path)] == ["FINISHED"] * 3
     assert not [run for run in runs(tmp_path) if run.info.status == "RUNNING"]
+
+
+def test_jobs_side_by_side_are_one_sweep_and_share_the_cores(tmp_path: Path) -> None:
+    side_by_side = ["-m", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
+    # A preset with a resolver of ours: a worker process does not know it by itself.
+    preset = "experiment=notebook_ffnn_regression"
+    finished = forcepos([*side_by_side, "seed=1,2,3", preset, *TINY], tmp_path)
+    assert finished.code == 0, finished.err
+    assert len(finished.out.splitlines()) == 3
+    everything = runs(tmp_path)
+    assert {run.info.status for run in everything} == {"FINISHED"}
+    (parent,) = [run for run in everything if "mlflow.parentRunId" not in run.data.tags]
+    jobs = children(everything, parent.info.run_id)
+    cores = joblib.cpu_count()
+    assert [job.data.tags["device"] for job in jobs] == [f"CPU, {max(1, cores // 2)} of {cores} cores"] * 3
+    assert [len(children(everything, job.info.run_id)) for job in jobs] == [1, 1, 1]
+    assert [row["status"] for row in table(tmp_path)] == ["FINISHED"] * 3
+
+
+def test_jobs_side_by_side_that_fail_are_told_by_number_and_the_others_go_on(tmp_path: Path) -> None:
+    finished = forcepos(["-m", "hydra/launcher=joblib", "data.rows=5,100,6", *TINY], tmp_path)
+    assert finished.code == 1
+    assert "Traceback" not in finished.err
+    assert [row["job"] for row in table(tmp_path)] == ["1", "0", "2"]
+    *_, table_end, first, second = finished.err.splitlines()
+    assert table_end.startswith("└")
+    for number, rows, line in ((0, 5, first), (2, 6, second)):
+        assert line.startswith(
+            f"job {number}: the recordings cannot be used: recording 0,0 visit 1: {rows} rows, too short for "
+        )
+        assert line.endswith("failure.txt)")
+
+
+def test_jobs_of_a_sweep_that_share_a_search_train_its_trials_once(tmp_path: Path) -> None:
+    tiny = [override for override in TINY if not override.startswith("training.final_epochs")]
+    launcher = ["-m", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
+    finished = forcepos([*launcher, "training.final_epochs=1,2", *tiny], tmp_path)
+    assert finished.code == 0, finished.err
+    assert finished.err.count("another process is at this search") == 1
+    assert finished.err.count("1 of 1 trials were there from an earlier run") == 1
+    assert len(list(tmp_path.glob("outputs/search/*/trial_*.json"))) == 1
+
+
+@pytest.mark.parametrize("to_all", [True, False], ids=["Ctrl-C", "kill -INT"])
+def test_an_interrupted_sweep_of_jobs_side_by_side_leaves_nothing_running(to_all: bool, tmp_path: Path) -> None:
+    launcher = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
+    endless = [*launcher, "seed=1,2,3", "training.epochs=100000", *TINY]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "forcepos", "-m", *endless], cwd=tmp_path, text=True, start_new_session=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stderr is not None
+    training: set[str] = set()
+    for line in process.stderr:
+        training |= {line.split()[2]} if "trial 1 of 1, epoch" in line else set()
+        if len(training) == 2:
+            break
+    started = psutil.Process(process.pid).children(recursive=True)
+    assert len(started) >= 2
+    if to_all:
+        os.killpg(process.pid, signal.SIGINT)
+    else:
+        process.send_signal(signal.SIGINT)
+    rest = process.stderr.read()
+    assert process.wait(timeout=60) == 130
+    assert "interrupted" in rest
+    assert psutil.wait_procs(started, timeout=10)[1] == []
+    statuses = sorted(run.info.status for run in runs(tmp_path))
+    assert statuses == ["FAILED", *["KILLED"] * 4]  # the sweep, two jobs, two trials
 
 
 def test_a_finished_job_is_left_out_only_with_the_same_config_and_data(tmp_path: Path) -> None:

@@ -1,17 +1,28 @@
-"""The device that training runs on."""
+"""The device that training runs on, and this process' share of it."""
 
 from __future__ import annotations
 
-import os
+import shutil
+import subprocess  # nvidia-smi only, with fixed arguments
+from typing import Any
 
 import tensorflow as tf
+from threadpoolctl import ThreadpoolController
 
 from forcepos.config import TrainingConfig
 from forcepos.errors import InputError
+from forcepos.sharing import own_cores
+
+_FOR_DATA = 0.9  # of a GPU's memory; the rest is for what CUDA keeps in each process
 
 
 def use_device(config: TrainingConfig, sharers: int = 1) -> str:
     """Prepare the device that training runs on and say which it is.
+
+    A process that is used again for another job keeps the threads and the memory that it has.
+
+    Args:
+        sharers: processes that train on this machine at the same time; each takes its share of cores and memory.
 
     Raises:
         InputError: a GPU is asked for and there is none.
@@ -19,20 +30,57 @@ def use_device(config: TrainingConfig, sharers: int = 1) -> str:
     gpus = tf.config.list_physical_devices("GPU")
     if config.device == "gpu" and not gpus:
         raise InputError("training.device=gpu but TensorFlow sees no GPU: use training.device=auto or cpu")
+    threads = _use_threads(max(1, own_cores() // sharers))
     if config.device == "cpu" or not gpus:
         if config.precision == "mixed":
             raise InputError("training.precision=mixed needs a GPU, a CPU gains nothing from it: use full")
         tf.config.set_visible_devices([], "GPU")
-        tf.config.threading.set_intra_op_parallelism_threads(max(1, (os.cpu_count() or 1) // sharers))
-        return f"CPU, {os.cpu_count()} cores"
+        return f"CPU, {threads} of {own_cores()} cores"
     for gpu in gpus:
-        tf.config.experimental.set_memory_growth(gpu, True)
+        _use_memory(gpu, sharers)
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
     name = tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU")
-    return f"GPU, {name}"
+    return f"GPU, {name}" + (f", shared by {sharers}" if sharers > 1 else "")
 
 
 def has_gpu() -> bool:
     """Whether TensorFlow computes on a GPU, once `use_device` was called."""
     return bool(tf.config.get_visible_devices("GPU"))
+
+
+def _use_threads(wanted: int) -> int:
+    """Compute with at most so many threads; how many it is, which TensorFlow fixes at its first computation."""
+    for library in ThreadpoolController().lib_controllers:  # BLAS and OpenMP
+        if library.num_threads > wanted:
+            library.set_num_threads(wanted)
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(wanted)  # XLA's threads are these
+        tf.config.threading.set_inter_op_parallelism_threads(wanted)
+    except RuntimeError:
+        return tf.config.threading.get_intra_op_parallelism_threads() or own_cores()
+    return wanted
+
+
+def _use_memory(gpu: Any, sharers: int) -> None:
+    """Take memory as it is needed, and no more than a fair share of it."""
+    if tf.config.get_logical_device_configuration(gpu):
+        return
+    tf.config.experimental.set_memory_growth(gpu, True)
+    total = _gpu_memory_mb() if sharers > 1 else None
+    if total:
+        limit = tf.config.LogicalDeviceConfiguration(memory_limit=int(total * _FOR_DATA / sharers))
+        tf.config.set_logical_device_configuration(gpu, [limit])
+
+
+def _gpu_memory_mb() -> int | None:
+    """Memory of the smallest GPU, None where nobody tells."""
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return None
+    done = subprocess.run(  # noqa: S603  # a fixed command, no shell
+        [program, "--query-gpu=memory.total", "--format=csv,noheader,nounits"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    told = [int(line) for line in done.stdout.split() if line.isdigit()]
+    return min(told, default=None)

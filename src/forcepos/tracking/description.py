@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 from forcepos.config import Config, CrossValidationConfig
 from forcepos.provenance import code_version, package_versions, user_name
 
 _NAMED_ANYWAY = ("model", "tuner", "split", "seed", "skip_finished", "tuner.fresh", "tracking.uri")
+
+_SLURM = {"job": "SLURM_JOB_ID", "restarts": "SLURM_RESTART_COUNT", "node": "SLURMD_NODENAME"}
 
 
 def run_name(config: Config, overrides: Sequence[str]) -> str:
@@ -19,7 +22,7 @@ def run_name(config: Config, overrides: Sequence[str]) -> str:
 
 
 def provenance(device: str, data: str, overrides: Sequence[str]) -> dict[str, str]:
-    """Tags: command, code, data, device, libraries."""
+    """Tags: command, code, data, device, the cluster's job, libraries."""
     return {
         "overrides": " ".join(overrides),
         "code_version": code_version(),
@@ -29,5 +32,6 @@ def provenance(device: str, data: str, overrides: Sequence[str]) -> dict[str, st
         "mlflow.user": user_name(),
         "data_fingerprint": data,
         "device": device,
+        **{f"slurm.{name}": os.environ[variable] for name, variable in _SLURM.items() if variable in os.environ},
         **{f"version.{name}": version for name, version in package_versions().items()},
     }

@@ -149,9 +149,13 @@ def start_sweep(config: TrackingConfig, overrides: str) -> str:
 
 
 def end_sweep(config: TrackingConfig, run_id: str, status: str, table: Path | None) -> None:
-    """End a sweep's run, with the table of its jobs as a file and as MLflow shows tables."""
+    """End a sweep's run, with the table of its jobs as a file and as MLflow shows tables.
+
+    Jobs whose process is no more, as after Ctrl-C, are marked KILLED.
+    """
     client = MlflowClient(_resolve(config.uri)[0])
     if table:
         client.log_artifact(run_id, str(table))
         client.log_table(run_id, pd.read_csv(table), "sweep.json")
     client.set_terminated(run_id, status)
+    _close_abandoned(client, client.get_run(run_id).info.experiment_id)

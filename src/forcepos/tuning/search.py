@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -20,22 +21,31 @@ from forcepos.tuning.oracles import make_oracle
 from forcepos.tuning.trial_run import Trainer, run_trial
 from forcepos.tuning.trials import Logs, load_trials, save_trial
 
+log = logging.getLogger(__name__)
+_POLL_S = 0.5  # how often a waiting process asks for a search that another one holds
+
 
 @contextmanager
-def claim(directory: Path, fresh: bool) -> Iterator[None]:
+def claim(directory: Path, fresh: bool, wait: bool = False) -> Iterator[None]:
     """Hold the search in `directory` for this process; with `fresh`, put aside what it holds first.
 
+    Args:
+        wait: for another process that is at this search, as jobs of one sweep do.
+
     Raises:
-        InputError: another process is at this search.
+        InputError: another process is at this search, and `wait` is false.
     """
     directory.mkdir(parents=True, exist_ok=True)
     lock = FileLock(directory.with_suffix(".lock"))
     try:
         lock.acquire(timeout=0)
     except Timeout as error:
-        raise InputError(
-            f"another process is at this search, {directory}: wait for it, or change the config"
-        ) from error
+        if not wait:
+            raise InputError(
+                f"another process is at this search, {directory}: wait for it, or change the config"
+            ) from error
+        log.info("another process is at this search, %s: waiting for it", directory)
+        lock.acquire(poll_interval=_POLL_S)
     try:
         if fresh and load_trials(directory):
             directory.rename(directory.with_name(f"{directory.name}.before-{time.strftime('%Y-%m-%d_%H-%M-%S')}"))

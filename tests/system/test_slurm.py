@@ -1,0 +1,115 @@
+"""Sweeps through submitit: on a real Slurm that this machine is for as long, and as processes without one."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import PLAIN, children, forcepos, runs
+from tests.system.slurm import Cluster, cluster, missing
+from tests.system.test_sweeps import TINY, table
+
+pytestmark = pytest.mark.system
+
+needs_slurm = pytest.mark.skipif(
+    bool(missing()),
+    reason=f"no Slurm on this machine, it lacks {', '.join(missing())}: apt-get install slurm-wlm munge",
+)
+SMALL_JOBS = ["hydra/launcher=slurm_cpu", "hydra.launcher.cpus_per_task=1", "hydra.launcher.mem_gb=1"]
+
+
+@pytest.fixture(scope="module")
+def slurm() -> Iterator[Cluster]:
+    with cluster() as running:
+        yield running
+
+
+def logs(folder: Path, kind: str) -> str:
+    """What the sweep's jobs wrote to `kind`, out or err."""
+    return "".join(path.read_text() for path in sorted(folder.glob(f"outputs/sweeps/*/.submitit/*/*_log.{kind}")))
+
+
+def assert_one_tree_of_two(folder: Path, device: str) -> None:
+    everything = runs(folder)
+    assert {run.info.status for run in everything} == {"FINISHED"}
+    parents = [run for run in everything if "mlflow.parentRunId" not in run.data.tags]
+    assert len(parents) == 1
+    jobs = children(everything, parents[0].info.run_id)
+    assert sorted(job.data.params["seed"] for job in jobs) == ["1", "2"]
+    assert [len(children(everything, job.info.run_id)) for job in jobs] == [1, 1]
+    assert {job.data.tags["device"] for job in jobs} == {device}
+    assert [row["status"] for row in table(folder)] == ["FINISHED", "FINISHED"]
+
+
+@needs_slurm
+def test_a_sweep_runs_as_jobs_of_a_cluster(slurm: Cluster, tmp_path: Path) -> None:
+    finished = forcepos(["-m", *SMALL_JOBS, "seed=1,2", *TINY], tmp_path, 300, **slurm.environment)
+    assert finished.code == 0, finished.err + logs(tmp_path, "err")
+    results = sorted(tmp_path.glob("outputs/sweeps/*/*/result.json"))
+    assert [json.loads(line) for line in finished.out.splitlines()] == [
+        json.loads(path.read_text()) for path in results
+    ]
+    assert_one_tree_of_two(tmp_path, "CPU, 1 of 1 cores")
+
+
+@needs_slurm
+def test_a_failing_job_of_a_cluster_is_told_by_number_and_the_others_go_on(slurm: Cluster, tmp_path: Path) -> None:
+    finished = forcepos(["-m", *SMALL_JOBS, "data.rows=5,100", *TINY], tmp_path, 300, **slurm.environment)
+    assert finished.code == 1
+    assert "Traceback" not in finished.err
+    assert [row["status"] for row in table(tmp_path)] == ["FINISHED", "FAILED"]
+    assert finished.err.splitlines()[-1].startswith(
+        "job 0: the recordings cannot be used: recording 0,0 visit 1: 5 rows, too short for one window of 10"
+    )
+
+
+@needs_slurm
+def test_a_job_at_its_time_limit_is_queued_again_and_goes_on_with_its_search(
+    slurm: Cluster, tmp_path: Path
+) -> None:
+    trials = 8
+    search = ["debug=smoke", "model=ffnn_regression", "tuner=random", "training.epochs=60", *PLAIN]
+    # The warning comes 36 to 50 s after the start, whatever this machine manages until then: begin late.
+    limits = [
+        "hydra.launcher.timeout_min=1",
+        "hydra.launcher.signal_delay_s=5",
+        "hydra.launcher.setup=['[ $SLURM_RESTART_COUNT ] || sleep 20']",
+    ]
+    finished = forcepos(
+        ["-m", *SMALL_JOBS, *limits, "seed=1", f"tuner.max_trials={trials}", *search],
+        tmp_path,
+        600,
+        **slurm.environment,
+    )
+    told = logs(tmp_path, "err")
+    assert finished.code == 0, finished.err + told
+
+    numbers = list(range(1, trials + 1))
+    files = sorted(tmp_path.glob("outputs/search/*/trial_*.json"))
+    ended = Counter(int(number) for number in re.findall(r"job 0: trial (\d+): val_mae", told))
+    assert len(files) == trials
+    assert sorted(ended) == numbers, "a trial was lost"
+    assert set(ended.values()) == {1}, "a trial was repeated"
+
+    everything = runs(tmp_path)
+    assert {run.info.status for run in everything} == {"FINISHED"}
+    (parent,) = [run for run in everything if "mlflow.parentRunId" not in run.data.tags]
+    (job,) = children(everything, parent.info.run_id)
+    names = sorted(run.info.run_name or "" for run in children(everything, job.info.run_id))
+    assert names == sorted(f"trial {number}" for number in numbers)
+    restarts = int(job.data.tags["slurm.restarts"])
+    assert restarts == logs(tmp_path, "out").count("Requeued job") >= 1
+    print(f"\nqueued again {restarts} times at a limit of a minute: {trials} trials, 0 lost, 0 repeated, one run")
+
+
+def test_a_sweep_runs_as_processes_of_submitit(tmp_path: Path) -> None:
+    launcher = ["hydra/launcher=submitit_local", "hydra.launcher.timeout_min=5"]
+    finished = forcepos(["-m", *launcher, "seed=1,2", *TINY], tmp_path)
+    assert finished.code == 0, finished.err + logs(tmp_path, "err")
+    assert len(finished.out.splitlines()) == 2
+    assert_one_tree_of_two(tmp_path, "CPU, 1 of 2 cores")
