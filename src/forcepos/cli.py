@@ -16,8 +16,10 @@ from forcepos.interruption import Interrupted, end_children, listen, stop_if_ask
 from forcepos.paths import conf_dir
 from forcepos.quiet import quiet_import
 from forcepos.sharing import in_sweep
-from forcepos.sweep import close_sweep, one_of_many
+from forcepos.sweep import AGAIN, close_sweep, one_of_many
 from forcepos.validation import register_resolvers, register_schemas, to_config
+
+_INCOMPLETE = 3  # exit code: everything is done, but the store of runs does not have all of it
 
 
 @hydra.main(config_path=str(conf_dir()), config_name="config", version_base="1.3")
@@ -29,16 +31,25 @@ def _job(composed: DictConfig) -> float | None:
     try:
         if in_sweep():
             with one_of_many(settings.job.num, folder):
-                return _run(composed, folder, overrides)
-        return _run(composed, folder, overrides)
+                return _objective(_run(composed, folder, overrides))
+        result = _run(composed, folder, overrides)
     except InputError as error:
         sys.exit(f"error: {error}")
     except Exception:
         stop_if_asked()  # a library may make an error of its own of a signal that reached it
         raise
+    if result["tracking"] == "incomplete":
+        sys.stderr.write(f"tracking is incomplete: {AGAIN}\n")
+        sys.exit(_INCOMPLETE)
+    return _objective(result)
 
 
-def _run(composed: DictConfig, folder: Path, overrides: list[str]) -> float | None:
+def _objective(result: dict[str, Any]) -> float:
+    first: Any = next(iter(result["test"].values()))
+    return float(first)
+
+
+def _run(composed: DictConfig, folder: Path, overrides: list[str]) -> dict[str, Any]:
     config = to_config(composed)
     with quiet_import():
         from forcepos.experiment import run_experiment  # noqa: PLC0415  # TensorFlow takes seconds
@@ -46,8 +57,7 @@ def _run(composed: DictConfig, folder: Path, overrides: list[str]) -> float | No
     result = run_experiment(config, folder, overrides)
     sys.stdout.write(json.dumps(result) + "\n")
     sys.stdout.flush()
-    first: Any = next(iter(result["test"].values()))
-    return float(first)
+    return result
 
 
 def _help() -> str:
@@ -81,4 +91,6 @@ def main() -> None:
         sys.stderr.write("interrupted\n")
         sys.exit(interrupted.exit_code)
     finally:
-        close_sweep(status)
+        complete = close_sweep(status)
+    if not complete:
+        sys.exit(_INCOMPLETE)

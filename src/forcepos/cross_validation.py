@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,16 @@ import pandas as pd
 from forcepos.config import Config, CrossValidationConfig, FixedTunerConfig
 from forcepos.evaluation.metrics import Scores
 from forcepos.evaluation.summary import REFERENCES, headline
+from forcepos.finished import earlier_result, run_fingerprint
 from forcepos.results import write_result
 from forcepos.terminal import show_table
-from forcepos.tracking.run import Run, track
+from forcepos.tracking.run import Run
+from forcepos.tracking.track import track
 from forcepos.tuning.fingerprint import search_fingerprint
+from forcepos.unlogged import log_unlogged, reopen, settle
 
 log = logging.getLogger(__name__)
+_OF_A_FOLD = ("run_id", "test", "baseline", "best_hyperparameters", "tracking", "outputs")
 
 
 def cross_validate(
@@ -35,36 +39,70 @@ def cross_validate(
         run_fold: is given config, folder and the parent's run id; searches and trains as any run does.
         facts: what the parent's run is tagged with.
     """
-    if not isinstance(config.split, CrossValidationConfig):
-        raise TypeError(f"not a cross-validation: {config.split}")
-    with track(config, name, search_fingerprint(config, facts["data_fingerprint"])) as run:
-        run.log_tags(facts)
-        results = []
-        for fold in range(1, config.split.folds + 1):
-            log.info("fold %d of %d", fold, config.split.folds)
-            one = dataclasses.replace(config, split=dataclasses.replace(config.split, fold=fold))
-            place = folder / f"fold_{fold}"
-            place.mkdir()
-            results.append(run_fold(one, place, parent=run.run_id))
-        result = _over_folds(config, results, folder, run.run_id)
-        _save(result, folder, run)
+    data = facts["data_fingerprint"]
+    fingerprint = run_fingerprint(config, data)
+    earlier = earlier_result(config, fingerprint)
+    if earlier:
+        log.info("finished before, in %s", earlier["outputs"])
+        write_result(earlier, folder)
+        return earlier
+    run, result = reopen(config, fingerprint) or _cross_validate(config, folder, run_fold, facts, name)
+    _complete_folds(config, result["folds"], run, data)
+    result = settle(run, result, config, fingerprint, result["folds"])
+    write_result(result, folder)
     return result
 
 
-def _over_folds(config: Config, results: list[dict[str, Any]], folder: Path, run_id: str | None) -> dict[str, Any]:
+def _cross_validate(
+    config: Config,
+    folder: Path,
+    run_fold: Callable[..., dict[str, Any]],
+    facts: Mapping[str, str],
+    name: str,
+) -> tuple[Run, dict[str, Any]]:
+    with track(config, name, search_fingerprint(config, facts["data_fingerprint"])) as run:
+        run.log_tags(facts)
+        results = []
+        for number, fold in enumerate(_folds(config), 1):
+            log.info("fold %d of %d", number, len(_folds(config)))
+            place = folder / f"fold_{number}"
+            place.mkdir()
+            results.append(run_fold(fold, place, parent=run))
+        result = _over_folds(config, results, folder, run)
+        _save(result, folder, run)
+    return run, result
+
+
+def _folds(config: Config) -> list[Config]:
+    """The config of each fold."""
+    split = config.split
+    if not isinstance(split, CrossValidationConfig):
+        raise TypeError(f"not a cross-validation: {split}")
+    splits = [dataclasses.replace(split, fold=fold) for fold in range(1, split.folds + 1)]
+    return [dataclasses.replace(config, split=fold) for fold in splits]
+
+
+def _complete_folds(config: Config, results: Sequence[dict[str, Any]], run: Run, data: str) -> None:
+    """Try once more to log what folds could not, now under a parent that may have got its id since."""
+    for fold, result in zip(_folds(config), results, strict=True):
+        if result["tracking"] == "incomplete":
+            again = log_unlogged(fold, run_fingerprint(fold, data), run)
+            if again:
+                result.update({name: again[name] for name in ("run_id", "tracking")})
+
+
+def _over_folds(config: Config, results: list[dict[str, Any]], folder: Path, run: Run) -> dict[str, Any]:
     fixed = isinstance(config.tuner, FixedTunerConfig)
     groups = [name for name in ("test", *REFERENCES) if name in results[0]]
     return {
-        "run_id": run_id,
+        "run_id": run.run_id,
         **{name: _each(np.mean, [result[name] for result in results]) for name in groups},
         "spread": _each(_deviation, [result["test"] for result in results]),
         "coverage": _coverage(results),
-        "folds": [
-            {key: result[key] for key in ("run_id", "test", "baseline", "best_hyperparameters", "outputs")}
-            for result in results
-        ],
+        "folds": [{key: result[key] for key in _OF_A_FOLD} for result in results],
         "best_hyperparameters": results[0]["best_hyperparameters"] if fixed else None,
         "model_uri": None,
+        "tracking": run.if_all_goes_well,
         "outputs": str(folder),
     }
 

@@ -14,7 +14,7 @@ from forcepos.data.checks import check
 from forcepos.data.loading import Loaded, load_recordings
 from forcepos.data.sectors import make_sectors
 from forcepos.evaluation.evaluate import evaluate, references
-from forcepos.finished import earlier_result, remember_result, run_fingerprint
+from forcepos.finished import earlier_result, run_fingerprint
 from forcepos.models.device import use_device
 from forcepos.models.final import train_final
 from forcepos.models.networks import declare_space
@@ -29,14 +29,16 @@ from forcepos.second_split import on_another_split
 from forcepos.sharing import in_sweep, jobs_at_once
 from forcepos.terminal import Terminal
 from forcepos.tracking.description import provenance, run_name
-from forcepos.tracking.run import Run, track
+from forcepos.tracking.run import Run
 from forcepos.tracking.store import read_hyperparameters as read_run
 from forcepos.tracking.store import ui_command
+from forcepos.tracking.track import check_server, track
 from forcepos.tuning.fingerprint import search_fingerprint
 from forcepos.tuning.given import check_hyperparameters, read_hyperparameters
 from forcepos.tuning.ledger import Found
 from forcepos.tuning.search import claim, search
 from forcepos.tuning.trials import Logs
+from forcepos.unlogged import log_unlogged, settle
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +49,7 @@ def run_experiment(config: Config, folder: Path, overrides: Sequence[str]) -> di
     Raises:
         InputError: config, data or device cannot be used as they are.
     """
+    check_server(config.tracking)
     device = use_device(config.training, jobs_at_once())
     loaded = load_recordings(config.data)
     for warning in check(loaded.recordings, config.model.window):
@@ -64,22 +67,23 @@ def _run_once(
     loaded: Loaded,
     device: str,
     overrides: Sequence[str],
-    parent: str | None = None,
+    parent: Run | None = None,
 ) -> dict[str, Any]:
-    """One run, or with skip_finished=true the result of the same one before."""
+    """One run; or the result of the same one before, if its tracking is to be completed or skip_finished=true."""
     fingerprint = run_fingerprint(config, loaded.recordings.fingerprint)
-    earlier = earlier_result(fingerprint) if config.skip_finished else None
+    trials = search_dir(search_fingerprint(config, loaded.recordings.fingerprint))
+    with claim(trials, fresh=False):
+        earlier = log_unlogged(config, fingerprint, parent)
+    earlier = earlier or earlier_result(config, fingerprint)
     if earlier:
         log.info("finished before, in %s", earlier["outputs"])
         write_result(earlier, folder)
         return earlier
-    result = _run(config, folder, loaded, device, overrides, parent)
-    remember_result(fingerprint, result)
-    return result
+    return _run(config, folder, loaded, device, overrides, parent)
 
 
 def _run(
-    config: Config, folder: Path, loaded: Loaded, device: str, overrides: Sequence[str], parent: str | None
+    config: Config, folder: Path, loaded: Loaded, device: str, overrides: Sequence[str], parent: Run | None
 ) -> dict[str, Any]:
     task = make_task(config.model, make_sectors(config.sectors), loaded.recordings.label_names)
     data = prepare(config, loaded.recordings, task)
@@ -102,6 +106,7 @@ def _run(
         result = save(outcome, config, folder, run)
         if config.evaluation.figures:
             save_pictures(outcome, result, config, facts, folder, run)
+    result = settle(run, result, config, run_fingerprint(config, loaded.recordings.fingerprint))
     terminal.summary(result, ui_command(config.tracking))
     return result
 

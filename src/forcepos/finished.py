@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from forcepos.config import Config
 from forcepos.files import write_json
 from forcepos.paths import finished_file
 
+SKIP_VARIABLE = "FORCEPOS_SKIP_FINISHED"  # set for the jobs of a sweep that is gone on with
 _NO_MATTER = {"tracking": None, "skip_finished": None}
 
 
@@ -25,10 +27,13 @@ def run_fingerprint(config: Config, data_fingerprint: str) -> str:
     return digest.hexdigest()[:12]
 
 
-def earlier_result(fingerprint: str) -> dict[str, Any] | None:
-    """The result of a run with this fingerprint that was finished under this working directory."""
+def earlier_result(config: Config, fingerprint: str) -> dict[str, Any] | None:
+    """The result of a run with this fingerprint that was finished under this working directory, if asked for."""
     path = finished_file(fingerprint)
-    return json.loads(path.read_text()) if path.is_file() else None
+    if not (config.skip_finished or os.environ.get(SKIP_VARIABLE)) or not path.is_file():
+        return None
+    result: dict[str, Any] = json.loads(path.read_text())
+    return None if result.get("tracking") == "incomplete" else result
 
 
 def remember_result(fingerprint: str, result: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 
@@ -19,3 +20,9 @@ def search_dir(fingerprint: str) -> Path:
 def finished_file(fingerprint: str) -> Path:
     """Where the result of a finished run with this fingerprint is kept."""
     return Path.cwd() / "outputs" / "finished" / f"{fingerprint}.json"
+
+
+def unlogged_file(fingerprint: str, store: str) -> Path:
+    """Where a run or sweep with this fingerprint keeps what its store has not logged yet."""
+    digest = hashlib.sha256(store.encode()).hexdigest()[:6]
+    return Path.cwd() / "outputs" / "unlogged" / f"{fingerprint}-{digest}.json"

@@ -177,7 +177,7 @@ def _cell(value: object) -> str:
 
 
 def _how_to_load(result: dict[str, Any]) -> str:
-    if result["run_id"]:
+    if result["model_uri"].startswith("models:"):
         load = ["import mlflow", "", f'model = mlflow.pyfunc.load_model("{result["model_uri"]}")']
     else:
         load = ["import keras", "", 'model = keras.models.load_model("model.keras")']

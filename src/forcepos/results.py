@@ -68,7 +68,7 @@ def save(outcome: Outcome, config: Config, folder: Path, run: Run) -> dict[str, 
     """Write model, tables and result.json into `folder`, log the same, and return the result."""
     path = folder / "model.keras"
     outcome.final.model.save(path)
-    uri = run.log_model(outcome.final.model, _example(outcome.data))
+    run.log_model(path, _example(outcome.data))
     for name, table in outcome.tables.items():
         (folder / "tables").mkdir(exist_ok=True)
         table.to_csv(folder / "tables" / f"{name}.csv", index=False)
@@ -77,7 +77,8 @@ def save(outcome: Outcome, config: Config, folder: Path, run: Run) -> dict[str, 
         "run_id": run.run_id,
         **_result(outcome, config),
         "best_hyperparameters": outcome.found.best,
-        "model_uri": uri or path.as_uri(),
+        "model_uri": run.model_uri or path.as_uri(),
+        "tracking": run.if_all_goes_well,
         "outputs": str(folder),
     }
     write_result(result, folder)

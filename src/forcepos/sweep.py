@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
+import hashlib
 import json
 import logging
 import os
@@ -21,11 +23,15 @@ from omegaconf import DictConfig, OmegaConf
 
 from forcepos.config import TrackingConfig
 from forcepos.errors import InputError
+from forcepos.files import write_json
+from forcepos.finished import SKIP_VARIABLE
 from forcepos.interruption import remember_warning, stop_if_asked
+from forcepos.paths import unlogged_file
 from forcepos.sharing import JOBS_VARIABLE, jobs_of_sweep
 from forcepos.terminal import name_lines, show_table
 
 log = logging.getLogger(__name__)
+AGAIN = "the same command, run again, logs what is missing"
 
 # `also`: the same measure on the harder split that evaluation.also names.
 _COLUMNS = ("job", "overrides", "status", "euclidean_mean_mm", "accuracy", "baseline", "also", "run_id")
@@ -44,6 +50,7 @@ class _Sweep:
     tracking: TrackingConfig
     run_id: str | None
     elsewhere: bool  # its jobs write to standard output of their own
+    unfinished: Path  # holds the run's id until the run is complete
 
 
 _open: list[_Sweep] = []  # the multirun that this process launched
@@ -57,17 +64,30 @@ class SweepCallback(Callback):
         tracking = OmegaConf.to_object(config.tracking)
         if not isinstance(tracking, TrackingConfig):
             raise TypeError(f"not a tracking config: {type(tracking)}")
+        overrides = list(config.hydra.overrides.task)
+        unfinished = _unfinished(tracking, overrides)
         run_id = None
         if tracking.name == "mlflow":
-            from forcepos.tracking.store import PARENT_VARIABLE, start_sweep  # noqa: PLC0415  # MLflow takes seconds
+            # MLflow takes seconds.
+            from forcepos.tracking.sweep_run import PARENT_VARIABLE, start_sweep  # noqa: PLC0415
 
-            run_id = start_sweep(tracking, " ".join(config.hydra.overrides.task))
+            begun = json.loads(unfinished.read_text())["run_id"] if unfinished.is_file() else None
+            try:
+                run_id = start_sweep(tracking, " ".join(overrides), begun)
+            except InputError as error:  # Hydra would make a warning of it
+                sys.exit(f"error: {error}")
             os.environ[PARENT_VARIABLE] = run_id
+            if begun:
+                log.info(
+                    "the sweep before lacks something in %s: jobs that are complete are left out", tracking.uri
+                )
+                os.environ[SKIP_VARIABLE] = "true"
         jobs = jobs_of_sweep(config.hydra)
         if jobs:
             os.environ[JOBS_VARIABLE] = str(jobs)
         elsewhere = "submitit" in str(config.hydra.launcher.get("_target_"))
-        _open.append(_Sweep(Path(config.hydra.sweep.dir).absolute(), tracking, run_id, elsewhere))
+        folder = Path(config.hydra.sweep.dir).absolute()
+        _open.append(_Sweep(folder, tracking, run_id, elsewhere, unfinished))
 
 
 @contextmanager
@@ -101,29 +121,55 @@ def _reason(folder: Path) -> str:
     return short if short == reason and not where else f"{short} (more in {folder / _FAILURE})"
 
 
-def close_sweep(status: str) -> None:
-    """Show the table of jobs and end the sweep's run, if this process launched one.
+def _unfinished(tracking: TrackingConfig, overrides: list[str]) -> Path:
+    asked = sorted(override for override in overrides if not override.startswith("skip_finished="))
+    digest = hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:12]
+    return unlogged_file(f"sweep-{digest}", f"{tracking.uri} {tracking.experiment}")
+
+
+def close_sweep(status: str) -> bool:
+    """Show the table of jobs and end the sweep's run, if this process launched one; whether tracking is complete.
 
     Hydra's own hook at the end of a multirun is not called when a job fails.
     """
-    while _open:
-        sweep = _open.pop()
-        rows = _rows(sweep.folder)
-        table = sweep.folder / "sweep.csv"
-        if rows:
-            _write_csv(table, rows)
-            show_table(f"Jobs by test score ({table})", _SHOWN, _without_common_overrides(rows))
-        for row in rows:
-            if row["status"] != "FINISHED":
-                sys.stderr.write(f"job {row['job']}: {_reason(sweep.folder / str(row['job']))}\n")
-        if sweep.elsewhere:
-            _write_results(sweep.folder, rows)
-        os.environ.pop(JOBS_VARIABLE, None)
-        if sweep.run_id:
-            from forcepos.tracking.store import PARENT_VARIABLE, end_sweep  # noqa: PLC0415  # MLflow takes seconds
+    complete = [_close(_open.pop(), status) for _ in range(len(_open))]
+    return all(complete)
 
-            os.environ.pop(PARENT_VARIABLE, None)
-            end_sweep(sweep.tracking, sweep.run_id, status, table if rows else None)
+
+def _close(sweep: _Sweep, status: str) -> bool:
+    os.environ.pop(SKIP_VARIABLE, None)
+    os.environ.pop(JOBS_VARIABLE, None)
+    rows = _rows(sweep.folder)
+    table = sweep.folder / "sweep.csv"
+    if rows:
+        _write_csv(table, rows)
+        show_table(f"Jobs by test score ({table})", _SHOWN, _without_common_overrides(rows))
+    for row in rows:
+        if row["status"] != "FINISHED":
+            sys.stderr.write(f"job {row['job']}: {_reason(sweep.folder / str(row['job']))}\n")
+    if sweep.elsewhere:
+        _write_results(sweep.folder, rows)
+    return _end_run(sweep, status, rows, table)
+
+
+def _end_run(sweep: _Sweep, status: str, rows: list[dict[str, Any]], table: Path) -> bool:
+    """End the sweep's run; whether the store has all of the sweep."""
+    if sweep.run_id is None:
+        return True
+    from forcepos.tracking.sweep_run import PARENT_VARIABLE, end_sweep  # noqa: PLC0415  # MLflow takes seconds
+
+    os.environ.pop(PARENT_VARIABLE, None)
+    lacking = sum(row["tracking"] == "incomplete" for row in rows)
+    # The table goes there when all that it tells of is there.
+    ended = end_sweep(sweep.tracking, sweep.run_id, status, table if rows and not lacking else None)
+    if ended and not lacking:
+        sweep.unfinished.unlink(missing_ok=True)
+        return True
+    sweep.unfinished.parent.mkdir(parents=True, exist_ok=True)
+    write_json(sweep.unfinished, {"run_id": sweep.run_id, "tracking": dataclasses.asdict(sweep.tracking)})
+    of = f" of {lacking} of {len(rows)} jobs" if lacking else " of the sweep itself"
+    sys.stderr.write(f"tracking{of} is incomplete: {AGAIN}\n")
+    return False
 
 
 def _write_results(folder: Path, rows: list[dict[str, Any]]) -> None:
@@ -147,7 +193,7 @@ def _rows(folder: Path) -> list[dict[str, Any]]:
 def _row(job: Path) -> dict[str, Any]:
     asked = job / ".hydra" / "overrides.yaml"  # absent with hydra.output_subdir=null
     overrides = " ".join(map(str, OmegaConf.load(asked))) if asked.is_file() else ""
-    row: dict[str, Any] = dict.fromkeys(_COLUMNS) | {
+    row: dict[str, Any] = dict.fromkeys((*_COLUMNS, "tracking")) | {
         "job": int(job.name),
         "overrides": overrides,
     }
@@ -163,6 +209,7 @@ def _row(job: Path) -> dict[str, Any]:
         "baseline": round(result["baseline"][score], 4),
         "also": round(also["test"][score], 4) if also else None,
         "run_id": result["run_id"],
+        "tracking": result["tracking"],
     }
 
 
@@ -178,6 +225,6 @@ def _without_common_overrides(rows: list[dict[str, Any]]) -> list[dict[str, Any]
 
 def _write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
     with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, _COLUMNS)
+        writer = csv.DictWriter(file, _COLUMNS, extrasaction="ignore")
         writer.writeheader()
         writer.writerows(rows)

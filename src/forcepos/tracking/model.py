@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 import tempfile
+import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import keras
 import mlflow
 import mlflow.tensorflow
 from mlflow.entities import LoggedModelOutput
 from mlflow.models import infer_signature
 
+from forcepos.data.recordings import Float32
 from forcepos.provenance import package_versions
 
-if TYPE_CHECKING:
-    import keras
 
-    from forcepos.data.recordings import Float32
+def log_keras_model(
+    client: mlflow.MlflowClient, run_id: str, path: Path, example: Float32, register_as: str | None
+) -> str:
+    """Log a saved model of standard layers with signature and example, as an output of the run; its URI.
 
-
-def log_keras_model(client: mlflow.MlflowClient, run_id: str, model: keras.Model, example: Float32) -> str:
-    """Log a model of standard layers with signature and example, as an output of the run; its URI."""
-    experiment_id = client.get_run(run_id).info.experiment_id
+    Done again after it was done in part, it goes on with the same model.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")  # it has not trained yet
+        model = keras.models.load_model(path)
+    run = client.get_run(run_id)
+    begun = client.search_logged_models(
+        [run.info.experiment_id], f"source_run_id = '{run_id}' AND name = '{model.name}'", max_results=1
+    )
+    logged = begun[0] if begun else client.create_logged_model(run.info.experiment_id, model.name, run_id)
+    uri = f"models:/{logged.model_id}"
     with tempfile.TemporaryDirectory() as parent:
         folder = str(Path(parent) / "model")
         # The flavor "keras" makes an array of whatever the model gives, even of answers by name.
@@ -33,11 +43,20 @@ def log_keras_model(client: mlflow.MlflowClient, run_id: str, model: keras.Model
             # Named, since MLflow would find out by importing everything in another process.
             pip_requirements=_requirements(),
         )
-        logged = mlflow.initialize_logged_model(name=model.name, source_run_id=run_id, experiment_id=experiment_id)
         client.log_model_artifacts(logged.model_id, folder)
     client.finalize_logged_model(logged.model_id, "READY")
-    client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
-    return f"models:/{logged.model_id}"
+    outputs = run.outputs.model_outputs if run.outputs else []
+    if logged.model_id not in [output.model_id for output in outputs]:
+        client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
+    if register_as:
+        _register(client, uri, logged.model_id, register_as)
+    return uri
+
+
+def _register(client: mlflow.MlflowClient, uri: str, model_id: str, name: str) -> None:
+    versions = client.search_model_versions(f"name = '{name}'")
+    if model_id not in [version.model_id for version in versions]:
+        mlflow.register_model(uri, name)
 
 
 def _requirements() -> list[str]:

@@ -1,42 +1,34 @@
-"""One job's run, its trials as child runs, its model."""
+"""What a job tells of its run, and what becomes of that while the store of runs is away."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
+import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import mlflow
-from mlflow.entities import Metric, Param, RunTag
+from typing import Any
 
 from forcepos.config import Config
-from forcepos.tracking.model import log_keras_model
-from forcepos.tracking.store import PARENT_TAG, create_run, open_store, parent_run, take_over
+from forcepos.data.recordings import Float32
+from forcepos.tracking.mlflow_run import MlflowRun
+from forcepos.tracking.outages import ERRORS, is_outage, reason
+from forcepos.tracking.store import open_store
 from forcepos.tuning.trials import Logs, TrialResult, Values
 
-if TYPE_CHECKING:
-    import keras
-
-    from forcepos.data.recordings import Float32
-
-_PARAMS_AT_ONCE = 100
-_SEARCH_TAG = "search"  # fingerprint of the search that a job belongs to
-
-# What Keras calls a metric, and what a run calls it, unit included.
-_NAMES = {
-    "regression": {"loss": "loss_mm2", "mae": "mae_mm", "rmse": "rmse_mm", "r2": "r2"},
-    "classification": {"loss": "loss", "accuracy": "accuracy", "f1": "f1_macro"},
-}
+log = logging.getLogger(__name__)
+_AGAIN_S = 60.0  # a store that is away is tried at most this often
 
 
 class Run:
-    """A run that nobody records: tracking=none. `MlflowRun` records the same steps."""
+    """A run that nobody records: tracking=none. `TrackedRun` records the same steps."""
 
     run_id: str | None = None
+    model_uri: str | None = None  # where the model can be loaded from, None where it is not recorded
+    tracking = "none"  # or, whether the store has all of the run by now: "complete", "incomplete"
+    if_all_goes_well = "none"  # what a result says of its tracking until the run has ended
 
     def trial_known(self, result: TrialResult) -> None: ...
 
@@ -56,177 +48,145 @@ class Run:
 
     def log_file(self, path: Path, folder: str | None = None) -> None: ...
 
-    def log_model(self, model: keras.Model, example: Float32) -> str | None:  # noqa: ARG002
-        """Where the model can be loaded from, None where it is not recorded."""
-        return None
+    def log_model(self, path: Path, example: Float32) -> None: ...
 
 
-class MlflowRun(Run):
-    """A job's run; one that an interrupted process left behind is gone on with."""
+@dataclass(frozen=True)
+class Step:
+    """A call of `MlflowRun`, by name: something that JSON can hold.
+
+    Attributes:
+        when: it was asked for, in ms.
+    """
+
+    name: str
+    when: int
+    arguments: dict[str, Any]
+
+
+class TrackedRun(Run):
+    """A run in MLflow. What cannot be logged now is kept, in order, and tried again.
+
+    Args:
+        run_id, model_uri, kept: of a run that another process could not log completely.
+    """
 
     def __init__(
         self,
-        client: mlflow.MlflowClient,
-        experiment_id: str,
         config: Config,
-        name: str,
-        search: str,
-        parent: str | None,
+        run_id: str | None = None,
+        model_uri: str | None = None,
+        kept: Iterable[Step] = (),
     ) -> None:
-        self._client, self._experiment_id, self._config = client, experiment_id, config
-        self._names = _NAMES[config.model.task]
-        self._under_way: dict[int, str] = {}  # runs of trials that have begun and not ended, by number
-        self._trials: dict[str, str] = {}  # children that are there already, by name
-        params = {key: str(value) for key, value in _flatten(dataclasses.asdict(config)).items()}
-        left_behind = self._left_behind(search, params)
-        if left_behind:
-            self.run_id: str = left_behind
-            take_over(client, left_behind, parent)
-            self._trials = self._children()
-        else:
-            self.run_id = create_run(client, experiment_id, name, parent, {_SEARCH_TAG: search})
-        self._log_params(self.run_id, params)
+        self._config, self._task = config.tracking, config.model.task
+        self.run_id, self.model_uri = run_id, model_uri
+        self.kept = deque(kept)
+        self.outage: Exception | None = None
+        self._mlflow: MlflowRun | None = None
+        self._tried = time.monotonic()
 
-    def _left_behind(self, search: str, params: Mapping[str, str]) -> str | None:
-        """The last run of this search, if it has this config and was not finished."""
-        runs = self._client.search_runs(
-            [self._experiment_id], f"tags.{_SEARCH_TAG} = '{search}'", order_by=["start_time DESC"], max_results=1
-        )
-        if not runs or runs[0].info.status == "FINISHED":
-            return None
-        # Whoever was killed while logging params has left some of them.
-        logged = {key: value for key, value in runs[0].data.params.items() if not key.startswith("best.")}
-        return str(runs[0].info.run_id) if logged.items() <= params.items() else None
+    if_all_goes_well = "complete"
 
-    def _children(self) -> dict[str, str]:
-        found = self._client.search_runs(
-            [self._experiment_id], f"tags.`{PARENT_TAG}` = '{self.run_id}'", max_results=10_000
-        )
-        return {run.info.run_name: run.info.run_id for run in found}
+    @property
+    def tracking(self) -> str:  # type: ignore[override]
+        return "incomplete" if self.kept else "complete"
+
+    def connect(self) -> None:
+        """Open the store.
+
+        Raises:
+            InputError: it cannot be used.
+        """
+        client, experiment_id = open_store(self._config)
+        self._mlflow = MlflowRun(client, experiment_id, self._task, self.run_id)
+
+    def start(self, name: str, search: str, parent: str | None, params: Mapping[str, str]) -> None:
+        self._do("start", name=name, search=search, parent=parent, params=params)
+
+    def resume(self, parent: str | None) -> None:
+        """Log all that was kept of a run, under `parent` if there is one by now."""
+        names = [step.name for step in self.kept]
+        if "start" in names:
+            self.kept[names.index("start")].arguments["parent"] = parent
+        elif "close" in names and "resume" not in names:
+            self.kept.appendleft(Step("resume", _milliseconds(), {"parent": parent}))
+        self.try_again()
 
     def close(self, status: str, reason: str | None = None) -> None:
-        """End the run, and the trials that it was in, as FINISHED, FAILED or KILLED."""
-        for run_id in (*self._under_way.values(), self.run_id):
-            if reason:
-                self._client.set_tag(run_id, "reason", reason)
-            self._client.set_terminated(run_id, status)
+        """Log all that is kept and end the run, or keep that as well."""
+        self.kept.append(Step("close", _milliseconds(), {"status": status, "reason": reason}))
+        self.try_again()
 
     def trial_known(self, result: TrialResult) -> None:
-        """Log a trial of an earlier process, unless that process did."""
-        there = self._trials.get(f"trial {result.number}")
-        if there and self._client.get_run(there).info.status in ("FINISHED", "FAILED"):
-            return
-        self.trial_started(result.number, result.hyperparameters)
-        self.trial_ended(result)
+        self._do("trial_known", result=dataclasses.asdict(result))
 
     def trial_started(self, number: int, hyperparameters: Values) -> None:
-        if number in self._under_way:
-            return  # given back by a worker that is gone
-        name = f"trial {number}"
-        there = self._trials.get(name)
-        if there:
-            take_over(self._client, there)
-        run_id = there or create_run(self._client, self._experiment_id, name, self.run_id)
-        self._under_way[number] = run_id
-        self._log_params(run_id, hyperparameters)
+        self._do("trial_started", number=number, hyperparameters=dict(hyperparameters))
 
     def trial_ended(self, result: TrialResult) -> None:
-        run_id = self._under_way.pop(result.number)
-        self._log_metrics(run_id, _mean_over_executions(result.history))
-        if result.score is not None:
-            self._client.log_metric(run_id, "objective", result.score)
-        else:
-            self._client.set_tag(run_id, "reason", result.failure)
-        self._client.set_terminated(run_id, "FAILED" if result.score is None else "FINISHED")
+        self._do("trial_ended", result=dataclasses.asdict(result))
+        if time.monotonic() - self._tried > _AGAIN_S:
+            self.try_again()
 
     def log_tags(self, tags: Mapping[str, str]) -> None:
-        self._client.log_batch(self.run_id, tags=[RunTag(name, value) for name, value in tags.items()])
+        self._do("log_tags", tags=dict(tags))
 
     def log_epoch(self, member: int, epoch: int, logs: Logs) -> None:
-        group = "" if member == 1 else f"network_{member}/"
-        self._log_metrics(self.run_id, [logs], epoch, group)
+        self._do("log_epoch", member=member, epoch=epoch, logs=dict(logs))
 
     def log_scores(self, groups: Mapping[str, Mapping[str, float]]) -> None:
-        now = _milliseconds()
-        metrics = [
-            Metric(f"{group}/{name}", value, now, 0)
-            for group, scores in groups.items()
-            for name, value in scores.items()
-        ]
-        self._client.log_batch(self.run_id, metrics=metrics)
+        self._do("log_scores", groups=groups)
 
     def log_hyperparameters(self, values: Values) -> None:
-        self._log_params(self.run_id, {f"best.{name}": value for name, value in values.items()})
-        self._client.log_dict(self.run_id, values, "best_hyperparameters.json")
+        self._do("log_hyperparameters", values=dict(values))
 
     def log_file(self, path: Path, folder: str | None = None) -> None:
-        self._client.log_artifact(self.run_id, str(path), folder)
+        self._do("log_file", path=str(path), folder=folder)
 
-    def log_model(self, model: keras.Model, example: Float32) -> str:
-        uri = log_keras_model(self._client, self.run_id, model, example)
-        if self._config.tracking.register_as:
-            mlflow.register_model(uri, self._config.tracking.register_as)
-        return uri
+    def log_model(self, path: Path, example: Float32) -> None:
+        registered = self._config.register_as
+        self._do("log_model", path=str(path), example=example.tolist(), register_as=registered)
 
-    def _log_params(self, run_id: str, values: Mapping[str, Any]) -> None:
-        params = [Param(name, str(value)) for name, value in values.items()]
-        for first in range(0, len(params), _PARAMS_AT_ONCE):
-            self._client.log_batch(run_id, params=params[first : first + _PARAMS_AT_ONCE])
+    def _do(self, name: str, /, **arguments: Any) -> None:
+        self.kept.append(Step(name, _milliseconds(), arguments))
+        if len(self.kept) == 1:  # otherwise it waits behind others
+            self.try_again()
 
-    def _log_metrics(self, run_id: str, history: Sequence[Logs], first_epoch: int = 1, group: str = "") -> None:
-        now = _milliseconds()
-        metrics = [
-            Metric(f"{group}{self._metric_name(name)}", value, now, epoch)
-            for epoch, logs in enumerate(history, first_epoch)
-            for name, value in logs.items()
-        ]
-        self._client.log_batch(run_id, metrics=metrics)
+    def try_again(self) -> None:
+        """Log what is kept, up to the first step that the store does not take."""
+        if not self.kept:
+            return
+        self._tried = time.monotonic()
+        try:
+            self._log_kept()
+        except ERRORS as error:
+            if not is_outage(error):
+                raise
+            if self.outage is None:
+                log.warning(
+                    "tracking.uri=%s is away (%s): the run goes on, and what is to be logged there is kept",
+                    self._config.uri, reason(error),
+                )  # fmt: skip
+            self.outage, self._mlflow = error, None  # a new one looks at what has been done
 
-    def _metric_name(self, keras_name: str) -> str:
-        part = "validation" if keras_name.startswith("val_") else "train"
-        return f"{part}/{self._names[keras_name.removeprefix('val_')]}"
-
-
-@contextmanager
-def track(config: Config, name: str, search: str, parent: str | None = None) -> Iterator[Run]:
-    """Record what happens inside as one run: FINISHED, FAILED with the reason, or KILLED.
-
-    Args:
-        search: fingerprint of the search, by which the same command finds a run that it did not finish.
-        parent: the run that it belongs to; by default the sweep's, if there is one.
-    """
-    if config.tracking.name == "none":
-        yield Run()
-        return
-    client, experiment_id = open_store(config.tracking)
-    run = MlflowRun(client, experiment_id, config, name, search, parent or parent_run())
-    try:
-        yield run
-    except Exception as error:
-        run.close("FAILED", f"{type(error).__name__}: {error}")
-        raise
-    except BaseException:  # Ctrl-C and SIGTERM
-        run.close("KILLED", "interrupted")
-        raise
-    run.close("FINISHED")
-
-
-def _mean_over_executions(history: Sequence[Sequence[Logs]]) -> list[Logs]:
-    """Per epoch the mean over executions, as far as all of them went."""
-    return [
-        {name: sum(logs[name] for logs in epoch) / len(epoch) for name in epoch[0]}
-        for epoch in zip(*history, strict=False)
-    ]
-
-
-def _flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in values.items():
-        if isinstance(value, dict):
-            flat |= _flatten(value, f"{prefix}{name}.")
-        else:
-            flat[f"{prefix}{name}"] = json.dumps(value) if isinstance(value, list) else value
-    return flat
+    def _log_kept(self) -> None:
+        if self._mlflow is None:
+            self.connect()
+        while self.kept and self._mlflow:
+            step = self.kept[0]
+            try:
+                getattr(self._mlflow, step.name)(step.when, **step.arguments)
+            except Exception as error:
+                if not is_outage(error):
+                    self.kept.popleft()  # whatever follows must not make the same mistake again
+                raise
+            finally:  # a step that was done in part may have got this far
+                self.run_id = self._mlflow.run_id or None
+                self.model_uri = self._mlflow.model_uri or self.model_uri
+            self.kept.popleft()
+        if self.outage:
+            log.info("tracking.uri=%s is there again, what was kept is logged", self._config.uri)
+            self.outage = None
 
 
 def _milliseconds() -> int:

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-import os
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-import pandas as pd
 import psutil
 from filelock import FileLock
 from mlflow import MlflowClient, set_tracking_uri
 from mlflow.artifacts import load_dict
+from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from forcepos.config import TrackingConfig
 from forcepos.errors import InputError
+from forcepos.tracking.outages import unusable
 from forcepos.tuning.trials import Values
 
-PARENT_VARIABLE = "FORCEPOS_SWEEP_RUN"  # carries the sweep's run id to its jobs, whatever process they run in
 PARENT_TAG = "mlflow.parentRunId"
 _LONGEST_NAME = 250  # of a run, in MLflow's tables
 _PROCESS_TAG = "forcepos.process"
+_AT_ONCE = 1000  # runs of a search
 
 
 def open_store(config: TrackingConfig) -> tuple[MlflowClient, str]:
@@ -33,18 +35,32 @@ def open_store(config: TrackingConfig) -> tuple[MlflowClient, str]:
     Raises:
         InputError: MLflow cannot use tracking.uri, or the experiment was deleted.
     """
-    uri, folder = _resolve(config.uri)
+    uri, folder = resolve(config.uri)
     if folder:
         folder.mkdir(parents=True, exist_ok=True)
     set_tracking_uri(uri)
     try:
-        with FileLock(folder / "mlflow.lock") if folder else _no_lock():
+        with _alone(uri, folder):
             client = MlflowClient(uri)
             experiment_id = _experiment(client, config.experiment, folder)
-            _close_abandoned(client, experiment_id)
-    except MlflowException as error:
-        raise InputError(f"tracking.uri={config.uri} cannot be used: {error.message}") from error
+            close_abandoned(client, experiment_id)
+    except (MlflowException, OSError, SQLAlchemyError, ImportError) as error:  # no driver for the database
+        raise unusable(config.uri, error) from error
     return client, experiment_id
+
+
+@contextmanager
+def _alone(uri: str, folder: Path | None) -> Iterator[None]:
+    """One process at a time, as far as a store has no server that sees to it."""
+    if folder:
+        with FileLock(folder / "mlflow.lock"):
+            yield
+    elif uri.startswith("postgresql"):
+        with create_engine(uri).begin() as connection:
+            connection.execute(text("select pg_advisory_xact_lock(hashtext('mlflow'))"))
+            yield
+    else:
+        yield
 
 
 def _experiment(client: MlflowClient, name: str, folder: Path | None) -> str:
@@ -52,7 +68,14 @@ def _experiment(client: MlflowClient, name: str, folder: Path | None) -> str:
     if experiment is None:
         artifacts = (folder / "artifacts").as_uri() if folder else None
         tags = {"mlflow.experimentKind": "custom_model_development"}  # the UI's view of training runs
-        return str(client.create_experiment(name, artifacts, tags))
+        try:
+            return str(client.create_experiment(name, artifacts, tags))
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+        experiment = client.get_experiment_by_name(name)  # another process was faster
+    if experiment is None:
+        raise InputError(f"tracking.experiment={name} is neither there nor can it be made")
     if experiment.lifecycle_stage == "deleted":
         raise InputError(f"tracking.experiment={name} was deleted: restore it or choose another name")
     return str(experiment.experiment_id)
@@ -64,10 +87,12 @@ def create_run(
     name: str,
     parent: str | None = None,
     tags: Mapping[str, str] | None = None,
+    start_time: int | None = None,
 ) -> str:
-    """Start a run of this process; its id."""
+    """Start a run of this process, at `start_time` in ms or now; its id."""
     own = {_PROCESS_TAG: _this_process()} | ({PARENT_TAG: parent} if parent else {})
-    run = client.create_run(experiment_id, run_name=name[:_LONGEST_NAME], tags={**own, **(tags or {})})
+    named, tagged = name[:_LONGEST_NAME], {**own, **(tags or {})}
+    run = client.create_run(experiment_id, start_time, tagged, named)
     return str(run.info.run_id)
 
 
@@ -81,13 +106,28 @@ def take_over(client: MlflowClient, run_id: str, parent: str | None = None) -> N
         client.delete_tag(run_id, "reason")
 
 
-def _close_abandoned(client: MlflowClient, experiment_id: str) -> None:
+def close_abandoned(client: MlflowClient, experiment_id: str) -> None:
     """Runs of processes on this machine that are no more, as after kill -9, are marked KILLED."""
-    for run in client.search_runs([experiment_id], "attributes.status = 'RUNNING'", max_results=1000):
-        host, _, process = run.data.tags.get(_PROCESS_TAG, "").partition(" ")
-        if host == socket.gethostname() and not _alive(process):
-            client.set_tag(run.info.run_id, "reason", "the process ended without a word")
-            client.set_terminated(run.info.run_id, "KILLED")
+    ours = f"attributes.status = 'RUNNING' and tags.`{_PROCESS_TAG}` like '{socket.gethostname()} %'"
+    for run in list(search_all(client, experiment_id, ours)):
+        run_id, (_, _, process) = run.info.run_id, run.data.tags[_PROCESS_TAG].partition(" ")
+        # Asked again, since it may have ended well before its process did, and after it was found.
+        if not _alive(process) and client.get_run(run_id).info.status == "RUNNING":
+            client.set_tag(run_id, "reason", "the process ended without a word")
+            client.set_terminated(run_id, "KILLED")
+
+
+def search_all(client: MlflowClient, experiment_id: str, query: str) -> Iterator[Run]:
+    """All runs that are found, first started first."""
+    token = None
+    while True:
+        found = client.search_runs(
+            [experiment_id], query, max_results=_AT_ONCE, order_by=["start_time ASC"], page_token=token
+        )
+        yield from found
+        token = found.token
+        if not token:
+            return
 
 
 def _this_process() -> str:
@@ -118,44 +158,14 @@ def read_hyperparameters(config: TrackingConfig, source: str) -> Values:
 
 def ui_command(config: TrackingConfig) -> str | None:
     """The command that shows the runs, None where none are kept or a server shows them."""
-    uri, folder = _resolve(config.uri)
+    uri, folder = resolve(config.uri)
     return f"mlflow ui --backend-store-uri {uri}" if folder and config.name == "mlflow" else None
 
 
-def _resolve(uri: str) -> tuple[str, Path | None]:
+def resolve(uri: str) -> tuple[str, Path | None]:
     """An absolute URI, and the folder of the database if it is a local one."""
     prefix = "sqlite:///"
     if not uri.startswith(prefix):
         return uri, None
     path = Path(uri.removeprefix(prefix)).absolute()
     return f"{prefix}{path}", path.parent
-
-
-@contextmanager
-def _no_lock() -> Iterator[None]:
-    yield
-
-
-def parent_run() -> str | None:
-    """The sweep's run that this process' job belongs to."""
-    return os.environ.get(PARENT_VARIABLE)
-
-
-def start_sweep(config: TrackingConfig, overrides: str) -> str:
-    """Start the run under which a multirun's jobs gather; its id."""
-    client, experiment_id = open_store(config)
-    source = {"mlflow.source.name": f"python -m forcepos -m {overrides}", "mlflow.source.type": "LOCAL"}
-    return create_run(client, experiment_id, f"sweep {overrides}", tags=source)
-
-
-def end_sweep(config: TrackingConfig, run_id: str, status: str, table: Path | None) -> None:
-    """End a sweep's run, with the table of its jobs as a file and as MLflow shows tables.
-
-    Jobs whose process is no more, as after Ctrl-C, are marked KILLED.
-    """
-    client = MlflowClient(_resolve(config.uri)[0])
-    if table:
-        client.log_artifact(run_id, str(table))
-        client.log_table(run_id, pd.read_csv(table), "sweep.json")
-    client.set_terminated(run_id, status)
-    _close_abandoned(client, client.get_run(run_id).info.experiment_id)

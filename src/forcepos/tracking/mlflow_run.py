@@ -1,0 +1,185 @@
+"""The steps of a job's run in MLflow, each such that it can be done again after it was done in part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+from mlflow.entities import Metric, Param, RunTag
+from mlflow.entities import Run as Recorded
+
+from forcepos.tracking.store import PARENT_TAG, create_run, search_all, take_over
+from forcepos.tuning.trials import Logs, TrialResult, Values
+
+_PARAMS_AT_ONCE = 100
+_SEARCH_TAG = "search"  # fingerprint of the search that a job belongs to
+
+# What Keras calls a metric, and what a run calls it, unit included.
+_NAMES = {
+    "regression": {"loss": "loss_mm2", "mae": "mae_mm", "rmse": "rmse_mm", "r2": "r2"},
+    "classification": {"loss": "loss", "accuracy": "accuracy", "f1": "f1_macro"},
+}
+
+
+class MlflowRun:
+    """A job's run with its trials as child runs.
+
+    Every step is given `when` it happened, in ms: what is logged later, or twice, gets the same time.
+
+    Args:
+        run_id: of a run that was begun before; without it, `start` comes first.
+    """
+
+    def __init__(
+        self, client: mlflow.MlflowClient, experiment_id: str, task: str, run_id: str | None = None
+    ) -> None:
+        self._client, self._experiment_id = client, experiment_id
+        self._names = _NAMES[task]
+        self.run_id = run_id or ""
+        self.model_uri: str | None = None
+        self._trials: dict[int, str] = {}
+        self._running: set[int] = set()  # several at once, where a search has several workers
+        if run_id:
+            self._find_trials()
+
+    def start(self, when: int, name: str, search: str, parent: str | None, params: Mapping[str, str]) -> None:
+        """Begin the run, or go on with the one that an interrupted process left behind."""
+        self.run_id = self.run_id or self._left_behind(search, params)
+        if self.run_id:
+            take_over(self._client, self.run_id, parent)
+            self._find_trials()
+        else:
+            self.run_id = create_run(self._client, self._experiment_id, name, parent, {_SEARCH_TAG: search}, when)
+        self._log_params(self.run_id, params)
+
+    def resume(self, when: int, parent: str | None) -> None:  # noqa: ARG002
+        """Go on with a run that was begun, under `parent` if there is one."""
+        take_over(self._client, self.run_id, parent)
+
+    def _left_behind(self, search: str, params: Mapping[str, str]) -> str:
+        """The last run of this search, if it has this config and was not finished; else an empty string."""
+        runs = self._client.search_runs(
+            [self._experiment_id], f"tags.{_SEARCH_TAG} = '{search}'", order_by=["start_time DESC"], max_results=1
+        )
+        if not runs or runs[0].info.status == "FINISHED":
+            return ""
+        # Whoever was killed while logging params has left some of them.
+        logged = {key: value for key, value in runs[0].data.params.items() if not key.startswith("best.")}
+        return str(runs[0].info.run_id) if logged.items() <= params.items() else ""
+
+    def _find_trials(self) -> None:
+        """Learn which trials are there: a call that got no answer may have made one."""
+        for run in search_all(self._client, self._experiment_id, f"tags.`{PARENT_TAG}` = '{self.run_id}'"):
+            word, _, number = run.info.run_name.partition(" ")
+            if word == "trial" and number.isdigit():
+                self._trials[int(number)] = run.info.run_id
+                if run.info.status == "RUNNING":
+                    self._running.add(int(number))
+
+    def close(self, when: int, status: str, reason: str | None = None) -> None:
+        """End the run, and the trials that it was in, as FINISHED, FAILED or KILLED."""
+        for run_id in (*(self._trials[number] for number in sorted(self._running)), self.run_id):
+            if reason:
+                self._client.set_tag(run_id, "reason", reason)
+            self._client.set_terminated(run_id, status, when)
+        self._running.clear()
+
+    def trial_known(self, when: int, result: Mapping[str, Any]) -> None:
+        """Log a trial of an earlier process, unless that process did."""
+        there = self._trial(result["number"], result["hyperparameters"])
+        if there and there.info.status in ("FINISHED", "FAILED"):
+            return
+        self.trial_started(when, result["number"], result["hyperparameters"])
+        self.trial_ended(when, result)
+
+    def trial_started(self, when: int, number: int, hyperparameters: Values) -> None:
+        """Begin a trial, or one that was given back once more."""
+        there = self._trial(number, hyperparameters)
+        if there:
+            take_over(self._client, there.info.run_id)
+        else:
+            self._trials[number] = create_run(
+                self._client, self._experiment_id, f"trial {number}", self.run_id, start_time=when
+            )
+        self._running.add(number)
+        self._log_params(self._trials[number], hyperparameters)
+
+    def _trial(self, number: int, hyperparameters: Values) -> Recorded | None:
+        """The trial's run, if it is there and has no other params, which MLflow would not let us change."""
+        if number not in self._trials:
+            return None
+        run = self._client.get_run(self._trials[number])
+        asked = {name: str(value) for name, value in hyperparameters.items()}
+        return run if run.data.params.items() <= asked.items() else None
+
+    def trial_ended(self, when: int, result: Mapping[str, Any]) -> None:
+        ended = TrialResult(**result)
+        run_id = self._trials[ended.number]
+        self._log_metrics(run_id, when, _mean_over_executions(ended.history))
+        if ended.score is not None:
+            self._client.log_batch(run_id, metrics=[Metric("objective", ended.score, when, 0)])
+        else:
+            self._client.set_tag(run_id, "reason", ended.failure)
+        self._client.set_terminated(run_id, "FAILED" if ended.score is None else "FINISHED", when)
+        self._running.discard(ended.number)
+
+    def log_tags(self, when: int, tags: Mapping[str, str]) -> None:  # noqa: ARG002
+        self._client.log_batch(self.run_id, tags=[RunTag(name, value) for name, value in tags.items()])
+
+    def log_epoch(self, when: int, member: int, epoch: int, logs: Logs) -> None:
+        group = "" if member == 1 else f"network_{member}/"
+        self._log_metrics(self.run_id, when, [logs], epoch, group)
+
+    def log_scores(self, when: int, groups: Mapping[str, Mapping[str, float]]) -> None:
+        scores = [(f"{group}/{name}", value) for group in groups for name, value in groups[group].items()]
+        self._log_batch(self.run_id, (Metric(name, value, when, 0) for name, value in scores))
+
+    def log_hyperparameters(self, when: int, values: Values) -> None:  # noqa: ARG002
+        self._log_params(self.run_id, {f"best.{name}": value for name, value in values.items()})
+        self._client.log_dict(self.run_id, values, "best_hyperparameters.json")
+
+    def log_file(self, when: int, path: str, folder: str | None = None) -> None:  # noqa: ARG002
+        if not Path(path).is_file():
+            raise FileNotFoundError(path)
+        self._client.log_artifact(self.run_id, path, folder)
+
+    def log_model(self, when: int, path: str, example: Sequence[Any], register_as: str | None) -> None:  # noqa: ARG002
+        from forcepos.tracking.model import log_keras_model  # noqa: PLC0415  # TensorFlow takes seconds
+
+        signals = np.asarray(example, np.float32)
+        self.model_uri = log_keras_model(self._client, self.run_id, Path(path), signals, register_as)
+
+    def _log_params(self, run_id: str, values: Mapping[str, Any]) -> None:
+        params = [Param(name, str(value)) for name, value in values.items()]
+        for first in range(0, len(params), _PARAMS_AT_ONCE):
+            self._client.log_batch(run_id, params=params[first : first + _PARAMS_AT_ONCE])
+
+    def _log_metrics(
+        self, run_id: str, when: int, history: Sequence[Logs], first_epoch: int = 1, group: str = ""
+    ) -> None:
+        self._log_batch(
+            run_id,
+            (
+                Metric(f"{group}{self._metric_name(name)}", value, when, epoch)
+                for epoch, logs in enumerate(history, first_epoch)
+                for name, value in logs.items()
+            ),
+        )
+
+    def _log_batch(self, run_id: str, metrics: Iterable[Metric]) -> None:
+        self._client.log_batch(run_id, metrics=list(metrics))
+
+    def _metric_name(self, keras_name: str) -> str:
+        part = "validation" if keras_name.startswith("val_") else "train"
+        return f"{part}/{self._names[keras_name.removeprefix('val_')]}"
+
+
+def _mean_over_executions(history: Sequence[Sequence[Logs]]) -> list[Logs]:
+    """Per epoch the mean over executions, as far as all of them went."""
+    return [
+        {name: sum(logs[name] for logs in epoch) / len(epoch) for name in epoch[0]}
+        for epoch in zip(*history, strict=False)
+    ]

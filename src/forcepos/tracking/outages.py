@@ -1,0 +1,53 @@
+"""Which errors mean that a store is away for now, and what to say of them in one line."""
+
+from __future__ import annotations
+
+import re
+
+from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
+
+from forcepos.errors import InputError
+
+# Whatever happened, MLflow's client raises the same exception. These are answers of a store that is there;
+# BAD_REQUEST is not among them, since a server gives it when its database breaks in the middle of something.
+_MISTAKES = ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS")
+# What a client says, in the words of the libraries below it.
+_WORDS = (
+    (re.compile(r"too many (\d+) error responses"), "it answers with HTTP {}"),
+    (re.compile(r"error code (\d{3})"), "it answers with HTTP {}"),
+    (re.compile(r"\[Errno -?\d+\] ([^\"'()\n]+)"), "{}"),
+    (re.compile(r"(time)(?:d out|out exception)"), "no answer in time"),
+)
+ERRORS = (MlflowException, OSError, SQLAlchemyError, InputError)  # among them the outages
+
+
+class StoreAway(InputError):  # noqa: N818  # like the error that it is
+    """The store of runs cannot be reached, or cannot do anything now."""
+
+
+def is_outage(error: Exception) -> bool:
+    """Whether the same call may succeed later, as opposed to one that is a mistake."""
+    if isinstance(error, MlflowException):
+        return error.error_code not in _MISTAKES
+    if isinstance(error, InputError):
+        return isinstance(error, StoreAway)
+    return isinstance(error, OSError | SQLAlchemyError) and not isinstance(error, FileNotFoundError)
+
+
+def unusable(uri: str, error: Exception) -> InputError:
+    """What to raise where nothing can go on without the store."""
+    kind = StoreAway if is_outage(error) else InputError
+    return kind(f"tracking.uri={uri} cannot be used: {reason(error)}")
+
+
+def reason(error: Exception) -> str:
+    """What happened, in a few words."""
+    if isinstance(error, InputError) and isinstance(error.__cause__, Exception):
+        return reason(error.__cause__)
+    told = str(error)
+    for pattern, words in _WORDS:
+        found = pattern.search(told)
+        if found:
+            return words.format(found[1].strip())
+    return (told.splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,65 @@
+"""The run under which a multirun's jobs gather."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+
+import pandas as pd
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+
+from forcepos.config import TrackingConfig
+from forcepos.tracking.outages import ERRORS, is_outage, reason, unusable
+from forcepos.tracking.store import close_abandoned, create_run, open_store, resolve, take_over
+
+log = logging.getLogger(__name__)
+PARENT_VARIABLE = "FORCEPOS_SWEEP_RUN"  # carries the sweep's run id to its jobs, whatever process they run in
+
+
+def parent_run() -> str | None:
+    """The sweep's run that this process' job belongs to."""
+    return os.environ.get(PARENT_VARIABLE)
+
+
+def start_sweep(config: TrackingConfig, overrides: str, begun: str | None = None) -> str:
+    """Start the run under which a multirun's jobs gather, or go on with the one that was `begun`; its id."""
+    client, experiment_id = open_store(config)
+    try:
+        if begun and _is_there(client, begun):
+            take_over(client, begun)
+            return begun
+        source = {"mlflow.source.name": f"python -m forcepos -m {overrides}", "mlflow.source.type": "LOCAL"}
+        return create_run(client, experiment_id, f"sweep {overrides}", tags=source)
+    except ERRORS as error:
+        raise unusable(config.uri, error) from error
+
+
+def _is_there(client: MlflowClient, run_id: str) -> bool:
+    try:
+        return bool(client.get_run(run_id).info.lifecycle_stage == "active")
+    except MlflowException as error:
+        if is_outage(error):
+            raise
+        return False
+
+
+def end_sweep(config: TrackingConfig, run_id: str, status: str, table: Path | None) -> bool:
+    """End a sweep's run, with the table of its jobs as a file and as MLflow shows tables; whether it could.
+
+    Jobs whose process is no more, as after Ctrl-C, are marked KILLED.
+    """
+    try:
+        client = MlflowClient(resolve(config.uri)[0])
+        close_abandoned(client, client.get_run(run_id).info.experiment_id)
+        client.set_terminated(run_id, status)
+        if table:
+            client.log_artifact(run_id, str(table))
+            client.log_table(run_id, pd.read_csv(table), "sweep.json")  # last: it would add to one that is there
+    except ERRORS as error:
+        if not is_outage(error):
+            raise
+        log.warning("tracking.uri=%s is away (%s): the sweep's run is not ended there", config.uri, reason(error))
+        return False
+    return True
