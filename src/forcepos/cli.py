@@ -38,25 +38,28 @@ def _job(composed: DictConfig) -> float | None:
     except Exception:
         stop_if_asked()  # a library may make an error of its own of a signal that reached it
         raise
-    if result["tracking"] == "incomplete":
+    if result and result["tracking"] == "incomplete":
         sys.stderr.write(f"tracking is incomplete: {AGAIN}\n")
         sys.exit(_INCOMPLETE)
     return _objective(result)
 
 
-def _objective(result: dict[str, Any]) -> float:
+def _objective(result: dict[str, Any] | None) -> float | None:
+    if result is None:
+        return None
     first: Any = next(iter(result["test"].values()))
     return float(first)
 
 
-def _run(composed: DictConfig, folder: Path, overrides: list[str]) -> dict[str, Any]:
+def _run(composed: DictConfig, folder: Path, overrides: list[str]) -> dict[str, Any] | None:
     config = to_config(composed)
     with quiet_import():
         from forcepos.experiment import run_experiment  # noqa: PLC0415  # TensorFlow takes seconds
     stop_if_asked()
     result = run_experiment(config, folder, overrides)
-    sys.stdout.write(json.dumps(result) + "\n")
-    sys.stdout.flush()
+    if result:  # else another process has it
+        sys.stdout.write(json.dumps(result) + "\n")
+        sys.stdout.flush()
     return result
 
 

@@ -8,53 +8,59 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from forcepos.config import Config, CrossValidationConfig, FixedTunerConfig
+from forcepos.config import Config, CrossValidationConfig
 from forcepos.cross_validation import cross_validate
 from forcepos.data.checks import check
 from forcepos.data.loading import Loaded, load_recordings
 from forcepos.data.sectors import make_sectors
 from forcepos.evaluation.evaluate import evaluate, references
 from forcepos.finished import earlier_result, run_fingerprint
+from forcepos.hyperparameters import find_hyperparameters
 from forcepos.models.device import use_device
 from forcepos.models.final import train_final
-from forcepos.models.networks import declare_space
 from forcepos.models.preparation import prepare
 from forcepos.models.tasks import make_task
 from forcepos.models.trainer import NetworkTrainer
 from forcepos.paths import search_dir
 from forcepos.pictures import save_pictures
 from forcepos.results import Outcome, save, write_result
-from forcepos.search_workers import Job, search_with_workers
+from forcepos.search_workers import join_search
 from forcepos.second_split import on_another_split
 from forcepos.sharing import in_sweep, jobs_at_once
+from forcepos.slurm_tasks import Tasks, chief_of, slurm_tasks
 from forcepos.terminal import Terminal
 from forcepos.tracking.description import provenance, run_name
 from forcepos.tracking.run import Run
-from forcepos.tracking.store import read_hyperparameters as read_run
 from forcepos.tracking.store import ui_command
 from forcepos.tracking.track import check_server, track
 from forcepos.tuning.fingerprint import search_fingerprint
-from forcepos.tuning.given import check_hyperparameters, read_hyperparameters
-from forcepos.tuning.ledger import Found
-from forcepos.tuning.search import claim, search
+from forcepos.tuning.search import claim
 from forcepos.tuning.trials import Logs
 from forcepos.unlogged import log_unlogged, settle
+from forcepos.worker_process import Job
 
 log = logging.getLogger(__name__)
 
 
-def run_experiment(config: Config, folder: Path, overrides: Sequence[str]) -> dict[str, Any]:
+def run_experiment(config: Config, folder: Path, overrides: Sequence[str]) -> dict[str, Any] | None:
     """One run from config to result, or one for each fold; `folder` receives result, model and figures.
 
+    Returns:
+        None where this process is a worker of another one's search.
+
     Raises:
-        InputError: config, data or device cannot be used as they are.
+        InputError: config, data, device or store of runs cannot be used as they are.
     """
+    tasks = slurm_tasks(config)
     check_server(config.tracking)
     device = use_device(config.training, jobs_at_once())
     loaded = load_recordings(config.data)
     for warning in check(loaded.recordings, config.model.window):
         log.warning("%s", warning)
-    run = partial(_run_once, loaded=loaded, device=device, overrides=overrides)
+    if tasks and tasks.rank:
+        join_search(_job(config, folder, loaded), tasks)
+        return None
+    run = partial(_run_once, loaded=loaded, device=device, overrides=overrides, tasks=tasks)
     if isinstance(config.split, CrossValidationConfig) and config.split.fold is None:
         facts = provenance(device, loaded.recordings.fingerprint, overrides)
         return cross_validate(config, folder, run, facts, run_name(config, overrides))
@@ -67,35 +73,51 @@ def _run_once(
     loaded: Loaded,
     device: str,
     overrides: Sequence[str],
+    tasks: Tasks | None,
     parent: Run | None = None,
 ) -> dict[str, Any]:
     """One run; or the result of the same one before, if its tracking is to be completed or skip_finished=true."""
     fingerprint = run_fingerprint(config, loaded.recordings.fingerprint)
     trials = search_dir(search_fingerprint(config, loaded.recordings.fingerprint))
-    with claim(trials, fresh=False):
-        earlier = log_unlogged(config, fingerprint, parent)
-    earlier = earlier or earlier_result(config, fingerprint)
-    if earlier:
-        log.info("finished before, in %s", earlier["outputs"])
-        write_result(earlier, folder)
-        return earlier
-    return _run(config, folder, loaded, device, overrides, parent)
+    with chief_of(tasks, trials):
+        with claim(trials, fresh=False, wait=in_sweep()):
+            earlier = log_unlogged(config, fingerprint, parent)
+        earlier = earlier or earlier_result(config, fingerprint)
+        if earlier:
+            log.info("finished before, in %s", earlier["outputs"])
+            write_result(earlier, folder)
+            return earlier
+        return _run(_job(config, folder, loaded), loaded, device, overrides, tasks, parent)
+
+
+def _job(config: Config, folder: Path, loaded: Loaded) -> Job:
+    """The search with its data: all that it takes to train a trial."""
+    task = make_task(config.model, make_sectors(config.sectors), loaded.recordings.label_names)
+    data = prepare(config, loaded.recordings, task)
+    return Job(config, task, data, folder, search_dir(search_fingerprint(config, loaded.recordings.fingerprint)))
 
 
 def _run(
-    config: Config, folder: Path, loaded: Loaded, device: str, overrides: Sequence[str], parent: Run | None
+    job: Job,
+    loaded: Loaded,
+    device: str,
+    overrides: Sequence[str],
+    tasks: Tasks | None,
+    parent: Run | None,
 ) -> dict[str, Any]:
-    task = make_task(config.model, make_sectors(config.sectors), loaded.recordings.label_names)
-    data = prepare(config, loaded.recordings, task)
+    config, task, data, folder = job.config, job.task, job.data, job.folder
     trainer = NetworkTrainer(config, task, data, folder)
     terminal = Terminal(config)
     fingerprint = search_fingerprint(config, loaded.recordings.fingerprint)
-    trials, name = search_dir(fingerprint), run_name(config, overrides)
-    with claim(trials, config.tuner.fresh, wait=in_sweep()), track(config, name, fingerprint, parent) as run:
+    name = run_name(config, overrides)
+    with (
+        claim(job.directory, config.tuner.fresh, wait=in_sweep()),
+        track(config, name, fingerprint, parent) as run,
+    ):
         facts = provenance(device, loaded.recordings.fingerprint, overrides)
         run.log_tags(facts)
-        log.info("searching on %s, trials in %s", device, trials)
-        found = _find(Job(config, task, data, folder, trials), trainer, terminal, run)
+        log.info("searching on %s, trials in %s", device, job.directory)
+        found = find_hyperparameters(job, trainer, terminal, run, tasks)
         run.log_tags({"search.trials": str(len(found.trials)), "search.reused_trials": str(found.reused)})
         with terminal.final_training():
             final = train_final(config, task, data, trainer, found.best, _tell(terminal, run))
@@ -109,31 +131,6 @@ def _run(
     result = settle(run, result, config, run_fingerprint(config, loaded.recordings.fingerprint))
     terminal.summary(result, ui_command(config.tracking))
     return result
-
-
-def _find(job: Job, trainer: NetworkTrainer, terminal: Terminal, run: Run) -> Found:
-    """The best hyperparameters: given, or searched for."""
-    config = job.config
-    declare = partial(declare_space, config=config.model)
-    if isinstance(config.tuner, FixedTunerConfig):
-        source = config.tuner.hyperparameters
-        given = (
-            read_run(config.tracking, source)
-            if source.startswith("runs:/")
-            else read_hyperparameters(Path(source))
-        )
-        return Found(check_hyperparameters(given, declare, source), None, (), 0)
-    with terminal.search():
-        if config.tuner.workers > 1:
-            found = search_with_workers(job, declare, [terminal, run])
-        else:
-            epochs = config.training.epochs
-            found = search(
-                config.tuner, declare, trainer.trial, job.directory, config.seed, epochs, [terminal, run]
-            )
-    if found.reused:
-        log.info("%d of %d trials were there from an earlier run", found.reused, len(found.trials))
-    return found
 
 
 def _tell(terminal: Terminal, run: Run) -> Callable[[int, int, Logs], None]:

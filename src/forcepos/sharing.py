@@ -17,9 +17,12 @@ JOBS_VARIABLE = "FORCEPOS_SWEEP_JOBS"  # tells a sweep's jobs how many they are,
 
 
 def own_cores() -> int:
-    """Cores that this process may use: those it is bound to, and no more than a Slurm job was given."""
+    """Cores that this process may use: those it is bound to, and no more than a task of Slurm was given."""
     given = os.environ.get("SLURM_CPUS_PER_TASK", "")
-    return min(joblib.cpu_count(), int(given)) if given.isdigit() else int(joblib.cpu_count())
+    if given.isdigit():
+        return min(int(joblib.cpu_count()), int(given))
+    tasks = int(os.environ.get("SLURM_STEP_NUM_TASKS", "1")) // int(os.environ.get("SLURM_STEP_NUM_NODES", "1"))
+    return max(1, int(joblib.cpu_count()) // max(1, tasks))
 
 
 def in_sweep() -> bool:

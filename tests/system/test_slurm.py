@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -105,6 +108,38 @@ def test_a_job_at_its_time_limit_is_queued_again_and_goes_on_with_its_search(
     restarts = int(job.data.tags["slurm.restarts"])
     assert restarts == logs(tmp_path, "out").count("Requeued job") >= 1
     print(f"\nqueued again {restarts} times at a limit of a minute: {trials} trials, 0 lost, 0 repeated, one run")
+
+
+@needs_slurm
+def test_tasks_of_a_step_are_the_workers_of_one_search(slurm: Cluster, tmp_path: Path) -> None:
+    search = ["debug=smoke", "tuner=random", "tuner.max_trials=6", "training.epochs=20", *PLAIN]
+    step = ["srun", "--ntasks=2", "--cpus-per-task=1", "--mem=4G", "--time=5"]
+    command = [*step, sys.executable, "-m", "forcepos", *search, "tuner.workers=2"]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=os.environ | slurm.environment, capture_output=True, text=True,
+        check=False, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (line,) = done.stdout.splitlines()
+    assert "a worker of the search in" in done.stderr
+    everything = runs(tmp_path)
+    assert {run.info.status for run in everything} == {"FINISHED"}
+    assert len(children(everything, json.loads(line)["run_id"])) == 6
+    assert len(everything) == 7
+    journal = next(tmp_path.glob("outputs/search/*/journal.jsonl")).read_text()
+    assert journal.count("begun") == journal.count("ended") == 6
+
+
+@needs_slurm
+def test_tasks_without_as_many_workers_are_refused(slurm: Cluster, tmp_path: Path) -> None:
+    step = ["srun", "--ntasks=2", "--cpus-per-task=1", "--mem=4G", "--time=5"]
+    done = subprocess.run(
+        [*step, sys.executable, "-m", "forcepos"], cwd=tmp_path, env=os.environ | slurm.environment,
+        capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert done.returncode != 0
+    assert "error: tuner.workers=1 but Slurm runs 2 tasks: ask for one task, or set tuner.workers=2" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_sweep_runs_as_processes_of_submitit(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -111,8 +112,8 @@ def test_ctrl_c_ends_chief_and_workers(tmp_path: Path) -> None:
     read_until(process, "trial 1 of 6")
     workers = workers_of(process)
     time.sleep(1)
-    for each in (process, *workers):  # as a terminal does
-        each.send_signal(signal.SIGINT)
+    for each in (process.pid, *(worker.pid for worker in workers)):  # as a terminal does
+        os.kill(each, signal.SIGINT)
     process.communicate(timeout=60)
     assert process.returncode == 130
     assert psutil.wait_procs(workers, timeout=20)[1] == []

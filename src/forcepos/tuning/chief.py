@@ -72,6 +72,7 @@ class Chief:
             trial = self._guarded(lambda: self._ledger.begin(worker))
             if trial is None or trial.status == STOPPED:
                 self._stopped.set()
+                del self._heard[worker]
                 return kt.engine.trial.Trial(kt.HyperParameters(), status=STOPPED)
             return _without_space(trial)
 
@@ -115,15 +116,22 @@ class Chief:
         """Whether a worker was told that nothing is left to do."""
         return self._stopped.is_set()
 
-    def silent_for(self, worker: str) -> float | None:
-        """Seconds since the worker last said something; None where it never did."""
+    def knows(self, worker: str) -> bool:
+        """Whether the worker has asked for a trial since it was last lost."""
         with self._lock:
-            heard = self._heard.get(worker)
-            return None if heard is None else time.monotonic() - heard
+            return worker in self._heard
 
-    def workers_at_trials(self) -> list[str]:
+    def silent_workers(self, seconds: float) -> list[str]:
+        """Workers at trials that have not said anything for so long."""
         with self._lock:
-            return list(self._ledger.oracle.ongoing_trials)
+            now = time.monotonic()
+            at_trials = self._ledger.oracle.ongoing_trials
+            return [worker for worker in at_trials if now - self._heard[worker] > seconds]
+
+    def waiting_workers(self) -> list[str]:
+        """Workers that have not heard yet that nothing is left to do."""
+        with self._lock:
+            return list(self._heard)
 
     def lost(self, worker: str, reason: str) -> int | None:
         """A worker is gone: its trial goes to another one; the trial's number, None where it was at none.
