@@ -121,8 +121,8 @@ def test_the_problems_of_all_files_are_told_at_once(tmp_path: Path) -> None:
     ("content", "told"),
     [
         ("", "PATH has no rows"),
-        ("t,Fx,Fy,x,y\n", "PATH has no rows"),
-        ("% a note\n", "PATH has no rows"),
+        ("t,Fx,Fy,x,y\n", "PATH has a header and no rows"),
+        ("% a note\n", "PATH has a header and no rows"),
         ("t,Fx,Fy,x,y\n\0\0\n", "PATH is not text: data.format=csv cannot read it"),
     ],
 )

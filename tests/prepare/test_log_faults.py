@@ -57,7 +57,7 @@ def test_a_broken_line_in_the_middle() -> None:
     short[3] = b" ".join(lines[3].split()[:-1]) + b"\n"
     wrong[3] = b" ".join([*lines[3].split()[:4], b"1.2.3", *lines[3].split()[5:]]) + b"\n"
     assert fault(b"".join(short)) == "line 4 has 47 fields, not 48"
-    assert fault(b"".join(wrong)) == "line 4: exT_A3 is '1.2.3', not a number"
+    assert fault(b"".join(wrong)) == "line 4 has '1.2.3' for exT_A3, not a number"
 
 
 def test_all_broken_lines_are_counted() -> None:
@@ -76,11 +76,11 @@ def test_all_broken_lines_are_counted() -> None:
 )  # fmt: skip
 def test_what_is_no_number(value: str, shown: str) -> None:
     content = f"1.5 2.5\n3.5 {value}\n4.5 5.5\n".encode()
-    assert fault(content, ("a", "b")) == f"line 2: b is {shown}, not a number"
+    assert fault(content, ("a", "b")) == f"line 2 has {shown} for b, not a number"
 
 
 def test_a_decimal_point_among_decimal_commas() -> None:
-    assert fault(b"1,5 2,5\n3,5 4.5\n5,5 6,5\n", ("a", "b")) == "line 2: b is '4.5', not a number"
+    assert fault(b"1,5 2,5\n3,5 4.5\n5,5 6,5\n", ("a", "b")) == "line 2 has '4.5' for b, not a number"
 
 
 def test_fields_between_commas_are_not_guessed_at() -> None:
@@ -88,7 +88,7 @@ def test_fields_between_commas_are_not_guessed_at() -> None:
 
 
 def test_a_second_header_in_the_middle() -> None:
-    assert fault(text(ROWS, COLUMNS) * 2) == "line 7: t_Sec is 't_Sec', not a number"
+    assert fault(text(ROWS, COLUMNS) * 2) == "line 7 has 't_Sec' for t_Sec, not a number"
 
 
 def test_a_header_that_lacks_columns() -> None:
@@ -111,4 +111,4 @@ def test_a_header_with_our_names_in_another_order_and_unknown_ones_among_them() 
 
 
 def test_a_line_without_end() -> None:
-    assert fault(b"1 " * 10**6) == "line 1 has 1,999,999 characters, too many for a row"
+    assert fault(b"1 " * 10**6) == "has more than 1,048,576 characters in line 1, too many for a row"

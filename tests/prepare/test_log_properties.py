@@ -119,7 +119,7 @@ def test_a_field_is_read_as_python_reads_it_or_named(field: str) -> None:
         value = float(field.partition("(")[0])  # nan(ind) is what some printed for nan
         assert np.array_equal(read.rows["b"].to_numpy()[5], value, equal_nan=True)
     else:
-        assert read == f"line 6: b is {field!r}, not a number"
+        assert read == f"line 6 has {field!r} for b, not a number"
 
 
 def archived() -> bytes:

@@ -108,7 +108,7 @@ def _of_files(seen: Survey) -> Iterator[str]:
     for source in seen.sources:
         faults = source.faults
         more = f"; {len(faults)} such lines" if len(faults) > 1 else ""
-        yield from (f"{source.path}, {fault}, and is left out here{more}" for fault in faults[:1])
+        yield from (f"{fault}{more}" for fault in faults[:1])
 
 
 def _of_values(seen: Survey) -> Iterator[str]:

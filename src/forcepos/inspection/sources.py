@@ -152,9 +152,10 @@ def _text(path: Path) -> Source:
         for part in text.parts(faults):
             yield from _cut(part)
 
+    layout = text.layout
     return Source(
-        path, "text", _unique(path, text.columns), parts, text.header, text.layout, text.delimiter, text.mark,
-        text.marked, faults,
+        path, "text", _unique(path, text.columns), parts, layout.names is not None, text.told(), text.delimiter,
+        layout.decimal, layout.marked, faults,
     )  # fmt: skip
 
 

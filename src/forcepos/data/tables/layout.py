@@ -3,27 +3,36 @@
 from __future__ import annotations
 
 import csv
-import logging
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
-from forcepos.config import TableConfig
 from forcepos.errors import InputError
+from forcepos.texts import LONGEST, decoded, find_rows, is_number, is_text, lines
 
-log = logging.getLogger(__name__)
-
-_LONGEST = 1 << 20  # bytes of a line
 _BLANKS = re.compile(rb"[ \t]+")
-_MARKS = (b"%", b"#")
-_BOM = b"\xef\xbb\xbf"
 # What counts as no value, as Arrow has it.
 MISSING = {
     "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "N/A", "NA", "NULL",
     "NaN", "n/a", "nan", "null",
 }  # fmt: skip
-_NUMBER = re.compile(r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?|nan|inf(?:inity)?)", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Written:
+    """What is known of a text before it is looked at.
+
+    Attributes:
+        kind: csv or text; in a text, blanks and tabs stand between fields unless a separator is named.
+        separator, header: None to find out.
+    """
+
+    kind: str
+    separator: str | None
+    decimal: str
+    header: bool | None
 
 
 @dataclass(frozen=True)
@@ -34,18 +43,22 @@ class Layout:
         separator: between fields; None for blanks and tabs, however many.
         decimal: the decimal mark.
         names: of the columns, None where there is no header.
+        marked: whether a % or # stands before them.
         width: fields of a row.
         first, line: byte at which the first row begins, and its number in the file, from 1 on.
         end: one past the last byte of the last whole row.
+        cut: what is missing of a last line that is cut short and left out, None where none is.
     """
 
     separator: bytes | None
     decimal: str
     names: list[str] | None
+    marked: bool
     width: int
     first: int
     line: int
     end: int
+    cut: str | None = None
 
     def fields(self, line: bytes) -> list[str]:
         """The fields of a line."""
@@ -53,123 +66,87 @@ class Layout:
 
     def is_number(self, field: str) -> bool:
         """Whether a field holds a number, or says that none is there."""
-        return _is_number(field, self.decimal) or field.strip() in MISSING
+        return is_number(field.strip(), self.decimal) or field.strip() in MISSING
 
 
-def find_layout(path: Path, kind: str, config: TableConfig) -> Layout:
-    """Look at a text of the kind `csv` or `text`; a last line that is cut short is left out, with a warning.
+def find_layout(path: Path, written: Written) -> Layout:
+    """Look at a text's beginning and end.
 
     Raises:
         InputError: it cannot be read, is no text, or has no rows.
     """
     try:
         with path.open("rb") as file:
-            head = file.read(2 * _LONGEST)
+            head = file.read(2 * LONGEST)
             size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - _LONGEST))
+            file.seek(max(0, size - LONGEST))
             tail = file.read()
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error}") from error
-    if b"\0" in head or b"\0" in tail:
-        raise InputError(f"{path} is not text: data.format={kind} cannot read it")
-    separator, names, first, line = _begin(path, head, kind, config)
-    row = head[first:].lstrip(b"\r\n").splitlines()[0]
-    width = len(names) if names else len(_fields(row, separator))
-    whole = Layout(separator, config.decimal, names, width, first, line, size)
-    end = size - _cut_short(path, tail, size, whole)
-    if end <= first:
-        raise InputError(f"{path} has no rows")
-    return Layout(separator, config.decimal, names, width, first, line, end)
+    if not (is_text(head) and is_text(tail)):
+        raise InputError(f"{path} is not text: data.format={written.kind} cannot read it")
+    try:
+        whole = _without_end(head, written, size)
+    except InputError as error:
+        raise InputError(f"{path} {error}") from error
+    bytes_cut, cut = _cut_short(tail, size, whole)
+    if size - bytes_cut <= whole.first:
+        raise InputError(f"{path} has no whole row")
+    return replace(whole, end=size - bytes_cut, cut=cut)
 
 
-def _begin(
-    path: Path, head: bytes, kind: str, config: TableConfig
-) -> tuple[bytes | None, list[str] | None, int, int]:
-    """Separator, names, first byte and number of the first row.
+def _without_end(head: bytes, written: Written, size: int) -> Layout:
+    """What the beginning tells."""
+    line = next(lines(head), (0, 1, b""))[2]
+    separator = (written.separator or _usual_separator(line, written)).encode()
+    split = partial(_fields, separator=None if separator == b" " else separator)
 
-    A header is all lines that a % or # marks, and one more if it is no row.
-    """
-    first = len(_BOM) if head.startswith(_BOM) else 0
-    number, marked, names = 1, None, None
-    separator = config.separator.encode() if config.separator else None
-    for raw in head[first:].splitlines(keepends=True):
-        text = raw.rstrip(b"\r\n")
-        if len(text) > _LONGEST:
-            raise InputError(f"{path}: line {number} has more than {_LONGEST:,} characters, too many for a row")
-        if text.strip():
-            separator = separator or _usual_separator(text, kind, config.decimal)
-            separator = None if separator == b" " else separator
-            is_marked = text.startswith(_MARKS)
-            if not is_marked and (names or not _is_header(_fields(text, separator), config)):
-                return separator, names or _of_mark(marked, text, separator), first, number
-            marked, names = (text, None) if is_marked else (marked, _fields(text, separator))
-        first += len(raw)
-        number += 1
-    raise InputError(f"{path} has no rows")
+    def is_header(fields: list[str]) -> bool:
+        guessed = not any(is_number(field.strip(), written.decimal) for field in fields)
+        return guessed if written.header is None else written.header
+
+    top = find_rows(head, split, is_header)
+    width = len(split(top.row))
+    # A line that is marked may be any note: it names columns if it has a name for each field.
+    names = None if top.marked and len(top.names or []) != width else top.names
+    return Layout(
+        split.keywords["separator"], written.decimal, names, top.marked and names is not None,
+        len(names) if names else width, top.begin, top.number, size,
+    )  # fmt: skip
 
 
-def _is_header(fields: list[str], config: TableConfig) -> bool:
-    if config.header is not None:
-        return config.header
-    return not any(_is_number(field, config.decimal) for field in fields)
-
-
-def _of_mark(marked: bytes | None, row: bytes, separator: bytes | None) -> list[str] | None:
-    """Names from the last marked line, if it has one for each field of a row."""
-    names = _fields(marked.lstrip(b"%# "), separator) if marked else []
-    return names if len(names) == len(_fields(row, separator)) else None
-
-
-def _usual_separator(line: bytes, kind: str, decimal: str) -> bytes:
-    if kind == "text":
-        return b" "
-    found = [mark for mark in (b",", b";", b"\t") if mark != decimal.encode()]
-    return max(found, key=line.count)
+def _usual_separator(line: bytes, written: Written) -> str:
+    if written.kind == "text":
+        return " "
+    return max((mark for mark in ",;\t" if mark != written.decimal), key=decoded(line).count)
 
 
 def _fields(line: bytes, separator: bytes | None) -> list[str]:
     line = line.rstrip(b"\r\n")
     if separator is None:
-        return [_text(field) for field in _BLANKS.split(line.strip(b" \t"))]
+        return [decoded(field) for field in _BLANKS.split(line.strip(b" \t"))]
     if b'"' not in line:
-        return [_text(field).strip() for field in line.split(separator)]
+        return [decoded(field).strip() for field in line.split(separator)]
     try:
-        return [field.strip() for field in next(csv.reader([_text(line)], delimiter=_text(separator)))]
+        return [field.strip() for field in next(csv.reader([decoded(line)], delimiter=decoded(separator)))]
     except csv.Error:
-        return [_text(field) for field in line.split(separator)]
+        return [decoded(field) for field in line.split(separator)]
 
 
-def _text(content: bytes) -> str:
-    try:
-        return content.decode()
-    except UnicodeDecodeError:
-        return content.decode("latin-1")
-
-
-def _is_number(field: str, decimal: str) -> bool:
-    field = field.strip()
-    if decimal == ",":
-        if "." in field:
-            return False
-        field = field.replace(",", ".", 1)
-    return _NUMBER.fullmatch(field) is not None
-
-
-def _cut_short(path: Path, tail: bytes, size: int, layout: Layout) -> int:
-    """Bytes of a last line that has no end, and too few fields or half a number; 0 for one that is whole."""
+def _cut_short(tail: bytes, size: int, layout: Layout) -> tuple[int, str | None]:
+    """Bytes of a last line that has no end, and too few fields or half a number; and what is wrong with it."""
     if tail.endswith((b"\n", b"\r")):
-        return 0
+        return 0, None
     last = tail.replace(b"\r", b"\n").rpartition(b"\n")[2]
     fields = layout.fields(last)
     if not last.strip() or size - len(last) < layout.first:
-        return 0
+        return 0, None
     if len(fields) > layout.width or (len(fields) == layout.width and _ends_whole(fields[-1], layout)):
-        return 0
+        return 0, None
     shown = (
         f"{len(fields)} of {layout.width} fields" if len(fields) < layout.width else f"{fields[-1]!r} at its end"
     )
-    log.warning("%s: the last line is cut short, %s, and left out", path, shown)
-    return len(last)
+    return len(last), f"the last line is cut short, {shown}, and left out"
 
 
 def _ends_whole(field: str, layout: Layout) -> bool:
