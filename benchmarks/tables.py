@@ -31,7 +31,7 @@ def tables(rounds: int) -> list[Table]:
         write_tables(Path(folder))
         jobs = {
             f"{what}, {kind}": Job(_MODULE, job, [f"{folder}/table.{kind}"])
-            for kind in ("feather", "parquet", "csv")
+            for kind in ("feather", "one_batch.feather", "parquet", "csv")
             for what, job in (("pandas", "with_pandas"), ("forcepos", "with_forcepos"))
         }
         told = {name: in_turn({name: job}, rounds, warm_up=0)[name] for name, job in jobs.items()}
@@ -62,6 +62,10 @@ def write_tables(folder: Path) -> None:
             if len(together) == 20:  # a million rows is a usual row group
                 parquet.write_table(pa.concat_tables(together))
                 together = []
+    whole = pa.ipc.open_file(folder / "table.feather").read_all().combine_chunks()
+    options = pa.ipc.IpcWriteOptions(compression="lz4")
+    with pa.ipc.new_file(folder / "table.one_batch.feather", whole.schema, options=options) as feather:
+        feather.write_batch(whole.to_batches()[0])
 
 
 def _pieces() -> Iterator[pa.Table]:

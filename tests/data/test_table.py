@@ -78,6 +78,21 @@ def test_texts_of_many_kinds_are_read(content: str, overrides: list[str], tmp_pa
     assert recordings.positions[:, 0].tolist() == [1.5, 2.5]
 
 
+@pytest.mark.parametrize("compression", ["uncompressed", "lz4", "zstd"])
+def test_a_feather_file_of_one_long_batch_gives_the_same_column_by_column(
+    compression: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = numbers().assign(visit=np.repeat(["b", "a"], 60), tool=["p", "q"] * 60)
+    table.to_feather(tmp_path / "a.feather", compression=compression)
+    wanted = [*NAMED, "data.recording=visit", "data.point=visit", "data.label=tool"]
+    at_once = read(tmp_path / "a.feather", *wanted)
+    monkeypatch.setattr("forcepos.data.tables.binary._LONG", 50)
+    monkeypatch.setattr("forcepos.data.tables.binary._ROWS", 32)
+    one_by_one = read(tmp_path / "a.feather", *wanted)
+    assert one_by_one.names == at_once.names == ("b", "a")
+    assert one_by_one.fingerprint == at_once.fingerprint
+
+
 def test_each_file_of_a_folder_is_a_recording_in_the_order_of_numbers(tmp_path: Path) -> None:
     for number in (10, 9, 1):
         write(numbers().head(number), tmp_path / f"visit_{number}.csv")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from forcepos.data.tables.columns import Columns
 from forcepos.errors import InputError
 
 _ROWS = 8192
+_LONG = 1 << 18  # rows of a batch, from which its columns are read one by one
 _BUFFER = 1 << 16  # bytes: a row group's columns are read through it, not whole
 
 
@@ -38,26 +39,60 @@ class FeatherTable:
 
     def rows(self, columns: Columns) -> int:
         """How many there are; reads one column."""
-        return sum(piece.num_rows for piece in self._read(columns.numbers[:1]))
+        return sum(self._lengths(columns))
+
+    def _lengths(self, columns: Columns) -> list[int]:
+        """Rows of each batch."""
+        with self._reader(columns.places[:1]) as reader:
+            lengths = [reader.get_batch(number).num_rows for number in range(reader.num_record_batches)]
+        pa.default_memory_pool().release_unused()  # it would keep what was decompressed
+        return lengths
 
     def pieces(self, columns: Columns) -> Iterator[pa.RecordBatch]:
-        """The wanted columns, in their order."""
-        _check_types(self.path, self._schema, columns)
-        places = list(columns.places)
-        for piece in self._read(places):
-            read = sorted(set(places))
-            yield pa.RecordBatch.from_arrays(
-                [piece.column(read.index(place)) for place in places], names=[str(n) for n in range(len(places))]
-            )
+        """The wanted columns, named by their places among them.
 
-    def _read(self, places: Any) -> Iterator[pa.RecordBatch]:
+        Of a batch that is long, as where a program writes a file in one, they come one after the other: a batch
+        is decompressed whole, so that all columns at once would take several times what is made of them.
+        """
+        _check_types(self.path, self._schema, columns)
+        together = range(len(columns.places))
+        short: list[int] = []
+        for number, length in enumerate(self._lengths(columns)):
+            if length <= _LONG:
+                short.append(number)
+                continue
+            yield from self._read(short, columns, together)
+            short = []
+            # Words first, while the arrays are empty; the time, which takes most of a column, last.
+            for one in [*together[len(columns.numbers) :], *together[: len(columns.numbers)]]:
+                yield from self._read([number], columns, [one])
+                pa.default_memory_pool().release_unused()
+        yield from self._read(short, columns, together)
+
+    def _read(self, batches: Sequence[int], columns: Columns, wanted: Sequence[int]) -> Iterator[pa.RecordBatch]:
+        """Pieces of these batches with these of the wanted columns."""
+        if not batches:
+            return
+        places = [columns.places[one] for one in wanted]
+        read = sorted(set(places))
+        with self._reader(places) as reader:
+            for number in batches:
+                batch = reader.get_batch(number)
+                if batch.num_rows > _LONG:
+                    pa.default_memory_pool().release_unused()  # it would keep what was decompressed
+                batch.validate(full=True)
+                for first in range(0, batch.num_rows, _ROWS):
+                    piece = batch.slice(first, _ROWS)
+                    yield pa.RecordBatch.from_arrays(
+                        [piece.column(read.index(place)) for place in places], names=[str(one) for one in wanted]
+                    )
+
+    @contextmanager
+    def _reader(self, places: Sequence[int]) -> Iterator[Any]:
+        """Reads these columns only."""
         options = pa.ipc.IpcReadOptions(included_fields=sorted(set(places)), use_threads=False)
         with _explained(self.path, "Feather"), pa.OSFile(str(self.path)) as file:
-            reader = pa.ipc.open_file(file, options=options)
-            for number in range(reader.num_record_batches):
-                piece = reader.get_batch(number)
-                piece.validate(full=True)
-                yield from (piece.slice(first, _ROWS) for first in range(0, piece.num_rows, _ROWS))
+            yield pa.ipc.open_file(file, options=options)
 
 
 class ParquetTable:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -56,45 +57,71 @@ class Rows:
         self.label = np.empty(count if config.label else 0, np.int32)
 
     def add(self, pieces: Iterable[pa.RecordBatch], file: str, several: bool) -> None:
-        """Take over the rows of a file; `several` whether there are others, whose recordings need other names."""
+        """Take over the rows of a file; `several` whether there are others, whose recordings need other names.
+
+        The columns of a piece are named by their places among those that are wanted. A piece need not have all.
+        """
         self._missing, self._begin = {}, self.filled
+        first = dict.fromkeys(range(len(self._kinds)), self.filled)  # row that each column has come to
         for piece in pieces:
-            rows = slice(self.filled, self.filled + piece.num_rows)
-            words = self._fill(rows, piece)
-            self._number(rows, words, file, several)
-            self.filled = rows.stop
+            self._take(piece, first, file, several)
+            del piece  # it may be all that keeps a long column, and the next one is about to be read
+        self.filled = first[0]
+        if not self.config.recording and self.filled > self._begin:
+            self._runs.append(
+                (np.array([self.recordings.of(file)], np.int32), np.array([self.filled - self._begin]))
+            )
 
-    def _fill(self, rows: slice, piece: pa.RecordBatch) -> dict[str, pa.Array]:
-        """Fill in the numbers of a piece; its other columns by what they say."""
-        config, targets = self.config, self.config.targets or []
-        values = [_values(piece.column(place), config) for place in range(len(config.features) + len(targets))]
-        _put(self.signals[rows], values[: len(config.features)])
-        moved = zip(values[len(config.features) :], config.offset_mm, strict=False)
-        _put(self.positions[rows], [target * config.target_scale_mm + offset for target, offset in moved])
-        after = len(values)
-        if config.time:
-            self.time_s[rows] = _values(piece.column(after), config, is_time=True)
-            self._look_for_missing("time", ~np.isfinite(self.time_s[rows]))
-            after += 1
-        return dict(zip(wanted_words(config), piece.columns[after:], strict=True))
+    def _take(self, piece: pa.RecordBatch, first: dict[int, int], file: str, several: bool) -> None:
+        """Fill in what a piece has, from the row on that its columns have come to."""
+        places = [int(name) for name in piece.schema.names]
+        rows = slice(first[places[0]], first[places[0]] + piece.num_rows)
+        self._fill(rows, places, piece)
+        for place, column in zip(places, piece.columns, strict=True):
+            if self._kinds[place] in {"recording", "point", "label"}:
+                self._number(rows, self._kinds[place], column, file, several)
+            first[place] = rows.stop
 
-    def _number(self, rows: slice, words: dict[str, pa.Array], file: str, several: bool) -> None:
-        if "recording" in words:
-            numbers = self.recordings.of_column(words["recording"], f"{file} " if several else "", file)
+    @cached_property
+    def _kinds(self) -> list[str]:
+        """What each wanted column is."""
+        config = self.config
+        numbers = ["feature"] * len(config.features) + ["target"] * len(config.targets or [])
+        return [*numbers, *(["time"] if config.time else []), *wanted_words(config)]
+
+    def _fill(self, rows: slice, places: Sequence[int], piece: pa.RecordBatch) -> None:
+        """Fill in the numbers of a piece."""
+        config = self.config
+        signals, targets = {}, {}
+        for place, column in zip(places, piece.columns, strict=True):
+            match self._kinds[place]:
+                case "feature":
+                    signals[place] = _values(column, config)
+                case "target":
+                    axis = place - len(config.features)
+                    targets[axis] = _values(column, config) * config.target_scale_mm + config.offset_mm[axis]
+                case "time":
+                    self.time_s[rows] = _values(column, config, is_time=True)
+                    self._look_for_missing("time", rows, ~np.isfinite(self.time_s[rows]))
+        _put(self.signals[rows], signals)
+        _put(self.positions[rows], targets)
+
+    def _number(self, rows: slice, what: str, column: pa.Array, file: str, several: bool) -> None:
+        """Number what the rows belong to."""
+        if what == "recording":
+            numbers = self.recordings.of_column(column, f"{file} " if several else "", file)
             begins = np.flatnonzero(np.diff(numbers, prepend=np.int32(-2)))
             self._runs.append((numbers[begins], np.diff(begins, append=len(numbers))))
-            self._look_for_missing("recording", numbers < 0)
-        elif rows.stop > rows.start:
-            self._runs.append((np.array([self.recordings.of(file)], np.int32), np.array([rows.stop - rows.start])))
-        for what, names, numbers in (("point", self.points, self.point), ("label", self.classes, self.label)):
-            if what in words:
-                numbers[rows] = names.of_column(words[what])
-                self._look_for_missing(what, numbers[rows] < 0)
+        elif what == "point":
+            numbers = self.point[rows] = self.points.of_column(column)
+        else:
+            numbers = self.label[rows] = self.classes.of_column(column)
+        self._look_for_missing(what, rows, numbers < 0)
 
-    def _look_for_missing(self, what: str, missing: NDArray[np.bool_]) -> None:
+    def _look_for_missing(self, what: str, rows: slice, missing: NDArray[np.bool_]) -> None:
         places = np.flatnonzero(missing)
         if len(places):
-            count, first = self._missing.get(what, (0, self.filled - self._begin + int(places[0])))
+            count, first = self._missing.get(what, (0, rows.start - self._begin + int(places[0])))
             self._missing[what] = count + len(places), first
 
     def faults(self, path: str, columns: Columns) -> list[str]:
@@ -128,12 +155,12 @@ class Rows:
             setattr(self, name, values[order] if len(values) else values)
 
 
-def _put(values: Float32, columns: list[Float64]) -> None:
+def _put(values: Float32, columns: Mapping[int, Float64]) -> None:
     """Columns into an array of rows, as many rows at once as a processor's cache holds."""
     with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is told as not finite
         for first in range(0, len(values), _ROWS_AT_ONCE):
             rows = slice(first, first + _ROWS_AT_ONCE)
-            for place, column in enumerate(columns):
+            for place, column in columns.items():
                 values[rows, place] = column[rows]
 
 
