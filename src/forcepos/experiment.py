@@ -54,7 +54,7 @@ def run_experiment(config: Config, folder: Path, overrides: Sequence[str]) -> di
     tasks = slurm_tasks(config)
     check_server(config.tracking)
     device = use_device(config.training, jobs_at_once())
-    loaded = load_recordings(config.data)
+    loaded = load_recordings(config.data, config.model.window)
     for warning in check(loaded.recordings, config.model.window):
         log.warning("%s", warning)
     if tasks and tasks.rank:

@@ -144,7 +144,7 @@ def _of_the_coverage(outcome: Outcome, config: Config) -> Iterator[Drawn]:
     if evaluation.coverage is None:
         return
     part = data.split.calibration
-    groups = calibration_groups(data.samples.take(part), config.split)
+    groups, _ = calibration_groups(data.samples.take(part), config.split)
     calibration = (data.targets[part], answer(outcome.final.model, data, part), groups)
     asked, found = coverage_at_levels(outcome.task, calibration, (evaluation.true, evaluation.answers))
     yield Drawn(

@@ -10,6 +10,7 @@ from forcepos.data.recordings import Recordings
 from forcepos.data.samples import Samples, all_samples
 from forcepos.data.splits import Split, split_samples
 from forcepos.errors import InputError
+from forcepos.models.calibration import calibration_groups
 from tests.conftest import checked_config
 
 WINDOW = 10
@@ -194,3 +195,27 @@ def test_a_part_without_samples_is_an_error() -> None:
         "split=blocked leaves no validation samples: record more rows, or change split.test_ratio, "
         "split.validation_ratio, split.gap_s or model.window"
     )
+
+
+def test_one_recording_of_few_stretches_calibrates_nothing_and_says_what_would(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    split = split_samples(all_samples(plate([500]), WINDOW), config("blocked"), 1)
+    assert len(split.calibration) == 0
+    assert min(map(len, (split.train, split.validation, split.test))) > 0
+    assert caplog.messages == [
+        "no radius: of one recording with split.blocks=5, no stretch of time can be spared to calibrate it; "
+        "split.blocks=107 spares 9, enough for evaluation.coverage=0.9, and so do more recordings"
+    ]
+
+
+def test_one_recording_of_many_stretches_calibrates_with_whole_ones(caplog: pytest.LogCaptureFixture) -> None:
+    samples = all_samples(plate([107 * 40]), WINDOW)
+    split = split_samples(samples, config("blocked", "split.blocks=107"), 1)
+    assert caplog.messages == []
+    groups, what = calibration_groups(samples.take(split.calibration), config("blocked", "split.blocks=107"))
+    assert what == "stretches of one recording"
+    assert len(set(groups.tolist())) == 9
+    parts = [rows_of(samples, part) for part in (split.train, split.validation, split.test, split.calibration)]
+    near = {row + step for row in parts[3] for step in (-3, -2, -1, 0, 1, 2, 3)}  # 0.02 s are two rows
+    assert not near & set.union(*parts[:3])

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from forcepos.config import DataConfig, SimulatedConfig, TableConfig, VersuchConfig
 from forcepos.data.recordings import Recordings
+from forcepos.data.short import without_short
 from forcepos.data.simulation import Simulation
 from forcepos.data.tables.read import read_table
 from forcepos.data.versuch import read_versuch
@@ -19,8 +20,11 @@ class Loaded:
     simulation: Simulation | None = None
 
 
-def load_recordings(config: DataConfig) -> Loaded:
-    """Read or make the recordings.
+def load_recordings(config: DataConfig, window: int = 1) -> Loaded:
+    """Read or make the recordings; of tables, those that are shorter than a window are left out with a warning.
+
+    A table's recordings are cut by gaps and columns, and a short piece is nothing unusual. A log of the notebook's
+    is a visit of a point: one that is short stays, and is an error later.
 
     Raises:
         InputError: the source cannot be used; says which file, recording or column, and why.
@@ -32,6 +36,6 @@ def load_recordings(config: DataConfig) -> Loaded:
         case VersuchConfig():
             return Loaded(read_versuch(config))
         case TableConfig():
-            return Loaded(read_table(config))
+            return Loaded(without_short(read_table(config), window))
         case _:
             raise TypeError(f"not a data source: {type(config)}")

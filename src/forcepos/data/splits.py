@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -19,15 +18,13 @@ from forcepos.config import (
     RandomSplitConfig,
     SplitConfig,
 )
-from forcepos.data.recordings import Int32, Recordings
+from forcepos.data.blocked import blocked
+from forcepos.data.draws import LEFT_OUT, TEST, TRAIN, VALIDATION, calibration_units, draw, set_calibration_aside
+from forcepos.data.recordings import Int32
 from forcepos.data.samples import Samples
 from forcepos.errors import InputError
 
-log = logging.getLogger(__name__)
-
-TRAIN, VALIDATION, TEST, CALIBRATION = 0, 1, 2, 3
-_PARTS = ("train", "validation", "test", "calibration")
-_LEFT_OUT = -1
+_PARTS = ("train", "validation", "test", "calibration")  # in the order of their numbers
 
 
 def _nothing() -> Int32:
@@ -63,7 +60,7 @@ def split_samples(samples: Samples, config: SplitConfig, seed: int) -> Split:
         case RandomSplitConfig():
             return _random(len(samples.starts), config, seed, chance)
         case BlockedSplitConfig():
-            part = _blocked(samples, config, chance)
+            part = blocked(samples, config, chance)
         case HeldOutRecordingsConfig():
             part = _held_out(recordings.recording[samples.starts], config, chance, "recordings")
         case HeldOutPointsConfig():
@@ -107,41 +104,10 @@ def _gather(part: NDArray[np.int8], config: SplitConfig) -> Split:
     return Split(*parts)
 
 
-def _draw(count: int, config: DrawnSplitConfig, chance: np.random.Generator, units: str) -> NDArray[np.int8]:
-    """(count,) the part of each unit: at least one unit for training, validation and test each."""
-    test = max(1, round(config.test_ratio * count))
-    validation = max(1, round(config.validation_ratio * (count - test)))
-    if count - test - validation < 1:
-        raise InputError(f"split={config.name} cannot share {count} {units} among three parts")
-    part = np.full(count, TRAIN, np.int8)
-    drawn = chance.permutation(count)
-    part[drawn[:test]] = TEST
-    part[drawn[test : test + validation]] = VALIDATION
-    return part
-
-
-def _set_calibration_aside(part: NDArray[np.int8], count: int, chance: np.random.Generator) -> None:
-    """Of the units (groups, units) that would validate, `count` calibrate; at least one goes on validating.
-
-    Taken from those, not from those that train, a calibration unit has as much training data beside it as a
-    test unit has: a model errs alike on both, and what holds for one holds for the other.
-    """
-    validating = chance.permutation(np.argwhere(part == VALIDATION))
-    if count >= len(validating):
-        log.warning("split.calibration_ratio asks for %d units and %d can be spared", count, len(validating) - 1)
-    for group, unit in validating[: min(count, len(validating) - 1)]:
-        part[group, unit] = CALIBRATION
-
-
-def _calibration_units(config: SplitConfig, rest: int) -> int:
-    """How many of `rest` units calibrate: at least one, unless none is asked for."""
-    return max(1, round(config.calibration_ratio * rest)) if config.calibration_ratio else 0
-
-
 def _held_out(unit: Int32, config: DrawnSplitConfig, chance: np.random.Generator, units: str) -> NDArray[np.int8]:
     numbers, place = np.unique(unit, return_inverse=True)
-    part = _draw(len(numbers), config, chance, units)
-    _set_calibration_aside(part[None], _calibration_units(config, int((part != TEST).sum())), chance)
+    part = draw(len(numbers), config, chance, units)
+    set_calibration_aside(part[None], calibration_units(config, int((part != TEST).sum())), chance)
     return part[place]
 
 
@@ -157,7 +123,7 @@ def _fold(unit: Int32, config: CrossValidationConfig, chance: np.random.Generato
     if len(numbers) < config.folds or len(rest) - validation < 1:
         raise InputError(f"split.folds={config.folds}: {len(numbers)} {config.unit}s are too few")
     part[rest[:validation]] = VALIDATION
-    _set_calibration_aside(part[None], _calibration_units(config, len(rest)), chance)
+    set_calibration_aside(part[None], calibration_units(config, len(rest)), chance)
     return part[place]
 
 
@@ -175,41 +141,6 @@ def _of_one_point(samples: Samples, deal: Callable[[Int32], NDArray[np.int8]]) -
             f"no window of {samples.window} rows lies within one point: make model.window smaller, "
             "or the points larger"
         )
-    part = np.full(len(inside), _LEFT_OUT, np.int8)
+    part = np.full(len(inside), LEFT_OUT, np.int8)
     part[inside] = deal(point[samples.starts[inside]])
     return part
-
-
-def _blocked(samples: Samples, config: BlockedSplitConfig, chance: np.random.Generator) -> NDArray[np.int8]:
-    """Each recording is cut into stretches, and neighbours of the same part are joined again.
-
-    A window must lie within one such run of rows, `gap_s` away from its borders with other parts.
-    """
-    rows = _part_of_rows(samples.recordings, config, chance)
-    gap = int(np.ceil(config.gap_s * samples.recordings.rate_hz))
-    first, end = samples.starts, samples.last
-    usable = _away_from_borders(samples.recordings, rows, gap)
-    run = np.cumsum(np.diff(rows, prepend=rows[0]) != 0)
-    inside = (run[first] == run[end]) & usable[first] & usable[end]
-    return np.where(inside, rows[first], _LEFT_OUT).astype(np.int8)
-
-
-def _part_of_rows(
-    recordings: Recordings, config: BlockedSplitConfig, chance: np.random.Generator
-) -> NDArray[np.int8]:
-    parts = np.array([_draw(config.blocks, config, chance, "stretches of time") for _ in recordings.bounds])
-    _set_calibration_aside(parts, _calibration_units(config, int((parts != TEST).sum())), chance)
-    part = np.empty(len(recordings.recording), np.int8)
-    for (start, stop), drawn in zip(recordings.bounds, parts, strict=True):
-        part[start:stop] = drawn[np.arange(stop - start) * config.blocks // (stop - start)]
-    return part
-
-
-def _away_from_borders(recordings: Recordings, part: NDArray[np.int8], gap: int) -> NDArray[np.bool_]:
-    """(rows,) False within `gap` rows of a border between two parts of one recording."""
-    border = np.flatnonzero((np.diff(part) != 0) & (np.diff(recordings.recording) == 0)) + 1
-    usable = np.ones(len(part), bool)
-    for step in range(gap):
-        usable[np.clip(border + step, 0, len(part) - 1)] = False
-        usable[np.clip(border - 1 - step, 0, len(part) - 1)] = False
-    return usable

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from forcepos.config import HeldOutPointsConfig, SplitConfig
+from forcepos.config import BlockedSplitConfig, HeldOutPointsConfig, SplitConfig
+from forcepos.data.blocked import stretches
 from forcepos.data.recordings import Float32, Float64, Int32
 from forcepos.data.samples import Samples
 from forcepos.models.tasks import Regression, Task
@@ -31,7 +32,7 @@ class Calibration:
         coverage: that was asked for.
         bound: the score that holds: radius / spread in a regression, 1 - probability of the true sector otherwise.
         floor_mm: least spread of an ensemble's members that counts; a single network's spread counts as 1.
-        units: how many recordings, or points, or samples were counted.
+        units: how many recordings, points, stretches of one recording, or samples were counted.
         counted: what they are.
     """
 
@@ -42,17 +43,20 @@ class Calibration:
     counted: str
 
 
-def calibrate(task: Task, true: Float32, members: Float32, group: Int32, coverage: float) -> Calibration | None:
+def calibrate(
+    task: Task, true: Float32, members: Float32, group: Int32, coverage: float, what: str = "recordings"
+) -> Calibration | None:
     """The calibration for a coverage, None where there are too few samples for it.
 
     Args:
         true: (n, outputs) targets of the calibration part.
         members: (k, n, outputs) what each network of the ensemble says.
         group: (n,) what belongs together.
+        what: a group is.
     """
     floor = float(np.sqrt(_variance(members).mean())) if len(members) > 1 else 0.0
     scores = conformity_scores(task, true, members, floor)
-    for unit, counted in ((group, "recordings or points"), (np.arange(len(scores)), "samples")):
+    for unit, counted in ((group, what), (np.arange(len(scores)), "samples")):
         bound = conformal_bound(scores, unit, coverage)
         if np.isfinite(bound):
             return Calibration(coverage, bound, floor, len(np.unique(unit)), counted)
@@ -94,7 +98,16 @@ def conformal_bound(scores: Float64, group: NDArray[np.integer], coverage: float
     return float(scores[order[reached]]) if reached < len(scores) else np.inf
 
 
-def calibration_groups(samples: Samples, split: SplitConfig) -> Int32:
-    """(n,) what a new sample is new with: its point where points are held out, else its recording."""
-    by_point = isinstance(split, HeldOutPointsConfig) or getattr(split, "unit", None) == "point"
-    return (samples.recordings.point if by_point else samples.recordings.recording)[samples.starts]
+def calibration_groups(samples: Samples, split: SplitConfig) -> tuple[Int32, str]:
+    """(n,) what a new sample is new with, and what that is.
+
+    Its point where points are held out, else its recording. Of one recording with split=blocked, its stretch of
+    time: stretches are what is drawn there, so that one which calibrates could as well have been one which tests.
+    """
+    recordings = samples.recordings
+    if isinstance(split, HeldOutPointsConfig) or getattr(split, "unit", None) == "point":
+        return recordings.point[samples.starts], "points"
+    if isinstance(split, BlockedSplitConfig) and len(recordings.bounds) == 1:
+        stretch = stretches(len(recordings.recording), split.blocks)[samples.starts]
+        return stretch.astype(np.int32), "stretches of one recording"
+    return recordings.recording[samples.starts], "recordings"

@@ -61,5 +61,5 @@ def _calibrate(config: Config, task: Task, data: TrainingData, networks: list[ke
     if len(part) == 0:
         return None
     said = np.array([predict(network, data, part) for network in networks])
-    groups = calibration_groups(data.samples.take(part), config.split)
-    return calibrate(task, data.targets[part], said, groups, config.evaluation.coverage)
+    groups, what = calibration_groups(data.samples.take(part), config.split)
+    return calibrate(task, data.targets[part], said, groups, config.evaluation.coverage, what)
