@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from forcepos.data.recordings import Float64
 from forcepos.inspection.columns import Column
+from forcepos.inspection.roles import PER_SECOND
 
 _LOOKED_AT = 1000
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*", re.IGNORECASE)
@@ -35,18 +36,22 @@ def _kind(column: Column, values: pa.Array) -> str:
     kind = values.type
     if pa.types.is_null(kind) or column.kind == "text" or values.null_count == len(values):
         return column.kind
-    if (
-        pa.types.is_timestamp(kind)
-        or pa.types.is_date(kind)
-        or pa.types.is_time(kind)
-        or pa.types.is_duration(kind)
-    ):
-        return "time"
+    if _is_time(kind):
+        return "time" if column.kind in {"empty", "time"} else "text"
+    if column.kind == "time":
+        return "text"
     if pa.types.is_integer(kind) or pa.types.is_boolean(kind):
         return "whole" if column.kind in {"empty", "whole"} else column.kind
     if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-        return "number" if column.kind != "time" else "text"
+        return "number"
     return column.kind if column.numeric else _of_words(values)
+
+
+def _is_time(kind: pa.DataType) -> bool:
+    return any(
+        is_kind(kind)
+        for is_kind in (pa.types.is_timestamp, pa.types.is_date, pa.types.is_time, pa.types.is_duration)
+    )
 
 
 def _of_words(values: pa.Array) -> str:
@@ -58,7 +63,7 @@ def _of_words(values: pa.Array) -> str:
 
 def _numbers(column: Column, values: pa.Array) -> Float64:
     """Missing values and what is no number as NaN; times in seconds."""
-    if pa.types.is_null(values.type):
+    if values.null_count == len(values):
         return np.full(len(values), np.nan)
     if column.kind == "time":
         return _seconds(column, values)
@@ -71,12 +76,18 @@ def _numbers(column: Column, values: pa.Array) -> Float64:
 
 def _seconds(column: Column, values: pa.Array) -> Float64:
     """Times since the column's first one: whole numbers of nanoseconds would be rounded."""
-    kind = pa.duration("ns") if pa.types.is_duration(values.type) else pa.timestamp("ns")
-    counted = values.cast(kind).cast(pa.int64())
+    kind, unit_ns = values.type, 1
+    if pa.types.is_date32(kind):
+        values, unit_ns = values.cast(pa.int32()), 86_400 * 10**9
+    else:
+        unit_ns = 10**6 if pa.types.is_date64(kind) else round(1e9 / PER_SECOND[kind.unit])
+        values = values.cast(pa.int32()) if pa.types.is_time32(kind) else values
+    counted = values.cast(pa.int64())
     if column.begin_ns is None:
-        column.begin_ns = counted.drop_null()[0].as_py()
-    apart = pc.subtract(counted, column.begin_ns).cast(pa.float64(), safe=False)
-    return np.asarray(apart.to_numpy(zero_copy_only=False)) / 1e9
+        column.begin_ns = counted.drop_null()[0].as_py() * unit_ns
+    begin, rest_ns = divmod(column.begin_ns, unit_ns)
+    apart = pc.subtract(counted, pa.scalar(begin, pa.int64())).cast(pa.float64(), safe=False)
+    return np.asarray(apart.to_numpy(zero_copy_only=False) * (unit_ns / 1e9) - rest_ns / 1e9)
 
 
 def _read_as_numbers(column: Column, values: pa.Array) -> Float64:
@@ -92,7 +103,25 @@ def _read_as_numbers(column: Column, values: pa.Array) -> Float64:
 
 
 def _texts(values: pa.Array) -> pa.Array:
-    if pa.types.is_binary(values.type) or pa.types.is_large_binary(values.type):
-        decoded = [None if value is None else value.decode("utf-8", "replace") for value in values.to_pylist()]
-        return pa.array(decoded, pa.string())
-    return values.cast(pa.string())
+    if pa.types.is_dictionary(values.type):
+        values = values.dictionary_decode()
+    if pa.types.is_binary(values.type) or pa.types.is_large_binary(values.type) or not _is_whole(values):
+        raw = values.cast(pa.large_binary()).to_pylist()
+        return pa.array(
+            [None if value is None else value.decode("utf-8", "replace") for value in raw], pa.string()
+        )
+    try:
+        return values.cast(pa.string())
+    except (pa.ArrowNotImplementedError, pa.ArrowInvalid):  # lists, structures, times beyond what can be written
+        return pa.array([None if value is None else str(value) for value in values], pa.string())
+
+
+def _is_whole(values: pa.Array) -> bool:
+    """Whether texts have no broken characters."""
+    if not (pa.types.is_string(values.type) or pa.types.is_large_string(values.type)):
+        return True
+    try:
+        values.validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True

@@ -75,6 +75,7 @@ class Reading:
         first[0] = self._last is _NEW_FILE
         if self._key:
             keys = arrays[self._key]
+            keys = keys.cast(pa.string()) if pa.types.is_null(keys.type) else keys
             changed = pc.fill_null(pc.not_equal(keys[1:], keys[:-1]), True)
             first[1:] = changed.to_numpy(zero_copy_only=False)
             first[0] |= self._last != keys[0].as_py()

@@ -33,10 +33,12 @@ def warnings_of_training(seen: Survey, text: str, overrides: Sequence[str]) -> l
     with _warned() as told:
         try:
             config = _composed(text, overrides)
-            told.extend(check(load_recordings(config.data).recordings, config.model.window))
+            recordings = load_recordings(config.data, config.model.window).recordings
+            told.extend(check(recordings, config.model.window))
         except (InputError, HydraException, OmegaConfBaseException) as error:
             return [f"training would refuse this: {error}"]
-    return [f"training would warn: {line}" for line in told]
+    known = {fault for source in seen.sources for fault in source.faults}  # told with the files
+    return [f"training would warn: {line}" for line in told if line not in known]
 
 
 @contextmanager
