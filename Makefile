@@ -2,6 +2,7 @@
 # make test   set up and pass the tests
 # make test-system   what takes many minutes or many processes
 # make lint   style, types, one-way imports
+# make audit  known vulnerabilities of what is installed; asks pypi.org
 # make bench  measure side by side; half an hour, on an idle machine
 # make compare-notebook   the notebook's presets against our defaults; hours, and can be gone on with
 # make ui     the runs in MLflow's user interface
@@ -11,7 +12,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
-.PHONY: run test test-system bench compare-notebook lint ui clean
+.PHONY: run test test-system bench compare-notebook lint audit ui clean
 
 run: $(READY)
 	$(BIN)/python -m forcepos model=cnn_regression tuner=bayesian
@@ -34,8 +35,18 @@ lint: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# What could not be asked about must not pass for sound: --strict.
+audit: $(READY)
+	@if ! $(BIN)/pip-audit --local --skip-editable --strict --progress-spinner off 2> $(VENV)/audit.log; then \
+		tail -n 3 $(VENV)/audit.log >&2; \
+		if grep -qE "could not be audited|requests.exceptions|ServiceError" $(VENV)/audit.log; then \
+			echo "error: pypi.org could not be asked about every package: nothing is known of them" >&2; \
+		fi; \
+		exit 1; \
+	fi
+
 ui: $(READY)
-	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false $(BIN)/mlflow ui --workers 1 \
+	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false $(BIN)/mlflow ui --workers 1 --host 127.0.0.1 \
 		--backend-store-uri $${MLFLOW_TRACKING_URI:-sqlite:///mlruns/mlflow.db}
 
 $(READY): pyproject.toml constraints.txt

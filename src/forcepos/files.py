@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
+
+_PLAIN_SIGNED = re.compile(r"[+-][\w., -]*")  # a number, or a point such as -1,0
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -17,3 +22,18 @@ def write_json(path: Path, value: Any) -> None:
         file.flush()
         os.fsync(file.fileno())
     unfinished.replace(path)
+
+
+def write_csv(path: Path, table: pd.DataFrame) -> None:
+    """Write a table whose names may come from anyone: none is a formula where a spreadsheet opens it."""
+    names = table.select_dtypes(exclude="number").columns
+    table.assign(**{name: table[name].map(_as_text) for name in names}).to_csv(path, index=False)
+
+
+def _as_text(cell: Any) -> Any:
+    """An apostrophe before what a spreadsheet would calculate."""
+    formula = isinstance(cell, str) and (
+        cell.startswith(("=", "@", "\t", "\r"))
+        or (cell.startswith(("+", "-")) and not _PLAIN_SIGNED.fullmatch(cell))
+    )
+    return f"'{cell}" if formula else cell

@@ -15,7 +15,7 @@ from forcepos.evaluation.errors_by_unit import errors_by_unit
 from forcepos.evaluation.evaluate import Evaluation
 from forcepos.evaluation.metrics import Scores
 from forcepos.evaluation.neighbours import neighbour_share
-from forcepos.files import write_json
+from forcepos.files import write_csv, write_json
 from forcepos.models.final import Final
 from forcepos.models.prediction import batches
 from forcepos.models.preparation import TrainingData
@@ -71,7 +71,7 @@ def save(outcome: Outcome, config: Config, folder: Path, run: Run) -> dict[str, 
     run.log_model(path, _example(outcome.data))
     for name, table in outcome.tables.items():
         (folder / "tables").mkdir(exist_ok=True)
-        table.to_csv(folder / "tables" / f"{name}.csv", index=False)
+        write_csv(folder / "tables" / f"{name}.csv", table)
         run.log_file(folder / "tables" / f"{name}.csv", "tables")
     result = {
         "run_id": run.run_id,

@@ -12,6 +12,7 @@ from typing import Any, TextIO
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
+from rich.text import Text
 
 from forcepos.config import Config
 from forcepos.evaluation.summary import remarks, score_table
@@ -154,7 +155,7 @@ def show_table(title: str, columns: Sequence[str], rows: Sequence[Mapping[str, A
     for name in columns:
         table.add_column(name, overflow="fold")
     for row in rows:
-        table.add_row(*("" if row[name] is None else str(row[name]) for name in columns))
+        table.add_row(*(Text("" if row[name] is None else str(row[name])) for name in columns))
     _console().print(table)
 
 

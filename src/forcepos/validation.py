@@ -22,6 +22,7 @@ from forcepos.config import (
     SectorsConfig,
     SplitConfig,
     TableConfig,
+    TrackingConfig,
     TunerConfig,
 )
 from forcepos.errors import InputError
@@ -85,6 +86,7 @@ def to_config(composed: DictConfig) -> Config:
     _check_objective(config.tuner, config.model.task)
     _check_sectors(config.sectors)
     _check_split(config.split)
+    _check_tracking(config.tracking)
     if isinstance(config.data, TableConfig):
         check_table(config.data, config.model)
     return config
@@ -176,6 +178,15 @@ def _check_split(split: SplitConfig) -> None:
         )
     if isinstance(split, CrossValidationConfig) and split.fold is not None and split.fold > split.folds:
         raise InputError(f"split.fold={split.fold} must be at most split.folds={split.folds}")
+
+
+def _check_tracking(tracking: TrackingConfig) -> None:
+    """What MLflow would refuse, or make a path of, when hours of training are over."""
+    if not tracking.experiment.strip():
+        raise InputError("tracking.experiment names nothing")
+    name = tracking.register_as
+    if name is not None and (not name.strip() or set(name) & set("/\\:") or name in {".", ".."}):
+        raise InputError(f"tracking.register_as={name} must be a name without /, \\ and :")
 
 
 def _check_sectors(sectors: SectorsConfig) -> None:

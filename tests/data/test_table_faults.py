@@ -279,3 +279,9 @@ def test_damaged_files_are_recordings_or_a_clear_error(
     path = tmp_path / f"a.{ending}"
     path.write_bytes(content)
     _readable(path, {"recording": "c"})
+
+
+def test_more_rows_than_memory_takes_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(numbers(), tmp_path / "a.parquet")
+    monkeypatch.setattr("forcepos.data.tables.binary.ParquetTable.rows", lambda table, columns: 10**17)
+    assert error_of(path) == "data.path=PATH: 100,000,000,000,000,000 rows are more than the memory takes"

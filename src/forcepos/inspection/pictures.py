@@ -51,14 +51,16 @@ def _points(seen: Survey) -> Figure:
     named = [one for one in seen.recordings if one.place and one.point]
     for one in named if len(named) <= _NAMED else ():
         axes.plot(one.place[0], one.place[1], "+", color=style.VERMILLION)
-        axes.annotate(one.point, (one.place[0], one.place[1]), (3, 3), textcoords="offset points", fontsize=6)
+        axes.annotate(
+            style.literal(one.point), (one.place[0], one.place[1]), (3, 3), textcoords="offset points", fontsize=6
+        )
     what = counted(len(seen.points), "point") if seen.points else "positions"
     figure.suptitle(f"{what} in {counted(len(seen.recordings), 'recording')}", fontsize="medium")
     return figure
 
 
 def _shown(seen: Survey, name: str) -> str:
-    return name if seen.sources[0].header else f"column {name}"
+    return style.literal(name) if seen.sources[0].header else f"column {name}"
 
 
 def _signals(seen: Survey) -> Figure:
@@ -72,7 +74,7 @@ def _signals(seen: Survey) -> Figure:
         for place, column in enumerate(columns):
             colour = style.CYCLE[place % len(style.CYCLE)]
             values = seen.sample[:, 2 + seen.numbers.index(column)]
-            axes.plot(row, values, color=colour, linewidth=0.6, label=column, rasterized=True)
+            axes.plot(row, values, color=colour, linewidth=0.6, label=style.literal(column), rasterized=True)
         if len(border) <= _NAMED:
             axes.vlines(border, 0, 1, transform=axes.get_xaxis_transform(), color=style.GREY, linewidth=0.4)
         style.plain(axes).set_ylabel(name)
@@ -112,7 +114,10 @@ def _time(seen: Survey) -> Figure:
 
 def _balance(seen: Survey) -> Figure:
     """Rows of each class and of each recording."""
-    bars = [(f"class of {name}", list(counts), list(counts.values())) for name, counts in balance(seen).items()]
+    bars = [
+        (f"class of {style.literal(name)}", list(counts), list(counts.values()))
+        for name, counts in balance(seen).items()
+    ]
     if len(seen.recordings) > 1:
         rows = [recording.rows for recording in seen.recordings]
         bars.append(("recording", [recording.name for recording in seen.recordings], rows))
@@ -122,5 +127,10 @@ def _balance(seen: Survey) -> Figure:
         axes.bar(range(len(names)), counts, color=style.BLUE)
         style.plain(axes).set(xlabel=what, ylabel="rows")
         if len(names) <= 40:
-            axes.set_xticks(range(len(names)), names, rotation=45 if len(names) > 12 else 0, fontsize="x-small")
+            axes.set_xticks(
+                range(len(names)),
+                list(map(style.literal, names)),
+                rotation=45 if len(names) > 12 else 0,
+                fontsize="x-small",
+            )
     return figure

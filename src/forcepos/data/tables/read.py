@@ -54,11 +54,18 @@ def read_table(config: TableConfig) -> Recordings:
     """
     files = find_files(config)
     opened = _of_all(files, lambda path: _open(path, config))
-    rows = Rows(config, sum(_of_all(opened, lambda one: one[0].rows(one[1]))))
+    rows = _room(config, sum(_of_all(opened, lambda one: one[0].rows(one[1]))))
     names = short_names(files)
     _of_all(list(zip(opened, names, strict=True)), lambda one: _add(rows, *one[0], one[1], len(files) > 1))
     rows.finish()
     return _recordings(rows, opened[0][1])
+
+
+def _room(config: TableConfig, count: int) -> Rows:
+    try:
+        return Rows(config, count)
+    except (MemoryError, ValueError) as error:  # a file may claim any number of rows
+        raise InputError(f"data.path={config.path}: {count:,} rows are more than the memory takes") from error
 
 
 def _open(path: Path, config: TableConfig) -> tuple[Table, Columns]:

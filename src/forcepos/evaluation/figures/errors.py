@@ -31,7 +31,7 @@ def true_against_predicted(task: Task, true: Float32, predicted: Float32) -> Fig
     labels = list(range(len(task.outputs)))
     shown = ConfusionMatrixDisplay.from_predictions(
         true.argmax(axis=1), predicted.argmax(axis=1), labels=labels,
-        display_labels=task.outputs, normalize="true", values_format=".2f",
+        display_labels=list(map(style.literal, task.outputs)), normalize="true", values_format=".2f",
         include_values=few,
         cmap="cividis", xticks_rotation=45 if few else 90, ax=axes, im_kw={"vmin": 0, "vmax": 1},
     )  # fmt: skip

@@ -38,12 +38,14 @@ def recording_signals(
         for place, column in enumerate(columns):
             axes.plot(
                 time_s, signals[:, column], color=style.CYCLE[place % len(style.CYCLE)], linewidth=0.9,
-                label=channels[column] if place < _NAMED else "_", rasterized=len(time_s) > _ROWS_AS_LINES,
+                label=style.literal(channels[column]) if place < _NAMED else "_",
+                rasterized=len(time_s) > _ROWS_AS_LINES,
             )  # fmt: skip
-        style.plain(axes).set_ylabel(style.with_unit(name, _UNITS.get(name, "")))
+        style.plain(axes).set_ylabel(style.with_unit(style.literal(name), _UNITS.get(name, "")))
         axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize="x-small", frameon=False, handlelength=1)
         _shade(axes, time_s, tested)
     panels[-1].set_xlabel("time (s)")
+    title = style.literal(title)
     figure.suptitle(f"{title}; shaded: test part" if tested.any() else title, fontsize="medium")
     return figure
 

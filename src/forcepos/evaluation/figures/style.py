@@ -52,6 +52,11 @@ def message(text: str) -> Figure:
     return figure
 
 
+def literal(name: object) -> str:
+    """A name as it stands, where matplotlib would read a formula between two dollars."""
+    return str(name).replace("$", r"\$")
+
+
 def with_unit(name: str, unit: str) -> str:
     """An axis' label."""
     return f"{name} ({unit})" if unit else name
