@@ -51,7 +51,8 @@ MODULES = {
 }
 CALLS = {
     "eval", "exec", "compile", "__import__", "read_pickle", "unsafe_load", "full_load", "instantiate", "system",
-    "popen", "extractall", "import_module", "enable_unsafe_deserialization", "load_model", "get_class", "get_method",
+    "popen", "extractall", "import_module", "enable_unsafe_deserialization", "load_model", "get_class",
+    "get_method",
 }  # fmt: skip
 OPTIONS = {"allow_pickle", "shell", "safe_mode", "weights_only", "trust_remote_code"}
 
@@ -82,7 +83,8 @@ def test_no_source_can_run_what_a_file_holds(path: Path) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "import pickle", "from joblib import load", "import yaml", "eval(text)", "np.load(path, allow_pickle=True)",
+        "import pickle", "from joblib import load", "import yaml", "eval(text)",
+        "np.load(path, allow_pickle=True)",
         "archive.extractall()", "subprocess.run(text, shell=True)", "os.system(text)",
         "keras.models.load_model(path)", "compile(text)",
         "pd.read_pickle(path)", "hydra.utils.instantiate(node)",

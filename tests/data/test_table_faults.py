@@ -93,7 +93,7 @@ def test_a_last_line_that_is_cut_short_is_left_out_with_a_warning(
         ("1,2,3,4,5,6\n", "PATH: line 4 has 6 fields, not 5"),
         ("1,2,high,4,5\n", "PATH: line 4 has 'high' for Fy, not a number"),
         ("\n\n1,1.2.3,3,4,5\n9\n",
-         "PATH has lines that cannot be read:\n  line 6 has '1.2.3' for Fx, not a number\n"
+         "PATH cannot be read:\n  line 6 has '1.2.3' for Fx, not a number\n"
          "  line 7 has 1 field, not 5"),
     ],
 )  # fmt: skip
@@ -138,7 +138,7 @@ def test_rows_that_belong_to_nothing_are_told(tmp_path: Path) -> None:
     for ending in ("csv", "feather", "parquet"):
         told = error_of(write(table, tmp_path / f"a.{ending}"), "data.label=c")
         assert told == (
-            "PATH: 2 rows have no time in t, the first of them is row 0\n"
+            "the tables cannot be read:\n  PATH: 2 rows have no time in t, the first of them is row 0\n"
             "  PATH: 2 rows have no label in c, the first of them is row 5"
         )
 
@@ -285,3 +285,39 @@ def test_more_rows_than_memory_takes_are_told(tmp_path: Path, monkeypatch: pytes
     path = write(numbers(), tmp_path / "a.parquet")
     monkeypatch.setattr("forcepos.data.tables.binary.ParquetTable.rows", lambda table, columns: 10**17)
     assert error_of(path) == "data.path=PATH: 100,000,000,000,000,000 rows are more than the memory takes"
+
+
+def test_all_that_is_wrong_with_a_text_is_told_with_its_lines(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("t,Fx,Fy,x,y\n0,1,nan,3,4\n1,1,2,3\n2,1,high,3,4\n3,1,,inf,4\n4,1,2,3,4\n")
+    assert error_of(path) == (
+        "PATH cannot be read:\n  line 3 has 4 fields, not 5\n  line 4 has 'high' for Fy, not a number\n"
+        "  column Fy: 2 values missing or not finite, the first in line 2\n"
+        "  column x: 1 values missing or not finite, the first in line 5"
+    )
+
+
+def test_missing_and_doubled_columns_are_told_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("t,Fx,Fx,x,x\n0,1,2,3,4\n")
+    assert error_of(path) == ("PATH lacks Fy, y; it has t, Fx, x\n  PATH has more than one column named Fx, x")
+
+
+def test_faults_of_every_kind_in_many_files_are_told_at_once(tmp_path: Path) -> None:
+    table: Any = numbers().assign(c="p")
+    write(table.drop(columns="y"), tmp_path / "a.feather")
+    table.loc[4, "c"] = None
+    table.loc[[5, 6], "Fx"] = [np.nan, np.inf]
+    write(table, tmp_path / "b.parquet")
+    write(table.assign(Fy="high"), tmp_path / "c.feather")
+    write(numbers().assign(c="p"), tmp_path / "d.csv")
+    (tmp_path / "e.csv").write_text("t,Fx,Fy,x,y,c\n0,1,2,3,4,p\n1,2\n2,1,2,3,4,p\n")
+    told = error_of(tmp_path, "data.point=c").replace("PATH/", "").splitlines()
+    assert [line.replace("large_string", "string") for line in told] == [
+        "the tables cannot be read:",
+        "  a.feather lacks y; it has Fy, t, Fx, x, c",
+        "  b.parquet: 1 rows have no point in c, the first of them is row 4",
+        "  c.feather: Fy holds string, not numbers",
+        "  e.csv: line 3 has 2 fields, not 6",
+        "  b.parquet, column Fx: 2 values missing or not finite, the first in row 5",
+    ]

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from forcepos.errors import InputError
 from forcepos.inspection.report import inspect
+from tests.data.tables import write
 from tests.inspection.made import recording
 
 _HARD = settings(
@@ -124,7 +125,7 @@ def test_damaged_files_are_surveyed_or_refused(tmp_path: Path, data: st.DataObje
     whole = tmp_path / f"whole.{ending}"
     if not whole.exists():
         frame = recording(60).assign(key=np.repeat(["a", "b"], 30))
-        {"feather": frame.to_feather, "parquet": frame.to_parquet, "csv": frame.to_csv}[ending](whole)
+        write(frame, whole)
     content = bytearray(whole.read_bytes())
     first = data.draw(st.integers(0, len(content) - 1))
     content[first : first + data.draw(st.integers(0, 20))] = data.draw(st.binary(max_size=20))

@@ -77,10 +77,11 @@ def _reader(source: pa.NativeFile, names: list[str]) -> pa.ipc.RecordBatchFileRe
 def _check_names(path: Path, present: list[str], wanted: list[str]) -> None:
     missing = [name for name in wanted if name not in present]
     twice = [name for name in wanted if present.count(name) > 1]
-    if missing:
-        raise InputError(f"{path} lacks {', '.join(missing)}; it has {', '.join(present)}")
+    problems = [f"{path} lacks {', '.join(missing)}; it has {', '.join(present)}"] if missing else []
     if twice:
-        raise InputError(f"{path} has more than one column named {', '.join(twice)}")
+        problems.append(f"{path} has more than one column named {', '.join(twice)}")
+    if problems:
+        raise InputError("\n  ".join(problems))
 
 
 def _fill(

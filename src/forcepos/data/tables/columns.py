@@ -54,10 +54,11 @@ def find_columns(path: Path, names: Sequence[str] | None, width: int, config: Ta
     wanted = [*numbers, *words]
     missing = [name for name in dict.fromkeys(wanted) if not _places(name, names, width)]
     twice = [name for name in dict.fromkeys(wanted) if len(_places(name, names, width)) > 1]
+    problems = [f"{path} has more than one column named {_listed(twice)}"] if twice else []
     if missing:
-        raise InputError(f"{path} lacks {_listed(missing)}; it has {_present(missing, names, width)}")
-    if twice:
-        raise InputError(f"{path} has more than one column named {_listed(twice)}")
+        problems.insert(0, f"{path} lacks {_listed(missing)}; it has {_present(missing, names, width)}")
+    if problems:
+        raise InputError("\n  ".join(problems))
     places = [_places(name, names, width)[0] for name in wanted]
     shown = [_shown(name, names) for name in wanted]
     return Columns(tuple(places[: len(numbers)]), tuple(places[len(numbers) :]), tuple(shown))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 import os
 import re
 from dataclasses import dataclass, replace
@@ -67,6 +68,13 @@ class Layout:
     def is_number(self, field: str) -> bool:
         """Whether a field holds a number, or says that none is there."""
         return is_number(field.strip(), self.decimal) or field.strip() in MISSING
+
+    def is_finite(self, field: str) -> bool:
+        """Whether a number has a value."""
+        try:
+            return math.isfinite(float(field.strip().replace(self.decimal, ".")))
+        except ValueError:
+            return False
 
 
 def find_layout(path: Path, written: Written) -> Layout:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -45,6 +46,15 @@ class Table(Protocol):
         """The wanted columns, in their order."""
 
 
+@dataclass(frozen=True)
+class _Opened:
+    """A file with its wanted columns; `name` is what messages call it."""
+
+    table: Table
+    columns: Columns
+    name: str
+
+
 def read_table(config: TableConfig) -> Recordings:
     """Recordings of the files that `data.path` means.
 
@@ -52,13 +62,21 @@ def read_table(config: TableConfig) -> Recordings:
         InputError: a file or a column is missing, unreadable, empty, not numeric or named twice, or a line is
             broken; tells the problems of all files.
     """
+    problems: list[str] = []
     files = find_files(config)
-    opened = _of_all(files, lambda path: _open(path, config))
-    rows = _room(config, sum(_of_all(opened, lambda one: one[0].rows(one[1]))))
-    names = short_names(files)
-    _of_all(list(zip(opened, names, strict=True)), lambda one: _add(rows, *one[0], one[1], len(files) > 1))
+    opened = _of_all(list(zip(files, short_names(files), strict=True)), lambda one: _open(*one, config), problems)
+    counted = _of_all(opened, lambda one: (one, one.table.rows(one.columns)), problems)
+    rows = _room(config, sum(count for _, count in counted))
+    for one, _ in counted:
+        problems += _add(rows, one, len(files) > 1)
+    if problems:
+        # What `check` would say once the files can be read: better told with everything else.
+        values = [
+            line for one, _ in counted for line in rows.not_finite(str(one.table.path), one.name, one.columns)
+        ]
+        raise InputError(_together([*problems, *values]))
     rows.finish()
-    return _recordings(rows, opened[0][1])
+    return _recordings(rows, opened[0].columns)
 
 
 def _room(config: TableConfig, count: int) -> Rows:
@@ -68,7 +86,7 @@ def _room(config: TableConfig, count: int) -> Rows:
         raise InputError(f"data.path={config.path}: {count:,} rows are more than the memory takes") from error
 
 
-def _open(path: Path, config: TableConfig) -> tuple[Table, Columns]:
+def _open(path: Path, name: str, config: TableConfig) -> _Opened:
     table: Table
     match format_of(path, config):
         case "feather":
@@ -77,31 +95,34 @@ def _open(path: Path, config: TableConfig) -> tuple[Table, Columns]:
             table = ParquetTable(path)
         case kind:
             table = TextTable(path, kind, config)
-    return table, find_columns(path, table.names, table.width, config)
+    return _Opened(table, find_columns(path, table.names, table.width, config), name)
 
 
-def _of_all(items: Sequence[_Of], make: Callable[[_Of], _Made]) -> list[_Made]:
-    """What `make` gives for each item; all of their problems in one error."""
-    made, problems = [], []
+def _of_all(items: Sequence[_Of], make: Callable[[_Of], _Made], problems: list[str]) -> list[_Made]:
+    """What `make` gives for each item; what it has against the others is added to `problems`."""
+    made = []
     for item in items:
         try:
             made.append(make(item))
         except InputError as error:
             problems.append(str(error))
-    if len(problems) > 1:
-        more = [f"… and {len(problems) - _SHOWN} more"] if len(problems) > _SHOWN else []
-        raise InputError("\n  ".join(["the tables cannot be read:", *problems[:_SHOWN], *more]))
-    for problem in problems:
-        raise InputError(problem)
     return made
 
 
-def _add(rows: Rows, table: Table, columns: Columns, name: str, several: bool) -> None:
-    """Read a file."""
-    rows.add(table.pieces(columns), name, several)
-    faults = rows.faults(str(table.path), columns)
-    if faults:
-        raise InputError("\n  ".join(faults))
+def _add(rows: Rows, one: _Opened, several: bool) -> list[str]:
+    """Read a file; gives what is wrong with it."""
+    try:
+        rows.add(one.table.pieces(one.columns), one.name, several)
+    except InputError as error:
+        return [str(error)]
+    return rows.faults(str(one.table.path), one.columns)
+
+
+def _together(problems: Sequence[str]) -> str:
+    if len(problems) == 1:
+        return problems[0]
+    more = [f"… and {len(problems) - _SHOWN} more"] if len(problems) > _SHOWN else []
+    return "\n  ".join(["the tables cannot be read:", *problems[:_SHOWN], *more])
 
 
 def _recordings(rows: Rows, columns: Columns) -> Recordings:

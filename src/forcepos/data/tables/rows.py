@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -47,6 +47,7 @@ class Rows:
     _runs: list[tuple[Int32, NDArray[np.intp]]] = field(default_factory=list)
     _missing: dict[str, tuple[int, int]] = field(default_factory=dict)  # of a file: how many, and the first row
     _begin: int = 0  # of a file
+    _ends: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         config, count = self.config, self.count
@@ -66,7 +67,7 @@ class Rows:
         for piece in pieces:
             self._take(piece, first, file, several)
             del piece  # it may be all that keeps a long column, and the next one is about to be read
-        self.filled = first[0]
+        self.filled = self._ends[file] = first[0]
         if not self.config.recording and self.filled > self._begin:
             self._runs.append(
                 (np.array([self.recordings.of(file)], np.int32), np.array([self.filled - self._begin]))
@@ -132,6 +133,20 @@ class Rows:
             f"{path}: {count} rows have no {what} in {names[what]}, the first of them is row {first}"
             for what, (count, first) in self._missing.items()
         ]
+
+    def not_finite(self, path: str, file: str, columns: Columns) -> Iterator[str]:
+        """Which features and targets of a file have values that are missing or not finite."""
+        if file not in self._ends:
+            return
+        ends = [0, *self._ends.values()]
+        rows = slice(ends[list(self._ends).index(file)], self._ends[file])
+        count = len(self.config.features)
+        for place in range(count + len(self.config.targets or [])):
+            table, column = (self.signals, place) if place < count else (self.positions, place - count)
+            missing = np.flatnonzero(~np.isfinite(table[rows, column]))
+            if len(missing):
+                where = f"{path}, column {columns.names[place]}"
+                yield f"{where}: {len(missing)} values missing or not finite, the first in row {missing[0]}"
 
     def finish(self) -> None:
         """Leave out what was never filled, as where a text has empty lines.

@@ -56,12 +56,12 @@ class TextTable:
 
     def _told(self, error: Exception, columns: Columns) -> str:
         lines = list(_faults(self.path, self._layout, columns))
-        if not lines:
+        if not any(line.startswith("line ") for line in lines):
             return f"{self.path} cannot be read: {error}"
         if len(lines) == 1:
             return f"{self.path}: {lines[0]}"
         more = ["…"] if len(lines) > _SHOWN else []
-        return "\n  ".join([f"{self.path} has lines that cannot be read:", *lines[:_SHOWN], *more])
+        return "\n  ".join([f"{self.path} cannot be read:", *lines[:_SHOWN], *more])
 
 
 class Part(io.RawIOBase):
@@ -135,17 +135,32 @@ def _parsed(part: Part, layout: Layout, columns: Columns) -> Iterator[pa.RecordB
 
 
 def _faults(path: Path, layout: Layout, columns: Columns) -> Iterator[str]:
-    """What is wrong with the lines that are broken, up to one more than is shown."""
-    found, read = 0, layout.first
-    wanted = list(zip(columns.numbers, columns.names, strict=False))
+    """What is wrong with broken lines, up to one more than is shown, and what is missing in the others."""
+    found, wanted = 0, list(zip(columns.numbers, columns.names, strict=False))
+    missing: dict[str, tuple[int, int]] = {}  # of a column: how many values, and the first line
+    for number, fields in _rows(path, layout):
+        wrong = fault(fields, layout.width, wanted, layout.is_number)
+        if wrong:
+            found += 1
+            yield f"line {number} {wrong}"
+        if found > _SHOWN:
+            return
+        for place, name in () if wrong else wanted:
+            if not layout.is_finite(fields[place]):
+                count, first = missing.get(name, (0, number))
+                missing[name] = count + 1, first
+    for name, (count, first) in missing.items():
+        yield f"column {name}: {count} values missing or not finite, the first in line {first}"
+
+
+def _rows(path: Path, layout: Layout) -> Iterator[tuple[int, list[str]]]:
+    """Number and fields of each line that is not empty."""
+    read = layout.first
     with path.open("rb") as file:
         file.seek(layout.first)
         for number, line in enumerate(file, layout.line):
             read += len(line)
-            if read > layout.end or found > _SHOWN:
+            if read > layout.end:
                 return
-            is_row = line.strip() if layout.separator is None else line.strip(b"\r\n")
-            wrong = fault(layout.fields(line), layout.width, wanted, layout.is_number) if is_row else None
-            if wrong:
-                found += 1
-                yield f"line {number} {wrong}"
+            if line.strip() if layout.separator is None else line.strip(b"\r\n"):
+                yield number, layout.fields(line)
