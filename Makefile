@@ -2,7 +2,7 @@
 # make test   set up and pass the tests
 # make test-system   what takes many minutes or many processes
 # make lint   style, types, one-way imports
-# make audit  known vulnerabilities of what is installed; asks pypi.org
+# make audit  known vulnerabilities of what is installed; asks the public package index
 # make bench  measure side by side; half an hour, on an idle machine
 # make compare-notebook   the notebook's presets against our defaults; hours, and can be gone on with
 # make ui     the runs in MLflow's user interface
@@ -40,7 +40,7 @@ audit: $(READY)
 	@if ! $(BIN)/pip-audit --local --skip-editable --strict --progress-spinner off 2> $(VENV)/audit.log; then \
 		tail -n 3 $(VENV)/audit.log >&2; \
 		if grep -qE "could not be audited|requests.exceptions|ServiceError" $(VENV)/audit.log; then \
-			echo "error: pypi.org could not be asked about every package: nothing is known of them" >&2; \
+			echo "error: the package index could not be asked about every package: nothing is known of them" >&2; \
 		fi; \
 		exit 1; \
 	fi

@@ -21,6 +21,7 @@ from benchmarks.training_loops import training_loops
 from benchmarks.trial_cost import trial_cost
 from benchmarks.where_time_goes import where_time_goes
 from benchmarks.whole_search import whole_search
+from benchmarks.workers import workers
 
 PARTS: dict[str, Callable[[int], list[Table]]] = {
     "loops": training_loops,
@@ -33,6 +34,7 @@ PARTS: dict[str, Callable[[int], list[Table]]] = {
     "search": partial(whole_search, epochs=15),
     "growth": growth,
     "sweep": sweep,
+    "workers": workers,
     "gpu": gpu,
 }
 

@@ -19,9 +19,8 @@ from forcepos.validation import to_config
 from tests.test_sharing import composed
 
 PAGE = Path(__file__).parents[1] / "docs" / "many-machines.md"
-START = "python -m forcepos -m "
 COMMANDS = [
-    line.removeprefix(START)
+    re.sub(r"^(srun .*)?python -m forcepos (-m )?", "", line)
     for block in re.findall(r"^```\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
     for line in block.splitlines()
 ]

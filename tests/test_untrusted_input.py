@@ -248,4 +248,4 @@ def test_the_audit_fails_where_nothing_could_be_asked(told: str, code: int, says
     done = subprocess.run(make, cwd=TOP, check=False, capture_output=True, text=True, env=dict(os.environ))
     assert (done.returncode != 0) == bool(code)
     assert says in done.stderr
-    assert ("error: pypi.org could not be asked" in done.stderr) == ("nothing" in says)
+    assert ("error: the package index could not be asked" in done.stderr) == ("nothing" in says)

@@ -1,0 +1,73 @@
+"""A search with one process and with two workers, in turn: the whole command, and the trials alone."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import datetime
+
+import numpy as np
+
+from benchmarks.table import Table
+from benchmarks.turns import spread
+
+_TRIALS = 8
+_SEARCH = (
+    "model=ffnn_regression",
+    "tuner=random",
+    f"tuner.max_trials={_TRIALS}",
+    "data.rows=1240",  # 300 080 rows
+    "training.epochs=6",
+    "training.final_epochs=1",
+    "evaluation.also=null",
+    "evaluation.baselines=false",
+    "evaluation.figures=false",
+)
+_COUNTS = (1, 2)
+
+
+def workers(rounds: int) -> list[Table]:
+    """Seconds of the command, and of its search until the last trial; pairs are half the rounds."""
+    pairs = max(3, rounds // 2)
+    taken: dict[int, list[tuple[float, float]]] = {count: [] for count in _COUNTS}
+    for number in range(pairs):
+        for count in _COUNTS if number % 2 == 0 else reversed(_COUNTS):
+            taken[count].append(_seconds(count))
+            print(f"{count}: {taken[count][-1][0]:.0f} s, of that {taken[count][-1][1]:.0f}", file=sys.stderr)
+    table = Table(
+        f"A search of {_TRIALS} trials, {pairs} pairs in turn: python -m forcepos {' '.join(_SEARCH)}",
+        ("tuner.workers", "the command, s", "its search, s", "times the speed of one: command", "search"),
+    )
+    one = np.array(taken[1])
+    for count in _COUNTS:
+        seconds = np.array(taken[count])
+        ratios = one / seconds
+        table.add(
+            str(count),
+            *(spread(seconds[:, part], 0) for part in (0, 1)),
+            *(spread(ratios[:, part]) for part in (0, 1)),
+        )
+    return [table]
+
+
+def _seconds(count: int) -> tuple[float, float]:
+    """One search in a folder of its own, so that it finds nothing of another."""
+    ours = ("MLFLOW_", "FORCEPOS_")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.perf_counter()
+        done = subprocess.run(  # noqa: S603  # this interpreter, our own module
+            [sys.executable, "-m", "forcepos", f"tuner.workers={count}", *_SEARCH],
+            cwd=folder, env=environment, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        seconds = time.perf_counter() - began
+    ends = re.findall(r"^(\d\d:\d\d:\d\d) trial \d+: val_", done.stderr, re.MULTILINE)
+    starts = re.findall(r"^(\d\d:\d\d:\d\d) searching on", done.stderr, re.MULTILINE)
+    if done.returncode or len(ends) != _TRIALS:
+        raise RuntimeError(done.stderr[-2000:])
+    first, last = (datetime.strptime(moment, "%H:%M:%S") for moment in (starts[0], ends[-1]))  # noqa: DTZ007
+    return seconds, (last - first).total_seconds() % 86400
