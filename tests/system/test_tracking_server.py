@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -303,7 +304,8 @@ def test_a_search_killed_while_the_server_is_away_goes_on_and_logs_its_trials(
     server.start()
     finished = forcepos(command, tmp_path)
     assert finished.code == 0, finished.err
-    assert f"4 of {TRIALS} trials were there from an earlier run" in finished.err
+    # On a busy machine the fifth may end before the kill arrives.
+    assert re.search(rf"[45] of {TRIALS} trials were there from an earlier run", finished.err)
     assert what_is_stored(server.uri, "both") == undisturbed
 
 
