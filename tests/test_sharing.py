@@ -93,7 +93,6 @@ def test_a_single_run_has_the_machine_to_itself(monkeypatch: pytest.MonkeyPatch)
         (["seed=range(1,9)"], 8),
         (["seed=choice(1,2)", "data.features=[Fx,Fy]"], 2),
         (["seed=1,2,3", "hydra.sweeper.max_batch_size=2"], 2),
-        (["seed=1,2,3", "hydra.sweeper.params={tuner:'random,bayesian'}"], 6),
         (["model=glob(*)"], None),
     ],
 )
@@ -102,6 +101,13 @@ def test_the_command_line_says_how_many_jobs_there_are(overrides: list[str], job
     hydra = composed(*ours).hydra
     hydra.overrides.task = [override for override in overrides if override not in ours]
     assert jobs_of_sweep(hydra) == jobs
+
+
+def test_a_config_may_bring_sweeps_of_its_own() -> None:
+    hydra = composed().hydra
+    hydra.sweeper.params = {"tuner": "random,bayesian"}
+    hydra.overrides.task = ["seed=1,2,3"]
+    assert jobs_of_sweep(hydra) == 6
 
 
 @pytest.mark.parametrize(("given", "cores"), [("2", 2), ("16", 4), ("", 4)])
