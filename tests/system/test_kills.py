@@ -52,7 +52,7 @@ def kill(command: list[str], folder: Path, chance: random.Random) -> bool:
     return running
 
 
-@pytest.mark.parametrize(("tuner", "kills"), [("random", 20), ("bayesian", 20), ("grid", 8), ("hyperband", 8)])
+@pytest.mark.parametrize(("tuner", "kills"), [("random", 12), ("bayesian", 12), ("grid", 6), ("hyperband", 6)])
 def test_a_search_killed_at_random_moments_equals_an_uninterrupted_one(
     tuner: str, kills: int, tmp_path: Path
 ) -> None:
