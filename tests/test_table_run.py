@@ -58,5 +58,6 @@ def test_what_is_wrong_with_a_table_ends_the_run_in_a_line(tmp_path: Path) -> No
     assert finished.err == "error: a.csv lacks fx; it has Fx, x\n"
     finished = forcepos([*command, "data.features=[Fx]", "model.window=60"], tmp_path)
     assert finished.err == (
-        "error: the recordings cannot be used:\n  recording a: 50 rows, too short for one window of 60\n"
+        "error: no recording is left, 1 too short for one window of 60 rows: the longest, a, has 50; "
+        "make model.window smaller\n"
     )

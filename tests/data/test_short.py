@@ -56,7 +56,7 @@ def test_it_is_an_error_if_nothing_is_left(tmp_path: Path) -> None:
     with pytest.raises(InputError) as error:
         loaded(write(numbers(), tmp_path / "a.csv"), 121)
     assert str(error.value) == (
-        "each of the 1 recordings is too short for one window of 121 rows: the longest, a, has 120; "
+        "no recording is left, 1 too short for one window of 121 rows: the longest, a, has 120; "
         "make model.window smaller"
     )
 

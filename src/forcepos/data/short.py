@@ -29,7 +29,7 @@ def without_short(recordings: Recordings, window: int) -> Recordings:
     if not kept.any():
         longest = int(lengths.argmax())
         raise InputError(
-            f"each of the {len(lengths)} recordings is too short for one window of {window} rows: "
+            f"no recording is left, {len(lengths)} too short for one window of {window} rows: "
             f"the longest, {recordings.names[longest]}, has {lengths[longest]}; make model.window smaller"
         )
     short = np.flatnonzero(~kept)
