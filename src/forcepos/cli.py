@@ -16,7 +16,8 @@ from forcepos.interruption import Interrupted, end_children, listen, stop_if_ask
 from forcepos.paths import conf_dir
 from forcepos.quiet import quiet_import
 from forcepos.sharing import in_sweep
-from forcepos.sweep import AGAIN, close_sweep, one_of_many
+from forcepos.sweep import AGAIN, close_sweep
+from forcepos.sweep_job import one_of_many
 from forcepos.validation import register_resolvers, register_schemas, to_config
 
 _INCOMPLETE = 3  # exit code: everything is done, but the store of runs does not have all of it

@@ -20,7 +20,7 @@ _NO_MATTER = {"tracking": None, "skip_finished": None}
 def run_fingerprint(config: Config, data_fingerprint: str) -> str:
     """Twelve hexadecimal digits over config, code and data; where a run is recorded does not matter."""
     values = dataclasses.asdict(config) | _NO_MATTER
-    values["tuner"] |= {"fresh": None, "max_failures": None}
+    values["tuner"] |= {"fresh": None, "max_failures": None, "workers": None}
     digest = hashlib.sha256(json.dumps([values, data_fingerprint], sort_keys=True).encode())
     for path in sorted(Path(__file__).parent.rglob("*.py")):
         digest.update(path.read_bytes())

@@ -9,15 +9,10 @@ import json
 import logging
 import os
 import sys
-import textwrap
-import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hydra.errors import CompactHydraException
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
@@ -25,10 +20,10 @@ from forcepos.config import TrackingConfig
 from forcepos.errors import InputError
 from forcepos.files import write_json
 from forcepos.finished import SKIP_VARIABLE
-from forcepos.interruption import remember_warning, stop_if_asked
 from forcepos.paths import unlogged_file
 from forcepos.sharing import JOBS_VARIABLE, jobs_of_sweep
-from forcepos.terminal import name_lines, show_table
+from forcepos.sweep_job import reason_of
+from forcepos.terminal import show_table
 
 log = logging.getLogger(__name__)
 AGAIN = "the same command, run again, logs what is missing"
@@ -36,12 +31,6 @@ AGAIN = "the same command, run again, logs what is missing"
 # `also`: the same measure on the harder split that evaluation.also names.
 _COLUMNS = ("job", "overrides", "status", "euclidean_mean_mm", "accuracy", "baseline", "also", "run_id")
 _SHOWN = _COLUMNS[:-1]
-_LONGEST = 200  # characters of a reason on the terminal
-_FAILURE = "failure.txt"  # in a job's folder: the reason, then where the code was
-
-
-class JobFailed(CompactHydraException):
-    """A job of a multirun is not done; Hydra runs the others and shows the message without a traceback."""
 
 
 @dataclass(frozen=True)
@@ -90,37 +79,6 @@ class SweepCallback(Callback):
         _open.append(_Sweep(folder, tracking, run_id, elsewhere, unfinished))
 
 
-@contextmanager
-def one_of_many(number: int, folder: Path) -> Iterator[None]:
-    """A job of a multirun, in whatever process: what goes wrong is told by its number, in one line.
-
-    Raises:
-        JobFailed: something went wrong; where it was in the code is in the job's folder.
-    """
-    name_lines(f"job {number}")
-    remember_warning()
-    try:
-        yield
-    except Exception as error:
-        stop_if_asked()  # a library may make an error of its own of a signal that reached it
-        meant_for_people = isinstance(error, InputError)
-        reason = str(error) if meant_for_people else f"{type(error).__name__}: {error}"
-        where = "" if meant_for_people else "".join(traceback.format_exception(error))
-        (folder / _FAILURE).write_text(f"{' '.join(reason.split())}\n{where}")
-        log.error("%s", _reason(folder))  # noqa: TRY400  # where it was is in the file
-        raise JobFailed(f"error: job {number}: {_reason(folder)}") from error
-
-
-def _reason(folder: Path) -> str:
-    """Why a job has no result, in a line."""
-    try:
-        reason, *where = (folder / _FAILURE).read_text().splitlines()
-    except OSError:
-        return "it ended without a word: interrupted, killed, or out of memory"
-    short = textwrap.shorten(reason, _LONGEST, placeholder=" …")
-    return short if short == reason and not where else f"{short} (more in {folder / _FAILURE})"
-
-
 def _unfinished(tracking: TrackingConfig, overrides: list[str]) -> Path:
     asked = sorted(override for override in overrides if not override.startswith("skip_finished="))
     digest = hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:12]
@@ -146,7 +104,7 @@ def _close(sweep: _Sweep, status: str) -> bool:
         show_table(f"Jobs by test score ({table})", _SHOWN, _without_common_overrides(rows))
     for row in rows:
         if row["status"] != "FINISHED":
-            sys.stderr.write(f"job {row['job']}: {_reason(sweep.folder / str(row['job']))}\n")
+            sys.stderr.write(f"job {row['job']}: {reason_of(sweep.folder / str(row['job']))}\n")
     if sweep.elsewhere:
         _write_results(sweep.folder, rows)
     return _end_run(sweep, status, rows, table)

@@ -1,0 +1,55 @@
+"""A job of a multirun: what goes wrong in it is told by its number, in one line, wherever it runs."""
+
+from __future__ import annotations
+
+import logging
+import textwrap
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from hydra.errors import CompactHydraException
+
+from forcepos.errors import InputError
+from forcepos.interruption import remember_warning, stop_if_asked
+from forcepos.terminal import name_lines
+
+log = logging.getLogger(__name__)
+_LONGEST = 200  # characters of a reason on the terminal
+_FAILURE = "failure.txt"  # in a job's folder: the reason, then where the code was
+
+
+class JobFailed(CompactHydraException):
+    """A job of a multirun is not done; Hydra runs the others and shows the message without a traceback."""
+
+
+@contextmanager
+def one_of_many(number: int, folder: Path) -> Iterator[None]:
+    """A job of a multirun, in whatever process: what goes wrong is told by its number, in one line.
+
+    Raises:
+        JobFailed: something went wrong; where it was in the code is in the job's folder.
+    """
+    name_lines(f"job {number}")
+    remember_warning()
+    try:
+        yield
+    except Exception as error:
+        stop_if_asked()  # a library may make an error of its own of a signal that reached it
+        meant_for_people = isinstance(error, InputError)
+        reason = str(error) if meant_for_people else f"{type(error).__name__}: {error}"
+        where = "" if meant_for_people else "".join(traceback.format_exception(error))
+        (folder / _FAILURE).write_text(f"{' '.join(reason.split())}\n{where}")
+        log.error("%s", reason_of(folder))  # noqa: TRY400  # where it was is in the file
+        raise JobFailed(f"error: job {number}: {reason_of(folder)}") from error
+
+
+def reason_of(folder: Path) -> str:
+    """Why a job has no result, in a line."""
+    try:
+        reason, *where = (folder / _FAILURE).read_text().splitlines()
+    except OSError:
+        return "it ended without a word: interrupted, killed, or out of memory"
+    short = textwrap.shorten(reason, _LONGEST, placeholder=" …")
+    return short if short == reason and not where else f"{short} (more in {folder / _FAILURE})"
