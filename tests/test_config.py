@@ -41,7 +41,7 @@ def test_every_preset_begins_with_the_command_that_runs_it(choice: str) -> None:
         (
             ["+tuner.max_trails=3"],
             "unknown key tuner.max_trails (did you mean max_trials?): tuner has name, objective, direction, "
-            "max_trials, executions_per_trial, max_failures, fresh, num_initial_points, alpha, beta",
+            "max_trials, executions_per_trial, max_failures, workers, fresh, num_initial_points, alpha, beta",
         ),
         (
             ["+sede=1"],

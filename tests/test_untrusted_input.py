@@ -54,6 +54,11 @@ CALLS = {
     "popen", "extractall", "import_module", "enable_unsafe_deserialization", "load_model", "get_class",
     "get_method",
 }  # fmt: skip
+# What is of our own making, and what harms nobody.
+ALLOWED = {
+    "forcepos/sharing.py": ["joblib"],  # counts cores, those of a container included
+    "forcepos/tracking/model.py": ["load_model"],  # that this run has saved a moment ago, or before an outage
+}
 OPTIONS = {"allow_pickle", "shell", "safe_mode", "weights_only", "trust_remote_code"}
 
 
@@ -77,7 +82,8 @@ def forbidden(tree: ast.AST) -> list[str]:
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(TOP / "src")))
 def test_no_source_can_run_what_a_file_holds(path: Path) -> None:
-    assert forbidden(ast.parse(path.read_text())) == []
+    allowed = ALLOWED.get(str(path.relative_to(TOP / "src")), [])
+    assert forbidden(ast.parse(path.read_text())) == allowed
 
 
 @pytest.mark.parametrize(
@@ -94,11 +100,11 @@ def test_the_look_at_the_sources_finds(line: str) -> None:
     assert len(forbidden(ast.parse(line))) == 1
 
 
-def test_git_is_the_only_program_that_is_started() -> None:
+def test_git_and_what_tells_a_gpus_memory_are_the_only_programs_that_are_started() -> None:
     using = [
         path.name for path in SOURCES if re.search(r"\b(subprocess|os\.(exec|spawn)\w*|pty)\b", path.read_text())
     ]
-    assert using == ["provenance.py"]
+    assert using == ["device.py", "provenance.py"]
 
 
 @pytest.mark.parametrize("content", [b"\x80\x04\x95\x0f.", b"cos\nsystem\n(S'touch hit'\ntR.", b"[1]", b"NaN"])
