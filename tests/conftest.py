@@ -67,13 +67,15 @@ def forcepos(arguments: Sequence[str], folder: Path, timeout_s: float = 300, **e
     return Finished(done.returncode, done.stdout, done.stderr)
 
 
+_LEFT_BEHIND = ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_ID", "FORCEPOS_SWEEP_RUN", "FORCEPOS_SKIP_FINISHED")
+
+
 @pytest.fixture(autouse=True)
 def _own_environment() -> Iterator[None]:
     """MLflow writes its store into the environment, where the commands of later tests would find it."""
-    before = dict(os.environ)
     yield
-    for name in os.environ.keys() - before.keys():
-        del os.environ[name]
+    for name in (*_LEFT_BEHIND, *(name for name in os.environ if name.startswith("KERASTUNER_"))):
+        os.environ.pop(name, None)
 
 
 Smoke = Callable[[str], tuple[Finished, Path]]
