@@ -20,8 +20,8 @@ _SWEEP = (
     "tuner=random",
     "tuner.max_trials=2",
     "data.rows=414",  # 100 188 rows
-    "training.epochs=4",
-    "training.final_epochs=8",
+    "training.epochs=3",
+    "training.final_epochs=6",
 )
 _LAUNCHERS = ("basic", "joblib")
 
