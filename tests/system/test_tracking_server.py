@@ -271,7 +271,7 @@ def test_a_database_that_comes_back_before_the_end_has_everything(
     server: Server, database: Postgres, undisturbed: dict[str, Any], tmp_path: Path
 ) -> None:
     command = [*SEARCH, *in_experiment(server, "back")]
-    moments = [("trial 2: ", database.stop), ("final training", database.start)]
+    moments = [("trial 2: ", database.stop), (f"trial {TRIALS}: ", database.start)]
     try:
         finished = run_until(moments, [*command, "training.final_epochs=2"], tmp_path)
     finally:
