@@ -15,7 +15,7 @@ from forcepos.config import Config, CrossValidationConfig, FixedTunerConfig
 from forcepos.evaluation.metrics import Scores
 from forcepos.evaluation.summary import REFERENCES, headline
 from forcepos.finished import earlier_result, run_fingerprint
-from forcepos.results import write_result
+from forcepos.results import repeat_result, write_result
 from forcepos.terminal import show_table
 from forcepos.tracking.run import Run
 from forcepos.tracking.track import track
@@ -43,9 +43,7 @@ def cross_validate(
     fingerprint = run_fingerprint(config, data)
     earlier = earlier_result(config, fingerprint)
     if earlier:
-        log.info("finished before, in %s", earlier["outputs"])
-        write_result(earlier, folder)
-        return earlier
+        return repeat_result(earlier, folder)
     run, result = reopen(config, fingerprint) or _cross_validate(config, folder, run_fold, facts, name)
     _complete_folds(config, result["folds"], run, data)
     result = settle(run, result, config, fingerprint, result["folds"])
@@ -62,9 +60,9 @@ def _cross_validate(
 ) -> tuple[Run, dict[str, Any]]:
     with track(config, name, search_fingerprint(config, facts["data_fingerprint"])) as run:
         run.log_tags(facts)
-        results = []
-        for number, fold in enumerate(_folds(config), 1):
-            log.info("fold %d of %d", number, len(_folds(config)))
+        results, folds = [], _folds(config)
+        for number, fold in enumerate(folds, 1):
+            log.info("fold %d of %d", number, len(folds))
             place = folder / f"fold_{number}"
             place.mkdir()
             results.append(run_fold(fold, place, parent=run))

@@ -23,7 +23,7 @@ from forcepos.models.tasks import make_task
 from forcepos.models.trainer import NetworkTrainer
 from forcepos.paths import search_dir
 from forcepos.pictures import save_pictures
-from forcepos.results import Outcome, save, write_result
+from forcepos.results import Outcome, repeat_result, save
 from forcepos.search_workers import join_search
 from forcepos.second_split import on_another_split
 from forcepos.sharing import in_sweep, jobs_at_once
@@ -84,21 +84,20 @@ def _run_once(
             earlier = log_unlogged(config, fingerprint, parent)
         earlier = earlier or earlier_result(config, fingerprint)
         if earlier:
-            log.info("finished before, in %s", earlier["outputs"])
-            write_result(earlier, folder)
-            return earlier
-        return _run(_job(config, folder, loaded), loaded, device, overrides, tasks, parent)
+            return repeat_result(earlier, folder)
+        return _run(_job(config, folder, loaded), fingerprint, loaded, device, overrides, tasks, parent)
 
 
 def _job(config: Config, folder: Path, loaded: Loaded) -> Job:
     """The search with its data: all that it takes to train a trial."""
     task = make_task(config.model, make_sectors(config.sectors), loaded.recordings.label_names)
     data = prepare(config, loaded.recordings, task)
-    return Job(config, task, data, folder, search_dir(search_fingerprint(config, loaded.recordings.fingerprint)))
+    return Job(config, task, data, folder, search_fingerprint(config, loaded.recordings.fingerprint))
 
 
 def _run(
     job: Job,
+    fingerprint: str,
     loaded: Loaded,
     device: str,
     overrides: Sequence[str],
@@ -108,11 +107,10 @@ def _run(
     config, task, data, folder = job.config, job.task, job.data, job.folder
     trainer = NetworkTrainer(config, task, data, folder)
     terminal = Terminal(config)
-    fingerprint = search_fingerprint(config, loaded.recordings.fingerprint)
     name = run_name(config, overrides)
     with (
         claim(job.directory, config.tuner.fresh, wait=in_sweep()),
-        track(config, name, fingerprint, parent) as run,
+        track(config, name, job.fingerprint, parent) as run,
     ):
         facts = provenance(device, loaded.recordings.fingerprint, overrides)
         run.log_tags(facts)
@@ -128,7 +126,7 @@ def _run(
         result = save(outcome, config, folder, run)
         if config.evaluation.figures:
             save_pictures(outcome, result, config, facts, folder, run)
-    result = settle(run, result, config, run_fingerprint(config, loaded.recordings.fingerprint))
+    result = settle(run, result, config, fingerprint)
     terminal.summary(result, ui_command(config.tracking))
     return result
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +23,8 @@ from forcepos.models.preparation import TrainingData
 from forcepos.models.tasks import AXES, Task
 from forcepos.tracking.run import Run
 from forcepos.tuning.ledger import Found
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,13 @@ def save(outcome: Outcome, config: Config, folder: Path, run: Run) -> dict[str, 
 def write_result(result: dict[str, Any], folder: Path) -> None:
     """Write result.json into `folder`."""
     write_json(folder / "result.json", result)
+
+
+def repeat_result(result: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Say where a run was finished before, and give its result in `folder` too."""
+    log.info("finished before, in %s", result["outputs"])
+    write_result(result, folder)
+    return result
 
 
 def _result(outcome: Outcome, config: Config) -> dict[str, Any]:

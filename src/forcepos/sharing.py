@@ -21,8 +21,13 @@ def own_cores() -> int:
     given = os.environ.get("SLURM_CPUS_PER_TASK", "")
     if given.isdigit():
         return min(int(joblib.cpu_count()), int(given))
-    tasks = int(os.environ.get("SLURM_STEP_NUM_TASKS", "1")) // int(os.environ.get("SLURM_STEP_NUM_NODES", "1"))
-    return max(1, int(joblib.cpu_count()) // max(1, tasks))
+    tasks, nodes = step_size()
+    return max(1, int(joblib.cpu_count()) // max(1, tasks // nodes))
+
+
+def step_size() -> tuple[int, int]:
+    """Tasks and nodes of the Slurm step that this process belongs to; one each outside of Slurm."""
+    return int(os.environ.get("SLURM_STEP_NUM_TASKS", "1")), int(os.environ.get("SLURM_STEP_NUM_NODES", "1"))
 
 
 def in_sweep() -> bool:

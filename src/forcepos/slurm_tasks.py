@@ -17,6 +17,7 @@ from forcepos.config import Config, CrossValidationConfig
 from forcepos.errors import InputError
 from forcepos.files import write_json
 from forcepos.interruption import stop_if_asked
+from forcepos.sharing import step_size
 
 _WAIT_S = 900.0  # for a chief that still prepares its data
 _LOOK_S = 0.5
@@ -36,7 +37,7 @@ def slurm_tasks(config: Config) -> Tasks | None:
     Raises:
         InputError: `tuner.workers` and the step do not fit each other.
     """
-    count = int(os.environ.get("SLURM_STEP_NUM_TASKS", "1"))
+    count, nodes = step_size()
     if count == 1:
         return None
     if count != config.tuner.workers:
@@ -44,7 +45,7 @@ def slurm_tasks(config: Config) -> Tasks | None:
             f"tuner.workers={config.tuner.workers} but Slurm runs {count} tasks: ask for one task, "
             f"or set tuner.workers={count}"
         )
-    if os.environ.get("SLURM_STEP_NUM_NODES", "1") != "1":
+    if nodes != 1:
         raise InputError("the workers of one search talk to each other on one machine: ask Slurm for --nodes=1")
     if isinstance(config.split, CrossValidationConfig) and config.split.fold is None:
         raise InputError("tasks of Slurm can share one search, not one for each fold: set split.fold")

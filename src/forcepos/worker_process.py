@@ -18,6 +18,7 @@ from forcepos.models.device import use_device
 from forcepos.models.preparation import TrainingData
 from forcepos.models.tasks import Task
 from forcepos.models.trainer import NetworkTrainer
+from forcepos.paths import search_dir
 from forcepos.tuning.worker import work
 
 
@@ -27,14 +28,19 @@ class Job:
 
     Attributes:
         folder: the run's, for the workers' words.
-        directory: the search's.
+        fingerprint: the search's.
     """
 
     config: Config
     task: Task
     data: TrainingData
     folder: Path
-    directory: Path
+    fingerprint: str
+
+    @property
+    def directory(self) -> Path:
+        """Where the search keeps its trials."""
+        return search_dir(self.fingerprint)
 
     def work(self, name: str, port: int) -> None:
         """Do trials until there are none."""
