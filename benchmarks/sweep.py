@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
-import tempfile
-import time
 
 import numpy as np
 
+from benchmarks.commands import timed
 from benchmarks.table import Table
 from benchmarks.turns import spread
 
@@ -45,16 +42,7 @@ def sweep(rounds: int) -> list[Table]:
 
 
 def _seconds(launcher: str) -> float:
-    """One sweep in a folder of its own, so that it finds nothing of another."""
-    ours = ("MLFLOW_", "FORCEPOS_")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    with tempfile.TemporaryDirectory() as folder:
-        began = time.perf_counter()
-        done = subprocess.run(  # noqa: S603  # this interpreter, our own module
-            [sys.executable, "-m", "forcepos", "-m", f"hydra/launcher={launcher}", *_SWEEP],
-            cwd=folder, env=environment, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        seconds = time.perf_counter() - began
-    if done.returncode or len(done.stdout.splitlines()) != _JOBS:
+    seconds, done = timed(["-m", f"hydra/launcher={launcher}", *_SWEEP])
+    if len(done.stdout.splitlines()) != _JOBS:
         raise RuntimeError(done.stderr[-2000:])
     return seconds

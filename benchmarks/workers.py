@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
 import sys
-import tempfile
-import time
 from datetime import datetime
 
 import numpy as np
 
+from benchmarks.commands import timed
 from benchmarks.table import Table
 from benchmarks.turns import spread
 
@@ -55,19 +52,10 @@ def workers(rounds: int) -> list[Table]:
 
 
 def _seconds(count: int) -> tuple[float, float]:
-    """One search in a folder of its own, so that it finds nothing of another."""
-    ours = ("MLFLOW_", "FORCEPOS_")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    with tempfile.TemporaryDirectory() as folder:
-        began = time.perf_counter()
-        done = subprocess.run(  # noqa: S603  # this interpreter, our own module
-            [sys.executable, "-m", "forcepos", f"tuner.workers={count}", *_SEARCH],
-            cwd=folder, env=environment, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        seconds = time.perf_counter() - began
+    seconds, done = timed([f"tuner.workers={count}", *_SEARCH])
     ends = re.findall(r"^(\d\d:\d\d:\d\d) trial \d+: val_", done.stderr, re.MULTILINE)
     starts = re.findall(r"^(\d\d:\d\d:\d\d) searching on", done.stderr, re.MULTILINE)
-    if done.returncode or len(ends) != _TRIALS:
+    if len(ends) != _TRIALS:
         raise RuntimeError(done.stderr[-2000:])
     first, last = (datetime.strptime(moment, "%H:%M:%S") for moment in (starts[0], ends[-1]))  # noqa: DTZ007
     return seconds, (last - first).total_seconds() % 86400

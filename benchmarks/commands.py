@@ -1,0 +1,30 @@
+"""Commands as a user gives them, timed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+
+
+def timed(arguments: Sequence[str]) -> tuple[float, subprocess.CompletedProcess[str]]:
+    """Seconds of `python -m forcepos` in a folder of its own, so that it finds nothing of another; what it said.
+
+    Raises:
+        RuntimeError: it failed; with the end of what it said.
+    """
+    ours = ("MLFLOW_", "FORCEPOS_")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.perf_counter()
+        done = subprocess.run(  # noqa: S603  # this interpreter, our own module
+            [sys.executable, "-m", "forcepos", *arguments],
+            cwd=folder, env=environment, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        seconds = time.perf_counter() - began
+    if done.returncode:
+        raise RuntimeError(done.stderr[-2000:])
+    return seconds, done
