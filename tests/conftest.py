@@ -67,6 +67,23 @@ def forcepos(arguments: Sequence[str], folder: Path, timeout_s: float = 300, **e
     return Finished(done.returncode, done.stdout, done.stderr)
 
 
+def start(arguments: Sequence[str], folder: Path, **options: Any) -> subprocess.Popen[str]:
+    """`python -m forcepos` in `folder`, to be read while it runs; by default both streams are pipes."""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(
+        [sys.executable, "-m", "forcepos", *arguments], cwd=folder, text=True, **(pipes | options)
+    )
+
+
+def read_until(process: subprocess.Popen[str], words: str) -> None:
+    """Read what a process tells, up to the line with these words."""
+    assert process.stderr is not None
+    for line in process.stderr:
+        if words in line:
+            return
+    raise AssertionError(f"ended without saying {words!r}")
+
+
 _LEFT_BEHIND = ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_ID", "FORCEPOS_SWEEP_RUN", "FORCEPOS_SKIP_FINISHED")
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from forcepos.paths import conf_dir
-from tests.conftest import forcepos, runs
+from tests.conftest import forcepos, read_until, runs, start
 
 
 @pytest.mark.parametrize(
@@ -51,13 +51,9 @@ def test_help_is_answered_in_less_than_two_seconds_of_processor_time(tmp_path: P
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupted_run_and_its_trial_are_marked_killed(sent: int, code: int, tmp_path: Path) -> None:
     endless = ["debug=smoke", "training.epochs=100000"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "forcepos", *endless], cwd=tmp_path, stderr=subprocess.PIPE, text=True
-    )
+    process = start(endless, tmp_path)
+    read_until(process, "epoch")
     assert process.stderr is not None
-    for line in process.stderr:
-        if "epoch" in line:
-            break
     process.send_signal(sent)
     rest = process.stderr.read()
     assert process.wait(timeout=60) == code

@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
-from tests.conftest import PLAIN, PLATE, Smoke, children, forcepos, runs
+from tests.conftest import PLAIN, PLATE, Smoke, children, forcepos, read_until, runs, start
 
 SEARCH = ["debug=smoke", "model=ffnn_regression", "tuner=random", *PLAIN]
 
 
 def start_until(words: str, arguments: list[str], folder: Path) -> subprocess.Popen[str]:
     """A process that has just said these words."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "forcepos", *arguments], cwd=folder, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
-    assert process.stderr is not None
-    for line in process.stderr:
-        if words in line:
-            return process
-    raise AssertionError(f"ended without saying {words!r}")
+    process = start(arguments, folder)
+    read_until(process, words)
+    return process
 
 
 def test_the_same_command_goes_on_with_the_same_run_after_kill_9(tmp_path: Path) -> None:

@@ -6,14 +6,13 @@ import json
 import random
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conftest import PLAIN, children, forcepos, runs
+from tests.conftest import PLAIN, children, forcepos, runs, start
 
 pytestmark = pytest.mark.system
 
@@ -32,10 +31,7 @@ def trials(folder: Path) -> list[dict[str, Any]]:
 
 def kill(command: list[str], folder: Path, chance: random.Random) -> bool:
     """Run the command and kill it, one time in five while it starts, else within its first three trials."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "forcepos", *command], cwd=folder, text=True,
-        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-    )  # fmt: skip
+    process = start(command, folder, stdout=subprocess.DEVNULL)
     assert process.stderr is not None
     if chance.random() < 0.2:
         time.sleep(chance.uniform(0, 6))

@@ -6,7 +6,6 @@ import csv
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import joblib
@@ -14,7 +13,7 @@ import mlflow
 import psutil
 import pytest
 
-from tests.conftest import PLAIN, children, forcepos, runs
+from tests.conftest import PLAIN, children, forcepos, runs, start
 
 pytestmark = pytest.mark.system
 
@@ -51,10 +50,7 @@ def test_a_sweep_over_every_model_and_tuner_ends_in_a_table_that_agrees_with_mlf
 
 def test_a_sweep_that_is_interrupted_is_closed_and_goes_on(tmp_path: Path) -> None:
     command = ["-m", "seed=1,2,3", "skip_finished=true", *TINY]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "forcepos", *command], cwd=tmp_path, text=True,
-        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-    )  # fmt: skip
+    process = start(command, tmp_path, stdout=subprocess.DEVNULL)
     assert process.stderr is not None
     ended = 0
     for line in process.stderr:
@@ -120,10 +116,7 @@ def test_jobs_of_a_sweep_that_share_a_search_train_its_trials_once(tmp_path: Pat
 def test_an_interrupted_sweep_of_jobs_side_by_side_leaves_nothing_running(to_all: bool, tmp_path: Path) -> None:
     launcher = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
     endless = [*launcher, "seed=1,2,3", "training.epochs=100000", *TINY]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "forcepos", "-m", *endless], cwd=tmp_path, text=True, start_new_session=True,
-        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-    )  # fmt: skip
+    process = start(["-m", *endless], tmp_path, start_new_session=True, stdout=subprocess.DEVNULL)
     assert process.stderr is not None
     training: set[str] = set()
     for line in process.stderr:

@@ -20,7 +20,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from tests.conftest import QUICK, Finished, children, forcepos
+from tests.conftest import QUICK, Finished, children, forcepos, read_until, start
 from tests.system.mlflow_server import Server, mlflow_server
 from tests.system.postgres import Postgres, postgres, programs
 
@@ -84,10 +84,7 @@ def run_until(
     moments: Sequence[tuple[str, Callable[[], None]]], arguments: Sequence[str], folder: Path
 ) -> Finished:
     """The command; as soon as it says some words, something happens, one after the other."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "forcepos", *arguments], cwd=folder, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
+    process = start(arguments, folder)
     assert process.stderr is not None
     assert process.stdout is not None
     told: list[str] = []
@@ -289,16 +286,10 @@ def test_a_search_killed_while_the_server_is_away_goes_on_and_logs_its_trials(
     server: Server, undisturbed: dict[str, Any], tmp_path: Path
 ) -> None:
     command = [*SEARCH, *in_experiment(server, "both")]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "forcepos", *command], cwd=tmp_path, text=True,
-        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-    )  # fmt: skip
-    assert process.stderr is not None
-    for line in process.stderr:
-        if "trial 1: " in line:
-            server.kill()
-        if "trial 4: " in line:
-            break
+    process = start(command, tmp_path, stdout=subprocess.DEVNULL)
+    read_until(process, "trial 1: ")
+    server.kill()
+    read_until(process, "trial 4: ")
     process.kill()
     process.communicate(timeout=60)
     server.start()

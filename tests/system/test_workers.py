@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.conftest import PLAIN, children, forcepos, runs
+from tests.conftest import PLAIN, children, forcepos, read_until, runs, start
 
 pytestmark = pytest.mark.system
 
@@ -23,21 +22,6 @@ SEARCH = [
     "debug=smoke", "model=ffnn_regression", "tuner=random", "tuner.max_trials=6", "tuner.workers=2",
     "training.epochs=60", *PLAIN,
 ]  # fmt: skip
-
-
-def start(folder: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "forcepos", *SEARCH], cwd=folder, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
-
-
-def read_until(process: subprocess.Popen[str], words: str) -> None:
-    assert process.stderr is not None
-    for line in process.stderr:
-        if words in line:
-            return
-    raise AssertionError(f"ended without saying {words!r}")
 
 
 def workers_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
@@ -61,7 +45,7 @@ def check_tree(folder: Path, run_id: str) -> None:
 
 
 def test_the_trial_of_a_killed_worker_is_done_by_the_next_one(tmp_path: Path) -> None:
-    process = start(tmp_path)
+    process = start(SEARCH, tmp_path)
     read_until(process, "trial 2: ")
     victim = workers_of(process)[0]
     victim.kill()
@@ -75,7 +59,7 @@ def test_the_trial_of_a_killed_worker_is_done_by_the_next_one(tmp_path: Path) ->
 
 
 def test_a_worker_that_hangs_is_replaced(tmp_path: Path) -> None:
-    process = start(tmp_path)
+    process = start(SEARCH, tmp_path)
     read_until(process, "trial 1: ")
     victim = workers_of(process)[0]
     victim.send_signal(signal.SIGSTOP)
@@ -90,7 +74,7 @@ def test_a_worker_that_hangs_is_replaced(tmp_path: Path) -> None:
 
 
 def test_a_killed_chief_takes_its_workers_with_it_and_is_gone_on_with(tmp_path: Path) -> None:
-    process = start(tmp_path)
+    process = start(SEARCH, tmp_path)
     read_until(process, "trial 3: ")
     workers = workers_of(process)
     assert len(workers) == 2
@@ -108,7 +92,7 @@ def test_a_killed_chief_takes_its_workers_with_it_and_is_gone_on_with(tmp_path: 
 
 
 def test_ctrl_c_ends_chief_and_workers(tmp_path: Path) -> None:
-    process = start(tmp_path)
+    process = start(SEARCH, tmp_path)
     read_until(process, "trial 1 of 6")
     workers = workers_of(process)
     time.sleep(1)
