@@ -19,7 +19,7 @@ from tests.conftest import forcepos, read_until, runs, start
     ("arguments", "message"),
     [
         (["tuner.max_trials=0"], "error: tuner.max_trials=0 must be at least 1"),
-        (["+model.foo=1"], "error: unknown key model.foo: model has name, task, axes, window, standardize, "
+        (["+model.foo=1"], "error: unknown key model.foo: model has name, task, axes, window, scaling, "
          "dropout_rate, objective, direction, space"),
         (["model.windw=3"], "Could not override 'model.windw'."),
         (["model=cnnn"], "In 'config': Could not find 'model/cnnn'"),

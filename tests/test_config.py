@@ -75,6 +75,7 @@ def test_every_preset_begins_with_the_command_that_runs_it(choice: str) -> None:
         (["model.space.filters.min=200"],
          "model.space.filters.min=200 is greater than model.space.filters.max=128"),
         (["model.space.lr.min=0.1"], "model.space.lr.min=0.1 is greater than model.space.lr.max=0.01"),
+        (["model.scaling=minmax"], "model.scaling=minmax must be one of none, standardize, whiten"),
         (["training.device=tpu"], "training.device=tpu must be one of auto, cpu, gpu"),
         (["model.window=1"], "model.window=1 must be at least 2: cnn_regression sees rows in sequence"),
         (["model=ffnn_regression", "model.window=2"],
@@ -103,7 +104,7 @@ def test_our_own_message_names_the_key(overrides: list[str], message: str) -> No
         ("model.space.units.max=64", "Key 'units' not in 'CnnSpace'"),  # an option of the other architecture
         ("tuner.max_trials=abc", "Value 'abc' of type 'str' could not be converted to Integer"),
         ("tuner.max_trials=3.5", "Value '3.5' of type 'float' could not be converted to Integer"),
-        ("model.standardize=perhaps", "Value 'perhaps' is not a valid bool"),
+        ("tuner.fresh=perhaps", "Value 'perhaps' is not a valid bool"),
     ],
 )
 def test_hydras_own_message_names_the_key(override: str, message: str) -> None:
@@ -151,7 +152,7 @@ def test_the_notebooks_presets_have_its_values(model: str) -> None:
     config = checked_config(f"experiment=notebook_{model}")
     objective = "accuracy" if "classification" in model else "mae"
     assert config.model.name == model
-    assert config.model.standardize is False
+    assert config.model.scaling == "none"
     assert (config.tuner.objective, config.tuner.max_trials) == (objective, 5)
     assert config.split == RandomSplitConfig(
         name="notebook", test_ratio=0.1, validation_ratio=0.2, calibration_ratio=0, test_seed=2, validation_seed=3,

@@ -65,7 +65,7 @@ def test_failed_trials_are_recorded_with_their_reason_and_too_many_end_the_run(t
         "tuner.max_trials=4",
         "tuner.max_failures=2",
     ]
-    finished = forcepos([*SEARCH, "training.epochs=3", "model.standardize=false", *diverging], tmp_path)
+    finished = forcepos([*SEARCH, "training.epochs=3", "model.scaling=none", *diverging], tmp_path)
     assert finished.code == 1
     assert finished.out == ""
     message = finished.err.splitlines()[-1]

@@ -189,7 +189,7 @@ class ModelConfig:
     task: str = _limited(choices=("regression", "classification"))
     axes: list[str] = _limited(choices=("x", "y", "z"))  # what a regression gives
     window: int = _limited(min=1)  # rows of a sample
-    standardize: bool = MISSING
+    scaling: str = _limited(choices=("none", "standardize", "whiten"))  # of the signals, inside the model
     dropout_rate: float = _limited(min=0, below=1)  # where a trial uses dropout
     objective: str = MISSING  # default of tuner.objective
     direction: str = _limited(choices=("min", "max"))  # default of tuner.direction

@@ -1,11 +1,11 @@
-"""Standardisation inside the model: raw signals in, mm out."""
+"""Scaling inside the model: raw signals in, mm out."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-from keras import layers
+from keras import initializers, layers
 from numpy.typing import NDArray
 
 from forcepos.data.recordings import Float32, Float64
@@ -14,6 +14,8 @@ from forcepos.data.samples import Samples
 # A standard deviation below this share of the mean is rounding, not a signal: the channel is constant.
 _CONSTANT = 1e-6
 _ROWS_AT_ONCE = 32_768
+# What varies less than this share of a signal's variance is rounding, or a constant channel, and is left as it is.
+_LEAST_VARIANCE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -21,19 +23,26 @@ class Scaling:
     """Mean and standard deviation of the training rows' signals and of the training targets.
 
     None leaves that side of the model as it is.
+
+    Attributes:
+        whitening: (channels, channels) what standardised signals are multiplied by to be uncorrelated, or None.
     """
 
     signals: tuple[Float64, Float64] | None = None
     targets: tuple[Float64, Float64] | None = None
+    whitening: Float64 | None = None
 
     def input_layers(self) -> list[layers.Layer]:
-        """A Rescaling layer, per channel: unlike Normalization it survives an export to ONNX."""
+        """A Rescaling layer, which unlike Normalization survives an export to ONNX, and a fixed product."""
         if self.signals is None:
             return []
         mean, deviation = self.signals
-        return [
+        stack = [
             layers.Rescaling((1 / deviation).tolist(), offset=(-mean / deviation).tolist(), name="standardize")
         ]
+        if self.whitening is not None:
+            stack.append(_fixed_product(self.whitening, "whiten"))
+        return stack
 
     def output_layers(self) -> list[layers.Layer]:
         """A Rescaling layer that turns standardised targets into mm."""
@@ -43,14 +52,23 @@ class Scaling:
         return [layers.Rescaling(deviation.tolist(), offset=mean.tolist(), name="to_mm")]
 
 
-def fit_scaling(samples: Samples, train: NDArray[np.int32], targets: Float32) -> Scaling:
+def _fixed_product(matrix: Float64, name: str) -> layers.Layer:
+    """In float64: where signals nearly cancel, a GPU's shortened float32 (TF32) would leave nothing of them."""
+    constant = initializers.Constant(matrix.tolist())
+    return layers.Dense(
+        len(matrix), use_bias=False, kernel_initializer=constant, trainable=False, dtype="float64", name=name
+    )
+
+
+def fit_scaling(samples: Samples, train: NDArray[np.int32], targets: Float32, whiten: bool = False) -> Scaling:
     """Constants from the rows that training windows cover, and from the training targets (n, outputs)."""
     rows = len(samples.recordings.signals) + 1
     edges = np.bincount(samples.starts[train], minlength=rows) - np.bincount(
         samples.last[train] + 1, minlength=rows
     )
     covered = samples.recordings.signals[np.cumsum(edges[:-1]) > 0]
-    return Scaling(_moments(covered), _moments(targets))
+    signals = _moments(covered)
+    return Scaling(signals, _moments(targets), _whitening(covered, *signals) if whiten else None)
 
 
 def _moments(values: Float32) -> tuple[Float64, Float64]:
@@ -60,3 +78,18 @@ def _moments(values: Float32) -> tuple[Float64, Float64]:
     deviation = np.sqrt(np.sum([((piece - mean) ** 2).sum(axis=0) for piece in pieces], axis=0) / len(values))
     constant = deviation <= _CONSTANT * np.maximum(np.abs(mean), _CONSTANT)
     return mean, np.where(constant, 1.0, deviation)
+
+
+def _whitening(values: Float32, mean: Float64, deviation: Float64) -> Float64:
+    """(channels, channels) the inverse root of the correlations, symmetric.
+
+    Of all products that whiten, it leaves each signal most like itself: ZCA-cor in Kessy, Lewin and Strimmer,
+    "Optimal Whitening and Decorrelation", The American Statistician 72 (2018).
+    """
+    correlations = np.zeros((len(mean), len(mean)))
+    for first in range(0, len(values), _ROWS_AT_ONCE):
+        piece = (values[first : first + _ROWS_AT_ONCE] - mean) / deviation
+        correlations += piece.T @ piece / len(values)
+    variances, directions = np.linalg.eigh(correlations)
+    variances = np.where(variances > _LEAST_VARIANCE, variances, 1)
+    return np.asarray(directions / np.sqrt(variances) @ directions.T)

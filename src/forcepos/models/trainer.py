@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,14 +29,16 @@ class NetworkTrainer:
 
     def __init__(self, config: Config, task: Task, data: TrainingData, folder: Path) -> None:
         self._config, self._task, self._data, self._folder = config, task, data, folder
-        self._scaling = self._fit_scaling() if config.model.standardize else Scaling()
+        self._scaling = self._fit_scaling(config.model.scaling)
         self._samples = ResidentSamples.of(data)
         self._latest: tuple[dict[str, Any], Training] | None = None  # with what it was made for
 
-    def _fit_scaling(self) -> Scaling:
+    def _fit_scaling(self, choice: str) -> Scaling:
+        if choice == "none":
+            return Scaling()
         train = self._data.split.train
-        scaling = fit_scaling(self._data.samples, train, self._data.targets[train])
-        return scaling if isinstance(self._task, Regression) else Scaling(scaling.signals)
+        scaling = fit_scaling(self._data.samples, train, self._data.targets[train], choice == "whiten")
+        return scaling if isinstance(self._task, Regression) else dataclasses.replace(scaling, targets=None)
 
     def trial(
         self, hyperparameters: Mapping[str, Any], seed: int, epochs: int, after_epoch: Callable[[int, Logs], None]

@@ -62,6 +62,11 @@ def _lowbias32(value: tf.Tensor) -> tf.Tensor:
 _ON_A_CPU: dict[str, Any] = {"Conv1D": MatrixConv1D, "Dropout": HashDropout}
 
 
+def _scales(layer: layers.Layer) -> bool:
+    """Whether it is one of the layers that scale, whose constants do not learn."""
+    return isinstance(layer, layers.Rescaling) or not layer.trainable
+
+
 def training_twin(network: keras.Sequential, for_cpu: bool, mixed: bool) -> keras.Sequential:
     """A network of the same layers and variables, for training.
 
@@ -75,7 +80,7 @@ def training_twin(network: keras.Sequential, for_cpu: bool, mixed: bool) -> kera
 
     def copy(layer: layers.Layer) -> layers.Layer:
         settings = layer.get_config()
-        if mixed and layer is not last and not isinstance(layer, layers.Rescaling):
+        if mixed and layer is not last and not _scales(layer):
             settings["dtype"] = MIXED
         faster = _ON_A_CPU.get(type(layer).__name__) if for_cpu else None
         return (faster or type(layer)).from_config(settings)
