@@ -15,6 +15,8 @@ from omegaconf.errors import OmegaConfBaseException
 from forcepos.config import Config
 from forcepos.data.checks import check
 from forcepos.data.loading import load_recordings
+from forcepos.data.samples import all_samples
+from forcepos.data.splits import split_samples
 from forcepos.errors import InputError
 from forcepos.inspection.survey import Survey
 from forcepos.paths import conf_dir
@@ -35,6 +37,7 @@ def warnings_of_training(seen: Survey, text: str, overrides: Sequence[str]) -> l
             config = _composed(text, overrides)
             recordings = load_recordings(config.data, config.model.window).recordings
             told.extend(check(recordings, config.model.window))
+            split_samples(all_samples(recordings, config.model.window), config.split, config.seed)
         except (InputError, HydraException, OmegaConfBaseException) as error:
             return [f"training would refuse this: {error}"]
     known = {fault for source in seen.sources for fault in source.faults}  # told with the files
