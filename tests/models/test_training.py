@@ -10,14 +10,13 @@ import pytest
 
 from forcepos.config import Config
 from forcepos.data.loading import load_recordings
-from forcepos.data.samples import Samples, all_samples
+from forcepos.data.samples import all_samples
 from forcepos.data.sectors import make_sectors
 from forcepos.data.splits import Split
 from forcepos.errors import InputError, TrialFailure
 from forcepos.models.device import use_device
 from forcepos.models.prediction import batches, predict
 from forcepos.models.preparation import TrainingData, prepare
-from forcepos.models.scaling import fit_scaling
 from forcepos.models.tasks import Classification, Task, make_task
 from forcepos.models.trainer import NetworkTrainer
 from tests.conftest import checked_config
@@ -50,27 +49,6 @@ def test_a_batch_holds_windows_and_the_targets_of_their_samples() -> None:
 def test_a_window_of_one_row_is_a_flat_sample() -> None:
     signals, _ = next(iter(batches(counted(1), np.array([5], np.int32), 1)))
     assert signals.numpy().tolist() == [[5]]
-
-
-def test_scaling_looks_at_rows_of_training_windows_only() -> None:
-    samples = all_samples(plate([20, 20]), 10)
-    mean, deviation = fit_scaling(samples, np.array([0, 1], np.int32), np.zeros((2, 1), np.float32)).signals or (
-        [],
-        [],
-    )
-    assert mean[0] == np.arange(11).mean()
-    assert deviation[0] == np.arange(11).std()
-
-
-def test_a_constant_channel_is_left_as_it_is() -> None:
-    recordings = plate([20])
-    recordings.signals[:] = 0.1
-    samples = Samples(recordings, np.arange(10, dtype=np.int32), 1)
-    scaling = fit_scaling(samples, np.arange(10, dtype=np.int32), np.ones((10, 2), np.float32))
-    assert scaling.signals is not None
-    assert scaling.targets is not None
-    assert scaling.signals[1].tolist() == [1.0]
-    assert scaling.targets[1].tolist() == [1.0, 1.0]
 
 
 def test_predictions_come_in_the_order_of_the_samples() -> None:
