@@ -96,7 +96,7 @@ def test_the_notebooks_file_and_its_pictures(tmp_path: Path) -> None:
     assert len(seen["guesses"]["features"]) == 20
     assert seen["stuck"] == {f"cur_A{joint}": 9 for joint in range(1, 8)}
     assert seen["training"] == [
-        "training would refuse this: split=blocked leaves no train samples: record more rows, or change "
+        "training would refuse this: split=blocked leaves no validation samples: record more rows, or change "
         "split.test_ratio, split.validation_ratio, split.gap_s or model.window"
     ]
     assert [Path(path).name for path in seen["figures"]] == [
