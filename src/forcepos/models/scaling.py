@@ -41,7 +41,7 @@ class Scaling:
             layers.Rescaling((1 / deviation).tolist(), offset=(-mean / deviation).tolist(), name="standardize")
         ]
         if self.whitening is not None:
-            stack.append(_fixed_product(self.whitening, "whiten"))
+            stack.append(_fixed_product(self.whitening))
         return stack
 
     def output_layers(self) -> list[layers.Layer]:
@@ -52,11 +52,11 @@ class Scaling:
         return [layers.Rescaling(deviation.tolist(), offset=mean.tolist(), name="to_mm")]
 
 
-def _fixed_product(matrix: Float64, name: str) -> layers.Layer:
+def _fixed_product(matrix: Float64) -> layers.Layer:
     """In float64: where signals nearly cancel, a GPU's shortened float32 (TF32) would leave nothing of them."""
     constant = initializers.Constant(matrix.tolist())
     return layers.Dense(
-        len(matrix), use_bias=False, kernel_initializer=constant, trainable=False, dtype="float64", name=name
+        len(matrix), use_bias=False, kernel_initializer=constant, trainable=False, dtype="float64", name="whiten"
     )
 
 
@@ -73,7 +73,7 @@ def fit_scaling(samples: Samples, train: NDArray[np.int32], targets: Float32, wh
 
 def _moments(values: Float32) -> tuple[Float64, Float64]:
     """Mean and standard deviation, in float64 but for a piece at a time."""
-    pieces = [values[first : first + _ROWS_AT_ONCE] for first in range(0, len(values), _ROWS_AT_ONCE)]
+    pieces = _pieces(values)
     mean = np.sum([piece.sum(axis=0, dtype=np.float64) for piece in pieces], axis=0) / len(values)
     deviation = np.sqrt(np.sum([((piece - mean) ** 2).sum(axis=0) for piece in pieces], axis=0) / len(values))
     constant = deviation <= _CONSTANT * np.maximum(np.abs(mean), _CONSTANT)
@@ -87,9 +87,14 @@ def _whitening(values: Float32, mean: Float64, deviation: Float64) -> Float64:
     "Optimal Whitening and Decorrelation", The American Statistician 72 (2018).
     """
     correlations = np.zeros((len(mean), len(mean)))
-    for first in range(0, len(values), _ROWS_AT_ONCE):
-        piece = (values[first : first + _ROWS_AT_ONCE] - mean) / deviation
-        correlations += piece.T @ piece / len(values)
+    for piece in _pieces(values):
+        standardised = (piece - mean) / deviation
+        correlations += standardised.T @ standardised / len(values)
     variances, directions = np.linalg.eigh(correlations)
     variances = np.where(variances > _LEAST_VARIANCE, variances, 1)
     return np.asarray(directions / np.sqrt(variances) @ directions.T)
+
+
+def _pieces(values: Float32) -> list[Float32]:
+    """All rows, some at a time: views, no copies."""
+    return [values[first : first + _ROWS_AT_ONCE] for first in range(0, len(values), _ROWS_AT_ONCE)]
