@@ -21,7 +21,7 @@ test: $(READY)
 	$(BIN)/python -m pytest -m "not system" -n 2 --dist loadfile
 
 test-system: $(READY)
-	$(BIN)/python -m pytest -m system -n 2 --dist loadfile -rP
+	$(BIN)/python -m pytest -m system -n 2 --dist loadgroup -rP
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks

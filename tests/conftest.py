@@ -1,15 +1,10 @@
-"""What tests share: composing configs and running the command line as a user would."""
+"""What tests share: composing configs, finished runs, and what MLflow holds of them."""
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hydra import compose, initialize_config_dir
@@ -20,23 +15,11 @@ from omegaconf import DictConfig
 from forcepos.config import Config
 from forcepos.paths import conf_dir
 from forcepos.validation import register_schemas, to_config
+from tests.commands import Finished
+from tests.warm import forcepos
 
 DATA = Path(__file__).parent / "data"
 PLATE = DATA / "versuch_p1_40_1.feather"  # nine points in the notebook's format
-
-
-@dataclass(frozen=True)
-class Finished:
-    """A command that ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def result(self) -> dict[str, Any]:
-        """The last line of standard output."""
-        return dict(json.loads(self.out.splitlines()[-1]))
 
 
 def compose_config(*overrides: str) -> DictConfig:
@@ -49,39 +32,6 @@ def compose_config(*overrides: str) -> DictConfig:
 def checked_config(*overrides: str) -> Config:
     """The config that these overrides compose, checked."""
     return to_config(compose_config(*overrides))
-
-
-def forcepos(arguments: Sequence[str], folder: Path, timeout_s: float = 300, **environment: str) -> Finished:
-    """Run `python -m forcepos` in `folder`."""
-    ours = ("MLFLOW_", "FORCEPOS_", "TF_CPP_")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    done = subprocess.run(
-        [sys.executable, "-m", "forcepos", *arguments],
-        cwd=folder,
-        env=kept | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=timeout_s,
-    )
-    return Finished(done.returncode, done.stdout, done.stderr)
-
-
-def start(arguments: Sequence[str], folder: Path, **options: Any) -> subprocess.Popen[str]:
-    """`python -m forcepos` in `folder`, to be read while it runs; by default both streams are pipes."""
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen(
-        [sys.executable, "-m", "forcepos", *arguments], cwd=folder, text=True, **(pipes | options)
-    )
-
-
-def read_until(process: subprocess.Popen[str], words: str) -> None:
-    """Read what a process tells, up to the line with these words."""
-    assert process.stderr is not None
-    for line in process.stderr:
-        if words in line:
-            return
-    raise AssertionError(f"ended without saying {words!r}")
 
 
 _LEFT_BEHIND = ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_ID", "FORCEPOS_SWEEP_RUN", "FORCEPOS_SKIP_FINISHED")
@@ -97,8 +47,6 @@ def _own_environment() -> Iterator[None]:
 
 Smoke = Callable[[str], tuple[Finished, Path]]
 MODELS = ["ffnn_regression", "ffnn_classification", "cnn_regression", "cnn_classification"]
-PLAIN = ["evaluation.also=null", "evaluation.baselines=false", "evaluation.figures=false"]  # no more than scores
-QUICK = ["debug=smoke", "tuner=random", "tuner.max_trials=1", "training.final_epochs=1", *PLAIN]
 
 
 def runs(folder: Path) -> list[Run]:

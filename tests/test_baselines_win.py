@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from tests.conftest import forcepos
+from tests.warm import forcepos
 
 BUDGET = [
     "data=versuch", "data.path=plate.feather", "data.features=[Fx,Fy,Fz]", "data.rate_hz=100",

@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.conftest import QUICK, children, forcepos, runs
+from tests.commands import QUICK
+from tests.conftest import children, runs
+from tests.warm import forcepos
 
 FOLDS = [*QUICK, "model=ffnn_regression", "split=cross_validation", "split.folds=3"]
 

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import subprocess
+import signal
 from pathlib import Path
 
-from tests.conftest import PLAIN, PLATE, Smoke, children, forcepos, read_until, runs, start
+from tests.commands import PLAIN, read_until
+from tests.conftest import PLATE, children, runs
+from tests.warm import Started, forcepos
 
 SEARCH = ["debug=smoke", "model=ffnn_regression", "tuner=random", *PLAIN]
 
 
-def start_until(words: str, arguments: list[str], folder: Path) -> subprocess.Popen[str]:
+def start_until(words: str, arguments: list[str], folder: Path) -> Started:
     """A process that has just said these words."""
-    process = start(arguments, folder)
-    read_until(process, words)
+    process = Started(arguments, folder)
+    read_until(process.stderr, words)
     return process
 
 
 def test_the_same_command_goes_on_with_the_same_run_after_kill_9(tmp_path: Path) -> None:
     command = [*SEARCH, "tuner.max_trials=4"]
     killed = start_until("trial 3 of 4", command, tmp_path)
-    killed.kill()
-    killed.wait()
+    killed.send_signal(signal.SIGKILL)
+    assert killed.wait(60) == -signal.SIGKILL
     statuses = [run.info.status for run in runs(tmp_path)]
     assert statuses.count("FINISHED") == 2
     assert "RUNNING" in statuses
@@ -50,8 +52,8 @@ def test_a_second_process_at_the_same_search_is_told_and_stops(tmp_path: Path) -
     command = [*SEARCH, "training.epochs=100000"]
     first = start_until("trial 1 of 2", command, tmp_path)
     second = forcepos(command, tmp_path)
-    first.kill()
-    first.wait()
+    first.send_signal(signal.SIGKILL)
+    first.wait(60)
     assert second.code == 1
     assert second.err.splitlines()[-1].startswith(
         f"error: another process is at this search, {tmp_path}/outputs/search/"
@@ -78,16 +80,16 @@ def test_failed_trials_are_recorded_with_their_reason_and_too_many_end_the_run(t
     assert all(trial.data.tags["reason"].startswith("the loss is not finite in epoch ") for trial in trials)
 
 
-def test_hyperparameters_of_a_run_are_trained_without_a_search(smoke: Smoke) -> None:
-    first, folder = smoke("ffnn_regression")
-    fixed = ["debug=smoke", "model=ffnn_regression", "tuner=fixed"]
-    from_run = forcepos([*fixed, f"tuner.hyperparameters=runs:/{first.result['run_id']}"], folder)
-    from_file = forcepos([*fixed, f"tuner.hyperparameters={first.result['outputs']}/result.json"], folder)
+def test_hyperparameters_of_a_run_are_trained_without_a_search(tmp_path: Path) -> None:
+    first = forcepos([*SEARCH, "tuner.max_trials=1"], tmp_path)
+    fixed = ["debug=smoke", "model=ffnn_regression", "tuner=fixed", *PLAIN]
+    from_run = forcepos([*fixed, f"tuner.hyperparameters=runs:/{first.result['run_id']}"], tmp_path)
+    from_file = forcepos([*fixed, f"tuner.hyperparameters={first.result['outputs']}/result.json"], tmp_path)
     for again in (from_run, from_file):
         assert again.code == 0, again.err
         assert again.result["best_hyperparameters"] == first.result["best_hyperparameters"]
         assert again.result["test"] == first.result["test"]
-        assert children(runs(folder), again.result["run_id"]) == []
+        assert children(runs(tmp_path), again.result["run_id"]) == []
 
 
 def test_hyperparameters_of_no_run_are_an_error(tmp_path: Path) -> None:
@@ -102,7 +104,7 @@ def test_the_notebooks_preset_trains_the_authors_network(tmp_path: Path) -> None
     authors = PLATE.parent / "best_hyperparameters" / "versuch_f1_ffnn_regression_1_2.obj"
     finished = forcepos(
         ["experiment=notebook_ffnn_regression", "data=versuch", f"data.path={PLATE}", "training.final_epochs=3",
-         "tuner=fixed", f"tuner.hyperparameters={authors}"], tmp_path,
+         "tuner=fixed", f"tuner.hyperparameters={authors}", *PLAIN], tmp_path,
     )  # fmt: skip
     assert finished.code == 0, finished.err
     assert finished.result["best_hyperparameters"]["units_4"] == 32

@@ -22,7 +22,10 @@ from mlflow import MlflowClient
 
 from forcepos.config import SimulatedConfig
 from forcepos.data.simulation import Simulation
-from tests.conftest import MODELS, QUICK, Finished, Smoke, checked_config, children, forcepos, runs
+from tests import commands
+from tests.commands import PLAIN, QUICK, Finished
+from tests.conftest import MODELS, Smoke, checked_config, children, runs
+from tests.warm import forcepos
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -231,7 +234,9 @@ def test_the_logged_model_takes_raw_signals_without_forcepos(smoke: Smoke, model
 
 def test_the_same_seed_gives_the_same_scores_in_another_folder(smoke: Smoke, tmp_path: Path) -> None:
     first = smoke("cnn_regression")[0].result
-    again = forcepos(["debug=smoke", "model=cnn_regression", "tuner=random"], tmp_path).result
+    again = forcepos(
+        ["debug=smoke", "model=cnn_regression", "tuner=random", "tracking=none", *PLAIN], tmp_path
+    ).result
     assert again["test"] == first["test"]
     assert again["best_hyperparameters"] == first["best_hyperparameters"]
 
@@ -258,10 +263,12 @@ def test_tensorboard_logs_are_written_on_demand(tmp_path: Path) -> None:
     assert list(Path(finished.result["outputs"], "tensorboard").rglob("events.out.tfevents.*"))
 
 
-def test_what_people_read_goes_to_standard_error(smoke: Smoke) -> None:
-    told = smoke("cnn_regression")[0].err
-    assert "trial 1 of 2: conv_input_filter=" in told
-    assert "trial 2: val_mae " in told
+def test_what_people_read_goes_to_standard_error(tmp_path: Path) -> None:
+    finished = commands.forcepos(QUICK, tmp_path)  # a new process: libraries talk while they are imported
+    assert [json.loads(line) for line in finished.out.splitlines()] == [finished.result]
+    told = finished.err
+    assert "trial 1 of 1: conv_input_filter=" in told
+    assert "trial 1: val_mae " in told
     assert "best so far" in told
     assert "On the test part" in told
     assert "best hyperparameters: " in told

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import sqlite3
-import subprocess
-import sys
 from pathlib import Path
 
-from tests.conftest import QUICK, children, forcepos, runs
+from tests.commands import PLAIN, QUICK
+from tests.conftest import children, runs
+from tests.warm import Started, forcepos
 
 
 def test_jobs_of_a_sweep_share_one_parent(tmp_path: Path) -> None:
-    finished = forcepos(
-        ["-m", "model=ffnn_regression,cnn_regression", "tuner=random,bayesian", "debug=smoke",
-         "tuner.max_trials=1", "training.final_epochs=1"], tmp_path,
-    )  # fmt: skip
+    budget = ["debug=smoke", "tuner.max_trials=1", "training.final_epochs=1", *PLAIN]
+    finished = forcepos(["-m", "model=ffnn_regression,cnn_regression", "tuner=random,bayesian", *budget], tmp_path)
     assert finished.code == 0, finished.err
     everything = runs(tmp_path)
     parents = [run for run in everything if "mlflow.parentRunId" not in run.data.tags]
     assert [run.info.status for run in parents] == ["FINISHED"]
     jobs = children(everything, parents[0].info.run_id)
-    tail = "debug=smoke tuner.max_trials=1 training.final_epochs=1"
+    tail = " ".join(budget)
     assert sorted(job.info.run_name or "" for job in jobs) == [
         f"cnn_regression bayesian blocked seed=1 {tail}", f"cnn_regression random blocked seed=1 {tail}",
         f"ffnn_regression bayesian blocked seed=1 {tail}", f"ffnn_regression random blocked seed=1 {tail}",
@@ -50,14 +48,10 @@ def test_a_sweep_without_tracking_writes_no_database(tmp_path: Path) -> None:
 
 
 def test_processes_that_create_the_database_at_once_lose_nothing(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "forcepos", *QUICK, "model=ffnn_regression"]
-    started = [
-        subprocess.Popen([*command, f"seed={seed}"], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        for seed in (1, 2, 3)
-    ]
+    started = [Started([*QUICK, "model=ffnn_regression", f"seed={seed}"], tmp_path) for seed in (1, 2, 3)]
     for process in started:
-        _, told = process.communicate(timeout=300)
-        assert process.returncode == 0, told.decode()
+        told = process.stderr.read()
+        assert process.wait(300) == 0, told
     jobs = [run for run in runs(tmp_path) if "mlflow.parentRunId" not in run.data.tags]
     assert [run.info.status for run in jobs] == ["FINISHED"] * 3
     with sqlite3.connect(tmp_path / "mlruns" / "mlflow.db") as database:

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from tests.conftest import QUICK, forcepos
+from tests.commands import QUICK
+from tests.warm import forcepos
 
 
 def test_a_small_csv_with_a_wrench_and_three_named_classes_trains(tmp_path: Path) -> None:

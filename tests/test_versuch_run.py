@@ -11,7 +11,9 @@ import pytest
 from forcepos.config import SimulatedConfig
 from forcepos.data.arm import JOINTS
 from forcepos.data.simulation import Simulation
-from tests.conftest import PLAIN, PLATE, checked_config, forcepos
+from tests.commands import PLAIN
+from tests.conftest import PLATE, checked_config
+from tests.warm import forcepos
 
 
 def notebook_file(path: Path, rows: int) -> Path:

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tests.conftest import Finished, forcepos
+from tests.commands import Finished
+from tests.warm import forcepos
 
 WRENCH = ["Fx", "Fy", "Fz", "Tx", "Ty", "Tz"]
 # Every step of a run, as short as it gets.

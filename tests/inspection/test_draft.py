@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from tests.conftest import Finished, forcepos
+from tests.commands import Finished
 from tests.inspection.made import TINY, inspected, recording, refused
 from tests.test_versuch_run import notebook_file
+from tests.warm import forcepos
 
 
 def drafted(place: Path, *files: str) -> str:

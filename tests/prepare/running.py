@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from tests.conftest import DATA, PLATE, Finished, forcepos
+from tests.commands import Finished
+from tests.conftest import DATA, PLATE
 from tests.prepare.made import COLUMNS, numbers
+from tests.warm import forcepos
 
 ZIPPED = DATA / "versuch_p1.zip"  # the logs that PLATE was made of
 ROWS = numbers(20)

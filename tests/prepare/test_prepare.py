@@ -8,9 +8,11 @@ from pathlib import Path
 import pandas as pd
 import pyarrow.feather
 
-from tests.conftest import PLAIN, PLATE, forcepos
+from tests.commands import PLAIN
+from tests.conftest import PLATE
 from tests.prepare.made import COLUMNS, controller, folder, numbers, text, zipped
 from tests.prepare.running import ROWS, ZIPPED, plate, prepared, table
+from tests.warm import forcepos
 
 
 def test_the_notebooks_file_comes_out_of_its_logs(tmp_path: Path) -> None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import random
 import signal
-import subprocess
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conftest import PLAIN, children, forcepos, runs, start
+from tests.commands import PLAIN
+from tests.conftest import children, runs
+from tests.warm import Started, forcepos
 
 pytestmark = pytest.mark.system
 
@@ -31,18 +32,17 @@ def trials(folder: Path) -> list[dict[str, Any]]:
 
 def kill(command: list[str], folder: Path, chance: random.Random) -> bool:
     """Run the command and kill it, one time in five while it starts, else within its first three trials."""
-    process = start(command, folder, stdout=subprocess.DEVNULL)
-    assert process.stderr is not None
+    process = Started(command, folder)
     if chance.random() < 0.2:
-        time.sleep(chance.uniform(0, 6))
+        time.sleep(chance.uniform(0, 4))
     else:
         for words in ["searching on", *["best so far"] * chance.randint(0, 2)]:
             next((line for line in process.stderr if words in line), "")
         time.sleep(chance.uniform(0, 1.5))
-    running = process.poll() is None
+    running = process.running()
     process.send_signal(chance.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT]))
     told = process.stderr.read()
-    code = process.wait(timeout=60)
+    code = process.wait(60)
     by_signal = {-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, 128 + signal.SIGTERM, 128 + signal.SIGINT}
     assert code in by_signal or not running, f"the signal got lost: the process ended with {code}: {told[-2000:]}"
     return running

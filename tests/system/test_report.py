@@ -23,6 +23,7 @@ QUIET = [
 
 pytestmark = [
     pytest.mark.system,
+    pytest.mark.xdist_group("browser"),  # one browser, and one run of each model, for all
     pytest.mark.skipif(
         CHROMIUM is None,
         reason="no browser: install chromium, chromium-browser or google-chrome to look at a report",

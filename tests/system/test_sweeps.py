@@ -13,7 +13,8 @@ import mlflow
 import psutil
 import pytest
 
-from tests.conftest import PLAIN, children, forcepos, runs, start
+from tests.commands import PLAIN, forcepos, start
+from tests.conftest import children, runs
 
 pytestmark = pytest.mark.system
 

@@ -20,12 +20,14 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from tests.conftest import QUICK, Finished, children, forcepos, read_until, start
+from tests.commands import QUICK, Finished, forcepos, read_until, start
+from tests.conftest import children
 from tests.system.mlflow_server import Server, mlflow_server
 from tests.system.postgres import Postgres, postgres, programs
 
 pytestmark = [
     pytest.mark.system,
+    pytest.mark.xdist_group("tracking server"),  # one server for all
     pytest.mark.skipif(programs() is None, reason="no PostgreSQL: install it (initdb, pg_ctl) for these tests"),
 ]
 
@@ -287,9 +289,9 @@ def test_a_search_killed_while_the_server_is_away_goes_on_and_logs_its_trials(
 ) -> None:
     command = [*SEARCH, *in_experiment(server, "both")]
     process = start(command, tmp_path, stdout=subprocess.DEVNULL)
-    read_until(process, "trial 1: ")
+    read_until(process.stderr, "trial 1: ")
     server.kill()
-    read_until(process, "trial 4: ")
+    read_until(process.stderr, "trial 4: ")
     process.kill()
     process.communicate(timeout=60)
     server.start()

@@ -13,7 +13,8 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.conftest import PLAIN, children, forcepos, read_until, runs, start
+from tests.commands import PLAIN, forcepos, read_until, start
+from tests.conftest import children, runs
 
 pytestmark = pytest.mark.system
 
@@ -46,7 +47,7 @@ def check_tree(folder: Path, run_id: str) -> None:
 
 def test_the_trial_of_a_killed_worker_is_done_by_the_next_one(tmp_path: Path) -> None:
     process = start(SEARCH, tmp_path)
-    read_until(process, "trial 2: ")
+    read_until(process.stderr, "trial 2: ")
     victim = workers_of(process)[0]
     victim.kill()
     out, err = process.communicate(timeout=300)
@@ -60,7 +61,7 @@ def test_the_trial_of_a_killed_worker_is_done_by_the_next_one(tmp_path: Path) ->
 
 def test_a_worker_that_hangs_is_replaced(tmp_path: Path) -> None:
     process = start(SEARCH, tmp_path)
-    read_until(process, "trial 1: ")
+    read_until(process.stderr, "trial 1: ")
     victim = workers_of(process)[0]
     victim.send_signal(signal.SIGSTOP)
     try:
@@ -75,7 +76,7 @@ def test_a_worker_that_hangs_is_replaced(tmp_path: Path) -> None:
 
 def test_a_killed_chief_takes_its_workers_with_it_and_is_gone_on_with(tmp_path: Path) -> None:
     process = start(SEARCH, tmp_path)
-    read_until(process, "trial 3: ")
+    read_until(process.stderr, "trial 3: ")
     workers = workers_of(process)
     assert len(workers) == 2
     process.kill()
@@ -93,7 +94,7 @@ def test_a_killed_chief_takes_its_workers_with_it_and_is_gone_on_with(tmp_path: 
 
 def test_ctrl_c_ends_chief_and_workers(tmp_path: Path) -> None:
     process = start(SEARCH, tmp_path)
-    read_until(process, "trial 1 of 6")
+    read_until(process.stderr, "trial 1 of 6")
     workers = workers_of(process)
     time.sleep(1)
     for each in (process.pid, *(worker.pid for worker in workers)):  # as a terminal does

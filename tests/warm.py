@@ -1,0 +1,102 @@
+"""The command line in processes that begin with the libraries loaded: importing them is most of a small run.
+
+Python's forkserver imports them once and forks for each command. What a command does from there on is what it does
+everywhere; tests of how a command starts, or of what it tells while it does, take `tests.commands`.
+"""
+
+from __future__ import annotations
+
+import atexit
+import multiprocessing
+import os
+import runpy
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from multiprocessing import forkserver
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+
+from forcepos.quiet import quiet_import
+from tests.commands import Finished, environment_with
+
+_LIBRARIES = [
+    "hydra",
+    "keras_tuner",
+    "matplotlib.figure",
+    "mlflow.store.tracking.sqlalchemy_store",
+    "mlflow.tensorflow",
+    "sklearn.ensemble",
+    "tensorflow",
+]
+_FORKS = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload(_LIBRARIES)
+
+
+def forcepos(arguments: Sequence[str], folder: Path, timeout_s: float = 300, **environment: str) -> Finished:
+    """What `python -m forcepos` does in `folder`."""
+    with tempfile.TemporaryDirectory() as streams:
+        out, err = Path(streams, "out"), Path(streams, "err")
+        process = _start(arguments, folder, environment_with(**environment), out, err)
+        process.join(timeout_s)
+        if process.exitcode is None:
+            process.kill()
+            process.join()
+            raise subprocess.TimeoutExpired(list(arguments), timeout_s, out.read_text(), err.read_text())
+        return Finished(process.exitcode, out.read_text(), err.read_text())
+
+
+class Started:
+    """A command at work, whose standard error can be read while it runs."""
+
+    def __init__(self, arguments: Sequence[str], folder: Path) -> None:
+        with tempfile.TemporaryDirectory() as streams:
+            pipe = Path(streams, "err")
+            os.mkfifo(pipe)
+            self._process = _start(arguments, folder, environment_with(), Path(os.devnull), pipe)
+            self.stderr = pipe.open()  # waits until the other end is open, too
+
+    def running(self) -> bool:
+        return self._process.is_alive()
+
+    def send_signal(self, number: int) -> None:
+        """Send it, if there is still someone to take it."""
+        with suppress(ProcessLookupError):
+            os.kill(self._process.pid or 0, number)
+
+    def wait(self, timeout_s: float) -> int:
+        """The exit code; negative where a signal ended the command."""
+        self._process.join(timeout_s)
+        self.stderr.close()
+        assert self._process.exitcode is not None, f"still running after {timeout_s} s"
+        return self._process.exitcode
+
+
+def _start(
+    arguments: Sequence[str], folder: Path, environment: Mapping[str, str], out: Path, err: Path
+) -> ForkServerProcess:
+    with quiet_import():
+        forkserver.ensure_running()
+    process = _FORKS.Process(target=_command, args=(arguments, folder, environment, out, err))
+    process.start()
+    return process
+
+
+def _command(arguments: Sequence[str], folder: Path, environment: Mapping[str, str], out: Path, err: Path) -> None:
+    """Be that command, in a process of its own."""
+    for path, stream in ((out, 1), (err, 2)):
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), stream)
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(folder)
+    sys.argv = ["forcepos", *arguments]
+    try:
+        runpy.run_module("forcepos", run_name="__main__", alter_sys=True)
+    except KeyboardInterrupt:  # before forcepos listens: end as Python does
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
+    finally:
+        atexit._run_exitfuncs()  # a forked process would leave them out
