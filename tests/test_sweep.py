@@ -18,7 +18,7 @@ def test_jobs_of_a_sweep_share_one_parent(tmp_path: Path) -> None:
     parents = [run for run in everything if "mlflow.parentRunId" not in run.data.tags]
     assert [run.info.status for run in parents] == ["FINISHED"]
     jobs = children(everything, parents[0].info.run_id)
-    tail = " ".join(budget)
+    tail = " ".join(budget).replace("false", "False")  # as Hydra hands them to a job
     assert sorted(job.info.run_name or "" for job in jobs) == [
         f"cnn_regression bayesian blocked seed=1 {tail}", f"cnn_regression random blocked seed=1 {tail}",
         f"ffnn_regression bayesian blocked seed=1 {tail}", f"ffnn_regression random blocked seed=1 {tail}",

@@ -21,6 +21,8 @@ from forcepos.inspection.report import inspect
 from tests.data.tables import write
 from tests.inspection.made import recording
 
+pytestmark = pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")  # told to users, too
+
 _HARD = settings(
     max_examples=40, deadline=None, derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

@@ -54,6 +54,17 @@ def test_a_broken_middle_is_told_as_training_would(tmp_path: Path) -> None:
     assert seen["training"] == ["training would refuse this: a.csv: line 101 has 3 fields, not 10"]
 
 
+def test_a_broken_line_that_is_no_utf_8_is_left_out_as_any_other(tmp_path: Path) -> None:
+    lines = recording().to_csv(index=False).encode().split(b"\n")
+    lines[100] = b"1,2\x8a\xff,3"
+    (tmp_path / "a.csv").write_bytes(b"\n".join(lines))
+    finished = inspected(tmp_path, "--no-figures", "a.csv")
+    assert finished.code == 0, finished.err
+    assert "Exception" not in finished.err
+    assert finished.result["remarks"] == ["a.csv, line 101 has 3 fields, not 10, and is left out here"]
+    assert finished.result["training"] == ["training would refuse this: a.csv: line 101 has 3 fields, not 10"]
+
+
 @pytest.mark.parametrize(
     ("place", "message"),
     [

@@ -55,7 +55,7 @@ class Text:
     def _parsed(self, block: bytes, before: int, faults: list[str]) -> pa.Table:
         note = partial(_note, f"{self.path}, ", before, faults)
         return csv.read_csv(
-            pa.BufferReader(block),
+            pa.BufferReader(_as_utf8(block)),
             csv.ReadOptions(column_names=list(self.columns), block_size=len(block) + 1, use_threads=False),
             parse_options(self.layout, invalid_row_handler=note),
             csv.ConvertOptions(decimal_point=self.layout.decimal, check_utf8=False, strings_can_be_null=True),
@@ -100,6 +100,15 @@ def _fields(line: str, delimiter: str) -> list[str]:
         return [field.strip() for field in next(reader([line], delimiter=delimiter))]
     except Error:  # a field that is too long
         return [field.strip() for field in line.split(delimiter)]
+
+
+def _as_utf8(block: bytes) -> bytes:
+    """Arrow can show the bad rows of nothing else."""
+    try:
+        block.decode()
+    except UnicodeDecodeError:
+        return block.decode("latin-1").encode()
+    return block
 
 
 def _note(where: str, before: int, faults: list[str], row: Any) -> str:
