@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from pathlib import Path
 
 from tests.commands import PLAIN, read_until
@@ -37,6 +38,21 @@ def test_the_same_command_goes_on_with_the_same_run_after_kill_9(tmp_path: Path)
     assert sorted(trial.info.run_name or "" for trial in children(everything, jobs[0].info.run_id)) == [
         "trial 1", "trial 2", "trial 3", "trial 4",
     ]  # fmt: skip
+
+
+def test_a_kill_while_the_database_is_made_leaves_nothing_that_the_next_run_cannot_use(tmp_path: Path) -> None:
+    killed = Started([*SEARCH, "tuner.max_trials=1"], tmp_path)
+    unfinished = tmp_path / "mlruns" / "mlflow.db.new"
+    while not (unfinished.is_file() and unfinished.stat().st_size):
+        assert killed.running()
+        time.sleep(0.01)
+    killed.send_signal(signal.SIGKILL)
+    assert killed.wait(60) == -signal.SIGKILL
+    assert not (tmp_path / "mlruns" / "mlflow.db").exists()
+    finished = forcepos([*SEARCH, "tuner.max_trials=1"], tmp_path)
+    assert finished.code == 0, finished.err
+    assert not unfinished.exists()
+    assert {run.info.status for run in runs(tmp_path)} == {"FINISHED"}
 
 
 def test_more_trials_extend_a_search_and_the_new_run_shows_them_all(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psutil
 from filelock import FileLock
@@ -13,7 +14,7 @@ from mlflow import MlflowClient, set_tracking_uri
 from mlflow.artifacts import load_dict
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from forcepos.config import TrackingConfig
@@ -41,6 +42,8 @@ def open_store(config: TrackingConfig) -> tuple[MlflowClient, str]:
     set_tracking_uri(uri)
     try:
         with _alone(uri, folder):
+            if folder:
+                _create(uri, (folder / "artifacts").as_uri())
             client = MlflowClient(uri)
             experiment_id = _experiment(client, config.experiment, folder)
             close_abandoned(client, experiment_id)
@@ -61,6 +64,26 @@ def _alone(uri: str, folder: Path | None) -> Iterator[None]:
             yield
     else:
         yield
+
+
+def _create(uri: str, artifacts: str) -> None:
+    """Make a database of SQLite's whole or not at all.
+
+    MLflow makes it by dozens of migrations that SQLite commits one by one: if its process is killed among them, no
+    other can use the file.
+    """
+    url = make_url(uri)
+    database = Path(str(url.database))
+    if database.exists():
+        return
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore  # noqa: PLC0415  # a second; others need none
+
+    unfinished = database.with_name(f"{database.name}.new")
+    for of in ("", "-journal", "-wal", "-shm"):
+        unfinished.with_name(unfinished.name + of).unlink(missing_ok=True)
+    making: Any = SqlAlchemyStore  # untyped
+    making(str(url.set(database=str(unfinished))), artifacts).engine.dispose()
+    unfinished.replace(database)
 
 
 def _experiment(client: MlflowClient, name: str, folder: Path | None) -> str:
