@@ -16,7 +16,7 @@ from pyarrow import csv
 from forcepos.data.tables.layout import Layout, Written, find_layout
 from forcepos.data.tables.text import Part, parse_options
 from forcepos.errors import InputError
-from forcepos.texts import is_number, is_text, lines
+from forcepos.texts import decoded, is_number, is_text, lines
 
 _START = 1 << 17  # bytes that are looked at
 _LOOKED_AT = 100  # lines that tell how a text is written
@@ -54,9 +54,10 @@ class Text:
 
     def _parsed(self, block: bytes, before: int, faults: list[str]) -> pa.Table:
         note = partial(_note, f"{self.path}, ", before, faults)
+        shown = decoded(block).encode()  # Arrow hands over bad rows of UTF-8 only
         return csv.read_csv(
-            pa.BufferReader(_as_utf8(block)),
-            csv.ReadOptions(column_names=list(self.columns), block_size=len(block) + 1, use_threads=False),
+            pa.BufferReader(shown),
+            csv.ReadOptions(column_names=list(self.columns), block_size=len(shown) + 1, use_threads=False),
             parse_options(self.layout, invalid_row_handler=note),
             csv.ConvertOptions(decimal_point=self.layout.decimal, check_utf8=False, strings_can_be_null=True),
         )
@@ -100,15 +101,6 @@ def _fields(line: str, delimiter: str) -> list[str]:
         return [field.strip() for field in next(reader([line], delimiter=delimiter))]
     except Error:  # a field that is too long
         return [field.strip() for field in line.split(delimiter)]
-
-
-def _as_utf8(block: bytes) -> bytes:
-    """Arrow can show the bad rows of nothing else."""
-    try:
-        block.decode()
-    except UnicodeDecodeError:
-        return block.decode("latin-1").encode()
-    return block
 
 
 def _note(where: str, before: int, faults: list[str], row: Any) -> str:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from forcepos.data.recordings import Float32, Float64, Int32
 from forcepos.data.tables.files import in_order
 from forcepos.errors import InputError
+from forcepos.texts import decoded
 
 log = logging.getLogger(__name__)
 
@@ -51,10 +52,7 @@ class Numbering:
 
 def _word(value: object) -> str:
     if isinstance(value, bytes):
-        try:
-            return value.decode().strip()
-        except UnicodeDecodeError:
-            return value.decode("latin-1").strip()
+        return decoded(value).strip()
     return "" if value is None else str(value).strip()
 
 
