@@ -42,7 +42,7 @@ def test_the_same_command_goes_on_with_the_same_run_after_kill_9(tmp_path: Path)
 
 def test_a_kill_while_the_database_is_made_leaves_nothing_that_the_next_run_cannot_use(tmp_path: Path) -> None:
     killed = Started([*SEARCH, "tuner.max_trials=1"], tmp_path)
-    unfinished = tmp_path / "mlruns" / "mlflow.db.new"
+    unfinished = tmp_path / "mlruns" / "mlflow.db.unfinished"
     while not (unfinished.is_file() and unfinished.stat().st_size):
         assert killed.running()
         time.sleep(0.01)

@@ -6,7 +6,6 @@ import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import psutil
 from filelock import FileLock
@@ -37,15 +36,16 @@ def open_store(config: TrackingConfig) -> tuple[MlflowClient, str]:
         InputError: MLflow cannot use tracking.uri, or the experiment was deleted.
     """
     uri, folder = resolve(config.uri)
+    artifacts = (folder / "artifacts").as_uri() if folder else None
     if folder:
         folder.mkdir(parents=True, exist_ok=True)
     set_tracking_uri(uri)
     try:
         with _alone(uri, folder):
-            if folder:
-                _create(uri, (folder / "artifacts").as_uri())
+            if artifacts:
+                _create(uri, artifacts)
             client = MlflowClient(uri)
-            experiment_id = _experiment(client, config.experiment, folder)
+            experiment_id = _experiment(client, config.experiment, artifacts)
             close_abandoned(client, experiment_id)
     except (MlflowException, OSError, SQLAlchemyError, ImportError) as error:  # no driver for the database
         raise unusable(config.uri, error) from error
@@ -78,18 +78,17 @@ def _create(uri: str, artifacts: str) -> None:
         return
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore  # noqa: PLC0415  # a second; others need none
 
-    unfinished = database.with_name(f"{database.name}.new")
-    for of in ("", "-journal", "-wal", "-shm"):
-        unfinished.with_name(unfinished.name + of).unlink(missing_ok=True)
-    making: Any = SqlAlchemyStore  # untyped
-    making(str(url.set(database=str(unfinished))), artifacts).engine.dispose()
+    unfinished = database.with_name(f"{database.name}.unfinished")
+    for suffix in ("", "-journal", "-wal", "-shm"):
+        unfinished.with_name(unfinished.name + suffix).unlink(missing_ok=True)
+    whole = SqlAlchemyStore(str(url.set(database=str(unfinished))), artifacts)  # type: ignore[no-untyped-call]
+    whole.engine.dispose()
     unfinished.replace(database)
 
 
-def _experiment(client: MlflowClient, name: str, folder: Path | None) -> str:
+def _experiment(client: MlflowClient, name: str, artifacts: str | None) -> str:
     experiment = client.get_experiment_by_name(name)
     if experiment is None:
-        artifacts = (folder / "artifacts").as_uri() if folder else None
         tags = {"mlflow.experimentKind": "custom_model_development"}  # the UI's view of training runs
         try:
             return str(client.create_experiment(name, artifacts, tags))
