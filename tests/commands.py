@@ -14,6 +14,7 @@ from typing import IO, Any
 
 PLAIN = ["evaluation.also=null", "evaluation.baselines=false", "evaluation.figures=false"]  # no more than scores
 QUICK = ["debug=smoke", "tuner=random", "tuner.max_trials=1", "training.final_epochs=1", *PLAIN]
+WITHOUT_LIBRARIES = "import sys; assert not {'tensorflow', 'keras', 'mlflow'} & {*sys.modules}"  # the large ones
 
 
 @dataclass(frozen=True)

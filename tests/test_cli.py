@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from forcepos.paths import conf_dir
-from tests.commands import forcepos, processor_time_s, read_until
+from tests.commands import WITHOUT_LIBRARIES, forcepos, processor_time_s, read_until
 from tests.conftest import runs
 from tests.warm import Started
 
@@ -38,8 +38,8 @@ def test_a_mistake_on_the_command_line_is_answered_without_a_traceback(
     assert "Traceback" not in finished.err
 
 
-def test_help_costs_little_more_than_an_import(tmp_path: Path) -> None:
-    importing = processor_time_s("-c", "import forcepos.cli")
+def test_help_costs_little_more_than_an_import_and_none_of_tensorflow_or_mlflow(tmp_path: Path) -> None:
+    importing = processor_time_s("-c", f"import forcepos.cli; {WITHOUT_LIBRARIES}")
     assert processor_time_s("-m", "forcepos", "--help") < 1.5 * importing
     finished = forcepos(["--help"], tmp_path)
     assert finished.code == 0

@@ -64,8 +64,9 @@ class Started:
 
     def send_signal(self, number: int) -> None:
         """Send it, if there is still someone to take it."""
+        assert self._process.pid is not None
         with suppress(ProcessLookupError):
-            os.kill(self._process.pid or 0, number)
+            os.kill(self._process.pid, number)
 
     def wait(self, timeout_s: float) -> int:
         """The exit code; negative where a signal ended the command."""

@@ -8,7 +8,7 @@ from subprocess import run
 
 import pytest
 
-from tests.commands import processor_time_s
+from tests.commands import WITHOUT_LIBRARIES, processor_time_s
 from tests.conftest import PLATE
 from tests.inspection.made import inspected, recording, refused
 
@@ -78,13 +78,10 @@ def test_a_draft_that_no_run_could_choose(place: str, message: str, tmp_path: Pa
 
 
 def test_help_is_answered_at_once_and_without_tensorflow_or_mlflow(tmp_path: Path) -> None:
-    importing = processor_time_s("-c", "import forcepos.cli")
+    importing = processor_time_s("-c", f"import forcepos.cli; {WITHOUT_LIBRARIES}")
     assert processor_time_s("-m", "forcepos", "inspect", "--help") < 1.5 * importing
     finished = inspected(tmp_path, "--help")
     assert finished.code == 0
     assert "python -m forcepos inspect FILE --write conf/data/mine.yaml" in finished.out
-    program = (
-        "import sys; from forcepos.inspection.command import main; main(sys.argv[1:]); "
-        "assert not {'tensorflow', 'keras', 'mlflow'} & {*sys.modules}"
-    )
+    program = f"import sys; from forcepos.inspection.command import main; main(sys.argv[1:]); {WITHOUT_LIBRARIES}"
     run([sys.executable, "-c", program, str(PLATE)], cwd=tmp_path, check=True, capture_output=True)
