@@ -33,10 +33,10 @@ def test_a_swallowed_signal_is_raised_again_at_the_next_question() -> None:
 
 WARNED = """
 import os, signal, sys
-from forcepos.interruption import remember_warning, stop_if_asked
+from forcepos.interruption import listen_in_job, stop_if_asked
 
 signal.signal(signal.SIGUSR2, lambda *_: sys.exit(144))  # as submitit answers it, when it has queued the job again
-remember_warning()
+listen_in_job()
 try:
     os.kill(os.getpid(), signal.SIGUSR2)
 except BaseException:
@@ -51,6 +51,67 @@ def test_a_clusters_warning_that_was_swallowed_ends_the_job_at_the_next_question
         [sys.executable, "-c", WARNED], env=environment, capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout) == (144, "swallowed\n")
+
+
+WAITS = """
+import os, signal, time
+from forcepos import interruption
+from forcepos.interruption import Interrupted, listen, undivided
+
+def interrupt():
+    os.kill(os.getpid(), signal.SIGINT)
+
+listen()
+try:
+    with undivided():
+        interrupt()
+        with undivided():
+            interrupt()
+        print("inside done")
+    print("not reached")
+except Interrupted:
+    print("raised behind")
+with undivided():
+    print("what came before does not count")
+interruption._INSIST_S = 0.1
+try:
+    with undivided():
+        interrupt()
+        time.sleep(0.2)
+        interrupt()
+        print("not reached")
+except Interrupted:
+    print("raised at once")
+"""
+
+
+def test_a_signal_waits_for_what_must_not_be_divided_unless_it_comes_again_after_a_while() -> None:
+    done = subprocess.run([sys.executable, "-c", WAITS], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == [
+        "inside done", "raised behind", "what came before does not count", "raised at once",
+    ]  # fmt: skip
+
+
+IN_A_JOB = """
+import signal, sys
+from forcepos.interruption import listen_in_job
+
+def of_the_launcher(*_): ...
+
+signal.signal(signal.SIGTERM, of_the_launcher)  # as submitit, which lets it pass
+listen_in_job()
+print(signal.getsignal(signal.SIGTERM) is of_the_launcher)
+try:
+    signal.raise_signal(signal.SIGINT)
+except KeyboardInterrupt as interrupted:
+    import pickle  # as a pool of processes does with what a job raises
+    print(pickle.loads(pickle.dumps(interrupted)).exit_code)
+"""
+
+
+def test_a_job_in_a_process_of_its_own_answers_what_its_launcher_does_not() -> None:
+    done = subprocess.run([sys.executable, "-c", IN_A_JOB], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["True", "130"]
 
 
 FAMILY = """

@@ -86,15 +86,24 @@ def main() -> None:
         return
     register_schemas()
     listen()
+    try:
+        complete = _jobs()
+    except Interrupted as interrupted:
+        sys.stderr.write("interrupted\n")
+        sys.exit(interrupted.exit_code)
+    if not complete:
+        sys.exit(_INCOMPLETE)
+
+
+def _jobs() -> bool:
+    """One run, or all of a multirun; whether the store of runs has all of it."""
     status = "FAILED"
     try:
         _job()
         status = "FINISHED"
-    except Interrupted as interrupted:
+    except Interrupted:
         end_children()
-        sys.stderr.write("interrupted\n")
-        sys.exit(interrupted.exit_code)
+        raise
     finally:
         complete = close_sweep(status)
-    if not complete:
-        sys.exit(_INCOMPLETE)
+    return complete

@@ -2,30 +2,33 @@
 
 Python raises an exception wherever the program is, and libraries swallow it in some places: a bare `except`
 while they are imported, a destructor, a callback from C. So the signal is remembered as well, and those who
-work for long ask.
+work for long ask. Where it would leave something in halves, it waits.
 """
 
 from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
-from contextlib import suppress
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from types import FrameType
 
 import psutil
 
 _PATIENCE_S = 5.0  # for a process to close its runs
+_INSIST_S = 2.0  # who asks again after this long does not want to wait
 
-_received: list[BaseException] = []
+_received: list[tuple[float, BaseException]] = []  # when, and what it raises
+_undivided: list[int] = []  # for each block that is being done, how many signals came before it
 
 
 class Interrupted(KeyboardInterrupt):
     """The program was asked to stop, by this signal."""
 
     def __init__(self, signal_number: int) -> None:
-        super().__init__()
+        super().__init__(signal_number)
         self.exit_code = 128 + signal_number  # what a shell gives a command that a signal ended
 
 
@@ -54,13 +57,19 @@ def _ends_by_itself(child: psutil.Process) -> bool:
         return True  # it has ended
 
 
-def remember_warning() -> None:
-    """Remember also what submitit answers when a job nears its time limit; other processes get no such signal."""
+def listen_in_job() -> None:
+    """The same in a process that a launcher has made, where it does not answer itself, as submitit does.
+
+    What submitit answers when a job nears its time limit is remembered as well; others get no such signal.
+    """
+    for number, silence in ((signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, signal.SIG_DFL)):
+        if signal.getsignal(number) == silence:
+            signal.signal(number, _answer)
     name = f"SIG{os.environ.get('SUBMITIT_PREEMPT_SIGNAL', 'USR2')}"
-    number = getattr(signal, name, None)  # None on Windows
-    answer = signal.getsignal(number) if number else None
-    if number and callable(answer) and "SUBMITIT_EXECUTOR" in os.environ:
-        signal.signal(number, partial(_answer_as, answer))
+    warning = getattr(signal, name, None)  # None on Windows
+    answer = signal.getsignal(warning) if warning else None
+    if warning and callable(answer) and "SUBMITIT_EXECUTOR" in os.environ:
+        signal.signal(warning, partial(_answer_as, answer))
 
 
 def stop_if_asked() -> None:
@@ -71,17 +80,42 @@ def stop_if_asked() -> None:
         SystemExit: a cluster's warning was received, and the job is queued again.
     """
     if _received:
-        raise _received[0]
+        raise _received[0][1]
+
+
+@contextmanager
+def undivided() -> Iterator[None]:
+    """Do all of what is inside before a signal is answered, unless it comes again after a while.
+
+    Raises:
+        Interrupted, SystemExit: as in `stop_if_asked`, for a signal that came inside.
+    """
+    before = len(_received)
+    _undivided.append(before)
+    try:
+        yield
+    finally:
+        _undivided.pop()
+        if len(_received) > before and not _undivided:
+            raise _received[before][1]
 
 
 def _answer(number: int, _: FrameType | None) -> None:
-    _received.append(Interrupted(number))
-    raise _received[-1]
+    _receive(Interrupted(number))
 
 
 def _answer_as(answer: Callable[[int, FrameType | None], object], number: int, frame: FrameType | None) -> None:
     try:
         answer(number, frame)
     except SystemExit as raised:
-        _received.append(raised)
-        raise
+        _receive(raised)
+
+
+def _receive(asked: BaseException) -> None:
+    now = time.monotonic()
+    _received.append((now, asked))
+    if _undivided:
+        first, _ = _received[_undivided[0]]
+        if now - first < _INSIST_S:
+            return
+    raise asked

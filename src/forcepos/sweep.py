@@ -20,6 +20,7 @@ from forcepos.config import TrackingConfig
 from forcepos.errors import InputError
 from forcepos.files import write_json
 from forcepos.finished import SKIP_VARIABLE
+from forcepos.interruption import undivided
 from forcepos.paths import unlogged_file
 from forcepos.sharing import JOBS_VARIABLE, jobs_of_sweep
 from forcepos.sweep_job import reason_of
@@ -48,6 +49,7 @@ _open: list[_Sweep] = []  # the multirun that this process launched
 class SweepCallback(Callback):
     """Hydra calls this in the process that launches the jobs, before the first of them."""
 
+    @undivided()
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         """Start the sweep's run and leave its id where the jobs find it."""
         tracking = OmegaConf.to_object(config.tracking)

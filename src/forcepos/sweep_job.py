@@ -12,7 +12,7 @@ from pathlib import Path
 from hydra.errors import CompactHydraException
 
 from forcepos.errors import InputError
-from forcepos.interruption import remember_warning, stop_if_asked
+from forcepos.interruption import listen_in_job, stop_if_asked
 from forcepos.terminal import name_lines
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ def one_of_many(number: int, folder: Path) -> Iterator[None]:
         JobFailed: something went wrong; where it was in the code is in the job's folder.
     """
     name_lines(f"job {number}")
-    remember_warning()
+    listen_in_job()
     try:
         yield
     except Exception as error:

@@ -59,9 +59,9 @@ def test_a_sweep_that_is_interrupted_is_closed_and_goes_on(tmp_path: Path) -> No
         if ended == 1 and "trial 1 of 1" in line:
             break
     process.send_signal(signal.SIGINT)
-    process.stderr.read()
+    told = process.stderr.read()
     assert process.wait(timeout=60) == 130
-    assert not [run for run in runs(tmp_path) if run.info.status == "RUNNING"]
+    assert not [run for run in runs(tmp_path) if run.info.status == "RUNNING"], told
     parent = next(run for run in runs(tmp_path) if "mlflow.parentRunId" not in run.data.tags)
     assert parent.info.status == "FAILED"
     again = forcepos(command, tmp_path)

@@ -17,6 +17,7 @@ from mlflow.exceptions import MlflowException
 from forcepos.config import Config
 from forcepos.errors import InputError
 from forcepos.tracking import store
+from forcepos.tracking.mlflow_run import MlflowRun
 from forcepos.tracking.outages import is_outage, reason
 from forcepos.tracking.run import TrackedRun
 from forcepos.tracking.store import open_store
@@ -207,6 +208,17 @@ def test_a_mistake_ends_the_run_and_is_not_made_again(tmp_path: Path) -> None:
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     with pytest.raises(FileNotFoundError), track(smoke_with(uri), "name", "abc") as run:
         run.log_file(tmp_path / "no_such_file")
+    assert [status for _, status, *_ in what_is_stored(uri)] == ["FAILED"]
+
+
+def test_a_mistake_while_a_run_begins_ends_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def too_long(*_: object) -> None:
+        raise MlflowException("param value is too long", 1000)
+
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    monkeypatch.setattr(MlflowRun, "_log_params", too_long)
+    with pytest.raises(MlflowException, match="too long"), track(smoke_with(uri), "name", "abc"):
+        pass
     assert [status for _, status, *_ in what_is_stored(uri)] == ["FAILED"]
 
 

@@ -81,7 +81,8 @@ class MlflowRun:
 
     def close(self, when: int, status: str, reason: str | None = None) -> None:
         """End the run, and the trials that it was in, as FINISHED, FAILED or KILLED."""
-        for run_id in (*(self._trials[number] for number in sorted(self._running)), self.run_id):
+        begun = [self.run_id] if self.run_id else []
+        for run_id in [*(self._trials[number] for number in sorted(self._running)), *begun]:
             if reason:
                 self._client.set_tag(run_id, "reason", reason)
             self._client.set_terminated(run_id, status, when)

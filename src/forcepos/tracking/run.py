@@ -13,6 +13,7 @@ from typing import Any
 
 from forcepos.config import Config
 from forcepos.data.recordings import Float32
+from forcepos.interruption import undivided
 from forcepos.tracking.mlflow_run import MlflowRun
 from forcepos.tracking.outages import ERRORS, is_outage, reason
 from forcepos.tracking.store import open_store
@@ -91,6 +92,7 @@ class TrackedRun(Run):
     def tracking(self) -> str:  # type: ignore[override]
         return "incomplete" if self.kept else "complete"
 
+    @undivided()
     def connect(self) -> None:
         """Open the store.
 
@@ -168,25 +170,32 @@ class TrackedRun(Run):
                     self._config.uri, reason(error),
                 )  # fmt: skip
             self.outage, self._mlflow = error, None  # a new one looks at what has been done
+        except BaseException:
+            self._mlflow = None  # likewise
+            raise
 
     def _log_kept(self) -> None:
         if self._mlflow is None:
             self.connect()
         while self.kept and self._mlflow:
-            step = self.kept[0]
-            try:
-                getattr(self._mlflow, step.name)(step.when, **step.arguments)
-            except Exception as error:
-                if not is_outage(error):
-                    self.kept.popleft()  # whatever follows must not make the same mistake again
-                raise
-            finally:  # a step that was done in part may have got this far
-                self.run_id = self._mlflow.run_id or None
-                self.model_uri = self._mlflow.model_uri or self.model_uri
-            self.kept.popleft()
+            self._log_first(self._mlflow)
         if self.outage:
             log.info("tracking.uri=%s is there again, what was kept is logged", self._config.uri)
             self.outage = None
+
+    @undivided()
+    def _log_first(self, mlflow_run: MlflowRun) -> None:
+        step = self.kept[0]
+        try:
+            getattr(mlflow_run, step.name)(step.when, **step.arguments)
+        except Exception as error:
+            if not is_outage(error):
+                self.kept.popleft()  # whatever follows must not make the same mistake again
+            raise
+        finally:  # a step that was done in part may have got this far
+            self.run_id = mlflow_run.run_id or None
+            self.model_uri = mlflow_run.model_uri or self.model_uri
+        self.kept.popleft()
 
 
 def _milliseconds() -> int:

@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from forcepos.config import TrackingConfig
 from forcepos.errors import InputError
+from forcepos.interruption import undivided
 from forcepos.tracking.outages import unusable
 from forcepos.tuning.trials import Values
 
@@ -27,10 +28,13 @@ _PROCESS_TAG = "forcepos.process"
 _AT_ONCE = 1000  # runs of a search
 
 
+@undivided()
 def open_store(config: TrackingConfig) -> tuple[MlflowClient, str]:
     """A client and the id of the experiment, which is made where it does not exist yet.
 
     The first use of a database creates its tables, and MLflow lets processes race for that: one at a time.
+    A signal waits for the end of this, as of all that uses a store: an exception in the middle of a transaction
+    may leave a database locked as long as there is a traceback.
 
     Raises:
         InputError: MLflow cannot use tracking.uri, or the experiment was deleted.
@@ -165,6 +169,7 @@ def _alive(process: str) -> bool:
         return False
 
 
+@undivided()
 def read_hyperparameters(config: TrackingConfig, source: str) -> Values:
     """The best hyperparameters of a run of ours, `source` being runs:/ID.
 

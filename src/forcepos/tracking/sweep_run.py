@@ -11,6 +11,7 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from forcepos.config import TrackingConfig
+from forcepos.interruption import undivided
 from forcepos.tracking.outages import ERRORS, is_outage, reason, unusable
 from forcepos.tracking.store import close_abandoned, create_run, open_store, resolve, take_over
 
@@ -45,6 +46,7 @@ def _is_there(client: MlflowClient, run_id: str) -> bool:
         return False
 
 
+@undivided()
 def end_sweep(config: TrackingConfig, run_id: str, status: str, table: Path | None) -> bool:
     """End a sweep's run, with the table of its jobs as a file and as MLflow shows tables; whether it could.
 

@@ -42,16 +42,16 @@ def track(config: Config, name: str, search: str, parent: Run | None = None) -> 
     params = {key: str(value) for key, value in _flatten(dataclasses.asdict(config)).items()}
     if not is_part(parent):
         run.connect()
-    run.start(name, search, parent_id(parent), params)
     try:
+        run.start(name, search, parent_id(parent), params)
         yield run
+        run.close("FINISHED")
     except Exception as error:
         run.close("FAILED", f"{type(error).__name__}: {error}")
         raise
     except BaseException:  # Ctrl-C and SIGTERM
         run.close("KILLED", "interrupted")
         raise
-    run.close("FINISHED")
 
 
 def is_part(parent: Run | None) -> bool:
