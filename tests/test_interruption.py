@@ -21,6 +21,26 @@ try:
 except Interrupted as interrupted:
     raise SystemExit(interrupted.exit_code)
 """
+IN_A_DESTRUCTOR = """
+import os, signal
+from forcepos.interruption import Interrupted, listen, stop_if_asked
+
+class Resource:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGINT)
+
+class Broken:
+    def __del__(self):
+        raise ValueError("told as ever")
+
+listen()
+Resource()
+Broken()
+try:
+    stop_if_asked()
+except Interrupted as interrupted:
+    raise SystemExit(interrupted.exit_code)
+"""
 
 
 def test_a_swallowed_signal_is_raised_again_at_the_next_question() -> None:
@@ -29,6 +49,13 @@ def test_a_swallowed_signal_is_raised_again_at_the_next_question() -> None:
             [sys.executable, "-c", SWALLOWS.format(name=name)], capture_output=True, text=True, check=False
         )
         assert (done.returncode, done.stdout) == (code, "swallowed\n")
+
+
+def test_a_signal_in_a_destructor_is_raised_again_and_not_printed() -> None:
+    done = subprocess.run([sys.executable, "-c", IN_A_DESTRUCTOR], capture_output=True, text=True, check=False)
+    assert done.returncode == 130
+    assert "Interrupted" not in done.stderr
+    assert "ValueError: told as ever" in done.stderr
 
 
 WARNED = """

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -36,6 +37,23 @@ def listen() -> None:
     """Answer Ctrl-C and SIGTERM with an Interrupted."""
     signal.signal(signal.SIGINT, _answer)
     signal.signal(signal.SIGTERM, _answer)
+    sys.unraisablehook = _keep_quiet
+
+
+def listen_in_job() -> None:
+    """The same in a process that a launcher has made, where it does not answer itself, as submitit does.
+
+    What submitit answers when a job nears its time limit is remembered as well; others get no such signal.
+    """
+    for number, silence in ((signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, signal.SIG_DFL)):
+        if signal.getsignal(number) == silence:
+            signal.signal(number, _answer)
+    sys.unraisablehook = _keep_quiet
+    name = f"SIG{os.environ.get('SUBMITIT_PREEMPT_SIGNAL', 'USR2')}"
+    warning = getattr(signal, name, None)  # None on Windows
+    answer = signal.getsignal(warning) if warning else None
+    if warning and callable(answer) and "SUBMITIT_EXECUTOR" in os.environ:
+        signal.signal(warning, partial(_answer_as, answer))
 
 
 def end_children() -> None:
@@ -55,21 +73,6 @@ def _ends_by_itself(child: psutil.Process) -> bool:
         return any("resource_tracker" in argument for argument in child.cmdline())
     except psutil.Error:
         return True  # it has ended
-
-
-def listen_in_job() -> None:
-    """The same in a process that a launcher has made, where it does not answer itself, as submitit does.
-
-    What submitit answers when a job nears its time limit is remembered as well; others get no such signal.
-    """
-    for number, silence in ((signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, signal.SIG_DFL)):
-        if signal.getsignal(number) == silence:
-            signal.signal(number, _answer)
-    name = f"SIG{os.environ.get('SUBMITIT_PREEMPT_SIGNAL', 'USR2')}"
-    warning = getattr(signal, name, None)  # None on Windows
-    answer = signal.getsignal(warning) if warning else None
-    if warning and callable(answer) and "SUBMITIT_EXECUTOR" in os.environ:
-        signal.signal(warning, partial(_answer_as, answer))
 
 
 def stop_if_asked() -> None:
@@ -98,6 +101,12 @@ def undivided() -> Iterator[None]:
         _undivided.pop()
         if len(_received) > before and not _undivided:
             raise _received[before][1]
+
+
+def _keep_quiet(raised: sys.UnraisableHookArgs) -> None:
+    """A destructor cannot raise an Interrupted, and Python would print it: whoever asks next raises it again."""
+    if not isinstance(raised.exc_value, Interrupted):
+        sys.__unraisablehook__(raised)
 
 
 def _answer(number: int, _: FrameType | None) -> None:
