@@ -126,6 +126,7 @@ from forcepos.interruption import listen_in_job
 def of_the_launcher(*_): ...
 
 signal.signal(signal.SIGTERM, of_the_launcher)  # as submitit, which lets it pass
+signal.signal(signal.SIGINT, signal.default_int_handler)  # also where the tests run in the background
 listen_in_job()
 print(signal.getsignal(signal.SIGTERM) is of_the_launcher)
 try:
