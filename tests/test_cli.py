@@ -38,6 +38,14 @@ def test_a_mistake_on_the_command_line_is_answered_without_a_traceback(
     assert "Traceback" not in finished.err
 
 
+def test_a_mistake_in_the_data_is_told_before_tensorflow_is_loaded(tmp_path: Path) -> None:
+    (tmp_path / "tensorflow.py").write_text("raise SystemExit('TensorFlow was loaded')")
+    here = str(tmp_path)
+    finished = forcepos(["data=versuch", "data.path=nowhere"], tmp_path, PYTHONPATH=here)
+    assert (finished.code, finished.err) == (1, "error: data.path=nowhere is not a file\n")
+    assert "TensorFlow was loaded" in forcepos(["debug=smoke"], tmp_path, PYTHONPATH=here).err
+
+
 def test_help_costs_little_more_than_an_import_and_none_of_tensorflow_or_mlflow(tmp_path: Path) -> None:
     importing = processor_time_s("-c", f"import forcepos.cli; {WITHOUT_LIBRARIES}")
     assert processor_time_s("-m", "forcepos", "--help") < 1.5 * importing

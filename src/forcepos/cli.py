@@ -55,9 +55,12 @@ def _objective(result: dict[str, Any] | None) -> float | None:
 def _run(composed: DictConfig, folder: Path, overrides: list[str]) -> dict[str, Any] | None:
     config = to_config(composed)
     with quiet_import():
+        from forcepos.inputs import read_inputs  # noqa: PLC0415  # MLflow takes a second
+    inputs = read_inputs(config)
+    with quiet_import():
         from forcepos.experiment import run_experiment  # noqa: PLC0415  # TensorFlow takes seconds
     stop_if_asked()
-    result = run_experiment(config, folder, overrides)
+    result = run_experiment(config, inputs, folder, overrides)
     if result:  # else another process has it
         sys.stdout.write(json.dumps(result) + "\n")
         sys.stdout.flush()

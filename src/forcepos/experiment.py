@@ -1,4 +1,4 @@
-"""The story of a run: recordings, samples, split, search, final model, evaluation, MLflow."""
+"""The story of a run from its recordings on: samples, split, search, final model, evaluation, MLflow."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any
 
 from forcepos.config import Config, CrossValidationConfig
 from forcepos.cross_validation import cross_validate
-from forcepos.data.checks import check
-from forcepos.data.loading import Loaded, load_recordings
+from forcepos.data.loading import Loaded
 from forcepos.data.sectors import make_sectors
 from forcepos.evaluation.evaluate import evaluate, references
 from forcepos.finished import earlier_result, run_fingerprint
 from forcepos.hyperparameters import find_hyperparameters
+from forcepos.inputs import Inputs
 from forcepos.models.device import use_device
 from forcepos.models.final import train_final
 from forcepos.models.preparation import prepare
@@ -27,12 +27,12 @@ from forcepos.results import Outcome, repeat_result, save
 from forcepos.search_workers import join_search
 from forcepos.second_split import on_another_split
 from forcepos.sharing import in_sweep, jobs_at_once
-from forcepos.slurm_tasks import Tasks, chief_of, slurm_tasks
+from forcepos.slurm_tasks import Tasks, chief_of
 from forcepos.terminal import Terminal
 from forcepos.tracking.description import provenance, run_name
 from forcepos.tracking.run import Run
 from forcepos.tracking.store import ui_command
-from forcepos.tracking.track import check_server, track
+from forcepos.tracking.track import track
 from forcepos.tuning.fingerprint import search_fingerprint
 from forcepos.tuning.search import claim
 from forcepos.tuning.trials import Logs
@@ -42,21 +42,19 @@ from forcepos.worker_process import Job
 log = logging.getLogger(__name__)
 
 
-def run_experiment(config: Config, folder: Path, overrides: Sequence[str]) -> dict[str, Any] | None:
-    """One run from config to result, or one for each fold; `folder` receives result, model and figures.
+def run_experiment(
+    config: Config, inputs: Inputs, folder: Path, overrides: Sequence[str]
+) -> dict[str, Any] | None:
+    """One run from recordings to result, or one for each fold; `folder` receives result, model and figures.
 
     Returns:
         None where this process is a worker of another one's search.
 
     Raises:
-        InputError: config, data, device or store of runs cannot be used as they are.
+        InputError: config, device or store of runs cannot be used as they are.
     """
-    tasks = slurm_tasks(config)
-    check_server(config.tracking)
+    loaded, tasks = inputs.loaded, inputs.tasks
     device = use_device(config.training, jobs_at_once())
-    loaded = load_recordings(config.data, config.model.window)
-    for warning in check(loaded.recordings, config.model.window):
-        log.warning("%s", warning)
     if tasks and tasks.rank:
         join_search(_job(config, folder, loaded), tasks)
         return None
