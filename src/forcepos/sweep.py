@@ -49,7 +49,7 @@ _open: list[_Sweep] = []  # the multirun that this process launched
 class SweepCallback(Callback):
     """Hydra calls this in the process that launches the jobs, before the first of them."""
 
-    @undivided()
+    @undivided()  # whoever is interrupted here would leave a run behind that nobody closes
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         """Start the sweep's run and leave its id where the jobs find it."""
         tracking = OmegaConf.to_object(config.tracking)

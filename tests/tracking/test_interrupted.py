@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from tests.tracking.test_outages import log_everything, smoke_with
 def _listening(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Answer signals as the command line does, and forget them afterwards."""
     monkeypatch.setattr(interruption, "_received", [])
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     listen()
     yield
