@@ -12,7 +12,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from forcepos.errors import InputError
-from forcepos.interruption import Interrupted, end_children, listen, stop_if_asked
+from forcepos.interruption import Interrupted, end_children, ended_by_signals, stop_if_asked
 from forcepos.paths import conf_dir
 from forcepos.quiet import quiet_import
 from forcepos.sharing import in_sweep
@@ -88,12 +88,8 @@ def main() -> None:
         sys.stdout.write(_help())
         return
     register_schemas()
-    listen()
-    try:
+    with ended_by_signals():
         complete = _jobs()
-    except Interrupted as interrupted:
-        sys.stderr.write("interrupted\n")
-        sys.exit(interrupted.exit_code)
     if not complete:
         sys.exit(_INCOMPLETE)
 

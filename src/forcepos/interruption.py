@@ -40,20 +40,33 @@ def listen() -> None:
     sys.unraisablehook = _keep_quiet
 
 
-def listen_in_job() -> None:
-    """The same in a process that a launcher has made, where it does not answer itself, as submitit does.
+@contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """Listen, and end the program with the exit code that a shell expects if a signal ends what is inside."""
+    listen()
+    try:
+        yield
+    except Interrupted as interrupted:
+        sys.stderr.write("interrupted\n")
+        sys.exit(interrupted.exit_code)
 
-    What submitit answers when a job nears its time limit is remembered as well; others get no such signal.
-    """
+
+def listen_in_job() -> None:
+    """Listen in a process that a launcher has made, where it does not answer itself, as submitit does."""
     for number, silence in ((signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, signal.SIG_DFL)):
         if signal.getsignal(number) == silence:
             signal.signal(number, _answer)
     sys.unraisablehook = _keep_quiet
+    _remember_warning()
+
+
+def _remember_warning() -> None:
+    """Remember also what submitit answers when a job nears its time limit; other processes get no such signal."""
     name = f"SIG{os.environ.get('SUBMITIT_PREEMPT_SIGNAL', 'USR2')}"
-    warning = getattr(signal, name, None)  # None on Windows
-    answer = signal.getsignal(warning) if warning else None
-    if warning and callable(answer) and "SUBMITIT_EXECUTOR" in os.environ:
-        signal.signal(warning, partial(_answer_as, answer))
+    number = getattr(signal, name, None)  # None on Windows
+    answer = signal.getsignal(number) if number else None
+    if number and callable(answer) and "SUBMITIT_EXECUTOR" in os.environ:
+        signal.signal(number, partial(_answer_as, answer))
 
 
 def end_children() -> None:

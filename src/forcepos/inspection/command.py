@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from forcepos.errors import InputError
-from forcepos.interruption import Interrupted, listen, stop_if_asked
+from forcepos.interruption import ended_by_signals, stop_if_asked
 
 _HELP = """\
 forcepos inspect: look before you train. What is in recordings: rows, rate, gaps, ranges, missing values, stuck and
@@ -28,13 +28,9 @@ python -m forcepos inspect FILE --time t_ms --positions X Y Z --label grip      
 def main(arguments: Sequence[str]) -> None:
     """Do it, and end with the exit code that a shell expects."""
     asked = _parser().parse_args(arguments)
-    listen()
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    try:
+    with ended_by_signals():
         _run(asked)
-    except Interrupted as interrupted:
-        sys.stderr.write("interrupted\n")
-        sys.exit(interrupted.exit_code)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from forcepos.errors import InputError
-from forcepos.interruption import Interrupted, listen, stop_if_asked
+from forcepos.interruption import ended_by_signals, stop_if_asked
 from forcepos.paths import conf_dir
 from forcepos.prepare.config import logs_config
 from forcepos.prepare.conversion import prepare
@@ -31,15 +31,11 @@ def main(arguments: Sequence[str]) -> None:
         keys = (conf_dir() / "prepare.yaml").read_text()
         sys.stdout.write(_HELP + keys[keys.index("data:") :])
         return
-    listen()
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", handlers=[StandardErrorHandler()]
     )
-    try:
+    with ended_by_signals():
         _run(arguments)
-    except Interrupted as interrupted:
-        sys.stderr.write("interrupted\n")
-        sys.exit(interrupted.exit_code)
 
 
 def _run(arguments: Sequence[str]) -> None:
