@@ -13,7 +13,7 @@ from mlflow.entities import Run
 from omegaconf import DictConfig
 
 from forcepos.config import Config
-from forcepos.paths import conf_dir
+from forcepos.runtime.paths import conf_dir
 from forcepos.validation import register_schemas, to_config
 from tests.commands import Finished
 from tests.warm import forcepos

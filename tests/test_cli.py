@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from forcepos.paths import conf_dir
+from forcepos.runtime.paths import conf_dir
 from tests.commands import WITHOUT_LIBRARIES, forcepos, processor_time_s, read_until
 from tests.conftest import runs
 from tests.warm import Started

@@ -6,8 +6,8 @@ import pytest
 from hydra.errors import ConfigCompositionException, MissingConfigException
 
 from forcepos.config import BayesianTunerConfig, Config, RandomSplitConfig
-from forcepos.errors import InputError
-from forcepos.paths import conf_dir
+from forcepos.runtime.errors import InputError
+from forcepos.runtime.paths import conf_dir
 from tests.conftest import checked_config, compose_config
 
 PARTS_OF_OTHERS = {"columns"}  # named in the defaults lists of data/*.yaml, not chosen by users

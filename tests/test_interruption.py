@@ -8,7 +8,7 @@ import sys
 
 SWALLOWS = """
 import os, signal
-from forcepos.interruption import Interrupted, listen, stop_if_asked
+from forcepos.runtime.interruption import Interrupted, listen, stop_if_asked
 
 listen()
 stop_if_asked()
@@ -23,7 +23,7 @@ except Interrupted as interrupted:
 """
 IN_A_DESTRUCTOR = """
 import os, signal
-from forcepos.interruption import Interrupted, listen, stop_if_asked
+from forcepos.runtime.interruption import Interrupted, listen, stop_if_asked
 
 class Resource:
     def __del__(self):
@@ -60,7 +60,7 @@ def test_a_signal_in_a_destructor_is_raised_again_and_not_printed() -> None:
 
 WARNED = """
 import os, signal, sys
-from forcepos.interruption import listen_in_job, stop_if_asked
+from forcepos.runtime.interruption import listen_in_job, stop_if_asked
 
 signal.signal(signal.SIGUSR2, lambda *_: sys.exit(144))  # as submitit answers it, when it has queued the job again
 listen_in_job()
@@ -82,8 +82,8 @@ def test_a_clusters_warning_that_was_swallowed_ends_the_job_at_the_next_question
 
 WAITS = """
 import os, signal, time
-from forcepos import interruption
-from forcepos.interruption import Interrupted, listen, undivided
+from forcepos.runtime import interruption
+from forcepos.runtime.interruption import Interrupted, listen, undivided
 
 def interrupt():
     os.kill(os.getpid(), signal.SIGINT)
@@ -121,7 +121,7 @@ def test_a_signal_waits_for_what_must_not_be_divided_unless_it_comes_again_after
 
 IN_A_JOB = """
 import signal, sys
-from forcepos.interruption import listen_in_job
+from forcepos.runtime.interruption import listen_in_job
 
 def of_the_launcher(*_): ...
 
@@ -144,7 +144,7 @@ def test_a_job_in_a_process_of_its_own_answers_what_its_launcher_does_not() -> N
 
 FAMILY = """
 import subprocess, sys
-from forcepos.interruption import end_children
+from forcepos.runtime.interruption import end_children
 
 wait = "print(flush=True); import time; time.sleep(60)"
 deaf = f"import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); {wait}"

@@ -14,7 +14,7 @@ from hydra.plugins.launcher import Launcher
 from omegaconf import OmegaConf
 
 from forcepos.config import Config
-from forcepos.paths import conf_dir
+from forcepos.runtime.paths import conf_dir
 from forcepos.validation import to_config
 from tests.test_sharing import composed
 

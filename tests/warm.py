@@ -20,7 +20,7 @@ from multiprocessing import forkserver
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
-from forcepos.quiet import quiet_import
+from forcepos.runtime.silence import quiet_import
 from tests.commands import Finished, environment_with
 
 _LIBRARIES = [

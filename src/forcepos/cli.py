@@ -11,11 +11,11 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from forcepos.errors import InputError
-from forcepos.interruption import Interrupted, end_children, ended_by_signals, stop_if_asked
-from forcepos.paths import conf_dir
-from forcepos.quiet import quiet_import
-from forcepos.sharing import in_sweep
+from forcepos.runtime.errors import InputError
+from forcepos.runtime.interruption import Interrupted, end_children, ended_by_signals, stop_if_asked
+from forcepos.runtime.paths import conf_dir
+from forcepos.runtime.resources import in_sweep
+from forcepos.runtime.silence import quiet_import
 from forcepos.sweep import AGAIN, close_sweep
 from forcepos.sweep_job import one_of_many
 from forcepos.validation import register_resolvers, register_schemas, to_config

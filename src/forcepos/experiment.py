@@ -21,12 +21,12 @@ from forcepos.models.final import train_final
 from forcepos.models.preparation import prepare
 from forcepos.models.tasks import make_task
 from forcepos.models.trainer import NetworkTrainer
-from forcepos.paths import search_dir
 from forcepos.pictures import save_pictures
 from forcepos.results import Outcome, repeat_result, save
+from forcepos.runtime.paths import search_dir
+from forcepos.runtime.resources import in_sweep, jobs_at_once
 from forcepos.search_workers import join_search
 from forcepos.second_split import on_another_split
-from forcepos.sharing import in_sweep, jobs_at_once
 from forcepos.slurm_tasks import Tasks, chief_of
 from forcepos.terminal import Terminal
 from forcepos.tracking.description import provenance, run_name

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from forcepos.config import Config
-from forcepos.files import write_json
-from forcepos.paths import finished_file
+from forcepos.runtime.files import write_json
+from forcepos.runtime.paths import finished_file
 
 SKIP_VARIABLE = "FORCEPOS_SKIP_FINISHED"  # set for the jobs of a sweep that is gone on with
 _NO_MATTER = {"tracking": None, "skip_finished": None}

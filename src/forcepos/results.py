@@ -16,11 +16,11 @@ from forcepos.evaluation.errors_by_unit import errors_by_unit
 from forcepos.evaluation.evaluate import Evaluation
 from forcepos.evaluation.metrics import Scores
 from forcepos.evaluation.neighbours import neighbour_share
-from forcepos.files import write_csv, write_json
 from forcepos.models.final import Final
 from forcepos.models.prediction import batches
 from forcepos.models.preparation import TrainingData
 from forcepos.models.tasks import AXES, Task
+from forcepos.runtime.files import write_csv, write_json
 from forcepos.tracking.run import Run
 from forcepos.tuning.ledger import Found
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import keras_tuner as kt
 
-from forcepos.errors import InputError
-from forcepos.interruption import stop_if_asked
-from forcepos.sharing import jobs_at_once
+from forcepos.runtime.errors import InputError
+from forcepos.runtime.interruption import stop_if_asked
+from forcepos.runtime.resources import jobs_at_once
 from forcepos.slurm_tasks import Tasks, tell_port, wait_for_port
 from forcepos.tuning.chief import Chief, Told, served
 from forcepos.tuning.ledger import Found, TrialListener

@@ -16,12 +16,12 @@ from forcepos.config import (
     HeldOutRecordingsConfig,
 )
 from forcepos.data.recordings import Recordings
-from forcepos.errors import InputError
 from forcepos.evaluation.evaluate import Evaluation, evaluate
 from forcepos.models.final import train_final
 from forcepos.models.preparation import prepare
 from forcepos.models.tasks import Task
 from forcepos.models.trainer import NetworkTrainer
+from forcepos.runtime.errors import InputError
 from forcepos.terminal import Terminal
 
 log = logging.getLogger(__name__)

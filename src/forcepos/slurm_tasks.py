@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from forcepos.config import Config, CrossValidationConfig
-from forcepos.errors import InputError
-from forcepos.files import write_json
-from forcepos.interruption import stop_if_asked
-from forcepos.sharing import step_size
+from forcepos.runtime.errors import InputError
+from forcepos.runtime.files import write_json
+from forcepos.runtime.interruption import stop_if_asked
+from forcepos.runtime.resources import step_size
 
 _WAIT_S = 900.0  # for a chief that still prepares its data
 _LOOK_S = 0.5

@@ -17,12 +17,12 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
 from forcepos.config import TrackingConfig
-from forcepos.errors import InputError
-from forcepos.files import write_json
 from forcepos.finished import SKIP_VARIABLE
-from forcepos.interruption import undivided
-from forcepos.paths import unlogged_file
-from forcepos.sharing import JOBS_VARIABLE, jobs_of_sweep
+from forcepos.runtime.errors import InputError
+from forcepos.runtime.files import write_json
+from forcepos.runtime.interruption import undivided
+from forcepos.runtime.paths import unlogged_file
+from forcepos.runtime.resources import JOBS_VARIABLE, jobs_of_sweep
 from forcepos.sweep_job import reason_of
 from forcepos.terminal import show_table
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from hydra.errors import CompactHydraException
 
-from forcepos.errors import InputError
-from forcepos.interruption import listen_in_job, stop_if_asked
+from forcepos.runtime.errors import InputError
+from forcepos.runtime.interruption import listen_in_job, stop_if_asked
 from forcepos.terminal import name_lines
 
 log = logging.getLogger(__name__)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from forcepos.config import ModelConfig, TableConfig
-from forcepos.errors import InputError
+from forcepos.runtime.errors import InputError
 
 AXES = ("x", "y", "z")
 

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from forcepos.config import Config
 from forcepos.evaluation.summary import remarks, score_table
-from forcepos.sharing import jobs_at_once
+from forcepos.runtime.resources import jobs_at_once
 from forcepos.tuning.trials import TrialResult
 
 log = logging.getLogger(__name__)

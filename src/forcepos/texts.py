@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from forcepos.errors import InputError
+from forcepos.runtime.errors import InputError
 
 BOM = b"\xef\xbb\xbf"
 CONTROL = bytes(sorted({*range(32)} - {*b"\t\n\x0b\x0c\r"})) + b"\x7f"  # in no text

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from forcepos.config import Config
-from forcepos.errors import InputError
-from forcepos.files import write_json
 from forcepos.finished import remember_result
-from forcepos.paths import unlogged_file
 from forcepos.results import write_result
+from forcepos.runtime.errors import InputError
+from forcepos.runtime.files import write_json
+from forcepos.runtime.paths import unlogged_file
 from forcepos.tracking.outages import ERRORS, reason
 from forcepos.tracking.run import Run, Step, TrackedRun
 from forcepos.tracking.track import is_part, parent_id

@@ -25,7 +25,7 @@ from forcepos.config import (
     TrackingConfig,
     TunerConfig,
 )
-from forcepos.errors import InputError
+from forcepos.runtime.errors import InputError
 from forcepos.table_rules import check_table
 
 Schema = TypeVar("Schema")

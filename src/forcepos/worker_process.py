@@ -13,12 +13,12 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from forcepos.config import Config
-from forcepos.errors import InputError
 from forcepos.models.device import use_device
 from forcepos.models.preparation import TrainingData
 from forcepos.models.tasks import Task
 from forcepos.models.trainer import NetworkTrainer
-from forcepos.paths import search_dir
+from forcepos.runtime.errors import InputError
+from forcepos.runtime.paths import search_dir
 from forcepos.tuning.worker import work
 
 

@@ -13,7 +13,7 @@ from forcepos.data.checks import check
 from forcepos.data.loading import load_recordings
 from forcepos.data.recordings import Recordings
 from forcepos.data.short import without_short
-from forcepos.errors import InputError
+from forcepos.runtime.errors import InputError
 from tests.conftest import checked_config
 from tests.data.tables import NAMED, numbers, write
 from tests.data.test_splits import plate

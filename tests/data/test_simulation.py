@@ -12,7 +12,7 @@ from forcepos.data.arm import MAX_TORQUE_NM, Arm
 from forcepos.data.checks import check
 from forcepos.data.recordings import Recordings
 from forcepos.data.simulation import CHANNELS, JOINT_CHANNELS, Simulation
-from forcepos.errors import InputError
+from forcepos.runtime.errors import InputError
 from tests.conftest import checked_config
 
 QUIET = (

@@ -9,8 +9,8 @@ from forcepos.config import SplitConfig
 from forcepos.data.recordings import Recordings
 from forcepos.data.samples import Samples, all_samples
 from forcepos.data.splits import Split, split_samples
-from forcepos.errors import InputError
 from forcepos.models.calibration import calibration_groups
+from forcepos.runtime.errors import InputError
 from tests.conftest import checked_config
 
 WINDOW = 10

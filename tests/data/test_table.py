@@ -12,7 +12,7 @@ import pytest
 from forcepos.data.checks import check
 from forcepos.data.samples import all_samples
 from forcepos.data.splits import split_samples
-from forcepos.errors import InputError
+from forcepos.runtime.errors import InputError
 from tests.conftest import checked_config
 from tests.data.tables import NAMED, numbers, read, write
 

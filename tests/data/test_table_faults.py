@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from forcepos.config import TableConfig
 from forcepos.data.recordings import Recordings
 from forcepos.data.tables.read import read_table
-from forcepos.errors import InputError
+from forcepos.runtime.errors import InputError
 from tests.conftest import checked_config
 from tests.data.tables import NAMED, numbers, read, write
 

@@ -15,7 +15,7 @@ from forcepos.config import VersuchConfig
 from forcepos.data.checks import check
 from forcepos.data.recordings import Recordings
 from forcepos.data.versuch import read_versuch
-from forcepos.errors import InputError
+from forcepos.runtime.errors import InputError
 from tests.conftest import PLATE, checked_config
 
 

@@ -16,8 +16,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from forcepos.errors import InputError
 from forcepos.inspection.report import inspect
+from forcepos.runtime.errors import InputError
 from tests.data.tables import write
 from tests.inspection.made import recording
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from forcepos.errors import InputError
 from forcepos.prepare.logs import parse_log
+from forcepos.runtime.errors import InputError
 from tests.prepare.made import COLUMNS, controller, numbers, text
 
 ROWS = numbers()

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from forcepos.errors import InputError
 from forcepos.prepare.logs import Log, parse_log
 from forcepos.prepare.sources import open_source
+from forcepos.runtime.errors import InputError
 from tests.prepare.made import text
 
 settings.register_profile("forcepos", deadline=None, derandomize=True)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from forcepos.errors import InputError
 from forcepos.prepare import sources
 from forcepos.prepare.sources import open_source
+from forcepos.runtime.errors import InputError
 from tests.prepare.made import folder, zipped
 
 LOGS = {"b.txt": b"two", "a.txt": b"one", "deep/er/c.txt": b"three"}

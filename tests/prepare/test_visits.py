@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from forcepos.errors import InputError
 from forcepos.prepare.visits import Pattern, Visit, undistinguished
+from forcepos.runtime.errors import InputError
 
 TAKES = "it takes {experiment}, {visit}, {i}, {j}, each once, i and j always"
 

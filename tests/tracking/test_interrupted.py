@@ -12,8 +12,8 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
-from forcepos import interruption
-from forcepos.interruption import Interrupted, listen
+from forcepos.runtime import interruption
+from forcepos.runtime.interruption import Interrupted, listen
 from forcepos.tracking.track import track
 from tests.conftest import children, runs
 from tests.tracking.test_outages import log_everything, smoke_with

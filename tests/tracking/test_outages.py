@@ -15,7 +15,7 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from forcepos.config import Config
-from forcepos.errors import InputError
+from forcepos.runtime.errors import InputError
 from forcepos.tracking import store
 from forcepos.tracking.mlflow_run import MlflowRun
 from forcepos.tracking.outages import is_outage, reason

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from forcepos.errors import InputError
 from forcepos.models.networks import declare_space
+from forcepos.runtime.errors import InputError
 from forcepos.tuning.given import check_hyperparameters, read_hyperparameters
 from tests.conftest import DATA, checked_config
 

@@ -12,7 +12,7 @@ import pytest
 from filelock import FileLock
 
 from forcepos.config import TunerConfig
-from forcepos.errors import InputError, TrialFailure
+from forcepos.runtime.errors import InputError, TrialFailure
 from forcepos.tuning.fingerprint import search_fingerprint
 from forcepos.tuning.ledger import Found
 from forcepos.tuning.search import claim, search

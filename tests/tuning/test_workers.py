@@ -11,7 +11,7 @@ from typing import Any
 import keras_tuner as kt
 import pytest
 
-from forcepos.errors import InputError
+from forcepos.runtime.errors import InputError
 from forcepos.tuning.chief import Chief, Told, served
 from forcepos.tuning.ledger import Found, Ledger
 from forcepos.tuning.search import open_ledger, search

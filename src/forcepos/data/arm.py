@@ -9,7 +9,7 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from forcepos.errors import InputError
+from forcepos.runtime.errors import InputError
 
 JOINTS = 7
 

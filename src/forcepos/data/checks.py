@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from forcepos.data.leakage import likely_leakage
 from forcepos.data.recordings import Float32, Recordings
-from forcepos.errors import InputError
+from forcepos.runtime.errors import InputError
 
 _SHOWN = 10
 _ROWS_AT_ONCE = 32_768

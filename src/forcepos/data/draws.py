@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forcepos.config import DrawnSplitConfig, SplitConfig
-from forcepos.errors import InputError
+from forcepos.runtime.errors import InputError
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from forcepos.errors import InputError
+from forcepos.runtime.errors import InputError
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]

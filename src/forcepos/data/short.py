@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forcepos.data.recordings import Int32, Recordings
-from forcepos.errors import InputError
+from forcepos.runtime.errors import InputError
 
 log = logging.getLogger(__name__)
 _SHOWN = 5

@@ -22,7 +22,7 @@ from forcepos.data.blocked import blocked
 from forcepos.data.draws import LEFT_OUT, TEST, TRAIN, VALIDATION, calibration_units, draw, set_calibration_aside
 from forcepos.data.recordings import Int32
 from forcepos.data.samples import Samples
-from forcepos.errors import InputError
+from forcepos.runtime.errors import InputError
 
 _PARTS = ("train", "validation", "test", "calibration")  # in the order of their numbers
 

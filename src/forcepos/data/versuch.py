@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from forcepos.config import VersuchConfig
 from forcepos.data.recordings import Float32, Float64, Int32, Recordings
-from forcepos.errors import InputError
+from forcepos.runtime.errors import InputError
 
 _ROWS_AT_ONCE = 4096
 

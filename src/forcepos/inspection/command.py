@@ -11,8 +11,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from forcepos.errors import InputError
-from forcepos.interruption import ended_by_signals, stop_if_asked
+from forcepos.runtime.errors import InputError
+from forcepos.runtime.interruption import ended_by_signals, stop_if_asked
 
 _HELP = """\
 forcepos inspect: look before you train. What is in recordings: rows, rate, gaps, ranges, missing values, stuck and

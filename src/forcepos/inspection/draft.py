@@ -13,7 +13,7 @@ from forcepos.inspection.facts import counted, role, some
 from forcepos.inspection.paths import data_path
 from forcepos.inspection.source_format import format_lines
 from forcepos.inspection.survey import Survey
-from forcepos.paths import conf_dir
+from forcepos.runtime.paths import conf_dir
 
 _PLAIN = re.compile(r"[A-Za-z_][\w./ -]*(?<! )")
 _NOT_TEXT = {"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"}

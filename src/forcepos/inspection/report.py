@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from forcepos.errors import InputError
 from forcepos.inspection.draft import draft
 from forcepos.inspection.facts import balance, remarks, saturated, stuck
 from forcepos.inspection.roles import Told
@@ -16,7 +15,8 @@ from forcepos.inspection.sources import open_sources
 from forcepos.inspection.survey import Survey, survey
 from forcepos.inspection.training import warnings_of_training
 from forcepos.inspection.write import check_place, trains_with, write
-from forcepos.interruption import stop_if_asked
+from forcepos.runtime.errors import InputError
+from forcepos.runtime.interruption import stop_if_asked
 
 
 def inspect(asked: argparse.Namespace, folder: Path) -> dict[str, Any]:

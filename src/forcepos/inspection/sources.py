@@ -10,8 +10,8 @@ from pathlib import Path
 import pyarrow as pa
 from pyarrow import parquet
 
-from forcepos.errors import InputError
 from forcepos.inspection.text import open_text
+from forcepos.runtime.errors import InputError
 
 _ROWS_AT_ONCE = 65536
 _SKIPPED = (".md", ".yaml", ".yml", ".json", ".png", ".svg", ".html", ".log", ".py")

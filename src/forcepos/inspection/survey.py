@@ -9,7 +9,6 @@ import numpy as np
 import pyarrow as pa
 
 from forcepos.data.recordings import Float64
-from forcepos.errors import InputError
 from forcepos.inspection.columns import Column
 from forcepos.inspection.guesses import guess, guess_roles
 from forcepos.inspection.parts import read_part
@@ -18,6 +17,7 @@ from forcepos.inspection.roles import Guesses, Told
 from forcepos.inspection.runs import Recording
 from forcepos.inspection.sources import Source
 from forcepos.inspection.times import Times, usual_step
+from forcepos.runtime.errors import InputError
 
 _LOOKED_AT = 50_000  # rows that tell which column is what
 

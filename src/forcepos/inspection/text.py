@@ -15,7 +15,7 @@ from pyarrow import csv
 
 from forcepos.data.tables.layout import Layout, Written, find_layout
 from forcepos.data.tables.text import Part, parse_options
-from forcepos.errors import InputError
+from forcepos.runtime.errors import InputError
 from forcepos.texts import decoded, is_number, is_text, lines
 
 _START = 1 << 17  # bytes that are looked at

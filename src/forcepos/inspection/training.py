@@ -17,9 +17,9 @@ from forcepos.data.checks import check
 from forcepos.data.loading import load_recordings
 from forcepos.data.samples import all_samples
 from forcepos.data.splits import split_samples
-from forcepos.errors import InputError
 from forcepos.inspection.survey import Survey
-from forcepos.paths import conf_dir
+from forcepos.runtime.errors import InputError
+from forcepos.runtime.paths import conf_dir
 from forcepos.validation import register_schemas, to_config
 
 MOST_VALUES = 50_000_000  # more are not loaded here: looking must not need the memory that training does

@@ -7,8 +7,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from forcepos.errors import InputError
-from forcepos.paths import conf_dir
+from forcepos.runtime.errors import InputError
+from forcepos.runtime.paths import conf_dir
 
 
 def check_place(path: Path) -> None:

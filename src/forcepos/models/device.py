@@ -10,8 +10,8 @@ import tensorflow as tf
 from threadpoolctl import ThreadpoolController
 
 from forcepos.config import TrainingConfig
-from forcepos.errors import InputError
-from forcepos.sharing import own_cores
+from forcepos.runtime.errors import InputError
+from forcepos.runtime.resources import own_cores
 
 _FOR_DATA = 0.9  # of a GPU's memory; the rest is for what CUDA keeps in each process
 

@@ -11,7 +11,7 @@ from forcepos.config import ModelConfig
 from forcepos.data.recordings import Float32, Int32
 from forcepos.data.samples import Samples
 from forcepos.data.sectors import NO_SECTOR, Sectors
-from forcepos.errors import InputError
+from forcepos.runtime.errors import InputError
 
 AXES = ("x", "y", "z")
 

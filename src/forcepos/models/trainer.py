@@ -12,13 +12,13 @@ import numpy as np
 import tensorflow as tf
 
 from forcepos.config import Config
-from forcepos.errors import TrialFailure
 from forcepos.models.networks import build_network
 from forcepos.models.preparation import TrainingData
 from forcepos.models.resident import ResidentSamples
 from forcepos.models.scaling import Scaling, fit_scaling
 from forcepos.models.tasks import Regression, Task
 from forcepos.models.training import Logs, Training
+from forcepos.runtime.errors import TrialFailure
 
 # Compiling takes 3 to 5 s on two CPU cores and then saves 1 to 2 ms a step: `python -m benchmarks trial`.
 _WORTH_COMPILING = 3000  # steps

@@ -17,11 +17,11 @@ import numpy as np
 import tensorflow as tf
 
 from forcepos.data.splits import Split
-from forcepos.interruption import stop_if_asked
 from forcepos.models.device import has_gpu
 from forcepos.models.resident import Part, ResidentSamples
 from forcepos.models.tasks import Task
 from forcepos.models.twin import training_twin
+from forcepos.runtime.interruption import stop_if_asked
 
 Logs = dict[str, float]
 

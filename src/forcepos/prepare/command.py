@@ -7,11 +7,11 @@ import logging
 import sys
 from collections.abc import Sequence
 
-from forcepos.errors import InputError
-from forcepos.interruption import ended_by_signals, stop_if_asked
-from forcepos.paths import conf_dir
 from forcepos.prepare.config import logs_config
 from forcepos.prepare.conversion import prepare
+from forcepos.runtime.errors import InputError
+from forcepos.runtime.interruption import ended_by_signals, stop_if_asked
+from forcepos.runtime.paths import conf_dir
 from forcepos.terminal import StandardErrorHandler
 
 _HELP = """\

@@ -11,9 +11,9 @@ from hydra.errors import HydraException, OverrideParseException
 from omegaconf import MISSING, DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from forcepos.errors import InputError
-from forcepos.paths import conf_dir
 from forcepos.prepare.feather import POINT
+from forcepos.runtime.errors import InputError
+from forcepos.runtime.paths import conf_dir
 from forcepos.validation import checked
 
 

@@ -9,14 +9,14 @@ from typing import Any
 
 import pyarrow as pa
 
-from forcepos.errors import InputError
-from forcepos.interruption import stop_if_asked
 from forcepos.prepare.config import LogsConfig
 from forcepos.prepare.feather import feather_file
 from forcepos.prepare.logs import parse_log
 from forcepos.prepare.progress import tracked
 from forcepos.prepare.sources import Entry, open_source
 from forcepos.prepare.visits import Pattern, Visit, undistinguished
+from forcepos.runtime.errors import InputError
+from forcepos.runtime.interruption import stop_if_asked
 
 log = logging.getLogger(__name__)
 _SHOWN = 10

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pyarrow as pa
 
-from forcepos.errors import InputError
+from forcepos.runtime.errors import InputError
 
 POINT = "key"  # the column with the touched point's name
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from forcepos.errors import InputError
+from forcepos.runtime.errors import InputError
 
 # How a KUKA controller names what it records of a joint, before the arm's type and the joint's number from 0 on.
 _JOINTS = {"axisTauExtMsr": "exT_A", "axisTauMsr": "msT_A", "axisQMsr": "cur_A", "axisQCmd": "comd_A"}

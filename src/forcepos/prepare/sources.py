@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
-from forcepos.errors import InputError
+from forcepos.runtime.errors import InputError
 
 MAX_BYTES = 500_000_000  # of one log: some 500 000 rows of 48 numbers
 # What Python's zipfile lets through from broken files.

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from forcepos.errors import InputError
+from forcepos.runtime.errors import InputError
 
 # What each field of data.pattern stands for, and an example.
 _FIELDS = {

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 
 from forcepos.config import Config, CrossValidationConfig
-from forcepos.provenance import code_version, package_versions, user_name
+from forcepos.runtime.provenance import code_version, package_versions, user_name
 
 _NAMED_ANYWAY = ("model", "tuner", "split", "seed", "skip_finished", "tuner.fresh", "tracking.uri")
 

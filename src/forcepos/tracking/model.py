@@ -13,7 +13,7 @@ from mlflow.entities import LoggedModelOutput
 from mlflow.models import infer_signature
 
 from forcepos.data.recordings import Float32
-from forcepos.provenance import package_versions
+from forcepos.runtime.provenance import package_versions
 
 
 def log_keras_model(

@@ -7,7 +7,7 @@ import re
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
-from forcepos.errors import InputError
+from forcepos.runtime.errors import InputError
 
 # Whatever happened, MLflow's client raises the same exception. These are answers of a store that is there;
 # BAD_REQUEST is not among them, since a server gives it when its database breaks in the middle of something.

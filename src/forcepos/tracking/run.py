@@ -13,7 +13,7 @@ from typing import Any
 
 from forcepos.config import Config
 from forcepos.data.recordings import Float32
-from forcepos.interruption import undivided
+from forcepos.runtime.interruption import undivided
 from forcepos.tracking.mlflow_run import MlflowRun
 from forcepos.tracking.outages import ERRORS, is_outage, reason
 from forcepos.tracking.store import open_store

@@ -17,8 +17,8 @@ from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from forcepos.config import TrackingConfig
-from forcepos.errors import InputError
-from forcepos.interruption import undivided
+from forcepos.runtime.errors import InputError
+from forcepos.runtime.interruption import undivided
 from forcepos.tracking.outages import unusable
 from forcepos.tuning.trials import Values
 

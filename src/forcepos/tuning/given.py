@@ -9,7 +9,7 @@ from typing import Any
 
 import keras_tuner as kt
 
-from forcepos.errors import InputError
+from forcepos.runtime.errors import InputError
 from forcepos.tuning.trials import Values
 
 _KINDS: dict[str, tuple[type, ...]] = {"Int": (int,), "Float": (int, float), "Boolean": (bool,)}

@@ -15,7 +15,7 @@ from typing import Protocol
 import keras_tuner as kt
 
 from forcepos.config import TunerConfig
-from forcepos.errors import InputError
+from forcepos.runtime.errors import InputError
 from forcepos.tuning.trials import Journal, Logs, TrialResult, Values, load_trials
 
 RUNNING, IDLE, STOPPED = "RUNNING", "IDLE", "STOPPED"  # what KerasTuner says of a trial that is asked for

@@ -14,8 +14,8 @@ from filelock import FileLock, Timeout
 from sklearn.exceptions import ConvergenceWarning
 
 from forcepos.config import TunerConfig
-from forcepos.errors import InputError
-from forcepos.interruption import stop_if_asked
+from forcepos.runtime.errors import InputError
+from forcepos.runtime.interruption import stop_if_asked
 from forcepos.tuning.ledger import RUNNING, Found, Ledger, TrialListener, number_of
 from forcepos.tuning.oracles import make_oracle
 from forcepos.tuning.trial_run import Trainer, run_trial

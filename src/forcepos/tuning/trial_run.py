@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from forcepos.config import TunerConfig
-from forcepos.errors import TrialFailure
+from forcepos.runtime.errors import TrialFailure
 from forcepos.tuning.trials import Logs, TrialResult, Values
 
 Report = Callable[[int, int, int, Logs], None]  # trial, execution, epoch, what Keras logged

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from forcepos.files import write_json
+from forcepos.runtime.files import write_json
 
 Logs = dict[str, float]
 Values = dict[str, Any]

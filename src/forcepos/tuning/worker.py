@@ -14,7 +14,7 @@ import keras_tuner as kt
 from keras_tuner.src.distribute import oracle_client
 
 from forcepos.config import TunerConfig
-from forcepos.errors import InputError
+from forcepos.runtime.errors import InputError
 from forcepos.tuning.chief import EXECUTION
 from forcepos.tuning.ledger import IDLE, STOPPED, number_of
 from forcepos.tuning.trial_run import Trainer, run_trial

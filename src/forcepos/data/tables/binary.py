@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from forcepos.data.tables.columns import Columns
-from forcepos.errors import InputError
+from forcepos.runtime.errors import InputError
 
 _ROWS = 8192
 _LONG = 1 << 18  # rows of a batch, from which its columns are read one by one

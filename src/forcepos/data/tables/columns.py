@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from forcepos.config import TableConfig
-from forcepos.errors import InputError
+from forcepos.runtime.errors import InputError
 
 _SHOWN = 20
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from forcepos.config import TableConfig
-from forcepos.errors import InputError
+from forcepos.runtime.errors import InputError
 
 _FORMATS = {
     ".feather": "feather", ".parquet": "parquet", ".csv": "csv", ".tsv": "csv",

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from forcepos.errors import InputError
+from forcepos.runtime.errors import InputError
 from forcepos.texts import LONGEST, decoded, find_rows, is_number, is_text, lines
 
 _BLANKS = re.compile(rb"[ \t]+")

@@ -24,7 +24,7 @@ from forcepos.data.tables.units import (
     split_at_gaps,
     warn_where_time_goes_back,
 )
-from forcepos.errors import InputError
+from forcepos.runtime.errors import InputError
 from forcepos.table_rules import known_axes
 
 _SHOWN = 10

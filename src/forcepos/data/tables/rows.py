@@ -14,7 +14,7 @@ from forcepos.config import TableConfig
 from forcepos.data.recordings import Float32, Float64, Int32
 from forcepos.data.tables.columns import Columns, wanted_words
 from forcepos.data.tables.units import Numbering
-from forcepos.errors import InputError
+from forcepos.runtime.errors import InputError
 
 SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 _ROWS_AT_ONCE = 4096  # as many as a processor's cache holds

@@ -14,7 +14,7 @@ from pyarrow import csv
 from forcepos.config import TableConfig
 from forcepos.data.tables.columns import Columns
 from forcepos.data.tables.layout import MISSING, Layout, Written, find_layout
-from forcepos.errors import InputError
+from forcepos.runtime.errors import InputError
 from forcepos.texts import fault, with_single_blanks
 
 log = logging.getLogger(__name__)

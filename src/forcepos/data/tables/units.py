@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from forcepos.data.recordings import Float32, Float64, Int32
 from forcepos.data.tables.files import in_order
-from forcepos.errors import InputError
+from forcepos.runtime.errors import InputError
 from forcepos.texts import decoded
 
 log = logging.getLogger(__name__)

@@ -8,8 +8,9 @@ from pathlib import Path
 
 def conf_dir() -> Path:
     """The folder of config groups: inside an installed wheel, or at the top of a checkout."""
-    packaged = Path(__file__).parent / "conf"
-    return packaged if packaged.is_dir() else Path(__file__).parents[2] / "conf"
+    package = Path(__file__).parents[1]
+    packaged = package / "conf"
+    return packaged if packaged.is_dir() else package.parents[1] / "conf"
 
 
 def search_dir(fingerprint: str) -> Path:

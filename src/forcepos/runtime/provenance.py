@@ -36,7 +36,7 @@ def package_versions() -> dict[str, str]:
 
 def code_version() -> str:
     """The commit of a checkout, `+changes` where files differ from it; else the package's version."""
-    folder = Path(__file__).parent
+    folder = Path(forcepos.__file__).parent
     commit = _git(folder, "rev-parse", "HEAD")
     if not commit or not (folder.parents[1] / "pyproject.toml").is_file():
         return forcepos.__version__
