@@ -17,7 +17,7 @@ from tests.conftest import MODELS, checked_config
 from benchmarks.notebook_file import POINTS, ROWS_A_POINT, full_size
 from benchmarks.table import Table
 from benchmarks.turns import Job, in_turn, spread, with_memory
-from forcepos.config import VersuchConfig
+from forcepos.config.schema import VersuchConfig
 
 _MODULE = "benchmarks.preparation"
 _LABELLED_ROWS = 2000

@@ -12,9 +12,9 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 from omegaconf import DictConfig
 
-from forcepos.config import Config
+from forcepos.config.checks import register_schemas, to_config
+from forcepos.config.schema import Config
 from forcepos.runtime.paths import conf_dir
-from forcepos.validation import register_schemas, to_config
 from tests.commands import Finished
 from tests.warm import forcepos
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hydra.errors import ConfigCompositionException, MissingConfigException
 
-from forcepos.config import BayesianTunerConfig, Config, RandomSplitConfig
+from forcepos.config.schema import BayesianTunerConfig, Config, RandomSplitConfig
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.paths import conf_dir
 from tests.conftest import checked_config, compose_config

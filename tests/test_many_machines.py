@@ -13,9 +13,9 @@ from hydra.core.plugins import Plugins
 from hydra.plugins.launcher import Launcher
 from omegaconf import OmegaConf
 
-from forcepos.config import Config
+from forcepos.config.checks import to_config
+from forcepos.config.schema import Config
 from forcepos.runtime.paths import conf_dir
-from forcepos.validation import to_config
 from tests.test_sharing import composed
 
 PAGE = Path(__file__).parents[1] / "docs" / "many-machines.md"

@@ -20,7 +20,7 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
-from forcepos.config import SimulatedConfig
+from forcepos.config.schema import SimulatedConfig
 from forcepos.data.simulation import Simulation
 from tests import commands
 from tests.commands import PLAIN, QUICK, Finished

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forcepos.config import Config
+from forcepos.config.schema import Config
 from forcepos.evaluation.figures.signals import recording_signals
 from forcepos.evaluation.report import Report, Table, report_html
 from forcepos.inspection.draft import quoted

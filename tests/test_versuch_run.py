@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from forcepos.config import SimulatedConfig
+from forcepos.config.schema import SimulatedConfig
 from forcepos.data.arm import JOINTS
 from forcepos.data.simulation import Simulation
 from tests.commands import PLAIN

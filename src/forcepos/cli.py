@@ -11,6 +11,7 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
+from forcepos.config.checks import register_resolvers, register_schemas, to_config
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.interruption import Interrupted, end_children, ended_by_signals, stop_if_asked
 from forcepos.runtime.paths import conf_dir
@@ -18,7 +19,6 @@ from forcepos.runtime.resources import in_sweep
 from forcepos.runtime.silence import quiet_import
 from forcepos.sweep import AGAIN, close_sweep
 from forcepos.sweep_job import one_of_many
-from forcepos.validation import register_resolvers, register_schemas, to_config
 
 _INCOMPLETE = 3  # exit code: everything is done, but the store of runs does not have all of it
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forcepos.config import Config, CrossValidationConfig, FixedTunerConfig
+from forcepos.config.schema import Config, CrossValidationConfig, FixedTunerConfig
 from forcepos.evaluation.metrics import Scores
 from forcepos.evaluation.summary import REFERENCES, headline
 from forcepos.finished import earlier_result, run_fingerprint

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from forcepos.config import Config, CrossValidationConfig
+from forcepos.config.schema import Config, CrossValidationConfig
 from forcepos.cross_validation import cross_validate
 from forcepos.data.loading import Loaded
 from forcepos.data.sectors import make_sectors

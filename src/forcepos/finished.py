@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from forcepos.config import Config
+from forcepos.config.schema import Config
 from forcepos.runtime.files import write_json
 from forcepos.runtime.paths import finished_file
 

@@ -6,7 +6,7 @@ import logging
 from functools import partial
 from pathlib import Path
 
-from forcepos.config import FixedTunerConfig
+from forcepos.config.schema import FixedTunerConfig
 from forcepos.models.networks import declare_space
 from forcepos.models.trainer import NetworkTrainer
 from forcepos.search_workers import search_with_workers

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
-from forcepos.config import Config
+from forcepos.config.schema import Config
 from forcepos.data.checks import check
 from forcepos.data.loading import Loaded, load_recordings
 from forcepos.slurm_tasks import Tasks, slurm_tasks

@@ -12,7 +12,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from omegaconf import OmegaConf
 
-from forcepos.config import Config
+from forcepos.config.schema import Config
 from forcepos.data.recordings import Float64
 from forcepos.evaluation.coverage import coverage_at_levels
 from forcepos.evaluation.figures.calibration import coverage_curve

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from forcepos.config import Config, RandomSplitConfig
+from forcepos.config.schema import Config, RandomSplitConfig
 from forcepos.data.recordings import Float32
 from forcepos.evaluation.errors_by_unit import errors_by_unit
 from forcepos.evaluation.evaluate import Evaluation

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from forcepos.config import (
+from forcepos.config.schema import (
     Config,
     CrossValidationConfig,
     DrawnSplitConfig,

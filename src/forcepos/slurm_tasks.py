@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from forcepos.config import Config, CrossValidationConfig
+from forcepos.config.schema import Config, CrossValidationConfig
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.files import write_json
 from forcepos.runtime.interruption import stop_if_asked

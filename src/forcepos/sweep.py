@@ -16,7 +16,7 @@ from typing import Any
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
-from forcepos.config import TrackingConfig
+from forcepos.config.schema import TrackingConfig
 from forcepos.finished import SKIP_VARIABLE
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.files import write_json

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from forcepos.config import Config
+from forcepos.config.schema import Config
 from forcepos.evaluation.summary import remarks, score_table
 from forcepos.runtime.resources import jobs_at_once
 from forcepos.tuning.trials import TrialResult

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from forcepos.config import Config
+from forcepos.config.schema import Config
 from forcepos.finished import remember_result
 from forcepos.results import write_result
 from forcepos.runtime.errors import InputError

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from forcepos.config import Config
+from forcepos.config.schema import Config
 from forcepos.models.device import use_device
 from forcepos.models.preparation import TrainingData
 from forcepos.models.tasks import Task

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from forcepos.config import TableConfig
+from forcepos.config.schema import TableConfig
 from forcepos.data.recordings import Recordings
 from forcepos.data.tables.read import read_table
 from tests.conftest import checked_config

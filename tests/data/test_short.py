@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from forcepos.config import TableConfig
+from forcepos.config.schema import TableConfig
 from forcepos.data.checks import check
 from forcepos.data.loading import load_recordings
 from forcepos.data.recordings import Recordings

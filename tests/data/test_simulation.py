@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 
-from forcepos.config import SimulatedConfig
+from forcepos.config.schema import SimulatedConfig
 from forcepos.data.arm import MAX_TORQUE_NM, Arm
 from forcepos.data.checks import check
 from forcepos.data.recordings import Recordings

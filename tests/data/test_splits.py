@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from forcepos.config import SplitConfig
+from forcepos.config.schema import SplitConfig
 from forcepos.data.recordings import Recordings
 from forcepos.data.samples import Samples, all_samples
 from forcepos.data.splits import Split, split_samples

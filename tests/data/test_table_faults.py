@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from forcepos.config import TableConfig
+from forcepos.config.schema import TableConfig
 from forcepos.data.recordings import Recordings
 from forcepos.data.tables.read import read_table
 from forcepos.runtime.errors import InputError

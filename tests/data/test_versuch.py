@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.feather
 import pytest
 
-from forcepos.config import VersuchConfig
+from forcepos.config.schema import VersuchConfig
 from forcepos.data.checks import check
 from forcepos.data.recordings import Recordings
 from forcepos.data.versuch import read_versuch

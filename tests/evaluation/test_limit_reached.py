@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from forcepos.config import SimulatedConfig
+from forcepos.config.schema import SimulatedConfig
 from forcepos.data.arm import MAX_TORQUE_NM, Arm
 from forcepos.data.noise import mean_weights, row_covariance
 from forcepos.data.simulation import JOINT_CHANNELS, Simulation

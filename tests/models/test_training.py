@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from forcepos.config import Config
+from forcepos.config.schema import Config
 from forcepos.data.loading import load_recordings
 from forcepos.data.samples import all_samples
 from forcepos.data.sectors import make_sectors

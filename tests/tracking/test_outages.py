@@ -14,7 +14,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-from forcepos.config import Config
+from forcepos.config.schema import Config
 from forcepos.runtime.errors import InputError
 from forcepos.tracking import store
 from forcepos.tracking.mlflow_run import MlflowRun

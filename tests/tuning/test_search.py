@@ -11,7 +11,7 @@ import keras_tuner as kt
 import pytest
 from filelock import FileLock
 
-from forcepos.config import TunerConfig
+from forcepos.config.schema import TunerConfig
 from forcepos.runtime.errors import InputError, TrialFailure
 from forcepos.tuning.fingerprint import search_fingerprint
 from forcepos.tuning.ledger import Found

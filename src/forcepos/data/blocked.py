@@ -8,7 +8,7 @@ from itertools import count
 import numpy as np
 from numpy.typing import NDArray
 
-from forcepos.config import BlockedSplitConfig
+from forcepos.config.schema import BlockedSplitConfig
 from forcepos.data.draws import LEFT_OUT, TEST, VALIDATION, calibration_units, draw, set_calibration_aside
 from forcepos.data.recordings import Recordings
 from forcepos.data.samples import Samples

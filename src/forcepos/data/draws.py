@@ -7,7 +7,7 @@ import logging
 import numpy as np
 from numpy.typing import NDArray
 
-from forcepos.config import DrawnSplitConfig, SplitConfig
+from forcepos.config.schema import DrawnSplitConfig, SplitConfig
 from forcepos.runtime.errors import InputError
 
 log = logging.getLogger(__name__)

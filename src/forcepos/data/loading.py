@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from forcepos.config import DataConfig, SimulatedConfig, TableConfig, VersuchConfig
+from forcepos.config.schema import DataConfig, SimulatedConfig, TableConfig, VersuchConfig
 from forcepos.data.recordings import Recordings
 from forcepos.data.short import without_short
 from forcepos.data.simulation import Simulation

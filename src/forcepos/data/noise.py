@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from forcepos.config import SimulatedConfig
+from forcepos.config.schema import SimulatedConfig
 from forcepos.data.recordings import Float64
 
 # Covariance of msT and exT that an error of variance 1 leaves when the observer lets it through as it is.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from forcepos.config import SectorsConfig
+from forcepos.config.schema import SectorsConfig
 from forcepos.data.recordings import Float64
 
 NO_SECTOR = -1

@@ -21,7 +21,7 @@ from functools import cached_property
 import numpy as np
 from scipy.signal import lfilter
 
-from forcepos.config import SimulatedConfig
+from forcepos.config.schema import SimulatedConfig
 from forcepos.data.arm import JOINTS, MAX_TORQUE_NM, Arm, Posture, Slopes
 from forcepos.data.noise import OPPOSITE, mean_weights, observer_gain, settling_rows
 from forcepos.data.recordings import Float64, Recordings

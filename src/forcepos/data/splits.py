@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 
-from forcepos.config import (
+from forcepos.config.schema import (
     BlockedSplitConfig,
     CrossValidationConfig,
     DrawnSplitConfig,

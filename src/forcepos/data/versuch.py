@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from forcepos.config import VersuchConfig
+from forcepos.config.schema import VersuchConfig
 from forcepos.data.recordings import Float32, Float64, Int32, Recordings
 from forcepos.runtime.errors import InputError
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from forcepos.config import Config
+from forcepos.config.schema import Config
 from forcepos.data.recordings import Float32
 from forcepos.data.samples import Samples
 from forcepos.data.simulation import Simulation

@@ -23,7 +23,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.linalg import cholesky, solve_triangular
 
-from forcepos.config import SimulatedConfig
+from forcepos.config.schema import SimulatedConfig
 from forcepos.data.arm import MAX_TORQUE_NM
 from forcepos.data.noise import row_covariance
 from forcepos.data.recordings import Float64, Int32

@@ -12,7 +12,8 @@ from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
-from forcepos.config import Config
+from forcepos.config.checks import register_schemas, to_config
+from forcepos.config.schema import Config
 from forcepos.data.checks import check
 from forcepos.data.loading import load_recordings
 from forcepos.data.samples import all_samples
@@ -20,7 +21,6 @@ from forcepos.data.splits import split_samples
 from forcepos.inspection.survey import Survey
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.paths import conf_dir
-from forcepos.validation import register_schemas, to_config
 
 MOST_VALUES = 50_000_000  # more are not loaded here: looking must not need the memory that training does
 

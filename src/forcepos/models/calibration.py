@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from forcepos.config import BlockedSplitConfig, HeldOutPointsConfig, SplitConfig
+from forcepos.config.schema import BlockedSplitConfig, HeldOutPointsConfig, SplitConfig
 from forcepos.data.blocked import stretches
 from forcepos.data.recordings import Float32, Float64, Int32
 from forcepos.data.samples import Samples

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from keras import layers
 
-from forcepos.config import CnnConfig, CnnSpace
+from forcepos.config.schema import CnnConfig, CnnSpace
 
 if TYPE_CHECKING:
     from keras_tuner import HyperParameters

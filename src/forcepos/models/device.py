@@ -9,7 +9,7 @@ from typing import Any
 import tensorflow as tf
 from threadpoolctl import ThreadpoolController
 
-from forcepos.config import TrainingConfig
+from forcepos.config.schema import TrainingConfig
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.resources import own_cores
 

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from forcepos.config import Config
+from forcepos.config.schema import Config
 from forcepos.models.answer import answering_model
 from forcepos.models.calibration import Calibration, calibrate, calibration_groups
 from forcepos.models.prediction import predict

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 from keras import layers
 
-from forcepos.config import CnnConfig, FfnnConfig, ModelConfig
+from forcepos.config.schema import CnnConfig, FfnnConfig, ModelConfig
 from forcepos.models import cnn, ffnn
 from forcepos.models.scaling import Scaling
 from forcepos.models.tasks import Regression, Task

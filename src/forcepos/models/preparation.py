@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
-from forcepos.config import Config, RandomSplitConfig
+from forcepos.config.schema import Config, RandomSplitConfig
 from forcepos.data.notebook import shuffled_samples
 from forcepos.data.recordings import Float32, Recordings
 from forcepos.data.samples import Samples, all_samples

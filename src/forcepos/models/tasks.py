@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from forcepos.config import ModelConfig
+from forcepos.config.schema import ModelConfig
 from forcepos.data.recordings import Float32, Int32
 from forcepos.data.samples import Samples
 from forcepos.data.sectors import NO_SECTOR, Sectors

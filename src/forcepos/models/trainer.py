@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from forcepos.config import Config
+from forcepos.config.schema import Config
 from forcepos.models.networks import build_network
 from forcepos.models.preparation import TrainingData
 from forcepos.models.resident import ResidentSamples

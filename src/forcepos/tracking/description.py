@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from forcepos.config import Config, CrossValidationConfig
+from forcepos.config.schema import Config, CrossValidationConfig
 from forcepos.runtime.provenance import code_version, package_versions, user_name
 
 _NAMED_ANYWAY = ("model", "tuner", "split", "seed", "skip_finished", "tuner.fresh", "tracking.uri")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from forcepos.config import Config
+from forcepos.config.schema import Config
 from forcepos.data.recordings import Float32
 from forcepos.runtime.interruption import undivided
 from forcepos.tracking.mlflow_run import MlflowRun

@@ -16,7 +16,7 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from forcepos.config import TrackingConfig
+from forcepos.config.schema import TrackingConfig
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.interruption import undivided
 from forcepos.tracking.outages import unusable

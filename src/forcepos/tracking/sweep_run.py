@@ -10,7 +10,7 @@ import pandas as pd
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-from forcepos.config import TrackingConfig
+from forcepos.config.schema import TrackingConfig
 from forcepos.runtime.interruption import undivided
 from forcepos.tracking.outages import ERRORS, is_outage, reason, unusable
 from forcepos.tracking.store import close_abandoned, create_run, open_store, resolve, take_over

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from forcepos.config import Config, TrackingConfig
+from forcepos.config.schema import Config, TrackingConfig
 from forcepos.tracking.run import Run, TrackedRun
 from forcepos.tracking.store import open_store
 from forcepos.tracking.sweep_run import parent_run

@@ -9,7 +9,7 @@ import json
 import keras
 import keras_tuner
 
-from forcepos.config import Config
+from forcepos.config.schema import Config
 
 _LAYOUT = 2  # of a trial's meaning: raise it when the code changes what a trial measures
 _OF_A_TRIAL = ("epochs", "device", "deterministic", "xla", "precision")

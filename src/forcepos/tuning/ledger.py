@@ -14,7 +14,7 @@ from typing import Protocol
 
 import keras_tuner as kt
 
-from forcepos.config import TunerConfig
+from forcepos.config.schema import TunerConfig
 from forcepos.runtime.errors import InputError
 from forcepos.tuning.trials import Journal, Logs, TrialResult, Values, load_trials
 

@@ -7,7 +7,7 @@ from typing import Any
 import keras_tuner as kt
 import numpy as np
 
-from forcepos.config import (
+from forcepos.config.schema import (
     BayesianTunerConfig,
     GridTunerConfig,
     HyperbandTunerConfig,

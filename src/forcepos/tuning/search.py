@@ -13,7 +13,7 @@ import keras_tuner as kt
 from filelock import FileLock, Timeout
 from sklearn.exceptions import ConvergenceWarning
 
-from forcepos.config import TunerConfig
+from forcepos.config.schema import TunerConfig
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.interruption import stop_if_asked
 from forcepos.tuning.ledger import RUNNING, Found, Ledger, TrialListener, number_of

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from forcepos.config import TunerConfig
+from forcepos.config.schema import TunerConfig
 from forcepos.runtime.errors import TrialFailure
 from forcepos.tuning.trials import Logs, TrialResult, Values
 

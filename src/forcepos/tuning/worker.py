@@ -13,7 +13,7 @@ import grpc
 import keras_tuner as kt
 from keras_tuner.src.distribute import oracle_client
 
-from forcepos.config import TunerConfig
+from forcepos.config.schema import TunerConfig
 from forcepos.runtime.errors import InputError
 from forcepos.tuning.chief import EXECUTION
 from forcepos.tuning.ledger import IDLE, STOPPED, number_of

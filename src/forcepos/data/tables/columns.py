@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from forcepos.config import TableConfig
+from forcepos.config.schema import TableConfig
 from forcepos.runtime.errors import InputError
 
 _SHOWN = 20

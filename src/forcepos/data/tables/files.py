@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from forcepos.config import TableConfig
+from forcepos.config.schema import TableConfig
 from forcepos.runtime.errors import InputError
 
 _FORMATS = {

@@ -9,7 +9,8 @@ from typing import Protocol, TypeVar
 
 import pyarrow as pa
 
-from forcepos.config import TableConfig
+from forcepos.config.schema import TableConfig
+from forcepos.config.table_keys import known_axes
 from forcepos.data.recordings import Int32, Recordings
 from forcepos.data.tables.binary import FeatherTable, ParquetTable
 from forcepos.data.tables.columns import Columns, find_columns
@@ -25,7 +26,6 @@ from forcepos.data.tables.units import (
     warn_where_time_goes_back,
 )
 from forcepos.runtime.errors import InputError
-from forcepos.table_rules import known_axes
 
 _SHOWN = 10
 _Of = TypeVar("_Of")

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from forcepos.config import TableConfig
+from forcepos.config.schema import TableConfig
 from forcepos.data.recordings import Float32, Float64, Int32
 from forcepos.data.tables.columns import Columns, wanted_words
 from forcepos.data.tables.units import Numbering

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import csv
 
-from forcepos.config import TableConfig
+from forcepos.config.schema import TableConfig
 from forcepos.data.tables.columns import Columns
 from forcepos.data.tables.layout import MISSING, Layout, Written, find_layout
 from forcepos.runtime.errors import InputError

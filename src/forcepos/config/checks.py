@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 
-from forcepos.config import (
+from forcepos.config.schema import (
     SCHEMAS,
     CnnConfig,
     Config,
@@ -25,8 +25,8 @@ from forcepos.config import (
     TrackingConfig,
     TunerConfig,
 )
+from forcepos.config.table_keys import check_table
 from forcepos.runtime.errors import InputError
-from forcepos.table_rules import check_table
 
 Schema = TypeVar("Schema")
 

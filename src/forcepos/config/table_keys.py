@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from forcepos.config import ModelConfig, TableConfig
+from forcepos.config.schema import ModelConfig, TableConfig
 from forcepos.runtime.errors import InputError
 
 AXES = ("x", "y", "z")

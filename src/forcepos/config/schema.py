@@ -1,7 +1,7 @@
 """The schema of conf/: every key with its type, unit and limits. The values themselves live in conf/.
 
 A field's metadata holds what a type cannot say: `min` and `max` (inclusive), `above` and `below`
-(exclusive), `choices`, or the `length` of a list. `forcepos.validation` reads it.
+(exclusive), `choices`, or the `length` of a list. `forcepos.config.checks` reads it.
 """
 
 from __future__ import annotations
