@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from forcepos.config.schema import SimulatedConfig
-from forcepos.data.simulation import Simulation
+from forcepos.data.simulation.simulation import Simulation
 
 POINTS, ROWS_A_POINT = 121, 4643
 _JOINTS = range(1, 8)

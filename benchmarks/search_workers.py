@@ -69,7 +69,7 @@ def forcepos_training(path: str, folder: str, number: int) -> Callable[[], dict[
 
     from forcepos.data.loading import load_recordings  # noqa: PLC0415
     from forcepos.data.sectors import make_sectors  # noqa: PLC0415
-    from forcepos.data.splits import Split  # noqa: PLC0415
+    from forcepos.data.splits.split import Split  # noqa: PLC0415
     from forcepos.models.networks import build_network  # noqa: PLC0415
     from forcepos.models.preparation import prepare  # noqa: PLC0415
     from forcepos.models.resident import ResidentSamples  # noqa: PLC0415

@@ -21,7 +21,7 @@ import pytest
 from mlflow import MlflowClient
 
 from forcepos.config.schema import SimulatedConfig
-from forcepos.data.simulation import Simulation
+from forcepos.data.simulation.simulation import Simulation
 from tests import commands
 from tests.commands import PLAIN, QUICK, Finished
 from tests.conftest import MODELS, Smoke, checked_config, children, runs

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from forcepos.config.schema import SimulatedConfig
-from forcepos.data.arm import JOINTS
-from forcepos.data.simulation import Simulation
+from forcepos.data.simulation.arm import JOINTS
+from forcepos.data.simulation.simulation import Simulation
 from tests.commands import PLAIN
 from tests.conftest import PLATE, checked_config
 from tests.warm import forcepos

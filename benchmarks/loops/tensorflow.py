@@ -11,7 +11,7 @@ import tensorflow as tf
 from keras import layers, ops
 
 from benchmarks.cases import CHANNELS, LEARNING_RATE, Case, arrays, windows
-from forcepos.data.splits import Split
+from forcepos.data.splits.split import Split
 from forcepos.models.device import has_gpu
 from forcepos.models.resident import ResidentSamples
 from forcepos.models.tasks import Regression

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from forcepos.config.schema import TableConfig
+from forcepos.data.readers.read import read_table
 from forcepos.data.recordings import Recordings
-from forcepos.data.tables.read import read_table
 from tests.conftest import checked_config
 
 NAMED = ["data.features=[Fx,Fy]", "data.targets=[x,y]", "data.time=t"]  # for what `numbers` gives

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from forcepos.config.schema import SimulatedConfig
-from forcepos.data.arm import MAX_TORQUE_NM, Arm
 from forcepos.data.checks import check
 from forcepos.data.recordings import Recordings
-from forcepos.data.simulation import CHANNELS, JOINT_CHANNELS, Simulation
+from forcepos.data.simulation.arm import MAX_TORQUE_NM, Arm
+from forcepos.data.simulation.simulation import CHANNELS, JOINT_CHANNELS, Simulation
 from forcepos.runtime.errors import InputError
 from tests.conftest import checked_config
 

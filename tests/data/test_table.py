@@ -11,7 +11,7 @@ import pytest
 
 from forcepos.data.checks import check
 from forcepos.data.samples import all_samples
-from forcepos.data.splits import split_samples
+from forcepos.data.splits.split import split_samples
 from forcepos.runtime.errors import InputError
 from tests.conftest import checked_config
 from tests.data.tables import NAMED, numbers, read, write
@@ -86,8 +86,8 @@ def test_a_feather_file_of_one_long_batch_gives_the_same_column_by_column(
     table.to_feather(tmp_path / "a.feather", compression=compression)
     wanted = [*NAMED, "data.recording=visit", "data.point=visit", "data.label=tool"]
     at_once = read(tmp_path / "a.feather", *wanted)
-    monkeypatch.setattr("forcepos.data.tables.binary._LONG", 50)
-    monkeypatch.setattr("forcepos.data.tables.binary._ROWS", 32)
+    monkeypatch.setattr("forcepos.data.readers.binary._LONG", 50)
+    monkeypatch.setattr("forcepos.data.readers.binary._ROWS", 32)
     one_by_one = read(tmp_path / "a.feather", *wanted)
     assert one_by_one.names == at_once.names == ("b", "a")
     assert one_by_one.fingerprint == at_once.fingerprint

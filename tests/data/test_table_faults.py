@@ -17,8 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from forcepos.config.schema import TableConfig
+from forcepos.data.readers.read import read_table
 from forcepos.data.recordings import Recordings
-from forcepos.data.tables.read import read_table
 from forcepos.runtime.errors import InputError
 from tests.conftest import checked_config
 from tests.data.tables import NAMED, numbers, read, write
@@ -283,7 +283,7 @@ def test_damaged_files_are_recordings_or_a_clear_error(
 
 def test_more_rows_than_memory_takes_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(numbers(), tmp_path / "a.parquet")
-    monkeypatch.setattr("forcepos.data.tables.binary.ParquetTable.rows", lambda table, columns: 10**17)
+    monkeypatch.setattr("forcepos.data.readers.binary.ParquetTable.rows", lambda table, columns: 10**17)
     assert error_of(path) == "data.path=PATH: 100,000,000,000,000,000 rows are more than the memory takes"
 
 

@@ -13,8 +13,8 @@ import pytest
 
 from forcepos.config.schema import VersuchConfig
 from forcepos.data.checks import check
+from forcepos.data.readers.versuch import read_versuch
 from forcepos.data.recordings import Recordings
-from forcepos.data.versuch import read_versuch
 from forcepos.runtime.errors import InputError
 from tests.conftest import PLATE, checked_config
 

@@ -7,8 +7,8 @@ import time
 import numpy as np
 import pytest
 
-from forcepos.data.arm import Arm
-from forcepos.data.simulation import CHANNELS, JOINT_CHANNELS, Simulation
+from forcepos.data.simulation.arm import Arm
+from forcepos.data.simulation.simulation import CHANNELS, JOINT_CHANNELS, Simulation
 from forcepos.evaluation.limit import applies_to, limit_scores
 from forcepos.evaluation.metrics import Scores
 from tests.data.test_simulation import columns, simulate

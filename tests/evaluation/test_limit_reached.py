@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from forcepos.config.schema import SimulatedConfig
-from forcepos.data.arm import MAX_TORQUE_NM, Arm
-from forcepos.data.noise import mean_weights, row_covariance
-from forcepos.data.simulation import JOINT_CHANNELS, Simulation
+from forcepos.data.simulation.arm import MAX_TORQUE_NM, Arm
+from forcepos.data.simulation.noise import mean_weights, row_covariance
+from forcepos.data.simulation.simulation import JOINT_CHANNELS, Simulation
 from forcepos.evaluation.limit import _information
 from tests.data.test_simulation import columns, simulate
 from tests.evaluation.test_limit import AHEAD, NO_SLOW_ERROR, WINDOW, limit

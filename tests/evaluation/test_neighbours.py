@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from forcepos.data.samples import all_samples
-from forcepos.data.splits import split_samples
+from forcepos.data.splits.split import split_samples
 from forcepos.evaluation.neighbours import neighbour_share
 from tests.data.test_splits import config, plate
 

@@ -12,7 +12,7 @@ from forcepos.config.schema import Config
 from forcepos.data.loading import load_recordings
 from forcepos.data.samples import all_samples
 from forcepos.data.sectors import make_sectors
-from forcepos.data.splits import Split
+from forcepos.data.splits.split import Split
 from forcepos.models.device import use_device
 from forcepos.models.prediction import batches, predict
 from forcepos.models.preparation import TrainingData, prepare

@@ -61,7 +61,7 @@ class TableConfig(DataConfig):
 
 @dataclass
 class SimulatedConfig(DataConfig):
-    """An iiwa 14 that presses on a plate; what the figures mean is told in forcepos.data.simulation."""
+    """An iiwa 14 that presses on a plate; what the figures mean is told in forcepos.data.simulation.simulation."""
 
     seed: int = _limited(min=1)
     grid: list[int] = _limited(min=1, length=2)  # points along x and y

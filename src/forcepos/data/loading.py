@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from forcepos.config.schema import DataConfig, SimulatedConfig, TableConfig, VersuchConfig
+from forcepos.data.readers.read import read_table
+from forcepos.data.readers.versuch import read_versuch
 from forcepos.data.recordings import Recordings
 from forcepos.data.short import without_short
-from forcepos.data.simulation import Simulation
-from forcepos.data.tables.read import read_table
-from forcepos.data.versuch import read_versuch
+from forcepos.data.simulation.simulation import Simulation
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from forcepos.config.schema import Config
 from forcepos.data.recordings import Float32
 from forcepos.data.samples import Samples
-from forcepos.data.simulation import Simulation
+from forcepos.data.simulation.simulation import Simulation
 from forcepos.evaluation.baselines import reference_predictions
 from forcepos.evaluation.coverage import Coverage, measure_coverage
 from forcepos.evaluation.intervals import Interval, intervals, resample

@@ -24,10 +24,10 @@ import numpy as np
 from scipy.linalg import cholesky, solve_triangular
 
 from forcepos.config.schema import SimulatedConfig
-from forcepos.data.arm import MAX_TORQUE_NM
-from forcepos.data.noise import row_covariance
 from forcepos.data.recordings import Float64, Int32
-from forcepos.data.simulation import JOINT_CHANNELS, Simulation
+from forcepos.data.simulation.arm import MAX_TORQUE_NM
+from forcepos.data.simulation.noise import row_covariance
+from forcepos.data.simulation.simulation import JOINT_CHANNELS, Simulation
 from forcepos.evaluation.metrics import Scores
 from forcepos.models.tasks import AXES
 

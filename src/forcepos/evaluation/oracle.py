@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from forcepos.data.recordings import Float32, Float64, Int32, Recordings
-from forcepos.data.simulation import JOINT_CHANNELS, Candidates
+from forcepos.data.simulation.simulation import JOINT_CHANNELS, Candidates
 
 
 def locate(recordings: Recordings, starts: Int32, window: int, candidates: Candidates) -> Float32:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 from pyarrow import parquet
 
-from forcepos.inspection.text import open_text
+from forcepos.data.readers.sniff import open_text
 from forcepos.runtime.errors import InputError
 
 _ROWS_AT_ONCE = 65536

@@ -17,7 +17,7 @@ from forcepos.config.schema import Config
 from forcepos.data.checks import check
 from forcepos.data.loading import load_recordings
 from forcepos.data.samples import all_samples
-from forcepos.data.splits import split_samples
+from forcepos.data.splits.split import split_samples
 from forcepos.inspection.survey import Survey
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.paths import conf_dir

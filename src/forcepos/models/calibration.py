@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forcepos.config.schema import BlockedSplitConfig, HeldOutPointsConfig, SplitConfig
-from forcepos.data.blocked import stretches
 from forcepos.data.recordings import Float32, Float64, Int32
 from forcepos.data.samples import Samples
+from forcepos.data.splits.blocked import stretches
 from forcepos.models.tasks import Regression, Task
 
 log = logging.getLogger(__name__)

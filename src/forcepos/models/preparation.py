@@ -6,11 +6,11 @@ import logging
 from dataclasses import dataclass
 
 from forcepos.config.schema import Config, RandomSplitConfig
-from forcepos.data.notebook import shuffled_samples
 from forcepos.data.recordings import Float32, Recordings
 from forcepos.data.samples import Samples, all_samples
 from forcepos.data.sectors import NO_SECTOR
-from forcepos.data.splits import Split, split_samples
+from forcepos.data.splits.notebook import shuffled_samples
+from forcepos.data.splits.split import Split, split_samples
 from forcepos.models.tasks import Classification, Task
 
 log = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from forcepos.data.splits import Split
+from forcepos.data.splits.split import Split
 from forcepos.models.device import has_gpu
 from forcepos.models.resident import Part, ResidentSamples
 from forcepos.models.tasks import Task

@@ -8,9 +8,18 @@ from dataclasses import dataclass
 import pyarrow as pa
 from pyarrow import csv
 
+from forcepos.data.readers.lines import (
+    BOM,
+    CONTROL,
+    decoded,
+    fault,
+    find_rows,
+    is_number,
+    lines,
+    with_single_blanks,
+)
 from forcepos.prepare.header import Layout, layout
 from forcepos.runtime.errors import InputError
-from forcepos.texts import BOM, CONTROL, decoded, fault, find_rows, is_number, lines, with_single_blanks
 
 _BLANKS = bytes.maketrans(b"\t\x0b\x0c;", b"    ")
 _ENDS = b" \t\x0b\x0c;\r\n"

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from forcepos.data.tables.columns import Columns
+from forcepos.data.readers.columns import Columns
 from forcepos.runtime.errors import InputError
 
 _ROWS = 8192

@@ -22,9 +22,9 @@ import numpy as np
 from scipy.signal import lfilter
 
 from forcepos.config.schema import SimulatedConfig
-from forcepos.data.arm import JOINTS, MAX_TORQUE_NM, Arm, Posture, Slopes
-from forcepos.data.noise import OPPOSITE, mean_weights, observer_gain, settling_rows
 from forcepos.data.recordings import Float64, Recordings
+from forcepos.data.simulation.arm import JOINTS, MAX_TORQUE_NM, Arm, Posture, Slopes
+from forcepos.data.simulation.noise import OPPOSITE, mean_weights, observer_gain, settling_rows
 
 _EXTERNAL = [f"exT_A{joint + 1}" for joint in range(JOINTS)]
 _MEASURED = [f"msT_A{joint + 1}" for joint in range(JOINTS)]

@@ -13,10 +13,10 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import csv
 
-from forcepos.data.tables.layout import Layout, Written, find_layout
-from forcepos.data.tables.text import Part, parse_options
+from forcepos.data.readers.layout import Layout, Written, find_layout
+from forcepos.data.readers.lines import decoded, is_number, is_text, lines
+from forcepos.data.readers.text import Part, parse_options
 from forcepos.runtime.errors import InputError
-from forcepos.texts import decoded, is_number, is_text, lines
 
 _START = 1 << 17  # bytes that are looked at
 _LOOKED_AT = 100  # lines that tell how a text is written

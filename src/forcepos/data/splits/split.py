@@ -18,10 +18,18 @@ from forcepos.config.schema import (
     RandomSplitConfig,
     SplitConfig,
 )
-from forcepos.data.blocked import blocked
-from forcepos.data.draws import LEFT_OUT, TEST, TRAIN, VALIDATION, calibration_units, draw, set_calibration_aside
 from forcepos.data.recordings import Int32
 from forcepos.data.samples import Samples
+from forcepos.data.splits.blocked import blocked
+from forcepos.data.splits.draws import (
+    LEFT_OUT,
+    TEST,
+    TRAIN,
+    VALIDATION,
+    calibration_units,
+    draw,
+    set_calibration_aside,
+)
 from forcepos.runtime.errors import InputError
 
 _PARTS = ("train", "validation", "test", "calibration")  # in the order of their numbers

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from forcepos.data.readers.lines import LONGEST, decoded, find_rows, is_number, is_text, lines
 from forcepos.runtime.errors import InputError
-from forcepos.texts import LONGEST, decoded, find_rows, is_number, is_text, lines
 
 _BLANKS = re.compile(rb"[ \t]+")
 # What counts as no value, as Arrow has it.

@@ -11,13 +11,12 @@ import pyarrow as pa
 
 from forcepos.config.schema import TableConfig
 from forcepos.config.table_keys import known_axes
-from forcepos.data.recordings import Int32, Recordings
-from forcepos.data.tables.binary import FeatherTable, ParquetTable
-from forcepos.data.tables.columns import Columns, find_columns
-from forcepos.data.tables.files import find_files, format_of, short_names
-from forcepos.data.tables.rows import Rows
-from forcepos.data.tables.text import TextTable
-from forcepos.data.tables.units import (
+from forcepos.data.readers.binary import FeatherTable, ParquetTable
+from forcepos.data.readers.columns import Columns, find_columns
+from forcepos.data.readers.files import find_files, format_of, short_names
+from forcepos.data.readers.rows import Rows
+from forcepos.data.readers.text import TextTable
+from forcepos.data.readers.units import (
     order_by_recording,
     points_in_grid,
     rate_hz,
@@ -25,6 +24,7 @@ from forcepos.data.tables.units import (
     split_at_gaps,
     warn_where_time_goes_back,
 )
+from forcepos.data.recordings import Int32, Recordings
 from forcepos.runtime.errors import InputError
 
 _SHOWN = 10

@@ -10,10 +10,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from forcepos.data.readers.files import in_order
+from forcepos.data.readers.lines import decoded
 from forcepos.data.recordings import Float32, Float64, Int32
-from forcepos.data.tables.files import in_order
 from forcepos.runtime.errors import InputError
-from forcepos.texts import decoded
 
 log = logging.getLogger(__name__)
 

@@ -12,10 +12,10 @@ import pyarrow as pa
 from pyarrow import csv
 
 from forcepos.config.schema import TableConfig
-from forcepos.data.tables.columns import Columns
-from forcepos.data.tables.layout import MISSING, Layout, Written, find_layout
+from forcepos.data.readers.columns import Columns
+from forcepos.data.readers.layout import MISSING, Layout, Written, find_layout
+from forcepos.data.readers.lines import fault, with_single_blanks
 from forcepos.runtime.errors import InputError
-from forcepos.texts import fault, with_single_blanks
 
 log = logging.getLogger(__name__)
 

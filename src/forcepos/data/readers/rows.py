@@ -11,9 +11,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from forcepos.config.schema import TableConfig
+from forcepos.data.readers.columns import Columns, wanted_words
+from forcepos.data.readers.units import Numbering
 from forcepos.data.recordings import Float32, Float64, Int32
-from forcepos.data.tables.columns import Columns, wanted_words
-from forcepos.data.tables.units import Numbering
 from forcepos.runtime.errors import InputError
 
 SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
