@@ -40,10 +40,10 @@ def trainings(model: str, case: str) -> Callable[[], dict[str, float]]:
     from forcepos.data.recordings import Float32, Int32  # noqa: PLC0415
     from forcepos.data.sectors import make_sectors  # noqa: PLC0415
     from forcepos.models.networks import build_network  # noqa: PLC0415
-    from forcepos.models.preparation import prepare  # noqa: PLC0415
     from forcepos.models.scaling import fit_scaling  # noqa: PLC0415
     from forcepos.models.tasks import make_task  # noqa: PLC0415
-    from forcepos.models.trainer import NetworkTrainer  # noqa: PLC0415
+    from forcepos.models.training.trainer import NetworkTrainer  # noqa: PLC0415
+    from forcepos.models.training_data import prepare  # noqa: PLC0415
 
     logging.disable()
     config = checked_config(f"model={model}", "training.xla=always")

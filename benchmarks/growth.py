@@ -46,9 +46,9 @@ def epoch(path: str, model: str, case: str) -> Callable[[], dict[str, float]]:
     from benchmarks.cases import CASES  # noqa: PLC0415
     from forcepos.data.loading import load_recordings  # noqa: PLC0415  # only workers need TensorFlow
     from forcepos.data.sectors import make_sectors  # noqa: PLC0415
-    from forcepos.models.preparation import prepare  # noqa: PLC0415
     from forcepos.models.tasks import make_task  # noqa: PLC0415
-    from forcepos.models.trainer import NetworkTrainer  # noqa: PLC0415
+    from forcepos.models.training.trainer import NetworkTrainer  # noqa: PLC0415
+    from forcepos.models.training_data import prepare  # noqa: PLC0415
 
     config = checked_config("data=versuch", f"data.path={path}", f"model={model}", _SPLIT, "training.xla=always")
     task = make_task(config.model, make_sectors(config.sectors))

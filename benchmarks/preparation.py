@@ -81,8 +81,8 @@ def forcepos(path: str, model: str, *overrides: str) -> Callable[[], dict[str, f
     from forcepos.data.checks import check  # noqa: PLC0415  # only this worker needs TensorFlow
     from forcepos.data.loading import load_recordings  # noqa: PLC0415
     from forcepos.data.sectors import make_sectors  # noqa: PLC0415
-    from forcepos.models.preparation import prepare  # noqa: PLC0415
     from forcepos.models.tasks import make_task  # noqa: PLC0415
+    from forcepos.models.training_data import prepare  # noqa: PLC0415
 
     logging.disable()
     config = checked_config("data=versuch", f"data.path={path}", f"model={model}", *overrides)

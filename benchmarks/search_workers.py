@@ -29,9 +29,9 @@ def forcepos(path: str, folder: str, epochs: int) -> Callable[[], dict[str, floa
     from forcepos.data.loading import load_recordings  # noqa: PLC0415
     from forcepos.data.sectors import make_sectors  # noqa: PLC0415
     from forcepos.models.networks import declare_space  # noqa: PLC0415
-    from forcepos.models.preparation import prepare  # noqa: PLC0415
     from forcepos.models.tasks import make_task  # noqa: PLC0415
-    from forcepos.models.trainer import NetworkTrainer  # noqa: PLC0415
+    from forcepos.models.training.trainer import NetworkTrainer  # noqa: PLC0415
+    from forcepos.models.training_data import prepare  # noqa: PLC0415
     from forcepos.tracking.run import Run  # noqa: PLC0415
     from forcepos.tuning.search import search  # noqa: PLC0415
 
@@ -71,11 +71,11 @@ def forcepos_training(path: str, folder: str, number: int) -> Callable[[], dict[
     from forcepos.data.sectors import make_sectors  # noqa: PLC0415
     from forcepos.data.splits.split import Split  # noqa: PLC0415
     from forcepos.models.networks import build_network  # noqa: PLC0415
-    from forcepos.models.preparation import prepare  # noqa: PLC0415
-    from forcepos.models.resident import ResidentSamples  # noqa: PLC0415
     from forcepos.models.scaling import Scaling  # noqa: PLC0415
     from forcepos.models.tasks import make_task  # noqa: PLC0415
-    from forcepos.models.training import Training  # noqa: PLC0415
+    from forcepos.models.training.compiled import Training  # noqa: PLC0415
+    from forcepos.models.training.resident import ResidentSamples  # noqa: PLC0415
+    from forcepos.models.training_data import prepare  # noqa: PLC0415
 
     logging.disable()
     chosen = load_trials(Path(folder))[number - 1].hyperparameters

@@ -16,8 +16,8 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, open_dict
 
 from forcepos.config.checks import register_schemas
-from forcepos.models import device
-from forcepos.models.device import use_device
+from forcepos.models.training import device
+from forcepos.models.training.device import use_device
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.paths import conf_dir
 from forcepos.runtime.resources import JOBS_VARIABLE, in_sweep, jobs_at_once, jobs_of_sweep, own_cores

@@ -12,10 +12,10 @@ from keras import layers, ops
 
 from benchmarks.cases import CHANNELS, LEARNING_RATE, Case, arrays, windows
 from forcepos.data.splits.split import Split
-from forcepos.models.device import has_gpu
-from forcepos.models.resident import ResidentSamples
 from forcepos.models.tasks import Regression
-from forcepos.models.training import Training
+from forcepos.models.training.compiled import Training
+from forcepos.models.training.device import has_gpu
+from forcepos.models.training.resident import ResidentSamples
 
 Run = Callable[[], None]
 
@@ -93,7 +93,7 @@ def training(case: Case, model: keras.Sequential, steps: int, xla: bool) -> Trai
 
 
 def forcepos(case: Case, steps: int) -> Run:
-    """forcepos.models.training, compiled."""
+    """forcepos.models.training.compiled, compiled."""
     model = network(case)
     model.compile(optimizer=keras.optimizers.Adam(LEARNING_RATE), loss="mse")
     ours = training(case, model, steps, xla=True)

@@ -16,11 +16,11 @@ from forcepos.evaluation.evaluate import evaluate, references
 from forcepos.finished import earlier_result, run_fingerprint
 from forcepos.hyperparameters import find_hyperparameters
 from forcepos.inputs import Inputs
-from forcepos.models.device import use_device
 from forcepos.models.final import train_final
-from forcepos.models.preparation import prepare
 from forcepos.models.tasks import make_task
-from forcepos.models.trainer import NetworkTrainer
+from forcepos.models.training.device import use_device
+from forcepos.models.training.trainer import NetworkTrainer
+from forcepos.models.training_data import prepare
 from forcepos.pictures import save_pictures
 from forcepos.results import Outcome, repeat_result, save
 from forcepos.runtime.paths import search_dir

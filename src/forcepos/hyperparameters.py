@@ -8,7 +8,7 @@ from pathlib import Path
 
 from forcepos.config.schema import FixedTunerConfig
 from forcepos.models.networks import declare_space
-from forcepos.models.trainer import NetworkTrainer
+from forcepos.models.training.trainer import NetworkTrainer
 from forcepos.search_workers import search_with_workers
 from forcepos.slurm_tasks import Tasks
 from forcepos.terminal import Terminal

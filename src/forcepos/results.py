@@ -18,8 +18,8 @@ from forcepos.evaluation.metrics import Scores
 from forcepos.evaluation.neighbours import neighbour_share
 from forcepos.models.final import Final
 from forcepos.models.prediction import batches
-from forcepos.models.preparation import TrainingData
 from forcepos.models.tasks import AXES, Task
+from forcepos.models.training_data import TrainingData
 from forcepos.runtime.files import write_csv, write_json
 from forcepos.tracking.run import Run
 from forcepos.tuning.ledger import Found

@@ -18,9 +18,9 @@ from forcepos.config.schema import (
 from forcepos.data.recordings import Recordings
 from forcepos.evaluation.evaluate import Evaluation, evaluate
 from forcepos.models.final import train_final
-from forcepos.models.preparation import prepare
 from forcepos.models.tasks import Task
-from forcepos.models.trainer import NetworkTrainer
+from forcepos.models.training.trainer import NetworkTrainer
+from forcepos.models.training_data import prepare
 from forcepos.runtime.errors import InputError
 from forcepos.terminal import Terminal
 

@@ -13,10 +13,10 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from forcepos.config.schema import Config
-from forcepos.models.device import use_device
-from forcepos.models.preparation import TrainingData
 from forcepos.models.tasks import Task
-from forcepos.models.trainer import NetworkTrainer
+from forcepos.models.training.device import use_device
+from forcepos.models.training.trainer import NetworkTrainer
+from forcepos.models.training_data import TrainingData
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.paths import search_dir
 from forcepos.tuning.worker import work

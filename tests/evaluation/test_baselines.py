@@ -13,8 +13,8 @@ from forcepos.data.sectors import make_sectors
 from forcepos.data.splits.split import Split
 from forcepos.evaluation import baselines
 from forcepos.evaluation.baselines import reference_predictions
-from forcepos.models.preparation import TrainingData
 from forcepos.models.tasks import Classification, Regression
+from forcepos.models.training_data import TrainingData
 from tests.conftest import checked_config
 from tests.data.test_splits import plate
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from forcepos.data.sectors import make_sectors
-from forcepos.models.answer import answering_model
 from forcepos.models.calibration import Calibration, spread_mm
+from forcepos.models.inference import answering_model
 from forcepos.models.tasks import Classification, Regression, Task
 from tests.conftest import checked_config
 

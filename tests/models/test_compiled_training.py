@@ -13,12 +13,12 @@ import pytest
 
 from forcepos.data.recordings import Float32, Int32
 from forcepos.models.networks import build_network
-from forcepos.models.preparation import TrainingData
-from forcepos.models.resident import Part, ResidentSamples
 from forcepos.models.scaling import fit_scaling
 from forcepos.models.tasks import Task
-from forcepos.models.training import Logs, Training
-from forcepos.models.twin import HashDropout, MatrixConv1D, training_twin
+from forcepos.models.training.compiled import Logs, Training
+from forcepos.models.training.fast_copy import HashDropout, MatrixConv1D, training_twin
+from forcepos.models.training.resident import Part, ResidentSamples
+from forcepos.models.training_data import TrainingData
 from tests.models.test_networks import CNN, FFNN, network
 from tests.models.test_training import prepared
 
@@ -243,7 +243,7 @@ def test_indices_on_a_gpu_are_int64_and_change_no_number(monkeypatch: pytest.Mon
     """TensorFlow would keep int32 in the host's memory; what a GPU is given can be tried out on a CPU."""
     histories = []
     for gpu in (False, True):
-        monkeypatch.setattr("forcepos.models.resident.has_gpu", lambda gpu=gpu: gpu)
+        monkeypatch.setattr("forcepos.models.training.resident.has_gpu", lambda gpu=gpu: gpu)
         model, task, data = built("cnn_classification")
         samples = ResidentSamples.of(data)
         assert samples.starts.dtype.name == ("int64" if gpu else "int32")

@@ -9,8 +9,8 @@ from forcepos.data.loading import load_recordings
 from forcepos.data.recordings import Float32
 from forcepos.data.sectors import make_sectors
 from forcepos.models.prediction import batches
-from forcepos.models.preparation import TrainingData, prepare
 from forcepos.models.tasks import make_task
+from forcepos.models.training_data import TrainingData, prepare
 from tests.conftest import DATA, PLATE, checked_config
 
 PARTS = {"train": "train", "valid": "validation", "test": "test"}

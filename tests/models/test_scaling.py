@@ -12,10 +12,10 @@ import pytest
 from forcepos.data.recordings import Float32, Float64
 from forcepos.data.samples import Samples, all_samples
 from forcepos.data.splits.split import Split
-from forcepos.models.preparation import TrainingData
 from forcepos.models.scaling import Scaling, fit_scaling
 from forcepos.models.tasks import Regression
-from forcepos.models.trainer import NetworkTrainer
+from forcepos.models.training.trainer import NetworkTrainer
+from forcepos.models.training_data import TrainingData
 from tests.conftest import checked_config
 from tests.data.test_splits import plate
 

@@ -13,11 +13,11 @@ from forcepos.data.loading import load_recordings
 from forcepos.data.samples import all_samples
 from forcepos.data.sectors import make_sectors
 from forcepos.data.splits.split import Split
-from forcepos.models.device import use_device
 from forcepos.models.prediction import batches, predict
-from forcepos.models.preparation import TrainingData, prepare
 from forcepos.models.tasks import Classification, Task, make_task
-from forcepos.models.trainer import NetworkTrainer
+from forcepos.models.training.device import use_device
+from forcepos.models.training.trainer import NetworkTrainer
+from forcepos.models.training_data import TrainingData, prepare
 from forcepos.runtime.errors import InputError, TrialFailure
 from tests.conftest import checked_config
 from tests.data.test_splits import plate

@@ -18,8 +18,8 @@ from threadpoolctl import threadpool_limits
 
 from forcepos.data.recordings import Float32, Float64, Int32
 from forcepos.data.samples import Samples
-from forcepos.models.preparation import TrainingData
 from forcepos.models.tasks import Classification, Task
+from forcepos.models.training_data import TrainingData
 
 log = logging.getLogger(__name__)
 

@@ -27,8 +27,8 @@ from forcepos.evaluation.metrics import (
 from forcepos.evaluation.oracle import locate
 from forcepos.models.final import Final
 from forcepos.models.prediction import Answers, answer
-from forcepos.models.preparation import TrainingData
 from forcepos.models.tasks import Classification, Regression, Task
+from forcepos.models.training_data import TrainingData
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,13 @@ import keras
 import numpy as np
 
 from forcepos.config.schema import Config
-from forcepos.models.answer import answering_model
 from forcepos.models.calibration import Calibration, calibrate, calibration_groups
+from forcepos.models.inference import answering_model
 from forcepos.models.prediction import predict
-from forcepos.models.preparation import TrainingData
 from forcepos.models.tasks import Task
-from forcepos.models.trainer import NetworkTrainer
-from forcepos.models.training import Logs
+from forcepos.models.training.compiled import Logs
+from forcepos.models.training.trainer import NetworkTrainer
+from forcepos.models.training_data import TrainingData
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import keras
 from keras import layers
 
 from forcepos.config.schema import CnnConfig, FfnnConfig, ModelConfig
-from forcepos.models import cnn, ffnn
+from forcepos.models.architectures import cnn, ffnn
 from forcepos.models.scaling import Scaling
 from forcepos.models.tasks import Regression, Task
 

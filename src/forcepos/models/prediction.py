@@ -10,8 +10,8 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from forcepos.data.recordings import Float32, Int32
-from forcepos.models.preparation import TrainingData
-from forcepos.models.resident import ResidentSamples
+from forcepos.models.training.resident import ResidentSamples
+from forcepos.models.training_data import TrainingData
 
 Answers = dict[str, NDArray[Any]]  # by the model's own names of its outputs, (samples, …) each
 

@@ -17,10 +17,10 @@ import numpy as np
 import tensorflow as tf
 
 from forcepos.data.splits.split import Split
-from forcepos.models.device import has_gpu
-from forcepos.models.resident import Part, ResidentSamples
 from forcepos.models.tasks import Task
-from forcepos.models.twin import training_twin
+from forcepos.models.training.device import has_gpu
+from forcepos.models.training.fast_copy import training_twin
+from forcepos.models.training.resident import Part, ResidentSamples
 from forcepos.runtime.interruption import stop_if_asked
 
 Logs = dict[str, float]

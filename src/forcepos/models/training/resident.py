@@ -9,8 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from forcepos.data.recordings import Int32
-from forcepos.models.device import has_gpu
-from forcepos.models.preparation import TrainingData
+from forcepos.models.training.device import has_gpu
+from forcepos.models.training_data import TrainingData
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,11 @@ import tensorflow as tf
 
 from forcepos.config.schema import Config
 from forcepos.models.networks import build_network
-from forcepos.models.preparation import TrainingData
-from forcepos.models.resident import ResidentSamples
 from forcepos.models.scaling import Scaling, fit_scaling
 from forcepos.models.tasks import Regression, Task
-from forcepos.models.training import Logs, Training
+from forcepos.models.training.compiled import Logs, Training
+from forcepos.models.training.resident import ResidentSamples
+from forcepos.models.training_data import TrainingData
 from forcepos.runtime.errors import TrialFailure
 
 # Compiling takes 3 to 5 s on two CPU cores and then saves 1 to 2 ms a step: `python -m benchmarks trial`.
