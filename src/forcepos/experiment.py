@@ -25,9 +25,7 @@ from forcepos.pictures import save_pictures
 from forcepos.results import Outcome, repeat_result, save
 from forcepos.runtime.paths import search_dir
 from forcepos.runtime.resources import in_sweep, jobs_at_once
-from forcepos.search_workers import join_search
 from forcepos.second_split import on_another_split
-from forcepos.slurm_tasks import Tasks, chief_of
 from forcepos.terminal import Terminal
 from forcepos.tracking.description import provenance, run_name
 from forcepos.tracking.run import Run
@@ -36,8 +34,10 @@ from forcepos.tracking.track import track
 from forcepos.tuning.fingerprint import search_fingerprint
 from forcepos.tuning.search import claim
 from forcepos.tuning.trials import Logs
+from forcepos.tuning.workers.pool import join_search
+from forcepos.tuning.workers.process import Job
+from forcepos.tuning.workers.slurm import Tasks, chief_of
 from forcepos.unlogged import log_unlogged, settle
-from forcepos.worker_process import Job
 
 log = logging.getLogger(__name__)
 

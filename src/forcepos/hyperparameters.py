@@ -9,15 +9,15 @@ from pathlib import Path
 from forcepos.config.schema import FixedTunerConfig
 from forcepos.models.networks import declare_space
 from forcepos.models.training.trainer import NetworkTrainer
-from forcepos.search_workers import search_with_workers
-from forcepos.slurm_tasks import Tasks
 from forcepos.terminal import Terminal
 from forcepos.tracking.run import Run
 from forcepos.tracking.store import read_hyperparameters as read_run
 from forcepos.tuning.given import check_hyperparameters, read_hyperparameters
 from forcepos.tuning.ledger import Found, TrialListener
 from forcepos.tuning.search import search
-from forcepos.worker_process import Job
+from forcepos.tuning.workers.pool import search_with_workers
+from forcepos.tuning.workers.process import Job
+from forcepos.tuning.workers.slurm import Tasks
 
 log = logging.getLogger(__name__)
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from forcepos.config.schema import Config
 from forcepos.data.checks import check
 from forcepos.data.loading import Loaded, load_recordings
-from forcepos.slurm_tasks import Tasks, slurm_tasks
 from forcepos.tracking.track import check_server
+from forcepos.tuning.workers.slurm import Tasks, slurm_tasks
 
 log = logging.getLogger(__name__)
 

@@ -12,12 +12,12 @@ import keras_tuner as kt
 import pytest
 
 from forcepos.runtime.errors import InputError
-from forcepos.tuning.chief import Chief, Told, served
 from forcepos.tuning.ledger import Found, Ledger
 from forcepos.tuning.search import open_ledger, search
 from forcepos.tuning.trial_run import Trainer
 from forcepos.tuning.trials import Logs, TrialResult, load_trials
-from forcepos.tuning.worker import work
+from forcepos.tuning.workers.chief import Chief, Told, served
+from forcepos.tuning.workers.worker import work
 from tests.tuning.test_search import Formula, declare, small, tuner
 
 Epoch = Callable[[int, Logs], None]
@@ -233,7 +233,7 @@ def test_too_many_failures_end_the_search_for_all_workers(tmp_path: Path) -> Non
 
 
 def test_a_worker_whose_chief_is_gone_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("forcepos.tuning.worker._ANSWER_S", 1)
+    monkeypatch.setattr("forcepos.tuning.workers.worker._ANSWER_S", 1)
     with pytest.raises(InputError, match="^the chief of the search does not answer: "):
         work(tuner("tuner=random"), Formula(), tmp_path, 1, 9, "worker_1", port=9)
 

@@ -15,10 +15,10 @@ from keras_tuner.src.distribute import oracle_client
 
 from forcepos.config.schema import TunerConfig
 from forcepos.runtime.errors import InputError
-from forcepos.tuning.chief import EXECUTION
 from forcepos.tuning.ledger import IDLE, STOPPED, number_of
 from forcepos.tuning.trial_run import Trainer, run_trial
 from forcepos.tuning.trials import Logs, save_trial
+from forcepos.tuning.workers.chief import EXECUTION
 
 _ANSWER_S = 60  # a chief that is silent for longer is gone
 _ASK_AGAIN_S = 0.3

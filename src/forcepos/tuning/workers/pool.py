@@ -16,11 +16,11 @@ import keras_tuner as kt
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.interruption import stop_if_asked
 from forcepos.runtime.resources import jobs_at_once
-from forcepos.slurm_tasks import Tasks, tell_port, wait_for_port
-from forcepos.tuning.chief import Chief, Told, served
 from forcepos.tuning.ledger import Found, TrialListener
 from forcepos.tuning.search import open_ledger
-from forcepos.worker_process import Job, start_worker
+from forcepos.tuning.workers.chief import Chief, Told, served
+from forcepos.tuning.workers.process import Job, start_worker
+from forcepos.tuning.workers.slurm import Tasks, tell_port, wait_for_port
 
 log = logging.getLogger(__name__)
 

@@ -19,7 +19,7 @@ from forcepos.models.training.trainer import NetworkTrainer
 from forcepos.models.training_data import TrainingData
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.paths import search_dir
-from forcepos.tuning.worker import work
+from forcepos.tuning.workers.worker import work
 
 
 @dataclass(frozen=True)
