@@ -20,14 +20,14 @@ import pandas as pd
 import pytest
 
 from forcepos.config.schema import Config
-from forcepos.evaluation.figures.signals import recording_signals
-from forcepos.evaluation.report import Report, Table, report_html
 from forcepos.inspection.draft import quoted
 from forcepos.prepare import sources
 from forcepos.prepare.sources import open_source
+from forcepos.results.figures.signals import recording_signals
+from forcepos.results.report_html import Report, Table, report_html
+from forcepos.results.terminal import show_table
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.files import write_csv
-from forcepos.terminal import show_table
 from forcepos.tuning.given import read_hyperparameters
 from tests.conftest import checked_config
 

@@ -13,14 +13,14 @@ import pandas as pd
 
 from forcepos.config.schema import Config, CrossValidationConfig, FixedTunerConfig
 from forcepos.evaluation.metrics import Scores
-from forcepos.evaluation.summary import REFERENCES, headline
-from forcepos.finished import earlier_result, run_fingerprint
-from forcepos.results import repeat_result, write_result
-from forcepos.terminal import show_table
+from forcepos.results.pending_logs import log_unlogged, reopen, settle
+from forcepos.results.run_cache import earlier_result, run_fingerprint
+from forcepos.results.run_report import repeat_result, write_result
+from forcepos.results.summary import REFERENCES, headline
+from forcepos.results.terminal import show_table
 from forcepos.tracking.run import Run
 from forcepos.tracking.track import track
 from forcepos.tuning.fingerprint import search_fingerprint
-from forcepos.unlogged import log_unlogged, reopen, settle
 
 log = logging.getLogger(__name__)
 _OF_A_FOLD = ("run_id", "test", "baseline", "best_hyperparameters", "tracking", "outputs")

@@ -13,7 +13,6 @@ from forcepos.cross_validation import cross_validate
 from forcepos.data.loading import Loaded
 from forcepos.data.sectors import make_sectors
 from forcepos.evaluation.evaluate import evaluate, references
-from forcepos.finished import earlier_result, run_fingerprint
 from forcepos.hyperparameters import find_hyperparameters
 from forcepos.inputs import Inputs
 from forcepos.models.final import train_final
@@ -21,12 +20,14 @@ from forcepos.models.tasks import make_task
 from forcepos.models.training.device import use_device
 from forcepos.models.training.trainer import NetworkTrainer
 from forcepos.models.training_data import prepare
-from forcepos.pictures import save_pictures
-from forcepos.results import Outcome, repeat_result, save
+from forcepos.results.pending_logs import log_unlogged, settle
+from forcepos.results.pictures import save_pictures
+from forcepos.results.run_cache import earlier_result, run_fingerprint
+from forcepos.results.run_report import Outcome, repeat_result, save
+from forcepos.results.terminal import Terminal
 from forcepos.runtime.paths import search_dir
 from forcepos.runtime.resources import in_sweep, jobs_at_once
 from forcepos.second_split import on_another_split
-from forcepos.terminal import Terminal
 from forcepos.tracking.description import provenance, run_name
 from forcepos.tracking.run import Run
 from forcepos.tracking.store import ui_command
@@ -37,7 +38,6 @@ from forcepos.tuning.trials import Logs
 from forcepos.tuning.workers.pool import join_search
 from forcepos.tuning.workers.process import Job
 from forcepos.tuning.workers.slurm import Tasks, chief_of
-from forcepos.unlogged import log_unlogged, settle
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from forcepos.config.schema import FixedTunerConfig
 from forcepos.models.networks import declare_space
 from forcepos.models.training.trainer import NetworkTrainer
-from forcepos.terminal import Terminal
+from forcepos.results.terminal import Terminal
 from forcepos.tracking.run import Run
 from forcepos.tracking.store import read_hyperparameters as read_run
 from forcepos.tuning.given import check_hyperparameters, read_hyperparameters

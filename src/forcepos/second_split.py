@@ -21,8 +21,8 @@ from forcepos.models.final import train_final
 from forcepos.models.tasks import Task
 from forcepos.models.training.trainer import NetworkTrainer
 from forcepos.models.training_data import prepare
+from forcepos.results.terminal import Terminal
 from forcepos.runtime.errors import InputError
-from forcepos.terminal import Terminal
 
 log = logging.getLogger(__name__)
 _SPLITS: dict[str, type[DrawnSplitConfig]] = {

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from hydra.errors import CompactHydraException
 
+from forcepos.results.terminal import name_lines
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.interruption import listen_in_job, stop_if_asked
-from forcepos.terminal import name_lines
 
 log = logging.getLogger(__name__)
 _LONGEST = 200  # characters of a reason on the terminal

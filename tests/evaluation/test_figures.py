@@ -8,11 +8,11 @@ from matplotlib.collections import PathCollection, PolyCollection
 from matplotlib.quiver import Quiver
 
 from forcepos.data.sectors import make_sectors
-from forcepos.evaluation.figures.calibration import coverage_curve
-from forcepos.evaluation.figures.errors import error_distribution, true_against_predicted
-from forcepos.evaluation.figures.plate import error_map, sector_map
-from forcepos.evaluation.figures.signals import recording_signals
 from forcepos.models.tasks import Classification, Regression
+from forcepos.results.figures.calibration import coverage_curve
+from forcepos.results.figures.errors import error_distribution, true_against_predicted
+from forcepos.results.figures.plate import error_map, sector_map
+from forcepos.results.figures.signals import recording_signals
 from tests.conftest import checked_config
 from tests.evaluation.drawing import drawn, labels, texts
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from forcepos.evaluation.report import Picture, Report, Table, report_html
+from forcepos.results.report_html import Picture, Report, Table, report_html
 
 EVIL = '<script>alert("x")</script>\'"&'
 PNG = b"\x89PNG one"

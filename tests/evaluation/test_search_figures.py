@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from forcepos.evaluation.figures.style import BLUE, GREY
-from forcepos.evaluation.figures.training import hyperparameter_effects, learning_curves, trial_curves
+from forcepos.results.figures.style import BLUE, GREY
+from forcepos.results.figures.training import hyperparameter_effects, learning_curves, trial_curves
 from forcepos.tuning.trials import TrialResult
 from tests.evaluation.drawing import drawn, labels, points, texts
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from forcepos.evaluation.figures import style
 from forcepos.inspection.facts import balance, channels, counted
 from forcepos.inspection.survey import Survey
 from forcepos.inspection.times import GAP_STEPS
+from forcepos.results.figures import style
 
 _DPI = 150
 _PANELS, _LINES = 8, 7  # panels of a picture, lines of a panel

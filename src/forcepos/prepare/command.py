@@ -9,10 +9,10 @@ from collections.abc import Sequence
 
 from forcepos.prepare.config import logs_config
 from forcepos.prepare.conversion import prepare
+from forcepos.results.terminal import StandardErrorHandler
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.interruption import ended_by_signals, stop_if_asked
 from forcepos.runtime.paths import conf_dir
-from forcepos.terminal import StandardErrorHandler
 
 _HELP = """\
 forcepos prepare: from text logs, one for each visit of a point, to a Feather file that data=versuch reads.

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from sklearn.metrics import ConfusionMatrixDisplay
 
 from forcepos.data.recordings import Float32, Float64
-from forcepos.evaluation.figures import style
 from forcepos.models.tasks import Regression, Task
+from forcepos.results.figures import style
 
 _POINTS_SHOWN = 5000
 _STEPS_SHOWN = 1000

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from forcepos.data.recordings import Float64
-from forcepos.evaluation.figures import style
+from forcepos.results.figures import style
 
 _SAME = 1e-9  # levels this near are one
 

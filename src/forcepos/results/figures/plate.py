@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from forcepos.data.recordings import Float32, Float64, Int32
 from forcepos.data.sectors import Sectors
-from forcepos.evaluation.figures import style
+from forcepos.results.figures import style
 
 _NAMES_AT, _EDGE_AT = 1.26, 1.5  # of the farthest point
 

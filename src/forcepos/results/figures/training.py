@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
 from forcepos.data.recordings import Float64
-from forcepos.evaluation.figures import style
+from forcepos.results.figures import style
 from forcepos.tuning.trials import TrialResult
 
 _COLUMNS = 4

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from forcepos.config.schema import Config
-from forcepos.evaluation.summary import remarks, score_table
+from forcepos.results.summary import remarks, score_table
 from forcepos.runtime.resources import jobs_at_once
 from forcepos.tuning.trials import TrialResult
 

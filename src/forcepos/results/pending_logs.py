@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from forcepos.config.schema import Config
-from forcepos.finished import remember_result
-from forcepos.results import write_result
+from forcepos.results.run_cache import remember_result
+from forcepos.results.run_report import write_result
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.files import write_json
 from forcepos.runtime.paths import unlogged_file

@@ -15,17 +15,17 @@ from omegaconf import OmegaConf
 from forcepos.config.schema import Config
 from forcepos.data.recordings import Float64
 from forcepos.evaluation.coverage import coverage_at_levels
-from forcepos.evaluation.figures.calibration import coverage_curve
-from forcepos.evaluation.figures.errors import error_distribution, true_against_predicted
-from forcepos.evaluation.figures.plate import error_map, sector_map
-from forcepos.evaluation.figures.signals import recording_signals
-from forcepos.evaluation.figures.training import hyperparameter_effects, learning_curves, trial_curves
-from forcepos.evaluation.report import Picture, Report, Table, report_html
-from forcepos.evaluation.summary import remarks, score_table
 from forcepos.models.calibration import calibration_groups
 from forcepos.models.prediction import answer
 from forcepos.models.tasks import Regression
-from forcepos.results import Outcome
+from forcepos.results.figures.calibration import coverage_curve
+from forcepos.results.figures.errors import error_distribution, true_against_predicted
+from forcepos.results.figures.plate import error_map, sector_map
+from forcepos.results.figures.signals import recording_signals
+from forcepos.results.figures.training import hyperparameter_effects, learning_curves, trial_curves
+from forcepos.results.report_html import Picture, Report, Table, report_html
+from forcepos.results.run_report import Outcome
+from forcepos.results.summary import remarks, score_table
 from forcepos.tracking.run import Run
 
 _DPI = 150

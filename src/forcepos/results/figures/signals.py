@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from forcepos.data.recordings import Float32, Float64
-from forcepos.evaluation.figures import style
+from forcepos.results.figures import style
 
 _UNITS = {"exT": "Nm", "msT": "Nm", "T": "Nm", "F": "N"}
 _OTHER = "other"

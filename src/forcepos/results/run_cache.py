@@ -22,7 +22,7 @@ def run_fingerprint(config: Config, data_fingerprint: str) -> str:
     values = dataclasses.asdict(config) | _NO_MATTER
     values["tuner"] |= {"fresh": None, "max_failures": None, "workers": None}
     digest = hashlib.sha256(json.dumps([values, data_fingerprint], sort_keys=True).encode())
-    for path in sorted(Path(__file__).parent.rglob("*.py")):
+    for path in sorted(Path(__file__).parents[1].rglob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
 
