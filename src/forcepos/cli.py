@@ -12,13 +12,13 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from forcepos.config.checks import register_resolvers, register_schemas, to_config
+from forcepos.experiment.sweep import AGAIN, close_sweep
+from forcepos.experiment.sweep_job import one_of_many
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.interruption import Interrupted, end_children, ended_by_signals, stop_if_asked
 from forcepos.runtime.paths import conf_dir
 from forcepos.runtime.resources import in_sweep
 from forcepos.runtime.silence import quiet_import
-from forcepos.sweep import AGAIN, close_sweep
-from forcepos.sweep_job import one_of_many
 
 _INCOMPLETE = 3  # exit code: everything is done, but the store of runs does not have all of it
 
@@ -55,10 +55,10 @@ def _objective(result: dict[str, Any] | None) -> float | None:
 def _run(composed: DictConfig, folder: Path, overrides: list[str]) -> dict[str, Any] | None:
     config = to_config(composed)
     with quiet_import():
-        from forcepos.inputs import read_inputs  # noqa: PLC0415  # MLflow takes a second
+        from forcepos.experiment.inputs import read_inputs  # noqa: PLC0415  # MLflow takes a second
     inputs = read_inputs(config)
     with quiet_import():
-        from forcepos.experiment import run_experiment  # noqa: PLC0415  # TensorFlow takes seconds
+        from forcepos.experiment.run import run_experiment  # noqa: PLC0415  # TensorFlow takes seconds
     stop_if_asked()
     result = run_experiment(config, inputs, folder, overrides)
     if result:  # else another process has it

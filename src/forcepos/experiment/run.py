@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from forcepos.config.schema import Config, CrossValidationConfig
-from forcepos.cross_validation import cross_validate
 from forcepos.data.loading import Loaded
 from forcepos.data.sectors import make_sectors
 from forcepos.evaluation.evaluate import evaluate, references
-from forcepos.hyperparameters import find_hyperparameters
-from forcepos.inputs import Inputs
+from forcepos.experiment.folds import cross_validate
+from forcepos.experiment.inputs import Inputs
+from forcepos.experiment.search_step import find_hyperparameters
+from forcepos.experiment.second_split import on_another_split
 from forcepos.models.final import train_final
 from forcepos.models.tasks import make_task
 from forcepos.models.training.device import use_device
@@ -27,7 +28,6 @@ from forcepos.results.run_report import Outcome, repeat_result, save
 from forcepos.results.terminal import Terminal
 from forcepos.runtime.paths import search_dir
 from forcepos.runtime.resources import in_sweep, jobs_at_once
-from forcepos.second_split import on_another_split
 from forcepos.tracking.description import provenance, run_name
 from forcepos.tracking.run import Run
 from forcepos.tracking.store import ui_command

@@ -17,6 +17,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
 from forcepos.config.schema import TrackingConfig
+from forcepos.experiment.sweep_job import reason_of
 from forcepos.results.run_cache import SKIP_VARIABLE
 from forcepos.results.terminal import show_table
 from forcepos.runtime.errors import InputError
@@ -24,7 +25,6 @@ from forcepos.runtime.files import write_json
 from forcepos.runtime.interruption import undivided
 from forcepos.runtime.paths import unlogged_file
 from forcepos.runtime.resources import JOBS_VARIABLE, jobs_of_sweep
-from forcepos.sweep_job import reason_of
 
 log = logging.getLogger(__name__)
 AGAIN = "the same command, run again, logs what is missing"
