@@ -47,7 +47,7 @@ def test_a_mistake_in_the_data_is_told_before_tensorflow_is_loaded(tmp_path: Pat
 
 
 def test_help_costs_little_more_than_an_import_and_none_of_tensorflow_or_mlflow(tmp_path: Path) -> None:
-    importing = processor_time_s("-c", f"import forcepos.cli; {WITHOUT_LIBRARIES}")
+    importing = processor_time_s("-c", f"import forcepos.commands.train; {WITHOUT_LIBRARIES}")
     assert processor_time_s("-m", "forcepos", "--help") < 1.5 * importing
     finished = forcepos(["--help"], tmp_path)
     assert finished.code == 0

@@ -19,10 +19,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from forcepos.commands.inspect.draft import quoted
+from forcepos.commands.prepare import sources
+from forcepos.commands.prepare.sources import open_source
 from forcepos.config.schema import Config
-from forcepos.inspection.draft import quoted
-from forcepos.prepare import sources
-from forcepos.prepare.sources import open_source
 from forcepos.results.figures.signals import recording_signals
 from forcepos.results.report_html import Report, Table, report_html
 from forcepos.results.terminal import show_table

@@ -1,3 +1,3 @@
-from forcepos.cli import main
+from forcepos.commands.train import main
 
 main()

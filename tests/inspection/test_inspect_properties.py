@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from forcepos.inspection.report import inspect
+from forcepos.commands.inspect.report import inspect
 from forcepos.runtime.errors import InputError
 from tests.data.tables import write
 from tests.inspection.made import recording

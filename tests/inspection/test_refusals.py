@@ -78,10 +78,12 @@ def test_a_draft_that_no_run_could_choose(place: str, message: str, tmp_path: Pa
 
 
 def test_help_is_answered_at_once_and_without_tensorflow_or_mlflow(tmp_path: Path) -> None:
-    importing = processor_time_s("-c", f"import forcepos.cli; {WITHOUT_LIBRARIES}")
+    importing = processor_time_s("-c", f"import forcepos.commands.train; {WITHOUT_LIBRARIES}")
     assert processor_time_s("-m", "forcepos", "inspect", "--help") < 1.5 * importing
     finished = inspected(tmp_path, "--help")
     assert finished.code == 0
     assert "python -m forcepos inspect FILE --write conf/data/mine.yaml" in finished.out
-    program = f"import sys; from forcepos.inspection.command import main; main(sys.argv[1:]); {WITHOUT_LIBRARIES}"
+    program = (
+        f"import sys; from forcepos.commands.inspect.command import main; main(sys.argv[1:]); {WITHOUT_LIBRARIES}"
+    )
     run([sys.executable, "-c", program, str(PLATE)], cwd=tmp_path, check=True, capture_output=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from forcepos.prepare.logs import parse_log
+from forcepos.commands.prepare.logs import parse_log
 from forcepos.runtime.errors import InputError
 from tests.prepare.made import COLUMNS, controller, numbers, text
 

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from forcepos.prepare.logs import Log, parse_log
-from forcepos.prepare.sources import open_source
+from forcepos.commands.prepare.logs import Log, parse_log
+from forcepos.commands.prepare.sources import open_source
 from forcepos.runtime.errors import InputError
 from tests.prepare.made import text
 

@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from forcepos.prepare.header import column_of
-from forcepos.prepare.logs import parse_log
+from forcepos.commands.prepare.header import column_of
+from forcepos.commands.prepare.logs import parse_log
 from tests.prepare.made import COLUMNS, Rows, controller, numbers, text
 
 ROWS = numbers()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from forcepos.prepare import progress
+from forcepos.commands.prepare import progress
 from tests.prepare.made import numbers, text, zipped
 from tests.prepare.running import ZIPPED, prepared
 

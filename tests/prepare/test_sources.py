@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from forcepos.prepare import sources
-from forcepos.prepare.sources import open_source
+from forcepos.commands.prepare import sources
+from forcepos.commands.prepare.sources import open_source
 from forcepos.runtime.errors import InputError
 from tests.prepare.made import folder, zipped
 

@@ -7,8 +7,8 @@ import logging
 import sys
 from collections.abc import Sequence
 
-from forcepos.prepare.config import logs_config
-from forcepos.prepare.conversion import prepare
+from forcepos.commands.prepare.config import logs_config
+from forcepos.commands.prepare.conversion import prepare
 from forcepos.results.terminal import StandardErrorHandler
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.interruption import ended_by_signals, stop_if_asked

@@ -75,12 +75,12 @@ def _help() -> str:
 def main() -> None:
     """Run, and end with the exit code that a shell expects."""
     if sys.argv[1:2] == ["prepare"]:
-        from forcepos.prepare.command import main as prepare  # noqa: PLC0415  # the main job does not need it
+        from forcepos.commands.prepare.command import main as prepare  # noqa: PLC0415  # the main job does not need it
 
         prepare(sys.argv[2:])
         return
     if sys.argv[1:2] == ["inspect"]:
-        from forcepos.inspection.command import main as inspect  # noqa: PLC0415  # likewise
+        from forcepos.commands.inspect.command import main as inspect  # noqa: PLC0415  # likewise
 
         inspect(sys.argv[2:])
         return

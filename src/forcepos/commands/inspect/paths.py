@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from forcepos.inspection.sources import Source
+from forcepos.commands.inspect.sources import Source
 
 
 def data_path(asked: Sequence[str], sources: Sequence[Source]) -> str | None:

@@ -9,10 +9,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from forcepos.inspection.columns import Column
-from forcepos.inspection.facts import balance, counted, role, some, stuck
-from forcepos.inspection.names import UNITS
-from forcepos.inspection.survey import Survey
+from forcepos.commands.inspect.columns import Column
+from forcepos.commands.inspect.facts import balance, counted, role, some, stuck
+from forcepos.commands.inspect.names import UNITS
+from forcepos.commands.inspect.survey import Survey
 
 _WIDTH = 120
 _FILES, _RECORDINGS, _CLASSES = 10, 12, 40

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
-from forcepos.inspection.facts import counted, role, some
-from forcepos.inspection.paths import data_path
-from forcepos.inspection.source_format import format_lines
-from forcepos.inspection.survey import Survey
+from forcepos.commands.inspect.facts import counted, role, some
+from forcepos.commands.inspect.paths import data_path
+from forcepos.commands.inspect.source_format import format_lines
+from forcepos.commands.inspect.survey import Survey
 from forcepos.runtime.paths import conf_dir
 
 _PLAIN = re.compile(r"[A-Za-z_][\w./ -]*(?<! )")

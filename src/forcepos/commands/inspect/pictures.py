@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from forcepos.inspection.facts import balance, channels, counted
-from forcepos.inspection.survey import Survey
-from forcepos.inspection.times import GAP_STEPS
+from forcepos.commands.inspect.facts import balance, channels, counted
+from forcepos.commands.inspect.survey import Survey
+from forcepos.commands.inspect.times import GAP_STEPS
 from forcepos.results.figures import style
 
 _DPI = 150

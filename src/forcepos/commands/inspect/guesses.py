@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from forcepos.commands.inspect.clock import guess_time
+from forcepos.commands.inspect.columns import Column
+from forcepos.commands.inspect.names import SIGNALS, kind_of, triples, unit_of_length
+from forcepos.commands.inspect.roles import Guesses, Told
+from forcepos.commands.inspect.unnamed import kinds_by_value
 from forcepos.data.recordings import Float64
-from forcepos.inspection.clock import guess_time
-from forcepos.inspection.columns import Column
-from forcepos.inspection.names import SIGNALS, kind_of, triples, unit_of_length
-from forcepos.inspection.roles import Guesses, Told
-from forcepos.inspection.unnamed import kinds_by_value
 from forcepos.runtime.errors import InputError
 
 CLASSES = 64  # a column with more different values is no label

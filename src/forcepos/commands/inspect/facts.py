@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from forcepos.inspection.columns import Column
-from forcepos.inspection.survey import Survey
-from forcepos.inspection.times import GAP_STEPS
+from forcepos.commands.inspect.columns import Column
+from forcepos.commands.inspect.survey import Survey
+from forcepos.commands.inspect.times import GAP_STEPS
 
 _SHOWN = 8
 _SATURATED_SHARE = 0.01  # of all rows that lie exactly at the end of the range

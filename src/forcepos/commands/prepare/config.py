@@ -11,8 +11,8 @@ from hydra.errors import HydraException, OverrideParseException
 from omegaconf import MISSING, DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
+from forcepos.commands.prepare.feather import POINT
 from forcepos.config.checks import checked
-from forcepos.prepare.feather import POINT
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.paths import conf_dir
 

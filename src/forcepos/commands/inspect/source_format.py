@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from forcepos.inspection.sources import Source
+from forcepos.commands.inspect.sources import Source
 
 _BINARY = {"Feather": ("feather", {".feather"}), "Parquet": ("parquet", {".parquet"})}
 _TEXT_ENDINGS, _CSV_ENDINGS = {".txt", ".log", ".dat"}, {".csv", ".tsv"}

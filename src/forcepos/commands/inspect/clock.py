@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from forcepos.commands.inspect.columns import Column
+from forcepos.commands.inspect.names import unit_of_time
+from forcepos.commands.inspect.roles import PER_SECOND, Guesses, Told
 from forcepos.data.recordings import Float64
-from forcepos.inspection.columns import Column
-from forcepos.inspection.names import unit_of_time
-from forcepos.inspection.roles import PER_SECOND, Guesses, Told
 
 _RATES_HZ = (4.0, 2000.0)  # of a recording whose unit of time is to be told
 

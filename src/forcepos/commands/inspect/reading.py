@@ -10,13 +10,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from forcepos.commands.inspect.columns import Column
+from forcepos.commands.inspect.parts import read_part
+from forcepos.commands.inspect.roles import PER_SECOND, Guesses
+from forcepos.commands.inspect.runs import Recording, Runs
+from forcepos.commands.inspect.thinned import Thinned
+from forcepos.commands.inspect.times import Times
 from forcepos.data.recordings import Float64
-from forcepos.inspection.columns import Column
-from forcepos.inspection.parts import read_part
-from forcepos.inspection.roles import PER_SECOND, Guesses
-from forcepos.inspection.runs import Recording, Runs
-from forcepos.inspection.thinned import Thinned
-from forcepos.inspection.times import Times
 
 _SAMPLED = 20_000  # rows for pictures
 _NEW_FILE = object()

@@ -55,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run(asked: argparse.Namespace) -> None:
     os.environ.setdefault("MPLBACKEND", "Agg")
-    from forcepos.inspection.report import inspect  # noqa: PLC0415  # help is answered without
+    from forcepos.commands.inspect.report import inspect  # noqa: PLC0415  # help is answered without
 
     try:
         result = inspect(asked, Path("outputs/inspect") / time.strftime("%Y-%m-%d_%H-%M-%S"))

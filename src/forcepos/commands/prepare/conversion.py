@@ -9,12 +9,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from forcepos.prepare.config import LogsConfig
-from forcepos.prepare.feather import feather_file
-from forcepos.prepare.logs import parse_log
-from forcepos.prepare.progress import tracked
-from forcepos.prepare.sources import Entry, open_source
-from forcepos.prepare.visits import Pattern, Visit, undistinguished
+from forcepos.commands.prepare.config import LogsConfig
+from forcepos.commands.prepare.feather import feather_file
+from forcepos.commands.prepare.logs import parse_log
+from forcepos.commands.prepare.progress import tracked
+from forcepos.commands.prepare.sources import Entry, open_source
+from forcepos.commands.prepare.visits import Pattern, Visit, undistinguished
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.interruption import stop_if_asked
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from forcepos.commands.inspect.thinned import Thinned
 from forcepos.data.recordings import Float64
-from forcepos.inspection.thinned import Thinned
 
 GAP_STEPS = 5  # a step of more than this many usual ones is a gap
 _CUT_STEPS, _CUT_S = 20, 1.0  # one of more than both begins a new recording, where nothing else does

@@ -7,14 +7,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from forcepos.inspection.draft import draft
-from forcepos.inspection.facts import balance, remarks, saturated, stuck
-from forcepos.inspection.roles import Told
-from forcepos.inspection.show import show
-from forcepos.inspection.sources import open_sources
-from forcepos.inspection.survey import Survey, survey
-from forcepos.inspection.training import warnings_of_training
-from forcepos.inspection.write import check_place, trains_with, write
+from forcepos.commands.inspect.draft import draft
+from forcepos.commands.inspect.facts import balance, remarks, saturated, stuck
+from forcepos.commands.inspect.roles import Told
+from forcepos.commands.inspect.show import show
+from forcepos.commands.inspect.sources import open_sources
+from forcepos.commands.inspect.survey import Survey, survey
+from forcepos.commands.inspect.training import warnings_of_training
+from forcepos.commands.inspect.write import check_place, trains_with, write
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.interruption import stop_if_asked
 
@@ -56,7 +56,7 @@ def overrides_for(seen: Survey) -> list[str]:
 
 
 def _pictures(seen: Survey, folder: Path) -> list[str]:
-    from forcepos.inspection.pictures import save_pictures  # noqa: PLC0415  # matplotlib takes a second
+    from forcepos.commands.inspect.pictures import save_pictures  # noqa: PLC0415  # matplotlib takes a second
 
     paths = [str(path) for path in save_pictures(seen, folder)]
     sys.stderr.write(f"pictures: {', '.join(paths)}\n")

@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from forcepos.commands.inspect.columns import Column
+from forcepos.commands.inspect.roles import PER_SECOND
 from forcepos.data.recordings import Float64
-from forcepos.inspection.columns import Column
-from forcepos.inspection.roles import PER_SECOND
 
 _LOOKED_AT = 1000
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*", re.IGNORECASE)

@@ -7,7 +7,7 @@ from itertools import groupby
 
 import numpy as np
 
-from forcepos.inspection.columns import Column
+from forcepos.commands.inspect.columns import Column
 
 _RUNS = {6: ("force?",) * 3 + ("torque?",) * 3, 7: ("joint torque?",) * 7}
 _TURN_RAD = np.pi + 1e-3

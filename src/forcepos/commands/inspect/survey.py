@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
+from forcepos.commands.inspect.columns import Column
+from forcepos.commands.inspect.guesses import guess, guess_roles
+from forcepos.commands.inspect.parts import read_part
+from forcepos.commands.inspect.reading import Reading, seconds
+from forcepos.commands.inspect.roles import Guesses, Told
+from forcepos.commands.inspect.runs import Recording
+from forcepos.commands.inspect.sources import Source
+from forcepos.commands.inspect.times import Times, usual_step
 from forcepos.data.recordings import Float64
-from forcepos.inspection.columns import Column
-from forcepos.inspection.guesses import guess, guess_roles
-from forcepos.inspection.parts import read_part
-from forcepos.inspection.reading import Reading, seconds
-from forcepos.inspection.roles import Guesses, Told
-from forcepos.inspection.runs import Recording
-from forcepos.inspection.sources import Source
-from forcepos.inspection.times import Times, usual_step
 from forcepos.runtime.errors import InputError
 
 _LOOKED_AT = 50_000  # rows that tell which column is what

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 from pyarrow import csv
 
+from forcepos.commands.prepare.header import Layout, layout
 from forcepos.data.readers.lines import (
     BOM,
     CONTROL,
@@ -18,7 +19,6 @@ from forcepos.data.readers.lines import (
     lines,
     with_single_blanks,
 )
-from forcepos.prepare.header import Layout, layout
 from forcepos.runtime.errors import InputError
 
 _BLANKS = bytes.maketrans(b"\t\x0b\x0c;", b"    ")
