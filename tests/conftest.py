@@ -15,7 +15,7 @@ from omegaconf import DictConfig
 from forcepos.config.checks import register_schemas, to_config
 from forcepos.config.schema import Config
 from forcepos.runtime.paths import conf_dir
-from tests.commands import Finished
+from tests.running import Finished
 from tests.warm import forcepos
 
 DATA = Path(__file__).parent / "data"

@@ -56,7 +56,7 @@ CALLS = {
 }  # fmt: skip
 # What is of our own making, and what harms nobody.
 ALLOWED = {
-    "forcepos/sharing.py": ["joblib"],  # counts cores, those of a container included
+    "forcepos/runtime/resources.py": ["joblib"],  # counts cores, those of a container included
     "forcepos/tracking/model.py": ["load_model"],  # that this run has saved a moment ago, or before an outage
 }
 OPTIONS = {"allow_pickle", "shell", "safe_mode", "weights_only", "trust_remote_code"}

@@ -1,7 +1,7 @@
 """The command line in processes that begin with the libraries loaded: importing them is most of a small run.
 
 Python's forkserver imports them once and forks for each command. What a command does from there on is what it does
-everywhere; tests of how a command starts, or of what it tells while it does, take `tests.commands`.
+everywhere; tests of how a command starts, or of what it tells while it does, take `tests.running`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 from forcepos.runtime.silence import quiet_import
-from tests.commands import Finished, environment_with
+from tests.running import Finished, environment_with
 
 _LIBRARIES = [
     "hydra",

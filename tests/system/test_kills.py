@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.commands import PLAIN
 from tests.conftest import children, runs
+from tests.running import PLAIN
 from tests.warm import Started, forcepos
 
 pytestmark = pytest.mark.system

@@ -16,8 +16,8 @@ import joblib
 import pytest
 
 from tests import warm
-from tests.commands import PLAIN, forcepos
 from tests.conftest import children, runs
+from tests.running import PLAIN, forcepos
 from tests.system.slurm import Cluster, cluster, missing
 from tests.system.test_sweeps import TINY, table
 

@@ -13,8 +13,8 @@ import mlflow
 import psutil
 import pytest
 
-from tests.commands import PLAIN, forcepos, start
 from tests.conftest import children, runs
+from tests.running import PLAIN, forcepos, start
 
 pytestmark = pytest.mark.system
 

@@ -20,8 +20,8 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from tests.commands import QUICK, Finished, forcepos, read_until, start
 from tests.conftest import children
+from tests.running import QUICK, Finished, forcepos, read_until, start
 from tests.system.mlflow_server import Server, mlflow_server
 from tests.system.postgres import Postgres, postgres, programs
 

@@ -13,8 +13,8 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.commands import PLAIN, forcepos, read_until, start
 from tests.conftest import children, runs
+from tests.running import PLAIN, forcepos, read_until, start
 
 pytestmark = pytest.mark.system
 

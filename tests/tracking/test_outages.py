@@ -23,8 +23,8 @@ from forcepos.tracking.run import TrackedRun
 from forcepos.tracking.store import open_store
 from forcepos.tracking.track import track
 from forcepos.tuning.trials import TrialResult
-from tests.commands import forcepos
 from tests.conftest import checked_config
+from tests.running import forcepos
 from tests.system.ports import free_port
 
 

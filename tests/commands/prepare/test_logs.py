@@ -11,7 +11,7 @@ import pytest
 
 from forcepos.commands.prepare.header import column_of
 from forcepos.commands.prepare.logs import parse_log
-from tests.prepare.made import COLUMNS, Rows, controller, numbers, text
+from tests.commands.prepare.made import COLUMNS, Rows, controller, numbers, text
 
 ROWS = numbers()
 

@@ -6,8 +6,8 @@ import signal
 import time
 from pathlib import Path
 
-from tests.commands import PLAIN, read_until
 from tests.conftest import PLATE, children, runs
+from tests.running import PLAIN, read_until
 from tests.warm import Started, forcepos
 
 SEARCH = ["debug=smoke", "model=ffnn_regression", "tuner=random", *PLAIN]

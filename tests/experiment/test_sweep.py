@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from tests.commands import PLAIN, QUICK
 from tests.conftest import children, runs
+from tests.running import PLAIN, QUICK
 from tests.warm import Started, forcepos
 
 

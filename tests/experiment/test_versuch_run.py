@@ -11,8 +11,8 @@ import pytest
 from forcepos.config.schema import SimulatedConfig
 from forcepos.data.simulation.arm import JOINTS
 from forcepos.data.simulation.simulation import Simulation
-from tests.commands import PLAIN
 from tests.conftest import PLATE, checked_config
+from tests.running import PLAIN
 from tests.warm import forcepos
 
 

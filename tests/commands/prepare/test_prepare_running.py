@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from forcepos.commands.prepare import progress
-from tests.prepare.made import numbers, text, zipped
-from tests.prepare.running import ZIPPED, prepared
+from tests.commands.prepare.made import numbers, text, zipped
+from tests.commands.prepare.running import ZIPPED, prepared
 
 
 def test_help_is_answered_in_less_than_two_seconds_of_processor_time(tmp_path: Path) -> None:

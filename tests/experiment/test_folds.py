@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.commands import QUICK
 from tests.conftest import children, runs
+from tests.running import QUICK
 from tests.warm import forcepos
 
 FOLDS = [*QUICK, "model=ffnn_regression", "split=cross_validation", "split.folds=3"]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tests.commands import Finished
+from tests.running import Finished
 from tests.warm import forcepos
 
 WRENCH = ["Fx", "Fy", "Fz", "Tx", "Ty", "Tz"]

@@ -14,7 +14,7 @@ from forcepos.results.figures.errors import error_distribution, true_against_pre
 from forcepos.results.figures.plate import error_map, sector_map
 from forcepos.results.figures.signals import recording_signals
 from tests.conftest import checked_config
-from tests.evaluation.drawing import drawn, labels, texts
+from tests.results.drawing import drawn, labels, texts
 
 SECTORS = make_sectors(checked_config().sectors)
 CHANNELS = ["exT_A1", "exT_A2", "grip", "msT_A1", "Fx", "Fy", "Tz"]

@@ -8,10 +8,10 @@ from pathlib import Path
 import pandas as pd
 import pyarrow.feather
 
-from tests.commands import PLAIN
+from tests.commands.prepare.made import COLUMNS, controller, folder, numbers, text, zipped
+from tests.commands.prepare.running import ROWS, ZIPPED, plate, prepared, table
 from tests.conftest import PLATE
-from tests.prepare.made import COLUMNS, controller, folder, numbers, text, zipped
-from tests.prepare.running import ROWS, ZIPPED, plate, prepared, table
+from tests.running import PLAIN
 from tests.warm import forcepos
 
 

@@ -8,9 +8,9 @@ from subprocess import run
 
 import pytest
 
-from tests.commands import WITHOUT_LIBRARIES, processor_time_s
+from tests.commands.inspect.made import inspected, recording, refused
 from tests.conftest import PLATE
-from tests.inspection.made import inspected, recording, refused
+from tests.running import WITHOUT_LIBRARIES, processor_time_s
 
 JUNK = bytes(range(256)) * 4
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from tests.commands import Finished
+from tests.commands.prepare.made import COLUMNS, numbers
 from tests.conftest import DATA, PLATE
-from tests.prepare.made import COLUMNS, numbers
+from tests.running import Finished
 from tests.warm import forcepos
 
 ZIPPED = DATA / "versuch_p1.zip"  # the logs that PLATE was made of

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from forcepos.commands.inspect.names import kind_of, triples
-from tests.inspection.made import WRENCH, facts, inspected, recording
+from tests.commands.inspect.made import WRENCH, facts, inspected, recording
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.prepare.made import COLUMNS, folder, numbers, text, zipped
-from tests.prepare.running import ROWS, ZIPPED, prepared, refused, table
+from tests.commands.prepare.made import COLUMNS, folder, numbers, text, zipped
+from tests.commands.prepare.running import ROWS, ZIPPED, prepared, refused, table
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from forcepos.commands.prepare import sources
 from forcepos.commands.prepare.sources import open_source
 from forcepos.runtime.errors import InputError
-from tests.prepare.made import folder, zipped
+from tests.commands.prepare.made import folder, zipped
 
 LOGS = {"b.txt": b"two", "a.txt": b"one", "deep/er/c.txt": b"three"}
 

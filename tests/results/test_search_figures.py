@@ -10,7 +10,7 @@ import pytest
 from forcepos.results.figures.style import BLUE, GREY
 from forcepos.results.figures.training import hyperparameter_effects, learning_curves, trial_curves
 from forcepos.tuning.trials import TrialResult
-from tests.evaluation.drawing import drawn, labels, points, texts
+from tests.results.drawing import drawn, labels, points, texts
 
 
 def trial(number: int, curve: list[float], score: float | None = None, **chosen: Any) -> TrialResult:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from tests.commands import QUICK
+from tests.running import QUICK
 from tests.warm import forcepos
 
 

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from forcepos.commands.inspect.report import inspect
 from forcepos.runtime.errors import InputError
+from tests.commands.inspect.made import recording
 from tests.data.tables import write
-from tests.inspection.made import recording
 
 pytestmark = pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")  # told to users, too
 

@@ -16,9 +16,9 @@ from omegaconf import OmegaConf
 from forcepos.config.checks import to_config
 from forcepos.config.schema import Config
 from forcepos.runtime.paths import conf_dir
-from tests.test_sharing import composed
+from tests.runtime.test_resources import composed
 
-PAGE = Path(__file__).parents[1] / "docs" / "many-machines.md"
+PAGE = Path(__file__).parents[2] / "docs" / "many-machines.md"
 COMMANDS = [
     re.sub(r"^(srun .*)?python -m forcepos (-m )?", "", line)
     for block in re.findall(r"^```\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from forcepos.runtime.paths import conf_dir
-from tests.commands import WITHOUT_LIBRARIES, forcepos, processor_time_s, read_until
 from tests.conftest import runs
+from tests.running import WITHOUT_LIBRARIES, forcepos, processor_time_s, read_until
 from tests.warm import Started
 
 
@@ -69,7 +69,7 @@ def test_an_interrupted_run_and_its_trial_are_marked_killed(sent: int, code: int
 
 
 def test_a_wheel_carries_its_config(tmp_path: Path) -> None:
-    root = Path(__file__).parents[1]
+    root = Path(__file__).parents[2]
     built = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", str(root)]
     subprocess.run([*built, "--wheel-dir", str(tmp_path)], check=True)
     installed = tmp_path / "installed"

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.commands.inspect.made import WRENCH, facts, inspected, recording
 from tests.conftest import PLATE
-from tests.inspection.made import WRENCH, facts, inspected, recording
 
 
 def test_rate_and_gaps(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from forcepos.commands.prepare.logs import parse_log
 from forcepos.runtime.errors import InputError
-from tests.prepare.made import COLUMNS, controller, numbers, text
+from tests.commands.prepare.made import COLUMNS, controller, numbers, text
 
 ROWS = numbers()
 

@@ -22,9 +22,9 @@ from mlflow import MlflowClient
 
 from forcepos.config.schema import SimulatedConfig
 from forcepos.data.simulation.simulation import Simulation
-from tests import commands
-from tests.commands import PLAIN, QUICK, Finished
+from tests import running
 from tests.conftest import MODELS, Smoke, checked_config, children, runs
+from tests.running import PLAIN, QUICK, Finished
 from tests.warm import forcepos
 
 
@@ -279,7 +279,7 @@ def test_what_people_read_goes_to_standard_error(smoke: Smoke) -> None:
 
 
 def test_what_libraries_tell_while_they_are_imported_is_not_shown(tmp_path: Path) -> None:
-    finished = commands.forcepos(QUICK, tmp_path)  # a new process
+    finished = running.forcepos(QUICK, tmp_path)  # a new process
     assert [json.loads(line) for line in finished.out.splitlines()] == [finished.result]
     for noise in NOISE:
         assert noise not in finished.err

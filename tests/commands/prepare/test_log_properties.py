@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from forcepos.commands.prepare.logs import Log, parse_log
 from forcepos.commands.prepare.sources import open_source
 from forcepos.runtime.errors import InputError
-from tests.prepare.made import text
+from tests.commands.prepare.made import text
 
 settings.register_profile("forcepos", deadline=None, derandomize=True)
 settings.load_profile("forcepos")

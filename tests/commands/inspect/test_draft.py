@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from tests.commands import Finished
-from tests.inspection.made import TINY, inspected, recording, refused
-from tests.test_versuch_run import notebook_file
+from tests.commands.inspect.made import TINY, inspected, recording, refused
+from tests.experiment.test_versuch_run import notebook_file
+from tests.running import Finished
 from tests.warm import forcepos
 
 
