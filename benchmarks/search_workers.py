@@ -74,7 +74,7 @@ def forcepos_training(path: str, folder: str, number: int) -> Callable[[], dict[
     from forcepos.models.scaling import Scaling  # noqa: PLC0415
     from forcepos.models.tasks import make_task  # noqa: PLC0415
     from forcepos.models.training.compiled import Training  # noqa: PLC0415
-    from forcepos.models.training.resident import ResidentSamples  # noqa: PLC0415
+    from forcepos.models.training.resident import DeviceDataset  # noqa: PLC0415
     from forcepos.models.training_data import prepare  # noqa: PLC0415
 
     logging.disable()
@@ -85,7 +85,7 @@ def forcepos_training(path: str, folder: str, number: int) -> Callable[[], dict[
     network = build_network(config.model, chosen, task, len(data.samples.recordings.channels), Scaling())
     size = chosen["batch_size"]
     part = Split(data.split.train[: STEPS * size], data.split.validation, data.split.test)
-    training = Training(network, task, ResidentSamples.of(data), part, size, xla=True)
+    training = Training(network, task, DeviceDataset.of(data), part, size, xla=True)
 
     class Validation(keras.callbacks.Callback):  # type: ignore[misc]  # keras is untyped
         began = 0.0

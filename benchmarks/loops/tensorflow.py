@@ -15,7 +15,7 @@ from forcepos.data.splits.split import Split
 from forcepos.models.tasks import Regression
 from forcepos.models.training.compiled import Training
 from forcepos.models.training.device import has_gpu
-from forcepos.models.training.resident import ResidentSamples
+from forcepos.models.training.resident import DeviceDataset
 
 Run = Callable[[], None]
 
@@ -76,12 +76,12 @@ def _fit(model: keras.Model, case: Case, steps: int) -> Run:
     return run
 
 
-def samples(case: Case) -> ResidentSamples:
+def samples(case: Case) -> DeviceDataset:
     """The case's samples on the device."""
     data = arrays(case)
     index = tf.int64 if has_gpu() else tf.int32
     starts = tf.constant(data.starts, index)
-    return ResidentSamples(tf.constant(data.signals), starts, tf.constant(data.targets), case.window)
+    return DeviceDataset(tf.constant(data.signals), starts, tf.constant(data.targets), case.window)
 
 
 def training(case: Case, model: keras.Sequential, steps: int, xla: bool) -> Training:

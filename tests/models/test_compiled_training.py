@@ -16,8 +16,8 @@ from forcepos.models.networks import build_network
 from forcepos.models.scaling import fit_scaling
 from forcepos.models.tasks import Task
 from forcepos.models.training.compiled import Logs, Training
-from forcepos.models.training.fast_copy import HashDropout, MatrixConv1D, training_twin
-from forcepos.models.training.resident import Part, ResidentSamples
+from forcepos.models.training.fast_copy import HashDropout, MatrixConv1D, fast_copy
+from forcepos.models.training.resident import DeviceDataset, Part
 from forcepos.models.training_data import TrainingData
 from tests.models.test_networks import CNN, FFNN, network
 from tests.models.test_training import prepared
@@ -64,7 +64,7 @@ def test_numbers_are_those_of_plain_fit(model: str, xla: bool) -> None:
     batch_size = 7
     assert len(data.split.train) % batch_size
     assert len(data.split.train) // batch_size % 100
-    training = Training(ours, task, ResidentSamples.of(data), data.split, batch_size, xla)
+    training = Training(ours, task, DeviceDataset.of(data), data.split, batch_size, xla)
     history = training.fit(ours, SEED, EPOCHS, lambda *_: None)
     expected = plainly_fitted(plain, data, batch_size)
     assert [logs.keys() for logs in history] == [logs.keys() for logs in expected]
@@ -79,7 +79,7 @@ def test_numbers_are_those_of_plain_fit(model: str, xla: bool) -> None:
 def test_the_loss_of_classes_is_finite_however_much_of_the_last_block_is_empty(batch_size: int, xla: bool) -> None:
     """Rows that no step filled hold zeros, no probabilities; their loss must not count."""
     model, task, data = built("ffnn_classification")
-    training = Training(model, task, ResidentSamples.of(data), data.split, batch_size, xla)
+    training = Training(model, task, DeviceDataset.of(data), data.split, batch_size, xla)
     (logs,) = training.fit(model, SEED, 1, lambda *_: None)
     plain, _, _ = built("ffnn_classification")
     expected = plainly_fitted(plain, data, batch_size)[0]
@@ -88,7 +88,7 @@ def test_the_loss_of_classes_is_finite_however_much_of_the_last_block_is_empty(b
 
 def test_a_training_is_traced_once_however_often_it_runs() -> None:
     model, task, data = built("ffnn_regression")
-    training = Training(model, task, ResidentSamples.of(data), data.split, 7, xla=False)
+    training = Training(model, task, DeviceDataset.of(data), data.split, 7, xla=False)
     for _ in range(2):
         training.fit(model, SEED, 2, lambda *_: None)
     assert training.traces == 1
@@ -102,7 +102,7 @@ def test_a_run_leaves_nothing_behind_for_the_next() -> None:
         _, task, data = prepared()
         keras.utils.set_random_seed(1)
         model = network("ffnn_regression", FFNN)
-        training = training or Training(model, task, ResidentSamples.of(data), data.split, 16, xla=False)
+        training = training or Training(model, task, DeviceDataset.of(data), data.split, 16, xla=False)
         histories.append(training.fit(model, SEED, 2, lambda *_: None))
     assert histories[0] == histories[1]
 
@@ -114,7 +114,7 @@ class Stop(keras.callbacks.Callback):  # type: ignore[misc]
 
 def test_keras_callbacks_work() -> None:
     model, task, data = built("ffnn_regression")
-    training = Training(model, task, ResidentSamples.of(data), data.split, 16, xla=False)
+    training = Training(model, task, DeviceDataset.of(data), data.split, 16, xla=False)
     told: list[int] = []
     history = training.fit(model, SEED, 5, lambda epoch, _: told.append(epoch), [Stop()])
     assert (len(history), told) == (1, [1])
@@ -137,7 +137,7 @@ class Stopwatch(keras.callbacks.Callback):  # type: ignore[misc]
 def test_all_blocks_share_one_compilation() -> None:
     """XLA compiles anew, for seconds, where a block's number shapes the program."""
     model, task, data = built("ffnn_regression")
-    training = Training(model, task, ResidentSamples.of(data), data.split, 2, xla=True)
+    training = Training(model, task, DeviceDataset.of(data), data.split, 2, xla=True)
     watch = Stopwatch()
     training.fit(model, SEED, 1, lambda *_: None, [watch])
     assert len(watch.seconds) == -(-len(data.split.train) // 200)
@@ -146,7 +146,7 @@ def test_all_blocks_share_one_compilation() -> None:
 
 def test_a_part_smaller_than_a_batch_is_trained_on() -> None:
     model, task, data = built("ffnn_regression")
-    training = Training(model, task, ResidentSamples.of(data), data.split, 4096, xla=False)
+    training = Training(model, task, DeviceDataset.of(data), data.split, 4096, xla=False)
     before = model.get_weights()
     training.fit(model, SEED, 1, lambda *_: None)
     assert any(np.any(old != new) for old, new in zip(before, model.get_weights(), strict=True))
@@ -213,7 +213,7 @@ def test_compiled_dropout_costs_less_than_a_step_does() -> None:
     medians = []
     for dropout in (False, True):
         model, task, data = built("ffnn_regression", dropout=dropout, units_1=512)
-        training = Training(model, task, ResidentSamples.of(data), data.split, 64, xla=True)
+        training = Training(model, task, DeviceDataset.of(data), data.split, 64, xla=True)
         watch = Stopwatch()
         training.fit(model, SEED, 8, lambda *_: None, [watch])
         medians.append(np.median(watch.seconds))
@@ -222,7 +222,7 @@ def test_compiled_dropout_costs_less_than_a_step_does() -> None:
 
 def test_mixed_precision_keeps_scaling_weights_and_answers_in_float32() -> None:
     model, _, _ = built("cnn_classification", whiten=True)
-    twin = training_twin(model, for_cpu=True, mixed=True)
+    twin = fast_copy(model, for_cpu=True, mixed=True)
     assert [(type(layer).__name__, layer.compute_dtype) for layer in twin.layers] == [
         ("Rescaling", "float32"), ("Dense", "float64"), ("MatrixConv1D", "float16"), ("MatrixConv1D", "float16"),
         ("GlobalAveragePooling1D", "float16"), ("Dense", "float32"),
@@ -234,7 +234,7 @@ def test_mixed_precision_learns_as_full_precision_does() -> None:
     scores = []
     for mixed in (False, True):
         model, task, data = built("ffnn_regression")
-        training = Training(model, task, ResidentSamples.of(data), data.split, 16, xla=True, mixed=mixed)
+        training = Training(model, task, DeviceDataset.of(data), data.split, 16, xla=True, mixed=mixed)
         scores.append(training.fit(model, SEED, EPOCHS, lambda *_: None)[-1]["val_mae"])
     assert scores[1] == pytest.approx(scores[0], rel=0.05)
 
@@ -245,7 +245,7 @@ def test_indices_on_a_gpu_are_int64_and_change_no_number(monkeypatch: pytest.Mon
     for gpu in (False, True):
         monkeypatch.setattr("forcepos.models.training.resident.has_gpu", lambda gpu=gpu: gpu)
         model, task, data = built("cnn_classification")
-        samples = ResidentSamples.of(data)
+        samples = DeviceDataset.of(data)
         assert samples.starts.dtype.name == ("int64" if gpu else "int32")
         histories.append(
             Training(model, task, samples, data.split, 16, xla=False).fit(model, SEED, 1, lambda *_: None)

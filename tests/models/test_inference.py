@@ -10,7 +10,7 @@ import pytest
 
 from forcepos.data.sectors import make_sectors
 from forcepos.models.calibration import Calibration, spread_mm
-from forcepos.models.inference import answering_model
+from forcepos.models.inference import inference_model
 from forcepos.models.tasks import Classification, Regression, Task
 from tests.conftest import checked_config
 
@@ -39,7 +39,7 @@ def answers(
     task: Task, members: list[keras.Sequential], calibrated: Calibration | None, folder: Path
 ) -> dict[str, np.ndarray]:
     """What the model says after it was saved and loaded."""
-    answering_model(task, members, calibrated, "plate").save(folder / "model.keras")
+    inference_model(task, members, calibrated, "plate").save(folder / "model.keras")
     return dict(keras.models.load_model(folder / "model.keras").predict(SIGNALS, verbose=0))
 
 

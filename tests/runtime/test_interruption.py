@@ -83,26 +83,26 @@ def test_a_clusters_warning_that_was_swallowed_ends_the_job_at_the_next_question
 WAITS = """
 import os, signal, time
 from forcepos.runtime import interruption
-from forcepos.runtime.interruption import Interrupted, listen, undivided
+from forcepos.runtime.interruption import Interrupted, listen, defer_signals
 
 def interrupt():
     os.kill(os.getpid(), signal.SIGINT)
 
 listen()
 try:
-    with undivided():
+    with defer_signals():
         interrupt()
-        with undivided():
+        with defer_signals():
             interrupt()
         print("inside done")
     print("not reached")
 except Interrupted:
     print("raised behind")
-with undivided():
+with defer_signals():
     print("what came before does not count")
 interruption._INSIST_S = 0.1
 try:
-    with undivided():
+    with defer_signals():
         interrupt()
         time.sleep(0.2)
         interrupt()

@@ -20,8 +20,8 @@ from forcepos.models.training import device
 from forcepos.models.training.device import use_device
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.paths import conf_dir
-from forcepos.runtime.resources import JOBS_VARIABLE, in_sweep, jobs_at_once, jobs_of_sweep, own_cores
-from forcepos.tuning.search import claim
+from forcepos.runtime.resources import JOBS_VARIABLE, available_cores, in_sweep, jobs_at_once, jobs_of_sweep
+from forcepos.tuning.search import lock_search
 from tests.conftest import checked_config
 
 
@@ -115,7 +115,7 @@ def test_a_slurm_job_uses_no_more_cores_than_it_was_given(
     given: str, cores: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SLURM_CPUS_PER_TASK", given)
-    assert own_cores() == cores
+    assert available_cores() == cores
 
 
 def in_new_process(function: Any, *arguments: Any) -> Any:
@@ -124,13 +124,13 @@ def in_new_process(function: Any, *arguments: Any) -> Any:
         return pool.submit(function, *arguments).result(timeout=120)
 
 
-def _threads_of_jobs(sharers: list[int]) -> list[tuple[str, int, int, int]]:
+def _threads_of_jobs(n_processes: list[int]) -> list[tuple[str, int, int, int]]:
     """Jobs one after the other in this process: what each is told, and its threads of TensorFlow and of BLAS."""
     import numpy as np
     from threadpoolctl import threadpool_info
 
     found = []
-    for count in sharers:
+    for count in n_processes:
         told = use_device(checked_config().training, count)
         np.ones((9, 9)) @ np.ones((9, 9))
         tf.matmul(tf.ones((9, 9)), tf.ones((9, 9)))  # from here on TensorFlow's threads are fixed
@@ -172,19 +172,19 @@ class Gpu:
 
 def test_jobs_that_share_a_gpu_share_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     gpu = Gpu(monkeypatch, memory_mb=40_000)
-    assert use_device(checked_config().training, sharers=2) == "GPU, A100, shared by 2"
+    assert use_device(checked_config().training, n_processes=2) == "GPU, A100, shared by 2"
     assert gpu.growth == [True]
     assert [limit.memory_limit for limit in gpu.limits] == [18_000]  # nine tenths of a half
-    assert use_device(checked_config().training, sharers=2) == "GPU, A100, shared by 2"
+    assert use_device(checked_config().training, n_processes=2) == "GPU, A100, shared by 2"
     assert (len(gpu.growth), len(gpu.limits)) == (1, 1), "a process that is used again keeps what it has"
 
 
-@pytest.mark.parametrize(("sharers", "memory_mb"), [(1, 40_000), (2, None)])
+@pytest.mark.parametrize(("n_processes", "memory_mb"), [(1, 40_000), (2, None)])
 def test_a_gpu_that_is_not_shared_or_whose_memory_nobody_knows_has_no_limit(
-    sharers: int, memory_mb: int | None, monkeypatch: pytest.MonkeyPatch
+    n_processes: int, memory_mb: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gpu = Gpu(monkeypatch, memory_mb)
-    use_device(checked_config().training, sharers)
+    use_device(checked_config().training, n_processes)
     assert (gpu.growth, gpu.limits) == ([True], [])
 
 
@@ -202,10 +202,10 @@ def test_a_job_of_a_sweep_waits_for_a_search_that_another_one_holds(
     order: list[str] = []
 
     def second() -> None:
-        with claim(tmp_path / "search", fresh=False, wait=True):
+        with lock_search(tmp_path / "search", fresh=False, wait=True):
             order.append("second")
 
-    with caplog.at_level("INFO"), claim(tmp_path / "search", fresh=False):
+    with caplog.at_level("INFO"), lock_search(tmp_path / "search", fresh=False):
         thread = threading.Thread(target=second)
         thread.start()
         while not caplog.messages:
@@ -218,8 +218,8 @@ def test_a_job_of_a_sweep_waits_for_a_search_that_another_one_holds(
 
 def test_outside_of_a_sweep_the_second_process_at_a_search_is_told(tmp_path: Path) -> None:
     with (
-        claim(tmp_path / "search", fresh=False),
+        lock_search(tmp_path / "search", fresh=False),
         pytest.raises(InputError, match="another process is at this search"),
-        claim(tmp_path / "search", fresh=False),
+        lock_search(tmp_path / "search", fresh=False),
     ):
         pass

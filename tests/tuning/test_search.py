@@ -14,8 +14,8 @@ from filelock import FileLock
 from forcepos.config.schema import TunerConfig
 from forcepos.runtime.errors import InputError, TrialFailure
 from forcepos.tuning.fingerprint import search_fingerprint
-from forcepos.tuning.ledger import Found
-from forcepos.tuning.search import claim, search
+from forcepos.tuning.ledger import SearchResult
+from forcepos.tuning.search import lock_search, search
 from forcepos.tuning.trials import Logs, TrialResult
 from tests.conftest import checked_config
 
@@ -76,8 +76,8 @@ def tuner(*overrides: str) -> TunerConfig:
 
 def run(
     config: TunerConfig, folder: Path, train: Formula, listener: Listener | None = None, seed: int = 1
-) -> Found:
-    with claim(folder / "abc", config.fresh):
+) -> SearchResult:
+    with lock_search(folder / "abc", config.fresh):
         return search(config, declare, train, folder / "abc", seed, 9, [listener or Listener()])
 
 
@@ -275,14 +275,14 @@ def small(hp: kt.HyperParameters) -> None:
 @pytest.mark.parametrize("name", ["grid", "bayesian"])
 def test_a_small_space_is_searched_without_repeating_a_point(name: str, tmp_path: Path) -> None:
     listener = Listener()
-    with claim(tmp_path / "abc", fresh=False):
+    with lock_search(tmp_path / "abc", fresh=False):
         search(tuner(f"tuner={name}", "tuner.max_trials=14"), small, Formula(), tmp_path / "abc", 1, 9, [listener])
     points = [tuple(sorted(result.hyperparameters.items())) for result in listener.ended]
     assert len(set(points)) == len(points) == 14  # of 3 * (1 + 2 * 2)
 
 
 def test_grid_stops_when_the_space_is_used_up(tmp_path: Path) -> None:
-    with claim(tmp_path / "abc", fresh=False):
+    with lock_search(tmp_path / "abc", fresh=False):
         found = search(tuner("tuner=grid", "tuner.max_trials=99"), small, Formula(), tmp_path / "abc", 1, 9, [])
     assert len(found.trials) == 15
 

@@ -12,7 +12,7 @@ import keras_tuner as kt
 import pytest
 
 from forcepos.runtime.errors import InputError
-from forcepos.tuning.ledger import Found, Ledger
+from forcepos.tuning.ledger import Ledger, SearchResult
 from forcepos.tuning.search import open_ledger, search
 from forcepos.tuning.trial_run import Trainer
 from forcepos.tuning.trials import Logs, TrialResult, load_trials
@@ -70,14 +70,14 @@ class Search:
         self.declare, self.lost = declare, list[str]()
         folder.mkdir(exist_ok=True)
 
-    def run(self, *trainers: Trainer, then: Callable[[Chief], None] = lambda _: None) -> Found:
+    def run(self, *trainers: Trainer, then: Callable[[Chief], None] = lambda _: None) -> SearchResult:
         told = Told([self.heard])
         with open_ledger(self.config, self.declare, self.directory, 1, 9, [told]) as ledger:
             return self._work(ledger, told, trainers, then)
 
     def _work(
         self, ledger: Ledger, told: Told, trainers: tuple[Trainer, ...], then: Callable[[Chief], None]
-    ) -> Found:
+    ) -> SearchResult:
         chief = Chief(ledger, self.directory, told)
         with served(chief) as port:
             workers = [

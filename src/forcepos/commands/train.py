@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from forcepos.config.checks import register_resolvers, register_schemas, to_config
 from forcepos.experiment.sweep import AGAIN, close_sweep
-from forcepos.experiment.sweep_job import one_of_many
+from forcepos.experiment.sweep_job import sweep_job
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.interruption import Interrupted, end_children, ended_by_signals, stop_if_asked
 from forcepos.runtime.paths import conf_dir
@@ -31,7 +31,7 @@ def _job(composed: DictConfig) -> float | None:
     folder, overrides = Path(settings.runtime.output_dir), list(settings.overrides.task)
     try:
         if in_sweep():
-            with one_of_many(settings.job.num, folder):
+            with sweep_job(settings.job.num, folder):
                 return _objective(_run(composed, folder, overrides))
         result = _run(composed, folder, overrides)
     except InputError as error:

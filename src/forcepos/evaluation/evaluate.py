@@ -25,7 +25,7 @@ from forcepos.evaluation.metrics import (
     regression_scores,
 )
 from forcepos.evaluation.oracle import locate
-from forcepos.models.final import Final
+from forcepos.models.final import TrainedModel
 from forcepos.models.prediction import Answers, answer
 from forcepos.models.tasks import Classification, Regression, Task
 from forcepos.models.training_data import TrainingData
@@ -53,7 +53,7 @@ class Evaluation:
     answers: Answers
 
 
-def evaluate(config: Config, task: Task, data: TrainingData, final: Final) -> Evaluation:
+def evaluate(config: Config, task: Task, data: TrainingData, final: TrainedModel) -> Evaluation:
     """Measure a model on the test part."""
     settings = config.evaluation
     answers = answer(final.model, data, data.split.test)

@@ -13,7 +13,7 @@ import pandas as pd
 
 from forcepos.config.schema import Config, CrossValidationConfig, FixedTunerConfig
 from forcepos.evaluation.metrics import Scores
-from forcepos.results.pending_logs import log_unlogged, reopen, settle
+from forcepos.results.pending_logs import finalize_tracking, log_unlogged, reopen
 from forcepos.results.run_cache import earlier_result, run_fingerprint
 from forcepos.results.run_report import repeat_result, write_result
 from forcepos.results.summary import REFERENCES, headline
@@ -46,7 +46,7 @@ def cross_validate(
         return repeat_result(earlier, folder)
     run, result = reopen(config, fingerprint) or _cross_validate(config, folder, run_fold, facts, name)
     _complete_folds(config, result["folds"], run, data)
-    result = settle(run, result, config, fingerprint, result["folds"])
+    result = finalize_tracking(run, result, config, fingerprint, result["folds"])
     write_result(result, folder)
     return result
 
@@ -100,7 +100,7 @@ def _over_folds(config: Config, results: list[dict[str, Any]], folder: Path, run
         "folds": [{key: result[key] for key in _OF_A_FOLD} for result in results],
         "best_hyperparameters": results[0]["best_hyperparameters"] if fixed else None,
         "model_uri": None,
-        "tracking": run.if_all_goes_well,
+        "tracking": run.expected_status,
         "outputs": str(folder),
     }
 

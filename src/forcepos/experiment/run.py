@@ -15,16 +15,16 @@ from forcepos.evaluation.evaluate import evaluate, references
 from forcepos.experiment.folds import cross_validate
 from forcepos.experiment.inputs import Inputs
 from forcepos.experiment.search_step import find_hyperparameters
-from forcepos.experiment.second_split import on_another_split
+from forcepos.experiment.second_split import evaluate_on_second_split
 from forcepos.models.final import train_final
 from forcepos.models.tasks import make_task
 from forcepos.models.training.device import use_device
 from forcepos.models.training.trainer import NetworkTrainer
 from forcepos.models.training_data import prepare
-from forcepos.results.pending_logs import log_unlogged, settle
+from forcepos.results.pending_logs import finalize_tracking, log_unlogged
 from forcepos.results.pictures import save_pictures
 from forcepos.results.run_cache import earlier_result, run_fingerprint
-from forcepos.results.run_report import Outcome, repeat_result, save
+from forcepos.results.run_report import RunReport, repeat_result, save
 from forcepos.results.terminal import Terminal
 from forcepos.runtime.paths import search_dir
 from forcepos.runtime.resources import in_sweep, jobs_at_once
@@ -33,7 +33,7 @@ from forcepos.tracking.run import Run
 from forcepos.tracking.store import ui_command
 from forcepos.tracking.track import track
 from forcepos.tuning.fingerprint import search_fingerprint
-from forcepos.tuning.search import claim
+from forcepos.tuning.search import lock_search
 from forcepos.tuning.trials import Logs
 from forcepos.tuning.workers.pool import join_search
 from forcepos.tuning.workers.process import Job
@@ -78,7 +78,7 @@ def _run_once(
     fingerprint = run_fingerprint(config, loaded.recordings.fingerprint)
     trials = search_dir(search_fingerprint(config, loaded.recordings.fingerprint))
     with chief_of(tasks, trials):
-        with claim(trials, fresh=False, wait=in_sweep()):
+        with lock_search(trials, fresh=False, wait=in_sweep()):
             earlier = log_unlogged(config, fingerprint, parent)
         earlier = earlier or earlier_result(config, fingerprint)
         if earlier:
@@ -107,7 +107,7 @@ def _run(
     terminal = Terminal(config)
     name = run_name(config, overrides)
     with (
-        claim(job.directory, config.tuner.fresh, wait=in_sweep()),
+        lock_search(job.directory, config.tuner.fresh, wait=in_sweep()),
         track(config, name, job.fingerprint, parent) as run,
     ):
         facts = provenance(device, loaded.recordings.fingerprint, overrides)
@@ -119,12 +119,12 @@ def _run(
             final = train_final(config, task, data, trainer, found.best, _tell(terminal, run))
         evaluation = evaluate(config, task, data, final)
         beside, predictions = references(config, task, data, loaded.simulation)
-        also = on_another_split(config, task, loaded.recordings, found.best, folder, terminal)
-        outcome = Outcome(task, data, found, final, evaluation, beside, predictions, also)
+        also = evaluate_on_second_split(config, task, loaded.recordings, found.best, folder, terminal)
+        outcome = RunReport(task, data, found, final, evaluation, beside, predictions, also)
         result = save(outcome, config, folder, run)
         if config.evaluation.figures:
             save_pictures(outcome, result, config, facts, folder, run)
-    result = settle(run, result, config, fingerprint)
+    result = finalize_tracking(run, result, config, fingerprint)
     terminal.summary(result, ui_command(config.tracking))
     return result
 

@@ -13,7 +13,7 @@ from forcepos.results.terminal import Terminal
 from forcepos.tracking.run import Run
 from forcepos.tracking.store import read_hyperparameters as read_run
 from forcepos.tuning.given import check_hyperparameters, read_hyperparameters
-from forcepos.tuning.ledger import Found, TrialListener
+from forcepos.tuning.ledger import SearchResult, TrialListener
 from forcepos.tuning.search import search
 from forcepos.tuning.workers.pool import search_with_workers
 from forcepos.tuning.workers.process import Job
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 def find_hyperparameters(
     job: Job, trainer: NetworkTrainer, terminal: Terminal, run: Run, tasks: Tasks | None
-) -> Found:
+) -> SearchResult:
     """The best hyperparameters of the search that `job` names, or those that are given.
 
     Raises:
@@ -39,7 +39,7 @@ def find_hyperparameters(
             if source.startswith("runs:/")
             else read_hyperparameters(Path(source))
         )
-        return Found(check_hyperparameters(given, declare, source), None, (), 0)
+        return SearchResult(check_hyperparameters(given, declare, source), None, (), 0)
     listeners: list[TrialListener] = [terminal, run]
     with terminal.search():
         if config.tuner.workers > 1:

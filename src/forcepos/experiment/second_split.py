@@ -31,7 +31,7 @@ _SPLITS: dict[str, type[DrawnSplitConfig]] = {
 }
 
 
-def on_another_split(
+def evaluate_on_second_split(
     config: Config,
     task: Task,
     recordings: Recordings,

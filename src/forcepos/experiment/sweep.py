@@ -22,7 +22,7 @@ from forcepos.results.run_cache import SKIP_VARIABLE
 from forcepos.results.terminal import show_table
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.files import write_json
-from forcepos.runtime.interruption import undivided
+from forcepos.runtime.interruption import defer_signals
 from forcepos.runtime.paths import unlogged_file
 from forcepos.runtime.resources import JOBS_VARIABLE, jobs_of_sweep
 
@@ -49,7 +49,7 @@ _open: list[_Sweep] = []  # the multirun that this process launched
 class SweepCallback(Callback):
     """Hydra calls this in the process that launches the jobs, before the first of them."""
 
-    @undivided()  # whoever is interrupted here would leave a run behind that nobody closes
+    @defer_signals()  # whoever is interrupted here would leave a run behind that nobody closes
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         """Start the sweep's run and leave its id where the jobs find it."""
         tracking = OmegaConf.to_object(config.tracking)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from hydra.errors import CompactHydraException
 
-from forcepos.results.terminal import name_lines
+from forcepos.results.terminal import prefix_log_lines
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.interruption import listen_in_job, stop_if_asked
 
@@ -25,13 +25,13 @@ class JobFailed(CompactHydraException):
 
 
 @contextmanager
-def one_of_many(number: int, folder: Path) -> Iterator[None]:
+def sweep_job(number: int, folder: Path) -> Iterator[None]:
     """A job of a multirun, in whatever process: what goes wrong is told by its number, in one line.
 
     Raises:
         JobFailed: something went wrong; where it was in the code is in the job's folder.
     """
-    name_lines(f"job {number}")
+    prefix_log_lines(f"job {number}")
     listen_in_job()
     try:
         yield

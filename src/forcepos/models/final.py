@@ -11,7 +11,7 @@ import numpy as np
 
 from forcepos.config.schema import Config
 from forcepos.models.calibration import Calibration, calibrate, calibration_groups
-from forcepos.models.inference import answering_model
+from forcepos.models.inference import inference_model
 from forcepos.models.prediction import predict
 from forcepos.models.tasks import Task
 from forcepos.models.training.compiled import Logs
@@ -20,11 +20,11 @@ from forcepos.models.training_data import TrainingData
 
 
 @dataclass(frozen=True)
-class Final:
+class TrainedModel:
     """What the final training has produced.
 
     Attributes:
-        model: answers by name; see `answering_model`.
+        model: answers by name; see `inference_model`.
         histories: what each epoch of each member's training logged.
         calibration: of its radius or sets of sectors, None without a calibration part.
     """
@@ -41,7 +41,7 @@ def train_final(
     trainer: NetworkTrainer,
     best: Mapping[str, Any],
     after_epoch: Callable[[int, int, Logs], None],
-) -> Final:
+) -> TrainedModel:
     """Train `training.ensemble` networks; `after_epoch` is told member, epoch and logs."""
     networks, histories = [], []
     for member in range(1, config.training.ensemble + 1):
@@ -53,7 +53,7 @@ def train_final(
         networks.append(network)
         histories.append(history)
     calibration = _calibrate(config, task, data, networks)
-    return Final(answering_model(task, networks, calibration, config.model.name), histories, calibration)
+    return TrainedModel(inference_model(task, networks, calibration, config.model.name), histories, calibration)
 
 
 def _calibrate(config: Config, task: Task, data: TrainingData, networks: list[keras.Model]) -> Calibration | None:

@@ -12,7 +12,7 @@ from forcepos.models.calibration import Calibration
 from forcepos.models.tasks import Classification, Regression, Task
 
 
-def answering_model(
+def inference_model(
     task: Task, members: Sequence[keras.Model], calibration: Calibration | None, name: str
 ) -> keras.Model:
     """A model of standard layers that answers by name.

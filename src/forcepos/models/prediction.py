@@ -10,7 +10,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from forcepos.data.recordings import Float32, Int32
-from forcepos.models.training.resident import ResidentSamples
+from forcepos.models.training.resident import DeviceDataset
 from forcepos.models.training_data import TrainingData
 
 Answers = dict[str, NDArray[Any]]  # by the model's own names of its outputs, (samples, …) each
@@ -20,7 +20,7 @@ _BATCH = 1024
 
 def batches(data: TrainingData, members: Int32, size: int) -> tf.data.Dataset:
     """Batches of (signals, targets) of these samples, in their order."""
-    samples = ResidentSamples.of(data)
+    samples = DeviceDataset.of(data)
     return tf.data.Dataset.from_tensor_slices(members).batch(size).map(samples.gather).prefetch(2)
 
 

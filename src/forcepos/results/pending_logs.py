@@ -22,7 +22,7 @@ from forcepos.tracking.track import is_part, parent_id
 log = logging.getLogger(__name__)
 
 
-def settle(
+def finalize_tracking(
     run: Run, result: dict[str, Any], config: Config, fingerprint: str, parts: Sequence[dict[str, Any]] = ()
 ) -> dict[str, Any]:
     """The result with what the store has of the run by now; what it does not have is kept in a file.
@@ -97,7 +97,7 @@ def reopen(
 def log_unlogged(config: Config, fingerprint: str, parent: Run | None = None) -> dict[str, Any] | None:
     """The result of such a run, None where there is none."""
     opened = reopen(config, fingerprint, parent)
-    return settle(*opened, config, fingerprint) if opened else None
+    return finalize_tracking(*opened, config, fingerprint) if opened else None
 
 
 def _path(config: Config, fingerprint: str) -> Path:

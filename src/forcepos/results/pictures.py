@@ -24,7 +24,7 @@ from forcepos.results.figures.plate import error_map, sector_map
 from forcepos.results.figures.signals import recording_signals
 from forcepos.results.figures.training import hyperparameter_effects, learning_curves, trial_curves
 from forcepos.results.report_html import Picture, Report, Table, report_html
-from forcepos.results.run_report import Outcome
+from forcepos.results.run_report import RunReport
 from forcepos.results.summary import remarks, score_table
 from forcepos.tracking.run import Run
 
@@ -43,7 +43,7 @@ class Drawn:
 
 
 def save_pictures(
-    outcome: Outcome, result: dict[str, Any], config: Config, facts: dict[str, str], folder: Path, run: Run
+    outcome: RunReport, result: dict[str, Any], config: Config, facts: dict[str, str], folder: Path, run: Run
 ) -> None:
     """Draw everything into `folder`/figures, write report.html, and log both."""
     (folder / "figures").mkdir(exist_ok=True)
@@ -71,14 +71,14 @@ def _save(drawn: Drawn, folder: Path, run: Run) -> Picture:
     return Picture(drawn.title, drawn.caption, (folder / f"{drawn.name}.png").read_bytes())
 
 
-def _draw(outcome: Outcome, config: Config) -> Iterator[Drawn]:
+def _draw(outcome: RunReport, config: Config) -> Iterator[Drawn]:
     yield from _of_the_search(outcome, config)
     yield from _of_the_errors(outcome)
     yield from _of_the_coverage(outcome, config)
     yield _of_the_worst_recording(outcome)
 
 
-def _of_the_search(outcome: Outcome, config: Config) -> Iterator[Drawn]:
+def _of_the_search(outcome: RunReport, config: Config) -> Iterator[Drawn]:
     objective, direction = config.tuner.objective, config.tuner.direction
     metric = objective.removeprefix("val_")
     unit = {"mae": "mm", "rmse": "mm", "loss": "mm²" if isinstance(outcome.task, Regression) else ""}.get(
@@ -99,7 +99,7 @@ def _of_the_search(outcome: Outcome, config: Config) -> Iterator[Drawn]:
     )  # fmt: skip
 
 
-def _of_the_errors(outcome: Outcome) -> Iterator[Drawn]:
+def _of_the_errors(outcome: RunReport) -> Iterator[Drawn]:
     task, evaluation = outcome.task, outcome.evaluation
     test = outcome.data.samples.take(outcome.data.split.test)
     point = test.recordings.point[test.last]
@@ -131,7 +131,7 @@ def _of_the_errors(outcome: Outcome) -> Iterator[Drawn]:
         )  # fmt: skip
 
 
-def _distances(outcome: Outcome) -> dict[str, Float64]:
+def _distances(outcome: RunReport) -> dict[str, Float64]:
     said = {"model": outcome.evaluation.predicted, **outcome.predictions}
     return {
         name: np.linalg.norm(predicted.astype(np.float64) - outcome.evaluation.true, axis=1)
@@ -139,7 +139,7 @@ def _distances(outcome: Outcome) -> dict[str, Float64]:
     }
 
 
-def _of_the_coverage(outcome: Outcome, config: Config) -> Iterator[Drawn]:
+def _of_the_coverage(outcome: RunReport, config: Config) -> Iterator[Drawn]:
     evaluation, data = outcome.evaluation, outcome.data
     if evaluation.coverage is None:
         return
@@ -153,7 +153,7 @@ def _of_the_coverage(outcome: Outcome, config: Config) -> Iterator[Drawn]:
     )  # fmt: skip
 
 
-def _of_the_worst_recording(outcome: Outcome) -> Drawn:
+def _of_the_worst_recording(outcome: RunReport) -> Drawn:
     samples, recordings = outcome.data.samples, outcome.data.samples.recordings
     worst = outcome.tables["errors_by_recording"]["name"].iloc[0]
     first, end = recordings.bounds[recordings.names.index(worst)]

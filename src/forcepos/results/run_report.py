@@ -16,19 +16,19 @@ from forcepos.evaluation.errors_by_unit import errors_by_unit
 from forcepos.evaluation.evaluate import Evaluation
 from forcepos.evaluation.metrics import Scores
 from forcepos.evaluation.neighbours import neighbour_share
-from forcepos.models.final import Final
+from forcepos.models.final import TrainedModel
 from forcepos.models.prediction import batches
 from forcepos.models.tasks import AXES, Task
 from forcepos.models.training_data import TrainingData
 from forcepos.runtime.files import write_csv, write_json
 from forcepos.tracking.run import Run
-from forcepos.tuning.ledger import Found
+from forcepos.tuning.ledger import SearchResult
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RunReport:
     """All that a run has produced.
 
     Attributes:
@@ -39,8 +39,8 @@ class Outcome:
 
     task: Task
     data: TrainingData
-    found: Found
-    final: Final
+    found: SearchResult
+    final: TrainedModel
     evaluation: Evaluation
     references: dict[str, Scores]
     predictions: dict[str, Float32]
@@ -67,7 +67,7 @@ class Outcome:
         return found
 
 
-def save(outcome: Outcome, config: Config, folder: Path, run: Run) -> dict[str, Any]:
+def save(outcome: RunReport, config: Config, folder: Path, run: Run) -> dict[str, Any]:
     """Write model, tables and result.json into `folder`, log the same, and return the result."""
     path = folder / "model.keras"
     outcome.final.model.save(path)
@@ -81,7 +81,7 @@ def save(outcome: Outcome, config: Config, folder: Path, run: Run) -> dict[str, 
         **_result(outcome, config),
         "best_hyperparameters": outcome.found.best,
         "model_uri": run.model_uri or path.as_uri(),
-        "tracking": run.if_all_goes_well,
+        "tracking": run.expected_status,
         "outputs": str(folder),
     }
     write_result(result, folder)
@@ -103,7 +103,7 @@ def repeat_result(result: dict[str, Any], folder: Path) -> dict[str, Any]:
     return result
 
 
-def _result(outcome: Outcome, config: Config) -> dict[str, Any]:
+def _result(outcome: RunReport, config: Config) -> dict[str, Any]:
     data = outcome.data
     random = isinstance(config.split, RandomSplitConfig)
     share = neighbour_share(data.samples, data.split.train, data.split.test) if random else None
@@ -132,14 +132,14 @@ def _coverage(evaluation: Evaluation, task: Task) -> dict[str, Any] | None:
     return {**coverage.figures(task), "counted": coverage.counted} if coverage else None
 
 
-def _also(outcome: Outcome) -> dict[str, Any] | None:
+def _also(outcome: RunReport) -> dict[str, Any] | None:
     if outcome.also is None:
         return None
     split, evaluation = outcome.also
     return {"split": split, **_evaluated(evaluation, outcome.task)}
 
 
-def _logged(result: dict[str, Any], outcome: Outcome) -> dict[str, dict[str, float]]:
+def _logged(result: dict[str, Any], outcome: RunReport) -> dict[str, dict[str, float]]:
     """Groups of metrics: the test's scores, their intervals' ends, coverage, references, the other split."""
     groups = {"test": result["test"], **outcome.references, **_ends("test", result)}
     if outcome.evaluation.coverage:

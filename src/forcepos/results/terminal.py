@@ -35,7 +35,7 @@ class StandardErrorHandler(logging.StreamHandler[TextIO]):
         return sys.stderr
 
 
-def name_lines(name: str) -> None:
+def prefix_log_lines(name: str) -> None:
     """Begin each line of the log on the terminal with `name`, where several jobs write."""
     for handler in logging.getLogger().handlers:
         if isinstance(handler, StandardErrorHandler):

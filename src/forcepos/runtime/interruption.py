@@ -22,7 +22,7 @@ _PATIENCE_S = 5.0  # for a process to close its runs
 _INSIST_S = 2.0  # who asks again after this long does not want to wait
 
 _received: list[tuple[float, BaseException]] = []  # when, and what it raises
-_undivided: list[int] = []  # for each block that is being done, how many signals came before it
+_deferred: list[int] = []  # for each block that is being done, how many signals came before it
 
 
 class Interrupted(KeyboardInterrupt):
@@ -100,19 +100,19 @@ def stop_if_asked() -> None:
 
 
 @contextmanager
-def undivided() -> Iterator[None]:
+def defer_signals() -> Iterator[None]:
     """Do all of what is inside before a signal is answered, unless it comes again after a while.
 
     Raises:
         Interrupted, SystemExit: as in `stop_if_asked`, for a signal that came inside.
     """
     before = len(_received)
-    _undivided.append(before)
+    _deferred.append(before)
     try:
         yield
     finally:
-        _undivided.pop()
-        if len(_received) > before and not _undivided:
+        _deferred.pop()
+        if len(_received) > before and not _deferred:
             raise _received[before][1]
 
 
@@ -136,8 +136,8 @@ def _answer_as(answer: Callable[[int, FrameType | None], object], number: int, f
 def _receive(asked: BaseException) -> None:
     now = time.monotonic()
     _received.append((now, asked))
-    if _undivided:
-        first, _ = _received[_undivided[0]]
+    if _deferred:
+        first, _ = _received[_deferred[0]]
         if now - first < _INSIST_S:
             return
     raise asked

@@ -16,7 +16,7 @@ from omegaconf import DictConfig
 JOBS_VARIABLE = "FORCEPOS_SWEEP_JOBS"  # tells a sweep's jobs how many they are, whatever process they run in
 
 
-def own_cores() -> int:
+def available_cores() -> int:
     """Cores that this process may use: those it is bound to, and no more than a task of Slurm was given."""
     given = os.environ.get("SLURM_CPUS_PER_TASK", "")
     if given.isdigit():
@@ -48,7 +48,7 @@ def jobs_at_once() -> int:
             at_once = int(count if count > 0 else max(1, joblib.cpu_count() + 1 + count))  # -1: as many as cores
             return min(at_once, known or at_once)
         case "LocalLauncher":  # submitit's: starts all of them
-            return known or own_cores()
+            return known or available_cores()
         case _:  # one after the other; or elsewhere, as Slurm's, with cores of its own
             return 1
 

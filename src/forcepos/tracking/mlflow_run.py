@@ -11,7 +11,7 @@ import numpy as np
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.entities import Run as Recorded
 
-from forcepos.tracking.store import PARENT_TAG, create_run, search_all, take_over
+from forcepos.tracking.store import PARENT_TAG, create_run, resume_run, search_all
 from forcepos.tuning.trials import Logs, TrialResult, Values
 
 _PARAMS_AT_ONCE = 100
@@ -49,7 +49,7 @@ class MlflowRun:
         """Begin the run, or go on with the one that an interrupted process left behind."""
         self.run_id = self.run_id or self._left_behind(search, params)
         if self.run_id:
-            take_over(self._client, self.run_id, parent)
+            resume_run(self._client, self.run_id, parent)
             self._find_trials()
         else:
             self.run_id = create_run(self._client, self._experiment_id, name, parent, {_SEARCH_TAG: search}, when)
@@ -57,7 +57,7 @@ class MlflowRun:
 
     def resume(self, when: int, parent: str | None) -> None:  # noqa: ARG002
         """Go on with a run that was begun, under `parent` if there is one."""
-        take_over(self._client, self.run_id, parent)
+        resume_run(self._client, self.run_id, parent)
 
     def _left_behind(self, search: str, params: Mapping[str, str]) -> str:
         """The last run of this search, if it has this config and was not finished; else an empty string."""
@@ -100,7 +100,7 @@ class MlflowRun:
         """Begin a trial, or one that was given back once more."""
         there = self._trial(number, hyperparameters)
         if there:
-            take_over(self._client, there.info.run_id)
+            resume_run(self._client, there.info.run_id)
         else:
             self._trials[number] = create_run(
                 self._client, self._experiment_id, f"trial {number}", self.run_id, start_time=when

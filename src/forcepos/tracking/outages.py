@@ -22,7 +22,7 @@ _WORDS = (
 ERRORS = (MlflowException, OSError, SQLAlchemyError, InputError)  # among them the outages
 
 
-class StoreAway(InputError):  # noqa: N818  # like the error that it is
+class TrackingUnavailable(InputError):  # noqa: N818  # like the error that it is
     """The store of runs cannot be reached, or cannot do anything now."""
 
 
@@ -31,13 +31,13 @@ def is_outage(error: Exception) -> bool:
     if isinstance(error, MlflowException):
         return error.error_code not in _MISTAKES
     if isinstance(error, InputError):
-        return isinstance(error, StoreAway)
+        return isinstance(error, TrackingUnavailable)
     return isinstance(error, OSError | SQLAlchemyError) and not isinstance(error, FileNotFoundError)
 
 
 def unusable(uri: str, error: Exception) -> InputError:
     """What to raise where nothing can go on without the store."""
-    kind = StoreAway if is_outage(error) else InputError
+    kind = TrackingUnavailable if is_outage(error) else InputError
     return kind(f"tracking.uri={uri} cannot be used: {reason(error)}")
 
 

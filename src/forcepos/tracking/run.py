@@ -13,7 +13,7 @@ from typing import Any
 
 from forcepos.config.schema import Config
 from forcepos.data.recordings import Float32
-from forcepos.runtime.interruption import undivided
+from forcepos.runtime.interruption import defer_signals
 from forcepos.tracking.mlflow_run import MlflowRun
 from forcepos.tracking.outages import ERRORS, is_outage, reason
 from forcepos.tracking.store import open_store
@@ -29,7 +29,7 @@ class Run:
     run_id: str | None = None
     model_uri: str | None = None  # where the model can be loaded from, None where it is not recorded
     tracking = "none"  # or, whether the store has all of the run by now: "complete", "incomplete"
-    if_all_goes_well = "none"  # what a result says of its tracking until the run has ended
+    expected_status = "none"  # what a result says of its tracking until the run has ended
 
     def trial_known(self, result: TrialResult) -> None: ...
 
@@ -86,13 +86,13 @@ class TrackedRun(Run):
         self._mlflow: MlflowRun | None = None
         self._tried = time.monotonic()
 
-    if_all_goes_well = "complete"
+    expected_status = "complete"
 
     @property
     def tracking(self) -> str:  # type: ignore[override]
         return "incomplete" if self.kept else "complete"
 
-    @undivided()
+    @defer_signals()
     def connect(self) -> None:
         """Open the store.
 
@@ -183,7 +183,7 @@ class TrackedRun(Run):
             log.info("tracking.uri=%s is there again, what was kept is logged", self._config.uri)
             self.outage = None
 
-    @undivided()
+    @defer_signals()
     def _log_first(self, mlflow_run: MlflowRun) -> None:
         step = self.kept[0]
         try:

@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from forcepos.config.schema import TrackingConfig
 from forcepos.runtime.errors import InputError
-from forcepos.runtime.interruption import undivided
+from forcepos.runtime.interruption import defer_signals
 from forcepos.tracking.outages import unusable
 from forcepos.tuning.trials import Values
 
@@ -28,7 +28,7 @@ _PROCESS_TAG = "forcepos.process"
 _AT_ONCE = 1000  # runs of a search
 
 
-@undivided()
+@defer_signals()
 def open_store(config: TrackingConfig) -> tuple[MlflowClient, str]:
     """A client and the id of the experiment, which is made where it does not exist yet.
 
@@ -50,7 +50,7 @@ def open_store(config: TrackingConfig) -> tuple[MlflowClient, str]:
                 _create(uri, artifacts)
             client = MlflowClient(uri)
             experiment_id = _experiment(client, config.experiment, artifacts)
-            close_abandoned(client, experiment_id)
+            mark_dead_runs(client, experiment_id)
     except (MlflowException, OSError, SQLAlchemyError, ImportError) as error:  # no driver for the database
         raise unusable(config.uri, error) from error
     return client, experiment_id
@@ -122,7 +122,7 @@ def create_run(
     return str(run.info.run_id)
 
 
-def take_over(client: MlflowClient, run_id: str, parent: str | None = None) -> None:
+def resume_run(client: MlflowClient, run_id: str, parent: str | None = None) -> None:
     """Go on with a run that another process began and did not finish."""
     client.update_run(run_id, status="RUNNING")
     client.set_tag(run_id, _PROCESS_TAG, _this_process())
@@ -132,7 +132,7 @@ def take_over(client: MlflowClient, run_id: str, parent: str | None = None) -> N
         client.delete_tag(run_id, "reason")
 
 
-def close_abandoned(client: MlflowClient, experiment_id: str) -> None:
+def mark_dead_runs(client: MlflowClient, experiment_id: str) -> None:
     """Runs of processes on this machine that are no more, as after kill -9, are marked KILLED."""
     ours = f"attributes.status = 'RUNNING' and tags.`{_PROCESS_TAG}` like '{socket.gethostname()} %'"
     for run in list(search_all(client, experiment_id, ours)):
@@ -169,7 +169,7 @@ def _alive(process: str) -> bool:
         return False
 
 
-@undivided()
+@defer_signals()
 def read_hyperparameters(config: TrackingConfig, source: str) -> Values:
     """The best hyperparameters of a run of ours, `source` being runs:/ID.
 

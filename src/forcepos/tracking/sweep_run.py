@@ -11,9 +11,9 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from forcepos.config.schema import TrackingConfig
-from forcepos.runtime.interruption import undivided
+from forcepos.runtime.interruption import defer_signals
 from forcepos.tracking.outages import ERRORS, is_outage, reason, unusable
-from forcepos.tracking.store import close_abandoned, create_run, open_store, resolve, take_over
+from forcepos.tracking.store import create_run, mark_dead_runs, open_store, resolve, resume_run
 
 log = logging.getLogger(__name__)
 PARENT_VARIABLE = "FORCEPOS_SWEEP_RUN"  # carries the sweep's run id to its jobs, whatever process they run in
@@ -29,7 +29,7 @@ def start_sweep(config: TrackingConfig, overrides: str, begun: str | None = None
     client, experiment_id = open_store(config)
     try:
         if begun and _is_there(client, begun):
-            take_over(client, begun)
+            resume_run(client, begun)
             return begun
         source = {"mlflow.source.name": f"python -m forcepos -m {overrides}", "mlflow.source.type": "LOCAL"}
         return create_run(client, experiment_id, f"sweep {overrides}", tags=source)
@@ -46,7 +46,7 @@ def _is_there(client: MlflowClient, run_id: str) -> bool:
         return False
 
 
-@undivided()
+@defer_signals()
 def end_sweep(config: TrackingConfig, run_id: str, status: str, table: Path | None) -> bool:
     """End a sweep's run, with the table of its jobs as a file and as MLflow shows tables; whether it could.
 
@@ -54,7 +54,7 @@ def end_sweep(config: TrackingConfig, run_id: str, status: str, table: Path | No
     """
     try:
         client = MlflowClient(resolve(config.uri)[0])
-        close_abandoned(client, client.get_run(run_id).info.experiment_id)
+        mark_dead_runs(client, client.get_run(run_id).info.experiment_id)
         client.set_terminated(run_id, status)
         if table:
             client.log_artifact(run_id, str(table))

@@ -36,7 +36,7 @@ class TrialListener(Protocol):
 
 
 @dataclass(frozen=True)
-class Found:
+class SearchResult:
     """What a search has found.
 
     Attributes:
@@ -82,7 +82,7 @@ class Ledger:
                     listener.trial_known(known[number])
                 self._close(known[number])
         for number in sorted(begun.keys() - self._results.keys(), reverse=True):
-            self.give_back(f"trial {number}")
+            self.requeue(f"trial {number}")
 
     # --- trials begin and end ---
 
@@ -109,7 +109,7 @@ class Ledger:
         trial = self.oracle.ongoing_trials.get(worker)
         return number_of(trial) if trial else None
 
-    def give_back(self, worker: str) -> None:
+    def requeue(self, worker: str) -> None:
         """The trial that `worker` is at is given out again, before any new one."""
         trial = self.oracle.ongoing_trials.pop(worker)
         self.oracle._retry_queue.append(trial.trial_id)  # noqa: SLF001  # KerasTuner's own queue, without a door
@@ -147,7 +147,7 @@ class Ledger:
     def _trial(self, number: int) -> kt.engine.trial.Trial:
         return next(trial for trial in self.oracle.trials.values() if number_of(trial) == number)
 
-    def found(self) -> Found:
+    def found(self) -> SearchResult:
         """The best of all trials.
 
         Raises:
@@ -161,7 +161,7 @@ class Ledger:
         score, best = pick(scored, key=lambda pair: pair[0])
         # Hyperband's own entries (tuner/epochs, …) are no hyperparameters of a network.
         values = {name: value for name, value in best.hyperparameters.items() if not name.startswith("tuner/")}
-        return Found(values, score, results, self._reused)
+        return SearchResult(values, score, results, self._reused)
 
 
 def number_of(trial: kt.engine.trial.Trial) -> int:

@@ -16,7 +16,7 @@ from sklearn.exceptions import ConvergenceWarning
 from forcepos.config.schema import TunerConfig
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.interruption import stop_if_asked
-from forcepos.tuning.ledger import RUNNING, Found, Ledger, TrialListener, number_of
+from forcepos.tuning.ledger import RUNNING, Ledger, SearchResult, TrialListener, number_of
 from forcepos.tuning.oracles import make_oracle
 from forcepos.tuning.trial_run import Trainer, run_trial
 from forcepos.tuning.trials import Logs, load_trials, save_trial
@@ -26,7 +26,7 @@ _POLL_S = 0.5  # how often a waiting process asks for a search that another one 
 
 
 @contextmanager
-def claim(directory: Path, fresh: bool, wait: bool = False) -> Iterator[None]:
+def lock_search(directory: Path, fresh: bool, wait: bool = False) -> Iterator[None]:
     """Hold the search in `directory` for this process; with `fresh`, put aside what it holds first.
 
     Args:
@@ -85,7 +85,7 @@ def search(
     seed: int,
     epochs: int,
     listeners: Sequence[TrialListener],
-) -> Found:
+) -> SearchResult:
     """Run trials, one after the other, until there are `config.max_trials`; those in `directory` count.
 
     Args:

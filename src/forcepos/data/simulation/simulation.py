@@ -112,13 +112,13 @@ class Simulation:
     def _signals(self, visit: Visit, noise: np.random.Generator) -> Float64:
         """(rows, 20) in the order of CHANNELS."""
         rows, posture = self.config.rows, visit.posture
-        settle = settling_rows(self.config)
-        white = noise.normal(0, 1, (rows + settle, JOINTS)) * self._torque(self.config.noise_percent)
+        settling = settling_rows(self.config)
+        white = noise.normal(0, 1, (rows + settling, JOINTS)) * self._torque(self.config.noise_percent)
         slow = visit.offset_nm + self._drift(noise)  # passes the observer as it is: it is slow beside it
         pushed = posture.contact @ visit.force_n
-        measured = posture.gravity - pushed + slow + white[settle:]
+        measured = posture.gravity - pushed + slow + white[settling:]
         gain = observer_gain(self.config)
-        smoothed = lfilter([gain], [1, gain - 1], white, axis=0)[settle:]
+        smoothed = lfilter([gain], [1, gain - 1], white, axis=0)[settling:]
         external = pushed - slow - smoothed
         return np.hstack([external, measured, external @ posture.wrench.T])
 

@@ -19,8 +19,8 @@ import tensorflow as tf
 from forcepos.data.splits.split import Split
 from forcepos.models.tasks import Task
 from forcepos.models.training.device import has_gpu
-from forcepos.models.training.fast_copy import training_twin
-from forcepos.models.training.resident import Part, ResidentSamples
+from forcepos.models.training.fast_copy import fast_copy
+from forcepos.models.training.resident import DeviceDataset, Part
 from forcepos.runtime.interruption import stop_if_asked
 
 Logs = dict[str, float]
@@ -37,7 +37,7 @@ class _BlockModel(keras.Model):  # type: ignore[misc]  # keras is untyped
 
     jit_compile: bool
 
-    def __init__(self, network: keras.Sequential, samples: ResidentSamples, train: Part, validation: Part) -> None:
+    def __init__(self, network: keras.Sequential, samples: DeviceDataset, train: Part, validation: Part) -> None:
         super().__init__(name="training")
         self.network = network
         self._samples, self._train, self._validation = samples, train, validation
@@ -122,7 +122,7 @@ class Training:
         self,
         network: keras.Sequential,
         task: Task,
-        samples: ResidentSamples,
+        samples: DeviceDataset,
         split: Split,
         batch_size: int,
         xla: bool,
@@ -136,7 +136,7 @@ class Training:
         """
         self._train = Part(split.train, batch_size, _STEPS)
         self._validation = Part(split.validation, min(_VALIDATION_BATCH, len(split.validation)), 1)
-        twin = training_twin(network, for_cpu=xla and not has_gpu(), mixed=mixed)
+        twin = fast_copy(network, for_cpu=xla and not has_gpu(), mixed=mixed)
         self._model = _BlockModel(twin, samples, self._train, self._validation)
         optimizer = type(network.optimizer).from_config(network.optimizer.get_config())
         if mixed:

@@ -11,18 +11,18 @@ from threadpoolctl import ThreadpoolController
 
 from forcepos.config.schema import TrainingConfig
 from forcepos.runtime.errors import InputError
-from forcepos.runtime.resources import own_cores
+from forcepos.runtime.resources import available_cores
 
 _FOR_DATA = 0.9  # of a GPU's memory; the rest is for what CUDA keeps in each process
 
 
-def use_device(config: TrainingConfig, sharers: int = 1) -> str:
+def use_device(config: TrainingConfig, n_processes: int = 1) -> str:
     """Prepare the device that training runs on and say which it is.
 
     A process that is used again for another job keeps the threads and the memory that it has.
 
     Args:
-        sharers: processes that train on this machine at the same time; each takes its share of cores and memory.
+        n_processes: processes that train on this machine at the same time; each takes its share of cores and memory.
 
     Raises:
         InputError: a GPU is asked for and there is none.
@@ -30,18 +30,18 @@ def use_device(config: TrainingConfig, sharers: int = 1) -> str:
     gpus = tf.config.list_physical_devices("GPU")
     if config.device == "gpu" and not gpus:
         raise InputError("training.device=gpu but TensorFlow sees no GPU: use training.device=auto or cpu")
-    threads = _use_threads(max(1, own_cores() // sharers))
+    threads = _use_threads(max(1, available_cores() // n_processes))
     if config.device == "cpu" or not gpus:
         if config.precision == "mixed":
             raise InputError("training.precision=mixed needs a GPU, a CPU gains nothing from it: use full")
         tf.config.set_visible_devices([], "GPU")
-        return f"CPU, {threads} of {own_cores()} cores"
+        return f"CPU, {threads} of {available_cores()} cores"
     for gpu in gpus:
-        _use_memory(gpu, sharers)
+        _use_memory(gpu, n_processes)
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
     name = tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU")
-    return f"GPU, {name}" + (f", shared by {sharers}" if sharers > 1 else "")
+    return f"GPU, {name}" + (f", shared by {n_processes}" if n_processes > 1 else "")
 
 
 def has_gpu() -> bool:
@@ -58,18 +58,18 @@ def _use_threads(wanted: int) -> int:
         tf.config.threading.set_intra_op_parallelism_threads(wanted)  # XLA's threads are these
         tf.config.threading.set_inter_op_parallelism_threads(wanted)
     except RuntimeError:
-        return tf.config.threading.get_intra_op_parallelism_threads() or own_cores()
+        return tf.config.threading.get_intra_op_parallelism_threads() or available_cores()
     return wanted
 
 
-def _use_memory(gpu: Any, sharers: int) -> None:
+def _use_memory(gpu: Any, n_processes: int) -> None:
     """Take memory as it is needed, and no more than a fair share of it."""
     if tf.config.get_logical_device_configuration(gpu):
         return
     tf.config.experimental.set_memory_growth(gpu, True)
-    total = _gpu_memory_mb() if sharers > 1 else None
+    total = _gpu_memory_mb() if n_processes > 1 else None
     if total:
-        limit = tf.config.LogicalDeviceConfiguration(memory_limit=int(total * _FOR_DATA / sharers))
+        limit = tf.config.LogicalDeviceConfiguration(memory_limit=int(total * _FOR_DATA / n_processes))
         tf.config.set_logical_device_configuration(gpu, [limit])
 
 

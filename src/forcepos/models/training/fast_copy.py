@@ -67,7 +67,7 @@ def _scales(layer: layers.Layer) -> bool:
     return isinstance(layer, layers.Rescaling) or not layer.trainable
 
 
-def training_twin(network: keras.Sequential, for_cpu: bool, mixed: bool) -> keras.Sequential:
+def fast_copy(network: keras.Sequential, for_cpu: bool, mixed: bool) -> keras.Sequential:
     """A network of the same layers and variables, for training.
 
     Args:

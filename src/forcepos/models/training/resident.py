@@ -14,7 +14,7 @@ from forcepos.models.training_data import TrainingData
 
 
 @dataclass(frozen=True)
-class ResidentSamples:
+class DeviceDataset:
     """All samples on the device, rows once: a window is gathered when a batch needs it, never stored.
 
     Attributes:

@@ -16,7 +16,7 @@ from forcepos.models.networks import build_network
 from forcepos.models.scaling import Scaling, fit_scaling
 from forcepos.models.tasks import Regression, Task
 from forcepos.models.training.compiled import Logs, Training
-from forcepos.models.training.resident import ResidentSamples
+from forcepos.models.training.resident import DeviceDataset
 from forcepos.models.training_data import TrainingData
 from forcepos.runtime.errors import TrialFailure
 
@@ -30,7 +30,7 @@ class NetworkTrainer:
     def __init__(self, config: Config, task: Task, data: TrainingData, folder: Path) -> None:
         self._config, self._task, self._data, self._folder = config, task, data, folder
         self._scaling = self._fit_scaling(config.model.scaling)
-        self._samples = ResidentSamples.of(data)
+        self._samples = DeviceDataset.of(data)
         self._latest: tuple[dict[str, Any], Training] | None = None  # with what it was made for
 
     def _fit_scaling(self, choice: str) -> Scaling:

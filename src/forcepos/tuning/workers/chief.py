@@ -153,7 +153,7 @@ class Chief:
             if result:
                 self._ledger.end(result)
             else:
-                self._ledger.give_back(worker)
+                self._ledger.requeue(worker)
             return number
 
 

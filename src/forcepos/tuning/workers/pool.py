@@ -16,7 +16,7 @@ import keras_tuner as kt
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.interruption import stop_if_asked
 from forcepos.runtime.resources import jobs_at_once
-from forcepos.tuning.ledger import Found, TrialListener
+from forcepos.tuning.ledger import SearchResult, TrialListener
 from forcepos.tuning.search import open_ledger
 from forcepos.tuning.workers.chief import Chief, Told, served
 from forcepos.tuning.workers.process import Job, start_worker
@@ -36,7 +36,7 @@ def search_with_workers(
     declare: Callable[[kt.HyperParameters], None],
     listeners: Sequence[TrialListener],
     tasks: Tasks | None = None,
-) -> Found:
+) -> SearchResult:
     """As `forcepos.tuning.search.search`, with `tuner.workers` processes that do trials at the same time.
 
     Args:

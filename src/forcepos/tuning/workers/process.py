@@ -49,19 +49,21 @@ class Job:
         work(tuner, trainer.trial, self.directory, self.config.seed, epochs, name, port)
 
 
-def start_worker(job: Job, sharers: int, name: str, port: int) -> BaseProcess:
-    """Start a worker on this machine, one of `sharers` that train on it at the same time."""
+def start_worker(job: Job, n_processes: int, name: str, port: int) -> BaseProcess:
+    """Start a worker on this machine, one of `n_processes` that train on it at the same time."""
     # Not forked: TensorFlow's threads do not survive that.
-    process = multiprocessing.get_context("spawn").Process(target=_run, args=(job, sharers, name, port), name=name)
+    process = multiprocessing.get_context("spawn").Process(
+        target=_run, args=(job, n_processes, name, port), name=name
+    )
     process.start()
     return process
 
 
-def _run(job: Job, sharers: int, name: str, port: int) -> None:
+def _run(job: Job, n_processes: int, name: str, port: int) -> None:
     _end_with_chief()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the chief ends us when it has to
     _speak_into(job.folder / f"{name}.log")
-    use_device(job.config.training, sharers)
+    use_device(job.config.training, n_processes)
     try:
         job.work(name, port)
     except InputError as error:
