@@ -28,8 +28,8 @@ def write(path: Path, config: SimulatedConfig) -> None:
     """Every column is float64, as the notebook's are; those that nobody reads are noise."""
     recordings = Simulation(config).recordings
     rows = len(recordings.signals)
-    chance = np.random.default_rng(1)
-    frame = pd.DataFrame({name: chance.normal(size=rows) for name in columns()})
+    rng = np.random.default_rng(1)
+    frame = pd.DataFrame({name: rng.normal(size=rows) for name in columns()})
     for place, name in enumerate(recordings.channels):
         frame[name] = recordings.signals[:, place].astype(np.float64)
     for place, axis in enumerate("xyz"):

@@ -69,13 +69,13 @@ def write_tables(folder: Path) -> None:
 
 
 def _pieces() -> Iterator[pa.Table]:
-    chance = np.random.default_rng(1)
+    rng = np.random.default_rng(1)
     names = [*_features(), *(f"other_{number}" for number in range(_OTHERS))]
     for first in range(0, ROWS, _AT_ONCE):
         row = np.arange(first, first + _AT_ONCE)
         recording = row * RECORDINGS // ROWS
         # Four digits after the point, as recorders write them.
-        columns = {name: np.round(chance.normal(scale=10, size=_AT_ONCE), 4) for name in names}
+        columns = {name: np.round(rng.normal(scale=10, size=_AT_ONCE), 4) for name in names}
         places = {axis: np.round(np.sin(recording * (place + 1)) * 50, 4) for place, axis in enumerate(_TARGETS)}
         recordings = pa.array([f"visit_{number}" for number in recording])
         yield pa.table({"t": row * 0.001, **columns, **places, "visit": recordings})

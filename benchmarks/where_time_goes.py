@@ -78,10 +78,10 @@ def products_of(layers: list[tuple[int, int, int]]) -> Callable[[], None]:
     """In a worker: the products of all layers, forward and backward, in one compiled loop."""
     import tensorflow as tf  # noqa: PLC0415
 
-    chance = np.random.default_rng(1)
+    rng = np.random.default_rng(1)
 
     def noise(rows: int, columns: int) -> tf.Tensor:
-        return tf.constant(chance.normal(size=(rows, columns)).astype(np.float32))
+        return tf.constant(rng.normal(size=(rows, columns)).astype(np.float32))
 
     operands = [
         (noise(rows, inputs), noise(inputs, outputs), noise(rows, outputs)) for rows, inputs, outputs in layers

@@ -16,7 +16,7 @@ _ACTIVATIONS: dict[str, Callable[[Any], Any]] = {"relu": jax.nn.relu, "tanh": jn
 
 
 def _weights(case: Case) -> list[tuple[Any, Any]]:
-    chance = np.random.default_rng(1)
+    rng = np.random.default_rng(1)
     shapes = [(CHANNELS, CHANNELS)] if case.window == 1 else []
     before = CHANNELS
     for layer in case.layers:
@@ -24,7 +24,7 @@ def _weights(case: Case) -> list[tuple[Any, Any]]:
         before = int(layer[0])
     shapes.append((before, case.outputs))
     return [
-        (jnp.asarray(chance.normal(0, np.sqrt(2 / sum(shape)), shape), jnp.float32), jnp.zeros(shape[1]))
+        (jnp.asarray(rng.normal(0, np.sqrt(2 / sum(shape)), shape), jnp.float32), jnp.zeros(shape[1]))
         for shape in shapes
     ]
 
@@ -85,10 +85,10 @@ def jax_scan(case: Case, steps: int) -> Callable[[], None]:
     weights = _weights(case)
     zeros, more = (jax.tree.map(jnp.zeros_like, weights) for _ in range(2))
     kept = [(weights, zeros, more, jnp.zeros(()), jnp.zeros(3))]
-    chance = np.random.default_rng(1)
+    rng = np.random.default_rng(1)
 
     def run() -> None:
-        order = chance.integers(0, len(data.starts), (steps, case.batch_size), np.int32)
+        order = rng.integers(0, len(data.starts), (steps, case.batch_size), np.int32)
         kept[0] = jax.block_until_ready(scan(kept[0], order))
 
     return run

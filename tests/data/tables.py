@@ -17,13 +17,13 @@ NAMED = ["data.features=[Fx,Fy]", "data.targets=[x,y]", "data.time=t"]  # for wh
 
 def numbers() -> pd.DataFrame:
     """120 rows, ten milliseconds apart, at twelve places."""
-    chance = np.random.default_rng(1)
+    rng = np.random.default_rng(1)
     rows = np.arange(120)
     return pd.DataFrame(
         {
             "t": np.round(rows * 0.01, 2),
-            "Fx": chance.normal(size=120),
-            "Fy": chance.normal(size=120),
+            "Fx": rng.normal(size=120),
+            "Fy": rng.normal(size=120),
             "x": rows // 10 * 4.0,
             "y": rows // 10 % 3 * 4.0,
         }

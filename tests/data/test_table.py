@@ -174,8 +174,8 @@ def test_no_row_of_a_moving_hand_serves_two_parts(tmp_path: Path) -> None:
 @pytest.mark.parametrize("noise", [0.0, 1e-4])
 def test_a_target_in_disguise_is_called_out(noise: float, tmp_path: Path) -> None:
     table = numbers()
-    chance = np.random.default_rng(1).normal(size=120)
-    table["Fy"] = 10 - 0.1 * table["x"] + noise * chance
+    rng = np.random.default_rng(1).normal(size=120)
+    table["Fy"] = 10 - 0.1 * table["x"] + noise * rng
     (line,) = check(read(write(table, tmp_path / "a.feather"), *NAMED), 1)
     assert line == (
         "feature Fy is likely leakage: its correlation with target x is -1.00000; "

@@ -49,10 +49,10 @@ def test_every_region_of_the_plate_has_its_own_figure() -> None:
 
 
 def test_the_curve_is_what_would_be_found_at_other_levels() -> None:
-    chance = np.random.default_rng(1)
+    rng = np.random.default_rng(1)
 
     def part(count: int) -> tuple[Float32, Answers]:
-        error = chance.normal(size=(count, 2)).astype(np.float32)
+        error = rng.normal(size=(count, 2)).astype(np.float32)
         return np.zeros((count, 2), np.float32), {"position": error, "radius": np.ones(count, np.float32)}
 
     asked, found = coverage_at_levels(XY, (*part(3000), np.arange(3000, dtype=np.int32)), part(3000))

@@ -44,14 +44,14 @@ def test_r2_of_a_constant_truth_is_one_without_error_and_zero_with_any() -> None
 
 
 def test_scores_are_those_of_scikit_learn() -> None:
-    chance = np.random.default_rng(1)
-    true, predicted = chance.normal(size=(2, 500, 2)).astype(np.float32)
+    rng = np.random.default_rng(1)
+    true, predicted = rng.normal(size=(2, 500, 2)).astype(np.float32)
     scores = regression_scores(true, predicted, ("x", "y"))
     assert scores["r2"] == pytest.approx(r2_score(true, predicted))
     assert scores["euclidean_p95_mm"] == pytest.approx(
         np.percentile(np.linalg.norm(predicted - true, axis=1), 95), rel=1e-6
     )
-    classes, said = chance.integers(0, 6, 500), chance.integers(1, 8, 500)
+    classes, said = rng.integers(0, 6, 500), rng.integers(1, 8, 500)
     found = classification_scores(classes, said, np.zeros(500, bool))
     precision, recall, f1, _ = precision_recall_fscore_support(classes, said, average="macro", zero_division=0)
     assert (found["precision_macro"], found["recall_macro"], found["f1_macro"]) == pytest.approx(
@@ -60,8 +60,8 @@ def test_scores_are_those_of_scikit_learn() -> None:
 
 
 def test_rmse_is_of_the_data_set_not_a_mean_over_batches() -> None:
-    chance = np.random.default_rng(1)
-    true, predicted = chance.normal(size=(2, 1000, 3)).astype(np.float32)
+    rng = np.random.default_rng(1)
+    true, predicted = rng.normal(size=(2, 1000, 3)).astype(np.float32)
     whole = regression_scores(true, predicted, ("x", "y", "z"))["rmse_mm"]
     batches = [
         regression_scores(true[i : i + 7], predicted[i : i + 7], "xyz")["rmse_mm"] for i in range(0, 1000, 7)

@@ -19,11 +19,11 @@ BUDGET = [
 
 def plate(path: Path, linear: bool) -> None:
     """Thirty points of forty rows: forces that are linear in the position, or noise that knows nothing of it."""
-    chance = np.random.default_rng(1)
+    rng = np.random.default_rng(1)
     point = np.repeat(np.arange(30), 40)
     place = np.column_stack([point % 6, point // 6, 0 * point]) * 4.0
-    mixed = place @ chance.normal(size=(3, 3)) + 0.01 * chance.normal(size=place.shape)
-    forces = mixed if linear else chance.normal(size=place.shape)
+    mixed = place @ rng.normal(size=(3, 3)) + 0.01 * rng.normal(size=place.shape)
+    forces = mixed if linear else rng.normal(size=place.shape)
     table = dict(zip(("Fx", "Fy", "Fz"), forces.T, strict=True))
     table |= dict(zip(("curCart_x", "curCart_y", "curCart_z"), place.T, strict=True))
     pd.DataFrame({**table, "key": [f"{number % 6},{number // 6}" for number in point]}).to_feather(path)

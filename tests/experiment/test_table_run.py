@@ -12,9 +12,9 @@ from tests.warm import forcepos
 
 
 def test_a_small_csv_with_a_wrench_and_three_named_classes_trains(tmp_path: Path) -> None:
-    chance = np.random.default_rng(1)
+    rng = np.random.default_rng(1)
     tool = np.repeat(["tip", "edge", "side"], 200)
-    wrench = chance.normal(size=(600, 6)) + 6 * np.repeat(np.eye(3, 6), 200, axis=0)
+    wrench = rng.normal(size=(600, 6)) + 6 * np.repeat(np.eye(3, 6), 200, axis=0)
     table = pd.DataFrame(wrench, columns=["Fx", "Fy", "Fz", "Tx", "Ty", "Tz"]).assign(tool=tool)
     table.to_csv(tmp_path / "tools.csv", index=False)
     command = [
@@ -36,10 +36,10 @@ def test_a_small_csv_with_a_wrench_and_three_named_classes_trains(tmp_path: Path
 
 
 def test_a_folder_of_texts_without_headers_trains_by_column_numbers(tmp_path: Path) -> None:
-    chance = np.random.default_rng(1)
+    rng = np.random.default_rng(1)
     (tmp_path / "logs").mkdir()
     for visit in range(6):
-        rows = np.column_stack([np.arange(60) * 10.0, chance.normal(size=(60, 3)), np.full((60, 2), 0.01 * visit)])
+        rows = np.column_stack([np.arange(60) * 10.0, rng.normal(size=(60, 3)), np.full((60, 2), 0.01 * visit)])
         np.savetxt(tmp_path / "logs" / f"visit_{visit}.txt", rows, fmt="%.6f", delimiter="   ")
     command = [
         "data=table", "data.path=logs", "data.features=[1,2,3]", "data.targets=[4,5]", "data.target_scale_mm=1000",

@@ -33,12 +33,12 @@ def test_nine_groups_are_the_fewest_for_nine_tenths(groups: int, bound: float) -
 
 
 def test_new_recordings_are_covered_as_often_as_asked_and_hardly_more() -> None:
-    chance = np.random.default_rng(1)
+    rng = np.random.default_rng(1)
 
     def recordings(count: int) -> tuple[np.ndarray, np.ndarray]:
         """Errors that are alike within a recording."""
         group = np.repeat(np.arange(count), 20)
-        return np.abs(chance.normal(0, 1, count)[group] + chance.normal(0, 0.3, 20 * count)), group
+        return np.abs(rng.normal(0, 1, count)[group] + rng.normal(0, 0.3, 20 * count)), group
 
     found = [np.mean(recordings(50)[0] <= conformal_bound(*recordings(30), 0.9)) for _ in range(400)]
     assert 0.9 < np.mean(found) < 0.9 + 1 / 31

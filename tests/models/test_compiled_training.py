@@ -43,10 +43,10 @@ def windows(data: TrainingData, members: Int32) -> tuple[Float32, Float32]:
 
 def plainly_fitted(model: keras.Sequential, data: TrainingData, batch_size: int) -> list[Logs]:
     """What Keras' own `fit` logs on the same batches: the training samples in the same order."""
-    chance = np.random.default_rng(SEED)
+    rng = np.random.default_rng(SEED)
     history = []
     for _ in range(EPOCHS):
-        signals, targets = windows(data, chance.permutation(data.split.train))
+        signals, targets = windows(data, rng.permutation(data.split.train))
         logs = model.fit(
             signals, targets, batch_size=batch_size, shuffle=False, epochs=1, verbose=0,
             validation_data=windows(data, data.split.validation),
@@ -161,10 +161,10 @@ def every_sample(part: Part) -> Iterator[list[int]]:
 
 def test_blocks_hold_every_sample_once_an_epoch_in_another_order() -> None:
     part = Part(np.arange(10, 50, dtype=np.int32), size=3, steps=4)
-    chance = np.random.default_rng(1)
+    rng = np.random.default_rng(1)
     epochs = []
     for _ in range(2):
-        part.shuffle(chance)
+        part.shuffle(rng)
         epochs.append(list(every_sample(part)))
     assert [[len(block) for block in epoch] for epoch in epochs] == [[12, 12, 12, 4]] * 2
     first, second = ([*chain(*epoch)] for epoch in epochs)

@@ -76,8 +76,8 @@ def test_whitening_leaves_uncorrelated_signals_to_standardisation() -> None:
 
 
 def test_a_constant_channel_and_a_copy_are_not_blown_up_by_whitening() -> None:
-    chance = np.random.default_rng(1).normal(size=ROWS)
-    signals = np.column_stack([chance, chance, np.full(ROWS, 7.0)])
+    rng = np.random.default_rng(1).normal(size=ROWS)
+    signals = np.column_stack([rng, rng, np.full(ROWS, 7.0)])
     scaling = whitening_of(signals)
     moved = signals + [0, 0, 1]  # where it is not constant, after training, it counts in its own unit
     assert scaled(scaling, moved)[:, 2] == pytest.approx(np.ones(ROWS), abs=1e-5)

@@ -30,17 +30,17 @@ def trials(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(path.read_text()) for path in sorted(folder.glob("outputs/search/*/trial_*.json"))]
 
 
-def kill(command: list[str], folder: Path, chance: random.Random) -> bool:
+def kill(command: list[str], folder: Path, rng: random.Random) -> bool:
     """Run the command and kill it, one time in five while it starts, else within its first three trials."""
     process = Started(command, folder)
-    if chance.random() < 0.2:
-        time.sleep(chance.uniform(0, 4))
+    if rng.random() < 0.2:
+        time.sleep(rng.uniform(0, 4))
     else:
-        for words in ["searching on", *["best so far"] * chance.randint(0, 2)]:
+        for words in ["searching on", *["best so far"] * rng.randint(0, 2)]:
             next((line for line in process.stderr if words in line), "")
-        time.sleep(chance.uniform(0, 1.5))
+        time.sleep(rng.uniform(0, 1.5))
     running = process.running()
-    process.send_signal(chance.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT]))
+    process.send_signal(rng.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT]))
     told = process.stderr.read()
     code = process.wait(60)
     by_signal = {-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, 128 + signal.SIGTERM, 128 + signal.SIGINT}
@@ -57,8 +57,8 @@ def test_a_search_killed_at_random_moments_equals_an_uninterrupted_one(
     parts.mkdir()
     expected = forcepos(search_of(tuner), whole)
     assert expected.code == 0, expected.err
-    chance = random.Random(1)  # noqa: S311  # moments, not secrets
-    killed = sum(kill(search_of(tuner), parts, chance) for _ in range(kills))
+    rng = random.Random(1)  # noqa: S311  # moments, not secrets
+    killed = sum(kill(search_of(tuner), parts, rng) for _ in range(kills))
     found_before = len(trials(parts))
     ended = forcepos(search_of(tuner), parts)
     assert ended.code == 0, ended.err

@@ -139,8 +139,8 @@ def what_is_stored(uri: str) -> list[Any]:
 class Shaky:
     """A client whose calls fail at random, before or after they are done."""
 
-    def __init__(self, client: MlflowClient, chance: random.Random) -> None:
-        self._client, self._chance = client, chance
+    def __init__(self, client: MlflowClient, rng: random.Random) -> None:
+        self._client, self._chance = client, rng
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         call: Callable[..., Any] = getattr(self._client, name)
@@ -169,13 +169,13 @@ def test_calls_that_fail_or_lose_their_answer_lose_and_repeat_nothing(
         ("trial 3", "FINISHED", True),
     ]  # fmt: skip
 
-    chance = random.Random(1)  # noqa: S311  # failures, not secrets
+    rng = random.Random(1)  # noqa: S311  # failures, not secrets
     failures = 0
     for attempt in range(3):
         shaky = f"sqlite:///{tmp_path}/shaky_{attempt}/mlflow.db"
         tracked = TrackedRun(smoke_with(shaky))
         tracked.connect()
-        monkeypatch.setattr(store, "MlflowClient", lambda uri: Shaky(MlflowClient(uri), chance))
+        monkeypatch.setattr(store, "MlflowClient", lambda uri: Shaky(MlflowClient(uri), rng))
         tracked._mlflow = None
         tracked.start("name", "abc", None, told[0][3] | {"tracking.uri": shaky})
         log_everything(tracked, tmp_path)

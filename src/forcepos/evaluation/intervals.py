@@ -20,21 +20,21 @@ _CELLS, _BLOCKS = 100, 10  # a single recording is cut into cells, and a block i
 
 def resample(samples: Samples, count: int, seed: int) -> tuple[Draws, str]:
     """`count` draws of these samples, and what it is that is drawn: RECORDINGS or BLOCKS."""
-    chance = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     numbers, unit = np.unique(samples.recordings.recording[samples.starts], return_inverse=True)
     if len(numbers) > 1:
-        weights = chance.multinomial(len(numbers), np.full(len(numbers), 1 / len(numbers)), count)
+        weights = rng.multinomial(len(numbers), np.full(len(numbers), 1 / len(numbers)), count)
         return Draws(unit, weights), RECORDINGS
-    return _blocks(samples, count, chance), BLOCKS
+    return _blocks(samples, count, rng), BLOCKS
 
 
-def _blocks(samples: Samples, count: int, chance: np.random.Generator) -> Draws:
+def _blocks(samples: Samples, count: int, rng: np.random.Generator) -> Draws:
     total = len(samples.starts)
     cells = min(_CELLS, total)
     place = np.empty(total, np.int64)
     place[np.argsort(samples.starts, kind="stable")] = np.arange(total)
     length = -(-cells // _BLOCKS)
-    first = chance.integers(0, cells - length + 1, (count, -(-cells // length)))
+    first = rng.integers(0, cells - length + 1, (count, -(-cells // length)))
     weights = np.zeros((count, cells), np.int64)
     for offset in range(length):
         np.add.at(weights, (np.arange(count)[:, None], first + offset), 1)

@@ -145,9 +145,11 @@ def _directions(outputs: Sequence[str], tips_mm: Float64) -> dict[str, Float64]:
 
 def _variances(information: Float64, directions: Float64) -> Float64:
     """(points, directions) mm^2: of the errors along (points, directions, outputs) unit vectors."""
-    amount, ways = np.linalg.eigh(information)
-    lean = (directions @ ways) ** 2
-    lean[lean < _LEAST_LEAN] = 0
+    amount, eigenvectors = np.linalg.eigh(information)
+    projection = (directions @ eigenvectors) ** 2
+    projection[projection < _LEAST_LEAN] = 0
     shows = amount >= np.maximum(_LEAST_INFORMATION, _LEAST_SHARE * amount[:, -1:])
     variance = np.where(shows, 1 / np.where(shows, amount, 1), np.inf)[:, None]
-    return np.asarray(np.multiply(lean, variance, out=np.zeros_like(lean), where=lean > 0).sum(axis=-1))
+    return np.asarray(
+        np.multiply(projection, variance, out=np.zeros_like(projection), where=projection > 0).sum(axis=-1)
+    )

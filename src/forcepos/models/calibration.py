@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from forcepos.config.schema import BlockedSplitConfig, HeldOutPointsConfig, SplitConfig
 from forcepos.data.recordings import Float32, Float64, Int32
 from forcepos.data.samples import Samples
-from forcepos.data.splits.blocked import stretches
+from forcepos.data.splits.blocked import time_blocks
 from forcepos.models.tasks import Regression, Task
 
 log = logging.getLogger(__name__)
@@ -108,6 +108,6 @@ def calibration_groups(samples: Samples, split: SplitConfig) -> tuple[Int32, str
     if isinstance(split, HeldOutPointsConfig) or getattr(split, "unit", None) == "point":
         return recordings.point[samples.starts], "points"
     if isinstance(split, BlockedSplitConfig) and len(recordings.bounds) == 1:
-        stretch = stretches(len(recordings.recording), split.blocks)[samples.starts]
+        stretch = time_blocks(len(recordings.recording), split.blocks)[samples.starts]
         return stretch.astype(np.int32), "stretches of one recording"
     return recordings.recording[samples.starts], "recordings"

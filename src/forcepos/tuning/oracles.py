@@ -77,9 +77,9 @@ class BayesianOracle(_InMemory, kt.oracles.BayesianOptimizationOracle):  # type:
 
     def _candidates(self, good: Float64, number: int) -> Float64:
         """(2 * _CANDIDATES, dimensions) in the unit cube, the same for the same seed and trial."""
-        chance = np.random.default_rng([self.seed, number])
-        anywhere = chance.uniform(size=(_CANDIDATES, good.shape[1]))
-        near = good[np.arange(_CANDIDATES) % len(good)] + chance.normal(0, _NEAR, anywhere.shape)
+        rng = np.random.default_rng([self.seed, number])
+        anywhere = rng.uniform(size=(_CANDIDATES, good.shape[1]))
+        near = good[np.arange(_CANDIDATES) % len(good)] + rng.normal(0, _NEAR, anywhere.shape)
         return np.vstack([anywhere, np.clip(near, 0, 1)])
 
 

@@ -22,11 +22,11 @@ TINY = [
 
 def recording(rows: int = 300, start_s: float = 0.0, rate_hz: float = 100.0) -> pd.DataFrame:
     """A hand that moves over a plate while its wrench follows, with noise."""
-    chance = np.random.default_rng(rows)
+    rng = np.random.default_rng(rows)
     time_s = start_s + np.arange(rows) / rate_hz
     angle = 2 * np.pi * np.arange(rows) / rows
     places = np.column_stack([400 + 50 * np.sin(angle), -60 + 40 * np.cos(angle), 30 + 9 * np.sin(2 * angle)])
-    wrench = (places - places.mean(axis=0)) @ chance.normal(size=(3, 6)) + chance.normal(0, 20, (rows, 6))
+    wrench = (places - places.mean(axis=0)) @ rng.normal(size=(3, 6)) + rng.normal(0, 20, (rows, 6))
     frame = pd.DataFrame(np.round(wrench, 6), columns=WRENCH)
     frame.insert(0, "time", np.round(time_s, 6))
     return frame.assign(**dict(zip("xyz", np.round(places.T, 6), strict=True)))

@@ -35,8 +35,8 @@ def test_three_columns_make_a_position() -> None:
 def test_a_text_without_names_is_told_by_its_values(tmp_path: Path) -> None:
     """As a controller logs: time in ms, pose, wrench, one angle, and a flag; the last line is cut short."""
     frame = recording(3000, rate_hz=25)
-    chance = np.random.default_rng(1)
-    wrench = chance.normal(0, 5, (3000, 6))
+    rng = np.random.default_rng(1)
+    wrench = rng.normal(0, 5, (3000, 6))
     turn = np.linspace(-3, 3, 3000)
     columns = [1_467_403_708_801 + 40 * np.arange(3000), *frame[["x", "y", "z"]].to_numpy().T]
     columns += [turn / 4, turn / 5, turn / 6, *wrench.T, turn / 2, np.arange(3000) // 100 % 2]

@@ -14,8 +14,8 @@ Rows = Sequence[Sequence[float]]
 
 
 def numbers(rows: int = 5, columns: int = len(COLUMNS), seed: int = 1) -> list[list[float]]:
-    chance = random.Random(seed)  # noqa: S311  # no secret
-    return [[round(chance.gauss(0, 10), 9) for _ in range(columns)] for _ in range(rows)]
+    rng = random.Random(seed)  # noqa: S311  # no secret
+    return [[round(rng.gauss(0, 10), 9) for _ in range(columns)] for _ in range(rows)]
 
 
 def text(

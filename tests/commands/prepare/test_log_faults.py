@@ -11,7 +11,7 @@ from tests.commands.prepare.made import COLUMNS, controller, numbers, text
 ROWS = numbers()
 
 
-def fault(content: bytes, columns: tuple[str, ...] = COLUMNS) -> str:
+def row_error(content: bytes, columns: tuple[str, ...] = COLUMNS) -> str:
     with pytest.raises(InputError) as error:
         parse_log(content, columns)
     return str(error.value)
@@ -19,28 +19,28 @@ def fault(content: bytes, columns: tuple[str, ...] = COLUMNS) -> str:
 
 @pytest.mark.parametrize("content", [b"", b"\n", b" \r\n\t\n", b"\xef\xbb\xbf"])
 def test_an_empty_log(content: bytes) -> None:
-    assert fault(content) == "is empty"
+    assert row_error(content) == "is empty"
 
 
 @pytest.mark.parametrize("header", [COLUMNS, ["%", *COLUMNS], controller(), ["words"]])
 def test_a_header_only(header: list[str]) -> None:
-    assert fault(text([], header)) == "has a header and no rows"
+    assert row_error(text([], header)) == "has a header and no rows"
 
 
 def test_no_complete_row() -> None:
-    assert fault(text(ROWS[:1])[:100]) == "has no complete row"
-    assert fault(text(ROWS[:1], COLUMNS).rstrip()) == "has no complete row"
+    assert row_error(text(ROWS[:1])[:100]) == "has no complete row"
+    assert row_error(text(ROWS[:1], COLUMNS).rstrip()) == "has no complete row"
 
 
 @pytest.mark.parametrize(
     "content", [b"\x00\x01\x02", bytes(range(256)) * 10, text(ROWS).decode().encode("utf-16")]
 )
 def test_binary_junk(content: bytes) -> None:
-    assert fault(content) == "is not text"
+    assert row_error(content) == "is not text"
 
 
 def test_junk_that_is_no_number() -> None:
-    assert fault(b"some words\nand more of them\n") == "line 2 has 4 fields, not 48"
+    assert row_error(b"some words\nand more of them\n") == "line 2 has 4 fields, not 48"
 
 
 @pytest.mark.parametrize("columns", [1, 17, 47, 49])
@@ -48,7 +48,7 @@ def test_another_number_of_columns(columns: int) -> None:
     content = text(numbers(columns=columns), [f"column{place}" for place in range(48)])
     broken = 5 if columns > 48 else 4  # the last line may have been cut
     fields = "1 field" if columns == 1 else f"{columns} fields"
-    assert fault(content) == f"line 2 has {fields}, not 48; {broken} lines are broken"
+    assert row_error(content) == f"line 2 has {fields}, not 48; {broken} lines are broken"
 
 
 def test_a_broken_line_in_the_middle() -> None:
@@ -56,14 +56,14 @@ def test_a_broken_line_in_the_middle() -> None:
     short, wrong = lines.copy(), lines.copy()
     short[3] = b" ".join(lines[3].split()[:-1]) + b"\n"
     wrong[3] = b" ".join([*lines[3].split()[:4], b"1.2.3", *lines[3].split()[5:]]) + b"\n"
-    assert fault(b"".join(short)) == "line 4 has 47 fields, not 48"
-    assert fault(b"".join(wrong)) == "line 4 has '1.2.3' for exT_A3, not a number"
+    assert row_error(b"".join(short)) == "line 4 has 47 fields, not 48"
+    assert row_error(b"".join(wrong)) == "line 4 has '1.2.3' for exT_A3, not a number"
 
 
 def test_all_broken_lines_are_counted() -> None:
     lines = text(ROWS, COLUMNS).splitlines(keepends=True)
     lines[2] = lines[4] = b"\n\nbroken\n"
-    assert fault(b"".join(lines)) == "line 5 has 1 field, not 48; 2 lines are broken"
+    assert row_error(b"".join(lines)) == "line 5 has 1 field, not 48; 2 lines are broken"
 
 
 @pytest.mark.parametrize(
@@ -76,39 +76,39 @@ def test_all_broken_lines_are_counted() -> None:
 )  # fmt: skip
 def test_what_is_no_number(value: str, shown: str) -> None:
     content = f"1.5 2.5\n3.5 {value}\n4.5 5.5\n".encode()
-    assert fault(content, ("a", "b")) == f"line 2 has {shown} for b, not a number"
+    assert row_error(content, ("a", "b")) == f"line 2 has {shown} for b, not a number"
 
 
 def test_a_decimal_point_among_decimal_commas() -> None:
-    assert fault(b"1,5 2,5\n3,5 4.5\n5,5 6,5\n", ("a", "b")) == "line 2 has '4.5' for b, not a number"
+    assert row_error(b"1,5 2,5\n3,5 4.5\n5,5 6,5\n", ("a", "b")) == "line 2 has '4.5' for b, not a number"
 
 
 def test_fields_between_commas_are_not_guessed_at() -> None:
-    assert fault(b"1.5,2.5\n3.5,4.5\n5.5,6.5\n", ("a", "b")) == "line 2 has 1 field, not 2"
+    assert row_error(b"1.5,2.5\n3.5,4.5\n5.5,6.5\n", ("a", "b")) == "line 2 has 1 field, not 2"
 
 
 def test_a_second_header_in_the_middle() -> None:
-    assert fault(text(ROWS, COLUMNS) * 2) == "line 7 has 't_Sec' for t_Sec, not a number"
+    assert row_error(text(ROWS, COLUMNS) * 2) == "line 7 has 't_Sec' for t_Sec, not a number"
 
 
 def test_a_header_that_lacks_columns() -> None:
     names = [name for name in COLUMNS if name not in ("Fx", "Tz")]
     message = "the header lacks, or names twice, Fx, Tz; it has t_Sec, t_nSec, exT_A1, exT_A2, exT_A3 and 41 more"
-    assert fault(text(numbers(columns=46), names)) == message
+    assert row_error(text(numbers(columns=46), names)) == message
 
 
 def test_a_header_that_names_a_column_twice_at_another_place() -> None:
     names = [*COLUMNS[:4], "other", COLUMNS[4], COLUMNS[4], *COLUMNS[7:]]
     lacking = "the header lacks, or names twice, exT_A3, exT_A4, exT_A5; it has "
-    assert fault(text(ROWS, names)).startswith(lacking)
+    assert row_error(text(ROWS, names)).startswith(lacking)
 
 
 def test_a_header_with_our_names_in_another_order_and_unknown_ones_among_them() -> None:
     names = controller()
     names[2], names[3] = names[3], names[2]
     lacking = "the header lacks, or names twice, Fx1, Fy1, Fz1, Tx1, Ty1 and 7 more; it has "
-    assert fault(text(ROWS, names)).startswith(lacking)
+    assert row_error(text(ROWS, names)).startswith(lacking)
 
 
 def test_a_line_without_end() -> None:
-    assert fault(b"1 " * 10**6) == "has more than 1,048,576 characters in line 1, too many for a row"
+    assert row_error(b"1 " * 10**6) == "has more than 1,048,576 characters in line 1, too many for a row"

@@ -14,7 +14,7 @@ from forcepos.commands.inspect.columns import Column
 from forcepos.commands.inspect.parts import read_part
 from forcepos.commands.inspect.roles import PER_SECOND, Guesses
 from forcepos.commands.inspect.runs import Recording, Runs
-from forcepos.commands.inspect.thinned import Thinned
+from forcepos.commands.inspect.thinned import StridedSample
 from forcepos.commands.inspect.times import Times
 from forcepos.data.recordings import Float64
 
@@ -29,7 +29,7 @@ class Reading:
         self._guesses, self._columns, self.times = guesses, columns, times
         self._key = guesses.recording or guesses.point
         self.numbers: tuple[str, ...] = ()
-        self.sample = Thinned(_SAMPLED)
+        self.sample = StridedSample(_SAMPLED)
         self._runs: Runs | None = None
         self._file, self._row, self._count = "", 0, 0
         self._last: Any = _NEW_FILE

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-class Thinned:
+class StridedSample:
     """Rows at equal distances."""
 
     def __init__(self, limit: int) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from forcepos.commands.inspect.thinned import Thinned
+from forcepos.commands.inspect.thinned import StridedSample
 from forcepos.data.recordings import Float64
 
 GAP_STEPS = 5  # a step of more than this many usual ones is a gap
@@ -31,7 +31,7 @@ class Times:
     longest_row: int = 0
     back: int = 0
     same: int = 0
-    _steps: Thinned = field(default_factory=lambda: Thinned(_KEPT))
+    _steps: StridedSample = field(default_factory=lambda: StridedSample(_KEPT))
 
     @property
     def cut_s(self) -> float:

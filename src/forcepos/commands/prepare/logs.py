@@ -13,11 +13,11 @@ from forcepos.data.readers.lines import (
     BOM,
     CONTROL,
     decoded,
-    fault,
     find_rows,
     is_number,
     lines,
-    with_single_blanks,
+    row_error,
+    with_single_spaces,
 )
 from forcepos.runtime.errors import InputError
 
@@ -68,7 +68,7 @@ def _tidied(content: bytes) -> bytes:
         raise InputError("is not text")
     if b"\r" in text:
         text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    return with_single_blanks(text).rstrip(b" \n")
+    return with_single_spaces(text).rstrip(b" \n")
 
 
 def _fields(line: bytes) -> list[str]:
@@ -114,6 +114,6 @@ def _faults(rows: bytes, first: int, shape: Layout, mark: str) -> Iterator[str]:
     """What is wrong with each line that is broken."""
     wanted = list(zip(shape.places, shape.columns, strict=True))
     for _, number, line in lines(rows, first):
-        wrong = fault(_fields(line), shape.width, wanted, lambda field: is_number(field, mark))
+        wrong = row_error(_fields(line), shape.width, wanted, lambda field: is_number(field, mark))
         if wrong:
             yield f"line {number} {wrong}"

@@ -35,7 +35,7 @@ def find_files(config: TableConfig) -> list[Path]:
         found = [Path(file) for file in glob.glob(config.path, recursive=True) if Path(file).is_file()]  # noqa: PTH207  # Path.glob takes no absolute pattern
         if not found:
             raise InputError(f"data.path={path} is no file, no folder, and no pattern that matches a file")
-    return sorted(found, key=lambda file: in_order(str(file)))
+    return sorted(found, key=lambda file: natural_sort_key(str(file)))
 
 
 def format_of(path: Path, config: TableConfig) -> str:
@@ -52,7 +52,7 @@ def format_of(path: Path, config: TableConfig) -> str:
     return known
 
 
-def in_order(name: str) -> list[tuple[int, int, str]]:
+def natural_sort_key(name: str) -> list[tuple[int, int, str]]:
     """A key that sorts names as people do: 2 before 10, numbers before words."""
     return [
         (0, int(piece), piece) if piece.isdecimal() else (1, 0, piece)

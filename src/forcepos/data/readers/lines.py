@@ -94,7 +94,7 @@ def decoded(content: bytes) -> str:
         return content.decode("latin-1")
 
 
-def with_single_blanks(text: bytes) -> bytes:
+def with_single_spaces(text: bytes) -> bytes:
     """One blank between fields, none around a line."""
     characters = np.frombuffer(text, np.uint8)
     kept = characters != ord(" ")
@@ -102,7 +102,7 @@ def with_single_blanks(text: bytes) -> bytes:
     return bytes(characters[kept]).replace(b"\n ", b"\n").removeprefix(b" ")
 
 
-def fault(
+def row_error(
     fields: Sequence[str], width: int, wanted: Iterable[tuple[int, str]], is_value: Callable[[str], bool]
 ) -> str | None:
     """What is wrong with a row of which fields are wanted as numbers: place and name of each."""

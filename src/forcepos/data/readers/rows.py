@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from forcepos.config.schema import TableConfig
 from forcepos.data.readers.columns import Columns, wanted_words
-from forcepos.data.readers.units import Numbering
+from forcepos.data.readers.units import Vocabulary
 from forcepos.data.recordings import Float32, Float64, Int32
 from forcepos.runtime.errors import InputError
 
@@ -34,9 +34,9 @@ class Rows:
     config: TableConfig
     count: int
     filled: int = 0
-    recordings: Numbering = field(default_factory=Numbering)
-    points: Numbering = field(default_factory=Numbering)
-    classes: Numbering = field(default_factory=Numbering)
+    recordings: Vocabulary = field(default_factory=Vocabulary)
+    points: Vocabulary = field(default_factory=Vocabulary)
+    classes: Vocabulary = field(default_factory=Vocabulary)
     signals: Float32 = field(init=False)
     positions: Float32 = field(init=False)
     time_s: Float64 = field(init=False)

@@ -14,7 +14,7 @@ from pyarrow import csv
 from forcepos.config.schema import TableConfig
 from forcepos.data.readers.columns import Columns
 from forcepos.data.readers.layout import MISSING, Layout, Written, find_layout
-from forcepos.data.readers.lines import fault, with_single_blanks
+from forcepos.data.readers.lines import row_error, with_single_spaces
 from forcepos.runtime.errors import InputError
 
 log = logging.getLogger(__name__)
@@ -99,7 +99,7 @@ class Part(io.RawIOBase):
             yield self._tidied(rest)
 
     def _tidied(self, text: bytes) -> bytes:
-        return with_single_blanks(text.replace(b"\t", b" ").replace(b"\r", b"\n")) if self._blanks else text
+        return with_single_spaces(text.replace(b"\t", b" ").replace(b"\r", b"\n")) if self._blanks else text
 
     def read(self, size: int = -1) -> bytes:  # noqa: ARG002  # Arrow takes what it gets
         if not self._blanks:
@@ -139,7 +139,7 @@ def _faults(path: Path, layout: Layout, columns: Columns) -> Iterator[str]:
     found, wanted = 0, list(zip(columns.numbers, columns.names, strict=False))
     missing: dict[str, tuple[int, int]] = {}  # of a column: how many values, and the first line
     for number, fields in _rows(path, layout):
-        wrong = fault(fields, layout.width, wanted, layout.is_number)
+        wrong = row_error(fields, layout.width, wanted, layout.is_number)
         if wrong:
             found += 1
             yield f"line {number} {wrong}"

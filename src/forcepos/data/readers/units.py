@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from forcepos.data.readers.files import in_order
+from forcepos.data.readers.files import natural_sort_key
 from forcepos.data.readers.lines import decoded
 from forcepos.data.recordings import Float32, Float64, Int32
 from forcepos.runtime.errors import InputError
@@ -23,7 +23,7 @@ _SHOWN = 10
 
 
 @dataclass
-class Numbering:
+class Vocabulary:
     """Numbers for names, from 0 on, in the order in which they come."""
 
     names: list[str] = field(default_factory=list)
@@ -58,7 +58,7 @@ def _word(value: object) -> str:
 
 def sorted_labels(labels: Int32, names: Sequence[str]) -> tuple[Int32, tuple[str, ...]]:
     """Labels renumbered in the order of their names: what a class is called must not hang on the first row."""
-    order = sorted(range(len(names)), key=lambda number: in_order(names[number]))
+    order = sorted(range(len(names)), key=lambda number: natural_sort_key(names[number]))
     rank = np.empty(len(names), np.int32)
     rank[order] = np.arange(len(names), dtype=np.int32)
     return rank[labels], tuple(names[number] for number in order)

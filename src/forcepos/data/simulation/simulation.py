@@ -94,15 +94,15 @@ class Simulation:
 
     def _press(self) -> Iterator[Visit]:
         config = self.config
-        chance = np.random.default_rng([config.seed, 0])
+        rng = np.random.default_rng([config.seed, 0])
         arm, start = Arm(), None
         for point, nominal_mm in enumerate(grid_mm(config)):
             for _ in range(config.visits):
-                position_mm = nominal_mm + chance.normal(0, config.repeatability_mm, 3)
+                position_mm = nominal_mm + rng.normal(0, config.repeatability_mm, 3)
                 posture = arm.posture((self._origin_mm + position_mm) / 1000, start)
                 start = posture.angles
-                force = np.array([0, 0, config.force_n]) + chance.normal(0, config.force_spread_n, 3)
-                offset = chance.normal(0, 1, JOINTS) * self._torque(config.visit_offset_percent)
+                force = np.array([0, 0, config.force_n]) + rng.normal(0, config.force_spread_n, 3)
+                offset = rng.normal(0, 1, JOINTS) * self._torque(config.visit_offset_percent)
                 yield Visit(point, position_mm, posture, force, offset)
 
     def _torque(self, percent: float) -> Float64:
@@ -115,11 +115,11 @@ class Simulation:
         settling = settling_rows(self.config)
         white = noise.normal(0, 1, (rows + settling, JOINTS)) * self._torque(self.config.noise_percent)
         slow = visit.offset_nm + self._drift(noise)  # passes the observer as it is: it is slow beside it
-        pushed = posture.contact @ visit.force_n
-        measured = posture.gravity - pushed + slow + white[settling:]
+        contact_torque = posture.contact @ visit.force_n
+        measured = posture.gravity - contact_torque + slow + white[settling:]
         gain = observer_gain(self.config)
         smoothed = lfilter([gain], [1, gain - 1], white, axis=0)[settling:]
-        external = pushed - slow - smoothed
+        external = contact_torque - slow - smoothed
         return np.hstack([external, measured, external @ posture.wrench.T])
 
     def _drift(self, noise: np.random.Generator) -> Float64:
@@ -133,12 +133,14 @@ class Simulation:
 
     def known_visits(self, window: int) -> Candidates:
         """Every visit's noise-free torques, its sensor offset included."""
-        pushed = np.array([visit.posture.contact @ visit.force_n - visit.offset_nm for visit in self._visits])
+        contact_torque = np.array(
+            [visit.posture.contact @ visit.force_n - visit.offset_nm for visit in self._visits]
+        )
         gravity = np.array([visit.posture.gravity for visit in self._visits])
         return Candidates(
             positions=np.array([visit.position_mm for visit in self._visits]),
-            means=np.hstack([gravity - pushed, pushed]),
-            covariances=np.repeat(self._covariance(window)[None], len(pushed), axis=0),
+            means=np.hstack([gravity - contact_torque, contact_torque]),
+            covariances=np.repeat(self._covariance(window)[None], len(contact_torque), axis=0),
         )
 
     def known_points(self, window: int) -> Candidates:
@@ -147,13 +149,13 @@ class Simulation:
         postures = self.nominal_postures
         gravity = np.array([posture.gravity for posture in postures])
         lever = np.array([posture.contact for posture in postures])
-        pushed = lever @ np.array([0, 0, config.force_n])
+        contact_torque = lever @ np.array([0, 0, config.force_n])
         both = np.concatenate([-lever, lever], axis=1)
         forces = config.force_spread_n**2 * both @ both.transpose(0, 2, 1)
         offset = _common(self._torque(config.visit_offset_percent))
         return Candidates(
             positions=grid_mm(config),
-            means=np.hstack([gravity - pushed, pushed]),
+            means=np.hstack([gravity - contact_torque, contact_torque]),
             covariances=self._covariance(window) + offset + forces,
         )
 

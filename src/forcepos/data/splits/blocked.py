@@ -18,12 +18,12 @@ log = logging.getLogger(__name__)
 _NINE_TENTHS = 9  # units that a calibration for a coverage of 0.9 takes: k of them reach k / (k + 1)
 
 
-def blocked(samples: Samples, config: BlockedSplitConfig, chance: np.random.Generator) -> NDArray[np.int8]:
+def blocked(samples: Samples, config: BlockedSplitConfig, rng: np.random.Generator) -> NDArray[np.int8]:
     """Each recording is cut into stretches, and neighbours of the same part are joined again.
 
     A window must lie within one such run of rows, `gap_s` away from its borders with other parts.
     """
-    rows = _part_of_rows(samples.recordings, config, chance)
+    rows = _part_of_rows(samples.recordings, config, rng)
     gap = int(np.ceil(config.gap_s * samples.recordings.rate_hz))
     first, end = samples.starts, samples.last
     usable = _away_from_borders(samples.recordings, rows, gap)
@@ -33,9 +33,9 @@ def blocked(samples: Samples, config: BlockedSplitConfig, chance: np.random.Gene
 
 
 def _part_of_rows(
-    recordings: Recordings, config: BlockedSplitConfig, chance: np.random.Generator
+    recordings: Recordings, config: BlockedSplitConfig, rng: np.random.Generator
 ) -> NDArray[np.int8]:
-    parts = np.array([draw(config.blocks, config, chance, "stretches of time") for _ in recordings.bounds])
+    parts = np.array([draw(config.blocks, config, rng, "stretches of time") for _ in recordings.bounds])
     if len(parts) == 1 and config.calibration_ratio and np.count_nonzero(parts == VALIDATION) == 1:
         log.warning(
             "no radius: of one recording with split.blocks=%d, no stretch of time can be spared to calibrate it; "
@@ -43,14 +43,14 @@ def _part_of_rows(
             config.blocks, _blocks_to_calibrate(config), _NINE_TENTHS,
         )  # fmt: skip
     else:
-        set_calibration_aside(parts, calibration_units(config, int((parts != TEST).sum())), chance)
+        set_calibration_aside(parts, calibration_units(config, int((parts != TEST).sum())), rng)
     part = np.empty(len(recordings.recording), np.int8)
     for (start, stop), drawn in zip(recordings.bounds, parts, strict=True):
-        part[start:stop] = drawn[stretches(stop - start, config.blocks)]
+        part[start:stop] = drawn[time_blocks(stop - start, config.blocks)]
     return part
 
 
-def stretches(rows: int, blocks: int) -> NDArray[np.intp]:
+def time_blocks(rows: int, blocks: int) -> NDArray[np.intp]:
     """(rows,) the stretch of time that each row of a recording lies in."""
     return np.arange(rows) * blocks // rows
 

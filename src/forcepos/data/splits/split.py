@@ -62,29 +62,29 @@ def split_samples(samples: Samples, config: SplitConfig, seed: int) -> Split:
     Raises:
         InputError: there is too little to draw from, or a part would be empty.
     """
-    chance = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     recordings = samples.recordings
     match config:
         case RandomSplitConfig():
-            return _random(len(samples.starts), config, seed, chance)
+            return _random(len(samples.starts), config, seed, rng)
         case BlockedSplitConfig():
-            part = blocked(samples, config, chance)
+            part = blocked(samples, config, rng)
         case HeldOutRecordingsConfig():
-            part = _held_out(recordings.recording[samples.starts], config, chance, "recordings")
+            part = _held_out(recordings.recording[samples.starts], config, rng, "recordings")
         case HeldOutPointsConfig():
-            part = _of_one_point(samples, lambda unit: _held_out(unit, config, chance, "points"))
+            part = _of_one_point(samples, lambda unit: _held_out(unit, config, rng, "points"))
         case CrossValidationConfig():
             part = (
-                _of_one_point(samples, lambda unit: _fold(unit, config, chance))
+                _of_one_point(samples, lambda unit: _fold(unit, config, rng))
                 if config.unit == "point"
-                else _fold(recordings.recording[samples.starts], config, chance)
+                else _fold(recordings.recording[samples.starts], config, rng)
             )
         case _:
             raise TypeError(f"not a split: {type(config)}")
     return _gather(part, config)
 
 
-def _random(count: int, config: RandomSplitConfig, seed: int, chance: np.random.Generator) -> Split:
+def _random(count: int, config: RandomSplitConfig, seed: int, rng: np.random.Generator) -> Split:
     """scikit-learn's split, twice, as in the notebook: its random states give its samples in its order."""
     first, second = (
         own if own is not None else seed + place
@@ -96,7 +96,7 @@ def _random(count: int, config: RandomSplitConfig, seed: int, chance: np.random.
     except ValueError as error:
         raise InputError(f"split=random cannot share {count} samples among three parts: {error}") from error
     spared = np.zeros(len(validation), bool)
-    spared[chance.permutation(len(validation))[: round(config.calibration_ratio * len(rest))]] = True
+    spared[rng.permutation(len(validation))[: round(config.calibration_ratio * len(rest))]] = True
     parts = train, validation[~spared], test, validation[spared]
     return Split(*(members.astype(np.int32) for members in parts))
 
@@ -112,26 +112,26 @@ def _gather(part: NDArray[np.int8], config: SplitConfig) -> Split:
     return Split(*parts)
 
 
-def _held_out(unit: Int32, config: DrawnSplitConfig, chance: np.random.Generator, units: str) -> NDArray[np.int8]:
+def _held_out(unit: Int32, config: DrawnSplitConfig, rng: np.random.Generator, units: str) -> NDArray[np.int8]:
     numbers, place = np.unique(unit, return_inverse=True)
-    part = draw(len(numbers), config, chance, units)
-    set_calibration_aside(part[None], calibration_units(config, int((part != TEST).sum())), chance)
+    part = draw(len(numbers), config, rng, units)
+    set_calibration_aside(part[None], calibration_units(config, int((part != TEST).sum())), rng)
     return part[place]
 
 
-def _fold(unit: Int32, config: CrossValidationConfig, chance: np.random.Generator) -> NDArray[np.int8]:
+def _fold(unit: Int32, config: CrossValidationConfig, rng: np.random.Generator) -> NDArray[np.int8]:
     """Units are dealt into folds, the same for every `config.fold`; that one is tested."""
     if config.fold is None:
         raise TypeError("a split is of one fold")
     numbers, place = np.unique(unit, return_inverse=True)
-    dealt = chance.permutation(np.arange(len(numbers)) % config.folds)
+    dealt = rng.permutation(np.arange(len(numbers)) % config.folds)
     part = np.where(dealt == config.fold - 1, TEST, TRAIN).astype(np.int8)
-    rest = chance.permutation(np.flatnonzero(part == TRAIN))
+    rest = rng.permutation(np.flatnonzero(part == TRAIN))
     validation = max(1, round(config.validation_ratio * len(rest)))
     if len(numbers) < config.folds or len(rest) - validation < 1:
         raise InputError(f"split.folds={config.folds}: {len(numbers)} {config.unit}s are too few")
     part[rest[:validation]] = VALIDATION
-    set_calibration_aside(part[None], calibration_units(config, len(rest)), chance)
+    set_calibration_aside(part[None], calibration_units(config, len(rest)), rng)
     return part[place]
 
 

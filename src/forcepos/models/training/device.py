@@ -22,7 +22,7 @@ def use_device(config: TrainingConfig, n_processes: int = 1) -> str:
     A process that is used again for another job keeps the threads and the memory that it has.
 
     Args:
-        n_processes: processes that train on this machine at the same time; each takes its share of cores and memory.
+        n_processes: that train on this machine at the same time; each takes its share of cores and memory.
 
     Raises:
         InputError: a GPU is asked for and there is none.

@@ -78,9 +78,9 @@ class Part:
     def _filled_up(self, order: Int32) -> Int32:
         return np.resize(order, (-(-len(order) // self.whole), self.steps, self.size))
 
-    def shuffle(self, chance: np.random.Generator) -> None:
+    def shuffle(self, rng: np.random.Generator) -> None:
         """Draw another order."""
-        self._order.assign(self._filled_up(chance.permutation(self._members)))
+        self._order.assign(self._filled_up(rng.permutation(self._members)))
 
     def numbers(self) -> tf.data.Dataset:
         """The blocks' numbers: what Keras goes through in an epoch."""
