@@ -4,7 +4,7 @@
 # make lint   style, types, one-way imports
 # make audit  known vulnerabilities of what is installed; asks the public package index
 # make bench  measure side by side; half an hour, on an idle machine
-# make compare-notebook   the notebook's presets against our defaults; hours, and can be gone on with
+# make compare-notebook   the notebook's presets against our defaults; takes hours, can be interrupted and resumed
 # make ui     the runs in MLflow's user interface
 
 PYTHON ?= python3
@@ -27,7 +27,7 @@ bench: $(READY)
 	$(BIN)/python -m benchmarks
 
 compare-notebook: $(READY)
-	$(BIN)/python -m benchmarks.compare_notebook --page README.md
+	$(BIN)/python -m benchmarks.compare_notebook --page docs/against-the-notebook.md
 
 lint: $(READY)
 	$(BIN)/ruff check .
