@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hydra.errors import ConfigCompositionException, MissingConfigException
+from omegaconf import OmegaConf
 
 from forcepos.config.schema import BayesianTunerConfig, Config, RandomSplitConfig
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.paths import conf_dir
 from tests.conftest import checked_config, compose_config
 
-PARTS_OF_OTHERS = {"columns"}  # named in the defaults lists of data/*.yaml, not chosen by users
+SHARED = {"base", "columns"}  # named in the defaults lists of other files, not chosen by users
 CHOICES = sorted(
-    f"{path.parent.name}={path.stem}"
-    for path in conf_dir().glob("*/*.yaml")
-    if path.parent.name not in PARTS_OF_OTHERS
+    f"{path.parent.name}={path.stem}" for path in conf_dir().glob("*/*.yaml") if path.parent.name not in SHARED
 )
 
 
@@ -113,13 +114,46 @@ def test_hydras_own_message_names_the_key(override: str, message: str) -> None:
     assert message in f"{error.value} {error.value.__cause__}"
 
 
-def test_an_unknown_option_is_answered_with_those_there_are() -> None:
+@pytest.mark.parametrize(
+    ("group", "choices"),
+    [
+        ("model", ["cnn_classification", "cnn_regression", "ffnn_classification", "ffnn_regression"]),
+        ("tuner", ["bayesian", "fixed", "grid", "hyperband", "random"]),
+        ("split", ["blocked", "cross_validation", "held_out_points", "held_out_recordings", "notebook", "random"]),
+    ],
+)
+@pytest.mark.parametrize("unknown", ["nonsense", "base"])
+def test_an_unknown_choice_is_refused_with_the_list_of_choices(
+    group: str, choices: list[str], unknown: str
+) -> None:
     with pytest.raises(MissingConfigException) as error:
-        compose_config("model=cnnn")
+        compose_config(f"{group}={unknown}")
+    available = "".join(f"\t{choice}\n" for choice in choices)
     assert str(error.value).startswith(
-        "In 'config': Could not find 'model/cnnn'\n\nAvailable options in 'model':\n"
-        "\tcnn_classification\n\tcnn_regression\n\tffnn_classification\n\tffnn_regression\n"
+        f"In 'config': Could not find '{group}/{unknown}'\n\n"
+        f"Available options in '{group}':\n{available}Config search path:"
     )
+
+
+@pytest.mark.parametrize(
+    ("group", "choice", "text"),
+    [
+        (
+            "data",
+            "lab",
+            "defaults: [table, _self_]\npath: some.csv\nfeatures: [Fx]\ntargets: [x, y]\nrate_hz: 9\n",
+        ),
+        ("data", "raw", "defaults: ['/schema/data/table@_here_', _self_]\nname: raw\n"),
+        ("tuner", "patient", "defaults: [bayesian, _self_]\nmax_trials: 50\n"),
+        ("split", "late", "defaults: ['/schema/split/blocked@_here_', _self_]\nname: late\nblocks: 3\n"),
+    ],
+)
+def test_a_users_own_choice_builds_on_ours(group: str, choice: str, text: str, tmp_path: Path) -> None:
+    (tmp_path / group).mkdir()
+    (tmp_path / group / f"{choice}.yaml").write_text(text)
+    composed = compose_config(f"hydra.searchpath=[file://{tmp_path}]", f"{group}={choice}")
+    own = {key: value for key, value in OmegaConf.create(text).items() if key != "defaults"}
+    assert {key: composed[group][key] for key in own} == own
 
 
 def test_the_command_line_wins_over_a_preset() -> None:
