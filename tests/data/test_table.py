@@ -197,23 +197,23 @@ def test_only_a_label_is_enough_to_classify(tmp_path: Path) -> None:
     ("overrides", "message"),
     [
         (["data.targets=[x,y,z,w]"],
-         "data.targets names 4 columns: it takes one to three, x, y, z in this order"),
-        (["data.targets=null"], "data.targets and data.label name no column: give at least one of them"),
+         "data.targets names 4 columns: it takes one to three, with x, y, z in this order"),
+        (["data.targets=null"], "neither data.targets nor data.label is set: set at least one of them"),
         (["data.features=[Fx,Fx]"], "data.features names Fx twice"),
         (["data.features=[Fx,c]", "data.label=c"],
-         "data.label=c is among data.features: the model would see what it is to find"),
+         "data.label=c is among data.features: the model would see what it has to predict"),
         (["data.separator=','", "data.decimal=','"],
          "data.separator=',' must be one character other than data.decimal=,"),
         (["data.gap_s=1", "data.time=null", "data.rate_hz=1"],
          "data.gap_s=1 needs data.time, the column with the time of a row"),
-        (["data.time=null"], "data.rate_hz has no value and data.time names no column: give one of them"),
+        (["data.time=null"], "neither data.rate_hz nor data.time is set: set one of them"),
         (["model=ffnn_regression"],
-         "model.axes asks for z, and data.targets names x, y only: set model.axes=[x,y], or name another column"),
+         "model.axes contains z, but data.targets covers only x, y: set model.axes=[x,y], or name another column"),
         (["data.targets=null", "data.label=c"],
-         "data.targets names no column, and model=cnn_regression gives positions: name columns with x, y, z, "
+         "data.targets names no column, but model=cnn_regression predicts positions: name columns with x, y, z, "
          "or choose a classification for data.label"),
         (["data.targets=[x]", "model=ffnn_classification"],
-         "data.targets names 1 column, and sectors need x and y: name another, "
+         "data.targets names 1 column, but sectors need x and y: name another, "
          "or a column of classes in data.label"),
         (["data.format=excel"], "data.format=excel must be one of auto, feather, parquet, csv, text"),
     ],

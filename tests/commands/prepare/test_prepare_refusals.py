@@ -14,7 +14,7 @@ from tests.commands.prepare.running import ROWS, ZIPPED, prepared, refused, tabl
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "data.source has no value: give it on the command line, data.source=…"),
+        ([], "data.source is required: set it on the command line, data.source=…"),
         (["versuch.zip"], "versuch.zip is not key=value, such as data.source=versuch_f1.zip; see prepare --help"),
         (["--cfg=job"], "--cfg=job is not key=value, such as data.source=versuch_f1.zip; see prepare --help"),
         (["data.sorce=a"], "unknown key data.sorce (did you mean source?): data has "
@@ -25,7 +25,7 @@ from tests.commands.prepare.running import ROWS, ZIPPED, prepared, refused, tabl
         (["data.source=a", "data.keep_rows=0"], "data.keep_rows=0 must be at least 1"),
         (["data.source=a", "data.keep_rows=many"], "Error merging override data.keep_rows=many: "
          "Value 'many' of type 'str' could not be converted to Integer"),
-        (["data.source=a", "data.columns=[]"], "data.columns=[] must have some entries"),
+        (["data.source=a", "data.columns=[]"], "data.columns=[] must not be empty"),
         (["data.source=a", "data.columns=[Fx,Fy,Fx]"], "data.columns names Fx twice"),
         (["data.source=a", "data.columns=[Fx,key]"], "data.columns names key, which the touched point takes"),
         (["data.source=a", "data.pattern=f.txt"], "data.pattern=f.txt lacks {i}: "

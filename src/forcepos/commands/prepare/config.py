@@ -13,6 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from forcepos.commands.prepare.feather import POINT
 from forcepos.config.checks import checked
+from forcepos.config.schema import key
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.paths import conf_dir
 
@@ -25,7 +26,7 @@ class LogsConfig:
     target: str | None = MISSING  # the Feather file, null for a name made of the source's
     overwrite: bool = MISSING
     pattern: str = MISSING  # a log's name, with {i} and {j}
-    keep_rows: int | None = field(default=MISSING, metadata={"min": 1})  # of each recording, null for all
+    keep_rows: int | None = key("last rows of each recording; null: all", min=1)
     columns: list[str] = MISSING  # by position
 
 
