@@ -1,4 +1,4 @@
-"""Every choice composes, and every wrong one is told in one line that names the key."""
+"""Every choice composes, and every wrong value is refused in one line that names the key."""
 
 from __future__ import annotations
 
