@@ -31,7 +31,7 @@ compare-notebook: $(READY)
 	$(BIN)/python -m benchmarks.compare_notebook --page docs/against-the-notebook.md
 
 reference: $(READY)
-	$(BIN)/python -m forcepos.config.reference > docs/config.md
+	$(BIN)/python docs/config_page.py > docs/config.md
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -341,7 +341,7 @@ class TrackingConfig:
 @dataclass
 class Config:
     seed: int = key("random seed of splits, hyperparameters and weights", min=1)
-    skip_finished: bool = key("skip a run that has finished with the same config, code and data")
+    skip_finished: bool = key("skip a run that has finished with the same config and data")
     data: DataConfig = key("recordings: read from files or simulated")
     split: SplitConfig = key("how samples are divided into training, validation, calibration and test subsets")
     sectors: SectorsConfig = key("classes of a classification, as angles on the plate")
