@@ -8,7 +8,8 @@ import pytest
 from forcepos.config.schema import SplitConfig
 from forcepos.data.recordings import Recordings
 from forcepos.data.samples import Samples, all_samples
-from forcepos.data.splits.split import Split, split_samples
+from forcepos.data.splits.split import split_samples
+from forcepos.data.splits.subsets import Split
 from forcepos.models.calibration import calibration_groups
 from forcepos.runtime.errors import InputError
 from tests.conftest import checked_config

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from forcepos.config.schema import BlockedSplitConfig
 from forcepos.data.recordings import Recordings
 from forcepos.data.samples import Samples
-from forcepos.data.splits.draws import LEFT_OUT, TEST, VALIDATION, calibration_units, draw, set_calibration_aside
+from forcepos.data.splits.draws import calibration_units, draw, set_calibration_aside
+from forcepos.data.splits.subsets import LEFT_OUT, TEST, VALIDATION
 
 log = logging.getLogger(__name__)
 

@@ -8,12 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forcepos.config.schema import DrawnSplitConfig, SplitConfig
+from forcepos.data.splits.subsets import CALIBRATION, TEST, TRAIN, VALIDATION
 from forcepos.runtime.errors import InputError
 
 log = logging.getLogger(__name__)
-
-TRAIN, VALIDATION, TEST, CALIBRATION = 0, 1, 2, 3
-LEFT_OUT = -1
 
 
 def draw(count: int, config: DrawnSplitConfig, rng: np.random.Generator, units: str) -> NDArray[np.int8]:
