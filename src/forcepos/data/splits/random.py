@@ -6,6 +6,8 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 
 from forcepos.config.schema import RandomSplitConfig
+from forcepos.data.recordings import Int32
+from forcepos.data.samples import Samples
 from forcepos.data.splits.subsets import Split
 from forcepos.runtime.errors import InputError
 
@@ -25,3 +27,19 @@ def random_split(count: int, config: RandomSplitConfig, seed: int, rng: np.rando
     spared[rng.permutation(len(validation))[: round(config.calibration_ratio * len(rest))]] = True
     parts = train, validation[~spared], test, validation[spared]
     return Split(*(members.astype(np.int32) for members in parts))
+
+
+def leaked_share(samples: Samples, train: Int32, test: Int32) -> float:
+    """Share of the test samples with a training sample of the same recording less than a window's length away.
+
+    Such two share rows, or are next to each other where a window is one row.
+    """
+    starts, recording = samples.starts[train].astype(np.int64), samples.recordings.recording
+    ordered = np.sort(starts)
+    wanted = samples.starts[test].astype(np.int64)
+    place = np.searchsorted(ordered, wanted)
+    near = np.zeros(len(test), bool)
+    for neighbour in (np.clip(place - 1, 0, None), np.clip(place, None, len(ordered) - 1)):
+        found = ordered[neighbour]
+        near |= (np.abs(found - wanted) <= samples.window) & (recording[found] == recording[wanted])
+    return float(near.mean())
