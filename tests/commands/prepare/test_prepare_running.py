@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from forcepos.commands.prepare import progress
+from forcepos.commands.prepare import conversion
 from tests.commands.prepare.made import numbers, text, zipped
 from tests.commands.prepare.running import ZIPPED, prepared
 
@@ -84,7 +84,7 @@ def test_a_terminal_shows_a_bar(tmp_path: Path) -> None:
 
 
 def test_a_log_tells_how_far_it_is(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    monkeypatch.setattr(progress, "_QUIET_S", 0.0)
+    monkeypatch.setattr(conversion, "_QUIET_S", 0.0)
     with caplog.at_level("INFO"):
-        assert list(progress.tracked("ab")) == ["a", "b"]
+        assert list(conversion._tracked("ab")) == ["a", "b"]
     assert caplog.messages == ["1 of 2 logs", "2 of 2 logs"]

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
+from rich.console import Console
+from rich.progress import track
 
 from forcepos.commands.prepare.config import LogsConfig
 from forcepos.commands.prepare.feather import feather_file
 from forcepos.commands.prepare.logs import parse_log
-from forcepos.commands.prepare.progress import tracked
 from forcepos.commands.prepare.sources import Entry, open_source
 from forcepos.commands.prepare.visits import Pattern, Visit, undistinguished
 from forcepos.runtime.errors import InputError
@@ -20,6 +22,8 @@ from forcepos.runtime.interruption import stop_if_asked
 
 log = logging.getLogger(__name__)
 _SHOWN = 10
+_QUIET_S = 5.0  # without a terminal, progress is logged at most this often
+_Item = TypeVar("_Item")
 
 
 def prepare(config: LogsConfig) -> dict[str, Any]:
@@ -77,7 +81,7 @@ def _convert(
 ) -> tuple[int, int]:
     """Add the rows of every log; how many there are, and how many lines were cut short."""
     problems, lengths, dropped = [], [], 0
-    for visit, entry in tracked(logs):
+    for visit, entry in _tracked(logs):
         stop_if_asked()
         try:
             read = parse_log(entry.read(), config.columns)
@@ -108,3 +112,17 @@ def _refuse(source: Path, problems: Sequence[str]) -> None:
 def _some(names: Sequence[str]) -> str:
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return f"{', '.join(names[:_SHOWN])}{more}"
+
+
+def _tracked(items: Sequence[_Item]) -> Iterator[_Item]:
+    """The items, while it is shown how many of them are done."""
+    console = Console(stderr=True)
+    if console.is_terminal:
+        yield from track(items, "logs", console=console, transient=True)
+        return
+    told = time.monotonic()
+    for done, item in enumerate(items, start=1):
+        yield item
+        if time.monotonic() - told >= _QUIET_S:
+            told = time.monotonic()
+            log.info("%d of %d logs", done, len(items))
