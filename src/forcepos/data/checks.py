@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from forcepos.data.recordings import Float32, Float64, Recordings
 from forcepos.runtime.errors import InputError
+from forcepos.runtime.wording import first_lines, name_some
 
 _SHOWN = 10
 _ROWS_AT_ONCE = 32_768
@@ -29,44 +27,23 @@ def check(recordings: Recordings, window: int) -> list[str]:
     """
     problems = [*_not_finite(recordings), *_too_short(recordings, window)]
     if problems:
-        raise InputError(_listed("the recordings cannot be used", problems))
+        raise InputError("\n  ".join(["the recordings cannot be used:", *first_lines(problems, _SHOWN)]))
     return [*_constant(recordings), *_likely_leakage(recordings)]
 
 
-def _listed(title: str, lines: list[str]) -> str:
-    more = [f"… and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
-    return "\n  ".join([f"{title}:", *lines[:_SHOWN], *more])
-
-
 def _not_finite(recordings: Recordings) -> list[str]:
-    lines = []
-    for values, columns in ((recordings.signals, recordings.channels), (recordings.positions, _AXES)):
-        if _all_finite(values):
-            continue
-        for column in _faulty(values, columns):
-            lines += _count_by_recording(recordings, ~np.isfinite(values[:, column]), columns[column])
-    return lines
+    return [
+        line
+        for values, columns in ((recordings.signals, recordings.channels), (recordings.positions, _AXES))
+        for column in np.flatnonzero(~_all_finite(values))
+        for line in _count_by_recording(recordings, ~np.isfinite(values[:, column]), columns[column])
+    ]
 
 
-def _all_finite(values: Float32) -> bool:
-    return all(
-        np.isfinite(values[first : first + _ROWS_AT_ONCE]).all() for first in range(0, len(values), _ROWS_AT_ONCE)
-    )
-
-
-def _faulty(values: Float32, columns: Sequence[str]) -> list[int]:
-    """Columns of values (rows, columns) that hold one which is missing or not finite."""
-    import pandera.pandas as pa  # noqa: PLC0415  # half a second, and most tables are sound
-
-    # One answer for a column: pandera would copy each value that fails a check of values.
-    finite = pa.Check(lambda column: bool(np.isfinite(column.to_numpy()).all()), ignore_na=False)
-    numbers = range(len(columns))
-    schema = pa.DataFrameSchema({n: pa.Column(values.dtype, finite, nullable=True) for n in numbers}, strict=True)
-    try:
-        schema.validate(pd.DataFrame(values, columns=numbers, copy=False), lazy=True, inplace=True)
-    except pa.errors.SchemaErrors as errors:
-        return sorted({int(column) for column in errors.failure_cases["column"]})
-    return []
+def _all_finite(values: Float32) -> NDArray[np.bool_]:
+    """(columns,) whether all values are finite; a chunk of rows at a time, to need little memory."""
+    chunks = (values[first : first + _ROWS_AT_ONCE] for first in range(0, len(values), _ROWS_AT_ONCE))
+    return np.asarray(np.logical_and.reduce([np.isfinite(chunk).all(axis=0) for chunk in chunks]))
 
 
 def _count_by_recording(recordings: Recordings, bad: NDArray[np.bool_], column: str) -> list[str]:
@@ -94,9 +71,8 @@ def _constant(recordings: Recordings) -> list[str]:
     lines = []
     for column in np.flatnonzero(same.any(axis=0)):
         stuck = [recordings.names[number] for number in np.flatnonzero(same[:, column])]
-        where = "every recording" if len(stuck) == len(same) else f"recording {', '.join(stuck[:_SHOWN])}"
-        more = f" and {len(stuck) - _SHOWN} more" if len(stuck) > _SHOWN and len(stuck) < len(same) else ""
-        lines.append(f"column {recordings.channels[column]} never changes in {where}{more}")
+        where = "every recording" if len(stuck) == len(same) else f"recording {name_some(stuck, _SHOWN)}"
+        lines.append(f"column {recordings.channels[column]} never changes in {where}")
     return lines
 
 
