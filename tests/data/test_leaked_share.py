@@ -1,4 +1,4 @@
-"""How many test samples stand beside a training sample."""
+"""The share of test samples with a training sample beside them in time."""
 
 from __future__ import annotations
 

@@ -155,15 +155,15 @@ def test_classes_have_any_name_and_number_and_stand_in_order(kind: str, tmp_path
     assert recordings.labels[:3].tolist() == [39, 38, 37]
 
 
-def test_no_row_of_a_moving_hand_serves_two_parts(tmp_path: Path) -> None:
+def test_no_row_of_a_moving_hand_is_in_two_subsets(tmp_path: Path) -> None:
     table = numbers().assign(x=np.repeat(np.arange(12.0) * 100, 10))
     recordings = read(write(table, tmp_path / "a.csv"), *NAMED)
     samples = all_samples(recordings, 4)
     split = split_samples(samples, checked_config("split=held_out_points").split, 1)
-    parts = [split.train, split.validation, split.test, split.calibration]
-    rows = [set((samples.starts[part][:, None] + np.arange(4)).ravel().tolist()) for part in parts]
+    subsets = [split.train, split.validation, split.test, split.calibration]
+    rows = [set((samples.starts[subset][:, None] + np.arange(4)).ravel().tolist()) for subset in subsets]
     assert sum(map(len, rows)) == len(set().union(*rows)) == 120
-    assert sum(map(len, parts)) == 12 * 7
+    assert sum(map(len, subsets)) == 12 * 7
     with pytest.raises(InputError) as error:
         split_samples(all_samples(recordings, 11), checked_config("split=held_out_points").split, 1)
     assert str(error.value) == (

@@ -1,4 +1,4 @@
-"""Whole recordings or points held out: drawn, or dealt into folds."""
+"""Splits that hold out whole recordings or points: drawn once, or dealt into folds."""
 
 from __future__ import annotations
 
@@ -11,35 +11,39 @@ from forcepos.config.schema import CrossValidationConfig, DrawnSplitConfig
 from forcepos.data.recordings import Int32
 from forcepos.data.samples import Samples
 from forcepos.data.splits.draws import calibration_units, draw, set_calibration_aside
-from forcepos.data.splits.subsets import LEFT_OUT, TEST, TRAIN, VALIDATION
+from forcepos.data.splits.subsets import DROPPED, TEST, TRAIN, VALIDATION
 from forcepos.runtime.errors import InputError
 
 
 def held_out(unit: Int32, config: DrawnSplitConfig, rng: np.random.Generator, units: str) -> NDArray[np.int8]:
+    """Draw the subset of each unit; return the subset (n,) of each sample, given its unit (n,)."""
     numbers, place = np.unique(unit, return_inverse=True)
-    part = draw(len(numbers), config, rng, units)
-    set_calibration_aside(part[None], calibration_units(config, int((part != TEST).sum())), rng)
-    return part[place]
+    subset = draw(len(numbers), config, rng, units)
+    set_calibration_aside(subset[None], calibration_units(config, int((subset != TEST).sum())), rng)
+    return subset[place]
 
 
 def fold(unit: Int32, config: CrossValidationConfig, rng: np.random.Generator) -> NDArray[np.int8]:
-    """Units are dealt into folds, the same for every `config.fold`; that one is tested."""
+    """Deal units into folds, the same for every `config.fold`, and test that fold.
+
+    Returns the subset (n,) of each sample, given its unit (n,).
+    """
     if config.fold is None:
-        raise TypeError("a split is of one fold")
+        raise TypeError("config.fold must name one fold")
     numbers, place = np.unique(unit, return_inverse=True)
     dealt = rng.permutation(np.arange(len(numbers)) % config.folds)
-    part = np.where(dealt == config.fold - 1, TEST, TRAIN).astype(np.int8)
-    rest = rng.permutation(np.flatnonzero(part == TRAIN))
+    subset = np.where(dealt == config.fold - 1, TEST, TRAIN).astype(np.int8)
+    rest = rng.permutation(np.flatnonzero(subset == TRAIN))
     validation = max(1, round(config.validation_ratio * len(rest)))
     if len(numbers) < config.folds or len(rest) - validation < 1:
         raise InputError(f"split.folds={config.folds}: {len(numbers)} {config.unit}s are too few")
-    part[rest[:validation]] = VALIDATION
-    set_calibration_aside(part[None], calibration_units(config, len(rest)), rng)
-    return part[place]
+    subset[rest[:validation]] = VALIDATION
+    set_calibration_aside(subset[None], calibration_units(config, len(rest)), rng)
+    return subset[place]
 
 
-def of_one_point(samples: Samples, deal: Callable[[Int32], NDArray[np.int8]]) -> NDArray[np.int8]:
-    """(n,) the part that `deal` gives a window's point; a window in which the hand moves on is left out.
+def split_by_point(samples: Samples, assign: Callable[[Int32], NDArray[np.int8]]) -> NDArray[np.int8]:
+    """Return the subset (n,) that `assign` gives the point of each window; drop windows that span two points.
 
     Raises:
         InputError: no window is left.
@@ -52,6 +56,6 @@ def of_one_point(samples: Samples, deal: Callable[[Int32], NDArray[np.int8]]) ->
             f"no window of {samples.window} rows lies within one point: make model.window smaller, "
             "or the points larger"
         )
-    part = np.full(len(inside), LEFT_OUT, np.int8)
-    part[inside] = deal(point[samples.starts[inside]])
-    return part
+    subset = np.full(len(inside), DROPPED, np.int8)
+    subset[inside] = assign(point[samples.starts[inside]])
+    return subset

@@ -1,4 +1,4 @@
-"""The random split, the notebook's: neighbours in time land on both sides."""
+"""The random split, the notebook's: neighbours in time end up in different subsets."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from forcepos.runtime.errors import InputError
 
 
 def random_split(count: int, config: RandomSplitConfig, seed: int, rng: np.random.Generator) -> Split:
-    """scikit-learn's split, twice, as in the notebook: its random states give its samples in its order."""
+    """Split twice with scikit-learn, as in the notebook: its random states give its samples in its order."""
     first, second = (
         own if own is not None else seed + place
         for place, own in enumerate((config.test_seed, config.validation_seed))
@@ -22,17 +22,17 @@ def random_split(count: int, config: RandomSplitConfig, seed: int, rng: np.rando
         rest, test = train_test_split(np.arange(count), test_size=config.test_ratio, random_state=first)
         train, validation = train_test_split(rest, test_size=config.validation_ratio, random_state=second)
     except ValueError as error:
-        raise InputError(f"split=random cannot share {count} samples among three parts: {error}") from error
+        raise InputError(f"split=random cannot divide {count} samples into three subsets: {error}") from error
     spared = np.zeros(len(validation), bool)
     spared[rng.permutation(len(validation))[: round(config.calibration_ratio * len(rest))]] = True
-    parts = train, validation[~spared], test, validation[spared]
-    return Split(*(members.astype(np.int32) for members in parts))
+    subsets = train, validation[~spared], test, validation[spared]
+    return Split(*(members.astype(np.int32) for members in subsets))
 
 
 def leaked_share(samples: Samples, train: Int32, test: Int32) -> float:
-    """Share of the test samples with a training sample of the same recording less than a window's length away.
+    """Return the share of test samples within a window's length of a training sample of the same recording.
 
-    Such two share rows, or are next to each other where a window is one row.
+    Two such samples share rows or are adjacent.
     """
     starts, recording = samples.starts[train].astype(np.int64), samples.recordings.recording
     ordered = np.sort(starts)
