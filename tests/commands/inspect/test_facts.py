@@ -55,7 +55,7 @@ def test_a_channel_stuck_in_one_recording_of_a_folder(tmp_path: Path) -> None:
     assert seen["stuck"] == {"Tz": 1}
     assert "never changing in 1 of 3 recordings: Tz" in seen["remarks"]
     assert seen["training"] == ["training would warn: column Tz never changes in recording rec_1"]
-    assert "left out: logs/notes.txt is no table" in finished.err
+    assert "left out: logs/notes.txt is not a table" in finished.err
     assert "3 files, 3 recordings, 300 rows, 100 rows per second" in finished.err
 
 

@@ -52,7 +52,7 @@ def test_a_text_without_names_is_told_by_its_values(tmp_path: Path) -> None:
     assert guesses["features"] == [str(number) for number in range(7, 14)]
     assert finished.result["rate_hz"] == 25
     assert finished.result["balance"] == {"14": {"0": 1500, "1": 1500}}
-    told = "log.txt: the last line is cut short, 3 of 15 fields, and left out"
+    told = "log.txt: the last line is cut short (3 of 15 fields) and was dropped"
     assert told in finished.result["remarks"]
     assert finished.err.count("cut short") == 1
     assert "it rises from row to row; in ms, since that makes 25 rows per second" in finished.err

@@ -145,4 +145,4 @@ def test_a_text_cut_anywhere_is_surveyed_and_its_last_line_told_once(ended: bool
     assert isinstance(seen, dict)
     assert seen["rows"] == (40 if ended else 39)
     cut = [line for line in [*seen["remarks"], *seen["training"]] if "cut short" in line]
-    assert cut == ([] if ended else [f"{path}: the last line is cut short, 2 of 3 fields, and left out"])
+    assert cut == ([] if ended else [f"{path}: the last line is cut short (2 of 3 fields) and was dropped"])

@@ -19,9 +19,9 @@ JUNK = bytes(range(256)) * 4
     ("content", "message"),
     [
         (b"", "is empty"),
-        (b"a,b\n", "has a header and no rows"),
-        (b"what was done\non that day in the lab\n", "is no table"),
-        (JUNK, "is neither Feather, Parquet nor text"),
+        (b"a,b\n", "has a header but no rows"),
+        (b"what was done\non that day in the lab\n", "is not a table"),
+        (JUNK, "is not a Feather, Parquet or text file"),
         (b"ARROW1\0\0" + JUNK, "cannot be read: Not an Arrow file"),
         (b"PAR1" + JUNK, "cannot be read: Parquet magic bytes not found in footer"),
         (b"a,a\n1,2\n3,4\n", "has more than one column named a"),
@@ -50,7 +50,7 @@ def test_a_broken_middle_is_told_as_training_would(tmp_path: Path) -> None:
     lines[100] = "1,2,3"
     (tmp_path / "a.csv").write_text("\n".join([*lines, ""]))
     seen = inspected(tmp_path, "--no-figures", "a.csv").result
-    assert seen["remarks"] == ["a.csv, line 101 has 3 fields, not 10, and is left out here"]
+    assert seen["remarks"] == ["a.csv, line 101 has 3 fields, not 10, and is dropped here"]
     assert seen["training"] == ["training would refuse this: a.csv: line 101 has 3 fields, not 10"]
 
 
@@ -61,7 +61,7 @@ def test_a_broken_line_that_is_no_utf_8_is_left_out_as_any_other(tmp_path: Path)
     finished = inspected(tmp_path, "--no-figures", "a.csv")
     assert finished.code == 0, finished.err
     assert "Exception" not in finished.err
-    assert finished.result["remarks"] == ["a.csv, line 101 has 3 fields, not 10, and is left out here"]
+    assert finished.result["remarks"] == ["a.csv, line 101 has 3 fields, not 10, and is dropped here"]
     assert finished.result["training"] == ["training would refuse this: a.csv: line 101 has 3 fields, not 10"]
 
 

@@ -149,12 +149,12 @@ def _text(path: Path) -> Source:
 
     def parts() -> Iterator[pa.Table]:
         faults.clear()
-        for part in text.parts(faults):
+        for part in text.chunks(faults):
             yield from _cut(part)
 
     layout = text.layout
     return Source(
-        path, "text", _unique(path, text.columns), parts, layout.names is not None, text.told(), text.delimiter,
+        path, "text", _unique(path, text.columns), parts, layout.names is not None, text.style(), text.delimiter,
         layout.decimal, layout.marked, faults,
     )  # fmt: skip
 
