@@ -1,4 +1,4 @@
-"""What is wrong with recordings, told by recording and column before anything is trained on them."""
+"""Checks of recordings before anything is trained on them."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from forcepos.runtime.wording import first_lines, name_some
 _SHOWN = 10
 _ROWS_AT_ONCE = 32_768
 _AXES = ("x", "y", "z")
-_TOO_ALIKE = 0.999  # absolute correlation
-_ROWS_LOOKED_AT = 20_000  # evenly spread over all: a correlation of 0.999 is then sure to 0.00002
+_TOO_SIMILAR = 0.999  # absolute correlation
+_ROWS_LOOKED_AT = 20_000  # evenly spread over all: a correlation of 0.999 is then accurate to 0.00002
 _ROWS_CORRELATED = 8192  # at once
-_ROUNDING = 1e-10  # a variance below this share of the squared values is rounding
+_ROUNDING = 1e-10  # a variance below this share of the squared values is rounding error
 
 
 def check(recordings: Recordings, window: int) -> list[str]:
-    """Warnings about recordings that can be trained on all the same: signals that are stuck, or follow a target.
+    """Check recordings, and return warnings about signals that never change or that follow a target.
 
     Raises:
         InputError: values are missing or not finite, or a recording is shorter than one window;
@@ -77,21 +77,21 @@ def _constant(recordings: Recordings) -> list[str]:
 
 
 def _never_changes(signals: Float32) -> NDArray[np.bool_]:
-    """(channels,) whether all rows are equal. Few channels end as they began; only those are looked through."""
+    """(channels,) whether all rows are equal. Few channels end as they began; only those are compared in full."""
     same = np.asarray(signals[0] == signals[-1])
     same[same] = (signals[:, same] == signals[0, same]).all(axis=0)
     return same
 
 
 def _likely_leakage(recordings: Recordings) -> list[str]:
-    """A line for each feature that follows a target so closely that it is likely to be made of it."""
+    """Describe each feature that follows a target so closely that it is likely to be derived from it."""
     columns = [_AXES.index(axis) for axis in recordings.axes]
-    alike = _correlations(recordings, columns)
+    correlation = _correlations(recordings, columns)
     return [
         f"feature {recordings.channels[channel]} is likely leakage: its correlation with target "
-        f"{recordings.axes[axis]} is {alike[channel, axis]:.5f}; leave it out of data.features "
+        f"{recordings.axes[axis]} is {correlation[channel, axis]:.5f}; remove it from data.features "
         "unless a sensor measures it"
-        for channel, axis in np.argwhere(np.abs(alike) > _TOO_ALIKE)
+        for channel, axis in np.argwhere(np.abs(correlation) > _TOO_SIMILAR)
     ]
 
 

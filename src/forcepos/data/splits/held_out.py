@@ -53,8 +53,7 @@ def split_by_point(samples: Samples, assign: Callable[[Int32], NDArray[np.int8]]
     inside = run[samples.starts] == run[samples.last]
     if not inside.any():
         raise InputError(
-            f"no window of {samples.window} rows lies within one point: make model.window smaller, "
-            "or the points larger"
+            f"no window of {samples.window} rows lies within one point: reduce model.window, or enlarge the points"
         )
     subset = np.full(len(inside), DROPPED, np.int8)
     subset[inside] = assign(point[samples.starts[inside]])
