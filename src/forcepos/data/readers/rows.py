@@ -104,8 +104,8 @@ class Rows:
                 case "time":
                     self.time_s[rows] = _values(column, config, is_time=True)
                     self._count_missing("time", rows, ~np.isfinite(self.time_s[rows]))
-        _put(self.signals[rows], signals)
-        _put(self.positions[rows], targets)
+        put_columns(self.signals[rows], signals)
+        put_columns(self.positions[rows], targets)
 
     def _number(self, rows: slice, what: str, column: pa.Array, file: str, several: bool) -> None:
         """Fill in the numbers of the recording, point or class that the rows belong to."""
@@ -170,7 +170,7 @@ class Rows:
             setattr(self, name, values[order] if len(values) else values)
 
 
-def _put(values: Float32, columns: Mapping[int, Float64]) -> None:
+def put_columns(values: Float32, columns: Mapping[int, Float64]) -> None:
     """Copy columns into an array of rows, as many rows at once as a processor's cache holds."""
     with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is reported as not finite
         for first in range(0, len(values), _ROWS_AT_ONCE):

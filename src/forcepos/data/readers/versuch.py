@@ -11,10 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from forcepos.config.schema import VersuchConfig
+from forcepos.data.readers.rows import put_columns
 from forcepos.data.recordings import Float32, Float64, Int32, Recordings
 from forcepos.runtime.errors import InputError
-
-_ROWS_AT_ONCE = 4096
 
 
 def read_versuch(config: VersuchConfig) -> Recordings:
@@ -95,18 +94,10 @@ def _fill(
     for number in range(reader.num_record_batches):
         batch = reader.get_batch(number)
         rows = slice(first, first + batch.num_rows)
-        _put(signals[rows], [_values(batch, name) for name in config.features])
+        put_columns(signals[rows], dict(enumerate(_values(batch, name) for name in config.features)))
         moved = zip(config.targets, config.offset_mm, strict=True)
-        _put(positions[rows], [_values(batch, name) + offset for name, offset in moved])
+        put_columns(positions[rows], dict(enumerate(_values(batch, name) + offset for name, offset in moved)))
         first += batch.num_rows
-
-
-def _put(values: Float32, columns: list[Float64]) -> None:
-    """Copy columns into an array of rows, as many rows at once as a processor's cache holds."""
-    for first in range(0, len(values), _ROWS_AT_ONCE):
-        rows = slice(first, first + _ROWS_AT_ONCE)
-        for place, column in enumerate(columns):
-            values[rows, place] = column[rows]
 
 
 def _values(table: pa.Table | pa.RecordBatch, name: str) -> Float64:

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from forcepos.config.schema import BlockedSplitConfig
 from forcepos.data.recordings import Recordings
 from forcepos.data.samples import Samples
-from forcepos.data.splits.draws import calibration_units, draw, set_calibration_aside
-from forcepos.data.splits.subsets import DROPPED, TEST, VALIDATION
+from forcepos.data.splits.draws import draw, set_calibration_aside
+from forcepos.data.splits.subsets import DROPPED, VALIDATION
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ def _subset_of_rows(
             config.blocks, _blocks_to_calibrate(config), _NINE_TENTHS,
         )  # fmt: skip
     else:
-        set_calibration_aside(drawn, calibration_units(config, int((drawn != TEST).sum())), rng)
+        set_calibration_aside(drawn, config, rng)
     subset = np.empty(len(recordings.recording), np.int8)
     for (start, stop), of_blocks in zip(recordings.bounds, drawn, strict=True):
         subset[start:stop] = of_blocks[time_blocks(stop - start, config.blocks)]

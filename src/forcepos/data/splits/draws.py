@@ -27,21 +27,18 @@ def draw(count: int, config: DrawnSplitConfig, rng: np.random.Generator, units: 
     return subset
 
 
-def set_calibration_aside(subset: NDArray[np.int8], count: int, rng: np.random.Generator) -> None:
-    """Move `count` of the validation units (groups, units) to calibration; at least one remains.
+def set_calibration_aside(subset: NDArray[np.int8], config: SplitConfig, rng: np.random.Generator) -> None:
+    """Move validation units (…, units) to calibration, a share of all that are not tested; at least one remains.
 
     Taken from those, not from those that train, a calibration unit has as much training data beside it as a
     test unit has: a model errs alike on both, and what holds for one holds for the other.
     """
+    ratio = config.calibration_ratio
+    count = max(1, round(ratio * np.count_nonzero(subset != TEST))) if ratio else 0
     validating = rng.permutation(np.argwhere(subset == VALIDATION))
     if count >= len(validating):
         log.warning(
             "split.calibration_ratio asks for %d units, but only %d can be spared", count, len(validating) - 1
         )
-    for group, unit in validating[: min(count, len(validating) - 1)]:
-        subset[group, unit] = CALIBRATION
-
-
-def calibration_units(config: SplitConfig, rest: int) -> int:
-    """Return how many of `rest` units calibrate: at least one, unless the ratio is 0."""
-    return max(1, round(config.calibration_ratio * rest)) if config.calibration_ratio else 0
+    for unit in validating[: min(count, len(validating) - 1)]:
+        subset[tuple(unit)] = CALIBRATION

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from forcepos.config.schema import CrossValidationConfig, DrawnSplitConfig
 from forcepos.data.recordings import Int32
 from forcepos.data.samples import Samples
-from forcepos.data.splits.draws import calibration_units, draw, set_calibration_aside
+from forcepos.data.splits.draws import draw, set_calibration_aside
 from forcepos.data.splits.subsets import DROPPED, TEST, TRAIN, VALIDATION
 from forcepos.runtime.errors import InputError
 
@@ -19,7 +19,7 @@ def held_out(unit: Int32, config: DrawnSplitConfig, rng: np.random.Generator, un
     """Draw the subset of each unit; return the subset (n,) of each sample, given its unit (n,)."""
     numbers, place = np.unique(unit, return_inverse=True)
     subset = draw(len(numbers), config, rng, units)
-    set_calibration_aside(subset[None], calibration_units(config, int((subset != TEST).sum())), rng)
+    set_calibration_aside(subset, config, rng)
     return subset[place]
 
 
@@ -38,7 +38,7 @@ def fold(unit: Int32, config: CrossValidationConfig, rng: np.random.Generator) -
     if len(numbers) < config.folds or len(rest) - validation < 1:
         raise InputError(f"split.folds={config.folds}: {len(numbers)} {config.unit}s are too few")
     subset[rest[:validation]] = VALIDATION
-    set_calibration_aside(subset[None], calibration_units(config, len(rest)), rng)
+    set_calibration_aside(subset, config, rng)
     return subset[place]
 
 
