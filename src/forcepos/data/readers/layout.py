@@ -66,11 +66,11 @@ class Layout:
         return _fields(line, self.separator)
 
     def is_number(self, field: str) -> bool:
-        """Whether a field holds a number or counts as a missing one."""
+        """Return whether a field holds a number or counts as a missing one."""
         return is_number(field.strip(), self.decimal) or field.strip() in MISSING
 
     def is_finite(self, field: str) -> bool:
-        """Whether a field holds a finite number."""
+        """Return whether a field holds a finite number."""
         try:
             return math.isfinite(float(field.strip().replace(self.decimal, ".")))
         except ValueError:

@@ -20,9 +20,10 @@ _NINE_TENTHS = 9  # units that calibrating for a coverage of 0.9 takes: k of the
 
 
 def blocked(samples: Samples, config: BlockedSplitConfig, rng: np.random.Generator) -> NDArray[np.int8]:
-    """Cut each recording into time blocks, join adjacent blocks of the same subset, and return each sample's (n,).
+    """Cut each recording into time blocks, draw their subsets, and return the subset (n,) of each sample.
 
-    A window must lie within one such run of rows, `gap_s` away from its borders with other subsets.
+    Adjacent blocks of the same subset are joined. A window must lie within one such run of rows, `gap_s` away from
+    its borders with other subsets; others are dropped.
     """
     rows = _subset_of_rows(samples.recordings, config, rng)
     gap = int(np.ceil(config.gap_s * samples.recordings.rate_hz))
