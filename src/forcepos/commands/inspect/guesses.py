@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+
+import numpy as np
 
 from forcepos.commands.inspect.clock import guess_time
 from forcepos.commands.inspect.columns import Column
 from forcepos.commands.inspect.names import SIGNALS, kind_of, triples, unit_of_length
 from forcepos.commands.inspect.roles import Guesses, Told
-from forcepos.commands.inspect.unnamed import kinds_by_value
 from forcepos.data.recordings import Float64
 from forcepos.runtime.errors import InputError
 
 CLASSES = 64  # a column with more different values is no label
 _FAR_MM = 20.0  # from the base's origin, for coordinates without a name
+_RUNS = {6: ("force?",) * 3 + ("torque?",) * 3, 7: ("joint torque?",) * 7}
+_TURN_RAD = np.pi + 1e-3
 _NEVER_SIGNALS = frozenset({
     "seconds", "nanoseconds", "time", "row number", "recording", "point", "label", "second force", "second torque",
     "commanded angle", "commanded position", "position", "orientation", "orientation?",
@@ -39,7 +43,7 @@ def guess(columns: Mapping[str, Column], start: Mapping[str, Float64], told: Tol
 
 def guess_roles(made: Guesses, columns: Mapping[str, Column], told: Told) -> None:
     """Kinds by value, label and features, once all rows are known."""
-    made.kinds |= kinds_by_value(columns, made.kinds)
+    made.kinds |= _kinds_by_value(columns, made.kinds)
     _label(made, columns, told)
     _features(made, columns)
 
@@ -93,6 +97,36 @@ def _groups(made: Guesses, told: Told) -> None:
     made.point = told.point or made.first("point")
     made.why |= {"recording": "by its name"} if made.recording else {}
     made.why |= {"point": "you said so" if told.point else "by its name"} if made.point else {}
+
+
+def _kinds_by_value(columns: Mapping[str, Column], kinds: Mapping[str, str]) -> dict[str, str]:
+    """Kinds of continuous columns that have none yet, from their ranges, how they move and their neighbours."""
+    looks = [(name, _look(columns[name], kinds[name])) for name in columns]
+    found: dict[str, str] = {}
+    after = ""
+    for look, run in groupby(looks, key=lambda pair: pair[1]):
+        names = [name for name, _ in run]
+        if look == "angle":
+            found |= _angles(names, after)
+        elif look == "rough":
+            found |= dict(zip(names, _RUNS.get(len(names), ()), strict=False))
+        after = kinds[names[-1]]
+    return found
+
+
+def _look(column: Column, kind: str) -> str:
+    if kind or column.kind != "number" or column.low == column.high or column.distinct is not None:
+        return ""
+    turns = max(abs(column.low), abs(column.high))
+    if turns <= _TURN_RAD and (column.smooth or turns > _TURN_RAD - 2e-3):
+        return "angle"
+    return "" if column.smooth else "rough"
+
+
+def _angles(names: Sequence[str], before: str) -> dict[str, str]:
+    """The first three after a position are the hand's orientation."""
+    hand = 3 if before == "position" and len(names) >= 3 else 0
+    return {name: "orientation?" if place < hand else "joint angle?" for place, name in enumerate(names)}
 
 
 def _label(made: Guesses, columns: Mapping[str, Column], told: Told) -> None:
