@@ -10,13 +10,14 @@ from pathlib import Path
 from omegaconf import OmegaConf
 
 from forcepos.commands.inspect.facts import counted, role, some
-from forcepos.commands.inspect.paths import data_path
-from forcepos.commands.inspect.source_format import format_lines
+from forcepos.commands.inspect.sources import Source
 from forcepos.commands.inspect.survey import Survey
 from forcepos.runtime.paths import conf_dir
 
 _PLAIN = re.compile(r"[A-Za-z_][\w./ -]*(?<! )")
 _NOT_TEXT = {"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"}
+_BINARY = {"Feather": ("feather", {".feather"}), "Parquet": ("parquet", {".parquet"})}
+_TEXT_ENDINGS, _CSV_ENDINGS = {".txt", ".log", ".dat"}, {".csv", ".tsv"}
 _POINTS = 10  # across the plate, where no column names any
 
 
@@ -49,11 +50,29 @@ def is_versuch(seen: Survey) -> bool:
 
 
 def _path(seen: Survey, asked: Sequence[str]) -> str:
-    path = data_path(asked, seen.sources)
+    path = _data_path(asked, seen.sources)
     if path is None:
         return "path: ???  # set it: one file, a folder or a pattern that matches these files and no others"
     where = "" if Path(path).is_absolute() else "  # from the folder that you start in"
     return f"path: {quoted(path)}{where}"
+
+
+def _data_path(asked: Sequence[str], sources: Sequence[Source]) -> str | None:
+    """One file, or a pattern that matches these files and no others; None where there is none."""
+    files = sorted(source.path for source in sources)
+    if len(files) == 1:
+        return str(files[0])
+    folders, endings = {path.parent for path in files}, {path.suffix for path in files}
+    if len(folders) != 1 or len(endings) != 1:
+        return None
+    (folder,), (ending,) = folders, endings
+    patterns = [*(name for name in asked if "*" in name), f"{folder.as_posix()}/*{ending}"]
+    return next((pattern for pattern in patterns if _matches(pattern) == files), None)
+
+
+def _matches(pattern: str) -> list[Path]:
+    path = Path(pattern)
+    return sorted(found for found in path.parent.glob(path.name) if found.is_file())
 
 
 def _versuch(seen: Survey) -> Iterator[str]:
@@ -63,7 +82,7 @@ def _versuch(seen: Survey) -> Iterator[str]:
 
 
 def _table(seen: Survey) -> Iterator[str]:
-    yield from format_lines(seen.sources[0])
+    yield from _format(seen.sources[0])
     yield ""
     yield from _features(seen)
     yield from _targets(seen)
@@ -72,6 +91,27 @@ def _table(seen: Survey) -> Iterator[str]:
     yield from _recordings(seen)
     yield from _points(seen)
     yield from _time(seen)
+
+
+def _format(source: Source) -> Iterator[str]:
+    """The keys that differ from what the ending tells."""
+    ending = source.path.suffix.lower()
+    if source.kind in _BINARY:
+        kind, endings = _BINARY[source.kind]
+        if ending not in endings:
+            yield f"format: {kind}"
+        return
+    blanks = source.delimiter == " "
+    if ending not in (_TEXT_ENDINGS if blanks else _CSV_ENDINGS):
+        yield f"format: {'text' if blanks else 'csv'}"
+    if not blanks:
+        separator = r'"\t"' if source.delimiter == "\t" else f'"{source.delimiter}"'
+        yield f"separator: {separator}"
+    if source.mark == ",":
+        yield 'decimal: ","'
+    yield f"# {source.layout}"
+    if not source.marked:
+        yield f"header: {'true' if source.header else 'false'}"
 
 
 def _features(seen: Survey) -> Iterator[str]:

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from forcepos.commands.inspect.draft import draft
+from forcepos.commands.inspect.draft_file import check_place, trains_with, write
 from forcepos.commands.inspect.facts import balance, remarks, saturated, stuck
 from forcepos.commands.inspect.roles import Told
 from forcepos.commands.inspect.show import show
 from forcepos.commands.inspect.sources import open_sources
 from forcepos.commands.inspect.survey import Survey, survey
 from forcepos.commands.inspect.training import warnings_of_training
-from forcepos.commands.inspect.write import check_place, trains_with, write
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.interruption import stop_if_asked
 
