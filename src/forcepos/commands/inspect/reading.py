@@ -14,8 +14,7 @@ from forcepos.commands.inspect.columns import Column
 from forcepos.commands.inspect.parts import read_part
 from forcepos.commands.inspect.roles import PER_SECOND, Guesses
 from forcepos.commands.inspect.runs import Recording, Runs
-from forcepos.commands.inspect.thinned import StridedSample
-from forcepos.commands.inspect.times import Times
+from forcepos.commands.inspect.times import StridedSample, Times
 from forcepos.data.recordings import Float64
 
 _SAMPLED = 20_000  # rows for pictures

@@ -7,12 +7,35 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from forcepos.commands.inspect.thinned import StridedSample
 from forcepos.data.recordings import Float64
 
 GAP_STEPS = 5  # a step of more than this many usual ones is a gap
 _CUT_STEPS, _CUT_S = 20, 1.0  # one of more than both begins a new recording, where nothing else does
 _KEPT = 100_000
+
+
+class StridedSample:
+    """A bounded sample of any number of rows: every row at first, every second one once there are too many, and so on."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit, self._stride, self._seen = limit, 1, 0
+        self._kept: list[Float64] = []
+        self._count = 0
+
+    def add(self, rows: Float64) -> None:
+        """More rows, the first axis."""
+        kept = rows[-self._seen % self._stride :: self._stride]
+        self._seen += len(rows)
+        self._kept.append(np.array(kept))
+        self._count += len(kept)
+        while self._count > self._limit:
+            thinner = np.concatenate(self._kept)[::2]
+            self._kept, self._stride, self._count = [thinner], 2 * self._stride, len(thinner)
+
+    @property
+    def rows(self) -> Float64:
+        """What was kept."""
+        return np.concatenate(self._kept) if self._kept else np.empty(0)
 
 
 @dataclass
