@@ -11,9 +11,8 @@ import pyarrow as pa
 from forcepos.commands.inspect.columns import Column
 from forcepos.commands.inspect.guesses import guess, guess_roles
 from forcepos.commands.inspect.parts import read_part
-from forcepos.commands.inspect.reading import Reading, seconds
+from forcepos.commands.inspect.reading import Reading, Recording, seconds
 from forcepos.commands.inspect.roles import Guesses, Told
-from forcepos.commands.inspect.runs import Recording
 from forcepos.commands.inspect.sources import Source
 from forcepos.commands.inspect.times import Times, usual_step
 from forcepos.data.recordings import Float64
