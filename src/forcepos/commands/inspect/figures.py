@@ -46,7 +46,7 @@ def _points(survey: Survey) -> Figure:
     axes.set(xlabel=across, ylabel=up, aspect="equal")
     x, y, *rest = (survey.sample[:, 2 + survey.numeric.index(name)] for name in survey.guesses.positions)
     dots = axes.scatter(
-        x, y, c=rest[0] if rest else style.GREY, s=3, cmap="viridis", rasterized=True
+        x, y, c=rest[0] if rest else style.GREY, s=3, cmap="viridis" if rest else None, rasterized=True
     )
     if rest:
         figure.colorbar(dots, label=third[0], shrink=0.85)
