@@ -39,6 +39,12 @@ def test_a_file_or_column_that_is_not_there(tmp_path: Path) -> None:
     assert message.startswith("error: no column named grip; the columns are t_Sec, t_nSec, ")
 
 
+def test_a_time_column_of_text(tmp_path: Path) -> None:
+    recording().assign(grip="open").to_csv(tmp_path / "a.csv", index=False)
+    message = refused(tmp_path, "a.csv", "--time", "grip")
+    assert message == "error: --time grip: the column holds text, not times"
+
+
 def test_files_with_other_columns(tmp_path: Path) -> None:
     recording().to_csv(tmp_path / "a.csv", index=False)
     recording().drop(columns="Tz").to_csv(tmp_path / "b.csv", index=False)

@@ -30,11 +30,13 @@ def guess(columns: Mapping[str, Column], start: Mapping[str, Float64], hints: Us
     """Guess time, positions and what divides rows into recordings; `start` holds the first numbers of each column.
 
     Raises:
-        InputError: a column of the hints does not exist.
+        InputError: a column of the hints does not exist, or the one of the time holds text.
     """
     for name in (hints.time, *hints.positions, hints.point, hints.label):
         if name is not None and name not in columns:
             raise InputError(f"no column named {name}; the columns are {', '.join(columns)}")
+    if hints.time and columns[hints.time].kind == "text":
+        raise InputError(f"--time {hints.time}: the column holds text, not times")
     guesses = Guesses(kinds={name: kind_of(name) for name in columns})
     _drop_bare_letters(guesses)
     _time(guesses, columns, start, hints)
