@@ -41,7 +41,7 @@ def _kind(column: Column, values: pa.Array) -> str:
     if column.kind == "time":
         return "text"
     if pa.types.is_integer(kind) or pa.types.is_boolean(kind):
-        return "whole" if column.kind in {"empty", "whole"} else column.kind
+        return "integer" if column.kind in {"empty", "integer"} else column.kind
     if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         return "number"
     return column.kind if column.numeric else _kind_of_strings(values)

@@ -20,7 +20,7 @@ class Column:
     """Statistics of one column.
 
     Attributes:
-        kind: number, whole, time, text, or empty.
+        kind: number, integer, time, text, or empty.
         counts: how often each value occurs; None where there are more than _MOST_DISTINCT.
         not_numbers: how many values of a numeric column are not numbers; `example` is the first of them.
         up, down: steps from row to row that increase and decrease.
@@ -54,7 +54,7 @@ class Column:
     @property
     def numeric(self) -> bool:
         """Return whether the column holds numbers that are not times."""
-        return self.kind in {"number", "whole"}
+        return self.kind in {"number", "integer"}
 
     @property
     def std(self) -> float:
@@ -67,12 +67,11 @@ class Column:
         return None if self.counts is None else len(self.counts)
 
     @property
-    def whole(self) -> bool:
+    def integral(self) -> bool:
         """Return whether all values are whole numbers, of whatever type."""
-        few = self.counts is not None and all(
-            isinstance(value, float) and value == int(value) for value in self.counts
-        )
-        return self.kind == "whole" or (self.kind == "number" and few)
+        if self.kind != "number" or self.counts is None:
+            return self.kind == "integer"
+        return all(isinstance(value, float) and value == int(value) for value in self.counts)
 
     @property
     def smooth(self) -> bool:

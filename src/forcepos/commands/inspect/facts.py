@@ -106,11 +106,12 @@ def _of_files(survey: Survey) -> Iterator[str]:
 
 def _of_values(survey: Survey) -> Iterator[str]:
     for column in survey.columns.values():
-        if column.missing - column.not_numbers and column.missing < column.rows:
-            yield f"column {column.name}: {column.missing - column.not_numbers} values missing or not finite"
+        missing = column.missing - column.not_numbers
+        if missing and column.missing < column.rows:
+            yield f"column {column.name}: {quantity(missing, 'value')} missing or not finite"
         if column.not_numbers:
-            example = f"such as {column.example!r}"
-            yield f"column {column.name}: {column.not_numbers} non-numeric values, {example}"
+            values = quantity(column.not_numbers, "non-numeric value")
+            yield f"column {column.name}: {values}, such as {column.example!r}"
     empty = [column.name for column in survey.columns.values() if column.missing == column.rows]
     if empty:
         yield f"no values in column {name_some(empty, SHOWN)}"
@@ -120,13 +121,13 @@ def _of_time(survey: Survey) -> Iterator[str]:
     times = survey.times
     if times.gaps:
         yield (
-            f"time has {times.gaps} gaps of more than {GAP_STEPS} steps, the longest of {times.longest_s:.3g} s "
-            f"before row {times.longest_row}"
+            f"time has {quantity(times.gaps, 'gap')} of more than {GAP_STEPS} steps, "
+            f"the longest of {times.longest_s:.3g} s before row {times.longest_row}"
         )
     if times.back:
-        yield f"time goes backwards {times.back} times"
+        yield f"time goes backwards {quantity(times.back, 'time')}"
     if times.same:
-        yield f"{times.same} rows repeat the time of the row before"
+        yield f"{quantity(times.same, 'row')} with the time of the row before"
 
 
 def _of_channels(survey: Survey) -> Iterator[str]:

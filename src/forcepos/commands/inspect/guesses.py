@@ -10,6 +10,7 @@ import numpy as np
 from forcepos.commands.inspect.columns import Column
 from forcepos.commands.inspect.names import SIGNALS, kind_of, triples, unit_of_length, unit_of_time
 from forcepos.commands.inspect.roles import PER_SECOND, Guesses, UserHints
+from forcepos.commands.inspect.times import median_step
 from forcepos.data.recordings import Float64
 from forcepos.runtime.errors import InputError
 
@@ -61,10 +62,8 @@ def _drop_bare_letters(guesses: Guesses) -> None:
 def _time(guesses: Guesses, columns: Mapping[str, Column], start: Mapping[str, Float64], hints: UserHints) -> None:
     seconds, nanoseconds = guesses.first("seconds"), guesses.first("nanoseconds")
     if hints.time is None and seconds and nanoseconds:
-        guesses.time, guesses.reasons["time"] = (
-            (seconds, nanoseconds),
-            "by their names, whole seconds and the rest",
-        )
+        guesses.time = (seconds, nanoseconds)
+        guesses.reasons["time"] = "by their names, whole seconds and the rest"
         return
     candidates = [(hints.time, _GIVEN)] if hints.time else [*_time_candidates(guesses, columns)]
     for name, reason in candidates[:1]:
@@ -90,8 +89,8 @@ def _increases(column: Column) -> bool:
 
 
 def _counts_rows(column: Column) -> bool:
-    whole = column.kind == "whole" and column.low in {0.0, 1.0}
-    return whole and column.high - column.low == column.known - 1 == column.up
+    integers = column.kind == "integer" and column.low in {0.0, 1.0}
+    return integers and column.high - column.low == column.known - 1 == column.up
 
 
 def _unit(name: str, column: Column, start: Float64) -> tuple[str, str]:
@@ -99,8 +98,7 @@ def _unit(name: str, column: Column, start: Float64) -> tuple[str, str]:
         return "s", "from its type"
     if unit_of_time(name):
         return unit_of_time(name) or "s", "from its suffix"
-    steps = np.diff(start)
-    step = float(np.median(steps[steps > 0])) if (steps > 0).any() else 1.0
+    step = median_step(start) or 1.0
     for unit, per_second in PER_SECOND.items():
         if _RATES_HZ[0] <= per_second / step <= _RATES_HZ[1]:
             return unit, f"which gives {per_second / step:.4g} rows per second"
@@ -190,7 +188,7 @@ def _label(guesses: Guesses, columns: Mapping[str, Column], hints: UserHints) ->
 
 
 def _has_few_values(column: Column) -> bool:
-    return (column.kind == "text" or column.whole) and 2 <= (column.distinct or 0) <= _MOST_CLASSES
+    return (column.kind == "text" or column.integral) and 2 <= (column.distinct or 0) <= _MOST_CLASSES
 
 
 def _repeats(column: Column) -> bool:

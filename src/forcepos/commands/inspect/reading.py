@@ -147,11 +147,11 @@ class Reading:
         cuts = np.unique([0, *np.flatnonzero(first)])
         low = np.minimum.reduceat(np.where(np.isfinite(table), table, np.inf), cuts, axis=0)
         high = np.maximum.reduceat(np.where(np.isfinite(table), table, -np.inf), cuts, axis=0)
-        places = [self.numeric.index(name) for name in self._guesses.positions if name in self.numeric]
+        axes = [self.numeric.index(name) for name in self._guesses.positions if name in self.numeric]
         for number, (start, stop) in enumerate(zip(cuts, [*cuts[1:], len(table)], strict=True)):
             if first[start]:
                 self._builder.begin(self._name(arrays, start), self._value(self._guesses.point, arrays, start))
-            self._builder.add(low[number], high[number], table[start:stop, places])
+            self._builder.add(low[number], high[number], table[start:stop, axes])
 
     def _name(self, arrays: Mapping[str, pa.Array], row: int) -> str:
         return self._value(self._key, arrays, row) or self._file

@@ -43,7 +43,6 @@ class Survey:
 
     @property
     def rows(self) -> int:
-        """Return the number of rows."""
         return sum(recording.rows for recording in self.recordings)
 
     @property

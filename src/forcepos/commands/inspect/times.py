@@ -49,7 +49,6 @@ class Times:
 
     median_s: float
     gaps: int = 0
-    missing_s: float = 0.0
     longest_s: float = 0.0
     longest_row: int = 0
     back: int = 0
@@ -77,9 +76,7 @@ class Times:
         self._steps.add(steps)
         self.back += int((steps < 0).sum())
         self.same += int((steps == 0).sum())
-        gap = steps > GAP_STEPS * self.median_s
-        self.gaps += int(gap.sum())
-        self.missing_s += float(steps[gap].sum())
+        self.gaps += int((steps > GAP_STEPS * self.median_s).sum())
         if len(steps) and steps.max() > self.longest_s:
             self.longest_s, self.longest_row = float(steps.max()), int(rows[steps.argmax()])
 
