@@ -24,6 +24,7 @@ from forcepos.config.schema import (
     TableConfig,
     TrackingConfig,
     TunerConfig,
+    VersuchConfig,
 )
 from forcepos.config.table_keys import check_table
 from forcepos.runtime.errors import InputError
@@ -87,7 +88,7 @@ def to_config(composed: DictConfig) -> Config:
     _check_sectors(config.sectors)
     _check_split(config.split)
     _check_tracking(config.tracking)
-    if isinstance(config.data, TableConfig):
+    if isinstance(config.data, TableConfig | VersuchConfig):
         check_table(config.data, config.model)
     return config
 

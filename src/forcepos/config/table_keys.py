@@ -1,28 +1,38 @@
-"""Check the keys of data=table against one another and against the model."""
+"""Check the keys of data=table against one another and against the model; of data=versuch, its columns."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from forcepos.config.schema import ModelConfig, TableConfig
+from forcepos.config.schema import ModelConfig, TableConfig, VersuchConfig
 from forcepos.runtime.errors import InputError
 
 AXES = ("x", "y", "z")
 
 
-def check_table(data: TableConfig, model: ModelConfig) -> None:
+def check_table(data: TableConfig | VersuchConfig, model: ModelConfig) -> None:
     """Refuse keys that no table could satisfy, before one is read.
 
     Raises:
         InputError: keys contradict one another; one line, with their names.
     """
-    for problem in (*_of_columns(data), *_of_time(data), *_of_task(data, model)):
-        raise InputError(problem)
+    problems = [*_repeated_columns(data)]
+    if isinstance(data, TableConfig):
+        problems += [*_of_columns(data), *_of_time(data), *_of_task(data, model)]
+    if problems:
+        raise InputError(problems[0])
 
 
 def known_axes(data: TableConfig) -> tuple[str, ...]:
     """Return the axes that the targets cover."""
     return AXES[: len(data.targets or [])]
+
+
+def _repeated_columns(data: TableConfig | VersuchConfig) -> Iterator[str]:
+    for key, names in (("data.features", data.features), ("data.targets", data.targets or [])):
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            yield f"{key} names {', '.join(twice)} twice"
 
 
 def _of_columns(data: TableConfig) -> Iterator[str]:
@@ -31,10 +41,6 @@ def _of_columns(data: TableConfig) -> Iterator[str]:
         yield f"data.targets names {len(targets)} columns: it takes one to three, with x, y, z in this order"
     if not targets and data.label is None:
         yield "neither data.targets nor data.label is set: set at least one of them"
-    for key, names in (("data.features", data.features), ("data.targets", targets)):
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            yield f"{key} names {', '.join(twice)} twice"
     if data.label in data.features:
         yield f"data.label={data.label} is among data.features: the model would see what it has to predict"
     if data.separator is not None and (len(data.separator) != 1 or data.separator == data.decimal):

@@ -22,8 +22,8 @@ JUNK = bytes(range(256)) * 4
         (b"a,b\n", "has a header but no rows"),
         (b"what was done\non that day in the lab\n", "is not a table"),
         (JUNK, "is not a Feather, Parquet or text file"),
-        (b"ARROW1\0\0" + JUNK, "cannot be read: Not an Arrow file"),
-        (b"PAR1" + JUNK, "cannot be read: Parquet magic bytes not found in footer"),
+        (b"ARROW1\0\0" + JUNK, "cannot be read as a Feather file: Not an Arrow file"),
+        (b"PAR1" + JUNK, "cannot be read as a Parquet file: Parquet magic bytes not found in footer"),
         (b"a,a\n1,2\n3,4\n", "has more than one column named a"),
     ],
 )

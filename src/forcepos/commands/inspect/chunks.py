@@ -17,11 +17,12 @@ _PROBED = 1000
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*", re.IGNORECASE)
 
 
-def read_chunk(chunk: pa.Table, columns: Sequence[Column]) -> Iterator[tuple[Column, Float64 | None, pa.Array]]:
+def read_chunk(
+    chunk: pa.RecordBatch, columns: Sequence[Column]
+) -> Iterator[tuple[Column, Float64 | None, pa.Array]]:
     """Yield each column's values, as numbers unless it is text, and as an array; add them to `columns`."""
     for column in columns:
         values = chunk.column(column.name)
-        values = values.combine_chunks() if values.num_chunks != 1 else values.chunk(0)
         column.kind = _kind(column, values)
         numbers = None if column.kind == "text" else _numbers(column, values)
         texts = _texts(values) if numbers is None else values

@@ -10,14 +10,14 @@ from pathlib import Path
 from omegaconf import OmegaConf
 
 from forcepos.commands.inspect.facts import SHOWN, quantity, role
-from forcepos.commands.inspect.sources import Source
 from forcepos.commands.inspect.survey import Survey
+from forcepos.data.readers.layout import SPACE
+from forcepos.data.readers.table import Table
 from forcepos.runtime.paths import conf_dir
 from forcepos.runtime.wording import name_some
 
 _PLAIN = re.compile(r"[A-Za-z_][\w./ -]*(?<! )")
 _NOT_TEXT = {"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"}
-_BINARY = {"Feather": ("feather", {".feather"}), "Parquet": ("parquet", {".parquet"})}
 _TEXT_ENDINGS, _CSV_ENDINGS = {".txt", ".log", ".dat"}, {".csv", ".tsv"}
 _CELLS = 10  # across the plate, where no column names any
 
@@ -58,7 +58,7 @@ def _path(survey: Survey, patterns: Sequence[str]) -> str:
     return f"path: {quoted(path)}{where}"
 
 
-def _data_path(patterns: Sequence[str], sources: Sequence[Source]) -> str | None:
+def _data_path(patterns: Sequence[str], sources: Sequence[Table]) -> str | None:
     """Return the file, or a pattern that matches exactly these files; None where there is none."""
     files = sorted(source.path for source in sources)
     if len(files) == 1:
@@ -94,25 +94,23 @@ def _table(survey: Survey) -> Iterator[str]:
     yield from _time(survey)
 
 
-def _format(source: Source) -> Iterator[str]:
+def _format(source: Table) -> Iterator[str]:
     """Yield the keys that the ending of the file does not imply."""
-    ending = source.path.suffix.lower()
-    if source.kind in _BINARY:
-        kind, endings = _BINARY[source.kind]
-        if ending not in endings:
-            yield f"format: {kind}"
+    ending, layout = source.path.suffix.lower(), source.layout
+    if layout is None:
+        if ending != f".{source.kind.lower()}":
+            yield f"format: {source.kind.lower()}"
         return
-    whitespace = source.delimiter == " "
+    whitespace = layout.separator == SPACE
     if ending not in (_TEXT_ENDINGS if whitespace else _CSV_ENDINGS):
         yield f"format: {'text' if whitespace else 'csv'}"
     if not whitespace:
-        separator = r'"\t"' if source.delimiter == "\t" else f'"{source.delimiter}"'
-        yield f"separator: {separator}"
-    if source.decimal == ",":
+        yield f"separator: {json.dumps(layout.separator.decode())}"
+    if layout.decimal == ",":
         yield 'decimal: ","'
-    yield f"# {source.layout}"
-    if not source.header_marked:
-        yield f"header: {'true' if source.header else 'false'}"
+    yield f"# {layout}"
+    if not layout.marked:
+        yield f"header: {'true' if layout.names else 'false'}"
 
 
 def _features(survey: Survey) -> Iterator[str]:

@@ -66,7 +66,7 @@ def _points(survey: Survey) -> Figure:
 
 
 def _shown(survey: Survey, name: str) -> str:
-    return style.literal(name) if survey.sources[0].header else f"column {name}"
+    return style.literal(name) if survey.sources[0].names else f"column {name}"
 
 
 def _signals(survey: Survey) -> Figure:

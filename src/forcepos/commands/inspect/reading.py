@@ -100,7 +100,7 @@ class Reading:
         """End the last recording."""
         self._builder.close()
 
-    def add(self, chunk: pa.Table) -> None:
+    def add(self, chunk: pa.RecordBatch) -> None:
         """Add the rows of a chunk."""
         numbers: dict[str, Float64] = {}
         arrays: dict[str, pa.Array] = {}

@@ -58,7 +58,7 @@ _RIGHT = {"min", "max", "mean", "std", "missing", "distinct", "stuck in", "rows"
 
 def _files(survey: Survey) -> Iterator[Sequence[str]]:
     paths = first_lines([str(source.path) for source in survey.sources], _FILES)
-    others = [(source.kind, source.layout) for source in survey.sources[:_FILES]]
+    others = [(source.kind, str(source.layout or "")) for source in survey.sources[:_FILES]]
     yield from ((path, *cells) for path, cells in zip_longest(paths, others, fillvalue=()))
 
 

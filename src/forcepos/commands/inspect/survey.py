@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 import numpy as np
-import pyarrow as pa
 
 from forcepos.commands.inspect.chunks import read_chunk
 from forcepos.commands.inspect.columns import Column
 from forcepos.commands.inspect.guesses import guess, guess_roles
 from forcepos.commands.inspect.reading import Reading, Recording, seconds
 from forcepos.commands.inspect.roles import Guesses, UserHints
-from forcepos.commands.inspect.sources import Source
 from forcepos.commands.inspect.times import Times, median_step
+from forcepos.data.readers.table import Table
 from forcepos.data.recordings import Float64
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.wording import name_some
@@ -32,7 +32,7 @@ class Survey:
         skipped: for each file of a folder that is no table, why it is none.
     """
 
-    sources: Sequence[Source]
+    sources: Sequence[Table]
     columns: dict[str, Column]
     guesses: Guesses
     times: Times
@@ -57,7 +57,7 @@ class Survey:
 
 
 def survey_sources(
-    sources: Sequence[Source], skipped: Sequence[str], hints: UserHints, after_chunk: Callable[[], None]
+    sources: Sequence[Table], skipped: Sequence[str], hints: UserHints, after_chunk: Callable[[], None]
 ) -> Survey:
     """Read all tables once; `after_chunk` is called after each chunk.
 
@@ -69,7 +69,7 @@ def survey_sources(
     reading = Reading(guesses, columns, Times(median_s))
     for source in sources:
         reading.start_file(source.path.stem)
-        for chunk in read(source):
+        for chunk in source.lenient_chunks():
             reading.add(chunk)
             after_chunk()
     reading.finish()
@@ -87,12 +87,12 @@ def survey_sources(
     )
 
 
-def _first_look(sources: Sequence[Source], hints: UserHints) -> tuple[Guesses, float]:
+def _first_look(sources: Sequence[Table], hints: UserHints) -> tuple[Guesses, float]:
     """Guess from the first rows, of as many files as it takes; also return the median step of time."""
     columns = [Column(name) for name in sources[0].columns]
     start: dict[str, list[Float64]] = {}
     rows = 0
-    for chunk in _all_chunks(sources):
+    for chunk in chain.from_iterable(source.lenient_chunks() for source in sources):
         for column, numbers, _ in read_chunk(chunk, columns):
             if numbers is not None:
                 start.setdefault(column.name, []).append(numbers)
@@ -108,20 +108,3 @@ def _first_look(sources: Sequence[Source], hints: UserHints) -> tuple[Guesses, f
     known = first[guesses.time[0]][np.isfinite(first[guesses.time[0]])]
     guesses.origin = float(known[0]) if len(known) else 0.0
     return guesses, median_step(seconds(guesses, first))
-
-
-def _all_chunks(sources: Sequence[Source]) -> Iterator[pa.Table]:
-    for source in sources:
-        yield from read(source)
-
-
-def read(source: Source) -> Iterator[pa.Table]:
-    """Read a table, a chunk at a time.
-
-    Raises:
-        InputError: it cannot be read.
-    """
-    try:
-        yield from (chunk for chunk in source.chunks() if chunk.num_rows)
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise InputError(f"{source.path} cannot be read: {str(error).partition(chr(10))[0]}") from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from forcepos.data.readers.columns import Columns
+from forcepos.data.readers.table import LENIENT_ROWS, Columns, Table, explained
 from forcepos.runtime.errors import InputError
 
 _ROWS = 8192
@@ -18,24 +18,15 @@ _LONG = 1 << 18  # rows of a batch, from which its columns are read one by one
 _BUFFER = 1 << 16  # bytes: the columns of a row group are streamed through it, not loaded whole
 
 
-@contextmanager
-def _explained(path: Path, kind: str) -> Iterator[None]:
-    try:
-        yield
-    except (pa.ArrowException, OSError, ValueError, KeyError, MemoryError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read as a {kind} file: {error}") from error
-
-
-class FeatherTable:
+class FeatherTable(Table):
     """A Feather file."""
 
+    kind = "Feather"
+
     def __init__(self, path: Path) -> None:
-        self.path = path
-        with _explained(path, "Feather"), pa.OSFile(str(path)) as file:
-            reader = pa.ipc.open_file(file)
-            self._schema = reader.schema
-            self.names: list[str] | None = list(reader.schema.names)
-            self.width = len(self.names)
+        with explained(path, self.kind), pa.OSFile(str(path)) as file:
+            self._schema = pa.ipc.open_file(file).schema
+        super().__init__(path, self._schema.names, len(self._schema))
 
     def rows(self, columns: Columns) -> int:
         """Count the rows; reads one column."""
@@ -56,6 +47,7 @@ class FeatherTable:
         """
         _check_types(self.path, self._schema, columns)
         together = range(len(columns.places))
+        numbers = len(columns.numbers)
         short: list[int] = []
         for number, length in enumerate(self._lengths(columns)):
             if length <= _LONG:
@@ -64,7 +56,7 @@ class FeatherTable:
             yield from self._read(short, columns, together)
             short = []
             # Words first, while the arrays are empty; the time, which takes the most memory of all, last.
-            for one in [*together[len(columns.numbers) :], *together[: len(columns.numbers)]]:
+            for one in [*together[numbers:], *together[:numbers]]:
                 yield from self._read([number], columns, [one])
                 pa.default_memory_pool().release_unused()
         yield from self._read(short, columns, together)
@@ -81,30 +73,34 @@ class FeatherTable:
                 if batch.num_rows > _LONG:
                     pa.default_memory_pool().release_unused()  # it would keep what was decompressed
                 batch.validate(full=True)
-                for first in range(0, batch.num_rows, _ROWS):
-                    chunk = batch.slice(first, _ROWS)
+                for chunk in _sliced(batch, _ROWS):
                     yield pa.RecordBatch.from_arrays(
                         [chunk.column(read.index(place)) for place in places], names=[str(one) for one in wanted]
                     )
 
+    def lenient_chunks(self) -> Iterator[pa.RecordBatch]:
+        """Yield chunks of all columns."""
+        with self._reader(range(self.width), pa.memory_map) as reader:
+            for number in range(reader.num_record_batches):
+                yield from _sliced(reader.get_batch(number), LENIENT_ROWS)
+
     @contextmanager
-    def _reader(self, places: Sequence[int]) -> Iterator[Any]:
+    def _reader(self, places: Sequence[int], open_file: Callable[[str], Any] = pa.OSFile) -> Iterator[Any]:
         """Open the file for reading these columns only."""
         options = pa.ipc.IpcReadOptions(included_fields=sorted(set(places)), use_threads=False)
-        with _explained(self.path, "Feather"), pa.OSFile(str(self.path)) as file:
+        with explained(self.path, self.kind), open_file(str(self.path)) as file:
             yield pa.ipc.open_file(file, options=options)
 
 
-class ParquetTable:
+class ParquetTable(Table):
     """A Parquet file."""
 
+    kind = "Parquet"
+
     def __init__(self, path: Path) -> None:
-        self.path = path
-        with _explained(path, "Parquet"), pq.ParquetFile(path) as file:
-            self._schema = file.schema_arrow
-            self._rows = file.metadata.num_rows
-            self.names: list[str] | None = list(file.schema_arrow.names)
-            self.width = len(self.names)
+        with explained(path, self.kind), pq.ParquetFile(path) as file:
+            self._schema, self._rows = file.schema_arrow, file.metadata.num_rows
+        super().__init__(path, self._schema.names, len(self._schema))
 
     def rows(self, columns: Columns) -> int:  # noqa: ARG002  # the same for every table
         """Return the number of rows."""
@@ -114,21 +110,31 @@ class ParquetTable:
         """Yield chunks of the wanted columns, in their order."""
         _check_types(self.path, self._schema, columns)
         names = [self._schema.names[place] for place in columns.places]
-        with (
-            _explained(self.path, "Parquet"),
-            pq.ParquetFile(self.path, buffer_size=_BUFFER, pre_buffer=False) as file,
-        ):
-            for chunk in file.iter_batches(_ROWS, columns=sorted(set(names)), use_threads=False):
+        with explained(self.path, self.kind):
+            for chunk in self._batches(_ROWS, sorted(set(names))):
                 chunk.validate(full=True)
                 yield pa.RecordBatch.from_arrays(
                     [chunk.column(name) for name in names], names=[str(n) for n in range(len(names))]
                 )
 
+    def lenient_chunks(self) -> Iterator[pa.RecordBatch]:
+        """Yield chunks of all columns."""
+        with explained(self.path, self.kind):
+            yield from self._batches(LENIENT_ROWS)
+
+    def _batches(self, rows: int, names: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        with pq.ParquetFile(self.path, buffer_size=_BUFFER, pre_buffer=False) as file:
+            yield from file.iter_batches(rows, columns=names, use_threads=False)
+
+
+def _sliced(batch: pa.RecordBatch, rows: int) -> Iterator[pa.RecordBatch]:
+    return (batch.slice(first, rows) for first in range(0, batch.num_rows, rows))
+
 
 def _check_types(path: Path, schema: pa.Schema, columns: Columns) -> None:
     wrong = [
         f"{name} holds {schema.field(place).type}"
-        for place, name in zip(columns.numbers, columns.names, strict=False)
+        for place, name in columns.numbers
         if not _is_numeric(schema.field(place).type)
     ]
     if wrong:

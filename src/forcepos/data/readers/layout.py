@@ -13,7 +13,9 @@ from pathlib import Path
 from forcepos.data.readers.lines import LONGEST, decoded, find_rows, is_number, is_text, lines
 from forcepos.runtime.errors import InputError
 
+SPACE = b" "  # as a separator: any amount of whitespace
 _WHITESPACE = re.compile(rb"[ \t]+")
+_SEPARATORS = {b";": "semicolons", b"\t": "tabs", b",": "commas", SPACE: "whitespace"}  # those that are guessed
 # Fields that count as a missing value, as in Arrow.
 MISSING = {
     "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "N/A", "NA", "NULL",
@@ -41,7 +43,7 @@ class Layout:
     """Where the rows of a text are and how their fields are separated.
 
     Attributes:
-        separator: between fields; None for any amount of whitespace.
+        separator: between fields; SPACE for any amount of whitespace.
         decimal: the decimal mark.
         names: of the columns, None where there is no header.
         marked: whether the header begins with % or #.
@@ -51,7 +53,7 @@ class Layout:
         cut: what is wrong with a last line that is cut short and dropped, None where none is.
     """
 
-    separator: bytes | None
+    separator: bytes
     decimal: str
     names: list[str] | None
     marked: bool
@@ -63,7 +65,12 @@ class Layout:
 
     def fields(self, line: bytes) -> list[str]:
         """Split a line into its fields."""
-        return _fields(line, self.separator)
+        return split_fields(line, self.separator)
+
+    def __str__(self) -> str:
+        """Describe the layout in words."""
+        comma = ", decimal commas" if self.decimal == "," else ""
+        return f"{'header' if self.names else 'no header'}, {_SEPARATORS[self.separator]} between fields{comma}"
 
     def is_number(self, field: str) -> bool:
         """Return whether a field holds a number or counts as a missing one."""
@@ -107,7 +114,7 @@ def _without_end(head: bytes, written: Written, size: int) -> Layout:
     """Detect what the beginning shows; `end` and `cut` as if the last line were complete."""
     line = next(lines(head), (0, 1, b""))[2]
     separator = (written.separator or _usual_separator(line, written)).encode()
-    split = partial(_fields, separator=None if separator == b" " else separator)
+    split = partial(split_fields, separator=separator)
 
     def is_header(fields: list[str]) -> bool:
         guessed = not any(is_number(field.strip(), written.decimal) for field in fields)
@@ -118,7 +125,7 @@ def _without_end(head: bytes, written: Written, size: int) -> Layout:
     # A line that begins with a mark may be any note: it names the columns if it has a name for each field.
     names = None if top.marked and len(top.names or []) != width else top.names
     return Layout(
-        split.keywords["separator"], written.decimal, names, top.marked and names is not None,
+        separator, written.decimal, names, top.marked and names is not None,
         len(names) if names else width, top.begin, top.number, size,
     )  # fmt: skip
 
@@ -129,9 +136,10 @@ def _usual_separator(line: bytes, written: Written) -> str:
     return max((mark for mark in ",;\t" if mark != written.decimal), key=decoded(line).count)
 
 
-def _fields(line: bytes, separator: bytes | None) -> list[str]:
+def split_fields(line: bytes, separator: bytes) -> list[str]:
+    """Split a line into its fields, without whitespace around them."""
     line = line.rstrip(b"\r\n")
-    if separator is None:
+    if separator == SPACE:
         return [decoded(field) for field in _WHITESPACE.split(line.strip(b" \t"))]
     if b'"' not in line:
         return [decoded(field).strip() for field in line.split(separator)]

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeVar
-
-import pyarrow as pa
+from typing import TypeVar
 
 from forcepos.config.schema import TableConfig
 from forcepos.config.table_keys import known_axes
 from forcepos.data.readers.binary import FeatherTable, ParquetTable
-from forcepos.data.readers.columns import Columns, find_columns
+from forcepos.data.readers.columns import find_columns, wanted_columns
 from forcepos.data.readers.files import find_files, format_of, short_names
+from forcepos.data.readers.layout import Written
 from forcepos.data.readers.rows import Rows
+from forcepos.data.readers.table import Columns, Table
 from forcepos.data.readers.text import TextTable
 from forcepos.data.readers.units import (
+    Vocabulary,
     order_by_recording,
     points_in_grid,
     rate_hz,
@@ -31,20 +32,6 @@ from forcepos.runtime.wording import first_lines
 _SHOWN = 10
 _Of = TypeVar("_Of")
 _Made = TypeVar("_Made")
-
-
-class Table(Protocol):
-    """A file of any format."""
-
-    path: Path
-    names: list[str] | None
-    width: int
-
-    def rows(self, columns: Columns) -> int:
-        """Return an upper bound of the number of rows."""
-
-    def chunks(self, columns: Columns) -> Iterator[pa.RecordBatch]:
-        """Yield chunks with some or all of the wanted columns, named by their index among these."""
 
 
 @dataclass(frozen=True)
@@ -63,11 +50,24 @@ def read_table(config: TableConfig) -> Recordings:
         InputError: a file or a column is missing, unreadable, empty, not numeric or named twice, or a line is
             broken; lists the problems of all files.
     """
+    return _recordings(read_rows(config, wanted_columns(config)))
+
+
+def read_rows(config: TableConfig, wanted: Sequence[tuple[str, str]], points: Vocabulary | None = None) -> Rows:
+    """Read the columns, given by role and name, of all rows; `points`: names them in its own way.
+
+    Raises:
+        InputError: as for `read_table`.
+    """
     problems: list[str] = []
     files = find_files(config)
-    opened = _apply(list(zip(files, short_names(files), strict=True)), lambda one: _open(*one, config), problems)
+    named = list(zip(files, short_names(files), strict=True))
+    opened = _apply(named, lambda one: _open(*one, config, wanted), problems)
     counted = _apply(opened, lambda one: (one, one.table.rows(one.columns)), problems)
-    rows = _allocate(config, sum(count for _, count in counted))
+    if not counted:
+        raise InputError(_message(problems))
+    rows = _allocate(config, opened[0].columns, sum(count for _, count in counted))
+    rows.points = points or rows.points
     for one, _ in counted:
         problems += _add(rows, one, len(files) > 1)
     if problems:
@@ -77,17 +77,17 @@ def read_table(config: TableConfig) -> Recordings:
         ]
         raise InputError(_message([*problems, *values]))
     rows.finish()
-    return _recordings(rows, opened[0].columns)
+    return rows
 
 
-def _allocate(config: TableConfig, count: int) -> Rows:
+def _allocate(config: TableConfig, columns: Columns, count: int) -> Rows:
     try:
-        return Rows(config, count)
+        return Rows(config, columns, count)
     except (MemoryError, ValueError) as error:  # a file may claim any number of rows
         raise InputError(f"data.path={config.path}: {count:,} rows do not fit into memory") from error
 
 
-def _open(path: Path, name: str, config: TableConfig) -> _Opened:
+def _open(path: Path, name: str, config: TableConfig, wanted: Sequence[tuple[str, str]]) -> _Opened:
     table: Table
     match format_of(path, config):
         case "feather":
@@ -95,8 +95,8 @@ def _open(path: Path, name: str, config: TableConfig) -> _Opened:
         case "parquet":
             table = ParquetTable(path)
         case kind:
-            table = TextTable(path, kind, config)
-    return _Opened(table, find_columns(path, table.names, table.width, config), name)
+            table = TextTable(path, Written(kind, config.separator, config.decimal, config.header))
+    return _Opened(table, find_columns(table, wanted), name)
 
 
 def _apply(items: Sequence[_Of], make: Callable[[_Of], _Made], problems: list[str]) -> list[_Made]:
@@ -125,7 +125,7 @@ def _message(problems: Sequence[str]) -> str:
     return "\n  ".join(["the tables cannot be read:", *first_lines(problems, _SHOWN)])
 
 
-def _recordings(rows: Rows, columns: Columns) -> Recordings:
+def _recordings(rows: Rows) -> Recordings:
     config = rows.config
     order = order_by_recording(rows.recording)
     if order is not None:
@@ -139,7 +139,7 @@ def _recordings(rows: Rows, columns: Columns) -> Recordings:
         positions=rows.positions,
         recording=recording,
         point=rows.point if config.point else points_in_grid(rows.positions, config.point_grid_mm),
-        channels=columns.names[: len(config.features)],
+        channels=rows.columns.names[: len(config.features)],
         names=names,
         rate_hz=rate,
         axes=known_axes(config),

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from forcepos.config.schema import TableConfig
-from forcepos.data.readers.columns import Columns, wanted_words
+from forcepos.data.readers.table import WORDS, Columns
 from forcepos.data.readers.units import Vocabulary
 from forcepos.data.recordings import Float32, Float64, Int32
 from forcepos.runtime.errors import InputError
@@ -27,11 +26,13 @@ class Rows:
     Attributes:
         signals: (count, features).
         positions: (count, 3) mm, plate frame; 0 along an axis without a target.
+        columns: those of the first file; the roles are the same in all.
         time_s: (count,)
         recording, point, label: (count,) numbers in the vocabularies.
     """
 
     config: TableConfig
+    columns: Columns
     count: int
     filled: int = 0
     recordings: Vocabulary = field(default_factory=Vocabulary)
@@ -63,7 +64,7 @@ class Rows:
         The columns of a chunk are named by their index among the wanted ones. A chunk need not have all of them.
         """
         self._missing, self._begin = {}, self.filled
-        first = dict.fromkeys(range(len(self._kinds)), self.filled)  # next row of each column
+        first = dict.fromkeys(range(len(self.columns.roles)), self.filled)  # next row of each column
         for chunk in chunks:
             self._take(chunk, first, file, several)
             del chunk  # it may be all that keeps a long column in memory, and the next one is about to be read
@@ -79,23 +80,16 @@ class Rows:
         rows = slice(first[places[0]], first[places[0]] + chunk.num_rows)
         self._fill(rows, places, chunk)
         for place, column in zip(places, chunk.columns, strict=True):
-            if self._kinds[place] in {"recording", "point", "label"}:
-                self._number(rows, self._kinds[place], column, file, several)
+            if self.columns.roles[place] in WORDS:
+                self._number(rows, self.columns.roles[place], column, file, several)
             first[place] = rows.stop
-
-    @cached_property
-    def _kinds(self) -> list[str]:
-        """The role of each wanted column."""
-        config = self.config
-        numbers = ["feature"] * len(config.features) + ["target"] * len(config.targets or [])
-        return [*numbers, *(["time"] if config.time else []), *wanted_words(config)]
 
     def _fill(self, rows: slice, places: Sequence[int], chunk: pa.RecordBatch) -> None:
         """Fill in the numbers of a chunk."""
         config = self.config
         signals, targets = {}, {}
         for place, column in zip(places, chunk.columns, strict=True):
-            match self._kinds[place]:
+            match self.columns.roles[place]:
                 case "feature":
                     signals[place] = _values(column, config)
                 case "target":
@@ -104,6 +98,10 @@ class Rows:
                 case "time":
                     self.time_s[rows] = _values(column, config, is_time=True)
                     self._count_missing("time", rows, ~np.isfinite(self.time_s[rows]))
+                case "nanoseconds":  # after the time, to which they are added
+                    fractions_s = 1e-9 * _values(column, config)
+                    self._count_missing("nanoseconds", rows, ~np.isfinite(fractions_s))
+                    self.time_s[rows] += fractions_s
         put_columns(self.signals[rows], signals)
         put_columns(self.positions[rows], targets)
 
@@ -127,8 +125,7 @@ class Rows:
 
     def errors(self, path: str, columns: Columns) -> list[str]:
         """Describe missing times, recordings, points and labels of the last file, a line each."""
-        names = dict(zip(wanted_words(self.config), columns.names[len(columns.numbers) :], strict=True))
-        names["time"] = columns.names[len(columns.numbers) - 1]
+        names = dict(zip(self.columns.roles, columns.names, strict=True))
         return [
             f"{path}: {count} rows have no {what} in {names[what]}, the first in row {first}"
             for what, (count, first) in self._missing.items()

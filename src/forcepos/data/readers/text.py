@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import io
 import logging
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 from pyarrow import csv
 
-from forcepos.config.schema import TableConfig
-from forcepos.data.readers.columns import Columns
-from forcepos.data.readers.layout import MISSING, Layout, Written, find_layout
-from forcepos.data.readers.lines import row_error, with_single_spaces
+from forcepos.data.readers.layout import MISSING, SPACE, Layout, Written, find_layout
+from forcepos.data.readers.lines import LONGEST, decoded, row_error, with_single_spaces
+from forcepos.data.readers.table import LENIENT_ROWS, Columns, Table, explained
 from forcepos.runtime.errors import InputError
 
 log = logging.getLogger(__name__)
@@ -23,24 +22,18 @@ _BLOCK = 1 << 20  # bytes
 _SHOWN = 10
 
 
-class TextTable:
+class TextTable(Table):
     """A CSV file, or a text with columns separated by whitespace."""
 
-    def __init__(self, path: Path, kind: str, config: TableConfig) -> None:
-        self.path = path
-        self._layout = find_layout(path, Written(kind, config.separator, config.decimal, config.header))
-        if self._layout.cut:
-            log.warning("%s: %s", path, self._layout.cut)
-        self.names = self._layout.names
-        self.width = self._layout.width
+    kind = "text"
+
+    def __init__(self, path: Path, written: Written) -> None:
+        self.layout: Layout = find_layout(path, written)
+        super().__init__(path, self.layout.names, self.layout.width)
 
     def rows(self, columns: Columns) -> int:  # noqa: ARG002  # the same for every table
         """Count the lines: at least as many as rows."""
-        lines = 1
-        with RowStream(self.path, self._layout) as stream:
-            while block := stream.read_plain():
-                lines += block.count(b"\n") + block.count(b"\r")
-        return lines
+        return 1 + sum(block.count(b"\n") + block.count(b"\r") for block in self._blocks())
 
     def chunks(self, columns: Columns) -> Iterator[pa.RecordBatch]:
         """Yield chunks of the wanted columns, in their order.
@@ -48,14 +41,85 @@ class TextTable:
         Raises:
             InputError: lines are broken; names file and lines.
         """
+        if self.layout.cut:
+            log.warning("%s: %s", self.path, self.layout.cut)
+        kinds = {str(place): pa.float64() for place, _ in columns.numbers}
+        for place in columns.places[len(columns.numbers) :]:
+            kinds.setdefault(str(place), pa.binary())  # whatever its encoding
+        options = csv.ConvertOptions(
+            check_utf8=False, column_types=kinds, include_columns=list(kinds), null_values=sorted(MISSING),
+            decimal_point=self.layout.decimal,
+        )  # fmt: skip
+        names = [str(number) for number in range(len(columns.places))]
         try:
-            with RowStream(self.path, self._layout) as stream:
-                yield from _parsed(stream, self._layout, columns)
+            for _, text in self._whole_lines():
+                chunk = self._parsed(text, options)
+                arrays = [chunk.column(str(place)).combine_chunks() for place in columns.places]
+                yield pa.RecordBatch.from_arrays(arrays, names=names)
         except (pa.ArrowException, OSError) as error:
             raise InputError(self._explained(error, columns)) from error
 
+    def lenient_chunks(self) -> Iterator[pa.RecordBatch]:
+        """Yield chunks of all columns, dropping lines with too few or too many fields."""
+        self.row_errors.clear()
+        options = csv.ConvertOptions(decimal_point=self.layout.decimal, check_utf8=False, strings_can_be_null=True)
+        with explained(self.path, self.kind):
+            for first, text in self._whole_lines():
+                shown = decoded(text).encode()  # Arrow hands over bad rows of UTF-8 only
+                chunk = self._parsed(shown, options, invalid_row_handler=partial(self._note, first))
+                yield from chunk.rename_columns(self.columns).to_batches(max_chunksize=LENIENT_ROWS)
+        if self.layout.cut:
+            self.row_errors.append(f"{self.path}: {self.layout.cut}")
+
+    def _note(self, first: int, row: Any) -> str:
+        fields = f"{row.actual_columns} fields, not {row.expected_columns}"
+        number = first - 1 + (row.number or 0)
+        self.row_errors.append(f"{self.path}, line {number} has {fields}, and is dropped here")
+        return "skip"
+
+    def _parsed(self, text: bytes, options: csv.ConvertOptions, **handler: Any) -> pa.Table:
+        """Parse whole lines; columns are named by their index."""
+        separator, quote = self.layout.separator.decode(), False if self.layout.separator == SPACE else '"'
+        names = [str(place) for place in range(self.width)]
+        return csv.read_csv(
+            pa.BufferReader(text),
+            csv.ReadOptions(column_names=names, use_threads=False, block_size=len(text) + 1),
+            csv.ParseOptions(delimiter=separator, quote_char=quote, **handler),
+            options,
+        )
+
+    def _blocks(self) -> Iterator[bytes]:
+        """Yield the bytes of all rows."""
+        left = self.layout.end - self.layout.first
+        with self.path.open("rb") as file:
+            file.seek(self.layout.first)
+            while block := file.read(min(_BLOCK, left)):
+                left -= len(block)
+                yield block
+
+    def _whole_lines(self) -> Iterator[tuple[int, bytes]]:
+        """Yield many lines at once and the number of the first, with one space for any amount of whitespace."""
+        number, rest = self.layout.line, b""
+        for block in self._blocks():
+            rest += block
+            whole, end, rest = rest.rpartition(b"\n" if b"\n" in rest else b"\r")
+            if end:
+                yield number, self._tidied(whole + end)
+                number += (whole + end).count(end)
+            if len(rest) > LONGEST:
+                raise InputError(
+                    f"{self.path} has more than {LONGEST:,} characters in line {number}, too many for a row"
+                )
+        if rest:
+            yield number, self._tidied(rest)
+
+    def _tidied(self, text: bytes) -> bytes:
+        if self.layout.separator != SPACE:
+            return text
+        return with_single_spaces(text.replace(b"\t", b" ").replace(b"\r\n", b"\n").replace(b"\r", b"\n"))
+
     def _explained(self, error: Exception, columns: Columns) -> str:
-        lines = list(_errors(self.path, self._layout, columns))
+        lines = list(self._errors(columns))
         if not any(line.startswith("line ") for line in lines):
             return f"{self.path} cannot be read: {error}"
         if len(lines) == 1:
@@ -63,104 +127,26 @@ class TextTable:
         more = ["…"] if len(lines) > _SHOWN else []
         return "\n  ".join([f"{self.path} cannot be read:", *lines[:_SHOWN], *more])
 
-
-class RowStream(io.RawIOBase):
-    """The rows of a file as Arrow takes them: as they are, or with one space for any amount of whitespace."""
-
-    def __init__(self, path: Path, layout: Layout) -> None:
-        super().__init__()
-        self._file = path.open("rb")
-        self._file.seek(layout.first)
-        self._left = layout.end - layout.first
-        self._spaced = layout.separator is None
-        self._whole_lines = self.whole_lines()
-
-    def readable(self) -> bool:
-        return True
-
-    def close(self) -> None:
-        self._file.close()
-        super().close()
-
-    def read_plain(self) -> bytes:
-        """Read the next bytes of the file."""
-        block = self._file.read(min(_BLOCK, self._left))
-        self._left -= len(block)
-        return block
-
-    def whole_lines(self) -> Iterator[bytes]:
-        """Yield whole lines, many at once, with one space between fields that whitespace separates."""
-        rest = b""
-        while block := self.read_plain():
-            whole, end, rest = (rest + block).rpartition(b"\n")
-            if end:
-                yield self._tidied(whole + end)
-        if rest:
-            yield self._tidied(rest)
-
-    def _tidied(self, text: bytes) -> bytes:
-        return with_single_spaces(text.replace(b"\t", b" ").replace(b"\r", b"\n")) if self._spaced else text
-
-    def read(self, size: int = -1) -> bytes:  # noqa: ARG002  # Arrow takes what it gets
-        if not self._spaced:
-            return self.read_plain()
-        return next(filter(None, self._whole_lines), b"")
-
-
-def parse_options(layout: Layout, **more: Any) -> csv.ParseOptions:
-    """Return the options with which Arrow parses such a text."""
-    separator, quote = (layout.separator or b" ").decode(), '"' if layout.separator else False
-    return csv.ParseOptions(delimiter=separator, quote_char=quote, **more)
-
-
-def _parsed(stream: RowStream, layout: Layout, columns: Columns) -> Iterator[pa.RecordBatch]:
-    names = [str(place) for place in range(layout.width)]
-    kinds = {names[place]: pa.float64() for place in columns.numbers}
-    for place in columns.words:
-        kinds.setdefault(names[place], pa.binary())  # whatever its encoding
-    reader = csv.open_csv(
-        stream,
-        csv.ReadOptions(column_names=names, use_threads=False, block_size=_BLOCK),
-        parse_options(layout),
-        csv.ConvertOptions(
-            check_utf8=False, column_types=kinds, include_columns=list(kinds), null_values=sorted(MISSING),
-            decimal_point=layout.decimal,
-        ),
-    )  # fmt: skip
-    for chunk in reader:
-        yield pa.RecordBatch.from_arrays(
-            [chunk.column(names[place]) for place in columns.places],
-            names=[str(number) for number in range(len(columns.places))],
-        )
-
-
-def _errors(path: Path, layout: Layout, columns: Columns) -> Iterator[str]:
-    """Describe broken lines, up to one more than is shown, and values missing in the others."""
-    found, wanted = 0, list(zip(columns.numbers, columns.names, strict=False))
-    missing: dict[str, tuple[int, int]] = {}  # of a column: how many values, and the first line
-    for number, fields in _rows(path, layout):
-        wrong = row_error(fields, layout.width, wanted, layout.is_number)
-        if wrong:
-            found += 1
-            yield f"line {number} {wrong}"
-        if found > _SHOWN:
-            return
-        for place, name in () if wrong else wanted:
-            if not layout.is_finite(fields[place]):
-                count, first = missing.get(name, (0, number))
-                missing[name] = count + 1, first
-    for name, (count, first) in missing.items():
-        yield f"column {name}: {count} values missing or not finite, the first in line {first}"
-
-
-def _rows(path: Path, layout: Layout) -> Iterator[tuple[int, list[str]]]:
-    """Yield number and fields of each line that is not blank."""
-    read = layout.first
-    with path.open("rb") as file:
-        file.seek(layout.first)
-        for number, line in enumerate(file, layout.line):
-            read += len(line)
-            if read > layout.end:
+    def _errors(self, columns: Columns) -> Iterator[str]:
+        """Describe broken lines, up to one more than is shown, and values missing in the others."""
+        found, missing = 0, dict[str, tuple[int, int]]()  # of a column: how many values, and the first line
+        for number, fields in self._fields():
+            wrong = row_error(fields, self.width, columns.numbers, self.layout.is_number)
+            if wrong:
+                found += 1
+                yield f"line {number} {wrong}"
+            if found > _SHOWN:
                 return
-            if line.strip() if layout.separator is None else line.strip(b"\r\n"):
-                yield number, layout.fields(line)
+            for place, name in () if wrong else columns.numbers:
+                if not self.layout.is_finite(fields[place]):
+                    count, first = missing.get(name, (0, number))
+                    missing[name] = count + 1, first
+        for name, (count, first) in missing.items():
+            yield f"column {name}: {count} values missing or not finite, the first in line {first}"
+
+    def _fields(self) -> Iterator[tuple[int, list[str]]]:
+        """Yield number and fields of each line that is not blank."""
+        for first, text in self._whole_lines():
+            yield from (
+                (number, self.layout.fields(line)) for number, line in enumerate(text.splitlines(), first) if line
+            )

@@ -25,8 +25,13 @@ _SHOWN = 10
 
 @dataclass
 class Vocabulary:
-    """Numbers of names, from 0 on, in order of first appearance."""
+    """Numbers of names, from 0 on, in order of first appearance.
 
+    Attributes:
+        exact: names are taken as they are; else without spaces around them, and an empty one is none.
+    """
+
+    exact: bool = False
     names: list[str] = field(default_factory=list)
     _numbers: dict[str, int] = field(default_factory=dict)
 
@@ -42,11 +47,12 @@ class Vocabulary:
         """Return the number of each of a column's values, (rows,); -1 where there is none."""
         encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
         places = np.asarray(encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False), np.int64)
-        words = [_word(value) for value in encoded.dictionary.to_pylist()]
+        words = (encoded.dictionary.cast(pa.string()) if self.exact else encoded.dictionary).to_pylist()
+        words = words if self.exact else [_word(value) for value in words]
         known = np.full(len(words) + 1, -1, np.int32)  # the last one for places of -1
         used, first = np.unique(places, return_index=True)
         for place in used[np.argsort(first)]:
-            if place >= 0 and words[place]:
+            if place >= 0 and (words[place] or self.exact):
                 known[place] = self.of(prefix + words[place], f"{key}\0{words[place]}")
         return known[places]
 
@@ -97,14 +103,18 @@ def rate_hz(recording: Int32, time_s: Float64, column: str) -> float:
     Raises:
         InputError: time does not advance.
     """
-    every = max(1, len(time_s) // _STEPS_LOOKED_AT)
-    rows = np.arange(1, len(time_s), every)
-    rows = rows[recording[rows] == recording[rows - 1]]
-    steps = time_s[rows] - time_s[rows - 1]
-    step = float(np.median(steps)) if len(steps) else np.nan
+    step = median_step_s(recording, time_s, max(1, len(time_s) // _STEPS_LOOKED_AT))
     if not step > 0:
         raise InputError(f"data.time={column} does not advance: set data.rate_hz, or name another column")
     return float(f"{1 / step:.6g}")
+
+
+def median_step_s(recording: Int32, time_s: Float64, every: int = 1) -> float:
+    """Return the median step of time within a recording, from every so-many-th row; NaN where there is no step."""
+    rows = np.arange(1, len(time_s), every)
+    rows = rows[recording[rows] == recording[rows - 1]]
+    steps = time_s[rows] - time_s[rows - 1]
+    return float(np.median(steps)) if len(steps) else np.nan
 
 
 def warn_where_time_goes_back(recording: Int32, names: Sequence[str], time_s: Float64) -> None:
