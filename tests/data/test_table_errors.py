@@ -160,7 +160,7 @@ def test_what_is_no_table_is_reported(tmp_path: Path) -> None:
 
 def test_one_class_and_time_that_stands_still_are_reported(tmp_path: Path) -> None:
     path = write(numbers().assign(c="a", t=1.0), tmp_path / "a.csv")
-    assert error_of(path) == "data.time=t does not advance: set data.rate_hz, or name another column"
+    assert error_of(path) == "time in t does not advance: set data.rate_hz, or name another column"
     assert error_of(path, "data.label=c", "data.rate_hz=10") == (
         "data.label=c has only one class, a: nothing to classify"
     )

@@ -175,5 +175,7 @@ def test_time_that_stands_still_asks_for_a_rate(table: pd.DataFrame, tmp_path: P
     path = write(table.assign(t_Sec=0.0, t_nSec=0.0), tmp_path)
     with pytest.raises(InputError) as error:
         read(path)
-    assert str(error.value) == "time in t_Sec and t_nSec does not advance: set data.rate_hz"
+    assert str(error.value) == (
+        "time in t_Sec and t_nSec does not advance: set data.rate_hz, or name another column"
+    )
     assert read(path, "data.rate_hz=250").rate_hz == 250

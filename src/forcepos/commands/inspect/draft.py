@@ -11,6 +11,7 @@ from omegaconf import OmegaConf
 
 from forcepos.commands.inspect.facts import SHOWN, quantity, role
 from forcepos.commands.inspect.survey import Survey
+from forcepos.data.readers.files import matching_files
 from forcepos.data.readers.layout import SPACE
 from forcepos.data.readers.table import Table
 from forcepos.runtime.paths import conf_dir
@@ -68,12 +69,7 @@ def _data_path(patterns: Sequence[str], sources: Sequence[Table]) -> str | None:
         return None
     (folder,), (ending,) = folders, endings
     patterns = [*(name for name in patterns if "*" in name), f"{folder.as_posix()}/*{ending}"]
-    return next((pattern for pattern in patterns if _matches(pattern) == files), None)
-
-
-def _matches(pattern: str) -> list[Path]:
-    path = Path(pattern)
-    return sorted(found for found in path.parent.glob(path.name) if found.is_file())
+    return next((pattern for pattern in patterns if {*matching_files(pattern, Path.is_file)} == {*files}), None)
 
 
 def _versuch(survey: Survey) -> Iterator[str]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import glob
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from forcepos.data.readers.binary import FeatherTable, ParquetTable
 from forcepos.data.readers.columns import find_columns
+from forcepos.data.readers.files import matching_files
 from forcepos.data.readers.sniff import open_text
 from forcepos.data.readers.table import Table
 from forcepos.runtime.errors import InputError
@@ -65,18 +65,11 @@ def _open(path: Path) -> Table:
 def _paths(names: Sequence[str]) -> Iterator[tuple[Path, bool]]:
     """Yield each file, and whether it is named rather than found in a folder."""
     for name in names:
-        path = Path(name)
-        if path.is_dir():
-            yield from ((inside, False) for inside in sorted(path.iterdir()) if _may_be_table(inside))
-        elif path.exists() or not glob.has_magic(name):
-            if not path.is_file():
-                raise InputError(f"{name} is neither a file nor a folder")
-            yield path, True
-        else:
-            found = [Path(one) for one in sorted(glob.glob(name)) if Path(one).is_file()]  # noqa: PTH207
-            if not found:
-                raise InputError(f"no file matches {name}")
-            yield from ((one, True) for one in found)
+        is_folder = Path(name).is_dir()
+        found = matching_files(name, _may_be_table)
+        if not (found or is_folder):
+            raise InputError(f"{name} is not a file, a folder or a pattern that matches a file")
+        yield from ((path, not is_folder) for path in found)
 
 
 def _may_be_table(path: Path) -> bool:

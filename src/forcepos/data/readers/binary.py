@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from forcepos.data.readers.table import LENIENT_ROWS, Columns, Table, explained
+from forcepos.data.readers.table import LENIENT_ROWS, Table, Wanted, explained, numbers
 from forcepos.runtime.errors import InputError
 
 _ROWS = 8192
@@ -28,26 +28,26 @@ class FeatherTable(Table):
             self._schema = pa.ipc.open_file(file).schema
         super().__init__(path, self._schema.names, len(self._schema))
 
-    def rows(self, columns: Columns) -> int:
+    def rows(self, columns: Sequence[Wanted]) -> int:
         """Count the rows; reads one column."""
         return sum(self._lengths(columns))
 
-    def _lengths(self, columns: Columns) -> list[int]:
+    def _lengths(self, columns: Sequence[Wanted]) -> list[int]:
         """(batches,) rows of each batch."""
-        with self._reader(columns.places[:1]) as reader:
+        with self._reader([columns[0].place]) as reader:
             lengths = [reader.get_batch(number).num_rows for number in range(reader.num_record_batches)]
         pa.default_memory_pool().release_unused()  # it would keep what was decompressed
         return lengths
 
-    def chunks(self, columns: Columns) -> Iterator[pa.RecordBatch]:
+    def chunks(self, columns: Sequence[Wanted]) -> Iterator[pa.RecordBatch]:
         """Yield chunks with some or all of the wanted columns, named by their index among these.
 
         The columns of a long batch (some programs write a whole file as one) come one after the other: a batch
         is decompressed whole, so all columns at once would take several times the memory of the result.
         """
         _check_types(self.path, self._schema, columns)
-        together = range(len(columns.places))
-        numbers = len(columns.numbers)
+        together = range(len(columns))
+        count = len(numbers(columns))
         short: list[int] = []
         for number, length in enumerate(self._lengths(columns)):
             if length <= _LONG:
@@ -56,16 +56,18 @@ class FeatherTable(Table):
             yield from self._read(short, columns, together)
             short = []
             # Words first, while the arrays are empty; the time, which takes the most memory of all, last.
-            for one in [*together[numbers:], *together[:numbers]]:
+            for one in [*together[count:], *together[:count]]:
                 yield from self._read([number], columns, [one])
                 pa.default_memory_pool().release_unused()
         yield from self._read(short, columns, together)
 
-    def _read(self, batches: Sequence[int], columns: Columns, wanted: Sequence[int]) -> Iterator[pa.RecordBatch]:
+    def _read(
+        self, batches: Sequence[int], columns: Sequence[Wanted], wanted: Sequence[int]
+    ) -> Iterator[pa.RecordBatch]:
         """Yield chunks of these batches with these of the wanted columns."""
         if not batches:
             return
-        places = [columns.places[one] for one in wanted]
+        places = [columns[one].place for one in wanted]
         read = sorted(set(places))
         with self._reader(places) as reader:
             for number in batches:
@@ -102,14 +104,14 @@ class ParquetTable(Table):
             self._schema, self._rows = file.schema_arrow, file.metadata.num_rows
         super().__init__(path, self._schema.names, len(self._schema))
 
-    def rows(self, columns: Columns) -> int:  # noqa: ARG002  # the same for every table
+    def rows(self, columns: Sequence[Wanted]) -> int:  # noqa: ARG002  # the same for every table
         """Return the number of rows."""
         return int(self._rows)
 
-    def chunks(self, columns: Columns) -> Iterator[pa.RecordBatch]:
+    def chunks(self, columns: Sequence[Wanted]) -> Iterator[pa.RecordBatch]:
         """Yield chunks of the wanted columns, in their order."""
         _check_types(self.path, self._schema, columns)
-        names = [self._schema.names[place] for place in columns.places]
+        names = [self._schema.names[column.place] for column in columns]
         with explained(self.path, self.kind):
             for chunk in self._batches(_ROWS, sorted(set(names))):
                 chunk.validate(full=True)
@@ -131,11 +133,11 @@ def _sliced(batch: pa.RecordBatch, rows: int) -> Iterator[pa.RecordBatch]:
     return (batch.slice(first, rows) for first in range(0, batch.num_rows, rows))
 
 
-def _check_types(path: Path, schema: pa.Schema, columns: Columns) -> None:
+def _check_types(path: Path, schema: pa.Schema, columns: Sequence[Wanted]) -> None:
     wrong = [
-        f"{name} holds {schema.field(place).type}"
-        for place, name in columns.numbers
-        if not _is_numeric(schema.field(place).type)
+        f"{column.name} holds {schema.field(column.place).type}"
+        for column in numbers(columns)
+        if not _is_numeric(schema.field(column.place).type)
     ]
     if wrong:
         raise InputError(f"{path}: {', '.join(dict.fromkeys(wrong))}, not numbers")

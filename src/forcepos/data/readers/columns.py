@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterator, Sequence
 
 from forcepos.config.schema import TableConfig
-from forcepos.data.readers.table import WORDS, Columns, Table
+from forcepos.data.readers.table import WORDS, Table, Wanted
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.wording import name_some
 
@@ -24,7 +24,7 @@ def wanted_columns(config: TableConfig) -> list[tuple[str, str]]:
     ]
 
 
-def find_columns(table: Table, wanted: Sequence[tuple[str, str]]) -> Columns:
+def find_columns(table: Table, wanted: Sequence[tuple[str, str]]) -> list[Wanted]:
     """Find columns, given by role and name, among a table's names, or among the numbers of its columns.
 
     Raises:
@@ -41,8 +41,8 @@ def find_columns(table: Table, wanted: Sequence[tuple[str, str]]) -> Columns:
         problems.append(f"{table.path} has more than one column named {name_some(twice, _SHOWN)}")
     if problems:
         raise InputError("\n  ".join(problems))
-    names = [name if name in (table.names or []) else f"column {name}" for _, name in wanted]
-    return Columns(tuple(role for role, _ in wanted), tuple(names), tuple(found[name][0] for _, name in wanted))
+    shown = {name: name if name in (table.names or []) else f"column {name}" for name in found}
+    return [Wanted(role, shown[name], found[name][0]) for role, name in wanted]
 
 
 def _places(name: str, names: Sequence[str] | None, width: int) -> list[int]:

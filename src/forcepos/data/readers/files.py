@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import glob
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from forcepos.config.schema import TableConfig
@@ -24,17 +25,24 @@ def find_files(config: TableConfig) -> list[Path]:
         InputError: there is no file.
     """
     path = Path(config.path)
+    found = matching_files(config.path, partial(_is_table, kind=config.format))
+    if not found and path.is_dir():
+        wanted = f": none of its files ends with {_ENDINGS}" if config.format == "auto" else ""
+        raise InputError(f"data.path={path} is a folder without tables{wanted}")
+    if not found:
+        raise InputError(f"data.path={path} is not a file, a folder or a pattern that matches a file")
+    return found
+
+
+def matching_files(name: str, is_table: Callable[[Path], bool]) -> list[Path]:
+    """Return a file, the tables of a folder, or the files that match a pattern, in natural order."""
+    path = Path(name)
     if path.is_file():
         return [path]
     if path.is_dir():
-        found = [file for file in path.iterdir() if _is_table(file, config.format)]
-        if not found:
-            wanted = f": none of its files ends with {_ENDINGS}" if config.format == "auto" else ""
-            raise InputError(f"data.path={path} is a folder without tables{wanted}")
+        found = [file for file in path.iterdir() if is_table(file)]
     else:
-        found = [Path(file) for file in glob.glob(config.path, recursive=True) if Path(file).is_file()]  # noqa: PTH207  # Path.glob takes no absolute pattern
-        if not found:
-            raise InputError(f"data.path={path} is not a file, a folder or a pattern that matches a file")
+        found = [Path(file) for file in glob.glob(name, recursive=True) if Path(file).is_file()]  # noqa: PTH207  # Path.glob takes no absolute pattern
     return sorted(found, key=lambda file: natural_sort_key(str(file)))
 
 

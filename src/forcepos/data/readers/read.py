@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
 
 from forcepos.config.schema import TableConfig
 from forcepos.config.table_keys import known_axes
@@ -13,34 +11,24 @@ from forcepos.data.readers.binary import FeatherTable, ParquetTable
 from forcepos.data.readers.columns import find_columns, wanted_columns
 from forcepos.data.readers.files import find_files, format_of, short_names
 from forcepos.data.readers.layout import Written
-from forcepos.data.readers.rows import Rows
-from forcepos.data.readers.table import Columns, Table
+from forcepos.data.readers.rows import File, Rows
+from forcepos.data.readers.table import Table, Wanted
 from forcepos.data.readers.text import TextTable
 from forcepos.data.readers.units import (
     Vocabulary,
+    median_step_s,
     order_by_recording,
     points_in_grid,
-    rate_hz,
     sorted_labels,
     split_at_gaps,
     warn_where_time_goes_back,
 )
-from forcepos.data.recordings import Int32, Recordings
+from forcepos.data.recordings import Float64, Int32, Recordings
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.wording import first_lines
 
 _SHOWN = 10
-_Of = TypeVar("_Of")
-_Made = TypeVar("_Made")
-
-
-@dataclass(frozen=True)
-class _Opened:
-    """A file with its wanted columns and its name in messages."""
-
-    table: Table
-    columns: Columns
-    name: str
+_STEPS_LOOKED_AT = 1_000_000
 
 
 def read_table(config: TableConfig) -> Recordings:
@@ -59,64 +47,53 @@ def read_rows(config: TableConfig, wanted: Sequence[tuple[str, str]], points: Vo
     Raises:
         InputError: as for `read_table`.
     """
-    problems: list[str] = []
-    files = find_files(config)
-    named = list(zip(files, short_names(files), strict=True))
-    opened = _apply(named, lambda one: _open(*one, config, wanted), problems)
-    counted = _apply(opened, lambda one: (one, one.table.rows(one.columns)), problems)
-    if not counted:
+    files, problems = _open_all(config, wanted)
+    if not files:
         raise InputError(_message(problems))
-    rows = _allocate(config, opened[0].columns, sum(count for _, count in counted))
+    rows = _allocate(config, files[0].columns, sum(file.count for file in files))
     rows.points = points or rows.points
-    for one, _ in counted:
-        problems += _add(rows, one, len(files) > 1)
+    several = len(files) + len(problems) > 1
+    for file in files:
+        try:
+            problems += rows.add(file, several)
+        except InputError as error:
+            problems.append(str(error))
     if problems:
         # What `check` would report once the files can be read: better reported with everything else.
-        values = [
-            line for one, _ in counted for line in rows.not_finite(str(one.table.path), one.name, one.columns)
-        ]
-        raise InputError(_message([*problems, *values]))
+        raise InputError(_message([*problems, *(line for file in files for line in rows.not_finite(file))]))
     rows.finish()
     return rows
 
 
-def _allocate(config: TableConfig, columns: Columns, count: int) -> Rows:
+def _open_all(config: TableConfig, wanted: Sequence[tuple[str, str]]) -> tuple[list[File], list[str]]:
+    """Open the files, and return also what is wrong with those that cannot be opened."""
+    files, problems = [], []
+    paths = find_files(config)
+    for path, name in zip(paths, short_names(paths), strict=True):
+        try:
+            table = _open(path, config)
+            columns = find_columns(table, wanted)
+            files.append(File(table, columns, name, table.rows(columns)))
+        except InputError as error:
+            problems.append(str(error))
+    return files, problems
+
+
+def _open(path: Path, config: TableConfig) -> Table:
+    match format_of(path, config):
+        case "feather":
+            return FeatherTable(path)
+        case "parquet":
+            return ParquetTable(path)
+        case kind:
+            return TextTable(path, Written(kind, config.separator, config.decimal, config.header))
+
+
+def _allocate(config: TableConfig, columns: Sequence[Wanted], count: int) -> Rows:
     try:
         return Rows(config, columns, count)
     except (MemoryError, ValueError) as error:  # a file may claim any number of rows
         raise InputError(f"data.path={config.path}: {count:,} rows do not fit into memory") from error
-
-
-def _open(path: Path, name: str, config: TableConfig, wanted: Sequence[tuple[str, str]]) -> _Opened:
-    table: Table
-    match format_of(path, config):
-        case "feather":
-            table = FeatherTable(path)
-        case "parquet":
-            table = ParquetTable(path)
-        case kind:
-            table = TextTable(path, Written(kind, config.separator, config.decimal, config.header))
-    return _Opened(table, find_columns(table, wanted), name)
-
-
-def _apply(items: Sequence[_Of], make: Callable[[_Of], _Made], problems: list[str]) -> list[_Made]:
-    """Apply `make` to each item; where it raises an InputError, add the message to `problems` instead."""
-    made = []
-    for item in items:
-        try:
-            made.append(make(item))
-        except InputError as error:
-            problems.append(str(error))
-    return made
-
-
-def _add(rows: Rows, one: _Opened, several: bool) -> list[str]:
-    """Read a file and return what is wrong with it."""
-    try:
-        rows.add(one.table.chunks(one.columns), one.name, several)
-    except InputError as error:
-        return [str(error)]
-    return rows.errors(str(one.table.path), one.columns)
 
 
 def _message(problems: Sequence[str]) -> str:
@@ -131,7 +108,7 @@ def _recordings(rows: Rows) -> Recordings:
     if order is not None:
         rows.reorder(order)
     recording, names = _split_recordings(rows)
-    rate = config.rate_hz or rate_hz(recording, rows.time_s, config.time or "")
+    rate = config.rate_hz or _rate_hz(rows.time_s, config, recording)
     rows.time_s = rows.time_s[:0].copy()  # the time is no longer needed, but its memory is
     labels, label_names = _classes(rows)
     return Recordings(
@@ -139,13 +116,18 @@ def _recordings(rows: Rows) -> Recordings:
         positions=rows.positions,
         recording=recording,
         point=rows.point if config.point else points_in_grid(rows.positions, config.point_grid_mm),
-        channels=rows.columns.names[: len(config.features)],
+        channels=tuple(column.name for column in rows.columns if column.role == "feature"),
         names=names,
         rate_hz=rate,
         axes=known_axes(config),
         labels=labels,
         label_names=label_names,
     )
+
+
+def _rate_hz(time_s: Float64, config: TableConfig, recording: Int32) -> float:
+    every = max(1, len(time_s) // _STEPS_LOOKED_AT)
+    return float(f"{1 / median_step_s(recording, time_s, config.time or '', every):.6g}")
 
 
 def _split_recordings(rows: Rows) -> tuple[Int32, tuple[str, ...]]:

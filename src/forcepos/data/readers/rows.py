@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,13 +10,31 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from forcepos.config.schema import TableConfig
-from forcepos.data.readers.table import WORDS, Columns
+from forcepos.data.readers.table import WORDS, Table, Wanted
 from forcepos.data.readers.units import Vocabulary
 from forcepos.data.recordings import Float32, Float64, Int32
 from forcepos.runtime.errors import InputError
 
 SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 _ROWS_AT_ONCE = 4096  # as many as a processor's cache holds
+
+
+@dataclass
+class File:
+    """A file that is read.
+
+    Attributes:
+        columns: the wanted ones.
+        name: in messages, and of a recording.
+        count: an upper bound of the number of its rows.
+        rows: those that it has filled among the rows of all files.
+    """
+
+    table: Table
+    columns: Sequence[Wanted]
+    name: str
+    count: int
+    rows: slice = field(default_factory=lambda: slice(0))
 
 
 @dataclass
@@ -32,7 +50,7 @@ class Rows:
     """
 
     config: TableConfig
-    columns: Columns
+    columns: Sequence[Wanted]
     count: int
     filled: int = 0
     recordings: Vocabulary = field(default_factory=Vocabulary)
@@ -47,8 +65,6 @@ class Rows:
     # Number and length of each run of rows of one recording: little memory, where an array would take much.
     _runs: list[tuple[Int32, NDArray[np.intp]]] = field(default_factory=list)
     _missing: dict[str, tuple[int, int]] = field(default_factory=dict)  # of the last file: count and first row
-    _begin: int = 0  # of the last file
-    _ends: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         config, count = self.config, self.count
@@ -58,21 +74,28 @@ class Rows:
         self.point = np.empty(count if config.point else 0, np.int32)
         self.label = np.empty(count if config.label else 0, np.int32)
 
-    def add(self, chunks: Iterable[pa.RecordBatch], file: str, several: bool) -> None:
-        """Add the rows of a file; `several`: whether there are other files, whose recordings need other names.
+    def add(self, file: File, several: bool) -> list[str]:
+        """Add the rows of a file; describe missing times, recordings, points and labels, a line each.
 
+        `several`: there are other files, so that recordings need the file in their names.
         The columns of a chunk are named by their index among the wanted ones. A chunk need not have all of them.
         """
-        self._missing, self._begin = {}, self.filled
-        first = dict.fromkeys(range(len(self.columns.roles)), self.filled)  # next row of each column
-        for chunk in chunks:
-            self._take(chunk, first, file, several)
+        self._missing, begin = {}, self.filled
+        first = dict.fromkeys(range(len(file.columns)), begin)  # next row of each column
+        for chunk in file.table.chunks(file.columns):
+            self._take(chunk, first, file.name, several)
             del chunk  # it may be all that keeps a long column in memory, and the next one is about to be read
-        self.filled = self._ends[file] = first[0]
-        if not self.config.recording and self.filled > self._begin:
+        self.filled = first[0]
+        file.rows = slice(begin, self.filled)
+        if not self.config.recording and self.filled > begin:
             self._runs.append(
-                (np.array([self.recordings.of(file)], np.int32), np.array([self.filled - self._begin]))
+                (np.array([self.recordings.of(file.name)], np.int32), np.array([self.filled - begin]))
             )
+        names = {column.role: column.name for column in file.columns}
+        return [
+            f"{file.table.path}: {count} rows have no {what} in {names[what]}, the first in row {row - begin}"
+            for what, (count, row) in self._missing.items()
+        ]
 
     def _take(self, chunk: pa.RecordBatch, first: dict[int, int], file: str, several: bool) -> None:
         """Fill in the columns of a chunk, from the next row of each on."""
@@ -80,8 +103,8 @@ class Rows:
         rows = slice(first[places[0]], first[places[0]] + chunk.num_rows)
         self._fill(rows, places, chunk)
         for place, column in zip(places, chunk.columns, strict=True):
-            if self.columns.roles[place] in WORDS:
-                self._number(rows, self.columns.roles[place], column, file, several)
+            if self.columns[place].role in WORDS:
+                self._number(rows, self.columns[place].role, column, file, several)
             first[place] = rows.stop
 
     def _fill(self, rows: slice, places: Sequence[int], chunk: pa.RecordBatch) -> None:
@@ -89,7 +112,7 @@ class Rows:
         config = self.config
         signals, targets = {}, {}
         for place, column in zip(places, chunk.columns, strict=True):
-            match self.columns.roles[place]:
+            match self.columns[place].role:
                 case "feature":
                     signals[place] = _values(column, config)
                 case "target":
@@ -120,29 +143,16 @@ class Rows:
     def _count_missing(self, what: str, rows: slice, missing: NDArray[np.bool_]) -> None:
         places = np.flatnonzero(missing)
         if len(places):
-            count, first = self._missing.get(what, (0, rows.start - self._begin + int(places[0])))
+            count, first = self._missing.get(what, (0, rows.start + int(places[0])))
             self._missing[what] = count + len(places), first
 
-    def errors(self, path: str, columns: Columns) -> list[str]:
-        """Describe missing times, recordings, points and labels of the last file, a line each."""
-        names = dict(zip(self.columns.roles, columns.names, strict=True))
-        return [
-            f"{path}: {count} rows have no {what} in {names[what]}, the first in row {first}"
-            for what, (count, first) in self._missing.items()
-        ]
-
-    def not_finite(self, path: str, file: str, columns: Columns) -> Iterator[str]:
+    def not_finite(self, file: File) -> Iterator[str]:
         """Describe the features and targets of a file that have values missing or not finite, a line each."""
-        if file not in self._ends:
-            return
-        ends = [0, *self._ends.values()]
-        rows = slice(ends[list(self._ends).index(file)], self._ends[file])
-        count = len(self.config.features)
-        for place in range(count + len(self.config.targets or [])):
-            table, column = (self.signals, place) if place < count else (self.positions, place - count)
-            missing = np.flatnonzero(~np.isfinite(table[rows, column]))
+        values = [*self.signals[file.rows].T, *self.positions[file.rows].T]
+        for column, numbers in zip(file.columns, values, strict=False):
+            missing = np.flatnonzero(~np.isfinite(numbers))
             if len(missing):
-                where = f"{path}, column {columns.names[place]}"
+                where = f"{file.table.path}, column {column.name}"
                 yield f"{where}: {len(missing)} values missing or not finite, the first in row {missing[0]}"
 
     def finish(self) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow as pa
 
@@ -17,25 +17,17 @@ WORDS = ("recording", "point", "label")  # roles of columns that hold words
 LENIENT_ROWS = 65_536  # of a chunk with all columns
 
 
-@dataclass(frozen=True)
-class Columns:
-    """The wanted columns of a table: first those that hold numbers, then those that hold words.
+class Wanted(NamedTuple):
+    """A wanted column: its role, such as feature or point, its name in messages, and its index in the table."""
 
-    Attributes:
-        roles: feature, target, time, nanoseconds, recording, point or label.
-        names: for messages.
-        places: their indices in the table.
-    """
+    role: str
+    name: str
+    place: int
 
-    roles: tuple[str, ...]
-    names: tuple[str, ...]
-    places: tuple[int, ...]
 
-    @property
-    def numbers(self) -> list[tuple[int, str]]:
-        """The index and the name of each column that holds numbers."""
-        count = sum(role not in WORDS for role in self.roles)
-        return list(zip(self.places[:count], self.names[:count], strict=True))
+def numbers(columns: Sequence[Wanted]) -> list[Wanted]:
+    """Return the columns that hold numbers."""
+    return [column for column in columns if column.role not in WORDS]
 
 
 class Table(ABC):
@@ -61,11 +53,11 @@ class Table(ABC):
         return tuple(map(str, range(self.width)) if self.names is None else self.names)
 
     @abstractmethod
-    def rows(self, columns: Columns) -> int:
+    def rows(self, columns: Sequence[Wanted]) -> int:
         """Return an upper bound of the number of rows."""
 
     @abstractmethod
-    def chunks(self, columns: Columns) -> Iterator[pa.RecordBatch]:
+    def chunks(self, columns: Sequence[Wanted]) -> Iterator[pa.RecordBatch]:
         """Yield chunks with some or all of the wanted columns, named by their index among these.
 
         Raises:

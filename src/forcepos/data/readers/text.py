@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from pyarrow import csv
 
 from forcepos.data.readers.layout import MISSING, SPACE, Layout, Written, find_layout
 from forcepos.data.readers.lines import LONGEST, decoded, row_error, with_single_spaces
-from forcepos.data.readers.table import LENIENT_ROWS, Columns, Table, explained
+from forcepos.data.readers.table import LENIENT_ROWS, WORDS, Table, Wanted, explained, numbers
 from forcepos.runtime.errors import InputError
 
 log = logging.getLogger(__name__)
@@ -31,11 +31,11 @@ class TextTable(Table):
         self.layout: Layout = find_layout(path, written)
         super().__init__(path, self.layout.names, self.layout.width)
 
-    def rows(self, columns: Columns) -> int:  # noqa: ARG002  # the same for every table
+    def rows(self, columns: Sequence[Wanted]) -> int:  # noqa: ARG002  # the same for every table
         """Count the lines: at least as many as rows."""
         return 1 + sum(block.count(b"\n") + block.count(b"\r") for block in self._blocks())
 
-    def chunks(self, columns: Columns) -> Iterator[pa.RecordBatch]:
+    def chunks(self, columns: Sequence[Wanted]) -> Iterator[pa.RecordBatch]:
         """Yield chunks of the wanted columns, in their order.
 
         Raises:
@@ -43,18 +43,17 @@ class TextTable(Table):
         """
         if self.layout.cut:
             log.warning("%s: %s", self.path, self.layout.cut)
-        kinds = {str(place): pa.float64() for place, _ in columns.numbers}
-        for place in columns.places[len(columns.numbers) :]:
-            kinds.setdefault(str(place), pa.binary())  # whatever its encoding
+        # In reverse, for a column that is both a number and a word is read as a number; a word has any encoding.
+        kinds = {str(one.place): pa.binary() if one.role in WORDS else pa.float64() for one in reversed(columns)}
         options = csv.ConvertOptions(
             check_utf8=False, column_types=kinds, include_columns=list(kinds), null_values=sorted(MISSING),
             decimal_point=self.layout.decimal,
         )  # fmt: skip
-        names = [str(number) for number in range(len(columns.places))]
+        names = [str(number) for number in range(len(columns))]
         try:
             for _, text in self._whole_lines():
                 chunk = self._parsed(text, options)
-                arrays = [chunk.column(str(place)).combine_chunks() for place in columns.places]
+                arrays = [chunk.column(str(one.place)).combine_chunks() for one in columns]
                 yield pa.RecordBatch.from_arrays(arrays, names=names)
         except (pa.ArrowException, OSError) as error:
             raise InputError(self._explained(error, columns)) from error
@@ -118,7 +117,7 @@ class TextTable(Table):
             return text
         return with_single_spaces(text.replace(b"\t", b" ").replace(b"\r\n", b"\n").replace(b"\r", b"\n"))
 
-    def _explained(self, error: Exception, columns: Columns) -> str:
+    def _explained(self, error: Exception, columns: Sequence[Wanted]) -> str:
         lines = list(self._errors(columns))
         if not any(line.startswith("line ") for line in lines):
             return f"{self.path} cannot be read: {error}"
@@ -127,17 +126,18 @@ class TextTable(Table):
         more = ["…"] if len(lines) > _SHOWN else []
         return "\n  ".join([f"{self.path} cannot be read:", *lines[:_SHOWN], *more])
 
-    def _errors(self, columns: Columns) -> Iterator[str]:
+    def _errors(self, columns: Sequence[Wanted]) -> Iterator[str]:
         """Describe broken lines, up to one more than is shown, and values missing in the others."""
+        wanted = [(column.place, column.name) for column in numbers(columns)]
         found, missing = 0, dict[str, tuple[int, int]]()  # of a column: how many values, and the first line
         for number, fields in self._fields():
-            wrong = row_error(fields, self.width, columns.numbers, self.layout.is_number)
+            wrong = row_error(fields, self.width, wanted, self.layout.is_number)
             if wrong:
                 found += 1
                 yield f"line {number} {wrong}"
             if found > _SHOWN:
                 return
-            for place, name in () if wrong else columns.numbers:
+            for place, name in () if wrong else wanted:
                 if not self.layout.is_finite(fields[place]):
                     count, first = missing.get(name, (0, number))
                     missing[name] = count + 1, first

@@ -19,7 +19,6 @@ from forcepos.runtime.wording import name_some
 log = logging.getLogger(__name__)
 
 ROWS_AT_ONCE = 65_536
-_STEPS_LOOKED_AT = 1_000_000
 _SHOWN = 10
 
 
@@ -97,24 +96,19 @@ def split_at_gaps(
     )
 
 
-def rate_hz(recording: Int32, time_s: Float64, column: str) -> float:
-    """Return rows per second, from the median step of time within a recording.
+def median_step_s(recording: Int32, time_s: Float64, columns: str, every: int = 1) -> float:
+    """Return the median step of time within a recording; `every`: take every so-many-th row.
 
     Raises:
         InputError: time does not advance.
     """
-    step = median_step_s(recording, time_s, max(1, len(time_s) // _STEPS_LOOKED_AT))
-    if not step > 0:
-        raise InputError(f"data.time={column} does not advance: set data.rate_hz, or name another column")
-    return float(f"{1 / step:.6g}")
-
-
-def median_step_s(recording: Int32, time_s: Float64, every: int = 1) -> float:
-    """Return the median step of time within a recording, from every so-many-th row; NaN where there is no step."""
     rows = np.arange(1, len(time_s), every)
     rows = rows[recording[rows] == recording[rows - 1]]
     steps = time_s[rows] - time_s[rows - 1]
-    return float(np.median(steps)) if len(steps) else np.nan
+    step = float(np.median(steps)) if len(steps) else np.nan
+    if not step > 0:
+        raise InputError(f"time in {columns} does not advance: set data.rate_hz, or name another column")
+    return step
 
 
 def warn_where_time_goes_back(recording: Int32, names: Sequence[str], time_s: Float64) -> None:

@@ -10,7 +10,7 @@ from forcepos.config.schema import TableConfig, VersuchConfig
 from forcepos.data.readers.columns import wanted_columns
 from forcepos.data.readers.read import read_rows
 from forcepos.data.readers.units import Vocabulary, median_step_s
-from forcepos.data.recordings import Float64, Int32, Recordings
+from forcepos.data.recordings import Int32, Recordings
 from forcepos.runtime.errors import InputError
 
 
@@ -28,6 +28,7 @@ def read_versuch(config: VersuchConfig) -> Recordings:
             raise InputError("data.rate_hz has no value, and data.seconds or data.nanoseconds names no column")
         wanted.insert(-1, ("nanoseconds", config.nanoseconds))
     rows = read_rows(_as_table(config), wanted, points=Vocabulary(exact=True))
+    times = f"{config.seconds} and {config.nanoseconds}"
     recording, names = _recordings(rows.point, rows.points.names)
     return Recordings(
         signals=rows.signals,
@@ -36,7 +37,7 @@ def read_versuch(config: VersuchConfig) -> Recordings:
         point=rows.point,
         channels=tuple(config.features),
         names=names,
-        rate_hz=config.rate_hz or _rate_hz(rows.time_s, config, recording),
+        rate_hz=config.rate_hz or round(1 / median_step_s(recording, rows.time_s, times), 6),
     )
 
 
@@ -58,10 +59,3 @@ def _recordings(point: Int32, point_names: list[str]) -> tuple[Int32, tuple[str,
         visits[number] = visits.get(number, 0) + 1
         names.append(point_names[number] + (f" visit {visits[number]}" if visits[number] > 1 else ""))
     return np.cumsum(begins, dtype=np.int32) - np.int32(1), tuple(names)
-
-
-def _rate_hz(time_s: Float64, config: VersuchConfig, recording: Int32) -> float:
-    step = median_step_s(recording, time_s)
-    if not step > 0:
-        raise InputError(f"time in {config.seconds} and {config.nanoseconds} does not advance: set data.rate_hz")
-    return round(1 / step, 6)
