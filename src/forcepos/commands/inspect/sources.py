@@ -27,7 +27,7 @@ def open_sources(names: Sequence[str]) -> tuple[list[Table], list[str]]:
     for path, by_name in _paths(names):
         try:
             source = _open(path)
-            _check_same_columns(source, sources)
+            _check_same_columns(source, (sources or [source])[0])
             sources.append(source)
         except InputError as error:
             if by_name:
@@ -76,17 +76,12 @@ def _may_be_table(path: Path) -> bool:
     return path.is_file() and not path.name.startswith(".") and path.suffix.lower() not in _SKIPPED
 
 
-def _check_same_columns(source: Table, sources: Sequence[Table]) -> None:
-    if sources and source.columns != sources[0].columns:
-        raise InputError(
-            f"{source.path} has different columns from {sources[0].path}: {_difference(source, sources[0])}"
-        )
-
-
-def _difference(one: Table, other: Table) -> str:
-    added = [name for name in one.columns if name not in other.columns]
-    missing = [name for name in other.columns if name not in one.columns]
+def _check_same_columns(source: Table, first: Table) -> None:
+    added = [name for name in source.columns if name not in first.columns]
+    missing = [name for name in first.columns if name not in source.columns]
     differences = [
         f"it {verb} {name_some(names, 5)}" for verb, names in (("adds", added), ("lacks", missing)) if names
     ]
-    return " and ".join(differences) or "their order differs"
+    if source.columns != first.columns:
+        what = " and ".join(differences) or "their order differs"
+        raise InputError(f"{source.path} has different columns from {first.path}: {what}")

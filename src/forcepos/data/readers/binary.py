@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from forcepos.data.readers.table import LENIENT_ROWS, Table, Wanted, explained, numbers
+from forcepos.data.readers.table import LENIENT_ROWS, Chunk, Table, Wanted, explained, numbers
 from forcepos.runtime.errors import InputError
 
 _ROWS = 8192
@@ -39,8 +39,8 @@ class FeatherTable(Table):
         pa.default_memory_pool().release_unused()  # it would keep what was decompressed
         return lengths
 
-    def chunks(self, columns: Sequence[Wanted]) -> Iterator[pa.RecordBatch]:
-        """Yield chunks with some or all of the wanted columns, named by their index among these.
+    def chunks(self, columns: Sequence[Wanted]) -> Iterator[Chunk]:
+        """Yield chunks of some or all of the wanted columns.
 
         The columns of a long batch (some programs write a whole file as one) come one after the other: a batch
         is decompressed whole, so all columns at once would take several times the memory of the result.
@@ -61,24 +61,19 @@ class FeatherTable(Table):
                 pa.default_memory_pool().release_unused()
         yield from self._read(short, columns, together)
 
-    def _read(
-        self, batches: Sequence[int], columns: Sequence[Wanted], wanted: Sequence[int]
-    ) -> Iterator[pa.RecordBatch]:
+    def _read(self, batches: Sequence[int], columns: Sequence[Wanted], wanted: Sequence[int]) -> Iterator[Chunk]:
         """Yield chunks of these batches with these of the wanted columns."""
         if not batches:
             return
-        places = [columns[one].place for one in wanted]
-        read = sorted(set(places))
-        with self._reader(places) as reader:
+        read = sorted({columns[one].place for one in wanted})
+        with self._reader(read) as reader:
             for number in batches:
                 batch = reader.get_batch(number)
                 if batch.num_rows > _LONG:
                     pa.default_memory_pool().release_unused()  # it would keep what was decompressed
                 batch.validate(full=True)
                 for chunk in _sliced(batch, _ROWS):
-                    yield pa.RecordBatch.from_arrays(
-                        [chunk.column(read.index(place)) for place in places], names=[str(one) for one in wanted]
-                    )
+                    yield {one: chunk.column(read.index(columns[one].place)) for one in wanted}
 
     def lenient_chunks(self) -> Iterator[pa.RecordBatch]:
         """Yield chunks of all columns."""
@@ -88,8 +83,8 @@ class FeatherTable(Table):
 
     @contextmanager
     def _reader(self, places: Sequence[int], open_file: Callable[[str], Any] = pa.OSFile) -> Iterator[Any]:
-        """Open the file for reading these columns only."""
-        options = pa.ipc.IpcReadOptions(included_fields=sorted(set(places)), use_threads=False)
+        """Open the file for reading these columns only, in ascending order."""
+        options = pa.ipc.IpcReadOptions(included_fields=list(places), use_threads=False)
         with explained(self.path, self.kind), open_file(str(self.path)) as file:
             yield pa.ipc.open_file(file, options=options)
 
@@ -108,16 +103,14 @@ class ParquetTable(Table):
         """Return the number of rows."""
         return int(self._rows)
 
-    def chunks(self, columns: Sequence[Wanted]) -> Iterator[pa.RecordBatch]:
-        """Yield chunks of the wanted columns, in their order."""
+    def chunks(self, columns: Sequence[Wanted]) -> Iterator[Chunk]:
+        """Yield chunks of the wanted columns."""
         _check_types(self.path, self._schema, columns)
         names = [self._schema.names[column.place] for column in columns]
         with explained(self.path, self.kind):
             for chunk in self._batches(_ROWS, sorted(set(names))):
                 chunk.validate(full=True)
-                yield pa.RecordBatch.from_arrays(
-                    [chunk.column(name) for name in names], names=[str(n) for n in range(len(names))]
-                )
+                yield {number: chunk.column(name) for number, name in enumerate(names)}
 
     def lenient_chunks(self) -> Iterator[pa.RecordBatch]:
         """Yield chunks of all columns."""

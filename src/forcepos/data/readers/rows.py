@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from forcepos.config.schema import TableConfig
-from forcepos.data.readers.table import WORDS, Table, Wanted
+from forcepos.data.readers.table import WORDS, Chunk, Table, Wanted
 from forcepos.data.readers.units import Vocabulary
 from forcepos.data.recordings import Float32, Float64, Int32
 from forcepos.runtime.errors import InputError
@@ -78,7 +78,7 @@ class Rows:
         """Add the rows of a file; describe missing times, recordings, points and labels, a line each.
 
         `several`: there are other files, so that recordings need the file in their names.
-        The columns of a chunk are named by their index among the wanted ones. A chunk need not have all of them.
+        A chunk need not have all columns.
         """
         self._missing, begin = {}, self.filled
         first = dict.fromkeys(range(len(file.columns)), begin)  # next row of each column
@@ -97,21 +97,21 @@ class Rows:
             for what, (count, row) in self._missing.items()
         ]
 
-    def _take(self, chunk: pa.RecordBatch, first: dict[int, int], file: str, several: bool) -> None:
+    def _take(self, chunk: Chunk, first: dict[int, int], file: str, several: bool) -> None:
         """Fill in the columns of a chunk, from the next row of each on."""
-        places = [int(name) for name in chunk.schema.names]
-        rows = slice(first[places[0]], first[places[0]] + chunk.num_rows)
-        self._fill(rows, places, chunk)
-        for place, column in zip(places, chunk.columns, strict=True):
+        begin, length = next((first[place], len(column)) for place, column in chunk.items())
+        rows = slice(begin, begin + length)
+        self._fill(rows, chunk)
+        for place, column in chunk.items():
             if self.columns[place].role in WORDS:
-                self._number(rows, self.columns[place].role, column, file, several)
+                self._number(rows, self.columns[place].role, column, f"{file} " if several else "")
             first[place] = rows.stop
 
-    def _fill(self, rows: slice, places: Sequence[int], chunk: pa.RecordBatch) -> None:
+    def _fill(self, rows: slice, chunk: Chunk) -> None:
         """Fill in the numbers of a chunk."""
         config = self.config
         signals, targets = {}, {}
-        for place, column in zip(places, chunk.columns, strict=True):
+        for place, column in chunk.items():
             match self.columns[place].role:
                 case "feature":
                     signals[place] = _values(column, config)
@@ -128,10 +128,10 @@ class Rows:
         put_columns(self.signals[rows], signals)
         put_columns(self.positions[rows], targets)
 
-    def _number(self, rows: slice, what: str, column: pa.Array, file: str, several: bool) -> None:
+    def _number(self, rows: slice, what: str, column: pa.Array, file: str) -> None:
         """Fill in the numbers of the recording, point or class that the rows belong to."""
         if what == "recording":
-            numbers = self.recordings.of_column(column, f"{file} " if several else "", file)
+            numbers = self.recordings.of_column(column, file)
             begins = np.flatnonzero(np.diff(numbers, prepend=np.int32(-2)))
             self._runs.append((numbers[begins], np.diff(begins, append=len(numbers))))
         elif what == "point":

@@ -17,6 +17,9 @@ WORDS = ("recording", "point", "label")  # roles of columns that hold words
 LENIENT_ROWS = 65_536  # of a chunk with all columns
 
 
+Chunk = dict[int, pa.Array]  # some rows of columns, by their index among the wanted ones
+
+
 class Wanted(NamedTuple):
     """A wanted column: its role, such as feature or point, its name in messages, and its index in the table."""
 
@@ -57,8 +60,8 @@ class Table(ABC):
         """Return an upper bound of the number of rows."""
 
     @abstractmethod
-    def chunks(self, columns: Sequence[Wanted]) -> Iterator[pa.RecordBatch]:
-        """Yield chunks with some or all of the wanted columns, named by their index among these.
+    def chunks(self, columns: Sequence[Wanted]) -> Iterator[Chunk]:
+        """Yield chunks of some or all of the wanted columns.
 
         Raises:
             InputError: the file is damaged, or a line is broken.

@@ -13,7 +13,7 @@ from pyarrow import csv
 
 from forcepos.data.readers.layout import MISSING, SPACE, Layout, Written, find_layout
 from forcepos.data.readers.lines import LONGEST, decoded, row_error, with_single_spaces
-from forcepos.data.readers.table import LENIENT_ROWS, WORDS, Table, Wanted, explained, numbers
+from forcepos.data.readers.table import LENIENT_ROWS, WORDS, Chunk, Table, Wanted, explained, numbers
 from forcepos.runtime.errors import InputError
 
 log = logging.getLogger(__name__)
@@ -35,8 +35,8 @@ class TextTable(Table):
         """Count the lines: at least as many as rows."""
         return 1 + sum(block.count(b"\n") + block.count(b"\r") for block in self._blocks())
 
-    def chunks(self, columns: Sequence[Wanted]) -> Iterator[pa.RecordBatch]:
-        """Yield chunks of the wanted columns, in their order.
+    def chunks(self, columns: Sequence[Wanted]) -> Iterator[Chunk]:
+        """Yield chunks of the wanted columns.
 
         Raises:
             InputError: lines are broken; names file and lines.
@@ -49,12 +49,10 @@ class TextTable(Table):
             check_utf8=False, column_types=kinds, include_columns=list(kinds), null_values=sorted(MISSING),
             decimal_point=self.layout.decimal,
         )  # fmt: skip
-        names = [str(number) for number in range(len(columns))]
         try:
             for _, text in self._whole_lines():
                 chunk = self._parsed(text, options)
-                arrays = [chunk.column(str(one.place)).combine_chunks() for one in columns]
-                yield pa.RecordBatch.from_arrays(arrays, names=names)
+                yield {n: chunk.column(str(one.place)).combine_chunks() for n, one in enumerate(columns)}
         except (pa.ArrowException, OSError) as error:
             raise InputError(self._explained(error, columns)) from error
 

@@ -42,7 +42,7 @@ class Vocabulary:
             self.names.append(name)
         return self._numbers[key]
 
-    def of_column(self, column: pa.Array, prefix: str = "", key: str = "") -> Int32:
+    def of_column(self, column: pa.Array, prefix: str = "") -> Int32:
         """Return the number of each of a column's values, (rows,); -1 where there is none."""
         encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
         places = np.asarray(encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False), np.int64)
@@ -51,15 +51,15 @@ class Vocabulary:
         known = np.full(len(words) + 1, -1, np.int32)  # the last one for places of -1
         used, first = np.unique(places, return_index=True)
         for place in used[np.argsort(first)]:
-            if place >= 0 and (words[place] or self.exact):
-                known[place] = self.of(prefix + words[place], f"{key}\0{words[place]}")
+            if place >= 0 and words[place] is not None:
+                known[place] = self.of(prefix + words[place], f"{prefix}\0{words[place]}")
         return known[places]
 
 
-def _word(value: object) -> str:
-    if isinstance(value, bytes):
-        return decoded(value).strip()
-    return "" if value is None else str(value).strip()
+def _word(value: object) -> str | None:
+    if value is None:
+        return None
+    return (decoded(value) if isinstance(value, bytes) else str(value)).strip() or None
 
 
 def sorted_labels(labels: Int32, names: Sequence[str]) -> tuple[Int32, tuple[str, ...]]:
@@ -113,14 +113,15 @@ def median_step_s(recording: Int32, time_s: Float64, columns: str, every: int = 
 
 def warn_where_time_goes_back(recording: Int32, names: Sequence[str], time_s: Float64) -> None:
     """Log one warning with all recordings where time goes backwards."""
-    back: dict[int, int] = {}
+    back = np.zeros(len(names), np.intp)
     for rows, step in _steps(time_s):
         numbers = recording[rows][(step < 0) & (recording[rows] == recording[rows.start - 1 : rows.stop - 1])]
-        for number, count in zip(*np.unique(numbers, return_counts=True), strict=True):
-            back[int(number)] = back.get(int(number), 0) + int(count)
-    if back:
-        where = name_some([f"{count} times in {names[number]}" for number, count in back.items()], _SHOWN)
-        log.warning("time goes backwards %s: set data.gap_s to begin a new recording there", where)
+        back += np.bincount(numbers, minlength=len(names))
+    if back.any():
+        where = [f"{back[number]} times in {names[number]}" for number in np.flatnonzero(back).tolist()]
+        log.warning(
+            "time goes backwards %s: set data.gap_s to begin a new recording there", name_some(where, _SHOWN)
+        )
 
 
 def _steps(time_s: Float64) -> Iterator[tuple[slice, Float64]]:
