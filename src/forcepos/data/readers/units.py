@@ -44,16 +44,14 @@ class Vocabulary:
 
     def of_column(self, column: pa.Array, prefix: str = "") -> Int32:
         """Return the number of each of a column's values, (rows,); -1 where there is none."""
-        encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
-        places = np.asarray(encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False), np.int64)
-        words = (encoded.dictionary.cast(pa.string()) if self.exact else encoded.dictionary).to_pylist()
+        column = column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+        encoded = (column.cast(pa.string()) if self.exact else column).dictionary_encode()
+        places = np.asarray(encoded.indices.fill_null(-1), np.int64)
+        words = encoded.dictionary.to_pylist()
         words = words if self.exact else [_word(value) for value in words]
-        known = np.full(len(words) + 1, -1, np.int32)  # the last one for places of -1
-        used, first = np.unique(places, return_index=True)
-        for place in used[np.argsort(first)]:
-            if place >= 0 and words[place] is not None:
-                known[place] = self.of(prefix + words[place], f"{prefix}\0{words[place]}")
-        return known[places]
+        numbers = [-1 if word is None else self.of(prefix + word, f"{prefix}\0{word}") for word in words]
+        known = np.array([*numbers, -1], np.int32)  # the last one for places of -1
+        return np.asarray(known[places])
 
 
 def _word(value: object) -> str | None:
@@ -102,9 +100,8 @@ def median_step_s(recording: Int32, time_s: Float64, columns: str, every: int = 
     Raises:
         InputError: time does not advance.
     """
-    rows = np.arange(1, len(time_s), every)
-    rows = rows[recording[rows] == recording[rows - 1]]
-    steps = time_s[rows] - time_s[rows - 1]
+    steps = time_s[1::every] - time_s[:-1:every]
+    steps = steps[recording[1::every] == recording[:-1:every]]
     step = float(np.median(steps)) if len(steps) else np.nan
     if not step > 0:
         raise InputError(f"time in {columns} does not advance: set data.rate_hz, or name another column")
