@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from forcepos.config.schema import TableConfig
 from forcepos.data.readers.read import read_table
+from forcepos.data.readers.sniff import open_text
 from forcepos.data.recordings import Recordings
 from forcepos.runtime.errors import InputError
 from tests.conftest import checked_config
@@ -104,6 +105,23 @@ def test_a_broken_line_is_reported_by_file_and_line(broken: str, message: str, t
     text = tmp_path / "b.txt"
     text.write_text(path.read_text().replace(",", "   "))
     assert error_of(text) == message
+
+
+@pytest.mark.parametrize("separator", [b" ", b","])
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+def test_inspect_drops_a_broken_line_and_notes_its_number(separator: bytes, end: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "a.dat"
+    lines = [*[b"1 2 3"] * 9, b"1 2", *[b"4 5 6"] * 9]
+    path.write_bytes(b"".join(line.replace(b" ", separator) + end for line in lines))
+    table = open_text(path)
+    assert sum(chunk.num_rows for chunk in table.lenient_chunks()) == 18
+    assert table.row_errors == [f"{path}, line 10 has 2 fields, not 3, and is dropped here"]
+
+
+def test_a_line_without_an_end_is_refused_before_it_fills_the_memory(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"t,Fx,Fy,x,y\n" + b"1,2,3,4,5\n" * 400_000 + b"1," * 2_000_000 + b"\n1,2,3,4,5\n")
+    assert error_of(path) == "PATH has more than 1,048,576 characters in line 400002, too many for a row"
 
 
 def test_the_problems_of_all_files_are_reported_at_once(tmp_path: Path) -> None:
