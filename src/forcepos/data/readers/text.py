@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -50,9 +51,10 @@ class TextTable(Table):
             decimal_point=self.layout.decimal,
         )  # fmt: skip
         try:
-            for _, text in self._whole_lines():
-                chunk = self._parsed(text, options)
-                yield {n: chunk.column(str(one.place)).combine_chunks() for n, one in enumerate(columns)}
+            spaced = self.layout.separator == SPACE
+            texts = (text for _, text in self._whole_lines()) if spaced else self._blocks()
+            for chunk in csv.open_csv(_Stream(texts), *self._options(_BLOCK), options):
+                yield {n: chunk.column(str(one.place)) for n, one in enumerate(columns)}
         except (pa.ArrowException, OSError) as error:
             raise InputError(self._explained(error, columns)) from error
 
@@ -63,7 +65,8 @@ class TextTable(Table):
         with explained(self.path, self.kind):
             for first, text in self._whole_lines():
                 shown = decoded(text).encode()  # Arrow hands over bad rows of UTF-8 only
-                chunk = self._parsed(shown, options, invalid_row_handler=partial(self._note, first))
+                as_read = self._options(len(shown) + 1, invalid_row_handler=partial(self._note, first))
+                chunk = csv.read_csv(pa.BufferReader(shown), *as_read, options)
                 yield from chunk.rename_columns(self.columns).to_batches(max_chunksize=LENIENT_ROWS)
         if self.layout.cut:
             self.row_errors.append(f"{self.path}: {self.layout.cut}")
@@ -74,15 +77,13 @@ class TextTable(Table):
         self.row_errors.append(f"{self.path}, line {number} has {fields}, and is dropped here")
         return "skip"
 
-    def _parsed(self, text: bytes, options: csv.ConvertOptions, **handler: Any) -> pa.Table:
-        """Parse whole lines; columns are named by their index."""
+    def _options(self, block: int, **handler: Any) -> tuple[csv.ReadOptions, csv.ParseOptions]:
+        """Return Arrow's options; columns are named by their index."""
         separator, quote = self.layout.separator.decode(), False if self.layout.separator == SPACE else '"'
         names = [str(place) for place in range(self.width)]
-        return csv.read_csv(
-            pa.BufferReader(text),
-            csv.ReadOptions(column_names=names, use_threads=False, block_size=len(text) + 1),
+        return (
+            csv.ReadOptions(column_names=names, use_threads=False, block_size=block),
             csv.ParseOptions(delimiter=separator, quote_char=quote, **handler),
-            options,
         )
 
     def _blocks(self) -> Iterator[bytes]:
@@ -98,11 +99,13 @@ class TextTable(Table):
         """Yield many lines at once and the number of the first, with one space for any amount of whitespace."""
         number, rest = self.layout.line, b""
         for block in self._blocks():
-            rest += block
-            whole, end, rest = rest.rpartition(b"\n" if b"\n" in rest else b"\r")
-            if end:
-                yield number, self._tidied(whole + end)
-                number += (whole + end).count(end)
+            rest = rest + block if rest else block
+            end = b"\n" if b"\n" in rest else b"\r"
+            size = rest.rfind(end) + 1
+            if size:
+                yield number, self._tidied(rest[:size])
+                number += rest.count(end, 0, size)
+                rest = rest[size:]
             if len(rest) > LONGEST:
                 raise InputError(
                     f"{self.path} has more than {LONGEST:,} characters in line {number}, too many for a row"
@@ -148,3 +151,17 @@ class TextTable(Table):
             yield from (
                 (number, self.layout.fields(line)) for number, line in enumerate(text.splitlines(), first) if line
             )
+
+
+class _Stream(io.RawIOBase):
+    """Texts as a file for Arrow, which takes as much as it gets."""
+
+    def __init__(self, texts: Iterator[bytes]) -> None:
+        super().__init__()
+        self._texts = filter(None, texts)
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:  # noqa: ARG002  # as much as there is
+        return next(self._texts, b"")
