@@ -1,3 +1,31 @@
-from forcepos.commands.train import main
+"""The command `forcepos`, or `python -m forcepos`: dispatch to the command that is asked for."""
 
-main()
+import sys
+
+from forcepos.runtime.process_end import end_promptly
+
+
+def main() -> None:
+    """Be the process of a command, to its end."""
+    end_promptly(_command)
+
+
+def _command() -> None:
+    """Run `prepare …`, `inspect …` or, without such a name, the main job; import nothing of the others."""
+    match sys.argv[1:]:
+        case ["prepare", *arguments]:
+            from forcepos.commands.prepare.command import main as prepare  # noqa: PLC0415
+
+            prepare(arguments)
+        case ["inspect", *arguments]:
+            from forcepos.commands.inspect.command import main as inspect  # noqa: PLC0415
+
+            inspect(arguments)
+        case _:
+            from forcepos.commands.train import main as train  # noqa: PLC0415
+
+            train()
+
+
+if __name__ == "__main__":
+    main()

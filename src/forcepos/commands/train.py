@@ -1,8 +1,9 @@
-"""The command line: `python -m forcepos overrides…`, `prepare …`, `inspect …`; `forcepos` is the same."""
+"""The main job: `python -m forcepos overrides…` trains, or launches the jobs of a multirun."""
 
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,12 @@ from forcepos.experiment.sweep import AGAIN, close_sweep
 from forcepos.experiment.sweep_job import sweep_job
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.interruption import Interrupted, end_children, ended_by_signals, stop_if_asked
-from forcepos.runtime.paths import conf_dir
+from forcepos.runtime.paths import conf_dir, short_path
 from forcepos.runtime.resources import in_sweep
 from forcepos.runtime.silence import quiet_import
+from forcepos.tracking.description import run_name
 
+log = logging.getLogger(__name__)
 _INCOMPLETE = 3  # exit code: everything is done, but the store of runs does not have all of it
 
 
@@ -54,6 +57,7 @@ def _objective(result: dict[str, Any] | None) -> float | None:
 
 def _run(composed: DictConfig, folder: Path, overrides: list[str]) -> dict[str, Any] | None:
     config = to_config(composed)
+    log.info("%s; outputs: %s", run_name(config, overrides), short_path(folder))
     with quiet_import():
         from forcepos.experiment.inputs import read_inputs  # noqa: PLC0415  # MLflow takes a second
     inputs = read_inputs(config)
@@ -74,16 +78,6 @@ def _help() -> str:
 
 def main() -> None:
     """Run, and end with the exit code that a shell expects."""
-    if sys.argv[1:2] == ["prepare"]:
-        from forcepos.commands.prepare.command import main as prepare  # noqa: PLC0415  # the main job does not need it
-
-        prepare(sys.argv[2:])
-        return
-    if sys.argv[1:2] == ["inspect"]:
-        from forcepos.commands.inspect.command import main as inspect  # noqa: PLC0415  # likewise
-
-        inspect(sys.argv[2:])
-        return
     if {"--help", "-h"} & set(sys.argv[1:]):
         sys.stdout.write(_help())
         return

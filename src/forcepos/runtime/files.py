@@ -6,9 +6,10 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
+if TYPE_CHECKING:  # a third of a second, and who writes JSON need not wait for it
+    import pandas as pd
 
 _PLAIN_SIGNED = re.compile(r"[+-][\w., -]*")  # a number, or a point such as -1,0
 

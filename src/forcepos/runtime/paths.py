@@ -13,6 +13,12 @@ def conf_dir() -> Path:
     return packaged if packaged.is_dir() else package.parents[1] / "conf"
 
 
+def short_path(path: Path) -> Path:
+    """Return `path` as seen from the working directory, if it lies there."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
 def search_dir(fingerprint: str) -> Path:
     """Where the search with this fingerprint keeps its trials."""
     return Path.cwd() / "outputs" / "search" / fingerprint

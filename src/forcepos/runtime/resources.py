@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from typing import Any
 
-import joblib
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -20,9 +19,15 @@ def available_cores() -> int:
     """Cores that this process may use: those it is bound to, and no more than a task of Slurm was given."""
     given = os.environ.get("SLURM_CPUS_PER_TASK", "")
     if given.isdigit():
-        return min(int(joblib.cpu_count()), int(given))
+        return min(_cores(), int(given))
     tasks, nodes = step_size()
-    return max(1, int(joblib.cpu_count()) // max(1, tasks // nodes))
+    return max(1, _cores() // max(1, tasks // nodes))
+
+
+def _cores() -> int:
+    import joblib  # noqa: PLC0415  # brings NumPy along, and the first log line need not wait for it
+
+    return int(joblib.cpu_count())
 
 
 def step_size() -> tuple[int, int]:
@@ -45,7 +50,7 @@ def jobs_at_once() -> int:
     match str(launcher.get("_target_", "")).rpartition(".")[2]:
         case "JoblibLauncher":
             count = launcher.n_jobs
-            at_once = int(count if count > 0 else max(1, joblib.cpu_count() + 1 + count))  # -1: as many as cores
+            at_once = int(count if count > 0 else max(1, _cores() + 1 + count))  # -1: as many as cores
             return min(at_once, known or at_once)
         case "LocalLauncher":  # submitit's: starts all of them
             return known or available_cores()

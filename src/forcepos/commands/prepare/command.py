@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 from forcepos.commands.prepare.config import logs_config
 from forcepos.commands.prepare.conversion import prepare
-from forcepos.results.terminal import StandardErrorHandler
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.interruption import ended_by_signals, stop_if_asked
+from forcepos.runtime.log_lines import StandardErrorHandler
 from forcepos.runtime.paths import conf_dir
 
 _HELP = """\
