@@ -38,7 +38,7 @@ def end_promptly(work: Callable[[], object]) -> None:
 
 
 def skip_teardown() -> None:
-    """End this process right after the exit hooks that are registered from now on, with 0 if nobody sets a code."""
+    """End this process right after the exit hooks that are registered from now on, by default with 0."""
     if not _exit_code:
         _exit_code.append(0)
         atexit.register(_leave)
