@@ -1,4 +1,4 @@
-"""The command `forcepos`, or `python -m forcepos`: dispatch to the command that is asked for."""
+"""`python -m forcepos`, or `forcepos`: dispatch to the commands."""
 
 import sys
 
@@ -6,12 +6,12 @@ from forcepos.runtime.process_end import end_promptly
 
 
 def main() -> None:
-    """Be the process of a command, to its end."""
+    """Run the command of this process, and end the process with it."""
     end_promptly(_command)
 
 
 def _command() -> None:
-    """Run `prepare …`, `inspect …` or, without such a name, the main job; import nothing of the others."""
+    """Run `prepare …`, `inspect …` or else the main job, importing only that one."""
     match sys.argv[1:]:
         case ["prepare", *arguments]:
             from forcepos.commands.prepare.command import main as prepare  # noqa: PLC0415

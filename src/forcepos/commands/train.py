@@ -1,4 +1,4 @@
-"""The main job: `python -m forcepos overrides…` trains, or launches the jobs of a multirun."""
+"""The main job, `python -m forcepos overrides…`: one run, or the jobs of a multirun."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from forcepos.runtime.silence import quiet_import
 from forcepos.tracking.description import run_name
 
 log = logging.getLogger(__name__)
-_INCOMPLETE = 3  # exit code: everything is done, but the store of runs does not have all of it
+_INCOMPLETE = 3  # exit code: the run is complete, but MLflow lacks some of it
 
 
 @hydra.main(config_path=str(conf_dir()), config_name="config", version_base="1.3")
 def _job(composed: DictConfig) -> float | None:
-    """One run; what it returns is the objective, for Hydra's sweepers."""
-    register_resolvers()  # a launcher's worker process brings Hydra's state, and not these
+    """Do one run and return its objective, for Hydra's sweepers."""
+    register_resolvers()  # a launcher's worker process receives Hydra's state, but not these
     settings = HydraConfig.get()
     folder, overrides = Path(settings.runtime.output_dir), list(settings.overrides.task)
     try:
@@ -40,7 +40,7 @@ def _job(composed: DictConfig) -> float | None:
     except InputError as error:
         sys.exit(f"error: {error}")
     except Exception:
-        stop_if_asked()  # a library may make an error of its own of a signal that reached it
+        stop_if_asked()  # a library may have turned a signal into an error of its own
         raise
     if result and result["tracking"] == "incomplete":
         sys.stderr.write(f"tracking is incomplete: {AGAIN}\n")
@@ -65,7 +65,7 @@ def _run(composed: DictConfig, folder: Path, overrides: list[str]) -> dict[str, 
         from forcepos.experiment.run import run_experiment  # noqa: PLC0415  # TensorFlow takes seconds
     stop_if_asked()
     result = run_experiment(config, inputs, folder, overrides)
-    if result:  # else another process has it
+    if result:  # None in a worker of another process' search
         sys.stdout.write(json.dumps(result) + "\n")
         sys.stdout.flush()
     return result
@@ -77,7 +77,7 @@ def _help() -> str:
 
 
 def main() -> None:
-    """Run, and end with the exit code that a shell expects."""
+    """Run the job or jobs and exit with the code that a shell expects."""
     if {"--help", "-h"} & set(sys.argv[1:]):
         sys.stdout.write(_help())
         return
@@ -89,7 +89,7 @@ def main() -> None:
 
 
 def _jobs() -> bool:
-    """One run, or all of a multirun; whether the store of runs has all of it."""
+    """Do one run, or all of a multirun; return whether MLflow has all of it."""
     status = "FAILED"
     try:
         _job()

@@ -8,7 +8,7 @@ from typing import TextIO
 
 
 class StandardErrorHandler(logging.StreamHandler[TextIO]):
-    """Writes to whatever standard error is now, so that log lines pass above a live progress bar."""
+    """Handler that writes to the current sys.stderr, so that log lines appear above a live progress bar."""
 
     def __init__(self, stream: object = None) -> None:  # noqa: ARG002  # Hydra's default config passes one
         logging.Handler.__init__(self)
@@ -19,7 +19,7 @@ class StandardErrorHandler(logging.StreamHandler[TextIO]):
 
 
 def prefix_log_lines(name: str) -> None:
-    """Begin each log line on the terminal with `name`, where several jobs write."""
+    """Begin each log line on the terminal with `name`, for several jobs that share it."""
     for handler in logging.getLogger().handlers:
         if isinstance(handler, StandardErrorHandler):
             handler.setFormatter(logging.Formatter(f"%(asctime)s {name}: %(message)s", "%H:%M:%S"))

@@ -1,10 +1,10 @@
-"""The end of a process: once its work is done, it ends at once.
+"""End a process as soon as its work is done.
 
-By itself, Python goes on to destroy every module and object, and TensorFlow's C++ destructors follow: seconds in
-which a shell waits, for memory that the operating system takes back anyway. What does matter comes before that:
-Python prints the traceback, joins the threads and calls the exit hooks (pools of processes, temporary files), the
-last registered first. So a hook that is registered before any large library is imported is called after all of
-theirs, and ends the process.
+By default, Python then destroys every module and object, and TensorFlow's C++ destructors follow: seconds in
+which the shell waits for memory that the operating system reclaims anyway. What matters comes before that: Python
+prints the traceback, joins the threads and calls the exit hooks (process pools, temporary files), the last
+registered first. So a hook that is registered before any large library is imported runs after all of theirs, and
+ends the process.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ import os
 import sys
 from collections.abc import Callable
 
-_exit_code: list[int] = []  # one entry as soon as the hook is registered
+_exit_code: list[int] = []  # one entry once the hook is registered
 
 
 def end_promptly(work: Callable[[], object]) -> None:
-    """Do all the work of a process, and let it end promptly, with the exit code that Python would give it.
+    """Do all the work of a process and let it end promptly, with the exit code that Python would give it.
 
-    The process must do nothing else afterwards. Where its output cannot be flushed, as to a closed pipe, the hook
-    fails, and Python ends the process as usual.
+    The process must do nothing else afterwards. If its output cannot be flushed, as to a closed pipe, the hook
+    fails and Python ends the process as usual.
     """
     skip_teardown()
     _exit_code[0] = 1
@@ -32,7 +32,7 @@ def end_promptly(work: Callable[[], object]) -> None:
     except SystemExit as ended:
         _exit_code[0] = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
         raise
-    except KeyboardInterrupt:  # not ours, an Interrupted: Python ends by the signal itself
+    except KeyboardInterrupt:  # not an Interrupted: Python then kills itself by SIGINT
         atexit.unregister(_leave)
         raise
 
