@@ -38,18 +38,15 @@ def trainings(model: str, case: str) -> Callable[[], dict[str, float]]:
 
     from forcepos.data.loading import load_recordings  # noqa: PLC0415
     from forcepos.data.recordings import Float32, Int32  # noqa: PLC0415
-    from forcepos.data.sectors import make_sectors  # noqa: PLC0415
     from forcepos.models.networks import build_network  # noqa: PLC0415
+    from forcepos.models.problem import Problem  # noqa: PLC0415
     from forcepos.models.scaling import fit_scaling  # noqa: PLC0415
-    from forcepos.models.tasks import make_task  # noqa: PLC0415
     from forcepos.models.training.trainer import NetworkTrainer  # noqa: PLC0415
-    from forcepos.models.training_data import prepare  # noqa: PLC0415
 
     logging.disable()
     config = checked_config(f"model={model}", "training.xla=always")
-    task = make_task(config.model, make_sectors(config.sectors))
-    data = prepare(config, load_recordings(config.data).recordings, task)
-    trainer = NetworkTrainer(config, task, data, Path())
+    data = Problem.of(config, load_recordings(config.data).recordings)
+    trainer = NetworkTrainer(data, Path())
     scaling = fit_scaling(data.samples, data.split.train, data.targets[data.split.train])
     chosen = CASES[case].hyperparameters
 
@@ -60,7 +57,7 @@ def trainings(model: str, case: str) -> Callable[[], dict[str, float]]:
 
     def plain(seed: int) -> float:
         keras.utils.set_random_seed(seed)
-        network = build_network(config.model, chosen, task, len(config.data.features), scaling)
+        network = build_network(config.model, chosen, data.task, len(config.data.features), scaling)
         signals, targets = windows(data.split.train)
         history = network.fit(
             signals, targets, batch_size=CASES[case].batch_size, epochs=_EPOCHS, verbose=0,

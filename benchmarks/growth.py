@@ -45,15 +45,12 @@ def epoch(path: str, model: str, case: str) -> Callable[[], dict[str, float]]:
     """In a worker: one epoch and its validation, compiled before."""
     from benchmarks.cases import CASES  # noqa: PLC0415
     from forcepos.data.loading import load_recordings  # noqa: PLC0415  # only workers need TensorFlow
-    from forcepos.data.sectors import make_sectors  # noqa: PLC0415
-    from forcepos.models.tasks import make_task  # noqa: PLC0415
+    from forcepos.models.problem import Problem  # noqa: PLC0415
     from forcepos.models.training.trainer import NetworkTrainer  # noqa: PLC0415
-    from forcepos.models.training_data import prepare  # noqa: PLC0415
 
     config = checked_config("data=versuch", f"data.path={path}", f"model={model}", _SPLIT, "training.xla=always")
-    task = make_task(config.model, make_sectors(config.sectors))
-    data = prepare(config, load_recordings(config.data).recordings, task)
-    trainer = NetworkTrainer(config, task, data, Path())
+    data = Problem.of(config, load_recordings(config.data).recordings)
+    trainer = NetworkTrainer(data, Path())
     ends: list[float] = []
 
     def run() -> dict[str, float]:

@@ -80,18 +80,15 @@ def forcepos(path: str, model: str, *overrides: str) -> Callable[[], dict[str, f
     """Load, check, windows, targets or labels, split: all that comes before training."""
     from forcepos.data.checks import check  # noqa: PLC0415  # only this worker needs TensorFlow
     from forcepos.data.loading import load_recordings  # noqa: PLC0415
-    from forcepos.data.sectors import make_sectors  # noqa: PLC0415
-    from forcepos.models.tasks import make_task  # noqa: PLC0415
-    from forcepos.models.training_data import prepare  # noqa: PLC0415
+    from forcepos.models.problem import Problem  # noqa: PLC0415
 
     logging.disable()
     config = checked_config("data=versuch", f"data.path={path}", f"model={model}", *overrides)
-    task = make_task(config.model, make_sectors(config.sectors))
 
     def run() -> Any:
         recordings = load_recordings(config.data).recordings
         check(recordings, config.model.window)
-        return prepare(config, recordings, task)
+        return Problem.of(config, recordings)
 
     return with_memory(run)
 

@@ -24,21 +24,20 @@ def widths(chosen: dict[str, Any]) -> list[int]:
 
 
 def forcepos(path: str, folder: str, epochs: int) -> Callable[[], dict[str, float]]:
-    """The search, as experiment.py does it."""
+    """The search, as a run does it."""
     from forcepos.data.checks import check  # noqa: PLC0415  # only this worker needs TensorFlow
     from forcepos.data.loading import load_recordings  # noqa: PLC0415
-    from forcepos.data.sectors import make_sectors  # noqa: PLC0415
     from forcepos.models.networks import declare_space  # noqa: PLC0415
-    from forcepos.models.tasks import make_task  # noqa: PLC0415
+    from forcepos.models.problem import Problem  # noqa: PLC0415
     from forcepos.models.training.trainer import NetworkTrainer  # noqa: PLC0415
-    from forcepos.models.training_data import prepare  # noqa: PLC0415
-    from forcepos.tracking.run import Run  # noqa: PLC0415
+    from forcepos.tuning.events import Events, Listener  # noqa: PLC0415
     from forcepos.tuning.search import search  # noqa: PLC0415
+    from forcepos.tuning.spec import SearchSpec  # noqa: PLC0415
 
     logging.disable()
     config = checked_config("data=versuch", f"data.path={path}", f"training.epochs={epochs}", *OVERRIDES)
 
-    class Stopwatch(Run):
+    class Stopwatch(Listener):
         def __init__(self) -> None:
             self.seconds: dict[str, float] = {}
 
@@ -52,12 +51,12 @@ def forcepos(path: str, folder: str, epochs: int) -> Callable[[], dict[str, floa
         began, watch = time.perf_counter(), Stopwatch()
         recordings = load_recordings(config.data).recordings
         check(recordings, config.model.window)
-        task = make_task(config.model, make_sectors(config.sectors))
-        data = prepare(config, recordings, task)
+        data = Problem.of(config, recordings)
         prepared = time.perf_counter() - began
-        trainer = NetworkTrainer(config, task, data, Path(folder))
+        trainer = NetworkTrainer(data, Path(folder))
         declare = partial(declare_space, config=config.model)
-        search(config.tuner, declare, trainer.trial, Path(folder), config.seed, epochs, [watch])
+        spec = SearchSpec(config.tuner, declare, Path(folder), config.seed, epochs)
+        search(spec, trainer.trial, Events(watch))
         return {"preparation_s": prepared, **watch.seconds}
 
     return run
@@ -68,24 +67,21 @@ def forcepos_training(path: str, folder: str, number: int) -> Callable[[], dict[
     import keras  # noqa: PLC0415  # only this worker needs TensorFlow
 
     from forcepos.data.loading import load_recordings  # noqa: PLC0415
-    from forcepos.data.sectors import make_sectors  # noqa: PLC0415
     from forcepos.data.splits.split import Split  # noqa: PLC0415
     from forcepos.models.networks import build_network  # noqa: PLC0415
+    from forcepos.models.problem import Problem  # noqa: PLC0415
     from forcepos.models.scaling import Scaling  # noqa: PLC0415
-    from forcepos.models.tasks import make_task  # noqa: PLC0415
-    from forcepos.models.training.compiled import Training  # noqa: PLC0415
+    from forcepos.models.training.compiled import Program, Training  # noqa: PLC0415
     from forcepos.models.training.resident import DeviceDataset  # noqa: PLC0415
-    from forcepos.models.training_data import prepare  # noqa: PLC0415
 
     logging.disable()
     chosen = load_trials(Path(folder))[number - 1].hyperparameters
     config = checked_config("data=versuch", f"data.path={path}", *OVERRIDES)
-    task = make_task(config.model, make_sectors(config.sectors))
-    data = prepare(config, load_recordings(config.data).recordings, task)
-    network = build_network(config.model, chosen, task, len(data.samples.recordings.channels), Scaling())
+    data = Problem.of(config, load_recordings(config.data).recordings)
+    network = build_network(config.model, chosen, data.task, len(data.samples.recordings.channels), Scaling())
     size = chosen["batch_size"]
     part = Split(data.split.train[: STEPS * size], data.split.validation, data.split.test)
-    training = Training(network, task, DeviceDataset.of(data), part, size, xla=True)
+    training = Training(network, data.task, DeviceDataset.of(data), part, Program(size, xla=True))
 
     class Validation(keras.callbacks.Callback):  # type: ignore[misc]  # keras is untyped
         began = 0.0

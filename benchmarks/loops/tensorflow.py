@@ -13,7 +13,7 @@ from keras import layers, ops
 from benchmarks.cases import CHANNELS, LEARNING_RATE, Case, arrays, windows
 from forcepos.data.splits.split import Split
 from forcepos.models.tasks import Regression
-from forcepos.models.training.compiled import Training
+from forcepos.models.training.compiled import Program, Training
 from forcepos.models.training.device import has_gpu
 from forcepos.models.training.resident import DeviceDataset
 
@@ -89,7 +89,8 @@ def training(case: Case, model: keras.Sequential, steps: int, xla: bool) -> Trai
     resident = samples(case)
     members = np.random.default_rng(1).integers(0, len(resident.starts), steps * case.batch_size, np.int32)
     split = Split(members, members[:1], members[:1])
-    return Training(model, Regression(("x", "y", "z")[: case.outputs]), resident, split, case.batch_size, xla)
+    task = Regression(("x", "y", "z")[: case.outputs])
+    return Training(model, task, resident, split, Program(case.batch_size, xla))
 
 
 def forcepos(case: Case, steps: int) -> Run:

@@ -213,9 +213,9 @@ def test_one_recording_of_many_stretches_calibrates_with_whole_ones(caplog: pyte
     samples = all_samples(plate([107 * 40]), WINDOW)
     split = split_samples(samples, config("blocked", "split.blocks=107"), 1)
     assert caplog.messages == []
-    groups, what = calibration_groups(samples.take(split.calibration), config("blocked", "split.blocks=107"))
-    assert what == "stretches of one recording"
-    assert len(set(groups.tolist())) == 9
+    groups = calibration_groups(samples.take(split.calibration), config("blocked", "split.blocks=107"))
+    assert groups.what == "time blocks of one recording"
+    assert len(set(groups.number.tolist())) == 9
     parts = [rows_of(samples, part) for part in (split.train, split.validation, split.test, split.calibration)]
     others = set().union(*parts[:3])
     assert not others & {row + step for row in parts[3] for step in range(-3, 4)}  # 0.02 s are two rows

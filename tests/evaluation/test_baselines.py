@@ -13,8 +13,8 @@ from forcepos.data.sectors import make_sectors
 from forcepos.data.splits.split import Split
 from forcepos.evaluation import baselines
 from forcepos.evaluation.baselines import reference_predictions
-from forcepos.models.tasks import Classification, Regression
-from forcepos.models.training_data import TrainingData
+from forcepos.models.problem import Problem
+from forcepos.models.tasks import Classification, Regression, Task
 from tests.conftest import checked_config
 from tests.data.test_splits import plate
 
@@ -29,7 +29,9 @@ def noisy_samples(window: int, channels: int = 2) -> Samples:
     return all_samples(replace(plate([ROWS]), signals=signals), window)
 
 
-def in_thirds(samples: Samples, targets: Float32, train: Int32 | None = None) -> TrainingData:
+def in_thirds(
+    samples: Samples, targets: Float32, train: Int32 | None = None, at_most: int = ROWS, task: Task = POSITION
+) -> Problem:
     """Every third sample validates, every third tests, the rest train or `train` does."""
     number = np.arange(len(samples.starts), dtype=np.int32)
     split = Split(
@@ -37,15 +39,14 @@ def in_thirds(samples: Samples, targets: Float32, train: Int32 | None = None) ->
         validation=number[number % 3 == 1],
         test=number[number % 3 == 2],
     )
-    return TrainingData(samples, targets, split)
+    return Problem(checked_config(f"evaluation.baseline_samples={at_most}"), task, samples, targets, split)
 
 
-def errors(data: TrainingData, samples_at_most: int = ROWS) -> dict[str, float]:
+def errors(problem: Problem) -> dict[str, float]:
     """Root mean square of each reference's error."""
-    found = reference_predictions(POSITION, data, samples_at_most, 1)
+    found = reference_predictions(problem)
     return {
-        name: float(np.sqrt(((predicted - data.targets[data.split.test]) ** 2).mean()))
-        for name, predicted in found.items()
+        name: float(np.sqrt(((predicted - problem.test_targets) ** 2).mean())) for name, predicted in found.items()
     }
 
 
@@ -89,25 +90,25 @@ def test_rows_that_are_nearly_alike_do_no_harm() -> None:
     assert errors(data)["linear"] < 0.01
 
 
-def test_predictions_do_not_depend_on_the_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_predictions_do_not_depend_on_the_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     samples = noisy_samples(3)
     data = in_thirds(samples, samples.recordings.signals[samples.last])
-    whole = reference_predictions(POSITION, data, ROWS, 1)
+    whole = reference_predictions(data)
     monkeypatch.setattr(baselines, "_WINDOWS_AT_ONCE", 7)
-    pieces = reference_predictions(POSITION, data, ROWS, 1)
+    chunks = reference_predictions(data)
     assert {name: predicted.shape for name, predicted in whole.items()} == {
         "linear": (999, 2), "boosted_trees": (999, 2),
     }  # fmt: skip
     for name, predicted in whole.items():
         assert predicted.dtype == np.float32
-        assert np.allclose(predicted, pieces[name], atol=1e-5)
+        assert np.allclose(predicted, chunks[name], atol=1e-5)
 
 
 def test_no_more_samples_are_learned_from_than_allowed(caplog: pytest.LogCaptureFixture) -> None:
     samples = noisy_samples(1)
-    data = in_thirds(samples, samples.recordings.signals)
+    data = in_thirds(samples, samples.recordings.signals, at_most=200)
     with caplog.at_level("INFO"):
-        errors(data, samples_at_most=200)
+        errors(data)
     assert "baseline linear: learning from 200 samples" in caplog.messages
     drawn = baselines._drawn(data.split.train, 200, 1)
     assert len(set(drawn.tolist()) & set(data.split.train.tolist())) == 200
@@ -121,8 +122,8 @@ def test_classes_are_in_the_tasks_order_when_one_is_missing() -> None:
     samples = noisy_samples(1)
     signals = samples.recordings.signals
     labels = np.where(signals[:, 0] > 0, 6, np.where(signals[:, 1] > 0, 4, 1))
-    data = in_thirds(samples, one_hot(labels))
-    for predicted in reference_predictions(SECTORS, data, ROWS, 1).values():
+    data = in_thirds(samples, one_hot(labels), task=SECTORS)
+    for predicted in reference_predictions(data).values():
         assert predicted.shape == (1000, 8)
         assert np.allclose(predicted.sum(axis=1), 1, atol=1e-5)
         assert (predicted[:, [0, 2, 3, 5, 7]] == 0).all()
@@ -131,13 +132,13 @@ def test_classes_are_in_the_tasks_order_when_one_is_missing() -> None:
 
 def test_a_single_class_is_always_the_answer() -> None:
     samples = noisy_samples(1)
-    data = in_thirds(samples, one_hot(np.full(ROWS, 3)))
-    for predicted in reference_predictions(SECTORS, data, ROWS, 1).values():
+    data = in_thirds(samples, one_hot(np.full(ROWS, 3)), task=SECTORS)
+    for predicted in reference_predictions(data).values():
         assert predicted.tolist() == one_hot(np.full(1000, 3)).tolist()
 
 
 def test_classes_that_a_plane_parts_raise_no_warning(recwarn: pytest.WarningsRecorder) -> None:
     samples = noisy_samples(1)
     labels = (samples.recordings.signals[:, 0] > 0).astype(int)
-    reference_predictions(SECTORS, in_thirds(samples, one_hot(labels)), ROWS, 1)
+    reference_predictions(in_thirds(samples, one_hot(labels), task=SECTORS))
     assert not [warning for warning in recwarn if "onverge" in str(warning.message)]

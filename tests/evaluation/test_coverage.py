@@ -9,7 +9,7 @@ from forcepos.data.recordings import Float32
 from forcepos.data.sectors import make_sectors
 from forcepos.evaluation.coverage import coverage_at_levels, measure_coverage
 from forcepos.models.calibration import Calibration
-from forcepos.models.prediction import Answers
+from forcepos.models.prediction import Predictions
 from forcepos.models.tasks import Classification, Regression
 from tests.conftest import checked_config
 
@@ -19,9 +19,9 @@ CALIBRATION = Calibration(0.9, 5.0, 0.0, 12, "recordings or points")
 
 def test_a_radius_covers_what_lies_within_it() -> None:
     true = np.zeros((4, 2), np.float32)
-    answers = {"position": np.array([[3, 4], [0, 1], [6, 8], [0, 0]], np.float32), "radius": np.full(4, 5.0)}
-    found = measure_coverage(XY, true, answers, np.zeros((4, 3), np.float32), CALIBRATION)
-    assert found.figures(XY) == {"asked": 0.9, "found": 0.75, "radius_mean_mm": 5.0, "calibration_units": 12}
+    outputs = {"position": np.array([[3, 4], [0, 1], [6, 8], [0, 0]], np.float32), "radius": np.full(4, 5.0)}
+    found = measure_coverage(XY, true, outputs, np.zeros((4, 3), np.float32), CALIBRATION)
+    assert found.values(XY) == {"asked": 0.9, "found": 0.75, "radius_mean_mm": 5.0, "calibration_units": 12}
 
 
 def test_a_set_of_sectors_covers_those_in_it() -> None:
@@ -30,7 +30,7 @@ def test_a_set_of_sectors_covers_those_in_it() -> None:
     sectors = np.zeros((4, 8), bool)
     sectors[[0, 1, 2, 3, 3], [0, 1, 5, 3, 4]] = True
     found = measure_coverage(task, true, {"sectors": sectors}, np.zeros((4, 3), np.float32), CALIBRATION)
-    assert found.figures(task) == {"asked": 0.9, "found": 0.75, "sectors_mean": 1.25, "calibration_units": 12}
+    assert found.values(task) == {"asked": 0.9, "found": 0.75, "sectors_mean": 1.25, "calibration_units": 12}
 
 
 def test_every_region_of_the_plate_has_its_own_figure() -> None:
@@ -38,8 +38,8 @@ def test_every_region_of_the_plate_has_its_own_figure() -> None:
     positions = np.column_stack([x, y, 0 * x]).astype(np.float32)
     true = positions[:, :2]
     off = np.where((x < -10) & (y < -10), 3.0, 1.0)[:, None] * [1, 0]
-    answers = {"position": (true + off).astype(np.float32), "radius": np.full(49, 2.0)}
-    found = measure_coverage(XY, true, answers, positions, CALIBRATION)
+    outputs = {"position": (true + off).astype(np.float32), "radius": np.full(49, 2.0)}
+    found = measure_coverage(XY, true, outputs, positions, CALIBRATION)
     regions = found.regions
     assert regions["samples"].sum() == 49
     assert len(regions) == 9
@@ -51,7 +51,7 @@ def test_every_region_of_the_plate_has_its_own_figure() -> None:
 def test_the_curve_is_what_would_be_found_at_other_levels() -> None:
     rng = np.random.default_rng(1)
 
-    def part(count: int) -> tuple[Float32, Answers]:
+    def part(count: int) -> tuple[Float32, Predictions]:
         error = rng.normal(size=(count, 2)).astype(np.float32)
         return np.zeros((count, 2), np.float32), {"position": error, "radius": np.ones(count, np.float32)}
 
@@ -62,6 +62,6 @@ def test_the_curve_is_what_would_be_found_at_other_levels() -> None:
 
 def test_levels_that_the_calibration_part_is_too_small_for_are_left_out() -> None:
     true = np.zeros((3, 2), np.float32)
-    answers: Answers = {"position": np.ones((3, 2), np.float32), "radius": np.ones(3)}
-    asked, _ = coverage_at_levels(XY, (true, answers, np.arange(3, dtype=np.int32)), (true, answers))
+    outputs: Predictions = {"position": np.ones((3, 2), np.float32), "radius": np.ones(3)}
+    asked, _ = coverage_at_levels(XY, (true, outputs, np.arange(3, dtype=np.int32)), (true, outputs))
     assert asked.max() == pytest.approx(0.75)

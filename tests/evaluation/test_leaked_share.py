@@ -7,7 +7,7 @@ import pytest
 
 from forcepos.data.samples import all_samples
 from forcepos.data.splits.split import split_samples
-from forcepos.evaluation.neighbours import neighbour_share
+from forcepos.evaluation.neighbours import leaked_share
 from tests.data.test_splits import config, plate
 
 
@@ -17,18 +17,18 @@ def members(*numbers: int) -> np.ndarray:
 
 def test_a_neighbour_is_a_training_sample_at_most_a_window_away() -> None:
     samples = all_samples(plate([100]), 10)
-    assert neighbour_share(samples, members(50), members(40, 60, 39, 61)) == 0.5
-    assert neighbour_share(samples, members(80, 20), members(0, 30, 50, 90)) == 0.5
+    assert leaked_share(samples, members(50), members(40, 60, 39, 61)) == 0.5
+    assert leaked_share(samples, members(80, 20), members(0, 30, 50, 90)) == 0.5
 
 
 def test_a_sample_of_another_recording_is_no_neighbour() -> None:
     samples = all_samples(plate([20, 20]), 5)
     last_of_first, first_of_second = 15, 16
-    assert neighbour_share(samples, members(last_of_first), members(first_of_second)) == 0.0
+    assert leaked_share(samples, members(last_of_first), members(first_of_second)) == 0.0
 
 
 @pytest.mark.parametrize(("split", "share"), [("random", 1.0), ("held_out_recordings", 0.0)])
 def test_the_random_split_leaves_no_test_sample_alone(split: str, share: float) -> None:
     samples = all_samples(plate([200] * 10), 10)
     drawn = split_samples(samples, config(split), 1)
-    assert neighbour_share(samples, drawn.train, drawn.test) == pytest.approx(share, abs=0.01)
+    assert leaked_share(samples, drawn.train, drawn.test) == pytest.approx(share, abs=0.01)

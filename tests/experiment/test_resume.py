@@ -30,7 +30,7 @@ def test_the_same_command_goes_on_with_the_same_run_after_kill_9(tmp_path: Path)
     assert "RUNNING" in statuses
     finished = forcepos(command, tmp_path)
     assert finished.code == 0, finished.err
-    assert "2 of 4 trials were there from an earlier run" in finished.err
+    assert "2 of 4 trials from an earlier run" in finished.err
     everything = runs(tmp_path)
     jobs = [run for run in everything if "mlflow.parentRunId" not in run.data.tags]
     assert [job.info.run_id for job in jobs] == [finished.result["run_id"]]
@@ -59,7 +59,7 @@ def test_more_trials_extend_a_search_and_the_new_run_shows_them_all(tmp_path: Pa
     forcepos([*SEARCH, "tuner.max_trials=2"], tmp_path)
     more = forcepos([*SEARCH, "tuner.max_trials=3"], tmp_path)
     trials = children(runs(tmp_path), more.result["run_id"])
-    assert "2 of 3 trials were there from an earlier run" in more.err
+    assert "2 of 3 trials from an earlier run" in more.err
     assert sorted(trial.info.run_name or "" for trial in trials) == ["trial 1", "trial 2", "trial 3"]
     assert all(trial.data.metrics["objective"] > 0 for trial in trials)
 
@@ -72,7 +72,7 @@ def test_a_second_process_at_the_same_search_is_told_and_stops(tmp_path: Path) -
     first.wait(60)
     assert second.code == 1
     assert second.err.splitlines()[-1].startswith(
-        f"error: another process is at this search, {tmp_path}/outputs/search/"
+        f"error: another process works on this search, {tmp_path}/outputs/search/"
     )
 
 
@@ -88,7 +88,7 @@ def test_failed_trials_are_recorded_with_their_reason_and_too_many_end_the_run(t
     assert finished.out == ""
     message = finished.err.splitlines()[-1]
     assert message.startswith("error: 2 of 2 trials failed, the last one with: the loss is not finite in epoch ")
-    assert message.endswith("; raise tuner.max_failures to go on all the same")
+    assert message.endswith("; raise tuner.max_failures to continue all the same")
     everything = runs(tmp_path)
     assert {run.info.status for run in everything} == {"FAILED"}
     trials = [run for run in everything if "mlflow.parentRunId" in run.data.tags]

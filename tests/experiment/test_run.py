@@ -244,7 +244,7 @@ def test_the_same_seed_gives_the_same_scores_in_another_folder(smoke: Smoke, tmp
 def test_a_finished_search_is_reused_and_the_run_says_so(tmp_path: Path) -> None:
     first = forcepos(QUICK, tmp_path)
     again = forcepos([*QUICK, "training.final_epochs=2"], tmp_path)
-    assert "1 of 1 trials were there from an earlier run" in again.err
+    assert "1 of 1 trials from an earlier run" in again.err
     assert again.result["best_hyperparameters"] == first.result["best_hyperparameters"]
 
 

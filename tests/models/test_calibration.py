@@ -7,7 +7,7 @@ import pytest
 
 from forcepos.data.samples import all_samples
 from forcepos.data.sectors import make_sectors
-from forcepos.models.calibration import calibrate, calibration_groups, conformal_bound, spread_mm
+from forcepos.models.calibration import Groups, calibrate, calibration_groups, conformal_bound, spread_mm
 from forcepos.models.tasks import Classification, Regression
 from tests.conftest import checked_config
 from tests.data.test_splits import plate
@@ -46,9 +46,9 @@ def test_new_recordings_are_covered_as_often_as_asked_and_hardly_more() -> None:
 
 def test_the_radius_of_a_single_network_is_a_distance() -> None:
     true = np.zeros((19, 2), np.float32)
-    said = np.zeros((1, 19, 2), np.float32)
-    said[0, :, 0] = np.arange(1, 20)
-    calibration = calibrate(XY, true, said, np.arange(19, dtype=np.int32), 0.9)
+    outputs = np.zeros((1, 19, 2), np.float32)
+    outputs[0, :, 0] = np.arange(1, 20)
+    calibration = calibrate(XY, true, outputs, Groups(np.arange(19, dtype=np.int32)), 0.9)
     assert calibration is not None
     assert (calibration.bound, calibration.floor_mm, calibration.units) == (18.0, 0.0, 19)
 
@@ -62,24 +62,24 @@ def test_the_spread_of_an_ensemble_is_how_far_its_members_lie_apart() -> None:
 
 
 def test_too_few_recordings_are_counted_sample_by_sample() -> None:
-    true, said = np.zeros((40, 2), np.float32), np.ones((1, 40, 2), np.float32)
-    calibration = calibrate(XY, true, said, np.repeat(np.arange(4, dtype=np.int32), 10), 0.9)
+    true, outputs = np.zeros((40, 2), np.float32), np.ones((1, 40, 2), np.float32)
+    calibration = calibrate(XY, true, outputs, Groups(np.repeat(np.arange(4, dtype=np.int32), 10)), 0.9)
     assert calibration is not None
     assert (calibration.units, calibration.counted) == (40, "samples")
 
 
 def test_too_few_samples_give_no_calibration(caplog: pytest.LogCaptureFixture) -> None:
-    true, said = np.zeros((8, 2), np.float32), np.ones((1, 8, 2), np.float32)
-    assert calibrate(XY, true, said, np.arange(8, dtype=np.int32), 0.9) is None
+    true, outputs = np.zeros((8, 2), np.float32), np.ones((1, 8, 2), np.float32)
+    assert calibrate(XY, true, outputs, Groups(np.arange(8, dtype=np.int32)), 0.9) is None
     assert caplog.messages == ["8 calibration samples are too few for a coverage of 0.9: no radius"]
 
 
 def test_sectors_are_bounded_by_what_the_true_one_lacks_in_probability() -> None:
     task = Classification(make_sectors(checked_config().sectors))
     true = np.eye(8, dtype=np.float32)[np.zeros(19, int)]
-    said = np.zeros((1, 19, 8), np.float32)
-    said[0, :, 0] = np.arange(1, 20) / 20
-    calibration = calibrate(task, true, said, np.arange(19, dtype=np.int32), 0.9)
+    outputs = np.zeros((1, 19, 8), np.float32)
+    outputs[0, :, 0] = np.arange(1, 20) / 20
+    calibration = calibrate(task, true, outputs, Groups(np.arange(19, dtype=np.int32)), 0.9)
     assert calibration is not None
     assert calibration.bound == pytest.approx(1 - 2 / 20)
 
@@ -96,4 +96,4 @@ def test_sectors_are_bounded_by_what_the_true_one_lacks_in_probability() -> None
 )
 def test_what_belongs_together_is_what_a_new_sample_is_new_with(overrides: list[str], groups: list[int]) -> None:
     samples = all_samples(plate([1, 1, 1, 1]), 1)
-    assert calibration_groups(samples, checked_config(*overrides).split)[0].tolist() == groups
+    assert calibration_groups(samples, checked_config(*overrides).split).number.tolist() == groups

@@ -13,12 +13,11 @@ import pytest
 
 from forcepos.data.recordings import Float32, Int32
 from forcepos.models.networks import build_network
+from forcepos.models.problem import Problem
 from forcepos.models.scaling import fit_scaling
-from forcepos.models.tasks import Task
-from forcepos.models.training.compiled import Logs, Training
+from forcepos.models.training.compiled import Logs, Program, Training
 from forcepos.models.training.fast_copy import HashDropout, MatrixConv1D, fast_copy
-from forcepos.models.training.resident import DeviceDataset, Part
-from forcepos.models.training_data import TrainingData
+from forcepos.models.training.resident import Blocks, DeviceDataset
 from tests.models.test_networks import CNN, FFNN, network
 from tests.models.test_training import prepared
 
@@ -26,22 +25,22 @@ EPOCHS, SEED = 3, 5
 CHOSEN = {"ffnn": FFNN, "cnn": CNN}
 
 
-def built(model: str, whiten: bool = False, **changes: Any) -> tuple[keras.Sequential, Task, TrainingData]:
-    config, task, data = prepared(f"model={model}")
+def built(model: str, whiten: bool = False, **changes: Any) -> tuple[keras.Sequential, Problem]:
+    data = prepared(f"model={model}")
     train = data.split.train
     scaling = fit_scaling(data.samples, train, data.targets[train], whiten)
     keras.utils.set_random_seed(1)
     chosen = CHOSEN[model.partition("_")[0]] | {"dropout": False, **changes}
-    return build_network(config.model, chosen, task, 20, scaling), task, data
+    return build_network(data.config.model, chosen, data.task, 20, scaling), data
 
 
-def windows(data: TrainingData, members: Int32) -> tuple[Float32, Float32]:
+def windows(data: Problem, members: Int32) -> tuple[Float32, Float32]:
     rows = data.samples.starts[members][:, None] + np.arange(data.samples.window)
     signals = data.samples.recordings.signals[rows]
     return (signals[:, 0] if data.samples.window == 1 else signals), data.targets[members]
 
 
-def plainly_fitted(model: keras.Sequential, data: TrainingData, batch_size: int) -> list[Logs]:
+def plainly_fitted(model: keras.Sequential, data: Problem, batch_size: int) -> list[Logs]:
     """What Keras' own `fit` logs on the same batches: the training samples in the same order."""
     rng = np.random.default_rng(SEED)
     history = []
@@ -59,12 +58,12 @@ def plainly_fitted(model: keras.Sequential, data: TrainingData, batch_size: int)
 @pytest.mark.parametrize("model", ["ffnn_regression", "cnn_classification"])
 def test_numbers_are_those_of_plain_fit(model: str, xla: bool) -> None:
     """The training part fills neither its last batch nor its last block of 100 batches."""
-    ours, task, data = built(model)
-    plain, _, _ = built(model)
+    ours, data = built(model)
+    plain, _ = built(model)
     batch_size = 7
     assert len(data.split.train) % batch_size
     assert len(data.split.train) // batch_size % 100
-    training = Training(ours, task, DeviceDataset.of(data), data.split, batch_size, xla)
+    training = Training(ours, data.task, DeviceDataset.of(data), data.split, Program(batch_size, xla))
     history = training.fit(ours, SEED, EPOCHS, lambda *_: None)
     expected = plainly_fitted(plain, data, batch_size)
     assert [logs.keys() for logs in history] == [logs.keys() for logs in expected]
@@ -78,17 +77,17 @@ def test_numbers_are_those_of_plain_fit(model: str, xla: bool) -> None:
 @pytest.mark.parametrize("xla", [False, True])
 def test_the_loss_of_classes_is_finite_however_much_of_the_last_block_is_empty(batch_size: int, xla: bool) -> None:
     """Rows that no step filled hold zeros, no probabilities; their loss must not count."""
-    model, task, data = built("ffnn_classification")
-    training = Training(model, task, DeviceDataset.of(data), data.split, batch_size, xla)
+    model, data = built("ffnn_classification")
+    training = Training(model, data.task, DeviceDataset.of(data), data.split, Program(batch_size, xla))
     (logs,) = training.fit(model, SEED, 1, lambda *_: None)
-    plain, _, _ = built("ffnn_classification")
+    plain, _ = built("ffnn_classification")
     expected = plainly_fitted(plain, data, batch_size)[0]
     assert logs == pytest.approx(expected, rel=1e-4, abs=1e-5)
 
 
 def test_a_training_is_traced_once_however_often_it_runs() -> None:
-    model, task, data = built("ffnn_regression")
-    training = Training(model, task, DeviceDataset.of(data), data.split, 7, xla=False)
+    model, data = built("ffnn_regression")
+    training = Training(model, data.task, DeviceDataset.of(data), data.split, Program(7, xla=False))
     for _ in range(2):
         training.fit(model, SEED, 2, lambda *_: None)
     assert training.traces == 1
@@ -99,10 +98,12 @@ def test_a_run_leaves_nothing_behind_for_the_next() -> None:
     histories = []
     training = None
     for _ in range(2):
-        _, task, data = prepared()
+        data = prepared()
         keras.utils.set_random_seed(1)
         model = network("ffnn_regression", FFNN)
-        training = training or Training(model, task, DeviceDataset.of(data), data.split, 16, xla=False)
+        training = training or Training(
+            model, data.task, DeviceDataset.of(data), data.split, Program(16, xla=False)
+        )
         histories.append(training.fit(model, SEED, 2, lambda *_: None))
     assert histories[0] == histories[1]
 
@@ -113,8 +114,8 @@ class Stop(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 def test_keras_callbacks_work() -> None:
-    model, task, data = built("ffnn_regression")
-    training = Training(model, task, DeviceDataset.of(data), data.split, 16, xla=False)
+    model, data = built("ffnn_regression")
+    training = Training(model, data.task, DeviceDataset.of(data), data.split, Program(16, xla=False))
     told: list[int] = []
     history = training.fit(model, SEED, 5, lambda epoch, _: told.append(epoch), [Stop()])
     assert (len(history), told) == (1, [1])
@@ -136,8 +137,8 @@ class Stopwatch(keras.callbacks.Callback):  # type: ignore[misc]
 
 def test_all_blocks_share_one_compilation() -> None:
     """XLA compiles anew, for seconds, where a block's number shapes the program."""
-    model, task, data = built("ffnn_regression")
-    training = Training(model, task, DeviceDataset.of(data), data.split, 2, xla=True)
+    model, data = built("ffnn_regression")
+    training = Training(model, data.task, DeviceDataset.of(data), data.split, Program(2, xla=True))
     watch = Stopwatch()
     training.fit(model, SEED, 1, lambda *_: None, [watch])
     assert len(watch.seconds) == -(-len(data.split.train) // 200)
@@ -145,14 +146,14 @@ def test_all_blocks_share_one_compilation() -> None:
 
 
 def test_a_part_smaller_than_a_batch_is_trained_on() -> None:
-    model, task, data = built("ffnn_regression")
-    training = Training(model, task, DeviceDataset.of(data), data.split, 4096, xla=False)
+    model, data = built("ffnn_regression")
+    training = Training(model, data.task, DeviceDataset.of(data), data.split, Program(4096, xla=False))
     before = model.get_weights()
     training.fit(model, SEED, 1, lambda *_: None)
     assert any(np.any(old != new) for old, new in zip(before, model.get_weights(), strict=True))
 
 
-def every_sample(part: Part) -> Iterator[list[int]]:
+def every_sample(part: Blocks) -> Iterator[list[int]]:
     for number in part.numbers():
         chosen, count = part.block(number)
         assert chosen.shape == (part.steps, part.size)
@@ -160,7 +161,7 @@ def every_sample(part: Part) -> Iterator[list[int]]:
 
 
 def test_blocks_hold_every_sample_once_an_epoch_in_another_order() -> None:
-    part = Part(np.arange(10, 50, dtype=np.int32), size=3, steps=4)
+    part = Blocks(np.arange(10, 50, dtype=np.int32), size=3, steps=4)
     rng = np.random.default_rng(1)
     epochs = []
     for _ in range(2):
@@ -212,8 +213,8 @@ def test_compiled_dropout_costs_less_than_a_step_does() -> None:
     """Keras' own takes fifteen times as long as the rest of a step, once XLA compiles it for a CPU."""
     medians = []
     for dropout in (False, True):
-        model, task, data = built("ffnn_regression", dropout=dropout, units_1=512)
-        training = Training(model, task, DeviceDataset.of(data), data.split, 64, xla=True)
+        model, data = built("ffnn_regression", dropout=dropout, units_1=512)
+        training = Training(model, data.task, DeviceDataset.of(data), data.split, Program(64, xla=True))
         watch = Stopwatch()
         training.fit(model, SEED, 8, lambda *_: None, [watch])
         medians.append(np.median(watch.seconds))
@@ -221,7 +222,7 @@ def test_compiled_dropout_costs_less_than_a_step_does() -> None:
 
 
 def test_mixed_precision_keeps_scaling_weights_and_answers_in_float32() -> None:
-    model, _, _ = built("cnn_classification", whiten=True)
+    model, _ = built("cnn_classification", whiten=True)
     twin = fast_copy(model, for_cpu=True, mixed=True)
     assert [(type(layer).__name__, layer.compute_dtype) for layer in twin.layers] == [
         ("Rescaling", "float32"), ("Dense", "float64"), ("MatrixConv1D", "float16"), ("MatrixConv1D", "float16"),
@@ -233,8 +234,10 @@ def test_mixed_precision_keeps_scaling_weights_and_answers_in_float32() -> None:
 def test_mixed_precision_learns_as_full_precision_does() -> None:
     scores = []
     for mixed in (False, True):
-        model, task, data = built("ffnn_regression")
-        training = Training(model, task, DeviceDataset.of(data), data.split, 16, xla=True, mixed=mixed)
+        model, data = built("ffnn_regression")
+        training = Training(
+            model, data.task, DeviceDataset.of(data), data.split, Program(16, xla=True, mixed=mixed)
+        )
         scores.append(training.fit(model, SEED, EPOCHS, lambda *_: None)[-1]["val_mae"])
     assert scores[1] == pytest.approx(scores[0], rel=0.05)
 
@@ -244,10 +247,12 @@ def test_indices_on_a_gpu_are_int64_and_change_no_number(monkeypatch: pytest.Mon
     histories = []
     for gpu in (False, True):
         monkeypatch.setattr("forcepos.models.training.resident.has_gpu", lambda gpu=gpu: gpu)
-        model, task, data = built("cnn_classification")
+        model, data = built("cnn_classification")
         samples = DeviceDataset.of(data)
         assert samples.starts.dtype.name == ("int64" if gpu else "int32")
         histories.append(
-            Training(model, task, samples, data.split, 16, xla=False).fit(model, SEED, 1, lambda *_: None)
+            Training(model, data.task, samples, data.split, Program(16, xla=False)).fit(
+                model, SEED, 1, lambda *_: None
+            )
         )
     assert histories[0] == histories[1]

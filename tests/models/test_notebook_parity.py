@@ -7,22 +7,19 @@ import pytest
 
 from forcepos.data.loading import load_recordings
 from forcepos.data.recordings import Float32
-from forcepos.data.sectors import make_sectors
 from forcepos.models.prediction import batches
-from forcepos.models.tasks import make_task
-from forcepos.models.training_data import TrainingData, prepare
+from forcepos.models.problem import Problem
 from tests.conftest import DATA, PLATE, checked_config
 
 PARTS = {"train": "train", "valid": "validation", "test": "test"}
 
 
-def prepared(model: str) -> TrainingData:
+def prepared(model: str) -> Problem:
     config = checked_config(f"experiment=notebook_{model}", "data=versuch", f"data.path={PLATE}")
-    task = make_task(config.model, make_sectors(config.sectors))
-    return prepare(config, load_recordings(config.data).recordings, task)
+    return Problem.of(config, load_recordings(config.data).recordings)
 
 
-def arrays(data: TrainingData, part: str) -> tuple[Float32, Float32]:
+def arrays(data: Problem, part: str) -> tuple[Float32, Float32]:
     members = getattr(data.split, part)
     signals, targets = next(iter(batches(data, members, len(members))))
     return signals.numpy(), targets.numpy()

@@ -12,10 +12,10 @@ import pytest
 from forcepos.data.recordings import Float32, Float64
 from forcepos.data.samples import Samples, all_samples
 from forcepos.data.splits.split import Split
+from forcepos.models.problem import Problem
 from forcepos.models.scaling import Scaling, fit_scaling
 from forcepos.models.tasks import Regression
 from forcepos.models.training.trainer import NetworkTrainer
-from forcepos.models.training_data import TrainingData
 from tests.conftest import checked_config
 from tests.data.test_splits import plate
 
@@ -92,11 +92,9 @@ def test_whitening_shows_a_network_what_lies_in_a_small_difference(
     signals = nearly_the_same()
     everything = np.arange(ROWS, dtype=np.int32)
     targets = (signals[:, 1:] - signals[:, :1]).astype(np.float32) * 100
-    data = TrainingData(
-        samples_of(signals), targets, Split(everything[:3000], everything[3000:], everything[3000:])
-    )
+    split = Split(everything[:3000], everything[3000:], everything[3000:])
     config = checked_config("model=ffnn_regression", f"model.scaling={scaling}")
-    trainer = NetworkTrainer(config, Regression(("x",)), data, tmp_path)
+    trainer = NetworkTrainer(Problem(config, Regression(("x",)), samples_of(signals), targets, split), tmp_path)
     chosen = {"num_layers": 1, "units_0": 32, "activation": "relu", "dropout": False, "lr": 1e-2, "batch_size": 64}
     history = trainer.trial(chosen, 1, 5, lambda *_: None)
     assert bool(history[-1]["val_mae"] < 0.1 * np.abs(targets).mean()) is learns
@@ -105,9 +103,9 @@ def test_whitening_shows_a_network_what_lies_in_a_small_difference(
 def test_training_does_not_change_the_whitening(tmp_path: Path) -> None:
     signals = nearly_the_same()
     everything = np.arange(ROWS, dtype=np.int32)
-    data = TrainingData(samples_of(signals), signals[:, :1].astype(np.float32), Split(*3 * [everything]))
+    targets, split = signals[:, :1].astype(np.float32), Split(*3 * [everything])
     config = checked_config("model=ffnn_regression", "training.final_epochs=1")
-    trainer = NetworkTrainer(config, Regression(("x",)), data, tmp_path)
+    trainer = NetworkTrainer(Problem(config, Regression(("x",)), samples_of(signals), targets, split), tmp_path)
     chosen = {"num_layers": 1, "units_0": 32, "activation": "relu", "dropout": False, "lr": 1e-2, "batch_size": 64}
     model, _ = trainer.final(chosen, 1, lambda *_: None)
     expected = whitening_of(signals).whitening

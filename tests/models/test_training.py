@@ -8,16 +8,14 @@ import keras
 import numpy as np
 import pytest
 
-from forcepos.config.schema import Config
 from forcepos.data.loading import load_recordings
 from forcepos.data.samples import all_samples
-from forcepos.data.sectors import make_sectors
 from forcepos.data.splits.split import Split
-from forcepos.models.prediction import batches, predict
-from forcepos.models.tasks import Classification, Task, make_task
+from forcepos.models.prediction import batches, network_outputs
+from forcepos.models.problem import Problem
+from forcepos.models.tasks import Classification, Regression
 from forcepos.models.training.device import use_device
 from forcepos.models.training.trainer import NetworkTrainer
-from forcepos.models.training_data import TrainingData, prepare
 from forcepos.runtime.errors import InputError, TrialFailure
 from tests.conftest import checked_config
 from tests.data.test_splits import plate
@@ -25,17 +23,17 @@ from tests.data.test_splits import plate
 CHOSEN = {"num_layers": 1, "units_0": 32, "activation": "relu", "dropout": False, "lr": 1e-2, "batch_size": 16}
 
 
-def prepared(*overrides: str) -> tuple[Config, Task, TrainingData]:
+def prepared(*overrides: str) -> Problem:
     config = checked_config("debug=smoke", "model=ffnn_regression", *overrides)
-    task = make_task(config.model, make_sectors(config.sectors))
-    return config, task, prepare(config, load_recordings(config.data).recordings, task)
+    return Problem.of(config, load_recordings(config.data).recordings)
 
 
-def counted(window: int) -> TrainingData:
+def counted(window: int) -> Problem:
     """Recordings whose signal is the row's number, every sample's target the sample's number."""
     samples = all_samples(plate([20, 20]), window)
     everything = np.arange(len(samples.starts), dtype=np.int32)
-    return TrainingData(samples, everything.astype(np.float32)[:, None], Split(everything, everything, everything))
+    split, targets = Split(everything, everything, everything), everything.astype(np.float32)[:, None]
+    return Problem(checked_config("model=ffnn_regression"), Regression(("x",)), samples, targets, split)
 
 
 def test_a_batch_holds_windows_and_the_targets_of_their_samples() -> None:
@@ -54,82 +52,83 @@ def test_a_window_of_one_row_is_a_flat_sample() -> None:
 def test_predictions_come_in_the_order_of_the_samples() -> None:
     data = counted(1)
     model = keras.Sequential([keras.Input((1,)), keras.layers.Rescaling(2.0)])
-    assert predict(model, data, data.split.test)[:, 0].tolist() == [2.0 * row for row in range(40)]
+    assert network_outputs(model, data, data.split.test)[:, 0].tolist() == [2.0 * row for row in range(40)]
 
 
 def test_training_repeats_itself_with_the_same_seed(tmp_path: Path) -> None:
-    config, task, data = prepared()
-    trainer = NetworkTrainer(config, task, data, tmp_path)
+    problem = prepared()
+    trainer = NetworkTrainer(problem, tmp_path)
     one, same, other = (trainer.trial(CHOSEN, seed, 1, lambda *_: None) for seed in (1, 1, 2))
     assert one == same != other
 
 
 def test_executions_of_a_trial_share_one_program_and_stay_independent(tmp_path: Path) -> None:
-    config, task, data = prepared("training.xla=never")
-    shared, alone = (NetworkTrainer(config, task, data, tmp_path) for _ in range(2))
+    problem = prepared("training.xla=never")
+    shared, alone = (NetworkTrainer(problem, tmp_path) for _ in range(2))
     first, second = (shared.trial(CHOSEN | {"dropout": True}, seed, 2, lambda *_: None) for seed in (1, 2))
     assert alone.trial(CHOSEN | {"dropout": True}, 2, 2, lambda *_: None) == second != first
     assert shared._latest is not None
-    assert shared._latest[1].traces == 1
+    assert shared._latest[2].traces == 1
 
 
 @pytest.mark.parametrize(("epochs", "xla"), [(48, False), (49, True)])
 def test_a_training_is_compiled_where_its_steps_pay_for_it(epochs: int, xla: bool, tmp_path: Path) -> None:
-    config, task, data = prepared()
-    steps = -(-len(data.split.train) // 16)
+    problem = prepared()
+    steps = -(-len(problem.split.train) // 16)
     assert steps * 48 < 3000 <= steps * 49
-    trainer = NetworkTrainer(config, task, data, tmp_path)
+    trainer = NetworkTrainer(problem, tmp_path)
     trainer._training(trainer._build(CHOSEN, 1), CHOSEN, 16, epochs)
     assert trainer._latest is not None
-    assert trainer._latest[0]["xla"] is xla
+    assert trainer._latest[1].xla is xla
 
 
 def test_the_final_model_has_the_weights_of_its_best_epoch(tmp_path: Path) -> None:
-    config, task, data = prepared("training.final_epochs=8", "training.patience=8")
-    model, history = NetworkTrainer(config, task, data, tmp_path).final(CHOSEN | {"lr": 0.05}, 1, lambda *_: None)
-    mae = np.abs(predict(model, data, data.split.validation) - data.targets[data.split.validation]).mean()
+    problem = prepared("training.final_epochs=8", "training.patience=8")
+    model, history = NetworkTrainer(problem, tmp_path).final(CHOSEN | {"lr": 0.05}, 1, lambda *_: None)
+    validation = problem.split.validation
+    mae = np.abs(network_outputs(model, problem, validation) - problem.targets[validation]).mean()
     assert mae == pytest.approx(min(logs["val_mae"] for logs in history), rel=1e-4)
 
 
 def test_the_final_training_stops_when_the_objective_no_longer_gets_better(tmp_path: Path) -> None:
-    config, task, data = prepared("training.final_epochs=50", "training.patience=1")
-    _, history = NetworkTrainer(config, task, data, tmp_path).final(CHOSEN | {"lr": 0.05}, 1, lambda *_: None)
+    problem = prepared("training.final_epochs=50", "training.patience=1")
+    _, history = NetworkTrainer(problem, tmp_path).final(CHOSEN | {"lr": 0.05}, 1, lambda *_: None)
     values = [logs["val_mae"] for logs in history]
     assert len(values) < 50
     assert values[-1] >= min(values[:-1])
 
 
 def test_a_network_that_cannot_be_built_fails_its_trial(tmp_path: Path) -> None:
-    config, task, data = prepared()
+    problem = prepared()
     with pytest.raises(TrialFailure, match="^the network cannot be built: "):
-        NetworkTrainer(config, task, data, tmp_path).trial(CHOSEN | {"units_0": -1}, 1, 1, lambda *_: None)
+        NetworkTrainer(problem, tmp_path).trial(CHOSEN | {"units_0": -1}, 1, 1, lambda *_: None)
 
 
 def test_a_network_that_does_not_fit_into_memory_fails_its_trial(tmp_path: Path) -> None:
-    config, task, data = prepared()
+    problem = prepared()
     huge = CHOSEN | {"num_layers": 2, "units_0": 10_000_000, "units_1": 10_000_000}
     with pytest.raises(TrialFailure, match="^out of memory: "):
-        NetworkTrainer(config, task, data, tmp_path).trial(huge, 1, 1, lambda *_: None)
+        NetworkTrainer(problem, tmp_path).trial(huge, 1, 1, lambda *_: None)
 
 
 def test_without_patience_the_final_model_has_the_weights_of_its_last_epoch(tmp_path: Path) -> None:
-    config, task, data = prepared("training.final_epochs=5", "training.patience=null")
-    model, history = NetworkTrainer(config, task, data, tmp_path).final(CHOSEN | {"lr": 0.05}, 1, lambda *_: None)
-    mae = np.abs(predict(model, data, data.split.validation) - data.targets[data.split.validation]).mean()
+    problem = prepared("training.final_epochs=5", "training.patience=null")
+    model, history = NetworkTrainer(problem, tmp_path).final(CHOSEN | {"lr": 0.05}, 1, lambda *_: None)
+    validation = problem.split.validation
+    mae = np.abs(network_outputs(model, problem, validation) - problem.targets[validation]).mean()
     assert len(history) == 5
     assert mae == pytest.approx(history[-1]["val_mae"], rel=1e-4)
 
 
-def test_samples_on_the_origin_are_left_out_and_counted(caplog: pytest.LogCaptureFixture) -> None:
+def test_samples_on_the_origin_are_dropped_and_counted(caplog: pytest.LogCaptureFixture) -> None:
     recordings = plate([40, 40, 40], visits=1)
     recordings.positions[:] = [3, 1, 0]
     recordings.positions[5:12] = 0
     config = checked_config("model=ffnn_classification", "split=random")
-    task = make_task(config.model, make_sectors(config.sectors))
-    assert isinstance(task, Classification)
-    data = prepare(config, recordings, task)
+    data = Problem.of(config, recordings)
+    assert isinstance(data.task, Classification)
     assert len(data.samples.starts) == 120 - 7
-    assert "7 samples on the exact origin belong to no sector and are left out" in caplog.text
+    assert "7 samples on the exact origin belong to no sector and are dropped" in caplog.text
 
 
 def test_without_a_gpu_asking_for_one_is_an_error() -> None:

@@ -156,11 +156,13 @@ def test_jobs_that_share_a_machine_share_its_cores_and_a_process_may_serve_sever
 class Gpu:
     """What TensorFlow would be told on a machine with a GPU; there is none here."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, memory_mb: int | None) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, memory_mb: int | None, count: int = 1) -> None:
         self.growth: list[bool] = []
         self.limits: list[Any] = []
-        config = tf.config
-        monkeypatch.setattr(config, "list_physical_devices", lambda kind: ["gpu"])
+        self.visible: list[list[str]] = []
+        config, gpus = tf.config, [f"gpu {number}" for number in range(count)]
+        monkeypatch.setattr(config, "list_physical_devices", lambda kind: gpus)
+        monkeypatch.setattr(config, "set_visible_devices", lambda chosen, kind: self.visible.append(chosen))
         monkeypatch.setattr(config, "get_logical_device_configuration", lambda gpu: self.limits or None)
         monkeypatch.setattr(
             config, "set_logical_device_configuration", lambda gpu, limits: self.limits.extend(limits)
@@ -177,6 +179,23 @@ def test_jobs_that_share_a_gpu_share_its_memory(monkeypatch: pytest.MonkeyPatch)
     assert [limit.memory_limit for limit in gpu.limits] == [18_000]  # nine tenths of a half
     assert use_device(checked_config().training, n_processes=2) == "GPU, A100, shared by 2"
     assert (len(gpu.growth), len(gpu.limits)) == (1, 1), "a process that is used again keeps what it has"
+
+
+@pytest.mark.parametrize(
+    ("workers", "gpus", "device_names", "shared"),
+    [
+        (2, 2, ["gpu 0", "gpu 1"], ""),
+        (3, 2, ["gpu 0", "gpu 1", "gpu 0"], ", shared by 2"),
+        (2, 1, ["gpu 0"] * 2, ", shared by 2"),
+    ],
+)
+def test_each_worker_of_a_search_uses_one_gpu(
+    workers: int, gpus: int, device_names: list[str], shared: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gpu = Gpu(monkeypatch, memory_mb=None, count=gpus)
+    described = [use_device(checked_config().training, workers, number) for number in range(workers)]
+    assert described == [f"GPU, A100{shared}"] * workers
+    assert gpu.visible == [[name] for name in device_names]
 
 
 @pytest.mark.parametrize(("n_processes", "memory_mb"), [(1, 40_000), (2, None)])
@@ -212,14 +231,14 @@ def test_a_job_of_a_sweep_waits_for_a_search_that_another_one_holds(
             thread.join(timeout=0.05)
         order.append("first")
     thread.join(timeout=10)
-    assert caplog.messages == [f"another process is at this search, {tmp_path / 'search'}: waiting for it"]
+    assert caplog.messages == [f"another process works on this search, {tmp_path / 'search'}: waiting for it"]
     assert order == ["first", "second"]
 
 
 def test_outside_of_a_sweep_the_second_process_at_a_search_is_told(tmp_path: Path) -> None:
     with (
         lock_search(tmp_path / "search", fresh=False),
-        pytest.raises(InputError, match="another process is at this search"),
+        pytest.raises(InputError, match="another process works on this search"),
         lock_search(tmp_path / "search", fresh=False),
     ):
         pass

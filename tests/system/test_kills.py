@@ -66,7 +66,7 @@ def test_a_search_killed_at_random_moments_equals_an_uninterrupted_one(
     for key in ("number", "hyperparameters", "score"):
         assert [trial[key] for trial in trials(parts)] == [trial[key] for trial in trials(whole)]
     assert ended.result["test"] == expected.result["test"]
-    assert f"{found_before} of {len(trials(whole))} trials were there from an earlier run" in ended.err
+    assert f"{found_before} of {len(trials(whole))} trials from an earlier run" in ended.err
 
     everything = runs(parts)
     trees = [run for run in everything if "mlflow.parentRunId" not in run.data.tags]

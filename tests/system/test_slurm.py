@@ -123,35 +123,40 @@ def test_a_job_at_its_time_limit_is_queued_again_and_goes_on_with_its_search(
 
 
 @needs_slurm
-def test_tasks_of_a_step_are_the_workers_of_one_search(slurm: Cluster, tmp_path: Path) -> None:
+def test_workers_of_one_task_share_a_search(slurm: Cluster, tmp_path: Path) -> None:
+    """What as many tasks of a step did before: all trials once, in one run."""
     search = ["debug=smoke", "tuner=random", "tuner.max_trials=6", "training.epochs=20", *PLAIN]
-    step = ["srun", "--ntasks=2", "--cpus-per-task=1", "--mem=4G", "--time=5"]
-    command = [*step, sys.executable, "-m", "forcepos", *search, "tuner.workers=2"]
-    done = subprocess.run(
-        command, cwd=tmp_path, env=os.environ | slurm.environment, capture_output=True, text=True,
-        check=False, timeout=300,
-    )  # fmt: skip
+    done = srun(slurm, tmp_path, ["--ntasks=1", "--cpus-per-task=2"], [*search, "tuner.workers=2"])
     assert done.returncode == 0, done.stderr
     (line,) = done.stdout.splitlines()
-    assert "a worker of the search in" in done.stderr
     everything = runs(tmp_path)
     assert {run.info.status for run in everything} == {"FINISHED"}
     assert len(children(everything, json.loads(line)["run_id"])) == 6
     assert len(everything) == 7
     journal = next(tmp_path.glob("outputs/search/*/journal.jsonl")).read_text()
     assert journal.count("begun") == journal.count("ended") == 6
+    assert len(list(tmp_path.glob("outputs/runs/*/worker_[12].log"))) == 2
 
 
 @needs_slurm
-def test_tasks_without_as_many_workers_are_refused(slurm: Cluster, tmp_path: Path) -> None:
-    step = ["srun", "--ntasks=2", "--cpus-per-task=1", "--mem=4G", "--time=5"]
-    done = subprocess.run(
-        [*step, sys.executable, "-m", "forcepos"], cwd=tmp_path, env=os.environ | slurm.environment,
-        capture_output=True, text=True, check=False, timeout=120,
-    )  # fmt: skip
+def test_a_step_of_several_tasks_is_refused(slurm: Cluster, tmp_path: Path) -> None:
+    done = srun(slurm, tmp_path, ["--ntasks=2", "--cpus-per-task=1"], ["tuner.workers=2"])
     assert done.returncode != 0
-    assert "error: tuner.workers=1 but Slurm runs 2 tasks: ask for one task, or set tuner.workers=2" in done.stderr
+    assert (
+        "error: Slurm runs this command as 2 tasks, each of which would do the whole run: ask for one task, "
+        "srun --ntasks=1 --cpus-per-task=2 …, and set tuner.workers=2"
+    ) in done.stderr
     assert "Traceback" not in done.stderr
+    assert not (tmp_path / "mlruns").exists()
+
+
+def srun(slurm: Cluster, folder: Path, step: list[str], arguments: list[str]) -> subprocess.CompletedProcess[str]:
+    """The command as a step of the cluster's."""
+    command = ["srun", *step, "--mem=4G", "--time=5", sys.executable, "-m", "forcepos", *arguments]
+    return subprocess.run(
+        command, cwd=folder, env=os.environ | slurm.environment, capture_output=True, text=True,
+        check=False, timeout=300,
+    )  # fmt: skip
 
 
 def test_a_sweep_runs_as_processes_of_submitit(tmp_path: Path) -> None:

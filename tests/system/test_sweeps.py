@@ -108,8 +108,8 @@ def test_jobs_of_a_sweep_that_share_a_search_train_its_trials_once(tmp_path: Pat
     launcher = ["-m", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
     finished = forcepos([*launcher, "training.final_epochs=1,2", *tiny], tmp_path)
     assert finished.code == 0, finished.err
-    assert finished.err.count("another process is at this search") == 1
-    assert finished.err.count("1 of 1 trials were there from an earlier run") == 1
+    assert finished.err.count("another process works on this search") == 1
+    assert finished.err.count("1 of 1 trials from an earlier run") == 1
     assert len(list(tmp_path.glob("outputs/search/*/trial_*.json"))) == 1
 
 

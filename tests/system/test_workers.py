@@ -86,7 +86,7 @@ def test_a_killed_chief_takes_its_workers_with_it_and_is_gone_on_with(tmp_path: 
     kept = trials(tmp_path)
     again = forcepos(SEARCH, tmp_path)
     assert again.code == 0, again.err
-    assert f"{len(kept)} of 6 trials were there from an earlier run" in again.err
+    assert f"{len(kept)} of 6 trials from an earlier run" in again.err
     assert [trial for trial in trials(tmp_path) if trial in kept] == kept
     check_tree(tmp_path, again.result["run_id"])
     print(f"\nchief killed with {len(kept)} of 6 trials done, 0 lost, 0 repeated")

@@ -13,9 +13,11 @@ from filelock import FileLock
 
 from forcepos.config.schema import TunerConfig
 from forcepos.runtime.errors import InputError, TrialFailure
+from forcepos.tuning.events import Events, Listener
 from forcepos.tuning.fingerprint import search_fingerprint
 from forcepos.tuning.ledger import SearchResult
 from forcepos.tuning.search import lock_search, search
+from forcepos.tuning.spec import SearchSpec
 from forcepos.tuning.trials import Logs, TrialResult
 from tests.conftest import checked_config
 
@@ -42,7 +44,7 @@ class Formula:
         return history
 
 
-class Listener:
+class Recorder(Listener):
     def __init__(self) -> None:
         self.known, self.started, self.epochs, self.ended = 0, list[int](), 0, list[TrialResult]()
 
@@ -75,15 +77,15 @@ def tuner(*overrides: str) -> TunerConfig:
 
 
 def run(
-    config: TunerConfig, folder: Path, train: Formula, listener: Listener | None = None, seed: int = 1
+    config: TunerConfig, folder: Path, train: Formula, listener: Recorder | None = None, seed: int = 1
 ) -> SearchResult:
     with lock_search(folder / "abc", config.fresh):
-        return search(config, declare, train, folder / "abc", seed, 9, [listener or Listener()])
+        return search(SearchSpec(config, declare, folder / "abc", seed, 9), train, Events(listener or Recorder()))
 
 
 @pytest.mark.parametrize("name", ["random", "bayesian", "grid", "hyperband"])
 def test_a_search_runs_its_trials_and_finds_the_best(name: str, tmp_path: Path) -> None:
-    listener = Listener()
+    listener = Recorder()
     found = run(tuner(f"tuner={name}", "tuner.max_trials=6"), tmp_path, Formula(), listener)
     assert listener.started == [1, 2, 3, 4, 5, 6]
     scores = [result.score for result in listener.ended if result.score is not None]
@@ -93,7 +95,7 @@ def test_a_search_runs_its_trials_and_finds_the_best(name: str, tmp_path: Path) 
 
 
 def test_a_trials_score_is_its_best_epoch_averaged_over_executions(tmp_path: Path) -> None:
-    listener = Listener()
+    listener = Recorder()
     train = Formula()
     run(tuner("tuner=random", "tuner.max_trials=2", "tuner.executions_per_trial=3"), tmp_path, train, listener)
     for result in listener.ended:
@@ -107,7 +109,7 @@ def test_a_trials_score_is_its_best_epoch_averaged_over_executions(tmp_path: Pat
 def test_a_seed_decides_the_search(name: str, tmp_path: Path) -> None:
     chosen = []
     for place, seed in enumerate((1, 1, 2)):
-        listener = Listener()
+        listener = Recorder()
         run(tuner(f"tuner={name}", "tuner.max_trials=5"), tmp_path / str(place), Formula(), listener, seed)
         chosen.append([result.hyperparameters for result in listener.ended])
     assert chosen[0] == chosen[1] != chosen[2]
@@ -116,10 +118,10 @@ def test_a_seed_decides_the_search(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["random", "bayesian", "grid", "hyperband"])
 def test_a_finished_search_is_reused_and_more_trials_extend_it(name: str, tmp_path: Path) -> None:
     first = run(tuner(f"tuner={name}", "tuner.max_trials=3"), tmp_path, Formula())
-    again = Listener()
+    again = Recorder()
     reused = run(tuner(f"tuner={name}", "tuner.max_trials=3"), tmp_path, Formula(), again)
     assert (again.started, reused.reused, reused.best) == ([], 3, first.best)
-    more = Listener()
+    more = Recorder()
     extended = run(tuner(f"tuner={name}", "tuner.max_trials=5"), tmp_path, Formula(), more)
     assert (more.started, extended.reused, len(extended.trials)) == ([4, 5], 3, 5)
 
@@ -131,7 +133,7 @@ def test_a_search_says_nothing_on_standard_output(tmp_path: Path, capsys: pytest
 
 
 def test_a_failed_trial_is_told_and_the_search_goes_on(tmp_path: Path) -> None:
-    listener = Listener()
+    listener = Recorder()
     train = Formula(fails=lambda chosen: chosen["num_layers"] > 2)
     found = run(tuner("tuner=random", "tuner.max_trials=8", "tuner.max_failures=8"), tmp_path, train, listener)
     failed = [result for result in listener.ended if result.score is None]
@@ -169,7 +171,7 @@ def test_a_bug_is_raised_not_recorded_as_a_failed_trial(tmp_path: Path) -> None:
 
 def test_an_objective_to_maximise_is_maximised(tmp_path: Path) -> None:
     config = tuner("tuner=random", "tuner.objective=val_r2", "tuner.direction=max", "tuner.max_trials=5")
-    listener = Listener()
+    listener = Recorder()
 
     class Score(Formula):
         def __call__(
@@ -207,7 +209,7 @@ def test_a_search_that_another_process_is_at_is_left_alone(tmp_path: Path) -> No
     with FileLock(tmp_path / "abc.lock"), pytest.raises(InputError) as error:
         run(tuner("tuner=random", "tuner.max_trials=2"), tmp_path, Formula())
     assert str(error.value) == (
-        f"another process is at this search, {tmp_path / 'abc'}: wait for it, or change the config"
+        f"another process works on this search, {tmp_path / 'abc'}: wait for it, or change the config"
     )
     assert len(run(tuner("tuner=random", "tuner.max_trials=2"), tmp_path, Formula()).trials) == 2
 
@@ -215,7 +217,7 @@ def test_a_search_that_another_process_is_at_is_left_alone(tmp_path: Path) -> No
 @pytest.mark.parametrize("name", ["random", "bayesian", "grid", "hyperband"])
 def test_a_search_goes_on_as_if_it_had_not_been_interrupted(name: str, tmp_path: Path) -> None:
     config = tuner(f"tuner={name}", "tuner.max_trials=6")
-    whole = Listener()
+    whole = Recorder()
     run(config, tmp_path / "whole", Formula(), whole)
 
     class Interrupted(Formula):
@@ -226,7 +228,7 @@ def test_a_search_goes_on_as_if_it_had_not_been_interrupted(name: str, tmp_path:
                 raise KeyboardInterrupt
             return super().__call__(hyperparameters, seed, epochs, after_epoch)
 
-    before, after = Listener(), Listener()
+    before, after = Recorder(), Recorder()
     with pytest.raises(KeyboardInterrupt):
         run(config, tmp_path / "parts", Interrupted(), before)
     run(config, tmp_path / "parts", Formula(), after)
@@ -234,20 +236,20 @@ def test_a_search_goes_on_as_if_it_had_not_been_interrupted(name: str, tmp_path:
 
 
 def test_too_many_failures_end_the_search_with_the_reason(tmp_path: Path) -> None:
-    listener = Listener()
+    listener = Recorder()
     config = tuner("tuner=random", "tuner.max_trials=9", "tuner.max_failures=3")
     with pytest.raises(InputError) as error:
         run(config, tmp_path, Formula(fails=lambda _: True), listener)
     assert len(listener.ended) == 3
     assert str(error.value) == (
         "3 of 3 trials failed, the last one with: the formula does not like it; "
-        "raise tuner.max_failures to go on all the same"
+        "raise tuner.max_failures to continue all the same"
     )
 
 
 def test_a_fresh_search_begins_again_and_keeps_the_old_one(tmp_path: Path) -> None:
     run(tuner("tuner=random", "tuner.max_trials=2"), tmp_path, Formula())
-    listener = Listener()
+    listener = Recorder()
     run(tuner("tuner=random", "tuner.max_trials=2", "tuner.fresh=true"), tmp_path, Formula(), listener)
     assert listener.started == [1, 2]
     kept = [path.name for path in tmp_path.glob("abc.before-*")]
@@ -260,7 +262,7 @@ def test_half_a_file_is_no_trial(tmp_path: Path) -> None:
     run(tuner("tuner=random", "tuner.max_trials=3"), tmp_path, Formula())
     last = tmp_path / "abc" / "trial_0003.json"
     last.rename(last.with_suffix(".unfinished"))
-    listener = Listener()
+    listener = Recorder()
     run(tuner("tuner=random", "tuner.max_trials=3"), tmp_path, Formula(), listener)
     assert (listener.known, listener.started) == (2, [3])
 
@@ -274,16 +276,18 @@ def small(hp: kt.HyperParameters) -> None:
 
 @pytest.mark.parametrize("name", ["grid", "bayesian"])
 def test_a_small_space_is_searched_without_repeating_a_point(name: str, tmp_path: Path) -> None:
-    listener = Listener()
+    listener = Recorder()
     with lock_search(tmp_path / "abc", fresh=False):
-        search(tuner(f"tuner={name}", "tuner.max_trials=14"), small, Formula(), tmp_path / "abc", 1, 9, [listener])
+        spec = SearchSpec(tuner(f"tuner={name}", "tuner.max_trials=14"), small, tmp_path / "abc", 1, 9)
+        search(spec, Formula(), Events(listener))
     points = [tuple(sorted(result.hyperparameters.items())) for result in listener.ended]
     assert len(set(points)) == len(points) == 14  # of 3 * (1 + 2 * 2)
 
 
 def test_grid_stops_when_the_space_is_used_up(tmp_path: Path) -> None:
     with lock_search(tmp_path / "abc", fresh=False):
-        found = search(tuner("tuner=grid", "tuner.max_trials=99"), small, Formula(), tmp_path / "abc", 1, 9, [])
+        spec = SearchSpec(tuner("tuner=grid", "tuner.max_trials=99"), small, tmp_path / "abc", 1, 9)
+        found = search(spec, Formula(), Events())
     assert len(found.trials) == 15
 
 

@@ -12,11 +12,13 @@ import keras_tuner as kt
 import pytest
 
 from forcepos.runtime.errors import InputError
+from forcepos.tuning.events import EventQueue, Events, Listener
 from forcepos.tuning.ledger import Ledger, SearchResult
 from forcepos.tuning.search import open_ledger, search
+from forcepos.tuning.spec import SearchSpec
 from forcepos.tuning.trial_run import Trainer
 from forcepos.tuning.trials import Logs, TrialResult, load_trials
-from forcepos.tuning.workers.chief import Chief, Told, served
+from forcepos.tuning.workers.chief import Chief, served
 from forcepos.tuning.workers.worker import work
 from tests.tuning.test_search import Formula, declare, small, tuner
 
@@ -38,7 +40,7 @@ class Slow(Formula):
         return super().__call__(hyperparameters, seed, epochs, after_epoch)
 
 
-class Heard:
+class Heard(Listener):
     def __init__(self) -> None:
         self.events: list[tuple[str, int]] = []
         self.epochs = 0
@@ -66,19 +68,19 @@ class Search:
     def __init__(
         self, folder: Path, *overrides: str, declare: Callable[[kt.HyperParameters], None] = declare
     ) -> None:
-        self.directory, self.config, self.heard = folder, tuner(*overrides), Heard()
-        self.declare, self.lost = declare, list[str]()
+        self.directory, self.heard, self.lost = folder, Heard(), list[str]()
+        self.spec, self.events = SearchSpec(tuner(*overrides), declare, folder, 1, 9), Events(self.heard)
         folder.mkdir(exist_ok=True)
 
     def run(self, *trainers: Trainer, then: Callable[[Chief], None] = lambda _: None) -> SearchResult:
-        told = Told([self.heard])
-        with open_ledger(self.config, self.declare, self.directory, 1, 9, [told]) as ledger:
-            return self._work(ledger, told, trainers, then)
+        waiting = EventQueue(self.heard)
+        with open_ledger(self.spec, waiting) as ledger:
+            return self._work(ledger, waiting, trainers, then)
 
     def _work(
-        self, ledger: Ledger, told: Told, trainers: tuple[Trainer, ...], then: Callable[[Chief], None]
+        self, ledger: Ledger, waiting: EventQueue, trainers: tuple[Trainer, ...], then: Callable[[Chief], None]
     ) -> SearchResult:
-        chief = Chief(ledger, self.directory, told)
+        chief = Chief(ledger, self.directory, waiting)
         with served(chief) as port:
             workers = [
                 threading.Thread(target=self._worker, args=(train, f"worker_{number}", port))
@@ -89,13 +91,13 @@ class Search:
             then(chief)
             for worker in workers:
                 worker.join(60)
-            told.pass_on()
+            waiting.deliver()
             chief.raise_failure()
         return ledger.found()
 
     def _worker(self, train: Trainer, name: str, port: int) -> None:
         try:
-            work(self.config, train, self.directory, 1, 9, name, port)
+            work(self.spec, train, name, port)
         except Lost:
             self.lost.append(name)
         except InputError:  # the chief has failed; it says why
@@ -140,7 +142,7 @@ def test_many_workers_do_the_trials_that_one_would_do(name: str, tmp_path: Path)
     """Their proposals do not depend on scores."""
     one, many = tmp_path / "one", tmp_path / "many"
     one.mkdir()
-    search(tuner(f"tuner={name}", "tuner.max_trials=9"), declare, Formula(), one, 1, 9, [])
+    search(SearchSpec(tuner(f"tuner={name}", "tuner.max_trials=9"), declare, one, 1, 9), Formula(), Events())
     Search(many, f"tuner={name}", "tuner.max_trials=9").run(Slow(), Slow())
     assert load_trials(many) == load_trials(one)
 
@@ -164,8 +166,8 @@ def test_a_result_that_a_lost_worker_left_counts(tmp_path: Path) -> None:
     searching = Search(tmp_path / "s", "tuner=random", "tuner.max_trials=1")
     first = Search(tmp_path / "other", "tuner=random", "tuner.max_trials=1")
     first.run(Formula())
-    with open_ledger(searching.config, declare, searching.directory, 1, 9, [searching.heard]) as ledger:
-        chief = Chief(ledger, searching.directory, searching.heard)
+    with open_ledger(searching.spec, searching.events) as ledger:
+        chief = Chief(ledger, searching.directory, searching.events)
         chief.create_trial("worker_1")
         (tmp_path / "other" / "trial_0001.json").rename(tmp_path / "s" / "trial_0001.json")
         assert chief.lost("worker_1", "was ended by SIGKILL") == 1
@@ -175,8 +177,8 @@ def test_a_result_that_a_lost_worker_left_counts(tmp_path: Path) -> None:
 
 def test_a_trial_that_takes_its_worker_with_it_three_times_has_failed(tmp_path: Path) -> None:
     searching = Search(tmp_path / "s", "tuner=random", "tuner.max_trials=1")
-    with open_ledger(searching.config, declare, searching.directory, 1, 9, [searching.heard]) as ledger:
-        chief = Chief(ledger, searching.directory, searching.heard)
+    with open_ledger(searching.spec, searching.events) as ledger:
+        chief = Chief(ledger, searching.directory, searching.events)
         for _ in range(3):
             assert chief.create_trial("worker_1").status == "RUNNING"
             chief.lost("worker_1", "was ended by SIGKILL")
@@ -189,8 +191,8 @@ def test_a_trial_that_takes_its_worker_with_it_three_times_has_failed(tmp_path: 
 def test_a_worker_that_is_left_waits_for_those_at_trials(tmp_path: Path) -> None:
     """Else nobody would be there to take over the trial of a worker that is lost at the very end."""
     searching = Search(tmp_path / "s", "tuner=random", "tuner.max_trials=1")
-    with open_ledger(searching.config, declare, searching.directory, 1, 9, [searching.heard]) as ledger:
-        chief = Chief(ledger, searching.directory, searching.heard)
+    with open_ledger(searching.spec, searching.events) as ledger:
+        chief = Chief(ledger, searching.directory, searching.events)
         assert chief.create_trial("worker_1").status == "RUNNING"
         assert chief.create_trial("worker_2").status == "IDLE"
         chief.lost("worker_1", "was ended by SIGKILL")
@@ -214,9 +216,8 @@ def test_a_search_whose_chief_was_lost_goes_on_with_every_finished_trial(name: s
 def test_one_process_goes_on_with_what_many_workers_left(tmp_path: Path) -> None:
     Search(tmp_path / "s", "tuner=bayesian", "tuner.max_trials=8").run(lost_in(trial=3), lost_in(trial=2))
     heard = Heard()
-    found = search(
-        tuner("tuner=bayesian", "tuner.max_trials=8"), declare, Formula(), tmp_path / "s", 1, 9, [heard]
-    )
+    spec = SearchSpec(tuner("tuner=bayesian", "tuner.max_trials=8"), declare, tmp_path / "s", 1, 9)
+    found = search(spec, Formula(), Events(heard))
     assert len(found.trials) == len(set(points(tmp_path / "s"))) == 8
     assert len(heard.numbers("started")) == 5
 
@@ -235,7 +236,7 @@ def test_too_many_failures_end_the_search_for_all_workers(tmp_path: Path) -> Non
 def test_a_worker_whose_chief_is_gone_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("forcepos.tuning.workers.worker._ANSWER_S", 1)
     with pytest.raises(InputError, match="^the chief of the search does not answer: "):
-        work(tuner("tuner=random"), Formula(), tmp_path, 1, 9, "worker_1", port=9)
+        work(SearchSpec(tuner("tuner=random"), declare, tmp_path, 1, 9), Formula(), "worker_1", port=9)
 
 
 def test_nothing_is_said_on_standard_output(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -13,6 +13,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from forcepos.config.checks import register_resolvers, register_schemas, to_config
+from forcepos.config.schema import Config
 from forcepos.experiment.sweep import AGAIN, close_sweep
 from forcepos.experiment.sweep_job import sweep_job
 from forcepos.runtime.errors import InputError
@@ -27,36 +28,39 @@ _INCOMPLETE = 3  # exit code: the run is complete, but MLflow lacks some of it
 
 
 @hydra.main(config_path=str(conf_dir()), config_name="config", version_base="1.3")
-def _job(composed: DictConfig) -> float | None:
-    """Do one run and return its objective, for Hydra's sweepers."""
+def _job(composed: DictConfig) -> float:
+    """Do one run; return what Hydra's sweepers minimise."""
     register_resolvers()  # a launcher's worker process receives Hydra's state, but not these
     settings = HydraConfig.get()
     folder, overrides = Path(settings.runtime.output_dir), list(settings.overrides.task)
     try:
         if in_sweep():
             with sweep_job(settings.job.num, folder):
-                return _objective(_run(composed, folder, overrides))
-        result = _run(composed, folder, overrides)
+                config = to_config(composed)
+                return _loss(config, _run(config, folder, overrides))
+        config = to_config(composed)
+        result = _run(config, folder, overrides)
     except InputError as error:
         sys.exit(f"error: {error}")
     except Exception:
         stop_if_asked()  # a library may have turned a signal into an error of its own
         raise
-    if result and result["tracking"] == "incomplete":
+    if result["tracking"] == "incomplete":
         sys.stderr.write(f"tracking is incomplete: {AGAIN}\n")
         sys.exit(_INCOMPLETE)
-    return _objective(result)
+    return _loss(config, result)
 
 
-def _objective(result: dict[str, Any] | None) -> float | None:
-    if result is None:
-        return None
-    first: Any = next(iter(result["test"].values()))
-    return float(first)
+def _loss(config: Config, result: dict[str, Any]) -> float:
+    """Return the validation objective, such that less is better: what Hydra's sweepers minimise.
+
+    Never a test score: whatever chooses by it would fit the test subset.
+    """
+    objective = float(result["objective"])
+    return objective if config.tuner.direction == "min" else -objective
 
 
-def _run(composed: DictConfig, folder: Path, overrides: list[str]) -> dict[str, Any] | None:
-    config = to_config(composed)
+def _run(config: Config, folder: Path, overrides: list[str]) -> dict[str, Any]:
     log.info("%s; outputs: %s", run_name(config, overrides), short_path(folder))
     with quiet_import():
         from forcepos.experiment.inputs import read_inputs  # noqa: PLC0415  # MLflow takes a second
@@ -65,9 +69,8 @@ def _run(composed: DictConfig, folder: Path, overrides: list[str]) -> dict[str, 
         from forcepos.experiment.run import run_experiment  # noqa: PLC0415  # TensorFlow takes seconds
     stop_if_asked()
     result = run_experiment(config, inputs, folder, overrides)
-    if result:  # None in a worker of another process' search
-        sys.stdout.write(json.dumps(result) + "\n")
-        sys.stdout.flush()
+    sys.stdout.write(json.dumps(result) + "\n")
+    sys.stdout.flush()
     return result
 
 

@@ -1,4 +1,4 @@
-"""What needs no neural network, on the same windows and the same split: a linear model and boosted trees."""
+"""Baselines on the same windows and the same split: a linear model and boosted trees."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from threadpoolctl import threadpool_limits
 
 from forcepos.data.recordings import Float32, Float64, Int32
 from forcepos.data.samples import Samples
+from forcepos.models.problem import Problem
 from forcepos.models.tasks import Classification, Task
-from forcepos.models.training_data import TrainingData
 
 log = logging.getLogger(__name__)
 
@@ -27,29 +27,27 @@ _WINDOWS_AT_ONCE = 8192
 Predictor = Callable[[Float64], Float32]
 
 
-def reference_predictions(task: Task, data: TrainingData, samples_at_most: int, seed: int) -> dict[str, Float32]:
-    """(test samples, outputs) of `linear` and `boosted_trees`: mm, or one probability per class.
+def reference_predictions(problem: Problem) -> dict[str, Float32]:
+    """Predict the (test samples, outputs) with `linear` and `boosted_trees`: mm, or one probability per class.
 
-    Args:
-        task: whose outputs, in whose order; a class that no training sample has gets probability 0.
-        data: both learn from its training part and see flattened windows.
-        samples_at_most: of the training part, drawn evenly.
-        seed: of that draw and of the trees.
+    Both see flattened windows and learn from at most `evaluation.baseline_samples` of the training subset, drawn
+    evenly with the run's seed. A class that no training sample has gets probability 0.
     """
-    members = _drawn(data.split.train, samples_at_most, seed)
-    inputs, targets = _windows(data.samples, members), data.targets[members]
+    task, samples, seed = problem.task, problem.samples, problem.config.seed
+    members = _drawn(problem.split.train, problem.config.evaluation.baseline_samples, seed)
+    inputs, targets = _windows(samples, members), problem.targets[members]
     predictions = {}
     for name, model in _models(task, seed).items():
         log.info("baseline %s: learning from %d samples", name, len(members))
         fit = _fit_classes if isinstance(task, Classification) else _fit_values
         # Its threads spin while they wait for one another: beside other work one is ten times as fast as two.
         with threadpool_limits(1):
-            predictions[name] = _in_pieces(fit(model, inputs, targets), data.samples, data.split.test)
+            predictions[name] = _in_chunks(fit(model, inputs, targets), samples, problem.split.test)
     return predictions
 
 
 def _models(task: Task, seed: int) -> dict[str, Any]:
-    # A share of the training part, drawn sample by sample, would tell nothing about when to stop: neighbours.
+    # A share of the training subset, drawn sample by sample, says nothing about when to stop: neighbours.
     trees = {"early_stopping": False, "random_state": seed}
     if isinstance(task, Classification):
         return {
@@ -70,7 +68,7 @@ def _drawn(members: Int32, at_most: int, seed: int) -> Int32:
 
 
 def _windows(samples: Samples, members: Int32) -> Float64:
-    """(members, window * channels) the rows of each window one after the other.
+    """Flatten windows to (members, window * channels), row after row.
 
     In float64, which boosted trees work in anyway: rows of a window are so alike that a linear system
     in float32 loses its solution.
@@ -85,13 +83,13 @@ def _fit_values(model: Any, inputs: Float64, targets: Float32) -> Predictor:
 
 
 def _fit_classes(model: Any, inputs: Float64, targets: Float32) -> Predictor:
-    """A predictor of (n, classes) from one-hot targets."""
+    """Fit a predictor of (n, classes) from one-hot targets."""
     labels = targets.argmax(axis=1)
     present = np.unique(labels)
     if len(present) == 1:  # scikit-learn refuses to learn what needs no learning
         return lambda windows: np.repeat(targets[:1], len(windows), axis=0)
     with warnings.catch_warnings():
-        # Classes that a plane parts perfectly have no best weights: the last ones of many steps serve as well.
+        # Classes that a plane separates perfectly have no best weights: the last ones of many steps serve as well.
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(inputs, labels)
 
@@ -103,6 +101,6 @@ def _fit_classes(model: Any, inputs: Float64, targets: Float32) -> Predictor:
     return predict
 
 
-def _in_pieces(predict: Predictor, samples: Samples, members: Int32) -> Float32:
-    pieces = [members[first : first + _WINDOWS_AT_ONCE] for first in range(0, len(members), _WINDOWS_AT_ONCE)]
-    return np.concatenate([predict(_windows(samples, piece)) for piece in pieces])
+def _in_chunks(predict: Predictor, samples: Samples, members: Int32) -> Float32:
+    chunks = [members[first : first + _WINDOWS_AT_ONCE] for first in range(0, len(members), _WINDOWS_AT_ONCE)]
+    return np.concatenate([predict(_windows(samples, chunk)) for chunk in chunks])

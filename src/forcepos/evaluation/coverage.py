@@ -1,4 +1,4 @@
-"""Whether the radius, or the set of classes, holds the truth as often as asked: overall, by region, by level."""
+"""Coverage: how often the radius, or the set of classes, holds the truth, overall, by region and by level."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from forcepos.data.recordings import Float32, Float64, Int32
 from forcepos.models.calibration import Calibration, conformal_bound
-from forcepos.models.prediction import Answers
+from forcepos.models.prediction import Predictions
 from forcepos.models.tasks import Regression, Task
 
 _SIDE = 3  # regions of the plate along x and along y
@@ -20,39 +20,39 @@ _LEVELS = np.linspace(0.05, 0.95, 19)
 
 @dataclass(frozen=True)
 class Coverage:
-    """What was found on the test part.
+    """Coverage on the test subset.
 
     Attributes:
-        asked: share of samples that should be covered.
-        found: share that is.
+        target: share of samples that should be covered.
+        observed: share that is.
         size: mean radius in mm, or mean number of classes in a set.
         counted, units: what the calibration counted as one, and how many of them it had.
         regions: a row for each region of the plate: borders in mm, samples, found, size.
     """
 
-    asked: float
-    found: float
+    target: float
+    observed: float
     size: float
     counted: str
     units: int
     regions: pd.DataFrame
 
-    def figures(self, task: Task) -> dict[str, float]:
-        """By name, as in tables and MLflow."""
+    def values(self, task: Task) -> dict[str, float]:
+        """Return the values by the names of result.json and MLflow."""
         size = "radius_mean_mm" if isinstance(task, Regression) else f"{task.kinds}_mean"
-        return {"asked": self.asked, "found": self.found, size: self.size, "calibration_units": self.units}
+        return {"asked": self.target, "found": self.observed, size: self.size, "calibration_units": self.units}
 
 
 def measure_coverage(
-    task: Task, true: Float32, answers: Answers, positions: Float32, calibration: Calibration
+    task: Task, true: Float32, outputs: Predictions, positions: Float32, calibration: Calibration
 ) -> Coverage:
-    """The coverage of a calibrated model's answers (n, …) on the test part."""
-    held = _held(task, true, answers)
-    size = answers["radius" if isinstance(task, Regression) else task.kinds].astype(np.float64)
+    """Measure the coverage of a calibrated model's outputs (n, …) on the test subset."""
+    held = _held(task, true, outputs)
+    size = outputs["radius" if isinstance(task, Regression) else task.kinds].astype(np.float64)
     size = size if isinstance(task, Regression) else size.sum(axis=1)
     return Coverage(
-        asked=calibration.coverage,
-        found=float(held.mean()),
+        target=calibration.coverage,
+        observed=float(held.mean()),
         size=float(size.mean()),
         counted=calibration.counted,
         units=calibration.units,
@@ -61,34 +61,34 @@ def measure_coverage(
 
 
 def coverage_at_levels(
-    task: Task, calibration: tuple[Float32, Answers, Int32], test: tuple[Float32, Answers]
+    task: Task, calibration: tuple[Float32, Predictions, Int32], test: tuple[Float32, Predictions]
 ) -> tuple[Float64, Float64]:
-    """Coverage asked for (m,), and found on the test part with the bound that the calibration part gives for it.
+    """Return target coverages (m,), and those observed on the test subset with the bounds that calibration gives.
 
     Args:
-        calibration: true (n, outputs), answers, groups (n,).
-        test: true, answers.
+        calibration: true (n, outputs), model outputs, groups (n,).
+        test: true, model outputs.
     """
-    true, answers, group = calibration
-    scores = _scores(task, true, answers)
+    true, outputs, group = calibration
+    scores = _scores(task, true, outputs)
     bounds = np.array([conformal_bound(scores, group, level) for level in _LEVELS])
     known = np.isfinite(bounds)
-    found = (_scores(task, *test)[:, None] <= bounds[known]).mean(axis=0)
-    return _LEVELS[known], found
+    observed = (_scores(task, *test)[:, None] <= bounds[known]).mean(axis=0)
+    return _LEVELS[known], observed
 
 
-def _held(task: Task, true: Float32, answers: Answers) -> NDArray[np.bool_]:
+def _held(task: Task, true: Float32, outputs: Predictions) -> NDArray[np.bool_]:
     if isinstance(task, Regression):
-        return np.asarray(np.linalg.norm(answers["position"] - true, axis=1) <= answers["radius"])
-    return np.asarray(answers[task.kinds][np.arange(len(true)), true.argmax(axis=1)], bool)
+        return np.asarray(np.linalg.norm(outputs["position"] - true, axis=1) <= outputs["radius"])
+    return np.asarray(outputs[task.kinds][np.arange(len(true)), true.argmax(axis=1)], bool)
 
 
-def _scores(task: Task, true: Float32, answers: Answers) -> Float64:
-    """(n,) distance in radii, or 1 - probability of the true class."""
+def _scores(task: Task, true: Float32, outputs: Predictions) -> Float64:
+    """Return (n,) distances in radii, or 1 - probability of the true class."""
     if isinstance(task, Regression):
-        distance = np.linalg.norm(answers["position"].astype(np.float64) - true, axis=1)
-        return np.asarray(distance / answers["radius"])
-    probability = answers["probabilities"][np.arange(len(true)), true.argmax(axis=1)]
+        distance = np.linalg.norm(outputs["position"].astype(np.float64) - true, axis=1)
+        return np.asarray(distance / outputs["radius"])
+    probability = outputs["probabilities"][np.arange(len(true)), true.argmax(axis=1)]
     return np.asarray(1 - probability, np.float64)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -10,24 +13,31 @@ from forcepos.data.recordings import Float32, Int32
 from forcepos.models.tasks import Regression, Task
 
 
+@dataclass(frozen=True)
+class Units:
+    """Points or recordings: their names, and (n,) the number of each sample's unit."""
+
+    names: Sequence[str]
+    number: Int32
+
+
 def errors_by_unit(
-    task: Task, names: list[str], unit: Int32, positions: Float32, true: Float32, predicted: Float32
+    task: Task, units: Units, positions: Float32, true: Float32, predicted: Float32
 ) -> pd.DataFrame:
-    """A row for each unit that has samples (n,), the worst first.
+    """Tabulate the errors of each unit that has samples, the worst first.
 
     Args:
-        names: of the units, by number.
         positions: (n, 3) mm.
         true, predicted: (n, outputs).
     """
     place = {f"{axis}_mm": positions[:, column] for column, axis in enumerate("xyz")}
     errors = _distances(task, true, predicted) if isinstance(task, Regression) else _hits(true, predicted)
-    frame = pd.DataFrame({"unit": unit, **place, **errors})
+    frame = pd.DataFrame({"unit": units.number, **place, **errors})
     table = frame.groupby("unit").mean()
     table.insert(0, "samples", frame.groupby("unit").size())
     if isinstance(task, Regression):
         table["euclidean_p95_mm"] = frame.groupby("unit")["euclidean_mean_mm"].quantile(0.95)
-    table.insert(0, "name", [names[number] for number in table.index])
+    table.insert(0, "name", [units.names[number] for number in table.index])
     worst_first = {"euclidean_mean_mm": False, "accuracy": True}
     column = next(name for name in worst_first if name in table)
     return table.sort_values(column, ascending=worst_first[column], kind="stable").reset_index(drop=True)

@@ -8,7 +8,7 @@ from forcepos.data.recordings import Int32
 from forcepos.data.samples import Samples
 
 
-def neighbour_share(samples: Samples, train: Int32, test: Int32) -> float:
+def leaked_share(samples: Samples, train: Int32, test: Int32) -> float:
     """Share of the test samples with a training sample of the same recording less than a window's length away.
 
     Such two share rows, or are next to each other where a window is one row.

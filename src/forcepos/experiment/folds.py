@@ -1,10 +1,10 @@
-"""Cross-validation: a run for each fold, all under one parent run that holds mean and spread."""
+"""Cross-validation: a run for each fold, all under one parent run with mean and spread."""
 
 from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,61 +13,47 @@ import pandas as pd
 
 from forcepos.config.schema import Config, CrossValidationConfig, FixedTunerConfig
 from forcepos.evaluation.metrics import Scores
-from forcepos.results.pending_logs import finalize_tracking, log_unlogged, reopen
-from forcepos.results.run_cache import earlier_result, run_fingerprint
+from forcepos.experiment.plan import RunPlan
+from forcepos.results.pending_logs import finalize_tracking, log_pending, reopen
+from forcepos.results.run_cache import cached_result
 from forcepos.results.run_report import repeat_result, write_result
 from forcepos.results.summary import REFERENCES, headline
 from forcepos.results.terminal import show_table
 from forcepos.tracking.run import Run
 from forcepos.tracking.track import track
-from forcepos.tuning.fingerprint import search_fingerprint
 
 log = logging.getLogger(__name__)
 _OF_A_FOLD = ("run_id", "test", "baseline", "best_hyperparameters", "tracking", "outputs")
 
 
-def cross_validate(
-    config: Config,
-    folder: Path,
-    run_fold: Callable[..., dict[str, Any]],
-    facts: Mapping[str, str],
-    name: str,
-) -> dict[str, Any]:
-    """Do every fold in `folder`/fold_1, fold_2, … and write the result over all of them.
+def cross_validate(plan: RunPlan, run_fold: Callable[[RunPlan], dict[str, Any]]) -> dict[str, Any]:
+    """Do every fold in the run's folder, in fold_1, fold_2, …, and write the result over all of them.
 
     Args:
-        run_fold: is given config, folder and the parent's run id; searches and trains as any run does.
-        facts: what the parent's run is tagged with.
+        run_fold: searches and trains as any run does.
     """
-    data = facts["data_fingerprint"]
-    fingerprint = run_fingerprint(config, data)
-    earlier = earlier_result(config, fingerprint)
-    if earlier:
-        return repeat_result(earlier, folder)
-    run, result = reopen(config, fingerprint) or _cross_validate(config, folder, run_fold, facts, name)
-    _complete_folds(config, result["folds"], run, data)
-    result = finalize_tracking(run, result, config, fingerprint, result["folds"])
+    config, folder = plan.config, plan.folder
+    cached = cached_result(config, plan.fingerprint)
+    if cached:
+        return repeat_result(cached, folder)
+    run, result = reopen(config, plan.fingerprint) or _cross_validate(plan, run_fold)
+    _complete_folds(plan, result["folds"], run)
+    result = finalize_tracking(run, result, config, plan.fingerprint, result["folds"])
     write_result(result, folder)
     return result
 
 
-def _cross_validate(
-    config: Config,
-    folder: Path,
-    run_fold: Callable[..., dict[str, Any]],
-    facts: Mapping[str, str],
-    name: str,
-) -> tuple[Run, dict[str, Any]]:
-    with track(config, name, search_fingerprint(config, facts["data_fingerprint"])) as run:
-        run.log_tags(facts)
-        results, folds = [], _folds(config)
+def _cross_validate(plan: RunPlan, run_fold: Callable[[RunPlan], dict[str, Any]]) -> tuple[Run, dict[str, Any]]:
+    with track(plan.config, plan.name, plan.search_fingerprint) as run:
+        run.log_tags(plan.facts)
+        results, folds = [], _folds(plan.config)
         for number, fold in enumerate(folds, 1):
             log.info("fold %d of %d", number, len(folds))
-            place = folder / f"fold_{number}"
-            place.mkdir()
-            results.append(run_fold(fold, place, parent=run))
-        result = _over_folds(config, results, folder, run)
-        _save(result, folder, run)
+            folder = plan.folder / f"fold_{number}"
+            folder.mkdir()
+            results.append(run_fold(plan.fold(fold, folder, run)))
+        result = _over_folds(plan, results, run)
+        _save(result, plan.folder, run)
     return run, result
 
 
@@ -80,17 +66,18 @@ def _folds(config: Config) -> list[Config]:
     return [dataclasses.replace(config, split=fold) for fold in splits]
 
 
-def _complete_folds(config: Config, results: Sequence[dict[str, Any]], run: Run, data: str) -> None:
+def _complete_folds(plan: RunPlan, results: Sequence[dict[str, Any]], run: Run) -> None:
     """Try once more to log what folds could not, now under a parent that may have got its id since."""
-    for fold, result in zip(_folds(config), results, strict=True):
+    for config, result in zip(_folds(plan.config), results, strict=True):
         if result["tracking"] == "incomplete":
-            again = log_unlogged(fold, run_fingerprint(fold, data), run)
+            fingerprint = plan.fold(config, Path(result["outputs"]), run).fingerprint
+            again = log_pending(config, fingerprint, run)
             if again:
                 result.update({name: again[name] for name in ("run_id", "tracking")})
 
 
-def _over_folds(config: Config, results: list[dict[str, Any]], folder: Path, run: Run) -> dict[str, Any]:
-    fixed = isinstance(config.tuner, FixedTunerConfig)
+def _over_folds(plan: RunPlan, results: list[dict[str, Any]], run: Run) -> dict[str, Any]:
+    fixed = isinstance(plan.config.tuner, FixedTunerConfig)
     groups = [name for name in ("test", *REFERENCES) if name in results[0]]
     return {
         "run_id": run.run_id,
@@ -98,21 +85,22 @@ def _over_folds(config: Config, results: list[dict[str, Any]], folder: Path, run
         "spread": _each(_deviation, [result["test"] for result in results]),
         "coverage": _coverage(results),
         "folds": [{key: result[key] for key in _OF_A_FOLD} for result in results],
+        "objective": float(np.mean([result["objective"] for result in results])),
         "best_hyperparameters": results[0]["best_hyperparameters"] if fixed else None,
         "model_uri": None,
         "tracking": run.expected_status,
-        "outputs": str(folder),
+        "outputs": str(plan.folder),
     }
 
 
 def _coverage(results: list[dict[str, Any]]) -> Scores | None:
-    told = [result["coverage"] for result in results if result["coverage"]]
-    known = [{name: value for name, value in of.items() if name != "counted"} for of in told]
-    return _each(np.mean, known) if len(known) == len(results) else None
+    found = [result["coverage"] for result in results if result["coverage"]]
+    values = [{name: value for name, value in each.items() if name != "counted"} for each in found]
+    return _each(np.mean, values) if len(values) == len(results) else None
 
 
 def _each(measure: Callable[[list[float]], Any], scores: list[Scores]) -> Scores:
-    """A measure over folds of each score that all folds have."""
+    """Summarise over folds each score that all folds have."""
     common = [name for name in scores[0] if all(name in fold for fold in scores)]
     return {name: float(measure([fold[name] for fold in scores])) for name in common}
 

@@ -1,15 +1,13 @@
-"""The honest figure beside the headline: the best hyperparameters trained and measured on a harder split."""
+"""The honest score beside the headline: the best hyperparameters trained and measured on a harder split."""
 
 from __future__ import annotations
 
 import dataclasses
 import logging
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from forcepos.config.schema import (
-    Config,
     CrossValidationConfig,
     DrawnSplitConfig,
     HeldOutPointsConfig,
@@ -17,12 +15,11 @@ from forcepos.config.schema import (
 )
 from forcepos.data.recordings import Recordings
 from forcepos.evaluation.evaluate import Evaluation, evaluate
-from forcepos.models.final import train_final
-from forcepos.models.tasks import Task
+from forcepos.experiment.steps import train_model
+from forcepos.models.problem import Problem
 from forcepos.models.training.trainer import NetworkTrainer
-from forcepos.models.training_data import prepare
-from forcepos.results.terminal import Terminal
 from forcepos.runtime.errors import InputError
+from forcepos.tuning.events import Events
 
 log = logging.getLogger(__name__)
 _SPLITS: dict[str, type[DrawnSplitConfig]] = {
@@ -32,31 +29,26 @@ _SPLITS: dict[str, type[DrawnSplitConfig]] = {
 
 
 def evaluate_on_second_split(
-    config: Config,
-    task: Task,
-    recordings: Recordings,
-    best: Mapping[str, Any],
-    folder: Path,
-    terminal: Terminal,
+    trainer: NetworkTrainer, recordings: Recordings, best: Mapping[str, Any], events: Events
 ) -> tuple[str, Evaluation] | None:
-    """The name of `evaluation.also` and what `best` is worth there, with this split's ratios.
+    """Train and score `best` on the split that `evaluation.also` names, with this split's ratios.
 
-    None where it is not asked for, is the run's own split, or cannot be drawn from these recordings. A fold of a
-    cross-validation holds units out itself.
+    None if there is no second split, if it is the run's own, or if it cannot be drawn from these recordings.
+    A fold of a cross-validation holds units out itself.
     """
+    config = trainer.problem.config
     name, split = config.evaluation.also, config.split
     if name is None or name == split.name or isinstance(split, CrossValidationConfig):
         return None
-    other = dataclasses.replace(config, split=_with_ratios_of(split, name))
     try:
-        data = prepare(other, recordings, task)
+        problem = Problem.of(dataclasses.replace(config, split=_with_ratios_of(split, name)), recordings)
     except InputError as error:
         log.warning("no score on evaluation.also=%s: %s", name, error)
         return None
-    trainer = NetworkTrainer(other, task, data, folder / name)
-    with terminal.final_training(f"training for split={name}"):
-        final = train_final(other, task, data, trainer, best, terminal.final_epoch)
-    return name, evaluate(other, task, data, final)
+    trained = train_model(
+        NetworkTrainer(problem, trainer.folder / name), best, events, f"training for split={name}"
+    )
+    return name, evaluate(problem, trained)
 
 
 def _with_ratios_of(split: Any, name: str) -> DrawnSplitConfig:

@@ -1,10 +1,10 @@
-"""How large a radius, or a set of sectors, must be to hold the truth as often as asked: split-conformal.
+"""How large a radius, or a set of sectors, must be to reach the target coverage: split-conformal prediction.
 
-The model is measured on samples that neither trained nor chose it. Samples of one recording are no independent
+Scores come from samples that neither trained nor chose the model. Samples of one recording are no independent
 draws, so each recording counts as one, however many samples it has: the mean of the recordings' distribution
 functions, with the weight of one more recording at infinity (Dunn, Wasserman and Ramdas, "Distribution-free
 prediction sets for two-layer hierarchical models", JASA 2023, pooling CDFs). Where there are too few recordings
-for the coverage that is asked for, samples are counted one by one, which promises too much.
+for the target coverage, samples are counted one by one, which promises too much.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Calibration:
-    """What the calibration part says about a model.
+    """The calibration of a model.
 
     Attributes:
-        coverage: that was asked for.
+        coverage: the target.
         bound: the score that holds: radius / spread in a regression, 1 - probability of the true sector otherwise.
         floor_mm: least spread of an ensemble's members that counts; a single network's spread counts as 1.
-        units: how many recordings, points, stretches of one recording, or samples were counted.
+        units: how many recordings, points, time blocks of one recording, or samples were counted.
         counted: what they are.
     """
 
@@ -43,20 +43,24 @@ class Calibration:
     counted: str
 
 
-def calibrate(
-    task: Task, true: Float32, members: Float32, group: Int32, coverage: float, what: str = "recordings"
-) -> Calibration | None:
-    """The calibration for a coverage, None where there are too few samples for it.
+@dataclass(frozen=True)
+class Groups:
+    """Samples that are no independent draws: (n,) number of each one's group, and what a group is."""
+
+    number: Int32
+    what: str = "recordings"
+
+
+def calibrate(task: Task, true: Float32, members: Float32, groups: Groups, coverage: float) -> Calibration | None:
+    """Calibrate for a coverage; None where there are too few samples for it.
 
     Args:
-        true: (n, outputs) targets of the calibration part.
-        members: (k, n, outputs) what each network of the ensemble says.
-        group: (n,) what belongs together.
-        what: a group is.
+        true: (n, outputs) targets of the calibration subset.
+        members: (k, n, outputs) predictions of each network of the ensemble.
     """
     floor = float(np.sqrt(_variance(members).mean())) if len(members) > 1 else 0.0
     scores = conformity_scores(task, true, members, floor)
-    for unit, counted in ((group, what), (np.arange(len(scores)), "samples")):
+    for unit, counted in ((groups.number, groups.what), (np.arange(len(scores)), "samples")):
         bound = conformal_bound(scores, unit, coverage)
         if np.isfinite(bound):
             return Calibration(coverage, bound, floor, len(np.unique(unit)), counted)
@@ -65,7 +69,7 @@ def calibrate(
 
 
 def conformity_scores(task: Task, true: Float32, members: Float32, floor_mm: float) -> Float64:
-    """(n,) how far the truth is from what a model says: the larger, the worse."""
+    """Return (n,) distances of the truth from the predictions: the larger, the worse."""
     mean = members.mean(axis=0, dtype=np.float64)
     if not isinstance(task, Regression):
         return np.asarray(1 - mean[np.arange(len(true)), true.argmax(axis=1)])
@@ -74,7 +78,7 @@ def conformity_scores(task: Task, true: Float32, members: Float32, floor_mm: flo
 
 
 def spread_mm(members: Float32, floor_mm: float) -> Float64:
-    """(n,) how far an ensemble's members (k, n, outputs) lie apart, floor included; 1 for a single network."""
+    """Return (n,) spreads of an ensemble's members (k, n, outputs), floor included; 1 for a single network."""
     if len(members) == 1:
         return np.ones(members.shape[1])
     return np.sqrt(floor_mm**2 + _variance(members))
@@ -87,7 +91,7 @@ def _variance(members: Float32) -> Float64:
 
 
 def conformal_bound(scores: Float64, group: NDArray[np.integer], coverage: float) -> float:
-    """The least score under which a share `coverage` of the pooled groups lies, with one group more at infinity.
+    """Find the least score that covers a share `coverage` of the pooled groups, with one group more at infinity.
 
     Infinite where the groups are too few: k of them reach a coverage of k / (k + 1) at most.
     """
@@ -98,16 +102,16 @@ def conformal_bound(scores: Float64, group: NDArray[np.integer], coverage: float
     return float(scores[order[reached]]) if reached < len(scores) else np.inf
 
 
-def calibration_groups(samples: Samples, split: SplitConfig) -> tuple[Int32, str]:
-    """(n,) what a new sample is new with, and what that is.
+def calibration_groups(samples: Samples, split: SplitConfig) -> Groups:
+    """Group samples by the unit that a new sample is new with.
 
-    Its point where points are held out, else its recording. Of one recording with split=blocked, its stretch of
-    time: stretches are what is drawn there, so that one which calibrates could as well have been one which tests.
+    That is its point where points are held out, else its recording. Of one recording with split=blocked, its time
+    block: those are drawn there, so that one which calibrates could as well have been one which tests.
     """
     recordings = samples.recordings
     if isinstance(split, HeldOutPointsConfig) or getattr(split, "unit", None) == "point":
-        return recordings.point[samples.starts], "points"
+        return Groups(recordings.point[samples.starts], "points")
     if isinstance(split, BlockedSplitConfig) and len(recordings.bounds) == 1:
-        stretch = time_blocks(len(recordings.recording), split.blocks)[samples.starts]
-        return stretch.astype(np.int32), "stretches of one recording"
-    return recordings.recording[samples.starts], "recordings"
+        block = time_blocks(len(recordings.recording), split.blocks)[samples.starts]
+        return Groups(block.astype(np.int32), "time blocks of one recording")
+    return Groups(recordings.recording[samples.starts], "recordings")

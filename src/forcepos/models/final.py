@@ -1,4 +1,4 @@
-"""The model that a run leaves: networks trained from scratch with the best hyperparameters, and calibrated."""
+"""The final model: networks trained from scratch with the best hyperparameters, and calibrated."""
 
 from __future__ import annotations
 
@@ -9,24 +9,22 @@ from typing import Any
 import keras
 import numpy as np
 
-from forcepos.config.schema import Config
 from forcepos.models.calibration import Calibration, calibrate, calibration_groups
 from forcepos.models.inference import inference_model
-from forcepos.models.prediction import predict
-from forcepos.models.tasks import Task
+from forcepos.models.prediction import network_outputs
+from forcepos.models.problem import Problem
 from forcepos.models.training.compiled import Logs
 from forcepos.models.training.trainer import NetworkTrainer
-from forcepos.models.training_data import TrainingData
 
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """What the final training has produced.
+    """The final model and how it was trained.
 
     Attributes:
-        model: answers by name; see `inference_model`.
-        histories: what each epoch of each member's training logged.
-        calibration: of its radius or sets of sectors, None without a calibration part.
+        model: with named outputs; see `inference_model`.
+        histories: for each member of the ensemble, the logs of each epoch.
+        calibration: of its radius or sets of sectors, None without a calibration subset.
     """
 
     model: keras.Model
@@ -35,31 +33,28 @@ class TrainedModel:
 
 
 def train_final(
-    config: Config,
-    task: Task,
-    data: TrainingData,
-    trainer: NetworkTrainer,
-    best: Mapping[str, Any],
-    after_epoch: Callable[[int, int, Logs], None],
+    trainer: NetworkTrainer, best: Mapping[str, Any], after_epoch: Callable[[int, int, Logs], None]
 ) -> TrainedModel:
-    """Train `training.ensemble` networks; `after_epoch` is told member, epoch and logs."""
+    """Train `training.ensemble` networks and calibrate them; call `after_epoch` with member, epoch and logs."""
+    problem, config = trainer.problem, trainer.problem.config
     networks, histories = [], []
     for member in range(1, config.training.ensemble + 1):
 
-        def tell(epoch: int, logs: Logs, member: int = member) -> None:
+        def report(epoch: int, logs: Logs, member: int = member) -> None:
             after_epoch(member, epoch, logs)
 
-        network, history = trainer.final(best, member, tell)
+        network, history = trainer.final(best, member, report)
         networks.append(network)
         histories.append(history)
-    calibration = _calibrate(config, task, data, networks)
-    return TrainedModel(inference_model(task, networks, calibration, config.model.name), histories, calibration)
+    calibration = _calibrate(problem, networks)
+    model = inference_model(problem.task, networks, calibration, config.model.name)
+    return TrainedModel(model, histories, calibration)
 
 
-def _calibrate(config: Config, task: Task, data: TrainingData, networks: list[keras.Model]) -> Calibration | None:
-    part = data.split.calibration
-    if len(part) == 0:
+def _calibrate(problem: Problem, networks: list[keras.Model]) -> Calibration | None:
+    subset = problem.split.calibration
+    if len(subset) == 0:
         return None
-    said = np.array([predict(network, data, part) for network in networks])
-    groups, what = calibration_groups(data.samples.take(part), config.split)
-    return calibrate(task, data.targets[part], said, groups, config.evaluation.coverage, what)
+    outputs = np.array([network_outputs(network, problem, subset) for network in networks])
+    groups = calibration_groups(problem.samples.take(subset), problem.config.split)
+    return calibrate(problem.task, problem.targets[subset], outputs, groups, problem.config.evaluation.coverage)

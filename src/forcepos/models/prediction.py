@@ -1,4 +1,4 @@
-"""What a trained model says of samples."""
+"""Predictions of a trained model for samples."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from forcepos.data.recordings import Float32, Int32
+from forcepos.models.problem import Problem
 from forcepos.models.training.resident import DeviceDataset
-from forcepos.models.training_data import TrainingData
 
-Answers = dict[str, NDArray[Any]]  # by the model's own names of its outputs, (samples, …) each
+Predictions = dict[str, NDArray[Any]]  # by the names of the model's outputs, (samples, …) each
 
 _BATCH = 1024
 
 
-def batches(data: TrainingData, members: Int32, size: int) -> tf.data.Dataset:
-    """Batches of (signals, targets) of these samples, in their order."""
-    samples = DeviceDataset.of(data)
-    return tf.data.Dataset.from_tensor_slices(members).batch(size).map(samples.gather).prefetch(2)
+def batches(problem: Problem, members: Int32, size: int) -> tf.data.Dataset:
+    """Yield batches of (signals, targets) of these samples, in their order."""
+    dataset = DeviceDataset.of(problem)
+    return tf.data.Dataset.from_tensor_slices(members).batch(size).map(dataset.gather).prefetch(2)
 
 
-def predict(network: keras.Model, data: TrainingData, members: Int32) -> Float32:
-    """(members, outputs) what a network gives for these samples."""
-    return np.asarray(network.predict(batches(data, members, _BATCH), verbose=0), np.float32)
+def network_outputs(network: keras.Model, problem: Problem, members: Int32) -> Float32:
+    """Return the (members, outputs) of a single network for these samples."""
+    return np.asarray(network.predict(batches(problem, members, _BATCH), verbose=0), np.float32)
 
 
-def answer(model: keras.Model, data: TrainingData, members: Int32) -> Answers:
-    """What a model that answers by name gives for these samples."""
-    return dict(model.predict(batches(data, members, _BATCH), verbose=0))
+def predict(model: keras.Model, problem: Problem, members: Int32) -> Predictions:
+    """Return the predictions of an inference model for these samples."""
+    return dict(model.predict(batches(problem, members, _BATCH), verbose=0))

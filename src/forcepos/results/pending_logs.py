@@ -1,4 +1,4 @@
-"""What is known of a finished run and not yet in its store: kept in a file, and logged by the same command."""
+"""Pending logs: what the tracking store lacks of a finished run, kept in a file until the same command logs it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from forcepos.config.schema import Config
-from forcepos.results.run_cache import remember_result
+from forcepos.results.run_cache import remember_result, warn_of_earlier_versions
 from forcepos.results.run_report import write_result
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.files import write_json
@@ -23,28 +23,28 @@ log = logging.getLogger(__name__)
 
 
 def finalize_tracking(
-    run: Run, result: dict[str, Any], config: Config, fingerprint: str, parts: Sequence[dict[str, Any]] = ()
+    run: Run, result: dict[str, Any], config: Config, fingerprint: str, folds: Sequence[dict[str, Any]] = ()
 ) -> dict[str, Any]:
-    """The result with what the store has of the run by now; what it does not have is kept in a file.
+    """Update the result with what the store has of the run by now, and keep in a file what it lacks.
 
     Args:
-        parts: results of the folds, without which the run is not complete either.
+        folds: their results, without which the run is not complete either.
     """
-    told = _told(run, result, parts)
+    final = _with_status(run, result, folds)
     folder = Path(result["outputs"])
-    if told != result and folder.is_dir():
-        write_result(told, folder)
-        if told["tracking"] == "complete":
+    if final != result and folder.is_dir():
+        write_result(final, folder)
+        if final["tracking"] == "complete":
             run.log_file(folder / "result.json")
-            told = _told(run, told, parts)
-            write_result(told, folder)
-    _keep(run, told, config, fingerprint)
-    remember_result(fingerprint, told)
-    return told
+            final = _with_status(run, final, folds)
+            write_result(final, folder)
+    _keep(run, final, config, fingerprint)
+    remember_result(fingerprint, final)
+    return final
 
 
-def _told(run: Run, result: dict[str, Any], parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    lacking = any(part["tracking"] == "incomplete" for part in parts)
+def _with_status(run: Run, result: dict[str, Any], folds: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    lacking = any(fold["tracking"] == "incomplete" for fold in folds)
     return result | {
         "run_id": run.run_id,
         "model_uri": run.model_uri or result["model_uri"],
@@ -68,21 +68,24 @@ def _keep(run: Run, result: dict[str, Any], config: Config, fingerprint: str) ->
 def reopen(
     config: Config, fingerprint: str, parent: Run | None = None
 ) -> tuple[TrackedRun, dict[str, Any]] | None:
-    """A run that was finished and not logged completely, with its result; as much as possible is logged now.
+    """Return a run that was finished and not logged completely, with its result; log as much as possible now.
 
     Raises:
-        InputError: the store cannot be used, and the run is no part of something larger.
+        InputError: the store cannot be used, and the run is neither a fold nor a job of a sweep.
     """
     path = _path(config, fingerprint)
-    if config.tracking.name == "none" or not path.is_file():
+    if config.tracking.name == "none":
+        return None
+    if not path.is_file():
+        warn_of_earlier_versions(path.parent, "pending logs only that version can complete, by the same commands")
         return None
     kept = json.loads(path.read_text())
     result = kept["result"]
     steps = [Step(**step) for step in kept["steps"]]
-    # Only what MLflow gave it: before, it is the file in the run's folder.
+    # Only a URI of MLflow's: until it has one, it is the file in the run's folder.
     uri = result["model_uri"] if (result["model_uri"] or "").startswith("models:") else None
     run = TrackedRun(config, result["run_id"], uri, steps)
-    log.info("trained before, in %s: what %s lacks of it is logged now", result["outputs"], config.tracking.uri)
+    log.info("trained before, in %s: logging what %s lacks of it", result["outputs"], config.tracking.uri)
     try:
         if not is_part(parent):
             run.connect()
@@ -94,8 +97,8 @@ def reopen(
     return run, result
 
 
-def log_unlogged(config: Config, fingerprint: str, parent: Run | None = None) -> dict[str, Any] | None:
-    """The result of such a run, None where there is none."""
+def log_pending(config: Config, fingerprint: str, parent: Run | None = None) -> dict[str, Any] | None:
+    """Log what is pending of a finished run, and return its result; None if nothing is pending."""
     opened = reopen(config, fingerprint, parent)
     return finalize_tracking(*opened, config, fingerprint) if opened else None
 

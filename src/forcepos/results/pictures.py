@@ -1,4 +1,4 @@
-"""A run's pictures and its report: files in its folder, the same in MLflow."""
+"""A run's figures and its report.html: files in its folder, the same in MLflow."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 from omegaconf import OmegaConf
 
-from forcepos.config.schema import Config
 from forcepos.data.recordings import Float64
 from forcepos.evaluation.coverage import coverage_at_levels
 from forcepos.models.calibration import calibration_groups
-from forcepos.models.prediction import answer
+from forcepos.models.prediction import predict
 from forcepos.models.tasks import Regression
 from forcepos.results.figures.calibration import coverage_curve
 from forcepos.results.figures.errors import error_distribution, true_against_predicted
@@ -42,24 +41,23 @@ class Drawn:
     figure: Figure
 
 
-def save_pictures(
-    outcome: RunReport, result: dict[str, Any], config: Config, facts: dict[str, str], folder: Path, run: Run
-) -> None:
-    """Draw everything into `folder`/figures, write report.html, and log both."""
+def save_pictures(report: RunReport, result: dict[str, Any], facts: dict[str, str], run: Run) -> None:
+    """Draw everything into the run's folder, write report.html, and log both."""
+    folder, config = Path(result["outputs"]), report.problem.config
     (folder / "figures").mkdir(exist_ok=True)
-    pictures = [_save(drawn, folder / "figures", run) for drawn in _draw(outcome, config)]
-    report = Report(
+    pictures = [_save(drawn, folder / "figures", run) for drawn in _draw(report)]
+    page = Report(
         title=f"{config.model.name}, split={config.split.name}",
         facts={name: value for name, value in facts.items() if not name.startswith("mlflow.")},
         scores=Table("The model and what stands beside it", *score_table(result)),
         notes=[note[:1].upper() + note[1:] for note in remarks(result)],
-        tables=[_shown(name, table) for name, table in outcome.tables.items()],
+        tables=[_first_rows(name, table) for name, table in report.tables.items()],
         figures=pictures,
         config_yaml=OmegaConf.to_yaml(OmegaConf.structured(config)),
         how_to_load=_how_to_load(result),
     )
     path = folder / "report.html"
-    path.write_text(report_html(report), encoding="utf-8")
+    path.write_text(report_html(page), encoding="utf-8")
     run.log_file(path)
 
 
@@ -71,42 +69,41 @@ def _save(drawn: Drawn, folder: Path, run: Run) -> Picture:
     return Picture(drawn.title, drawn.caption, (folder / f"{drawn.name}.png").read_bytes())
 
 
-def _draw(outcome: RunReport, config: Config) -> Iterator[Drawn]:
-    yield from _of_the_search(outcome, config)
-    yield from _of_the_errors(outcome)
-    yield from _of_the_coverage(outcome, config)
-    yield _of_the_worst_recording(outcome)
+def _draw(report: RunReport) -> Iterator[Drawn]:
+    yield from _of_training(report)
+    yield from _of_errors(report)
+    yield from _of_coverage(report)
+    yield _of_worst_recording(report)
 
 
-def _of_the_search(outcome: RunReport, config: Config) -> Iterator[Drawn]:
+def _of_training(report: RunReport) -> Iterator[Drawn]:
+    config, trials = report.problem.config, report.search.trials
     objective, direction = config.tuner.objective, config.tuner.direction
     metric = objective.removeprefix("val_")
-    unit = {"mae": "mm", "rmse": "mm", "loss": "mm²" if isinstance(outcome.task, Regression) else ""}.get(
-        metric, ""
-    )
-    if outcome.found.trials:
+    squared = "mm²" if isinstance(report.problem.task, Regression) else ""
+    unit = {"mae": "mm", "rmse": "mm", "loss": squared}.get(metric, "")
+    if trials:
         yield Drawn(
             "trials", "Trials", "The objective after each epoch of each trial; the best trial is marked.",
-            trial_curves(outcome.found.trials, objective, direction, unit),
+            trial_curves(trials, objective, direction, unit),
         )  # fmt: skip
         yield Drawn(
             "hyperparameters", "Hyperparameters", "Each trial's objective against each of its hyperparameters.",
-            hyperparameter_effects(outcome.found.trials, objective, direction, unit),
+            hyperparameter_effects(trials, objective, direction, unit),
         )  # fmt: skip
     yield Drawn(
-        "learning_curves", "Final training", "The model's own training and validation parts after each epoch.",
-        learning_curves(outcome.final.histories[0], metric, unit),
+        "learning_curves", "Final training", "Training and validation subsets after each epoch.",
+        learning_curves(report.trained.histories[0], metric, unit),
     )  # fmt: skip
 
 
-def _of_the_errors(outcome: RunReport) -> Iterator[Drawn]:
-    task, evaluation = outcome.task, outcome.evaluation
-    test = outcome.data.samples.take(outcome.data.split.test)
+def _of_errors(report: RunReport) -> Iterator[Drawn]:
+    task, evaluation, test = report.problem.task, report.evaluation, report.problem.test_samples
     point = test.recordings.point[test.last]
     caption = (
-        "Every shown dot is a sample of the test part."
+        "Each dot is a sample of the test subset."
         if isinstance(task, Regression)
-        else f"Share of each true {task.kind}'s samples that is taken for each {task.kind}."
+        else f"Share of each true {task.kind}'s samples that is predicted as each {task.kind}."
     )
     yield Drawn(
         "true_against_predicted", "True against predicted", caption,
@@ -115,7 +112,7 @@ def _of_the_errors(outcome: RunReport) -> Iterator[Drawn]:
     if isinstance(task, Regression):
         yield Drawn(
             "error_distribution", "Errors", "Share of the test samples with at most this distance to the truth.",
-            error_distribution(_distances(outcome), "mm", "distance from the true position"),
+            error_distribution(_distances(report), "mm", "distance from the true position"),
         )  # fmt: skip
         if set(task.outputs) >= {"x", "y"}:
             places = [task.outputs.index(axis) for axis in "xy"]
@@ -131,43 +128,44 @@ def _of_the_errors(outcome: RunReport) -> Iterator[Drawn]:
         )  # fmt: skip
 
 
-def _distances(outcome: RunReport) -> dict[str, Float64]:
-    said = {"model": outcome.evaluation.predicted, **outcome.predictions}
+def _distances(report: RunReport) -> dict[str, Float64]:
+    predictions = {"model": report.evaluation.predicted, **report.references.predictions}
     return {
-        name: np.linalg.norm(predicted.astype(np.float64) - outcome.evaluation.true, axis=1)
-        for name, predicted in said.items()
+        name: np.linalg.norm(predicted.astype(np.float64) - report.evaluation.true, axis=1)
+        for name, predicted in predictions.items()
     }
 
 
-def _of_the_coverage(outcome: RunReport, config: Config) -> Iterator[Drawn]:
-    evaluation, data = outcome.evaluation, outcome.data
+def _of_coverage(report: RunReport) -> Iterator[Drawn]:
+    evaluation, problem = report.evaluation, report.problem
     if evaluation.coverage is None:
         return
-    part = data.split.calibration
-    groups, _ = calibration_groups(data.samples.take(part), config.split)
-    calibration = (data.targets[part], answer(outcome.final.model, data, part), groups)
-    asked, found = coverage_at_levels(outcome.task, calibration, (evaluation.true, evaluation.answers))
+    subset = problem.split.calibration
+    groups = calibration_groups(problem.samples.take(subset), problem.config.split)
+    outputs = predict(report.trained.model, problem, subset)
+    calibration = (problem.targets[subset], outputs, groups.number)
+    target, observed = coverage_at_levels(problem.task, calibration, (evaluation.true, evaluation.outputs))
     yield Drawn(
-        "coverage", "Uncertainty", "Share of the test samples that is covered, against the share asked for.",
-        coverage_curve(asked, found, evaluation.coverage.asked),
+        "coverage", "Uncertainty", "Share of the test samples that is covered, against the target coverage.",
+        coverage_curve(target, observed, evaluation.coverage.target),
     )  # fmt: skip
 
 
-def _of_the_worst_recording(outcome: RunReport) -> Drawn:
-    samples, recordings = outcome.data.samples, outcome.data.samples.recordings
-    worst = outcome.tables["errors_by_recording"]["name"].iloc[0]
+def _of_worst_recording(report: RunReport) -> Drawn:
+    samples, recordings = report.problem.samples, report.problem.samples.recordings
+    worst = report.tables["errors_by_recording"]["name"].iloc[0]
     first, end = recordings.bounds[recordings.names.index(worst)]
     tested = np.zeros(len(recordings.recording), bool)
-    tested[samples.last[outcome.data.split.test]] = True
+    tested[samples.last[report.problem.split.test]] = True
     rows = slice(first, end)
     time_s = np.arange(end - first) / recordings.rate_hz
     figure = recording_signals(recordings.signals[rows], recordings.channels, time_s, tested[rows], str(worst))
-    return Drawn("worst_recording", "The worst recording", "Its signals; shaded: rows of the test part.", figure)
+    return Drawn("worst_recording", "The worst recording", "Its signals; shaded: rows of the test subset.", figure)
 
 
-def _shown(name: str, table: pd.DataFrame) -> Table:
-    part = f", the first {_ROWS_SHOWN} of {len(table)}" if len(table) > _ROWS_SHOWN else ""
-    title = name.replace("_", " ").capitalize() + part
+def _first_rows(name: str, table: pd.DataFrame) -> Table:
+    cut = f", the first {_ROWS_SHOWN} of {len(table)}" if len(table) > _ROWS_SHOWN else ""
+    title = name.replace("_", " ").capitalize() + cut
     rows = [[_cell(value) for value in row] for row in table.head(_ROWS_SHOWN).itertuples(index=False)]
     return Table(title, list(table.columns), rows)
 

@@ -1,4 +1,4 @@
-"""What a run leaves behind: files in its folder, the same in MLflow, one line of JSON."""
+"""The report of a run: files in its folder, the same in MLflow, one line of JSON."""
 
 from __future__ import annotations
 
@@ -8,18 +8,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from forcepos.config.schema import Config, RandomSplitConfig
-from forcepos.data.recordings import Float32
-from forcepos.evaluation.errors_by_unit import errors_by_unit
-from forcepos.evaluation.evaluate import Evaluation
-from forcepos.evaluation.metrics import Scores
-from forcepos.evaluation.neighbours import neighbour_share
+from forcepos.config.schema import RandomSplitConfig
+from forcepos.evaluation.errors_by_unit import Units, errors_by_unit
+from forcepos.evaluation.evaluate import Evaluation, References
+from forcepos.evaluation.neighbours import leaked_share
 from forcepos.models.final import TrainedModel
 from forcepos.models.prediction import batches
+from forcepos.models.problem import Problem
 from forcepos.models.tasks import AXES, Task
-from forcepos.models.training_data import TrainingData
 from forcepos.runtime.files import write_csv, write_json
 from forcepos.tracking.run import Run
 from forcepos.tuning.ledger import SearchResult
@@ -32,61 +31,72 @@ class RunReport:
     """All that a run has produced.
 
     Attributes:
-        references: scores of what needs no network, by name.
-        predictions: (test samples, outputs) of those of them that predict.
-        also: the same hyperparameters on another split, with its name.
+        second_split: the same hyperparameters on another split, with its name.
     """
 
-    task: Task
-    data: TrainingData
-    found: SearchResult
-    final: TrainedModel
+    problem: Problem
+    search: SearchResult
+    trained: TrainedModel
     evaluation: Evaluation
-    references: dict[str, Scores]
-    predictions: dict[str, Float32]
-    also: tuple[str, Evaluation] | None
+    references: References
+    second_split: tuple[str, Evaluation] | None
+
+    @property
+    def objective(self) -> float:
+        """The search's best validation objective; without a search, that of the final training.
+
+        The final training's is that of the epoch whose weights are kept: with training.patience the best one, else
+        the last one. It is averaged over the networks of an ensemble.
+        """
+        if self.search.score is not None:
+            return self.search.score
+        tuner, training = self.problem.config.tuner, self.problem.config.training
+        pick = min if tuner.direction == "min" else max
+        curves = [[logs[tuner.objective] for logs in history] for history in self.trained.histories]
+        return float(np.mean([pick(curve) if training.patience else curve[-1] for curve in curves]))
 
     @cached_property
     def tables(self) -> dict[str, pd.DataFrame]:
         """Errors of each point and each recording, the coverage of each region; no places where none are known."""
-        data, evaluation = self.data, self.evaluation
-        test, recordings = data.samples.take(data.split.test), data.samples.recordings
+        problem, evaluation = self.problem, self.evaluation
+        test, recordings = problem.test_samples, problem.samples.recordings
         points = [f"point {number}" for number in range(int(recordings.point.max()) + 1)]
         units = {
-            "errors_by_point": (points, recordings.point[test.last]),
-            "errors_by_recording": (list(recordings.names), recordings.recording[test.starts]),
+            "errors_by_point": Units(points, recordings.point[test.last]),
+            "errors_by_recording": Units(recordings.names, recordings.recording[test.starts]),
         }
-        found = {
-            name: errors_by_unit(
-                self.task, names, unit, test.positions, evaluation.true, evaluation.predicted
-            ).drop(columns=[f"{axis}_mm" for axis in AXES if axis not in recordings.axes])
-            for name, (names, unit) in units.items()
+        tables = {
+            name: errors_by_unit(problem.task, each, test.positions, evaluation.true, evaluation.predicted).drop(
+                columns=[f"{axis}_mm" for axis in AXES if axis not in recordings.axes]
+            )
+            for name, each in units.items()
         }
         if evaluation.coverage and set(recordings.axes) >= {"x", "y"}:
-            found["coverage_by_region"] = evaluation.coverage.regions
-        return found
+            tables["coverage_by_region"] = evaluation.coverage.regions
+        return tables
 
 
-def save(outcome: RunReport, config: Config, folder: Path, run: Run) -> dict[str, Any]:
+def save(report: RunReport, folder: Path, run: Run) -> dict[str, Any]:
     """Write model, tables and result.json into `folder`, log the same, and return the result."""
     path = folder / "model.keras"
-    outcome.final.model.save(path)
-    run.log_model(path, _example(outcome.data))
-    for name, table in outcome.tables.items():
+    report.trained.model.save(path)
+    run.log_model(path, _example(report.problem))
+    for name, table in report.tables.items():
         (folder / "tables").mkdir(exist_ok=True)
         write_csv(folder / "tables" / f"{name}.csv", table)
         run.log_file(folder / "tables" / f"{name}.csv", "tables")
     result = {
         "run_id": run.run_id,
-        **_result(outcome, config),
-        "best_hyperparameters": outcome.found.best,
+        **_scores(report),
+        "objective": report.objective,
+        "best_hyperparameters": report.search.best,
         "model_uri": run.model_uri or path.as_uri(),
         "tracking": run.expected_status,
         "outputs": str(folder),
     }
     write_result(result, folder)
-    run.log_scores(_logged(result, outcome))
-    run.log_hyperparameters(outcome.found.best)
+    run.log_scores(_metrics(result, report))
+    run.log_hyperparameters(report.search.best)
     run.log_file(folder / "result.json")
     return result
 
@@ -97,24 +107,23 @@ def write_result(result: dict[str, Any], folder: Path) -> None:
 
 
 def repeat_result(result: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Say where a run was finished before, and give its result in `folder` too."""
+    """Log where the same run was finished before, and write its result into `folder` too."""
     log.info("finished before, in %s", result["outputs"])
     write_result(result, folder)
     return result
 
 
-def _result(outcome: RunReport, config: Config) -> dict[str, Any]:
-    data = outcome.data
-    random = isinstance(config.split, RandomSplitConfig)
-    share = neighbour_share(data.samples, data.split.train, data.split.test) if random else None
-    evaluated = _evaluated(outcome.evaluation, outcome.task)
+def _scores(report: RunReport) -> dict[str, Any]:
+    problem = report.problem
+    random, split = isinstance(problem.config.split, RandomSplitConfig), problem.split
+    evaluated = _evaluated(report.evaluation, problem.task)
     return {
         "test": evaluated.pop("test"),
-        **outcome.references,
+        **report.references.scores,
         **evaluated,
-        "confidence": config.evaluation.confidence,
-        "neighbour_share": share,
-        "also": _also(outcome),
+        "confidence": problem.config.evaluation.confidence,
+        "neighbour_share": leaked_share(problem.samples, split.train, split.test) if random else None,
+        "also": _second_split(report),
     }
 
 
@@ -129,40 +138,41 @@ def _evaluated(evaluation: Evaluation, task: Task) -> dict[str, Any]:
 
 def _coverage(evaluation: Evaluation, task: Task) -> dict[str, Any] | None:
     coverage = evaluation.coverage
-    return {**coverage.figures(task), "counted": coverage.counted} if coverage else None
+    return {**coverage.values(task), "counted": coverage.counted} if coverage else None
 
 
-def _also(outcome: RunReport) -> dict[str, Any] | None:
-    if outcome.also is None:
+def _second_split(report: RunReport) -> dict[str, Any] | None:
+    if report.second_split is None:
         return None
-    split, evaluation = outcome.also
-    return {"split": split, **_evaluated(evaluation, outcome.task)}
+    split, evaluation = report.second_split
+    return {"split": split, **_evaluated(evaluation, report.problem.task)}
 
 
-def _logged(result: dict[str, Any], outcome: RunReport) -> dict[str, dict[str, float]]:
-    """Groups of metrics: the test's scores, their intervals' ends, coverage, references, the other split."""
-    groups = {"test": result["test"], **outcome.references, **_ends("test", result)}
-    if outcome.evaluation.coverage:
-        groups["coverage"] = outcome.evaluation.coverage.figures(outcome.task)
+def _metrics(result: dict[str, Any], report: RunReport) -> dict[str, dict[str, float]]:
+    """Group metrics: test scores, ends of their intervals, coverage, references, the second split."""
+    task = report.problem.task
+    groups = {"test": result["test"], **report.references.scores, **_ends("test", result)}
+    if report.evaluation.coverage:
+        groups["coverage"] = report.evaluation.coverage.values(task)
     if result["neighbour_share"] is not None:
         groups["leakage"] = {"neighbour_share": result["neighbour_share"]}
-    if outcome.also:
-        split, evaluation = outcome.also
+    if report.second_split:
+        split, evaluation = report.second_split
         groups |= {split: evaluation.test, **_ends(split, result["also"])}
         if evaluation.coverage:
-            groups[f"{split}_coverage"] = evaluation.coverage.figures(outcome.task)
+            groups[f"{split}_coverage"] = evaluation.coverage.values(task)
     return groups
 
 
 def _ends(group: str, result: dict[str, Any]) -> dict[str, dict[str, float]]:
-    """The intervals' ends as metrics."""
+    """Return the ends of the intervals as metrics."""
     return {
         f"{group}_{end}": {name: ends[place] for name, ends in result["intervals"].items()}
         for place, end in enumerate(("low", "high"))
     }
 
 
-def _example(data: TrainingData) -> Any:
-    """One raw sample, as the model takes it."""
-    signals, _ = next(iter(batches(data, data.split.test[:1], 1)))
+def _example(problem: Problem) -> Any:
+    """Return one raw sample, as the model takes it."""
+    signals, _ = next(iter(batches(problem, problem.split.test[:1], 1)))
     return signals.numpy()

@@ -6,7 +6,7 @@ import logging
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
@@ -17,15 +17,16 @@ from rich.text import Text
 from forcepos.config.schema import Config
 from forcepos.results.summary import remarks, score_table
 from forcepos.runtime.resources import jobs_at_once
+from forcepos.tuning.events import Listener
 from forcepos.tuning.trials import TrialResult
 
 log = logging.getLogger(__name__)
 _LOG_WIDTH = 120
-_QUIET_S = 5.0  # without a live display, an epoch is told at most this often
+_QUIET_S = 5.0  # without a live display, an epoch is reported at most this often
 
 
-class Terminal:
-    """Tells how a run goes: trials, epochs, best so far, time left."""
+class Terminal(Listener):
+    """Shows how a run goes: trials, epochs, best so far, time left."""
 
     def __init__(self, config: Config) -> None:
         self._tuner, self._training = config.tuner, config.training
@@ -33,29 +34,25 @@ class Terminal:
         self._progress: Progress | None = None
         self._best: float | None = None
         self._done = self._total = 0
-        self._what = ""
-        self._started = self._told = time.monotonic()
+        self._phase = ""
+        self._started = self._reported = time.monotonic()
         self._epochs_of_a_trial = config.tuner.executions_per_trial * config.training.epochs
 
-    # --- the search ---
-
-    def search(self) -> AbstractContextManager[None]:
-        """While the search runs."""
-        return self.phase("search", (self._tuner.max_trials or 0) * self._epochs_of_a_trial)
-
     @contextmanager
-    def phase(self, what: str, epochs: int) -> Iterator[None]:
-        """A live bar over `epochs` epochs; without a terminal, lines in the log."""
-        self._done, self._total = 0, epochs
+    def phase(self, name: str, epochs: int) -> Iterator[None]:
+        """Show a live bar over `epochs` epochs; without a terminal, lines in the log."""
+        self._phase, self._done, self._total = name, 0, epochs
         self._started = time.monotonic()
         if not self._console.is_terminal or jobs_at_once() > 1:  # bars of several processes overwrite one another
             yield
             return
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("epochs"))
         with Progress(*columns, console=self._console, transient=True) as self._progress:
-            self._progress.add_task(what, total=epochs)
+            self._progress.add_task(name, total=epochs)
             yield
         self._progress = None
+
+    # --- the search ---
 
     def _trial(self, number: int) -> str:
         return f"trial {number} of {self._tuner.max_trials}" if self._tuner.max_trials else f"trial {number}"
@@ -87,14 +84,9 @@ class Terminal:
 
     # --- the final training ---
 
-    def final_training(self, what: str = "final training") -> AbstractContextManager[None]:
-        """While the networks of the final model train."""
-        self._what = what
-        return self.phase(what, self._training.final_epochs * self._training.ensemble)
-
-    def final_epoch(self, member: int, epoch: int, logs: Mapping[str, float]) -> None:
+    def final_epoch_ended(self, member: int, epoch: int, logs: Mapping[str, float]) -> None:
         network = f", network {member}" if self._training.ensemble > 1 else ""
-        self._epoch(f"{self._what}{network}, epoch {epoch} of at most {self._training.final_epochs}", logs)
+        self._epoch(f"{self._phase}{network}, epoch {epoch} of at most {self._training.final_epochs}", logs)
 
     def _epoch(self, where: str, logs: Mapping[str, float]) -> None:
         self._done += 1
@@ -106,8 +98,8 @@ class Terminal:
         if self._progress is not None:
             total = self._total or None
             self._progress.update(self._progress.task_ids[0], completed=self._done, total=total, description=line)
-        elif now - self._told >= _QUIET_S:
-            self._told = now
+        elif now - self._reported >= _QUIET_S:
+            self._reported = now
             log.info("%s", line)
 
     # --- the end ---

@@ -11,7 +11,7 @@ import numpy as np
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.entities import Run as Recorded
 
-from forcepos.tracking.store import PARENT_TAG, create_run, resume_run, search_all
+from forcepos.tracking.store import PARENT_TAG, child_of, create_run, resume_run, search_all
 from forcepos.tuning.trials import Logs, TrialResult, Values
 
 _PARAMS_AT_ONCE = 100
@@ -52,7 +52,8 @@ class MlflowRun:
             resume_run(self._client, self.run_id, parent)
             self._find_trials()
         else:
-            self.run_id = create_run(self._client, self._experiment_id, name, parent, {_SEARCH_TAG: search}, when)
+            tags = {_SEARCH_TAG: search, **child_of(parent)}
+            self.run_id = create_run(self._client, self._experiment_id, name, tags, when)
         self._log_params(self.run_id, params)
 
     def resume(self, when: int, parent: str | None) -> None:  # noqa: ARG002
@@ -103,7 +104,7 @@ class MlflowRun:
             resume_run(self._client, there.info.run_id)
         else:
             self._trials[number] = create_run(
-                self._client, self._experiment_id, f"trial {number}", self.run_id, start_time=when
+                self._client, self._experiment_id, f"trial {number}", child_of(self.run_id), when
             )
         self._running.add(number)
         self._log_params(self._trials[number], hyperparameters)

@@ -17,13 +17,14 @@ from forcepos.runtime.interruption import defer_signals
 from forcepos.tracking.mlflow_run import MlflowRun
 from forcepos.tracking.outages import ERRORS, is_outage, reason
 from forcepos.tracking.store import open_store
+from forcepos.tuning.events import Listener
 from forcepos.tuning.trials import Logs, TrialResult, Values
 
 log = logging.getLogger(__name__)
 _AGAIN_S = 60.0  # a store that is away is tried at most this often
 
 
-class Run:
+class Run(Listener):
     """A run that nobody records: tracking=none. `TrackedRun` records the same steps."""
 
     run_id: str | None = None
@@ -31,17 +32,7 @@ class Run:
     tracking = "none"  # or, whether the store has all of the run by now: "complete", "incomplete"
     expected_status = "none"  # what a result says of its tracking until the run has ended
 
-    def trial_known(self, result: TrialResult) -> None: ...
-
-    def trial_started(self, number: int, hyperparameters: Values) -> None: ...
-
-    def epoch_ended(self, number: int, execution: int, epoch: int, logs: Logs) -> None: ...
-
-    def trial_ended(self, result: TrialResult) -> None: ...
-
     def log_tags(self, tags: Mapping[str, str]) -> None: ...
-
-    def log_epoch(self, member: int, epoch: int, logs: Logs) -> None: ...
 
     def log_scores(self, groups: Mapping[str, Mapping[str, float]]) -> None: ...
 
@@ -133,7 +124,7 @@ class TrackedRun(Run):
     def log_tags(self, tags: Mapping[str, str]) -> None:
         self._do("log_tags", tags=dict(tags))
 
-    def log_epoch(self, member: int, epoch: int, logs: Logs) -> None:
+    def final_epoch_ended(self, member: int, epoch: int, logs: Logs) -> None:
         self._do("log_epoch", member=member, epoch=epoch, logs=dict(logs))
 
     def log_scores(self, groups: Mapping[str, Mapping[str, float]]) -> None:

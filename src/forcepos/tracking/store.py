@@ -108,18 +108,17 @@ def _experiment(client: MlflowClient, name: str, artifacts: str | None) -> str:
 
 
 def create_run(
-    client: MlflowClient,
-    experiment_id: str,
-    name: str,
-    parent: str | None = None,
-    tags: Mapping[str, str] | None = None,
-    start_time: int | None = None,
+    client: MlflowClient, experiment_id: str, name: str, tags: Mapping[str, str], start_time: int | None = None
 ) -> str:
-    """Start a run of this process, at `start_time` in ms or now; its id."""
-    own = {_PROCESS_TAG: _this_process()} | ({PARENT_TAG: parent} if parent else {})
-    named, tagged = name[:_LONGEST_NAME], {**own, **(tags or {})}
-    run = client.create_run(experiment_id, start_time, tagged, named)
+    """Start a run of this process, at `start_time` in ms or now; return its id."""
+    tagged = {_PROCESS_TAG: _this_process(), **tags}
+    run = client.create_run(experiment_id, start_time, tagged, name[:_LONGEST_NAME])
     return str(run.info.run_id)
+
+
+def child_of(parent: str | None) -> dict[str, str]:
+    """Return the tags that put a run under `parent`, if there is one."""
+    return {PARENT_TAG: parent} if parent else {}
 
 
 def resume_run(client: MlflowClient, run_id: str, parent: str | None = None) -> None:

@@ -32,7 +32,7 @@ def start_sweep(config: TrackingConfig, overrides: str, begun: str | None = None
             resume_run(client, begun)
             return begun
         source = {"mlflow.source.name": f"python -m forcepos -m {overrides}", "mlflow.source.type": "LOCAL"}
-        return create_run(client, experiment_id, f"sweep {overrides}", tags=source)
+        return create_run(client, experiment_id, f"sweep {overrides}", source)
     except ERRORS as error:
         raise unusable(config.uri, error) from error
 

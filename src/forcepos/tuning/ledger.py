@@ -1,7 +1,7 @@
-"""What has happened in a search: told to its oracle, kept in a journal, told to an oracle again to go on.
+"""The ledger of a search: beginnings and endings of trials, for its oracle and in a journal to resume from.
 
-An oracle that is told the same beginnings and endings of trials in the same order proposes the same trials,
-whatever its algorithm. So a search that goes on, with one process or with many, needs nothing but the journal and
+An oracle that receives the same beginnings and endings of trials in the same order proposes the same trials,
+whatever its algorithm. So a resumed search, with one process or with many, needs nothing but the journal and
 the finished trials.
 """
 
@@ -9,35 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
 
 import keras_tuner as kt
 
-from forcepos.config.schema import TunerConfig
 from forcepos.runtime.errors import InputError
-from forcepos.tuning.trials import Journal, Logs, TrialResult, Values, load_trials
+from forcepos.tuning.events import Events
+from forcepos.tuning.spec import SearchSpec
+from forcepos.tuning.trials import Journal, TrialResult, Values, load_trials
 
-RUNNING, IDLE, STOPPED = "RUNNING", "IDLE", "STOPPED"  # what KerasTuner says of a trial that is asked for
-
-
-class TrialListener(Protocol):
-    """Whoever wants to know how the search goes. With several workers, several trials are under way at once."""
-
-    def trial_known(self, result: TrialResult) -> None:
-        """A trial was finished before this run."""
-
-    def trial_started(self, number: int, hyperparameters: Values) -> None:
-        """A trial began, or began again since the worker that was at it is gone."""
-
-    def epoch_ended(self, number: int, execution: int, epoch: int, logs: Logs) -> None: ...
-
-    def trial_ended(self, result: TrialResult) -> None: ...
+RUNNING, IDLE, STOPPED = "RUNNING", "IDLE", "STOPPED"  # KerasTuner's status of a requested trial
 
 
 @dataclass(frozen=True)
 class SearchResult:
-    """What a search has found.
+    """The outcome of a search.
 
     Attributes:
         best: hyperparameters of the best trial.
@@ -51,24 +36,27 @@ class SearchResult:
     trials: Sequence[TrialResult]
     reused: int
 
+    @property
+    def counts(self) -> dict[str, str]:
+        """The numbers of trials, as tags of the run."""
+        return {"search.trials": str(len(self.trials)), "search.reused_trials": str(self.reused)}
+
 
 class Ledger:
     """The one place that knows a search's trials. Not safe for threads."""
 
-    def __init__(
-        self, config: TunerConfig, oracle: kt.Oracle, directory: Path, listeners: Sequence[TrialListener]
-    ) -> None:
+    def __init__(self, spec: SearchSpec, oracle: kt.Oracle, events: Events) -> None:
         self.oracle = oracle
-        self._config, self._listeners = config, listeners
+        self._config, self._events = spec.config, events
         self._results: dict[int, TrialResult] = {}
-        self._journal = Journal(directory)
-        self._replay({result.number: result for result in load_trials(directory)})
+        self._journal = Journal(spec.directory)
+        self._replay({result.number: result for result in load_trials(spec.directory)})
         self._reused = len(self._results)
 
     # --- what an earlier process left ---
 
     def _replay(self, known: Mapping[int, TrialResult]) -> None:
-        """Tell the oracle again; trials that began and did not end are the next ones to be given out."""
+        """Replay the journal to the oracle; trials that began and did not end are handed out next."""
         begun: dict[int, Values] = {}
         for kind, number, values in self._journal.events(known):
             if kind == "begun":
@@ -78,8 +66,7 @@ class Ledger:
                 trial.hyperparameters.values = dict(values)
                 begun[number] = values
             elif number in begun:
-                for listener in self._listeners:
-                    listener.trial_known(known[number])
+                self._events.trial_known(known[number])
                 self._close(known[number])
         for number in sorted(begun.keys() - self._results.keys(), reverse=True):
             self.requeue(f"trial {number}")
@@ -87,44 +74,42 @@ class Ledger:
     # --- trials begin and end ---
 
     def begin(self, worker: str) -> kt.engine.trial.Trial:
-        """The trial that `worker` is to do, the one that it is at where it asks again.
+        """Return the next trial for `worker`, or the one that it works on already.
 
-        Its status is RUNNING; IDLE where the worker should ask again later; STOPPED where nothing is left to do.
+        Its status is RUNNING; IDLE if the worker should ask again later; STOPPED if nothing is left to do.
         """
         under_way = self.number_of(worker)
         trial = self.oracle.create_trial(worker)
         number = len(self.oracle.trials)
         if trial.status == STOPPED and self.oracle.ongoing_trials:
-            trial.status = IDLE  # whoever is at a trial may be lost
+            trial.status = IDLE  # a worker that is busy may be lost
         if trial.status != RUNNING or under_way:
             return trial
         if number_of(trial) == number and not self._journal.knows(number):
             self._journal.begun(number, trial.hyperparameters.values)
-        for listener in self._listeners:
-            listener.trial_started(number_of(trial), dict(trial.hyperparameters.values))
+        self._events.trial_started(number_of(trial), dict(trial.hyperparameters.values))
         return trial
 
     def number_of(self, worker: str) -> int | None:
-        """Of the trial that `worker` is at, None where it is at none."""
+        """Return the number of the trial that `worker` works on, None if it has none."""
         trial = self.oracle.ongoing_trials.get(worker)
         return number_of(trial) if trial else None
 
     def requeue(self, worker: str) -> None:
-        """The trial that `worker` is at is given out again, before any new one."""
+        """Hand out the trial of `worker` again, before any new one."""
         trial = self.oracle.ongoing_trials.pop(worker)
         self.oracle._retry_queue.append(trial.trial_id)  # noqa: SLF001  # KerasTuner's own queue, without a door
 
     def end(self, result: TrialResult) -> None:
-        """A trial's result is in; nothing happens where it was in before.
+        """Record a trial's result; nothing happens if it was recorded before.
 
         Raises:
-            InputError: more than `config.max_failures` trials failed.
+            InputError: `max_failures` trials failed.
         """
         if result.number in self._results:
             return
         self._journal.ended(result.number)
-        for listener in self._listeners:
-            listener.trial_ended(result)
+        self._events.trial_ended(result)
         self._close(result)
 
     def _close(self, result: TrialResult) -> None:
@@ -133,7 +118,7 @@ class Ledger:
         if len(failed) >= self._config.max_failures:
             raise InputError(
                 f"{len(failed)} of {len(self._results)} trials failed, the last one with: {failed[-1].failure}; "
-                "raise tuner.max_failures to go on all the same"
+                "raise tuner.max_failures to continue all the same"
             )
         trial = self._trial(result.number)
         trial.hyperparameters.values = dict(result.hyperparameters)
@@ -148,7 +133,7 @@ class Ledger:
         return next(trial for trial in self.oracle.trials.values() if number_of(trial) == number)
 
     def found(self) -> SearchResult:
-        """The best of all trials.
+        """Return the best of all trials.
 
         Raises:
             InputError: every trial failed.
@@ -165,5 +150,5 @@ class Ledger:
 
 
 def number_of(trial: kt.engine.trial.Trial) -> int:
-    """1, 2, 3, … in the order in which trials began."""
+    """Return 1, 2, 3, … in the order in which trials began."""
     return int(trial.trial_id) + 1

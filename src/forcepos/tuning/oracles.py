@@ -12,9 +12,9 @@ from forcepos.config.schema import (
     GridTunerConfig,
     HyperbandTunerConfig,
     RandomTunerConfig,
-    TunerConfig,
 )
 from forcepos.data.recordings import Float64
+from forcepos.tuning.spec import SearchSpec
 
 _CANDIDATES = 2000  # drawn evenly, and as many again near the best trials
 _NEAR = 0.1  # standard deviation of a step away from a good trial, as a share of the range
@@ -83,18 +83,15 @@ class BayesianOracle(_InMemory, kt.oracles.BayesianOptimizationOracle):  # type:
         return np.vstack([anywhere, np.clip(near, 0, 1)])
 
 
-def make_oracle(config: TunerConfig, space: kt.HyperParameters, seed: int, epochs: int) -> kt.Oracle:
-    """What proposes hyperparameters out of `space`. The same results in the same order: the same proposals.
-
-    Args:
-        epochs: of a trial; Hyperband's longest.
-    """
+def make_oracle(spec: SearchSpec) -> kt.Oracle:
+    """Create the oracle that proposes hyperparameters. The same results in the same order: the same proposals."""
+    config, space = spec.config, kt.HyperParameters()
+    spec.declare(space)
     common = {
         "objective": kt.Objective(config.objective, config.direction),
         "hyperparameters": space,
-        "seed": seed,
-        # How many failures end a search is for forcepos.tuning.search to say.
-        "max_consecutive_failed_trials": None,
+        "seed": spec.seed,
+        "max_consecutive_failed_trials": None,  # the ledger decides how many failures end a search
     }
     match config:
         case RandomTunerConfig():
@@ -106,7 +103,7 @@ def make_oracle(config: TunerConfig, space: kt.HyperParameters, seed: int, epoch
             oracle = GridOracle(max_trials=config.max_trials, **common)
         case HyperbandTunerConfig():
             oracle = HyperbandOracle(
-                max_epochs=epochs, factor=config.factor, hyperband_iterations=config.iterations, **common
+                max_epochs=spec.epochs, factor=config.factor, hyperband_iterations=config.iterations, **common
             )
             oracle.max_trials = config.max_trials
         case _:

@@ -1,14 +1,15 @@
 """Training in blocks: many steps in one program, nothing crossing into Python between them.
 
 `keras.Model.fit` keeps its callbacks, progress, early stopping and history. What it takes for a batch is a
-block of batches: `train_step` goes through them in a loop of TensorFlow's, which XLA compiles as a whole. The
-numbers are those of plain `fit` on the same batches; the last batch, if it is not full, counts as there.
+block of batches: `train_step` iterates over them in a TensorFlow loop, which XLA compiles as a whole. The
+numbers equal those of plain `fit` on the same batches; the last batch, if it is not full, counts as there.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -20,7 +21,7 @@ from forcepos.data.splits.split import Split
 from forcepos.models.tasks import Task
 from forcepos.models.training.device import has_gpu
 from forcepos.models.training.fast_copy import fast_copy
-from forcepos.models.training.resident import DeviceDataset, Part
+from forcepos.models.training.resident import Blocks, DeviceDataset
 from forcepos.runtime.interruption import stop_if_asked
 
 Logs = dict[str, float]
@@ -32,21 +33,38 @@ _VALIDATION_BATCH = 4096
 logging.getLogger("tensorflow").addFilter(lambda record: "tf.function retracing" not in record.getMessage())
 
 
+@dataclass(frozen=True)
+class Program:
+    """How a training's steps are cut and compiled.
+
+    Attributes:
+        batch_size: samples of a step.
+        xla: compile with XLA, which takes seconds and then halves a step's time or better.
+        mixed: compute in float16 where that is safe.
+    """
+
+    batch_size: int
+    xla: bool
+    mixed: bool = False
+
+
 class _BlockModel(keras.Model):  # type: ignore[misc]  # keras is untyped
     """A network that learns block by block from samples that lie on its device."""
 
     jit_compile: bool
 
-    def __init__(self, network: keras.Sequential, samples: DeviceDataset, train: Part, validation: Part) -> None:
+    def __init__(
+        self, network: keras.Sequential, dataset: DeviceDataset, train: Blocks, validation: Blocks
+    ) -> None:
         super().__init__(name="training")
         self.network = network
-        self._samples, self._train, self._validation = samples, train, validation
-        self.traces = 0  # how often TensorFlow has asked for the program of a training step
+        self._dataset, self._train, self._validation = dataset, train, validation
+        self.traces = 0  # how often TensorFlow has traced a training step
 
     def build_metrics(self) -> None:
-        """Make the metrics' variables: TensorFlow traces a program that makes variables twice."""
+        """Create the metrics' variables beforehand: TensorFlow traces a program that creates variables twice."""
         chosen = tf.zeros(1, tf.int32)
-        targets = tf.gather(self._samples.targets, chosen)
+        targets = tf.gather(self._dataset.targets, chosen)
         self._measure(targets, targets, tf.constant(1))
         self.reset_metrics()
 
@@ -54,14 +72,14 @@ class _BlockModel(keras.Model):  # type: ignore[misc]  # keras is untyped
         return self.network(signals, training=training)
 
     def train_step(self, number: tf.Tensor) -> Logs:
-        """One step for each batch of the training part's block `number`; the metrics so far."""
+        """Take a step for each batch of the training block `number`; return the metrics so far."""
         self.traces += 1
         chosen, count = self._train.block(number)
         steps, size = self._train.steps, self._train.size
-        outputs = self._samples.targets.shape[1]
+        outputs = self._dataset.targets.shape[1]
 
         def step(done: tf.Tensor, predictions: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
-            signals, targets = self._samples.gather(chosen[done])
+            signals, targets = self._dataset.gather(chosen[done])
             predicted = self._learn(signals, targets, _weights(count - done * size, size))
             return done + 1, predictions.write(done, predicted)
 
@@ -69,10 +87,10 @@ class _BlockModel(keras.Model):  # type: ignore[misc]  # keras is untyped
         needed = (count + size - 1) // size
         _, predictions = tf.while_loop(lambda done, _: done < needed, step, (0, empty))
         flat = tf.reshape(chosen, [-1])
-        return self._measure(tf.gather(self._samples.targets, flat), predictions.concat(), count)
+        return self._measure(tf.gather(self._dataset.targets, flat), predictions.concat(), count)
 
     def _learn(self, signals: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
-        """One step of the optimizer; (size, outputs) what the network gave before it."""
+        """Take one step of the optimizer; return (size, outputs) predictions from before it."""
         with tf.GradientTape() as tape:
             predicted = self(signals, training=True)
             loss = self.compute_loss(signals, targets, predicted, weights, training=True)
@@ -90,29 +108,29 @@ class _BlockModel(keras.Model):  # type: ignore[misc]  # keras is untyped
             self.jit_compile = xla
 
     def test_step(self, number: tf.Tensor) -> Logs:
-        """The metrics so far, with those of the validation part's block `number`."""
+        """Add the validation block `number`; return the metrics so far."""
         chosen, count = self._validation.block(number)
-        signals, targets = self._samples.gather(tf.reshape(chosen, [-1]))
+        signals, targets = self._dataset.gather(tf.reshape(chosen, [-1]))
         return self._measure(targets, self(signals, training=False), count)
 
     def _measure(self, targets: tf.Tensor, predicted: tf.Tensor, count: tf.Tensor) -> Logs:
-        """Tell the metrics of a block's first `count` samples, all at once: they are sums over samples."""
+        """Update the metrics with a block's first `count` samples, all at once: they are sums over samples."""
         size = targets.shape[0]
-        # What fills up may not even be a probability: its loss would be NaN, and NaN times weight 0 is NaN.
-        predicted = tf.where(_meant(count, size)[:, tf.newaxis] > 0, predicted, targets)
+        # Padding may not even be a probability: its loss would be NaN, and NaN times weight 0 is NaN.
+        predicted = tf.where(_real(count, size)[:, tf.newaxis] > 0, predicted, targets)
         loss = self.compute_loss(None, targets, predicted, _weights(count, size), training=False)
         next(iter(self.metrics)).update_state(loss, sample_weight=tf.cast(count, tf.float32))  # Keras' own mean
-        return dict(self.compute_metrics(None, targets, predicted, _meant(count, size)))
+        return dict(self.compute_metrics(None, targets, predicted, _real(count, size)))
 
 
-def _meant(count: tf.Tensor, size: int) -> tf.Tensor:
-    """(size,) 1 for the first `count` samples, 0 for those that fill up."""
+def _real(count: tf.Tensor, size: int) -> tf.Tensor:
+    """Return (size,) ones for the first `count` samples, zeros for the padding."""
     return tf.cast(tf.range(size) < count, tf.float32)
 
 
 def _weights(count: tf.Tensor, size: int) -> tf.Tensor:
-    """(size,) weights with which Keras' mean over `size` is the mean over the samples that are meant."""
-    return _meant(count, size) * (size / tf.cast(tf.clip_by_value(count, 1, size), tf.float32))
+    """Return (size,) weights with which Keras' mean over `size` is the mean over the first `count` samples."""
+    return _real(count, size) * (size / tf.cast(tf.clip_by_value(count, 1, size), tf.float32))
 
 
 class Training:
@@ -122,30 +140,23 @@ class Training:
         self,
         network: keras.Sequential,
         task: Task,
-        samples: DeviceDataset,
+        dataset: DeviceDataset,
         split: Split,
-        batch_size: int,
-        xla: bool,
-        mixed: bool = False,
+        program: Program,
     ) -> None:
-        """Take architecture and optimizer from a compiled `network`, which stays as it is.
-
-        Args:
-            xla: compile with XLA, which takes seconds and then halves a step's time or better.
-            mixed: compute in float16 where that is safe.
-        """
-        self._train = Part(split.train, batch_size, _STEPS)
-        self._validation = Part(split.validation, min(_VALIDATION_BATCH, len(split.validation)), 1)
-        twin = fast_copy(network, for_cpu=xla and not has_gpu(), mixed=mixed)
-        self._model = _BlockModel(twin, samples, self._train, self._validation)
+        """Take architecture and optimizer from a compiled `network`, which stays as it is."""
+        self._train = Blocks(split.train, program.batch_size, _STEPS)
+        self._validation = Blocks(split.validation, min(_VALIDATION_BATCH, len(split.validation)), 1)
+        copy = fast_copy(network, for_cpu=program.xla and not has_gpu(), mixed=program.mixed)
+        self._model = _BlockModel(copy, dataset, self._train, self._validation)
         optimizer = type(network.optimizer).from_config(network.optimizer.get_config())
-        if mixed:
+        if program.mixed:
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
         self._model.compile(
             optimizer=optimizer,
             loss=task.loss(),
-            weighted_metrics=task.metrics(),  # of samples with weight 1, and of those that fill up with weight 0
-            jit_compile=xla,
+            weighted_metrics=task.metrics(),  # samples have weight 1, padding has weight 0
+            jit_compile=program.xla,
         )
         optimizer.build(self._model.trainable_variables)
         self._model.build_metrics()
@@ -153,7 +164,7 @@ class Training:
 
     @property
     def traces(self) -> int:
-        """How often TensorFlow has made a program of the training step: once, if all goes well."""
+        """Count how often TensorFlow has traced the training step: once, if all goes well."""
         return self._model.traces
 
     def fit(
@@ -164,10 +175,9 @@ class Training:
         after_epoch: Callable[[int, Logs], None],
         callbacks: Sequence[keras.callbacks.Callback] = (),
     ) -> list[Logs]:
-        """Train `network` from its present weights; what each epoch logged.
+        """Train `network` from its present weights and return the logs of each epoch.
 
-        It learns from the training part, in an order drawn with `seed`, and is measured on the validation part
-        after each epoch.
+        It learns from the training subset, in an order drawn with `seed`, and is validated after each epoch.
         """
         self._start_from(network)
         hook = _EpochHook(partial(self._train.shuffle, np.random.default_rng(seed)), after_epoch)

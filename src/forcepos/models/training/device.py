@@ -16,13 +16,14 @@ from forcepos.runtime.resources import available_cores
 _FOR_DATA = 0.9  # of a GPU's memory; the rest is for what CUDA keeps in each process
 
 
-def use_device(config: TrainingConfig, n_processes: int = 1) -> str:
-    """Prepare the device that training runs on and say which it is.
+def use_device(config: TrainingConfig, n_processes: int = 1, worker: int | None = None) -> str:
+    """Prepare the device that training runs on and return its description.
 
     A process that is used again for another job keeps the threads and the memory that it has.
 
     Args:
         n_processes: that train on this machine at the same time; each takes its share of cores and memory.
+        worker: number of a search's worker, 0, 1, …; where there are several GPUs, each worker uses one of them.
 
     Raises:
         InputError: a GPU is asked for and there is none.
@@ -36,6 +37,10 @@ def use_device(config: TrainingConfig, n_processes: int = 1) -> str:
             raise InputError("training.precision=mixed needs a GPU, a CPU gains nothing from it: use full")
         tf.config.set_visible_devices([], "GPU")
         return f"CPU, {threads} of {available_cores()} cores"
+    if worker is not None:
+        n_processes = -(-n_processes // len(gpus))
+        gpus = [gpus[worker % len(gpus)]]
+        tf.config.set_visible_devices(gpus, "GPU")
     for gpu in gpus:
         _use_memory(gpu, n_processes)
     if config.deterministic:
@@ -45,12 +50,12 @@ def use_device(config: TrainingConfig, n_processes: int = 1) -> str:
 
 
 def has_gpu() -> bool:
-    """Whether TensorFlow computes on a GPU, once `use_device` was called."""
+    """Return whether TensorFlow computes on a GPU, once `use_device` was called."""
     return bool(tf.config.get_visible_devices("GPU"))
 
 
 def _use_threads(wanted: int) -> int:
-    """Compute with at most so many threads; how many it is, which TensorFlow fixes at its first computation."""
+    """Limit threads to `wanted`; return how many they are: TensorFlow fixes that at its first computation."""
     for library in ThreadpoolController().lib_controllers:  # BLAS and OpenMP
         if library.num_threads > wanted:
             library.set_num_threads(wanted)
@@ -74,7 +79,7 @@ def _use_memory(gpu: Any, n_processes: int) -> None:
 
 
 def _gpu_memory_mb() -> int | None:
-    """Memory of the smallest GPU, None where nobody tells."""
+    """Return the memory of the smallest GPU, None if unknown."""
     program = shutil.which("nvidia-smi")
     if program is None:
         return None
@@ -82,5 +87,5 @@ def _gpu_memory_mb() -> int | None:
         [program, "--query-gpu=memory.total", "--format=csv,noheader,nounits"],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
-    told = [int(line) for line in done.stdout.split() if line.isdigit()]
-    return min(told, default=None)
+    sizes = [int(line) for line in done.stdout.split() if line.isdigit()]
+    return min(sizes, default=None)

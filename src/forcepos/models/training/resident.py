@@ -1,4 +1,4 @@
-"""Samples that lie on the device: indices in, signals and targets out."""
+"""Samples on the device: indices in, signals and targets out."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from forcepos.data.recordings import Int32
+from forcepos.models.problem import Problem
 from forcepos.models.training.device import has_gpu
-from forcepos.models.training_data import TrainingData
 
 
 @dataclass(frozen=True)
@@ -30,17 +30,17 @@ class DeviceDataset:
     window: int
 
     @classmethod
-    def of(cls, data: TrainingData) -> Self:
-        """Copy what `data` holds to the device that TensorFlow prefers."""
+    def of(cls, problem: Problem) -> Self:
+        """Copy samples and targets to the device that TensorFlow prefers."""
         return cls(
-            signals=tf.constant(data.samples.recordings.signals),
-            starts=tf.constant(data.samples.starts, _index()),
-            targets=tf.constant(data.targets),
-            window=data.samples.window,
+            signals=tf.constant(problem.samples.recordings.signals),
+            starts=tf.constant(problem.samples.starts, _index_dtype()),
+            targets=tf.constant(problem.targets),
+            window=problem.samples.window,
         )
 
     def gather(self, chosen: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Signals and targets of these samples.
+        """Gather signals and targets of these samples.
 
         Args:
             chosen: (batch,) numbers of samples.
@@ -53,41 +53,41 @@ class DeviceDataset:
         return tf.gather(self.signals, rows), tf.gather(self.targets, chosen)
 
 
-def _index() -> tf.DType:
-    """What numbers of rows and samples are: TensorFlow keeps int32 in the host's memory, GPU or not."""
+def _index_dtype() -> tf.DType:
+    """Return the type of row and sample numbers: TensorFlow keeps int32 in the host's memory, GPU or not."""
     return tf.int64 if has_gpu() else tf.int32
 
 
-class Part:
+class Blocks:
     """Samples in an order of their own, cut into blocks of batches.
 
-    All blocks have one shape, so that one program serves them all; what the last one lacks is filled up.
+    All blocks have one shape, so that one program serves them all; the last one is padded.
     """
 
     def __init__(self, members: Int32, size: int, steps: int) -> None:
-        """Blocks of at most `steps` batches of `size` samples; `members` are numbers of samples."""
+        """Cut blocks of at most `steps` batches of `size` samples; `members` are numbers of samples."""
         self._members = members
         self.steps, self.size = min(steps, -(-len(members) // size)), size
-        self._order = tf.Variable(self._filled_up(members), dtype=_index(), trainable=False)
+        self._order = tf.Variable(self._padded(members), dtype=_index_dtype(), trainable=False)
 
     @property
     def whole(self) -> int:
-        """Samples of a block."""
+        """Count the samples of a block."""
         return self.steps * self.size
 
-    def _filled_up(self, order: Int32) -> Int32:
+    def _padded(self, order: Int32) -> Int32:
         return np.resize(order, (-(-len(order) // self.whole), self.steps, self.size))
 
     def shuffle(self, rng: np.random.Generator) -> None:
-        """Draw another order."""
-        self._order.assign(self._filled_up(rng.permutation(self._members)))
+        """Draw a new order."""
+        self._order.assign(self._padded(rng.permutation(self._members)))
 
     def numbers(self) -> tf.data.Dataset:
-        """The blocks' numbers: what Keras goes through in an epoch."""
+        """Return the blocks' numbers, over which Keras iterates in an epoch."""
         return tf.data.Dataset.range(self._order.shape[0])
 
     def block(self, number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """(steps, size) numbers of samples, and how many of them are meant: the first ones."""
+        """Return (steps, size) numbers of samples, and how many of them are no padding: the first ones."""
         chosen = tf.gather(self._order, number)  # a slice would make XLA compile anew for every number
         left = len(self._members) - number * self.whole
         return chosen, tf.minimum(tf.cast(left, tf.int32), self.whole)

@@ -1,4 +1,4 @@
-"""Trains networks on one set of data: for a trial, and for good."""
+"""Training networks on one problem: for a trial, and for the final model."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from forcepos.config.schema import Config
 from forcepos.models.networks import build_network
+from forcepos.models.problem import Problem
 from forcepos.models.scaling import Scaling, fit_scaling
-from forcepos.models.tasks import Regression, Task
-from forcepos.models.training.compiled import Logs, Training
+from forcepos.models.tasks import Regression
+from forcepos.models.training.compiled import Logs, Program, Training
 from forcepos.models.training.resident import DeviceDataset
-from forcepos.models.training_data import TrainingData
 from forcepos.runtime.errors import TrialFailure
 
 # Compiling takes 3 to 5 s on two CPU cores and then saves 1 to 2 ms a step: `python -m benchmarks trial`.
@@ -27,23 +26,25 @@ _WORTH_COMPILING = 3000  # steps
 class NetworkTrainer:
     """Builds a network from hyperparameters and trains it from scratch."""
 
-    def __init__(self, config: Config, task: Task, data: TrainingData, folder: Path) -> None:
-        self._config, self._task, self._data, self._folder = config, task, data, folder
-        self._scaling = self._fit_scaling(config.model.scaling)
-        self._samples = DeviceDataset.of(data)
-        self._latest: tuple[dict[str, Any], Training] | None = None  # with what it was made for
+    def __init__(self, problem: Problem, folder: Path) -> None:
+        """Prepare to train; `folder` is the run's, for TensorBoard's logs."""
+        self.problem, self.folder = problem, folder
+        self._config = problem.config
+        self._scaling = self._fit_scaling(problem.config.model.scaling)
+        self._dataset = DeviceDataset.of(problem)
+        self._latest: tuple[dict[str, Any], Program, Training] | None = None
 
     def _fit_scaling(self, choice: str) -> Scaling:
         if choice == "none":
             return Scaling()
-        train = self._data.split.train
-        scaling = fit_scaling(self._data.samples, train, self._data.targets[train], choice == "whiten")
-        return scaling if isinstance(self._task, Regression) else dataclasses.replace(scaling, targets=None)
+        samples, train = self.problem.samples, self.problem.split.train
+        scaling = fit_scaling(samples, train, self.problem.targets[train], choice == "whiten")
+        return scaling if isinstance(self.problem.task, Regression) else dataclasses.replace(scaling, targets=None)
 
     def trial(
         self, hyperparameters: Mapping[str, Any], seed: int, epochs: int, after_epoch: Callable[[int, Logs], None]
     ) -> list[Logs]:
-        """What each epoch of a trial's training logged.
+        """Train a trial's network once and return the logs of each epoch.
 
         Raises:
             TrialFailure: the network cannot be built or does not fit into memory.
@@ -60,7 +61,7 @@ class NetworkTrainer:
     def final(
         self, hyperparameters: Mapping[str, Any], member: int, after_epoch: Callable[[int, Logs], None]
     ) -> tuple[keras.Model, list[Logs]]:
-        """The ensemble's network number `member` (1, 2, …) and what each epoch logged.
+        """Train the ensemble's network number `member` (1, 2, …); return it and the logs of each epoch.
 
         With training.patience it has the weights of its best epoch by the objective, else those of its last.
         """
@@ -82,7 +83,7 @@ class NetworkTrainer:
             )
             callbacks.append(stop)
         if training.tensorboard:
-            callbacks.append(keras.callbacks.TensorBoard(self._folder / "tensorboard"))
+            callbacks.append(keras.callbacks.TensorBoard(self.folder / "tensorboard"))
         return callbacks
 
     def _build_or_fail(self, hyperparameters: Mapping[str, Any], seed: int) -> keras.Sequential:
@@ -94,25 +95,23 @@ class NetworkTrainer:
     def _build(self, hyperparameters: Mapping[str, Any], seed: int) -> keras.Sequential:
         keras.backend.clear_session()
         keras.utils.set_random_seed(seed)
-        channels = len(self._data.samples.recordings.channels)
-        return build_network(self._config.model, hyperparameters, self._task, channels, self._scaling)
+        channels = len(self.problem.samples.recordings.channels)
+        return build_network(self._config.model, hyperparameters, self.problem.task, channels, self._scaling)
 
     def _training(
         self, network: keras.Sequential, hyperparameters: Mapping[str, Any], batch_size: int, epochs: int
     ) -> Training:
-        """The latest one again where it fits: a trial's executions share one compiled program.
+        """Return the latest training if it fits: a trial's executions share one compiled program.
 
         Args:
-            epochs: that it will be used for in all, which decides whether compiling pays.
+            epochs: that it will be used for in all, which decides whether compiling pays off.
         """
-        xla = self._is_worth_compiling(epochs * -(-len(self._data.split.train) // batch_size))
-        made_for = {**hyperparameters, "batch_size": batch_size, "xla": xla}
-        if self._latest is None or self._latest[0] != made_for:
-            mixed = self._config.training.precision == "mixed"
-            split = self._data.split
-            training = Training(network, self._task, self._samples, split, batch_size, xla, mixed)
-            self._latest = made_for, training
-        return self._latest[1]
+        xla = self._is_worth_compiling(epochs * -(-len(self.problem.split.train) // batch_size))
+        program = Program(batch_size, xla, self._config.training.precision == "mixed")
+        if self._latest is None or self._latest[:2] != (hyperparameters, program):
+            training = Training(network, self.problem.task, self._dataset, self.problem.split, program)
+            self._latest = dict(hyperparameters), program, training
+        return self._latest[2]
 
     def _is_worth_compiling(self, steps: int) -> bool:
         choice = self._config.training.xla

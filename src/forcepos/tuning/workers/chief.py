@@ -1,14 +1,13 @@
-"""The chief of a search with many workers: it alone asks the oracle, keeps the ledger and tells the listeners.
+"""The chief of a search with many workers: it alone asks the oracle, keeps the ledger and emits events.
 
 Workers are KerasTuner's: they ask for trials through its OracleClient, and here its servicer answers.
 """
 
 from __future__ import annotations
 
-import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent import futures
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,52 +18,26 @@ import keras_tuner as kt
 from keras_tuner.src import protos
 from keras_tuner.src.distribute.oracle_chief import OracleServicer
 
-from forcepos.tuning.ledger import STOPPED, Ledger, TrialListener, number_of
-from forcepos.tuning.trials import Logs, TrialResult, Values, load_trial, save_trial
+from forcepos.tuning.events import Events
+from forcepos.tuning.ledger import STOPPED, Ledger, number_of
+from forcepos.tuning.trials import TrialResult, load_trial, save_trial
 
-EXECUTION = "execution"  # among the metrics of a report, which of a trial's trainings it is about
+EXECUTION = "execution"  # among the metrics of a report, the execution of the trial
 _TIMES_LOST = 3  # so often a trial is lost with its worker before it counts as failed
-
-
-class Told:
-    """A listener that passes on to other listeners when the main thread comes to it: they may take their time."""
-
-    def __init__(self, listeners: Sequence[TrialListener]) -> None:
-        self._listeners = listeners
-        self._waiting: queue.SimpleQueue[tuple[str, tuple[Any, ...]]] = queue.SimpleQueue()
-
-    def trial_known(self, result: TrialResult) -> None:
-        self._waiting.put(("trial_known", (result,)))
-
-    def trial_started(self, number: int, hyperparameters: Values) -> None:
-        self._waiting.put(("trial_started", (number, hyperparameters)))
-
-    def epoch_ended(self, number: int, execution: int, epoch: int, logs: Logs) -> None:
-        self._waiting.put(("epoch_ended", (number, execution, epoch, logs)))
-
-    def trial_ended(self, result: TrialResult) -> None:
-        self._waiting.put(("trial_ended", (result,)))
-
-    def pass_on(self) -> None:
-        """Tell the listeners all that has happened."""
-        while not self._waiting.empty():
-            name, arguments = self._waiting.get()
-            for listener in self._listeners:
-                getattr(listener, name)(*arguments)
 
 
 class Chief:
     """Stands where KerasTuner's servicer expects an oracle. Called by the server's thread and the main thread."""
 
-    def __init__(self, ledger: Ledger, directory: Path, listener: TrialListener) -> None:
-        self._ledger, self._directory, self._listener = ledger, directory, listener
+    def __init__(self, ledger: Ledger, directory: Path, events: Events) -> None:
+        self._ledger, self._directory, self._events = ledger, directory, events
         self._lock = threading.RLock()
-        self._heard: dict[str, float] = {}  # when each worker last said something
+        self._heard: dict[str, float] = {}  # when each worker last sent something
         self._lost: dict[int, int] = {}  # how often each trial was lost with its worker
         self._failure: Exception | None = None
         self._stopped = threading.Event()
 
-    # --- what workers ask, through the servicer ---
+    # --- called by workers, through the servicer ---
 
     def create_trial(self, worker: str) -> kt.engine.trial.Trial:
         with self._lock:
@@ -77,7 +50,7 @@ class Chief:
             return _without_space(trial)
 
     def update_trial(self, trial_id: str, metrics: Any, step: int = 0) -> kt.engine.trial.Trial:
-        """A sign of life; with metrics, an epoch that ended."""
+        """Receive a sign of life; with metrics, an epoch that ended."""
         with self._lock:
             trial = self._ledger.oracle.get_trial(trial_id)
             for worker, under_way in self._ledger.oracle.ongoing_trials.items():
@@ -85,18 +58,18 @@ class Chief:
                     self._heard[worker] = time.monotonic()
             logs = dict(metrics)
             if logs:
-                self._listener.epoch_ended(number_of(trial), int(logs.pop(EXECUTION)), step, logs)
+                self._events.epoch_ended(number_of(trial), int(logs.pop(EXECUTION)), step, logs)
             return _without_space(trial)
 
     def end_trial(self, trial: kt.engine.trial.Trial) -> None:
-        """The result lies in the search's directory by now: it is larger than what KerasTuner's messages hold."""
+        """Record a result from the search's directory: it is larger than KerasTuner's messages may be."""
         with self._lock:
             result = load_trial(self._directory, number_of(trial))
             if result is not None:
                 self._guarded(lambda: self._ledger.end(result))
 
     def _guarded(self, step: Callable[[], Any]) -> Any:
-        """An error ends the search, not the server's thread: the main thread raises the first one."""
+        """Call `step`; an error ends the search, not the server's thread: the main thread raises the first one."""
         if self._failure is None:
             try:
                 return step()
@@ -104,16 +77,16 @@ class Chief:
                 self._failure = error
         return None
 
-    # --- what the main thread asks ---
+    # --- called by the main thread ---
 
     def raise_failure(self) -> None:
-        """Raise what went wrong while a worker was answered."""
+        """Raise the error that came while a worker was answered, if any."""
         if self._failure:
             raise self._failure
 
     @property
     def stopped(self) -> bool:
-        """Whether a worker was told that nothing is left to do."""
+        """Whether a worker has heard that nothing is left to do."""
         return self._stopped.is_set()
 
     def knows(self, worker: str) -> bool:
@@ -122,21 +95,16 @@ class Chief:
             return worker in self._heard
 
     def silent_workers(self, seconds: float) -> list[str]:
-        """Workers at trials that have not said anything for so long."""
+        """Return the workers with trials that have been silent for so long."""
         with self._lock:
             now = time.monotonic()
             at_trials = self._ledger.oracle.ongoing_trials
             return [worker for worker in at_trials if now - self._heard[worker] > seconds]
 
-    def waiting_workers(self) -> list[str]:
-        """Workers that have not heard yet that nothing is left to do."""
-        with self._lock:
-            return list(self._heard)
-
     def lost(self, worker: str, reason: str) -> int | None:
-        """A worker is gone: its trial goes to another one; the trial's number, None where it was at none.
+        """Hand a lost worker's trial to another one; return the trial's number, None if it had none.
 
-        A result that it left counts; a trial that is lost again and again is taken to be the reason, and failed.
+        A result that it left counts; a trial that is lost again and again is taken to be the reason, and fails.
         """
         with self._lock:
             self._heard.pop(worker, None)
@@ -158,7 +126,7 @@ class Chief:
 
 
 def _without_space(trial: kt.engine.trial.Trial) -> kt.engine.trial.Trial:
-    """A trial as it is sent: KerasTuner prints the conditions of a space that it sends; no worker needs them."""
+    """Strip a trial before it is sent: KerasTuner prints the conditions of a space; no worker needs them."""
     values = kt.HyperParameters()
     values.values = dict(trial.hyperparameters.values)
     return kt.engine.trial.Trial(values, trial.trial_id, trial.status)
@@ -166,7 +134,7 @@ def _without_space(trial: kt.engine.trial.Trial) -> kt.engine.trial.Trial:
 
 @contextmanager
 def served(chief: Chief) -> Iterator[int]:
-    """Answer workers on this machine, and no others, while the context is open; the port."""
+    """Answer workers on this machine, and no others, while the context is open; yield the port."""
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=1))
     protos.get_service_grpc().add_OracleServicer_to_server(OracleServicer(chief), server)
     port = server.add_insecure_port("127.0.0.1:0")

@@ -1,4 +1,4 @@
-"""The process of a worker: trains a search's trials, writes into a log of its own, ends with its chief."""
+"""The process of a worker: trains a search's trials, logs into a file of its own, ends with its chief."""
 
 from __future__ import annotations
 
@@ -12,66 +12,64 @@ from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from forcepos.config.schema import Config
-from forcepos.models.tasks import Task
+from forcepos.models.problem import Problem
 from forcepos.models.training.device import use_device
 from forcepos.models.training.trainer import NetworkTrainer
-from forcepos.models.training_data import TrainingData
 from forcepos.runtime.errors import InputError
-from forcepos.runtime.paths import search_dir
+from forcepos.runtime.resources import jobs_at_once
+from forcepos.tuning.spec import SearchSpec
 from forcepos.tuning.workers.worker import work
 
 
 @dataclass(frozen=True)
-class Job:
+class SharedSearch:
     """What all workers of a search need.
 
     Attributes:
-        folder: the run's, for the workers' words.
-        fingerprint: the search's.
+        folder: the run's, for the workers' logs.
     """
 
-    config: Config
-    task: Task
-    data: TrainingData
+    spec: SearchSpec
+    problem: Problem
     folder: Path
-    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Worker:
+    """One of `count` workers that train on this machine at the same time, numbered 1, 2, 3."""
+
+    search: SharedSearch
+    number: int
+    count: int
+    port: int  # of the chief
 
     @property
-    def directory(self) -> Path:
-        """Where the search keeps its trials."""
-        return search_dir(self.fingerprint)
+    def name(self) -> str:
+        return f"worker_{self.number}"
 
-    def work(self, name: str, port: int) -> None:
-        """Do trials until there are none."""
-        trainer = NetworkTrainer(self.config, self.task, self.data, self.folder)
-        tuner, epochs = self.config.tuner, self.config.training.epochs
-        work(tuner, trainer.trial, self.directory, self.config.seed, epochs, name, port)
+    def start(self) -> BaseProcess:
+        """Start the worker's process on this machine."""
+        # Not forked: TensorFlow's threads do not survive that.
+        process = multiprocessing.get_context("spawn").Process(
+            target=self._run, args=(jobs_at_once(),), name=self.name
+        )
+        process.start()
+        return process
 
-
-def start_worker(job: Job, n_processes: int, name: str, port: int) -> BaseProcess:
-    """Start a worker on this machine, one of `n_processes` that train on it at the same time."""
-    # Not forked: TensorFlow's threads do not survive that.
-    process = multiprocessing.get_context("spawn").Process(
-        target=_run, args=(job, n_processes, name, port), name=name
-    )
-    process.start()
-    return process
-
-
-def _run(job: Job, n_processes: int, name: str, port: int) -> None:
-    _end_with_chief()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the chief ends us when it has to
-    _speak_into(job.folder / f"{name}.log")
-    use_device(job.config.training, n_processes)
-    try:
-        job.work(name, port)
-    except InputError as error:
-        sys.exit(f"error: {error}")
+    def _run(self, jobs: int) -> None:
+        _end_with_chief()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the chief ends us when it has to
+        _log_into(self.search.folder / f"{self.name}.log")
+        use_device(self.search.problem.config.training, self.count * jobs, self.number - 1)
+        trainer = NetworkTrainer(self.search.problem, self.search.folder)
+        try:
+            work(self.search.spec, trainer.trial, self.name, self.port)
+        except InputError as error:
+            sys.exit(f"error: {error}")
 
 
 def _end_with_chief() -> None:
-    """A chief that was killed cannot end us."""
+    """End this process when the chief's ends: a chief that was killed cannot do it."""
     chief = multiprocessing.parent_process()
     if chief is None:
         raise RuntimeError("a worker's process must be started by its chief")
@@ -83,8 +81,8 @@ def _end_with_chief() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _speak_into(path: Path) -> None:
-    """Standard output and standard error go to a file."""
+def _log_into(path: Path) -> None:
+    """Redirect standard output and standard error to a file."""
     file = path.open("a")
     for stream in (1, 2):
         os.dup2(file.fileno(), stream)

@@ -12,9 +12,9 @@ from forcepos.config.schema import SimulatedConfig
 from forcepos.data.simulation.arm import MAX_TORQUE_NM, Arm
 from forcepos.data.simulation.noise import mean_weights, row_covariance
 from forcepos.data.simulation.simulation import JOINT_CHANNELS, Simulation
-from forcepos.evaluation.limit import _information
+from forcepos.evaluation.cramer_rao import _information
 from tests.data.test_simulation import columns, simulate
-from tests.evaluation.test_limit import AHEAD, NO_SLOW_ERROR, WINDOW, limit
+from tests.evaluation.test_cramer_rao import AHEAD, NO_SLOW_ERROR, WINDOW, limit
 
 
 def memories(config: SimulatedConfig, window: int, offset_known: bool) -> np.ndarray:

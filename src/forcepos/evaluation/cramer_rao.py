@@ -50,7 +50,7 @@ def applies_to(features: Sequence[str]) -> bool:
     return set(features) <= set(JOINT_CHANNELS)
 
 
-def limit_scores(
+def cramer_rao_scores(
     outputs: Sequence[str], point: Int32, simulation: Simulation, window: int, offsets_known: bool
 ) -> Scores:
     """Lower bounds of unbiased estimators' errors in mm, infinite for what the torques do not show.

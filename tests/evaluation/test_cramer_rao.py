@@ -9,7 +9,7 @@ import pytest
 
 from forcepos.data.simulation.arm import Arm
 from forcepos.data.simulation.simulation import CHANNELS, JOINT_CHANNELS, Simulation
-from forcepos.evaluation.limit import applies_to, limit_scores
+from forcepos.evaluation.cramer_rao import applies_to, cramer_rao_scores
 from forcepos.evaluation.metrics import Scores
 from tests.data.test_simulation import columns, simulate
 
@@ -22,7 +22,7 @@ WINDOW = 5
 
 def limit(simulation: Simulation, *outputs: str, window: int = WINDOW, offsets_known: bool = False) -> Scores:
     point = np.arange(len(simulation.nominal_postures), dtype=np.int32)
-    return limit_scores(outputs, point, simulation, window, offsets_known)
+    return cramer_rao_scores(outputs, point, simulation, window, offsets_known)
 
 
 def test_the_direction_around_the_base_does_not_show_in_joint_torques() -> None:
@@ -110,10 +110,12 @@ def test_extreme_configs_give_no_nan() -> None:
 def test_it_is_the_root_of_the_mean_over_the_test_samples() -> None:
     simulation = simulate("data.grid=[3,1]", "data.spacing_mm=100", "data.offset_mm=[-600,0,-375]")
     each = [
-        limit_scores(("x",), np.array([number], np.int32), simulation, WINDOW, offsets_known=False)["rmse_x_mm"]
+        cramer_rao_scores(("x",), np.array([number], np.int32), simulation, WINDOW, offsets_known=False)[
+            "rmse_x_mm"
+        ]
         for number in range(3)
     ]
-    some = limit_scores(("x",), np.array([0, 2, 2, 2], np.int32), simulation, WINDOW, offsets_known=False)
+    some = cramer_rao_scores(("x",), np.array([0, 2, 2, 2], np.int32), simulation, WINDOW, offsets_known=False)
     assert len(set(each)) == 3
     assert some["rmse_x_mm"] == pytest.approx(np.sqrt((each[0] ** 2 + 3 * each[2] ** 2) / 4))
 

@@ -1,0 +1,58 @@
+"""Two steps of a run: hyperparameters are given or searched for, and the final model is trained with the best."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from forcepos.config.schema import FixedTunerConfig
+from forcepos.models.final import TrainedModel, train_final
+from forcepos.models.networks import declare_space
+from forcepos.models.training.trainer import NetworkTrainer
+from forcepos.tracking.store import read_hyperparameters as read_run
+from forcepos.tuning.events import Events
+from forcepos.tuning.given import check_hyperparameters, read_hyperparameters
+from forcepos.tuning.ledger import SearchResult
+from forcepos.tuning.search import search
+from forcepos.tuning.spec import SearchSpec
+from forcepos.tuning.workers.pool import search_with_workers
+from forcepos.tuning.workers.process import SharedSearch
+
+log = logging.getLogger(__name__)
+
+
+def find_hyperparameters(trainer: NetworkTrainer, directory: Path, events: Events) -> SearchResult:
+    """Search for the best hyperparameters in `directory`, or return those that are given.
+
+    Raises:
+        InputError: the given ones cannot be used, or too many trials failed.
+    """
+    config = trainer.problem.config
+    declare = partial(declare_space, config=config.model)
+    if isinstance(config.tuner, FixedTunerConfig):
+        source = config.tuner.hyperparameters
+        is_run = source.startswith("runs:/")
+        given = read_run(config.tracking, source) if is_run else read_hyperparameters(Path(source))
+        return SearchResult(check_hyperparameters(given, declare, source), None, (), 0)
+    spec = SearchSpec(config.tuner, declare, directory, config.seed, config.training.epochs)
+    epochs = (config.tuner.max_trials or 0) * config.tuner.executions_per_trial * config.training.epochs
+    with events.phase("search", epochs):
+        if config.tuner.workers > 1:
+            found = search_with_workers(SharedSearch(spec, trainer.problem, trainer.folder), events)
+        else:
+            found = search(spec, trainer.trial, events)
+    if found.reused:
+        log.info("reused %d of %d trials from an earlier run", found.reused, len(found.trials))
+    return found
+
+
+def train_model(
+    trainer: NetworkTrainer, best: Mapping[str, Any], events: Events, phase: str = "final training"
+) -> TrainedModel:
+    """Train the final model, and show it as a phase of the run."""
+    training = trainer.problem.config.training
+    with events.phase(phase, training.final_epochs * training.ensemble):
+        return train_final(trainer, best, events.final_epoch_ended)

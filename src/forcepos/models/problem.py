@@ -1,0 +1,80 @@
+"""The problem that a run solves: a task, and the samples to learn and test it with."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Self
+
+from forcepos.config.schema import Config, RandomSplitConfig
+from forcepos.data.recordings import Float32, Recordings
+from forcepos.data.samples import Samples, all_samples
+from forcepos.data.sectors import NO_SECTOR, make_sectors
+from forcepos.data.splits.notebook import shuffled_samples
+from forcepos.data.splits.split import Split, split_samples
+from forcepos.models.tasks import Classification, Task, make_task
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Samples with their targets, which of them train, validate, calibrate and test, and the config behind it all.
+
+    Attributes:
+        targets: (n, outputs) of the task, for every sample.
+    """
+
+    config: Config
+    task: Task
+    samples: Samples
+    targets: Float32
+    split: Split
+
+    @classmethod
+    def of(cls, config: Config, recordings: Recordings) -> Self:
+        """Cut windows, label them and split them.
+
+        Raises:
+            InputError: a subset of the split would be empty.
+        """
+        task = make_task(config.model, make_sectors(config.sectors), recordings.label_names)
+        samples, targets = _with_targets(_samples(config, recordings), task)
+        split = split_samples(samples, config.split, config.seed)
+        log.info(
+            "%d recordings of %d points, %d rows, %d samples: %d train, %d validation, %d calibration, %d test",
+            len(recordings.names), recordings.point.max() + 1, len(recordings.signals),
+            len(samples.starts), len(split.train), len(split.validation),
+            len(split.calibration), len(split.test),
+        )  # fmt: skip
+        return cls(config, task, samples, targets, split)
+
+    @property
+    def test_samples(self) -> Samples:
+        """The samples of the test subset."""
+        return self.samples.take(self.split.test)
+
+    @property
+    def test_targets(self) -> Float32:
+        """(test samples, outputs) their targets."""
+        return self.targets[self.split.test]
+
+
+def _samples(config: Config, recordings: Recordings) -> Samples:
+    split = config.split
+    if isinstance(split, RandomSplitConfig) and split.shuffle_rows:
+        return shuffled_samples(recordings, config.model.window, split.shuffle_seed)
+    return all_samples(recordings, config.model.window)
+
+
+def _with_targets(samples: Samples, task: Task) -> tuple[Samples, Float32]:
+    """Samples and their targets; those on the exact origin belong to no sector and are dropped."""
+    if not isinstance(task, Classification):
+        return samples, task.targets(samples)
+    labels = task.labels(samples)
+    inside = labels != NO_SECTOR
+    dropped = int((~inside).sum())
+    if dropped:
+        log.warning("%d samples on the exact origin belong to no sector and are dropped", dropped)
+        samples, labels = samples.take(inside), labels[inside]
+    return samples, task.one_hot(labels)

@@ -1,0 +1,29 @@
+"""The specification of a search."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras_tuner as kt
+
+from forcepos.config.schema import TunerConfig
+
+
+@dataclass(frozen=True)
+class SearchSpec:
+    """All that defines a search, except how a trial trains.
+
+    Attributes:
+        config: of the tuner.
+        declare: declares the space of hyperparameters.
+        directory: where trials and journal are kept; locked by the process that searches.
+        epochs: of a trial's training; with Hyperband, of the longest.
+    """
+
+    config: TunerConfig
+    declare: Callable[[kt.HyperParameters], None]
+    directory: Path
+    seed: int
+    epochs: int
