@@ -1,4 +1,4 @@
-"""A job of a multirun: what goes wrong in it is told by its number, in one line, wherever it runs."""
+"""A job of a multirun: its failure is reported with its number, in one line, wherever it runs."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _FAILURE = "failure.txt"  # in a job's folder: the reason, then where the code w
 
 
 class JobFailed(CompactHydraException):
-    """A job of a multirun is not done; Hydra runs the others and shows the message without a traceback."""
+    """A job of a multirun failed; Hydra runs the others and shows the message without a traceback."""
 
 
 @contextmanager
 def sweep_job(number: int, folder: Path) -> Iterator[None]:
-    """A job of a multirun, in whatever process: what goes wrong is told by its number, in one line.
+    """Run a job of a multirun, in whatever process: report its failure with its number, in one line.
 
     Raises:
         JobFailed: something went wrong; where it was in the code is in the job's folder.
@@ -50,10 +50,10 @@ def sweep_job(number: int, folder: Path) -> Iterator[None]:
 
 
 def reason_of(folder: Path) -> str:
-    """Why a job has no result, in a line."""
+    """Return in a line why a job has no result."""
     try:
         reason, *where = (folder / _FAILURE).read_text().splitlines()
     except OSError:
-        return "it ended without a word: interrupted, killed, or out of memory"
+        return "it ended unexpectedly: interrupted, killed, or out of memory"
     short = textwrap.shorten(reason, _LONGEST, placeholder=" …")
     return short if short == reason and not where else f"{short} (more in {folder / _FAILURE})"

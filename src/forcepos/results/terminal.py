@@ -1,4 +1,4 @@
-"""What a person sees while it runs: standard error, readable live and in a log file."""
+"""Progress and results on the terminal: standard error, readable live and in a log file."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ class Terminal(Listener):
     # --- the end ---
 
     def summary(self, result: Mapping[str, Any], ui_command: str | None) -> None:
-        """Scores side by side, best hyperparameters, where everything lies, and what not to overlook."""
+        """Print scores side by side, best hyperparameters, where everything lies, and what not to overlook."""
         columns, rows = score_table(result)
         table = Table(title="On the test part", title_justify="left")
         for number, name in enumerate(columns):
@@ -134,7 +134,7 @@ def show_table(title: str, columns: Sequence[str], rows: Sequence[Mapping[str, A
 
 
 def _console() -> Console:
-    """Standard error; wide enough for a table where there is no terminal to ask."""
+    """Return standard error; wide enough for a table if there is no terminal to ask."""
     return Console(stderr=True, width=None if sys.stderr.isatty() else _LOG_WIDTH)
 
 

@@ -29,7 +29,7 @@ def finished_file(fingerprint: str) -> Path:
     return Path.cwd() / "outputs" / "finished" / f"{fingerprint}.json"
 
 
-def unlogged_file(fingerprint: str, store: str) -> Path:
+def pending_logs_file(fingerprint: str, store: str) -> Path:
     """Return the file in which a run or sweep with this fingerprint keeps what its store has not logged yet."""
     digest = hashlib.sha256(store.encode()).hexdigest()[:6]
     return Path.cwd() / "outputs" / "unlogged" / f"{fingerprint}-{digest}.json"
