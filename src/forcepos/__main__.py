@@ -21,6 +21,10 @@ def _command() -> None:
             from forcepos.commands.inspect.command import main as inspect  # noqa: PLC0415
 
             inspect(arguments)
+        case arguments if {"--help", "-h"} & {*arguments}:
+            from forcepos.config.reference import help_text  # noqa: PLC0415
+
+            sys.stdout.write(help_text())
         case _:
             from forcepos.commands.train import main as train  # noqa: PLC0415
 

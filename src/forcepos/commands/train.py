@@ -13,7 +13,6 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from forcepos.config.checks import register_resolvers, register_schemas, to_config
-from forcepos.config.reference import help_text
 from forcepos.config.schema import Config
 from forcepos.experiment.sweep import AGAIN, close_sweep
 from forcepos.experiment.sweep_job import sweep_job
@@ -77,9 +76,6 @@ def _run(config: Config, folder: Path, overrides: list[str]) -> dict[str, Any]:
 
 def main() -> None:
     """Run the job or jobs and exit with the code that a shell expects."""
-    if {"--help", "-h"} & set(sys.argv[1:]):
-        sys.stdout.write(help_text())  # Hydra's own would go through all groups of all files first, for seconds
-        return
     register_schemas()
     with ended_by_signals():
         complete = _jobs()
