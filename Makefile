@@ -4,7 +4,8 @@
 # make lint   style, types, one-way imports
 # make audit  known vulnerabilities of what is installed; asks the public package index
 # make bench  measure side by side; half an hour, on an idle machine
-# make compare-notebook   the notebook's presets against our defaults; hours, and can be gone on with
+# make compare-notebook   the notebook's presets against our defaults; takes hours, can be interrupted and resumed
+# make reference   write docs/config.md from the config's schema
 # make ui     the runs in MLflow's user interface
 
 PYTHON ?= python3
@@ -12,7 +13,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
-.PHONY: run test test-system bench compare-notebook lint audit ui clean
+.PHONY: run test test-system bench compare-notebook reference lint audit ui clean
 
 run: $(READY)
 	$(BIN)/python -m forcepos model=cnn_regression tuner=bayesian
@@ -27,7 +28,10 @@ bench: $(READY)
 	$(BIN)/python -m benchmarks
 
 compare-notebook: $(READY)
-	$(BIN)/python -m benchmarks.compare_notebook --page README.md
+	$(BIN)/python -m benchmarks.compare_notebook --page docs/against-the-notebook.md
+
+reference: $(READY)
+	$(BIN)/python docs/config_page.py > docs/config.md
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -67,7 +67,7 @@ def forcepos_training(path: str, folder: str, number: int) -> Callable[[], dict[
     import keras  # noqa: PLC0415  # only this worker needs TensorFlow
 
     from forcepos.data.loading import load_recordings  # noqa: PLC0415
-    from forcepos.data.splits.split import Split  # noqa: PLC0415
+    from forcepos.data.splits.subsets import Split  # noqa: PLC0415
     from forcepos.models.networks import build_network  # noqa: PLC0415
     from forcepos.models.problem import Problem  # noqa: PLC0415
     from forcepos.models.scaling import Scaling  # noqa: PLC0415

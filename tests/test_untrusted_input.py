@@ -127,7 +127,7 @@ def test_the_notebooks_obj_files_are_json_or_refused(
 def test_a_zip_entry_that_leads_out_is_refused(name: str, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.writestr(name, "1 2\n")
-    with open_source(tmp_path / "a.zip") as entries, pytest.raises(InputError, match="its name leads out"):
+    with open_source(tmp_path / "a.zip") as entries, pytest.raises(InputError, match="its name points outside"):
         entries[0].read()
 
 

@@ -1,20 +1,21 @@
-"""Every choice composes, and every wrong one is told in one line that names the key."""
+"""Every choice composes, and every wrong value is refused in one line that names the key."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hydra.errors import ConfigCompositionException, MissingConfigException
+from omegaconf import OmegaConf
 
 from forcepos.config.schema import BayesianTunerConfig, Config, RandomSplitConfig
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.paths import conf_dir
 from tests.conftest import checked_config, compose_config
 
-PARTS_OF_OTHERS = {"columns"}  # named in the defaults lists of data/*.yaml, not chosen by users
+SHARED = {"base", "columns"}  # named in the defaults lists of other files, not chosen by users
 CHOICES = sorted(
-    f"{path.parent.name}={path.stem}"
-    for path in conf_dir().glob("*/*.yaml")
-    if path.parent.name not in PARTS_OF_OTHERS
+    f"{path.parent.name}={path.stem}" for path in conf_dir().glob("*/*.yaml") if path.parent.name not in SHARED
 )
 
 
@@ -48,13 +49,13 @@ def test_every_preset_begins_with_the_command_that_runs_it(choice: str) -> None:
             "unknown key sede (did you mean seed?): the config has seed, skip_finished, data, split, "
             "sectors, model, tuner, training, evaluation, tracking",
         ),
-        (["data=versuch"], "data.path has no value: give it on the command line, data.path=…"),
+        (["data=versuch"], "data.path is required: set it on the command line, data.path=…"),
         (["tuner.max_trials=0"], "tuner.max_trials=0 must be at least 1"),
         (["tuner.executions_per_trial=0"], "tuner.executions_per_trial=0 must be at least 1"),
         (["split.test_ratio=1.2"], "split.test_ratio=1.2 must be below 1"),
         (["split.validation_ratio=0"], "split.validation_ratio=0.0 must be above 0"),
         (["split.calibration_ratio=0.2"],
-         "split.calibration_ratio=0.2 must be below split.validation_ratio=0.2, of which it is taken"),
+         "split.calibration_ratio=0.2 must be below split.validation_ratio=0.2, from which it is taken"),
         (["split=cross_validation", "split.fold=6"], "split.fold=6 must be at most split.folds=5"),
         (["split=cross_validation", "split.unit=row"], "split.unit=row must be one of point, recording"),
         (["evaluation.also=random"],
@@ -68,7 +69,7 @@ def test_every_preset_begins_with_the_command_that_runs_it(choice: str) -> None:
         (["data.rows=0"], "data.rows=0 must be at least 1"),
         (["data.grid=[11]"], "data.grid=[11] must have 2 entries"),
         (["data.grid=[11,0]"], "data.grid[1]=0 must be at least 1"),
-        (["model.space.batch_size=[]"], "model.space.batch_size=[] must have some entries"),
+        (["model.space.batch_size=[]"], "model.space.batch_size=[] must not be empty"),
         (["model.space.activation=[relu,sinus]"],
          "model.space.activation[1]=sinus must be one of elu, gelu, leaky_relu, relu, selu, sigmoid, silu, "
          "softplus, tanh"),
@@ -80,12 +81,12 @@ def test_every_preset_begins_with_the_command_that_runs_it(choice: str) -> None:
         (["model.window=1"], "model.window=1 must be at least 2: cnn_regression sees rows in sequence"),
         (["model=ffnn_regression", "model.window=2"],
          "model.window=2 must be 1: ffnn_regression sees one row at a time"),
-        (["model.axes=[x,x]"], "model.axes=['x', 'x'] names an axis twice"),
+        (["model.axes=[x,x]"], "model.axes=['x', 'x'] contains an axis twice"),
         (["tuner.objective=val_accuracy"],
          "tuner.objective=val_accuracy is not a metric of a regression: choose val_loss, val_mae, val_rmse, "
          "val_r2, or one of them without val_"),
         (["tuner.objective=val_r2"],
-         "tuner.direction=min would look for the worst val_r2: set tuner.direction=max"),
+         "tuner.direction=min would search for the worst val_r2: set tuner.direction=max"),
         (["sectors.starts_deg=[0,90]"],
          "sectors.starts_deg must be different angles less than 180 degrees apart"),
         (["sectors.starts_deg=[0,120,120,240]"], "sectors.starts_deg[3]=240.0 must be at most 180"),
@@ -113,13 +114,46 @@ def test_hydras_own_message_names_the_key(override: str, message: str) -> None:
     assert message in f"{error.value} {error.value.__cause__}"
 
 
-def test_an_unknown_option_is_answered_with_those_there_are() -> None:
+@pytest.mark.parametrize(
+    ("group", "choices"),
+    [
+        ("model", ["cnn_classification", "cnn_regression", "ffnn_classification", "ffnn_regression"]),
+        ("tuner", ["bayesian", "fixed", "grid", "hyperband", "random"]),
+        ("split", ["blocked", "cross_validation", "held_out_points", "held_out_recordings", "notebook", "random"]),
+    ],
+)
+@pytest.mark.parametrize("unknown", ["nonsense", "base"])
+def test_an_unknown_choice_is_refused_with_the_list_of_choices(
+    group: str, choices: list[str], unknown: str
+) -> None:
     with pytest.raises(MissingConfigException) as error:
-        compose_config("model=cnnn")
+        compose_config(f"{group}={unknown}")
+    available = "".join(f"\t{choice}\n" for choice in choices)
     assert str(error.value).startswith(
-        "In 'config': Could not find 'model/cnnn'\n\nAvailable options in 'model':\n"
-        "\tcnn_classification\n\tcnn_regression\n\tffnn_classification\n\tffnn_regression\n"
+        f"In 'config': Could not find '{group}/{unknown}'\n\n"
+        f"Available options in '{group}':\n{available}Config search path:"
     )
+
+
+@pytest.mark.parametrize(
+    ("group", "choice", "text"),
+    [
+        (
+            "data",
+            "lab",
+            "defaults: [table, _self_]\npath: some.csv\nfeatures: [Fx]\ntargets: [x, y]\nrate_hz: 9\n",
+        ),
+        ("data", "raw", "defaults: ['/schema/data/table@_here_', _self_]\nname: raw\n"),
+        ("tuner", "patient", "defaults: [bayesian, _self_]\nmax_trials: 50\n"),
+        ("split", "late", "defaults: ['/schema/split/blocked@_here_', _self_]\nname: late\nblocks: 3\n"),
+    ],
+)
+def test_a_users_own_choice_builds_on_ours(group: str, choice: str, text: str, tmp_path: Path) -> None:
+    (tmp_path / group).mkdir()
+    (tmp_path / group / f"{choice}.yaml").write_text(text)
+    composed = compose_config(f"hydra.searchpath=[file://{tmp_path}]", f"{group}={choice}")
+    own = {key: value for key, value in OmegaConf.create(text).items() if key != "defaults"}
+    assert {key: composed[group][key] for key in own} == own
 
 
 def test_the_command_line_wins_over_a_preset() -> None:

@@ -1,4 +1,4 @@
-"""Recordings of a table that are shorter than one window are left out; others are not touched."""
+"""Recordings of a table that are shorter than one window are dropped; others are not touched."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from forcepos.config.schema import TableConfig
 from forcepos.data.checks import check
 from forcepos.data.loading import load_recordings
 from forcepos.data.recordings import Recordings
-from forcepos.data.short import without_short
+from forcepos.data.short import drop_short
 from forcepos.runtime.errors import InputError
 from tests.conftest import checked_config
 from tests.data.tables import NAMED, numbers, write
@@ -25,7 +25,7 @@ def loaded(path: Path, window: int, *overrides: str) -> Recordings:
     return load_recordings(config, window).recordings
 
 
-def test_pieces_between_gaps_that_have_no_window_are_left_out_with_one_warning(
+def test_recordings_between_gaps_that_have_no_window_are_dropped_with_one_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     table = numbers()
@@ -34,8 +34,7 @@ def test_pieces_between_gaps_that_have_no_window_are_left_out_with_one_warning(
     table.loc[118:, "t"] += 1
     recordings = loaded(write(table, tmp_path / "a.csv"), 10, "data.gap_s=0.5")
     assert caplog.messages == [
-        "2 of 4 recordings, with 5 of 120 rows, are shorter than one window of 10 rows and left out: "
-        "a part 2, a part 4"
+        "dropped 2 of 4 recordings (5 of 120 rows), shorter than one window of 10 rows: a part 2, a part 4"
     ]
     assert recordings.names == ("a part 1", "a part 3")
     assert recordings.bounds.tolist() == [[0, 40], [40, 115]]
@@ -45,7 +44,7 @@ def test_pieces_between_gaps_that_have_no_window_are_left_out_with_one_warning(
     assert check(recordings, 10) == []
 
 
-def test_short_files_of_a_folder_are_left_out_too(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_short_files_of_a_folder_are_dropped_too(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     for number, rows in enumerate((20, 9, 30)):
         write(numbers().head(rows), tmp_path / f"visit_{number}.csv")
     assert loaded(tmp_path, 10).names == ("visit_0", "visit_2")
@@ -56,24 +55,23 @@ def test_it_is_an_error_if_nothing_is_left(tmp_path: Path) -> None:
     with pytest.raises(InputError) as error:
         loaded(write(numbers(), tmp_path / "a.csv"), 121)
     assert str(error.value) == (
-        "no recording is left, 1 too short for one window of 121 rows: the longest, a, has 120; "
-        "make model.window smaller"
+        "all recordings (1) are too short for one window of 121 rows: the longest, a, has 120; reduce model.window"
     )
 
 
-def test_points_and_classes_that_are_left_are_counted_from_0() -> None:
+def test_the_remaining_points_and_classes_are_counted_from_0() -> None:
     whole = dataclasses.replace(
         plate([5, 20, 5, 20], visits=1),
         labels=np.repeat(np.array([0, 1, 2, 3], np.int32), [5, 20, 5, 20]),
         label_names=("a", "b", "c", "d"),
     )
-    left = without_short(whole, 10)
+    left = drop_short(whole, 10)
     assert left.labels is not None
     assert [left.point[place] for place in (0, 20)] == [left.labels[place] for place in (0, 20)] == [0, 1]
     assert left.label_names == ("b", "d")
     assert left.names == ("recording 1", "recording 3")
-    with pytest.raises(InputError, match="the recordings that are long enough have one class only, b"):
-        without_short(dataclasses.replace(plate([5, 20]), labels=np.repeat(np.array([0, 1], np.int32), [5, 20]),
+    with pytest.raises(InputError, match="the recordings that are long enough have only one class, b"):
+        drop_short(dataclasses.replace(plate([5, 20]), labels=np.repeat(np.array([0, 1], np.int32), [5, 20]),
                                           label_names=("a", "b")), 10)  # fmt: skip
 
 

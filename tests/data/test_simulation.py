@@ -73,7 +73,7 @@ def test_gravity_is_the_slope_of_potential_energy() -> None:
     assert np.isclose(arm.posture(CENTRE_M).gravity[0], 0, atol=1e-9)  # the first axis stands upright
 
 
-def test_the_arm_points_where_it_is_told() -> None:
+def test_the_arm_moves_to_the_given_position() -> None:
     posture = Arm().posture(CENTRE_M)
     again = Arm().posture(CENTRE_M, posture.angles)
     assert np.allclose(posture.angles, again.angles)
@@ -100,7 +100,7 @@ def test_slopes_are_those_of_the_postures_beside() -> None:
 
 def test_a_point_out_of_reach_is_an_error() -> None:
     with pytest.raises(
-        InputError, match=r"^the simulated arm cannot reach x=0.579 y=-1.261 z=0.375 m: make data.grid"
+        InputError, match=r"^the simulated arm cannot reach x=0.579 y=-1.261 z=0.375 m: reduce data.grid"
     ):
         simulate("data.grid=[1,3]", "data.spacing_mm=1000")
 
@@ -134,7 +134,7 @@ def test_wrench_is_computed_from_external_torque_and_has_no_noise_of_its_own() -
 
 
 def test_the_oracles_noise_is_the_simulations() -> None:
-    """Covariance of window means as computed, beside that of 4000 simulated visits."""
+    """Covariance of window means as computed, compared with that of 4000 simulated visits."""
     simulation = simulate("data.grid=[1,1]", "data.visits=4000", "data.rows=10", "data.repeatability_mm=0")
     means = columns(simulation.recordings, *JOINT_CHANNELS).reshape(4000, 10, 14).mean(axis=1)
     expected = simulation.known_points(10).covariances[0]
@@ -158,7 +158,7 @@ def test_the_notebooks_amount_of_data_takes_less_than_a_minute() -> None:
 def test_fewer_signals_can_be_chosen() -> None:
     recordings = simulate("data.grid=[1,1]").recordings
     assert recordings.select(["Fz", "msT_A2"]).channels == ("Fz", "msT_A2")
-    with pytest.raises(InputError, match="^unknown signals Fq: there are exT_A1, "):
+    with pytest.raises(InputError, match="^unknown signals Fq: available are exT_A1, "):
         recordings.select(["Fq"])
     with pytest.raises(InputError, match="^data.features names a signal twice: Fz, Fz$"):
         recordings.select(["Fz", "Fz"])

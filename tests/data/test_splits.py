@@ -1,4 +1,4 @@
-"""Splits: who trains, who tests, and that no row does both."""
+"""Splits: which samples train and which test, and that no row does both."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import pytest
 from forcepos.config.schema import SplitConfig
 from forcepos.data.recordings import Recordings
 from forcepos.data.samples import Samples, all_samples
-from forcepos.data.splits.split import Split, split_samples
+from forcepos.data.splits.split import split_samples
+from forcepos.data.splits.subsets import Split
 from forcepos.models.calibration import calibration_groups
 from forcepos.runtime.errors import InputError
 from tests.conftest import checked_config
@@ -48,16 +49,17 @@ UNITS = ["blocked", "held_out_recordings", "held_out_points"]
 
 @pytest.mark.parametrize("name", UNITS)
 @pytest.mark.parametrize("seed", range(1, 21))
-def test_no_row_serves_two_parts(name: str, seed: int) -> None:
+def test_no_row_is_in_two_subsets(name: str, seed: int) -> None:
     samples = all_samples(plate(UNEVEN * 2), WINDOW)
     split = split_samples(samples, config(name), seed)
-    parts = [rows_of(samples, part) for part in (split.train, split.validation, split.test, split.calibration)]
-    assert all(parts)
-    assert sum(map(len, parts)) == len(set.union(*parts))
+    members = (split.train, split.validation, split.test, split.calibration)
+    subsets = [rows_of(samples, subset) for subset in members]
+    assert all(subsets)
+    assert sum(map(len, subsets)) == len(set.union(*subsets))
 
 
 @pytest.mark.parametrize("name", [*UNITS, "random"])
-def test_the_calibration_part_is_taken_from_the_validation_part(name: str) -> None:
+def test_the_calibration_subset_is_taken_from_the_validation_subset(name: str) -> None:
     samples = all_samples(plate(UNEVEN * 2), WINDOW)
     with_it, without = (
         split_samples(samples, config(name, f"split.calibration_ratio={ratio}"), 1) for ratio in (0.1, 0)
@@ -70,26 +72,26 @@ def test_the_calibration_part_is_taken_from_the_validation_part(name: str) -> No
     assert len(with_it.validation) + len(with_it.calibration) == len(without.validation)
 
 
-def test_blocked_lets_a_tenth_of_the_stretches_calibrate_not_one_of_every_recording() -> None:
+def test_blocked_lets_a_tenth_of_the_time_blocks_calibrate_not_one_of_every_recording() -> None:
     samples = all_samples(plate([100] * 20), WINDOW)
     split = split_samples(samples, config("blocked", "split.gap_s=0"), 1)
     rows = np.array(sorted(rows_of(samples, split.calibration)))
-    assert len(rows) == 8 * 20  # of 20 recordings x 4 stretches of 20 rows that are not tested
+    assert len(rows) == 8 * 20  # of 20 recordings x 4 blocks of 20 rows that are not tested
     assert len(set(samples.recordings.recording[rows].tolist())) > 4
 
 
-def test_the_shares_of_the_calibration_part_are_of_all_but_the_test_part() -> None:
+def test_the_shares_of_the_calibration_subset_are_of_all_but_the_test_subset() -> None:
     samples = all_samples(plate([50] * 100, visits=1), WINDOW)
     split = split_samples(samples, config("held_out_points", "split.calibration_ratio=0.15"), 1)
-    counts = [len(part) // 41 for part in (split.test, split.validation, split.calibration, split.train)]
+    counts = [len(subset) // 41 for subset in (split.test, split.validation, split.calibration, split.train)]
     assert counts == [20, 4, 12, 64]
 
 
-def test_the_validation_part_is_never_used_up(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_validation_subset_is_never_used_up(caplog: pytest.LogCaptureFixture) -> None:
     samples = all_samples(plate([50] * 5, visits=1), WINDOW)
     split = split_samples(samples, config("held_out_points"), 1)
     assert (len(split.train), len(split.validation), len(split.calibration)) == (3 * 41, 41, 0)
-    assert caplog.messages == ["split.calibration_ratio asks for 1 units and 0 can be spared"]
+    assert caplog.messages == ["split.calibration_ratio asks for 1 units, but only 0 can be spared"]
 
 
 @pytest.mark.parametrize("unit", ["point", "recording"])
@@ -103,11 +105,10 @@ def test_cross_validation_tests_every_unit_once(unit: str) -> None:
     tested = np.concatenate([split.test for split in splits])
     assert sorted(tested.tolist()) == list(range(len(samples.starts)))
     for split in splits:
-        parts = [
-            set(units[part].tolist()) for part in (split.train, split.validation, split.calibration, split.test)
-        ]
-        assert all(parts)
-        assert sum(map(len, parts)) == len(set.union(*parts)) == len(set(units.tolist()))
+        members = (split.train, split.validation, split.calibration, split.test)
+        subsets = [set(units[subset].tolist()) for subset in members]
+        assert all(subsets)
+        assert sum(map(len, subsets)) == len(set.union(*subsets)) == len(set(units.tolist()))
 
 
 def test_too_few_units_for_the_folds_are_an_error() -> None:
@@ -137,8 +138,8 @@ def test_held_out_units_are_whole(name: str, unit: str) -> None:
     split = split_samples(samples, config(name), 1)
     units = getattr(samples.recordings, unit)[samples.starts]
     members = (split.train, split.validation, split.test, split.calibration)
-    parts = [set(units[part].tolist()) for part in members]
-    assert sum(len(part) for part in parts) == len(set(units.tolist()))
+    subsets = [set(units[subset].tolist()) for subset in members]
+    assert sum(map(len, subsets)) == len(set(units.tolist()))
     assert sum(map(len, members)) == len(samples.starts)
 
 
@@ -152,15 +153,16 @@ def test_blocked_cuts_every_recording_into_the_same_shares() -> None:
 
 
 @pytest.mark.parametrize("gap_rows", [0, 1, 3])
-def test_blocked_leaves_out_what_is_nearer_to_a_border_than_the_gap(gap_rows: int) -> None:
+def test_blocked_drops_windows_nearer_to_a_border_than_the_gap(gap_rows: int) -> None:
     samples = all_samples(plate([600]), WINDOW)
     split = split_samples(samples, config("blocked", f"split.gap_s={gap_rows / 100}", *ALL_TRAINS), 2)
-    parts = [np.array(sorted(rows_of(samples, part))) for part in (split.train, split.validation, split.test)]
-    nearest = min(np.abs(one[:, None] - other).min() for one in parts for other in parts if one is not other)
+    members = (split.train, split.validation, split.test)
+    subsets = [np.array(sorted(rows_of(samples, subset))) for subset in members]
+    nearest = min(np.abs(one[:, None] - other).min() for one in subsets for other in subsets if one is not other)
     assert nearest == 2 * gap_rows + 1
 
 
-def test_blocked_keeps_windows_across_stretches_of_the_same_part() -> None:
+def test_blocked_keeps_windows_across_time_blocks_of_the_same_subset() -> None:
     samples = all_samples(plate([100]), WINDOW)
     split = split_samples(samples, config("blocked", "split.gap_s=0", *ALL_TRAINS), 1)
     train_rows = len(rows_of(samples, split.train))
@@ -184,10 +186,10 @@ def test_too_few_units_are_an_error() -> None:
     samples = all_samples(plate([50, 50]), WINDOW)
     with pytest.raises(InputError) as error:
         split_samples(samples, config("held_out_recordings"), 1)
-    assert str(error.value) == "split=held_out_recordings cannot share 2 recordings among three parts"
+    assert str(error.value) == "split=held_out_recordings cannot divide 2 recordings into three subsets"
 
 
-def test_a_part_without_samples_is_an_error() -> None:
+def test_a_subset_without_samples_is_an_error() -> None:
     samples = all_samples(plate([30]), WINDOW)
     with pytest.raises(InputError) as error:
         split_samples(samples, config("blocked", *ALL_TRAINS), 1)
@@ -197,25 +199,25 @@ def test_a_part_without_samples_is_an_error() -> None:
     )
 
 
-def test_one_recording_of_few_stretches_calibrates_nothing_and_says_what_would(
+def test_one_recording_of_few_time_blocks_calibrates_nothing_and_warns_how_many_would(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     split = split_samples(all_samples(plate([500]), WINDOW), config("blocked"), 1)
     assert len(split.calibration) == 0
     assert min(map(len, (split.train, split.validation, split.test))) > 0
     assert caplog.messages == [
-        "no radius: of one recording with split.blocks=5, no stretch of time can be spared to calibrate it; "
-        "split.blocks=107 spares 9, enough for evaluation.coverage=0.9, and so do more recordings"
+        "no radius: one recording with split.blocks=5 has no time block to spare for calibration; "
+        "split.blocks=107 spares 9, enough for evaluation.coverage=0.9, as do more recordings"
     ]
 
 
-def test_one_recording_of_many_stretches_calibrates_with_whole_ones(caplog: pytest.LogCaptureFixture) -> None:
+def test_one_recording_of_many_time_blocks_calibrates_with_whole_ones(caplog: pytest.LogCaptureFixture) -> None:
     samples = all_samples(plate([107 * 40]), WINDOW)
     split = split_samples(samples, config("blocked", "split.blocks=107"), 1)
     assert caplog.messages == []
     groups = calibration_groups(samples.take(split.calibration), config("blocked", "split.blocks=107"))
     assert groups.what == "time blocks of one recording"
     assert len(set(groups.number.tolist())) == 9
-    parts = [rows_of(samples, part) for part in (split.train, split.validation, split.test, split.calibration)]
-    others = set().union(*parts[:3])
-    assert not others & {row + step for row in parts[3] for step in range(-3, 4)}  # 0.02 s are two rows
+    others = set().union(*(rows_of(samples, subset) for subset in (split.train, split.validation, split.test)))
+    near = {row + step for row in rows_of(samples, split.calibration) for step in range(-3, 4)}
+    assert not others & near  # 0.02 s are two rows

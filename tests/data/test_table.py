@@ -118,7 +118,7 @@ def test_one_name_in_two_files_is_two_recordings(tmp_path: Path) -> None:
     assert read(tmp_path, *NAMED, "data.recording=visit").names == ("a 1", "b 1")
 
 
-def test_a_gap_in_time_or_time_that_goes_back_begins_a_recording(tmp_path: Path) -> None:
+def test_a_gap_in_time_or_time_that_goes_backwards_begins_a_recording(tmp_path: Path) -> None:
     table = numbers()
     table.loc[40:, "t"] += 1
     table.loc[80:, "t"] -= 5
@@ -129,11 +129,11 @@ def test_a_gap_in_time_or_time_that_goes_back_begins_a_recording(tmp_path: Path)
     assert read(path, *NAMED).names == ("a",)
 
 
-def test_time_that_goes_back_is_warned_about(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_time_that_goes_backwards_is_warned_about(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     table = numbers()
     table.loc[80:, "t"] -= 5
     read(write(table, tmp_path / "a.csv"), *NAMED)
-    assert caplog.messages == ["time goes back 1 times in a: with data.gap_s a recording begins anew there"]
+    assert caplog.messages == ["time goes backwards 1 times in a: set data.gap_s to begin a new recording there"]
 
 
 def test_points_are_named_by_a_column_or_cells_of_a_grid(tmp_path: Path) -> None:
@@ -155,19 +155,19 @@ def test_classes_have_any_name_and_number_and_stand_in_order(kind: str, tmp_path
     assert recordings.labels[:3].tolist() == [39, 38, 37]
 
 
-def test_no_row_of_a_moving_hand_serves_two_parts(tmp_path: Path) -> None:
+def test_no_row_of_a_moving_hand_is_in_two_subsets(tmp_path: Path) -> None:
     table = numbers().assign(x=np.repeat(np.arange(12.0) * 100, 10))
     recordings = read(write(table, tmp_path / "a.csv"), *NAMED)
     samples = all_samples(recordings, 4)
     split = split_samples(samples, checked_config("split=held_out_points").split, 1)
-    parts = [split.train, split.validation, split.test, split.calibration]
-    rows = [set((samples.starts[part][:, None] + np.arange(4)).ravel().tolist()) for part in parts]
+    subsets = [split.train, split.validation, split.test, split.calibration]
+    rows = [set((samples.starts[subset][:, None] + np.arange(4)).ravel().tolist()) for subset in subsets]
     assert sum(map(len, rows)) == len(set().union(*rows)) == 120
-    assert sum(map(len, parts)) == 12 * 7
+    assert sum(map(len, subsets)) == 12 * 7
     with pytest.raises(InputError) as error:
         split_samples(all_samples(recordings, 11), checked_config("split=held_out_points").split, 1)
     assert str(error.value) == (
-        "no window of 11 rows lies within one point: make model.window smaller, or the points larger"
+        "no window of 11 rows lies within one point: reduce model.window, or enlarge the points"
     )
 
 
@@ -179,7 +179,7 @@ def test_a_target_in_disguise_is_called_out(noise: float, tmp_path: Path) -> Non
     (line,) = check(read(write(table, tmp_path / "a.feather"), *NAMED), 1)
     assert line == (
         "feature Fy is likely leakage: its correlation with target x is -1.00000; "
-        "leave it out of data.features unless a sensor measures it"
+        "remove it from data.features unless a sensor measures it"
     )
 
 
@@ -197,34 +197,34 @@ def test_only_a_label_is_enough_to_classify(tmp_path: Path) -> None:
     ("overrides", "message"),
     [
         (["data.targets=[x,y,z,w]"],
-         "data.targets names 4 columns: it takes one to three, x, y, z in this order"),
-        (["data.targets=null"], "data.targets and data.label name no column: give at least one of them"),
+         "data.targets names 4 columns: it takes one to three, with x, y, z in this order"),
+        (["data.targets=null"], "neither data.targets nor data.label is set: set at least one of them"),
         (["data.features=[Fx,Fx]"], "data.features names Fx twice"),
         (["data.features=[Fx,c]", "data.label=c"],
-         "data.label=c is among data.features: the model would see what it is to find"),
+         "data.label=c is among data.features: the model would see what it has to predict"),
         (["data.separator=','", "data.decimal=','"],
          "data.separator=',' must be one character other than data.decimal=,"),
         (["data.gap_s=1", "data.time=null", "data.rate_hz=1"],
          "data.gap_s=1 needs data.time, the column with the time of a row"),
-        (["data.time=null"], "data.rate_hz has no value and data.time names no column: give one of them"),
+        (["data.time=null"], "neither data.rate_hz nor data.time is set: set one of them"),
         (["model=ffnn_regression"],
-         "model.axes asks for z, and data.targets names x, y only: set model.axes=[x,y], or name another column"),
+         "model.axes contains z, but data.targets covers only x, y: set model.axes=[x,y], or name another column"),
         (["data.targets=null", "data.label=c"],
-         "data.targets names no column, and model=cnn_regression gives positions: name columns with x, y, z, "
+         "data.targets names no column, but model=cnn_regression predicts positions: name columns with x, y, z, "
          "or choose a classification for data.label"),
         (["data.targets=[x]", "model=ffnn_classification"],
-         "data.targets names 1 column, and sectors need x and y: name another, "
+         "data.targets names 1 column, but sectors need x and y: name another, "
          "or a column of classes in data.label"),
         (["data.format=excel"], "data.format=excel must be one of auto, feather, parquet, csv, text"),
     ],
 )  # fmt: skip
-def test_keys_that_do_not_fit_one_another_are_told(overrides: list[str], message: str) -> None:
+def test_keys_that_do_not_fit_one_another_are_reported(overrides: list[str], message: str) -> None:
     with pytest.raises(InputError) as error:
         checked_config("data=table", "data.path=a.csv", *NAMED, *overrides)
     assert str(error.value) == message
 
 
-def test_values_that_are_missing_are_told_by_recording_and_column(tmp_path: Path) -> None:
+def test_values_that_are_missing_are_reported_by_recording_and_column(tmp_path: Path) -> None:
     table: Any = numbers()
     table.loc[3:5, "Fy"] = np.nan
     table.loc[7, "y"] = np.inf

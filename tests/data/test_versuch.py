@@ -112,7 +112,7 @@ def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, None])
-def test_values_missing_or_not_finite_are_told_by_recording_and_column(
+def test_values_missing_or_not_finite_are_reported_by_recording_and_column(
     table: pd.DataFrame, tmp_path: Path, value: Any
 ) -> None:
     table.loc[50:52, "exT_A3"] = value
@@ -126,7 +126,7 @@ def test_values_missing_or_not_finite_are_told_by_recording_and_column(
     )
 
 
-def test_a_recording_too_short_for_one_window_is_told(table: pd.DataFrame, tmp_path: Path) -> None:
+def test_a_recording_too_short_for_one_window_is_reported(table: pd.DataFrame, tmp_path: Path) -> None:
     short = table[(table["key"] != "1,1") | (table.groupby("key").cumcount() < 9)]
     with pytest.raises(InputError) as error:
         check(read(write(short.reset_index(drop=True), tmp_path)), 10)

@@ -10,7 +10,7 @@ import pytest
 from forcepos.data.recordings import Float32, Int32
 from forcepos.data.samples import Samples, all_samples
 from forcepos.data.sectors import make_sectors
-from forcepos.data.splits.split import Split
+from forcepos.data.splits.subsets import Split
 from forcepos.evaluation import baselines
 from forcepos.evaluation.baselines import reference_predictions
 from forcepos.models.problem import Problem

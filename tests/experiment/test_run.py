@@ -161,7 +161,7 @@ def test_a_single_recording_is_drawn_in_blocks_and_has_no_second_split(tmp_path:
     assert finished.result["also"] is None
     assert (
         "no score on evaluation.also=held_out_points: "
-        "split=held_out_points cannot share 1 points among three parts"
+        "split=held_out_points cannot divide 1 points into three subsets"
     ) in finished.err
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from forcepos.data.recordings import Float32, Float64
 from forcepos.data.samples import Samples, all_samples
-from forcepos.data.splits.split import Split
+from forcepos.data.splits.subsets import Split
 from forcepos.models.problem import Problem
 from forcepos.models.scaling import Scaling, fit_scaling
 from forcepos.models.tasks import Regression

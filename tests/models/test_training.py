@@ -10,7 +10,7 @@ import pytest
 
 from forcepos.data.loading import load_recordings
 from forcepos.data.samples import all_samples
-from forcepos.data.splits.split import Split
+from forcepos.data.splits.subsets import Split
 from forcepos.models.prediction import batches, network_outputs
 from forcepos.models.problem import Problem
 from forcepos.models.tasks import Classification, Regression

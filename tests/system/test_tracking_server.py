@@ -40,7 +40,7 @@ SEARCH = [
     "evaluation.also=null",
     "evaluation.baselines=false",
 ]
-AGAIN = "the same command, run again, logs what is missing"
+AGAIN = "run the same command again to log what is missing"
 FIGURES = 16  # eight, each as PNG and SVG
 
 
@@ -230,7 +230,7 @@ def test_a_server_killed_in_a_search_costs_no_trial_and_the_same_command_logs_th
     assert first.code == 3
     assert first.err.splitlines()[-1] == f"tracking is incomplete: {AGAIN}"
     assert "Traceback" not in first.err
-    assert first.err.count("is away") == 1
+    assert first.err.count("is unreachable") == 1
     assert len(list(tmp_path.glob("outputs/search/*/trial_*.json"))) == TRIALS
     assert first.result["tracking"] == "incomplete"
     assert keras.models.load_model(first.result["model_uri"].removeprefix("file://"))
@@ -277,8 +277,8 @@ def test_a_database_that_comes_back_before_the_end_has_everything(
         if not database.runs:
             database.start()
     assert finished.code == 0, finished.err
-    assert f"tracking.uri={server.uri} is away (it answers with HTTP 5" in finished.err
-    assert f"tracking.uri={server.uri} is there again, what was kept is logged" in finished.err
+    assert f"tracking.uri={server.uri} is unreachable (it answers with HTTP 5" in finished.err
+    assert f"tracking.uri={server.uri} is reachable again: logged what was kept" in finished.err
     assert finished.result["tracking"] == "complete"
     assert finished.result["model_uri"].startswith("models:/m-")
     assert what_is_stored(server.uri, "back") == undisturbed

@@ -1,4 +1,4 @@
-"""From a composed config to a checked one: what Hydra and the schema's types let through ends here."""
+"""Check a composed config: refuse what Hydra and the schema's types let through."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ OBJECTIVES = {
 
 
 def register_schemas() -> None:
-    """Make the dataclasses known to Hydra, in a group of their own that no option list shows."""
+    """Register the dataclasses with Hydra, in a group of their own that no list of choices shows."""
     register_resolvers()
     store = ConfigStore.instance()
     store.store(name="root", group="schema", package="_global_", node=Config)
@@ -48,25 +48,25 @@ def register_schemas() -> None:
 
 
 def register_resolvers() -> None:
-    """Make what our YAML files call known to OmegaConf, in this process."""
+    """Register the resolvers of our YAML files with OmegaConf, in this process."""
     OmegaConf.register_new_resolver("if_equal", _if_equal, replace=True)
 
 
 def _if_equal(value: Any, other: Any, then: Any, otherwise: Any) -> Any:
-    """For presets in which one value depends on the choice of another: ${if_equal:${tuner.name},random,3,1}."""
+    """Let one value of a preset depend on the choice of another: ${if_equal:${tuner.name},random,3,1}."""
     return then if value == other else otherwise
 
 
 def checked(composed: DictConfig, schema: type[Schema]) -> Schema:
-    """The config as `schema` has it: no key unknown or missing, no value out of its limits.
+    """Convert a composed config to `schema`: no key unknown or missing, no value out of its limits.
 
     Raises:
-        InputError: says which key.
+        InputError: a key is unknown or missing, or a value is out of its limits; names the key.
     """
     _refuse_unknown_keys(composed, "")
     missing = sorted(OmegaConf.missing_keys(composed))
     if missing:
-        raise InputError(f"{missing[0]} has no value: give it on the command line, {missing[0]}=…")
+        raise InputError(f"{missing[0]} is required: set it on the command line, {missing[0]}=…")
     config = OmegaConf.to_object(composed)
     if not isinstance(config, schema):
         raise TypeError(f"not a {schema.__name__}: {type(config)}")
@@ -76,7 +76,7 @@ def checked(composed: DictConfig, schema: type[Schema]) -> Schema:
 
 
 def to_config(composed: DictConfig) -> Config:
-    """The checked config.
+    """Check a composed config of a run, each key alone and those that depend on one another.
 
     Raises:
         InputError: a key is unknown or missing, or a value is out of its limits; names the key.
@@ -93,7 +93,7 @@ def to_config(composed: DictConfig) -> Config:
 
 
 def _refuse_unknown_keys(node: DictConfig, prefix: str) -> None:
-    """`+key=value` adds keys that a structured config would otherwise refuse."""
+    """Refuse keys that `+key=value` added, which a structured config lets through."""
     kind = OmegaConf.get_type(node)
     if not dataclasses.is_dataclass(kind):
         return
@@ -109,21 +109,21 @@ def _refuse_unknown_keys(node: DictConfig, prefix: str) -> None:
 
 
 def _leaves(node: Any, prefix: str) -> Iterator[tuple[str, Any, dict[str, Any]]]:
-    """Every leaf of a config: key, value, limits. The entries of a list count one by one."""
+    """Yield every leaf of a config: key, value, limits. Each entry of a list is a leaf."""
     for field in dataclasses.fields(node):
         key, value = f"{prefix}{field.name}", getattr(node, field.name)
+        limits = dict(field.metadata.get("limits", {}))
         if isinstance(value, IntRange | FloatRange) and value.min > value.max:
             raise InputError(f"{key}.min={value.min} is greater than {key}.max={value.max}")
         if dataclasses.is_dataclass(value):
             yield from _leaves(value, f"{key}.")
         elif isinstance(value, list):
-            limits = dict(field.metadata)
             length = limits.pop("length", None)
             if not value or length not in (None, len(value)):
-                raise InputError(f"{key}={value} must have {length or 'some'} entries")
+                raise InputError(f"{key}={value} must {f'have {length} entries' if length else 'not be empty'}")
             yield from ((f"{key}[{place}]", entry, limits) for place, entry in enumerate(value))
         else:
-            yield key, value, dict(field.metadata)
+            yield key, value, limits
 
 
 def _check_limits(key: str, value: Any, limits: dict[str, Any]) -> None:
@@ -151,7 +151,7 @@ def _check_model(model: ModelConfig) -> None:
     if isinstance(model, CnnConfig) and model.window < 2:
         raise InputError(f"model.window={model.window} must be at least 2: {model.name} sees rows in sequence")
     if len(set(model.axes)) != len(model.axes):
-        raise InputError(f"model.axes={model.axes} names an axis twice")
+        raise InputError(f"model.axes={model.axes} contains an axis twice")
 
 
 def _check_objective(tuner: TunerConfig, task: str) -> None:
@@ -164,7 +164,7 @@ def _check_objective(tuner: TunerConfig, task: str) -> None:
         )
     if direction != tuner.direction:
         raise InputError(
-            f"tuner.direction={tuner.direction} would look for the worst {tuner.objective}: "
+            f"tuner.direction={tuner.direction} would search for the worst {tuner.objective}: "
             f"set tuner.direction={direction}"
         )
 
@@ -174,16 +174,16 @@ def _check_split(split: SplitConfig) -> None:
     if calibration >= validation:
         raise InputError(
             f"split.calibration_ratio={calibration} must be below split.validation_ratio={validation}, "
-            "of which it is taken"
+            "from which it is taken"
         )
     if isinstance(split, CrossValidationConfig) and split.fold is not None and split.fold > split.folds:
         raise InputError(f"split.fold={split.fold} must be at most split.folds={split.folds}")
 
 
 def _check_tracking(tracking: TrackingConfig) -> None:
-    """What MLflow would refuse, or make a path of, when hours of training are over."""
+    """Refuse what MLflow would refuse, or turn into a path, after hours of training."""
     if not tracking.experiment.strip():
-        raise InputError("tracking.experiment names nothing")
+        raise InputError("tracking.experiment is empty")
     name = tracking.register_as
     if name is not None and (not name.strip() or set(name) & set("/\\:") or name in {".", ".."}):
         raise InputError(f"tracking.register_as={name} must be a name without /, \\ and :")

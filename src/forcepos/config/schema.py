@@ -1,7 +1,6 @@
-"""The schema of conf/: every key with its type, unit and limits. The values themselves live in conf/.
+"""The schema of conf/: every key with its type, meaning and limits. The values themselves live in conf/.
 
-A field's metadata holds what a type cannot say: `min` and `max` (inclusive), `above` and `below`
-(exclusive), `choices`, or the `length` of a list. `forcepos.config.checks` reads it.
+A key's last word is its unit: `_mm`, `_s`, `_hz`, `_n` (newton), `_deg`, `_percent`.
 """
 
 from __future__ import annotations
@@ -12,8 +11,18 @@ from typing import Any
 from omegaconf import MISSING
 
 
-def _limited(**limits: Any) -> Any:
-    return field(default=MISSING, metadata=limits)
+def key(meaning: str, *, nested: type | None = None, **limits: Any) -> Any:
+    """Declare a key: its meaning, for docs/config.md and --help, and what its type cannot express.
+
+    Args:
+        meaning: a phrase without a full stop; what null stands for goes last.
+        nested: the dataclass of a key that holds further keys.
+        limits: `min` and `max` (inclusive), `above` and `below` (exclusive), `choices`, or the `length` of a list.
+    """
+    metadata = {"meaning": meaning, "limits": limits}
+    if nested is not None:
+        return field(default_factory=nested, metadata=metadata)
+    return field(default=MISSING, metadata=metadata)
 
 
 # --- data -------------------------------------------------------------------------------------------
@@ -21,62 +30,75 @@ def _limited(**limits: Any) -> Any:
 
 @dataclass
 class DataConfig:
-    name: str = MISSING
-    features: list[str] = MISSING  # columns that the model sees
-    offset_mm: list[float] = _limited(length=3)  # added to the targets: from the base frame to the plate's
+    name: str = key("kind of data")
+    features: list[str] = key("columns that the model sees")
+    offset_mm: list[float] = key("added to the targets: from their frame to the plate's", length=3)
 
 
 @dataclass
 class VersuchConfig(DataConfig):
     """The notebook's Feather files."""
 
-    path: str = MISSING
-    targets: list[str] = _limited(length=3)  # columns with x, y, z of the tool's tip in mm, base frame
-    point: str = MISSING  # column with the touched point's name
-    seconds: str | None = MISSING  # column with the whole seconds of a row's time, null if there is none
-    nanoseconds: str | None = MISSING  # column with the rest of it
-    rate_hz: float | None = _limited(above=0)  # rows per second, null to take it from the two columns
+    path: str = key("the Feather file")
+    targets: list[str] = key("columns with x, y, z of the tool's tip in mm, base frame", length=3)
+    point: str = key("column with the touched point's name")
+    seconds: str | None = key("column with the whole seconds of a row's time; null: there is none")
+    nanoseconds: str | None = key("column with the nanoseconds of a row's time; null: there is none")
+    rate_hz: float | None = key("rows per second; null: from the time", above=0)
 
 
 @dataclass
 class TableConfig(DataConfig):
-    """Any table. A column is named, or numbered from 0 on where a file has no such name."""
+    """Any table. A column is given by name, or by number from 0 on where a file has no such name."""
 
-    path: str = MISSING  # a file, a folder with a recording in each file, or a pattern such as logs/*.csv
-    format: str = _limited(choices=("auto", "feather", "parquet", "csv", "text"))  # auto: by the file's ending
-    header: bool | None = MISSING  # whether a text begins with names, null to find out
-    separator: str | None = MISSING  # between a text's fields, null: by format
-    decimal: str = _limited(choices=(".", ","))  # a text's decimal mark
-    targets: list[str] | None = MISSING  # one to three columns: x, y, z in this order; null: only a label
-    target_scale_mm: float = _limited(above=0)  # mm per unit of the targets, before the offset
-    recording: str | None = MISSING  # column with the recording's name, null: each file is one
-    gap_s: float | None = _limited(above=0)  # more time between two rows begins a new recording, null: none does
-    point: str | None = MISSING  # column with the touched point's name, null: positions in a grid
-    point_grid_mm: float = _limited(above=0)  # of that grid
-    time: str | None = MISSING  # column with a row's time
-    time_unit: str = _limited(choices=("s", "ms", "us", "ns"))
-    rate_hz: float | None = _limited(above=0)  # rows per second, null to take it from the time
-    label: str | None = MISSING  # column with a row's class, null: sectors
+    path: str = key("a file, a folder with one recording per file, or a pattern such as logs/*.csv")
+    format: str = key(
+        "file format; auto: by the ending (.feather, .parquet, .csv, .tsv, .txt, .log, .dat)",
+        choices=("auto", "feather", "parquet", "csv", "text"),
+    )
+    header: bool | None = key(
+        "text files: whether the first line holds names; null: it does if none of its fields is a number"
+    )
+    separator: str | None = key(
+        "text files: between two fields; null: for csv comma, semicolon or tab, whichever the first line has, "
+        "for text spaces and tabs"
+    )
+    decimal: str = key("text files: decimal mark", choices=(".", ","))
+    targets: list[str] | None = key("one to three columns with x, y, z, in this order; null: only a label")
+    target_scale_mm: float = key("mm per unit of the targets, applied before the offset: 1000 for m", above=0)
+    recording: str | None = key("column with the recording's name; null: each file is one recording")
+    gap_s: float | None = key(
+        "a longer pause between two rows, or time that runs backwards, starts a new recording; null: neither does",
+        above=0,
+    )
+    point: str | None = key("column with the touched point's name; null: cells of a grid of positions")
+    point_grid_mm: float = key("width of that grid's cells", above=0)
+    time: str | None = key("column with a row's time; null: rate_hz gives it")
+    time_unit: str = key("unit of that column, unless it is of a time type", choices=("s", "ms", "us", "ns"))
+    rate_hz: float | None = key("rows per second; null: from the time", above=0)
+    label: str | None = key("column with the classes for a classification, any number of them; null: sectors")
 
 
 @dataclass
 class SimulatedConfig(DataConfig):
-    """An iiwa 14 that presses on a plate; what the figures mean is told in forcepos.data.simulation.simulation."""
+    """An iiwa 14 that presses on a plate; docs/simulation.md explains the physics and the sizes of the errors."""
 
-    seed: int = _limited(min=1)
-    grid: list[int] = _limited(min=1, length=2)  # points along x and y
-    spacing_mm: float = _limited(above=0)
-    visits: int = _limited(min=1)  # recordings of each point
-    rows: int = _limited(min=1)  # of each recording
-    rate_hz: float = _limited(above=0)
-    force_n: float = _limited(above=0)  # that the plate exerts on the tool, upwards
-    force_spread_n: float = _limited(min=0)  # standard deviation from visit to visit, each axis
-    repeatability_mm: float = _limited(min=0)  # standard deviation from visit to visit, each axis
-    noise_percent: float = _limited(above=0)  # standard deviation of a row, % of the axis' largest torque
-    visit_offset_percent: float = _limited(min=0)  # standard deviation from visit to visit, likewise
-    drift_percent: float = _limited(min=0)  # standard deviation of slow wander, likewise
-    drift_time_s: float = _limited(above=0)  # correlation time of that wander
-    observer_time_s: float = _limited(above=0)  # time constant of the controller's external torques
+    seed: int = key("random seed of the simulation; splits and training have their own, `seed`", min=1)
+    grid: list[int] = key("points along x and along y", min=1, length=2)
+    spacing_mm: float = key("distance between neighbouring points", above=0)
+    visits: int = key("recordings of each point", min=1)
+    rows: int = key("rows of each recording", min=1)
+    rate_hz: float = key("rows per second", above=0)
+    force_n: float = key("force that the plate exerts on the tool, upwards", above=0)
+    force_spread_n: float = key("standard deviation of the force from visit to visit, per axis", min=0)
+    repeatability_mm: float = key("standard deviation of the position from visit to visit, per axis", min=0)
+    noise_percent: float = key("standard deviation of a row's noise, % of the axis' largest torque", above=0)
+    visit_offset_percent: float = key(
+        "standard deviation of the offset from visit to visit, % of the axis' largest torque", min=0
+    )
+    drift_percent: float = key("standard deviation of slow drift, % of the axis' largest torque", min=0)
+    drift_time_s: float = key("correlation time of that drift", above=0)
+    observer_time_s: float = key("time constant of the controller's external torque estimate", above=0)
 
 
 # --- split ------------------------------------------------------------------------------------------
@@ -84,52 +106,56 @@ class SimulatedConfig(DataConfig):
 
 @dataclass
 class SplitConfig:
-    name: str = MISSING
-    validation_ratio: float = _limited(above=0, below=1)  # of all but the test part
-    # Likewise; taken from the validation part, and used for nothing but the model's radius or set of sectors.
-    calibration_ratio: float = _limited(min=0, below=1)
+    name: str = key("kind of split, as shown in results")
+    validation_ratio: float = key("share of the rest for the validation subset", above=0, below=1)
+    calibration_ratio: float = key(
+        "share of the rest, taken from the validation subset, that calibrates the radius or the sets of sectors; "
+        "0: no calibration",
+        min=0,
+        below=1,
+    )
 
 
 @dataclass
 class DrawnSplitConfig(SplitConfig):
-    test_ratio: float = _limited(above=0, below=1)  # of all
+    test_ratio: float = key("share of all for the test subset", above=0, below=1)
 
 
 @dataclass
 class RandomSplitConfig(DrawnSplitConfig):
-    """Draws samples, the notebook's way: neighbours in time land on both sides."""
+    """Draw samples, as the notebook does: neighbours in time land in different subsets."""
 
-    test_seed: int | None = _limited(min=0)  # random_state of scikit-learn's split, null to take `seed`
-    validation_seed: int | None = _limited(min=0)  # likewise, of the second split
-    shuffle_rows: bool = MISSING  # the notebook's slip: rows are mixed within a point before windows are cut
-    shuffle_seed: int = _limited(min=0)  # random_state of that shuffle
+    test_seed: int | None = key("random_state of scikit-learn's first split; null: drawn from `seed`", min=0)
+    validation_seed: int | None = key("random_state of the second split; null: drawn from `seed`", min=0)
+    shuffle_rows: bool = key("shuffle rows within a point before windows are cut, a slip of the notebook's")
+    shuffle_seed: int = key("random_state of that shuffle", min=0)
 
 
 @dataclass
 class BlockedSplitConfig(DrawnSplitConfig):
-    """Draws stretches of each recording's time."""
+    """Draw time blocks of each recording."""
 
-    blocks: int = _limited(min=3)  # stretches per recording
-    gap_s: float = _limited(min=0)  # time left out on either side of a border between two parts
+    blocks: int = key("time blocks per recording", min=3)
+    gap_s: float = key("time dropped on either side of a border between two subsets", min=0)
 
 
 @dataclass
 class HeldOutRecordingsConfig(DrawnSplitConfig):
-    """Draws whole recordings."""
+    """Draw whole recordings."""
 
 
 @dataclass
 class HeldOutPointsConfig(DrawnSplitConfig):
-    """Draws whole points."""
+    """Draw whole points."""
 
 
 @dataclass
 class CrossValidationConfig(SplitConfig):
-    """Every unit is tested once: as many runs as folds."""
+    """Test every unit once, in as many runs as there are folds."""
 
-    unit: str = _limited(choices=("point", "recording"))
-    folds: int = _limited(min=2)
-    fold: int | None = _limited(min=1)  # of these, the one to do; null: all, one after the other
+    unit: str = key("what is dealt into folds as a whole", choices=("point", "recording"))
+    folds: int = key("number of folds; each is tested once, by a model of its own", min=2)
+    fold: int | None = key("the only fold to run, 1, 2, …, such as one per job of a cluster; null: all", min=1)
 
 
 # --- sectors ----------------------------------------------------------------------------------------
@@ -137,9 +163,10 @@ class CrossValidationConfig(SplitConfig):
 
 @dataclass
 class SectorsConfig:
-    # Class k reaches counterclockwise from the k-th angle (included) to the next one (excluded).
-    starts_deg: list[float] = _limited(above=-180, max=180)
-    border_mm: float = _limited(min=0)  # samples nearer to a border than this count as border samples
+    starts_deg: list[float] = key(
+        "first angle of each sector, which reaches counterclockwise to the next one, excluded", above=-180, max=180
+    )
+    border_mm: float = key("accuracy is also reported without the samples nearer to a border than this", min=0)
 
 
 # --- model ------------------------------------------------------------------------------------------
@@ -150,59 +177,62 @@ ACTIVATIONS = ("elu", "gelu", "leaky_relu", "relu", "selu", "sigmoid", "silu", "
 
 @dataclass
 class IntRange:
-    min: int = _limited(min=1)
-    max: int = _limited(min=1)
-    step: int = _limited(min=1)
+    min: int = key("smallest value", min=1)
+    max: int = key("largest value", min=1)
+    step: int = key("distance between values", min=1)
 
 
 @dataclass
 class FloatRange:
-    min: float = _limited(above=0)
-    max: float = _limited(above=0)
-    sampling: str = _limited(choices=("linear", "log"))
+    min: float = key("smallest value", above=0)
+    max: float = key("largest value", above=0)
+    sampling: str = key("linear or log: scale on which values are drawn", choices=("linear", "log"))
 
 
 @dataclass
 class FfnnSpace:
-    num_layers: IntRange = field(default_factory=IntRange)
-    units: IntRange = field(default_factory=IntRange)
-    activation: list[str] = _limited(choices=ACTIVATIONS)
-    dropout: list[bool] = MISSING
-    lr: FloatRange = field(default_factory=FloatRange)
-    batch_size: list[int] = _limited(min=1)
+    num_layers: IntRange = key("hidden layers", nested=IntRange)
+    units: IntRange = key("units of each hidden layer", nested=IntRange)
+    activation: list[str] = key("activation functions of the hidden layers", choices=ACTIVATIONS)
+    dropout: list[bool] = key("whether a dropout layer follows the hidden layers")
+    lr: FloatRange = key("learning rate", nested=FloatRange)
+    batch_size: list[int] = key("samples per training step", min=1)
 
 
 @dataclass
 class CnnSpace:
-    num_layers: IntRange = field(default_factory=IntRange)
-    filters: IntRange = field(default_factory=IntRange)
-    kernel: list[int] = _limited(min=1)
-    activation: list[str] = _limited(choices=ACTIVATIONS)
-    dropout: list[bool] = MISSING
-    lr: FloatRange = field(default_factory=FloatRange)
-    batch_size: list[int] = _limited(min=1)
+    num_layers: IntRange = key("hidden convolutions, after the input convolution", nested=IntRange)
+    filters: IntRange = key("filters of each convolution", nested=IntRange)
+    kernel: list[int] = key("kernel sizes, in rows", min=1)
+    activation: list[str] = key("activation functions of the hidden layers", choices=ACTIVATIONS)
+    dropout: list[bool] = key("whether a dropout layer follows the hidden layers")
+    lr: FloatRange = key("learning rate", nested=FloatRange)
+    batch_size: list[int] = key("samples per training step", min=1)
 
 
 @dataclass
 class ModelConfig:
-    name: str = MISSING
-    task: str = _limited(choices=("regression", "classification"))
-    axes: list[str] = _limited(choices=("x", "y", "z"))  # what a regression gives
-    window: int = _limited(min=1)  # rows of a sample
-    scaling: str = _limited(choices=("none", "standardize", "whiten"))  # of the signals, inside the model
-    dropout_rate: float = _limited(min=0, below=1)  # where a trial uses dropout
-    objective: str = MISSING  # default of tuner.objective
-    direction: str = _limited(choices=("min", "max"))  # default of tuner.direction
+    name: str = key("name of the model, as shown in results")
+    task: str = key("whether a position or a class is predicted", choices=("regression", "classification"))
+    axes: list[str] = key("axes that a regression predicts", choices=("x", "y", "z"))
+    window: int = key("rows of a sample", min=1)
+    scaling: str = key(
+        "scaling of the signals, inside the model; whiten: each one standardized, and all decorrelated",
+        choices=("none", "standardize", "whiten"),
+    )
+    dropout_rate: float = key("dropout rate of trials that use dropout", min=0, below=1)
+    objective: str = key("default of tuner.objective")
+    direction: str = key("default of tuner.direction", choices=("min", "max"))
 
 
 @dataclass
 class FfnnConfig(ModelConfig):
-    space: FfnnSpace = field(default_factory=FfnnSpace)
+    space: FfnnSpace = key("search space of the hyperparameters", nested=FfnnSpace)
 
 
 @dataclass
 class CnnConfig(ModelConfig):
-    space: CnnSpace = field(default_factory=CnnSpace)
+    space: CnnSpace = key("search space of the hyperparameters", nested=CnnSpace)
 
 
 # --- tuner ------------------------------------------------------------------------------------------
@@ -210,48 +240,50 @@ class CnnConfig(ModelConfig):
 
 @dataclass
 class TunerConfig:
-    name: str = MISSING
-    objective: str = MISSING  # a metric of Keras' logs, val_ for the validation part
-    direction: str = _limited(choices=("min", "max"))
-    max_trials: int | None = _limited(min=1)  # null: as many as the tuner itself wants
-    executions_per_trial: int = _limited(min=1)
-    max_failures: int = _limited(min=1)  # failed trials that end the search
-    workers: int = _limited(min=1)  # processes of this machine that do trials at the same time
-    fresh: bool = MISSING  # begin again; what was found before is kept aside
+    name: str = key("name of the tuner, as shown in results")
+    objective: str = key("metric that the search optimizes, such as mae; val_mae: on the validation subset")
+    direction: str = key("whether a smaller or a larger objective is better", choices=("min", "max"))
+    max_trials: int | None = key("trials of a search; null: as many as the tuner itself decides", min=1)
+    executions_per_trial: int = key("trainings per trial, from different weights; their mean counts", min=1)
+    max_failures: int = key("failed trials that end the search", min=1)
+    workers: int = key("processes of this machine that run trials at the same time", min=1)
+    fresh: bool = key("start the search over; earlier trials are kept aside")
 
 
 @dataclass
 class RandomTunerConfig(TunerConfig):
-    """Draws hyperparameters evenly."""
+    """Draw hyperparameters uniformly."""
 
 
 @dataclass
 class BayesianTunerConfig(TunerConfig):
-    """A Gaussian process proposes hyperparameters after the first, random trials."""
+    """Propose hyperparameters with a Gaussian process after the first, random trials."""
 
-    num_initial_points: int = _limited(min=1)
-    alpha: float = _limited(above=0)  # noise variance added to the process' diagonal
-    beta: float = _limited(min=0)  # weight of the uncertainty in the confidence bound
+    num_initial_points: int = key("random trials before the first proposal", min=1)
+    alpha: float = key("noise variance added to the diagonal of the Gaussian process", above=0)
+    beta: float = key("weight of the uncertainty in the confidence bound", min=0)
 
 
 @dataclass
 class GridTunerConfig(TunerConfig):
-    """Every combination in order, the model's defaults first."""
+    """Try every combination in order, the model's defaults first."""
 
 
 @dataclass
 class HyperbandTunerConfig(TunerConfig):
-    """Many short trainings; the best go on to longer ones, each from scratch."""
+    """Run many short trainings; the best are trained for longer, each from scratch."""
 
-    factor: int = _limited(min=2)  # of how many the best goes on, and how much longer it trains
-    iterations: int = _limited(min=1)  # how often the whole is done
+    factor: int = key("one in `factor` trials advances, to `factor` times as many epochs", min=2)
+    iterations: int = key("how often the whole algorithm is repeated", min=1)
 
 
 @dataclass
 class FixedTunerConfig(TunerConfig):
-    """No search: hyperparameters that are known already."""
+    """Train known hyperparameters, without a search."""
 
-    hyperparameters: str = MISSING  # a JSON file of ours or the notebook's, or an MLflow run: runs:/ID
+    hyperparameters: str = key(
+        "a result.json, a file of the notebook's (.obj), or an MLflow run, runs:/ID, that holds them"
+    )
 
 
 # --- training, evaluation, tracking -----------------------------------------------------------------
@@ -259,36 +291,48 @@ class FixedTunerConfig(TunerConfig):
 
 @dataclass
 class TrainingConfig:
-    epochs: int = _limited(min=1)  # of a trial
-    final_epochs: int = _limited(min=1)  # of the final model, at most
-    patience: int | None = _limited(min=1)  # epochs without a better objective before it stops, null: never
-    final_batch_size: int | None = _limited(min=1)  # null: the one among the best hyperparameters
-    ensemble: int = _limited(min=1)  # final trainings, whose mean is the model
-    device: str = _limited(choices=("auto", "cpu", "gpu"))
-    xla: str = _limited(choices=("auto", "always", "never"))  # compile a training's steps as one program
-    precision: str = _limited(choices=("full", "mixed"))  # mixed: on a GPU, in float16 where that is safe
-    deterministic: bool = MISSING  # on a GPU: same seed, same result, at some cost of speed
-    tensorboard: bool = MISSING  # write TensorBoard logs into the run's folder
+    epochs: int = key("epochs of a trial", min=1)
+    final_epochs: int = key("epochs of the final model, at most", min=1)
+    patience: int | None = key("epochs without improvement that end the final training; null: no limit", min=1)
+    final_batch_size: int | None = key("batch size of the final model; null: that of the best trial", min=1)
+    ensemble: int = key("final trainings, from different weights; the model is their mean", min=1)
+    device: str = key("processor that trains; auto: the GPU if there is one", choices=("auto", "cpu", "gpu"))
+    xla: str = key(
+        "compile the training step with XLA; auto: if it saves more time than it takes",
+        choices=("auto", "always", "never"),
+    )
+    precision: str = key(
+        "mixed: float16 where that is safe, faster on a GPU with tensor cores", choices=("full", "mixed")
+    )
+    deterministic: bool = key("same seed, same result on a GPU too, at some cost of speed; a CPU always does so")
+    tensorboard: bool = key("write TensorBoard logs into the run's folder")
 
 
 @dataclass
 class EvaluationConfig:
-    also: str | None = _limited(choices=("held_out_points", "held_out_recordings"))  # a second, harder split
-    coverage: float = _limited(above=0, below=1)  # how often the radius or the set of sectors should hold
-    confidence: float = _limited(above=0, below=1)  # of the scores' intervals
-    resamples: int = _limited(min=100)  # of the bootstrap
-    baselines: bool = MISSING  # a linear model and boosted trees beside the network
-    baseline_samples: int = _limited(min=1)  # training samples that those learn from, at most
-    oracle: bool = MISSING  # simulated data: what a lookup in noise-free torques and the physics allow
-    figures: bool = MISSING  # pictures and report.html
+    also: str | None = key(
+        "train the best hyperparameters on this split too and report its scores; null: no second split",
+        choices=("held_out_points", "held_out_recordings"),
+    )
+    coverage: float = key(
+        "how often the radius, or the set of sectors, should contain the truth", above=0, below=1
+    )
+    confidence: float = key("confidence level of the intervals of scores", above=0, below=1)
+    resamples: int = key("bootstrap resamples behind those intervals", min=100)
+    baselines: bool = key("train a linear model and boosted trees on the same split and features")
+    baseline_samples: int = key("training samples of the baselines, at most", min=1)
+    oracle: bool = key(
+        "simulated data: score an ideal observer that knows the noise-free torques, and the limit that noise sets"
+    )
+    figures: bool = key("draw the figures and write report.html")
 
 
 @dataclass
 class TrackingConfig:
-    name: str = _limited(choices=("mlflow", "none"))
-    uri: str = MISSING  # where MLflow keeps runs
-    experiment: str = MISSING
-    register_as: str | None = MISSING  # name in MLflow's model registry, null for none
+    name: str = key("where runs are tracked", choices=("mlflow", "none"))
+    uri: str = key("MLflow's store; a relative path is under the working directory")
+    experiment: str = key("MLflow experiment")
+    register_as: str | None = key("name in MLflow's model registry; null: the model is not registered")
 
 
 # --- the whole --------------------------------------------------------------------------------------
@@ -296,16 +340,16 @@ class TrackingConfig:
 
 @dataclass
 class Config:
-    seed: int = _limited(min=1)
-    skip_finished: bool = MISSING
-    data: DataConfig = MISSING
-    split: SplitConfig = MISSING
-    sectors: SectorsConfig = MISSING
-    model: ModelConfig = MISSING
-    tuner: TunerConfig = MISSING
-    training: TrainingConfig = MISSING
-    evaluation: EvaluationConfig = MISSING
-    tracking: TrackingConfig = MISSING
+    seed: int = key("random seed of splits, hyperparameters and weights", min=1)
+    skip_finished: bool = key("skip a run that has finished with the same config and data")
+    data: DataConfig = key("recordings: read from files or simulated")
+    split: SplitConfig = key("how samples are divided into training, validation, calibration and test subsets")
+    sectors: SectorsConfig = key("classes of a classification, as angles on the plate")
+    model: ModelConfig = key("network, and the search space of its hyperparameters")
+    tuner: TunerConfig = key("how hyperparameters are searched")
+    training: TrainingConfig = key("training of trials and of the final model")
+    evaluation: EvaluationConfig = key("what is reported beside the scores on the test subset")
+    tracking: TrackingConfig = key("where runs are logged")
 
 
 # The schema that each file in conf/ names in its defaults list.

@@ -1,24 +1,25 @@
-"""What is wrong with recordings, told by recording and column before anything is trained on them."""
+"""Checks of recordings before anything is trained on them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from forcepos.data.leakage import likely_leakage
-from forcepos.data.recordings import Float32, Recordings
+from forcepos.data.recordings import Float32, Float64, Recordings
 from forcepos.runtime.errors import InputError
+from forcepos.runtime.wording import first_lines, name_some
 
 _SHOWN = 10
 _ROWS_AT_ONCE = 32_768
 _AXES = ("x", "y", "z")
+_TOO_SIMILAR = 0.999  # absolute correlation
+_ROWS_LOOKED_AT = 20_000  # evenly spread over all: a correlation of 0.999 is then accurate to 0.00002
+_ROWS_CORRELATED = 8192  # at once
+_ROUNDING = 1e-10  # a variance below this share of the squared values is rounding error
 
 
 def check(recordings: Recordings, window: int) -> list[str]:
-    """Warnings about recordings that can be trained on all the same: signals that are stuck, or follow a target.
+    """Check recordings, and return warnings about signals that never change or that follow a target.
 
     Raises:
         InputError: values are missing or not finite, or a recording is shorter than one window;
@@ -26,44 +27,23 @@ def check(recordings: Recordings, window: int) -> list[str]:
     """
     problems = [*_not_finite(recordings), *_too_short(recordings, window)]
     if problems:
-        raise InputError(_listed("the recordings cannot be used", problems))
-    return [*_constant(recordings), *likely_leakage(recordings)]
-
-
-def _listed(title: str, lines: list[str]) -> str:
-    more = [f"… and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
-    return "\n  ".join([f"{title}:", *lines[:_SHOWN], *more])
+        raise InputError("\n  ".join(["the recordings cannot be used:", *first_lines(problems, _SHOWN)]))
+    return [*_constant(recordings), *_likely_leakage(recordings)]
 
 
 def _not_finite(recordings: Recordings) -> list[str]:
-    lines = []
-    for values, columns in ((recordings.signals, recordings.channels), (recordings.positions, _AXES)):
-        if _all_finite(values):
-            continue
-        for column in _faulty(values, columns):
-            lines += _count_by_recording(recordings, ~np.isfinite(values[:, column]), columns[column])
-    return lines
+    return [
+        line
+        for values, columns in ((recordings.signals, recordings.channels), (recordings.positions, _AXES))
+        for column in np.flatnonzero(~_all_finite(values))
+        for line in _count_by_recording(recordings, ~np.isfinite(values[:, column]), columns[column])
+    ]
 
 
-def _all_finite(values: Float32) -> bool:
-    return all(
-        np.isfinite(values[first : first + _ROWS_AT_ONCE]).all() for first in range(0, len(values), _ROWS_AT_ONCE)
-    )
-
-
-def _faulty(values: Float32, columns: Sequence[str]) -> list[int]:
-    """Columns of values (rows, columns) that hold one which is missing or not finite."""
-    import pandera.pandas as pa  # noqa: PLC0415  # half a second, and most tables are sound
-
-    # One answer for a column: pandera would copy each value that fails a check of values.
-    finite = pa.Check(lambda column: bool(np.isfinite(column.to_numpy()).all()), ignore_na=False)
-    numbers = range(len(columns))
-    schema = pa.DataFrameSchema({n: pa.Column(values.dtype, finite, nullable=True) for n in numbers}, strict=True)
-    try:
-        schema.validate(pd.DataFrame(values, columns=numbers, copy=False), lazy=True, inplace=True)
-    except pa.errors.SchemaErrors as errors:
-        return sorted({int(column) for column in errors.failure_cases["column"]})
-    return []
+def _all_finite(values: Float32) -> NDArray[np.bool_]:
+    """(columns,) whether all values are finite; a chunk of rows at a time, to need little memory."""
+    chunks = (values[first : first + _ROWS_AT_ONCE] for first in range(0, len(values), _ROWS_AT_ONCE))
+    return np.asarray(np.logical_and.reduce([np.isfinite(chunk).all(axis=0) for chunk in chunks]))
 
 
 def _count_by_recording(recordings: Recordings, bad: NDArray[np.bool_], column: str) -> list[str]:
@@ -91,14 +71,45 @@ def _constant(recordings: Recordings) -> list[str]:
     lines = []
     for column in np.flatnonzero(same.any(axis=0)):
         stuck = [recordings.names[number] for number in np.flatnonzero(same[:, column])]
-        where = "every recording" if len(stuck) == len(same) else f"recording {', '.join(stuck[:_SHOWN])}"
-        more = f" and {len(stuck) - _SHOWN} more" if len(stuck) > _SHOWN and len(stuck) < len(same) else ""
-        lines.append(f"column {recordings.channels[column]} never changes in {where}{more}")
+        where = "every recording" if len(stuck) == len(same) else f"recording {name_some(stuck, _SHOWN)}"
+        lines.append(f"column {recordings.channels[column]} never changes in {where}")
     return lines
 
 
 def _never_changes(signals: Float32) -> NDArray[np.bool_]:
-    """(channels,) whether all rows are equal. Few channels end as they began; only those are looked through."""
+    """(channels,) whether all rows are equal. Few channels end as they began; only those are compared in full."""
     same = np.asarray(signals[0] == signals[-1])
     same[same] = (signals[:, same] == signals[0, same]).all(axis=0)
     return same
+
+
+def _likely_leakage(recordings: Recordings) -> list[str]:
+    """Describe each feature that follows a target so closely that it is likely to be derived from it."""
+    columns = [_AXES.index(axis) for axis in recordings.axes]
+    correlation = _correlations(recordings, columns)
+    return [
+        f"feature {recordings.channels[channel]} is likely leakage: its correlation with target "
+        f"{recordings.axes[axis]} is {correlation[channel, axis]:.5f}; remove it from data.features "
+        "unless a sensor measures it"
+        for channel, axis in np.argwhere(np.abs(correlation) > _TOO_SIMILAR)
+    ]
+
+
+def _correlations(recordings: Recordings, columns: list[int]) -> Float64:
+    """(channels, axes) over evenly spread rows; 0 where one of the two does not vary."""
+    every = -(-len(recordings.signals) // _ROWS_LOOKED_AT)
+    channels = recordings.signals.shape[1]
+    centre = np.concatenate([recordings.signals[0], recordings.positions[0, columns]]).astype(np.float64)
+    sums, squares = np.zeros(len(centre)), np.zeros(len(centre))
+    products, count = np.zeros((channels, len(columns))), 0
+    for first in range(0, len(recordings.signals), _ROWS_CORRELATED * every):
+        rows = slice(first, first + _ROWS_CORRELATED * every, every)
+        values = np.hstack([recordings.signals[rows], recordings.positions[rows][:, columns]]) - centre
+        sums += values.sum(axis=0)
+        squares += (values**2).sum(axis=0)
+        products += values[:, :channels].T @ values[:, channels:]
+        count += len(values)
+    varied = squares - sums**2 / count
+    varied = np.where(varied > _ROUNDING * (squares + count * centre**2), varied, np.inf)
+    together = products - np.outer(sums[:channels], sums[channels:]) / count
+    return np.asarray(together / np.sqrt(np.outer(varied[:channels], varied[channels:])))

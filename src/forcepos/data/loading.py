@@ -1,4 +1,4 @@
-"""Recordings from whatever `data` names."""
+"""Loads recordings from the source that `data` names."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from forcepos.config.schema import DataConfig, SimulatedConfig, TableConfig, Ver
 from forcepos.data.readers.read import read_table
 from forcepos.data.readers.versuch import read_versuch
 from forcepos.data.recordings import Recordings
-from forcepos.data.short import without_short
+from forcepos.data.short import drop_short
 from forcepos.data.simulation.simulation import Simulation
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """Recordings with the signals that the model sees; the simulation too where they come from one."""
+    """Recordings with the signals that the model sees, and the simulation if they come from one."""
 
     recordings: Recordings
     simulation: Simulation | None = None
 
 
 def load_recordings(config: DataConfig, window: int = 1) -> Loaded:
-    """Read or make the recordings; of tables, those that are shorter than a window are left out with a warning.
+    """Read or simulate the recordings; drop a table's recordings that are shorter than a window, with a warning.
 
-    A table's recordings are cut by gaps and columns, and a short piece is nothing unusual. A log of the notebook's
-    is a visit of a point: one that is short stays, and is an error later.
+    A table's recordings are cut by gaps and columns, so a short one is nothing unusual. A recording of the
+    notebook's is a visit of a point: a short one stays, and is an error later.
 
     Raises:
-        InputError: the source cannot be used; says which file, recording or column, and why.
+        InputError: the source cannot be used; names the file, recording or column and the reason.
     """
     match config:
         case SimulatedConfig():
@@ -36,6 +36,6 @@ def load_recordings(config: DataConfig, window: int = 1) -> Loaded:
         case VersuchConfig():
             return Loaded(read_versuch(config))
         case TableConfig():
-            return Loaded(without_short(read_table(config), window))
+            return Loaded(drop_short(read_table(config), window))
         case _:
             raise TypeError(f"not a data source: {type(config)}")

@@ -1,4 +1,4 @@
-"""Recordings in memory: what was logged while the arm touched each point."""
+"""Recordings in memory: the signals and positions logged while the arm touched each point."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class Recordings:
         channels: names of the signals' columns.
         names: of the recordings, for messages and tables.
         rate_hz: rows per second.
-        axes: of the positions, those that are known; the others are 0.
-        labels: (rows,) class of each row, counted from 0; None where the data names none.
+        axes: the known axes of the positions; the others are 0.
+        labels: (rows,) class of each row, counted from 0; None if the data has no classes.
         label_names: of the classes.
     """
 
@@ -52,14 +52,14 @@ class Recordings:
         return np.column_stack([first, np.append(first[1:], len(self.recording))]).astype(np.int32)
 
     def select(self, channels: Sequence[str]) -> Recordings:
-        """The same recordings with these signals only, in this order.
+        """Return the same recordings with these signals only, in this order.
 
         Raises:
             InputError: a name is unknown or given twice.
         """
         unknown = [name for name in channels if name not in self.channels]
         if unknown:
-            raise InputError(f"unknown signals {', '.join(unknown)}: there are {', '.join(self.channels)}")
+            raise InputError(f"unknown signals {', '.join(unknown)}: available are {', '.join(self.channels)}")
         if len(set(channels)) != len(channels):
             raise InputError(f"data.features names a signal twice: {', '.join(channels)}")
         columns = [self.channels.index(name) for name in channels]

@@ -1,4 +1,4 @@
-"""Samples: windows of consecutive rows of one recording, as start indices, never as copies."""
+"""Samples: windows of consecutive rows of one recording, held as start indices, never as copies."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ class Samples:
         return self.recordings.positions.take(self.last, axis=0)
 
     def take(self, members: NDArray[np.integer] | NDArray[np.bool_]) -> Samples:
-        """Some of the samples."""
+        """Return these samples only."""
         return Samples(self.recordings, self.starts[members], self.window)
 
 
 def all_samples(recordings: Recordings, window: int) -> Samples:
-    """Every window of every recording; none crosses from one recording into the next."""
+    """Return every window of every recording; none crosses from one recording into the next."""
     last_starts = recordings.bounds[:, 1] - window
     starts = [
         np.arange(first, last + 1, dtype=np.int32)

@@ -16,12 +16,12 @@ _ROWS_AT_ONCE = 32_768  # as many as a processor's cache holds
 
 @dataclass(frozen=True)
 class Sectors:
-    """Directions that cut the plate: class k reaches counterclockwise from `starts[k]` to the next one.
+    """Directions that divide the plate: class k reaches counterclockwise from `starts[k]` to the next one.
 
     Attributes:
         starts: (classes, 2) direction of each class' first border.
         ends: (classes, 2) direction of the border at its end.
-        border_mm: how near to a border a position counts as a border sample.
+        border_mm: distance from a border within which a position counts as a border sample.
     """
 
     starts: Float64
@@ -33,7 +33,7 @@ class Sectors:
         return [f"class {number + 1}" for number in range(len(self.starts))]
 
     def label(self, positions: NDArray[np.floating]) -> NDArray[np.int32]:
-        """(n,) class of each position (n, 2 or 3), counted from 0; NO_SECTOR at the exact origin.
+        """Return the class (n,) of each position (n, 2 or 3), counted from 0; NO_SECTOR at the exact origin.
 
         A border belongs to the class that begins there, as in the notebook's `add_classes`.
         """
@@ -47,7 +47,7 @@ class Sectors:
         return labels
 
     def near_border(self, positions: NDArray[np.floating]) -> NDArray[np.bool_]:
-        """(n,) whether a position lies within `border_mm` of a border."""
+        """Return whether each position (n, 2 or 3) lies within `border_mm` of a border, (n,)."""
         points = np.asarray(positions, np.float64)
         unit = self.starts / np.linalg.norm(self.starts, axis=1, keepdims=True)
         ahead = points[:, :2] @ unit.T >= 0
@@ -56,7 +56,7 @@ class Sectors:
 
 
 def make_sectors(config: SectorsConfig) -> Sectors:
-    """The sectors that the config describes."""
+    """Make the sectors that the config describes."""
     starts = np.array([_direction(angle) for angle in config.starts_deg])
     round_the_plate = np.argsort(config.starts_deg)
     ends = np.empty_like(starts)
@@ -65,9 +65,9 @@ def make_sectors(config: SectorsConfig) -> Sectors:
 
 
 def _direction(angle_deg: float) -> Float64:
-    """A vector along the angle with one coordinate of 1 or -1.
+    """Return a vector along the angle with one coordinate of 1 or -1.
 
-    The other one is rounded to twelve digits: so a slope that an angle can give only inexactly (2, 1/2)
+    The other one is rounded to twelve digits, so that a slope that an angle gives only inexactly (2, 1/2)
     becomes exact again, and positions on the line are recognised as such.
     """
     cosine, sine = np.cos(np.radians(angle_deg)), np.sin(np.radians(angle_deg))

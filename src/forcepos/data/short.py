@@ -1,4 +1,4 @@
-"""Recordings that are shorter than one window: pieces that gaps in time leave, and visits that broke off."""
+"""Drops recordings shorter than one window, as left between gaps in time or by visits that were aborted."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from numpy.typing import NDArray
 
 from forcepos.data.recordings import Int32, Recordings
 from forcepos.runtime.errors import InputError
+from forcepos.runtime.wording import name_some
 
 log = logging.getLogger(__name__)
 _SHOWN = 5
 
 
-def without_short(recordings: Recordings, window: int) -> Recordings:
-    """The recordings that have a window, moved together in the same arrays; one warning tells what is left out.
+def drop_short(recordings: Recordings, window: int) -> Recordings:
+    """Drop recordings without a full window, moving the others together in the same arrays; log one warning.
 
     Raises:
-        InputError: none has, or all rows that are left are of one class.
+        InputError: no recording is long enough, or all remaining rows are of one class.
     """
     lengths = np.diff(recordings.bounds, axis=1)[:, 0]
     kept = lengths >= window
@@ -29,15 +30,14 @@ def without_short(recordings: Recordings, window: int) -> Recordings:
     if not kept.any():
         longest = int(lengths.argmax())
         raise InputError(
-            f"no recording is left, {len(lengths)} too short for one window of {window} rows: "
-            f"the longest, {recordings.names[longest]}, has {lengths[longest]}; make model.window smaller"
+            f"all recordings ({len(lengths)}) are too short for one window of {window} rows: "
+            f"the longest, {recordings.names[longest]}, has {lengths[longest]}; reduce model.window"
         )
     short = np.flatnonzero(~kept)
-    named = ", ".join(recordings.names[number] for number in short[:_SHOWN])
     log.warning(
-        "%d of %d recordings, with %d of %d rows, are shorter than one window of %d rows and left out: %s%s",
-        len(short), len(kept), lengths[short].sum(), len(recordings.recording), window, named,
-        f" and {len(short) - _SHOWN} more" if len(short) > _SHOWN else "",
+        "dropped %d of %d recordings (%d of %d rows), shorter than one window of %d rows: %s",
+        len(short), len(kept), lengths[short].sum(), len(recordings.recording), window,
+        name_some([recordings.names[number] for number in short], _SHOWN),
     )  # fmt: skip
     return _only(recordings, kept)
 
@@ -49,7 +49,7 @@ def _only(recordings: Recordings, kept: NDArray[np.bool_]) -> Recordings:
     if used is not None:
         label_names = tuple(name for name, there in zip(label_names, used, strict=False) if there)
         if len(label_names) < 2:
-            raise InputError(f"the recordings that are long enough have one class only, {label_names[0]}")
+            raise InputError(f"the recordings that are long enough have only one class, {label_names[0]}")
     return replace(
         recordings,
         signals=_moved(recordings.signals, bounds),
@@ -63,7 +63,7 @@ def _only(recordings: Recordings, kept: NDArray[np.bool_]) -> Recordings:
 
 
 def _moved(values: NDArray[Any], bounds: Int32) -> NDArray[Any]:
-    """The rows within bounds one after the other, in place: a second array of signals would be too much."""
+    """Move the rows within bounds together, in place: there is no memory for a second array of signals."""
     filled = 0
     for start, stop in bounds.tolist():
         values[filled : filled + stop - start] = values[start:stop]
@@ -72,6 +72,6 @@ def _moved(values: NDArray[Any], bounds: Int32) -> NDArray[Any]:
 
 
 def _renumbered(numbers: Int32) -> tuple[Int32, NDArray[np.bool_]]:
-    """Numbers from 0 on without those that have no rows; and which of the old ones are used."""
+    """Renumber from 0 on without gaps; return also which of the old numbers are used."""
     used = np.bincount(numbers) > 0
     return (np.cumsum(used, dtype=np.int32) - np.int32(1))[numbers], used

@@ -58,7 +58,7 @@ def _cross_validate(plan: RunPlan, run_fold: Callable[[RunPlan], dict[str, Any]]
 
 
 def _folds(config: Config) -> list[Config]:
-    """The config of each fold."""
+    """Return the config of each fold."""
     split = config.split
     if not isinstance(split, CrossValidationConfig):
         raise TypeError(f"not a cross-validation: {split}")

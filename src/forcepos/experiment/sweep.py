@@ -19,15 +19,14 @@ from omegaconf import DictConfig, OmegaConf
 from forcepos.config.schema import TrackingConfig
 from forcepos.experiment.sweep_job import reason_of
 from forcepos.results.run_cache import SKIP_VARIABLE
-from forcepos.results.terminal import show_table
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.files import write_json
 from forcepos.runtime.interruption import defer_signals
-from forcepos.runtime.paths import unlogged_file
+from forcepos.runtime.paths import pending_logs_file, short_path
 from forcepos.runtime.resources import JOBS_VARIABLE, jobs_of_sweep
 
 log = logging.getLogger(__name__)
-AGAIN = "the same command, run again, logs what is missing"
+AGAIN = "run the same command again to log what is missing"
 
 # `also`: the same measure on the harder split that evaluation.also names.
 _COLUMNS = ("job", "overrides", "status", "euclidean_mean_mm", "accuracy", "baseline", "also", "run_id")
@@ -47,15 +46,18 @@ _open: list[_Sweep] = []  # the multirun that this process launched
 
 
 class SweepCallback(Callback):
-    """Hydra calls this in the process that launches the jobs, before the first of them."""
+    """Called by Hydra in the process that launches the jobs, before the first of them."""
 
-    @defer_signals()  # whoever is interrupted here would leave a run behind that nobody closes
+    @defer_signals()  # an interruption here would leave a run behind that nobody closes
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
-        """Start the sweep's run and leave its id where the jobs find it."""
+        """Start the sweep's run and put its id where the jobs find it."""
         tracking = OmegaConf.to_object(config.tracking)
         if not isinstance(tracking, TrackingConfig):
             raise TypeError(f"not a tracking config: {type(tracking)}")
         overrides = list(config.hydra.overrides.task)
+        jobs, folder = jobs_of_sweep(config.hydra), Path(config.hydra.sweep.dir).absolute()
+        count = "1 job" if jobs == 1 else f"{jobs or 'several'} jobs"
+        log.info("multirun of %s; outputs: %s", count, short_path(folder))
         unfinished = _unfinished(tracking, overrides)
         run_id = None
         if tracking.name == "mlflow":
@@ -69,26 +71,22 @@ class SweepCallback(Callback):
                 sys.exit(f"error: {error}")
             os.environ[PARENT_VARIABLE] = run_id
             if begun:
-                log.info(
-                    "the sweep before lacks something in %s: jobs that are complete are left out", tracking.uri
-                )
+                log.info("the sweep before is incomplete in %s: complete jobs are skipped", tracking.uri)
                 os.environ[SKIP_VARIABLE] = "true"
-        jobs = jobs_of_sweep(config.hydra)
         if jobs:
             os.environ[JOBS_VARIABLE] = str(jobs)
         elsewhere = "submitit" in str(config.hydra.launcher.get("_target_"))
-        folder = Path(config.hydra.sweep.dir).absolute()
         _open.append(_Sweep(folder, tracking, run_id, elsewhere, unfinished))
 
 
 def _unfinished(tracking: TrackingConfig, overrides: list[str]) -> Path:
     asked = sorted(override for override in overrides if not override.startswith("skip_finished="))
     digest = hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:12]
-    return unlogged_file(f"sweep-{digest}", f"{tracking.uri} {tracking.experiment}")
+    return pending_logs_file(f"sweep-{digest}", f"{tracking.uri} {tracking.experiment}")
 
 
 def close_sweep(status: str) -> bool:
-    """Show the table of jobs and end the sweep's run, if this process launched one; whether tracking is complete.
+    """Show the table of jobs and end the sweep's run, if there is one; return whether tracking is complete.
 
     Hydra's own hook at the end of a multirun is not called when a job fails.
     """
@@ -102,6 +100,8 @@ def _close(sweep: _Sweep, status: str) -> bool:
     rows = _rows(sweep.folder)
     table = sweep.folder / "sweep.csv"
     if rows:
+        from forcepos.results.terminal import show_table  # noqa: PLC0415  # only the end of a multirun needs it
+
         _write_csv(table, rows)
         show_table(f"Jobs by test score ({table})", _SHOWN, _without_common_overrides(rows))
     for row in rows:
@@ -113,14 +113,14 @@ def _close(sweep: _Sweep, status: str) -> bool:
 
 
 def _end_run(sweep: _Sweep, status: str, rows: list[dict[str, Any]], table: Path) -> bool:
-    """End the sweep's run; whether the store has all of the sweep."""
+    """End the sweep's run; return whether the store has all of the sweep."""
     if sweep.run_id is None:
         return True
     from forcepos.tracking.sweep_run import PARENT_VARIABLE, end_sweep  # noqa: PLC0415  # MLflow takes seconds
 
     os.environ.pop(PARENT_VARIABLE, None)
     lacking = sum(row["tracking"] == "incomplete" for row in rows)
-    # The table goes there when all that it tells of is there.
+    # The table follows once all that it lists is there.
     ended = end_sweep(sweep.tracking, sweep.run_id, status, table if rows and not lacking else None)
     if ended and not lacking:
         sweep.unfinished.unlink(missing_ok=True)
@@ -133,7 +133,7 @@ def _end_run(sweep: _Sweep, status: str, rows: list[dict[str, Any]], table: Path
 
 
 def _write_results(folder: Path, rows: list[dict[str, Any]]) -> None:
-    """To standard output, a line for each finished job, as a job does that runs here."""
+    """Write a line for each finished job to standard output, as a job does that runs here."""
     for number in sorted(row["job"] for row in rows if row["status"] == "FINISHED"):
         result = json.loads((folder / str(number) / "result.json").read_text())
         sys.stdout.write(json.dumps(result) + "\n")
@@ -141,7 +141,7 @@ def _write_results(folder: Path, rows: list[dict[str, Any]]) -> None:
 
 
 def _rows(folder: Path) -> list[dict[str, Any]]:
-    """A row for each job, regressions before classifications, the best first, failed ones last."""
+    """Return a row for each job: regressions before classifications, the best first, failed ones last."""
     jobs = [path for path in folder.glob("*") if path.is_dir() and path.name.isdigit()]
     rows = [_row(path) for path in sorted(jobs, key=lambda path: int(path.name))]
     return sorted(
@@ -174,7 +174,7 @@ def _row(job: Path) -> dict[str, Any]:
 
 
 def _without_common_overrides(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """In the terminal, only what tells the jobs apart."""
+    """Drop the overrides that all jobs share, for the terminal."""
     each = [row["overrides"].split(" ") for row in rows]
     common = set(each[0]).intersection(*each) if len(rows) > 1 else set()
     return [

@@ -1,8 +1,9 @@
-"""A job of a multirun: what goes wrong in it is told by its number, in one line, wherever it runs."""
+"""A job of a multirun: its failure is reported with its number, in one line, wherever it runs."""
 
 from __future__ import annotations
 
 import logging
+import multiprocessing
 import textwrap
 import traceback
 from collections.abc import Iterator
@@ -11,9 +12,10 @@ from pathlib import Path
 
 from hydra.errors import CompactHydraException
 
-from forcepos.results.terminal import prefix_log_lines
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.interruption import listen_in_job, stop_if_asked
+from forcepos.runtime.log_lines import prefix_log_lines
+from forcepos.runtime.process_end import skip_teardown
 
 log = logging.getLogger(__name__)
 _LONGEST = 200  # characters of a reason on the terminal
@@ -21,18 +23,20 @@ _FAILURE = "failure.txt"  # in a job's folder: the reason, then where the code w
 
 
 class JobFailed(CompactHydraException):
-    """A job of a multirun is not done; Hydra runs the others and shows the message without a traceback."""
+    """A job of a multirun failed; Hydra runs the others and shows the message without a traceback."""
 
 
 @contextmanager
 def sweep_job(number: int, folder: Path) -> Iterator[None]:
-    """A job of a multirun, in whatever process: what goes wrong is told by its number, in one line.
+    """Run a job of a multirun, in whatever process: report its failure with its number, in one line.
 
     Raises:
         JobFailed: something went wrong; where it was in the code is in the job's folder.
     """
     prefix_log_lines(f"job {number}")
     listen_in_job()
+    if multiprocessing.parent_process():  # of joblib: the process that launched the jobs waits for its end
+        skip_teardown()
     try:
         yield
     except Exception as error:
@@ -46,10 +50,10 @@ def sweep_job(number: int, folder: Path) -> Iterator[None]:
 
 
 def reason_of(folder: Path) -> str:
-    """Why a job has no result, in a line."""
+    """Return in a line why a job has no result."""
     try:
         reason, *where = (folder / _FAILURE).read_text().splitlines()
     except OSError:
-        return "it ended without a word: interrupted, killed, or out of memory"
+        return "it ended unexpectedly: interrupted, killed, or out of memory"
     short = textwrap.shorten(reason, _LONGEST, placeholder=" …")
     return short if short == reason and not where else f"{short} (more in {folder / _FAILURE})"

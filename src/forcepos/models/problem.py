@@ -11,7 +11,8 @@ from forcepos.data.recordings import Float32, Recordings
 from forcepos.data.samples import Samples, all_samples
 from forcepos.data.sectors import NO_SECTOR, make_sectors
 from forcepos.data.splits.notebook import shuffled_samples
-from forcepos.data.splits.split import Split, split_samples
+from forcepos.data.splits.split import split_samples
+from forcepos.data.splits.subsets import Split
 from forcepos.models.tasks import Classification, Task, make_task
 
 log = logging.getLogger(__name__)

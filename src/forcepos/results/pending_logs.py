@@ -14,7 +14,7 @@ from forcepos.results.run_cache import remember_result, warn_of_earlier_versions
 from forcepos.results.run_report import write_result
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.files import write_json
-from forcepos.runtime.paths import unlogged_file
+from forcepos.runtime.paths import pending_logs_file
 from forcepos.tracking.outages import ERRORS, reason
 from forcepos.tracking.run import Run, Step, TrackedRun
 from forcepos.tracking.track import is_part, parent_id
@@ -104,4 +104,4 @@ def log_pending(config: Config, fingerprint: str, parent: Run | None = None) -> 
 
 
 def _path(config: Config, fingerprint: str) -> Path:
-    return unlogged_file(fingerprint, f"{config.tracking.uri} {config.tracking.experiment}")
+    return pending_logs_file(fingerprint, f"{config.tracking.uri} {config.tracking.experiment}")

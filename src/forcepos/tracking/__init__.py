@@ -1,4 +1,4 @@
-"""Runs in MLflow: sweep, job, trial. The only package that imports mlflow.
+"""Runs in MLflow: sweep, job, trial. No other room imports mlflow.
 
 Everything goes through MlflowClient with explicit run ids: MLflow's notion of one active run per process
 does not survive sweeps, and a process that loses the race to create an experiment would otherwise log
@@ -11,8 +11,8 @@ import os
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
 os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # results only
-# A server that is away costs seconds, not MLflow's four minutes a call: `TrackedRun` tries again itself, and
-# only it can tell whether a call without an answer was done all the same.
+# An unreachable server costs seconds, not MLflow's four minutes a call: `TrackedRun` tries again itself, and
+# only it knows whether a call without an answer was carried out all the same.
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
 logging.getLogger("alembic").setLevel(logging.WARNING)

@@ -1,4 +1,4 @@
-"""What a run is called and tagged with, so that it can be told apart and done again."""
+"""Names and tags of runs, with which they can be told apart and reproduced."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SLURM = {"job": "SLURM_JOB_ID", "restarts": "SLURM_RESTART_COUNT", "node": "SLU
 
 
 def run_name(config: Config, overrides: Sequence[str]) -> str:
-    """What was chosen, for the list of runs: the usual choices, and any other value that was set."""
+    """Name a run by its choices, and by any other value that was set."""
     others = [override for override in overrides if override.lstrip("+").split("=")[0] not in _NAMED_ANYWAY]
     split = config.split
     fold = [f"fold={split.fold}"] if isinstance(split, CrossValidationConfig) and split.fold else []
@@ -22,7 +22,7 @@ def run_name(config: Config, overrides: Sequence[str]) -> str:
 
 
 def provenance(device: str, data: str, overrides: Sequence[str]) -> dict[str, str]:
-    """Tags: command, code, data, device, the cluster's job, libraries."""
+    """Return the tags of a run: command, code, data, device, the cluster's job, libraries."""
     return {
         "overrides": " ".join(overrides),
         "code_version": code_version(),

@@ -1,4 +1,4 @@
-"""The steps of a job's run in MLflow, each such that it can be done again after it was done in part."""
+"""The steps of a job's run in MLflow, each of which can be repeated after it was done in part."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _NAMES = {
 class MlflowRun:
     """A job's run with its trials as child runs.
 
-    Every step is given `when` it happened, in ms: what is logged later, or twice, gets the same time.
+    Every step takes the time at which it happened, in ms: what is logged later, or twice, gets the same time.
 
     Args:
-        run_id: of a run that was begun before; without it, `start` comes first.
+        run_id: of a run that was started before; without it, `start` comes first.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class MlflowRun:
             self._find_trials()
 
     def start(self, when: int, name: str, search: str, parent: str | None, params: Mapping[str, str]) -> None:
-        """Begin the run, or go on with the one that an interrupted process left behind."""
+        """Start the run, or resume the one that an interrupted process left behind."""
         self.run_id = self.run_id or self._left_behind(search, params)
         if self.run_id:
             resume_run(self._client, self.run_id, parent)
@@ -57,11 +57,11 @@ class MlflowRun:
         self._log_params(self.run_id, params)
 
     def resume(self, when: int, parent: str | None) -> None:  # noqa: ARG002
-        """Go on with a run that was begun, under `parent` if there is one."""
+        """Resume a run that was started, under `parent` if there is one."""
         resume_run(self._client, self.run_id, parent)
 
     def _left_behind(self, search: str, params: Mapping[str, str]) -> str:
-        """The last run of this search, if it has this config and was not finished; else an empty string."""
+        """Return the last run of this search if it has this config and is unfinished, else an empty string."""
         runs = self._client.search_runs(
             [self._experiment_id], f"tags.{_SEARCH_TAG} = '{search}'", order_by=["start_time DESC"], max_results=1
         )
@@ -72,7 +72,7 @@ class MlflowRun:
         return str(runs[0].info.run_id) if logged.items() <= params.items() else ""
 
     def _find_trials(self) -> None:
-        """Learn which trials are there: a call that got no answer may have made one."""
+        """Look up the trials: a call that got no answer may have created one."""
         for run in search_all(self._client, self._experiment_id, f"tags.`{PARENT_TAG}` = '{self.run_id}'"):
             word, _, number = run.info.run_name.partition(" ")
             if word == "trial" and number.isdigit():
@@ -81,7 +81,7 @@ class MlflowRun:
                     self._running.add(int(number))
 
     def close(self, when: int, status: str, reason: str | None = None) -> None:
-        """End the run, and the trials that it was in, as FINISHED, FAILED or KILLED."""
+        """End the run and its running trials as FINISHED, FAILED or KILLED."""
         begun = [self.run_id] if self.run_id else []
         for run_id in [*(self._trials[number] for number in sorted(self._running)), *begun]:
             if reason:
@@ -98,7 +98,7 @@ class MlflowRun:
         self.trial_ended(when, result)
 
     def trial_started(self, when: int, number: int, hyperparameters: Values) -> None:
-        """Begin a trial, or one that was given back once more."""
+        """Start a trial, or resume one that was requeued."""
         there = self._trial(number, hyperparameters)
         if there:
             resume_run(self._client, there.info.run_id)
@@ -110,7 +110,7 @@ class MlflowRun:
         self._log_params(self._trials[number], hyperparameters)
 
     def _trial(self, number: int, hyperparameters: Values) -> Recorded | None:
-        """The trial's run, if it is there and has no other params, which MLflow would not let us change."""
+        """Return the trial's run, unless it has other params, which MLflow would not let us change."""
         if number not in self._trials:
             return None
         run = self._client.get_run(self._trials[number])
@@ -180,7 +180,7 @@ class MlflowRun:
 
 
 def _mean_over_executions(history: Sequence[Sequence[Logs]]) -> list[Logs]:
-    """Per epoch the mean over executions, as far as all of them went."""
+    """Average each epoch over the executions, as far as all of them went."""
     return [
         {name: sum(logs[name] for logs in epoch) / len(epoch) for name in epoch[0]}
         for epoch in zip(*history, strict=False)

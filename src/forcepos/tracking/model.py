@@ -1,4 +1,4 @@
-"""A model in MLflow, such that it loads where forcepos is not installed."""
+"""Models in MLflow, which load where forcepos is not installed."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from forcepos.runtime.provenance import package_versions
 def log_keras_model(
     client: mlflow.MlflowClient, run_id: str, path: Path, example: Float32, register_as: str | None
 ) -> str:
-    """Log a saved model of standard layers with signature and example, as an output of the run; its URI.
+    """Log a saved model of standard layers with signature and example, as an output of the run; return its URI.
 
-    Done again after it was done in part, it goes on with the same model.
+    Repeated after it was done in part, it resumes with the same model.
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")  # it has not trained yet

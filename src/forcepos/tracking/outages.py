@@ -1,4 +1,4 @@
-"""Which errors mean that a store is away for now, and what to say of them in one line."""
+"""Outages: errors that mean that a tracking store is unreachable for now, and their reasons in one line."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from forcepos.runtime.errors import InputError
 
-# Whatever happened, MLflow's client raises the same exception. These are answers of a store that is there;
+# Whatever happened, MLflow's client raises the same exception. These are answers of a reachable store;
 # BAD_REQUEST is not among them, since a server gives it when its database breaks in the middle of something.
 _MISTAKES = ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS")
-# What a client says, in the words of the libraries below it.
+# Messages of the libraries below MLflow's client, and what to make of them.
 _WORDS = (
     (re.compile(r"too many (\d+) error responses"), "it answers with HTTP {}"),
     (re.compile(r"error code (\d{3})"), "it answers with HTTP {}"),
@@ -23,11 +23,11 @@ ERRORS = (MlflowException, OSError, SQLAlchemyError, InputError)  # among them t
 
 
 class TrackingUnavailable(InputError):  # noqa: N818  # like the error that it is
-    """The store of runs cannot be reached, or cannot do anything now."""
+    """The tracking store cannot be reached, or cannot do anything now."""
 
 
 def is_outage(error: Exception) -> bool:
-    """Whether the same call may succeed later, as opposed to one that is a mistake."""
+    """Return whether the same call may succeed later, as opposed to one that is a mistake."""
     if isinstance(error, MlflowException):
         return error.error_code not in _MISTAKES
     if isinstance(error, InputError):
@@ -36,18 +36,18 @@ def is_outage(error: Exception) -> bool:
 
 
 def unusable(uri: str, error: Exception) -> InputError:
-    """What to raise where nothing can go on without the store."""
+    """Return the error to raise where nothing can continue without the store."""
     kind = TrackingUnavailable if is_outage(error) else InputError
     return kind(f"tracking.uri={uri} cannot be used: {reason(error)}")
 
 
 def reason(error: Exception) -> str:
-    """What happened, in a few words."""
+    """Describe what happened in a few words."""
     if isinstance(error, InputError) and isinstance(error.__cause__, Exception):
         return reason(error.__cause__)
-    told = str(error)
+    message = str(error)
     for pattern, words in _WORDS:
-        found = pattern.search(told)
+        found = pattern.search(message)
         if found:
             return words.format(found[1].strip())
-    return (told.splitlines() or [type(error).__name__])[0]
+    return (message.splitlines() or [type(error).__name__])[0]

@@ -1,4 +1,4 @@
-"""What a job tells of its run, and what becomes of that while the store of runs is away."""
+"""A job's run: what is logged of it, and kept for later while the tracking store is unreachable."""
 
 from __future__ import annotations
 
@@ -21,34 +21,42 @@ from forcepos.tuning.events import Listener
 from forcepos.tuning.trials import Logs, TrialResult, Values
 
 log = logging.getLogger(__name__)
-_AGAIN_S = 60.0  # a store that is away is tried at most this often
+_AGAIN_S = 60.0  # an unreachable store is tried at most this often
 
 
 class Run(Listener):
-    """A run that nobody records: tracking=none. `TrackedRun` records the same steps."""
+    """A run that is not tracked: tracking=none. `TrackedRun` logs the same steps."""
 
     run_id: str | None = None
-    model_uri: str | None = None  # where the model can be loaded from, None where it is not recorded
-    tracking = "none"  # or, whether the store has all of the run by now: "complete", "incomplete"
-    expected_status = "none"  # what a result says of its tracking until the run has ended
+    model_uri: str | None = None  # where the model can be loaded from, None if it is not tracked
+    tracking = "none"  # or whether the store has all of the run so far: "complete", "incomplete"
+    expected_status = "none"  # `tracking` of a result that is written before the run ends
 
-    def log_tags(self, tags: Mapping[str, str]) -> None: ...
+    def log_tags(self, tags: Mapping[str, str]) -> None:
+        self._do("log_tags", tags=dict(tags))
 
-    def log_scores(self, groups: Mapping[str, Mapping[str, float]]) -> None: ...
+    def log_scores(self, groups: Mapping[str, Mapping[str, float]]) -> None:
+        self._do("log_scores", groups=groups)
 
-    def log_hyperparameters(self, values: Values) -> None: ...
+    def log_hyperparameters(self, values: Values) -> None:
+        self._do("log_hyperparameters", values=dict(values))
 
-    def log_file(self, path: Path, folder: str | None = None) -> None: ...
+    def log_file(self, path: Path, folder: str | None = None) -> None:
+        self._do("log_file", path=str(path), folder=folder)
 
-    def log_model(self, path: Path, example: Float32) -> None: ...
+    def log_model(self, path: Path, example: Float32) -> None:
+        self._do("log_model", path=str(path), example=example.tolist())
+
+    def _do(self, name: str, /, **arguments: Any) -> None:
+        """Do a step of `MlflowRun`, by name."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """A call of `MlflowRun`, by name: something that JSON can hold.
+    """A call of `MlflowRun`, by name, as JSON can hold it.
 
     Attributes:
-        when: it was asked for, in ms.
+        when: it was requested, in ms.
     """
 
     name: str
@@ -97,7 +105,7 @@ class TrackedRun(Run):
         self._do("start", name=name, search=search, parent=parent, params=params)
 
     def resume(self, parent: str | None) -> None:
-        """Log all that was kept of a run, under `parent` if there is one by now."""
+        """Log the kept steps of a run, under `parent` if there is one by now."""
         names = [step.name for step in self.kept]
         if "start" in names:
             self.kept[names.index("start")].arguments["parent"] = parent
@@ -106,7 +114,7 @@ class TrackedRun(Run):
         self.try_again()
 
     def close(self, status: str, reason: str | None = None) -> None:
-        """Log all that is kept and end the run, or keep that as well."""
+        """Log the kept steps and end the run, or keep that step as well."""
         self.kept.append(Step("close", _milliseconds(), {"status": status, "reason": reason}))
         self.try_again()
 
@@ -121,24 +129,11 @@ class TrackedRun(Run):
         if time.monotonic() - self._tried > _AGAIN_S:
             self.try_again()
 
-    def log_tags(self, tags: Mapping[str, str]) -> None:
-        self._do("log_tags", tags=dict(tags))
-
     def final_epoch_ended(self, member: int, epoch: int, logs: Logs) -> None:
         self._do("log_epoch", member=member, epoch=epoch, logs=dict(logs))
 
-    def log_scores(self, groups: Mapping[str, Mapping[str, float]]) -> None:
-        self._do("log_scores", groups=groups)
-
-    def log_hyperparameters(self, values: Values) -> None:
-        self._do("log_hyperparameters", values=dict(values))
-
-    def log_file(self, path: Path, folder: str | None = None) -> None:
-        self._do("log_file", path=str(path), folder=folder)
-
     def log_model(self, path: Path, example: Float32) -> None:
-        registered = self._config.register_as
-        self._do("log_model", path=str(path), example=example.tolist(), register_as=registered)
+        self._do("log_model", path=str(path), example=example.tolist(), register_as=self._config.register_as)
 
     def _do(self, name: str, /, **arguments: Any) -> None:
         self.kept.append(Step(name, _milliseconds(), arguments))
@@ -146,7 +141,7 @@ class TrackedRun(Run):
             self.try_again()
 
     def try_again(self) -> None:
-        """Log what is kept, up to the first step that the store does not take."""
+        """Log the kept steps, up to the first one that the store does not take."""
         if not self.kept:
             return
         self._tried = time.monotonic()
@@ -157,7 +152,7 @@ class TrackedRun(Run):
                 raise
             if self.outage is None:
                 log.warning(
-                    "tracking.uri=%s is away (%s): the run goes on, and what is to be logged there is kept",
+                    "tracking.uri=%s is unreachable (%s): the run continues, and what it logs is kept for later",
                     self._config.uri, reason(error),
                 )  # fmt: skip
             self.outage, self._mlflow = error, None  # a new one looks at what has been done
@@ -171,7 +166,7 @@ class TrackedRun(Run):
         while self.kept and self._mlflow:
             self._log_first(self._mlflow)
         if self.outage:
-            log.info("tracking.uri=%s is there again, what was kept is logged", self._config.uri)
+            log.info("tracking.uri=%s is reachable again: logged what was kept", self._config.uri)
             self.outage = None
 
     @defer_signals()

@@ -1,4 +1,4 @@
-"""Where runs are kept: a database under the working directory, or any MLflow store."""
+"""The tracking store: a database under the working directory, or any MLflow store."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _AT_ONCE = 1000  # runs of a search
 
 @defer_signals()
 def open_store(config: TrackingConfig) -> tuple[MlflowClient, str]:
-    """A client and the id of the experiment, which is made where it does not exist yet.
+    """Open the store; return a client and the id of the experiment, created if it does not exist.
 
     The first use of a database creates its tables, and MLflow lets processes race for that: one at a time.
     A signal waits for the end of this, as of all that uses a store: an exception in the middle of a transaction
@@ -58,7 +58,7 @@ def open_store(config: TrackingConfig) -> tuple[MlflowClient, str]:
 
 @contextmanager
 def _alone(uri: str, folder: Path | None) -> Iterator[None]:
-    """One process at a time, as far as a store has no server that sees to it."""
+    """Let one process in at a time, unless the store has a server that takes care of it."""
     if folder:
         with FileLock(folder / "mlflow.lock"):
             yield
@@ -71,9 +71,9 @@ def _alone(uri: str, folder: Path | None) -> Iterator[None]:
 
 
 def _create(uri: str, artifacts: str) -> None:
-    """Make a database of SQLite's whole or not at all.
+    """Create an SQLite database whole or not at all.
 
-    MLflow makes it by dozens of migrations that SQLite commits one by one: if its process is killed among them, no
+    MLflow creates it by dozens of migrations that SQLite commits one by one: if its process is killed then, no
     other can use the file.
     """
     url = make_url(uri)
@@ -101,7 +101,7 @@ def _experiment(client: MlflowClient, name: str, artifacts: str | None) -> str:
                 raise
         experiment = client.get_experiment_by_name(name)  # another process was faster
     if experiment is None:
-        raise InputError(f"tracking.experiment={name} is neither there nor can it be made")
+        raise InputError(f"tracking.experiment={name} neither exists nor can it be created")
     if experiment.lifecycle_stage == "deleted":
         raise InputError(f"tracking.experiment={name} was deleted: restore it or choose another name")
     return str(experiment.experiment_id)
@@ -122,7 +122,7 @@ def child_of(parent: str | None) -> dict[str, str]:
 
 
 def resume_run(client: MlflowClient, run_id: str, parent: str | None = None) -> None:
-    """Go on with a run that another process began and did not finish."""
+    """Resume a run that another process started and did not finish."""
     client.update_run(run_id, status="RUNNING")
     client.set_tag(run_id, _PROCESS_TAG, _this_process())
     if parent:
@@ -132,18 +132,18 @@ def resume_run(client: MlflowClient, run_id: str, parent: str | None = None) -> 
 
 
 def mark_dead_runs(client: MlflowClient, experiment_id: str) -> None:
-    """Runs of processes on this machine that are no more, as after kill -9, are marked KILLED."""
+    """Mark as KILLED the runs of processes on this machine that no longer exist, as after kill -9."""
     ours = f"attributes.status = 'RUNNING' and tags.`{_PROCESS_TAG}` like '{socket.gethostname()} %'"
     for run in list(search_all(client, experiment_id, ours)):
         run_id, (_, _, process) = run.info.run_id, run.data.tags[_PROCESS_TAG].partition(" ")
         # Asked again, since it may have ended well before its process did, and after it was found.
         if not _alive(process) and client.get_run(run_id).info.status == "RUNNING":
-            client.set_tag(run_id, "reason", "the process ended without a word")
+            client.set_tag(run_id, "reason", "the process ended unexpectedly")
             client.set_terminated(run_id, "KILLED")
 
 
 def search_all(client: MlflowClient, experiment_id: str, query: str) -> Iterator[Run]:
-    """All runs that are found, first started first."""
+    """Yield all matching runs, first started first."""
     token = None
     while True:
         found = client.search_runs(
@@ -170,7 +170,7 @@ def _alive(process: str) -> bool:
 
 @defer_signals()
 def read_hyperparameters(config: TrackingConfig, source: str) -> Values:
-    """The best hyperparameters of a run of ours, `source` being runs:/ID.
+    """Read the best hyperparameters of a run of ours, `source` being runs:/ID.
 
     Raises:
         InputError: there is no such run, or it has none.
@@ -183,13 +183,13 @@ def read_hyperparameters(config: TrackingConfig, source: str) -> Values:
 
 
 def ui_command(config: TrackingConfig) -> str | None:
-    """The command that shows the runs, None where none are kept or a server shows them."""
+    """Return the command that shows the runs, None if there are none or a server shows them."""
     uri, folder = resolve(config.uri)
     return f"mlflow ui --backend-store-uri {uri}" if folder and config.name == "mlflow" else None
 
 
 def resolve(uri: str) -> tuple[str, Path | None]:
-    """An absolute URI, and the folder of the database if it is a local one."""
+    """Make the URI absolute; return it, and the folder of the database if it is a local one."""
     prefix = "sqlite:///"
     if not uri.startswith(prefix):
         return uri, None

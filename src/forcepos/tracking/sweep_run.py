@@ -1,4 +1,4 @@
-"""The run under which a multirun's jobs gather."""
+"""The run of a multirun: the parent of its jobs' runs."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ PARENT_VARIABLE = "FORCEPOS_SWEEP_RUN"  # carries the sweep's run id to its jobs
 
 
 def parent_run() -> str | None:
-    """The sweep's run that this process' job belongs to."""
+    """Return the id of the sweep's run that this process' job belongs to."""
     return os.environ.get(PARENT_VARIABLE)
 
 
 def start_sweep(config: TrackingConfig, overrides: str, begun: str | None = None) -> str:
-    """Start the run under which a multirun's jobs gather, or go on with the one that was `begun`; its id."""
+    """Start the run of a multirun, or resume the one that was `begun`; return its id."""
     client, experiment_id = open_store(config)
     try:
         if begun and _is_there(client, begun):
@@ -48,9 +48,9 @@ def _is_there(client: MlflowClient, run_id: str) -> bool:
 
 @defer_signals()
 def end_sweep(config: TrackingConfig, run_id: str, status: str, table: Path | None) -> bool:
-    """End a sweep's run, with the table of its jobs as a file and as MLflow shows tables; whether it could.
+    """End a sweep's run, with the table of its jobs as a file and as an MLflow table; return whether it could.
 
-    Jobs whose process is no more, as after Ctrl-C, are marked KILLED.
+    Jobs whose process no longer exists, as after Ctrl-C, are marked KILLED.
     """
     try:
         client = MlflowClient(resolve(config.uri)[0])
@@ -62,6 +62,8 @@ def end_sweep(config: TrackingConfig, run_id: str, status: str, table: Path | No
     except ERRORS as error:
         if not is_outage(error):
             raise
-        log.warning("tracking.uri=%s is away (%s): the sweep's run is not ended there", config.uri, reason(error))
+        log.warning(
+            "tracking.uri=%s is unreachable (%s): the sweep's run is not ended there", config.uri, reason(error)
+        )
         return False
     return True

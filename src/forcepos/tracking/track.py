@@ -1,4 +1,4 @@
-"""A run from its begin to its end, whatever that is."""
+"""The context of a tracked run, from its start to its end, whatever that is."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from forcepos.tracking.sweep_run import parent_run
 
 
 def check_server(config: TrackingConfig) -> None:
-    """Whether a server of runs is there, before anything that takes long; part of a sweep goes on without it.
+    """Check that a tracking server is reachable, before anything that takes long; a job of a sweep needs none.
 
     Raises:
-        InputError: it is away.
+        InputError: it is unreachable.
     """
     if config.name == "mlflow" and config.uri.startswith("http") and parent_run() is None:
         open_store(config)
@@ -26,14 +26,14 @@ def check_server(config: TrackingConfig) -> None:
 
 @contextmanager
 def track(config: Config, name: str, search: str, parent: Run | None = None) -> Iterator[Run]:
-    """Record what happens inside as one run: FINISHED, FAILED with the reason, or KILLED.
+    """Track what happens inside as one run: FINISHED, FAILED with the reason, or KILLED.
 
     Args:
-        search: fingerprint of the search, by which the same command finds a run that it did not finish.
+        search: fingerprint of the search, by which the same command finds its unfinished run.
         parent: the run that it belongs to; by default the sweep's, if there is one.
 
     Raises:
-        InputError: the store cannot be used. A part of something larger goes on without it.
+        InputError: the store cannot be used. A fold, or a job of a sweep, runs without it.
     """
     if config.tracking.name == "none":
         yield Run()
@@ -55,12 +55,12 @@ def track(config: Config, name: str, search: str, parent: Run | None = None) -> 
 
 
 def is_part(parent: Run | None) -> bool:
-    """Whether a run belongs to a cross-validation or a sweep, which began with a store that was there."""
+    """Return whether a run belongs to a cross-validation or a sweep, which started with a reachable store."""
     return parent is not None or parent_run() is not None
 
 
 def parent_id(parent: Run | None) -> str | None:
-    """The id of the run that a run belongs to."""
+    """Return the id of the run that a run belongs to."""
     return parent.run_id if parent else parent_run()
 
 

@@ -1,4 +1,4 @@
-"""What makes two searches the same search."""
+"""The fingerprint of a search: equal for two searches whose trials mean the same."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import keras_tuner
 
 from forcepos.config.schema import Config
 
-_LAYOUT = 2  # of a trial's meaning: raise it when the code changes what a trial measures
+_VERSION = 2  # raise it with a change of the code after which the same trial has another score
 _OF_A_TRIAL = ("epochs", "device", "deterministic", "xla", "precision")
 _NOT_MEANT = ("max_trials", "max_failures", "fresh", "workers")
 
 
 def search_fingerprint(config: Config, data_fingerprint: str) -> str:
-    """Twelve hexadecimal digits that cover everything which changes what a trial means.
+    """Return twelve hexadecimal digits over everything that changes what a trial means.
 
     `tuner.max_trials` is left out, so that raising it extends a search; so are max_failures, fresh and workers.
     """
@@ -27,7 +27,7 @@ def search_fingerprint(config: Config, data_fingerprint: str) -> str:
         "data": data_fingerprint,
         "tuner": tuner,
         "training": {key: values["training"][key] for key in _OF_A_TRIAL},
-        "versions": [_LAYOUT, keras.__version__, keras_tuner.__version__],
+        "versions": [_VERSION, keras.__version__, keras_tuner.__version__],
         **{key: values[key] for key in ("seed", "split", "sectors", "model")},
     }
     return hashlib.sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()[:12]

@@ -1,4 +1,4 @@
-"""Hyperparameters that are known already: read from a file, checked against the model's space."""
+"""Given hyperparameters: read from a file, checked against the model's space."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _KINDS: dict[str, tuple[type, ...]] = {"Int": (int,), "Float": (int, float), "Bo
 
 
 def read_hyperparameters(path: Path) -> Values:
-    """The object in a JSON file: hyperparameters, or a result.json that holds them.
+    """Read hyperparameters from a JSON file: an object of them, or a result.json that holds them.
 
     Raises:
         InputError: the file is missing or not a JSON object.
@@ -35,7 +35,7 @@ def read_hyperparameters(path: Path) -> Values:
 def check_hyperparameters(
     values: Mapping[str, Any], declare: Callable[[kt.HyperParameters], None], source: str
 ) -> Values:
-    """The values that the network they describe needs; keys of unused layers are left out.
+    """Return the values that the network they describe needs, without those of unused layers.
 
     Raises:
         InputError: a key is missing or its value of the wrong kind.

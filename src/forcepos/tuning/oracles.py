@@ -22,7 +22,7 @@ _GOOD_TRIALS = 3
 
 
 class _InMemory:
-    """Keeps KerasTuner from writing its state: ours is the list of finished trials, told to a new oracle again."""
+    """Keeps KerasTuner from writing its state: ours is the list of finished trials, replayed to a new oracle."""
 
     def save(self) -> None: ...
 
@@ -41,7 +41,7 @@ class GridOracle(_InMemory, kt.oracles.GridSearchOracle):  # type: ignore[misc]
     """
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
-        """Values for the next trial."""
+        """Propose values for the next trial."""
         proposed: dict[str, Any] = super().populate_space(trial_id)
         if proposed["status"] == "RUNNING":
             self._populate_next.append(trial_id)
@@ -61,7 +61,7 @@ class BayesianOracle(_InMemory, kt.oracles.BayesianOptimizationOracle):  # type:
     """
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
-        """Values for the next trial; random ones until `num_initial_points` trials have succeeded."""
+        """Propose values for the next trial; random ones until `num_initial_points` trials have succeeded."""
         completed = [trial for trial in self.trials.values() if trial.status == "COMPLETED"]
         if len(completed) < self.num_initial_points:
             return dict(self._random_populate_space())
@@ -76,7 +76,7 @@ class BayesianOracle(_InMemory, kt.oracles.BayesianOptimizationOracle):  # type:
         return dict(self._random_populate_space())  # a small space is nearly used up
 
     def _candidates(self, good: Float64, number: int) -> Float64:
-        """(2 * _CANDIDATES, dimensions) in the unit cube, the same for the same seed and trial."""
+        """Draw (2 * _CANDIDATES, dimensions) in the unit cube, the same for the same seed and trial."""
         rng = np.random.default_rng([self.seed, number])
         anywhere = rng.uniform(size=(_CANDIDATES, good.shape[1]))
         near = good[np.arange(_CANDIDATES) % len(good)] + rng.normal(0, _NEAR, anywhere.shape)

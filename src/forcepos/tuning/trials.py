@@ -1,4 +1,4 @@
-"""What a search keeps on disk: a file for each finished trial, complete or absent, and a journal."""
+"""The files of a search: one for each finished trial, complete or absent, and a journal."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class TrialResult:
 
     Attributes:
         number: 1, 2, 3, …
-        history: per execution, per epoch, what Keras logged.
+        history: Keras' logs, per execution and per epoch.
         score: mean over executions of the best epoch's objective; None where the trial failed.
         failure: why it failed, None where it did not.
     """
@@ -41,13 +41,13 @@ def save_trial(directory: Path, result: TrialResult) -> None:
 
 
 def load_trial(directory: Path, number: int) -> TrialResult | None:
-    """The trial with this number, None where it is not finished."""
+    """Load the trial with this number, None if it is not finished."""
     path = _file(directory, number)
     return TrialResult(**json.loads(path.read_text())) if path.is_file() else None
 
 
 def load_trials(directory: Path) -> list[TrialResult]:
-    """The finished trials by number; where several workers were at them, some may be missing in between."""
+    """Load the finished trials by number; with several workers, some may be missing in between."""
     found = [TrialResult(**json.loads(path.read_text())) for path in directory.glob("trial_*.json")]
     return sorted(found, key=lambda result: result.number)
 
@@ -57,7 +57,7 @@ def _file(directory: Path, number: int) -> Path:
 
 
 class Journal:
-    """In which order trials began and ended: lines of JSON that are only ever added."""
+    """The order in which trials began and ended: lines of JSON that are only ever appended."""
 
     def __init__(self, directory: Path) -> None:
         self._path = directory / "journal.jsonl"
@@ -75,20 +75,20 @@ class Journal:
         return [(entry["event"], entry["trial"], entry.get("hyperparameters", {})) for entry in entries]
 
     def events(self, known: Mapping[int, TrialResult]) -> Iterator[Event]:
-        """What has happened up to now, those of `known` included whose end, or all, was not written down."""
-        told: set[int] = set()
+        """Yield all events so far, and those of `known` trials that were not written down."""
+        ended: set[int] = set()
         for kind, number, values in self._events:
             if kind == "begun" or number in known:
                 yield kind, number, values
             if kind == "ended":
-                told.add(number)
-        for number in sorted(known.keys() - told):
+                ended.add(number)
+        for number in sorted(known.keys() - ended):
             if not self.knows(number):
                 yield "begun", number, known[number].hyperparameters
             yield "ended", number, {}
 
     def knows(self, number: int) -> bool:
-        """Whether it is written down that this trial began."""
+        """Return whether the journal holds the beginning of this trial."""
         return number in self._begun
 
     def begun(self, number: int, hyperparameters: Values) -> None:

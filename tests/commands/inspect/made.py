@@ -1,4 +1,4 @@
-"""Small recordings with known faults, and the command that looks at them."""
+"""Small recordings with known faults, and runs of `inspect` on them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.running import Finished
 from tests.warm import forcepos
 
 WRENCH = ["Fx", "Fy", "Fz", "Tx", "Ty", "Tz"]
-# Every step of a run, as short as it gets.
+# Every step of a run, as short as possible.
 TINY = [
     "tuner=random", "tuner.max_trials=1", "training.epochs=1", "training.final_epochs=1",
     "model.space.num_layers.max=1", "evaluation.figures=false", "evaluation.baselines=false",
@@ -21,7 +21,7 @@ TINY = [
 
 
 def recording(rows: int = 300, start_s: float = 0.0, rate_hz: float = 100.0) -> pd.DataFrame:
-    """A hand that moves over a plate while its wrench follows, with noise."""
+    """Make a recording of a hand that moves over a plate while its wrench follows, with noise."""
     rng = np.random.default_rng(rows)
     time_s = start_s + np.arange(rows) / rate_hz
     angle = 2 * np.pi * np.arange(rows) / rows
@@ -37,7 +37,7 @@ def inspected(place: Path, *arguments: str) -> Finished:
 
 
 def facts(place: Path, *arguments: str) -> dict[str, Any]:
-    """What standard output says: one line."""
+    """Return the line on standard output."""
     finished = inspected(place, "--no-figures", *arguments)
     assert finished.code == 0, finished.err
     assert len(finished.out.splitlines()) == 1
@@ -45,7 +45,7 @@ def facts(place: Path, *arguments: str) -> dict[str, Any]:
 
 
 def refused(place: Path, *arguments: str) -> str:
-    """The error: one line, nothing on standard output."""
+    """Return the error, one line, with nothing on standard output."""
     finished = inspected(place, "--no-figures", *arguments)
     assert finished.code == 1, finished.err
     assert finished.out == ""

@@ -1,4 +1,4 @@
-"""The drafted config composes and trains."""
+"""Drafted configs compose and train."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_the_notebooks_file_trains(tmp_path: Path) -> None:
     notebook_file(tmp_path / "versuch.feather", rows=60)
     text = drafted(tmp_path, "versuch.feather")
     assert "  - versuch\n" in text
-    assert "path: versuch.feather  # from the folder that you start in" in text
+    assert "path: versuch.feather  # relative to the working directory" in text
     finished = trained(tmp_path, "model=ffnn_regression")
     assert "121 recordings of 121 points, 7260 rows" in finished.err
 
@@ -46,7 +46,7 @@ def test_semicolons_metres_and_pauses_train(tmp_path: Path) -> None:
     config = OmegaConf.create(text)
     assert (config.format, config.separator, config.decimal, config.header) == ("csv", ";", ",", True)
     assert (config.target_scale_mm, config.gap_s, config.time, config.time_unit) == (1000, 1, "time", "s")
-    assert "# A guess: by their names; in m, since none is beyond 0.45." in text
+    assert "# A guess: by their names; in m, since no value exceeds 0.45." in text
     finished = trained(tmp_path, "model=cnn_regression")
     assert "2 recordings" in finished.err
 
@@ -81,13 +81,13 @@ def test_a_text_without_names_and_with_points_trains(tmp_path: Path) -> None:
     assert "3 recordings of 3 points, 300 rows" in run.err
 
 
-def test_what_cannot_be_guessed_is_left_open_and_told(tmp_path: Path) -> None:
+def test_what_cannot_be_guessed_is_left_open_and_reported(tmp_path: Path) -> None:
     recording().drop(columns=["x", "y", "z", "time"]).to_csv(tmp_path / "a.csv", index=False)
     finished = inspected(tmp_path, "--no-figures", "a.csv", "--write", "conf/data/mine.yaml")
     text = (tmp_path / "conf/data/mine.yaml").read_text()
-    assert "targets: ???  # set it: the columns with x, y, z; none was recognised" in text
-    assert "rate_hz: ???  # set it: rows per second; no column with the time was recognised" in text
-    assert "no columns with positions found: name them with --positions X Y Z, or set data.targets" in finished.err
+    assert "targets: ???  # set it: the columns with x, y, z; none were recognised" in text
+    assert "rate_hz: ???  # set it: rows per second; no time column was recognised" in text
+    assert "no position columns found: name them with --positions X Y Z, or set data.targets" in finished.err
     run = forcepos(["--config-dir", "conf", "data=mine"], tmp_path)
     assert run.code == 1
     assert run.err == "error: data.targets and data.label name no column: give at least one of them\n"
@@ -105,6 +105,6 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     recording().to_csv(tmp_path / "a.csv", index=False)
     text = drafted(tmp_path, "a.csv")
     message = refused(tmp_path, "a.csv", "--write", "conf/data/mine.yaml")
-    assert message == "error: --write conf/data/mine.yaml: is there already and is not replaced"
+    assert message == "error: --write conf/data/mine.yaml: exists and is not overwritten"
     assert (tmp_path / "conf/data/mine.yaml").read_text() == text
     assert list((tmp_path / "conf/data").iterdir()) == [tmp_path / "conf/data/mine.yaml"]

@@ -1,4 +1,4 @@
-"""What `inspect` finds in files with known faults."""
+"""Findings of `inspect` in files with known faults."""
 
 from __future__ import annotations
 
@@ -53,9 +53,9 @@ def test_a_channel_stuck_in_one_recording_of_a_folder(tmp_path: Path) -> None:
     seen = finished.result
     assert (seen["files"], seen["recordings"], seen["rows"]) == (3, 3, 300)
     assert seen["stuck"] == {"Tz": 1}
-    assert "never changing in 1 of 3 recordings: Tz" in seen["remarks"]
+    assert "constant in 1 of 3 recordings: Tz" in seen["remarks"]
     assert seen["training"] == ["training would warn: column Tz never changes in recording rec_1"]
-    assert "left out: logs/notes.txt is no table" in finished.err
+    assert "skipped: logs/notes.txt is not a table" in finished.err
     assert "3 files, 3 recordings, 300 rows, 100 rows per second" in finished.err
 
 
@@ -65,7 +65,7 @@ def test_the_balance_of_a_label_and_of_what_may_be_one(tmp_path: Path) -> None:
     seen = facts(tmp_path, "a.csv")
     assert seen["guesses"]["label"] == "label"
     assert seen["balance"] == {"label": {"left": 10, "right": 290}, "open": {"0": 100, "1": 200}}
-    assert "label label: few rows of class left, 10 against 290" in seen["remarks"]
+    assert "label label: few rows of class left, 10 compared with 290" in seen["remarks"]
     assert seen["guesses"]["features"] == WRENCH
     assert facts(tmp_path, "a.csv", "--label", "open")["guesses"]["label"] == "open"
 
@@ -79,14 +79,14 @@ def test_pauses_cut_a_file_into_recordings(tmp_path: Path) -> None:
     assert seen["gaps"]["count"] == 1
 
 
-def test_a_target_in_disguise_is_told(tmp_path: Path) -> None:
+def test_a_copy_of_a_target_is_reported(tmp_path: Path) -> None:
     recording().assign(tau_1=lambda frame: 2 * frame["x"] + 1).to_csv(tmp_path / "a.csv", index=False)
     assert (
         "column tau_1 follows x so closely that a model would only copy it" in facts(tmp_path, "a.csv")["remarks"]
     )
 
 
-def test_the_notebooks_file_and_its_pictures(tmp_path: Path) -> None:
+def test_the_notebooks_file_and_its_figures(tmp_path: Path) -> None:
     finished = inspected(tmp_path, str(PLATE))
     seen = finished.result
     assert (seen["recordings"], seen["points"], seen["rows"], seen["rate_hz"]) == (9, 9, 401, 500)
@@ -96,7 +96,7 @@ def test_the_notebooks_file_and_its_pictures(tmp_path: Path) -> None:
     assert len(seen["guesses"]["features"]) == 20
     assert seen["stuck"] == {f"cur_A{joint}": 9 for joint in range(1, 8)}
     assert seen["training"] == [
-        "training would refuse this: split=blocked leaves no validation samples: record more rows, or change "
+        "training would fail: split=blocked leaves no validation samples: record more rows, or change "
         "split.test_ratio, split.validation_ratio, split.gap_s or model.window"
     ]
     assert [Path(path).name for path in seen["figures"]] == [
@@ -109,7 +109,7 @@ def test_the_notebooks_file_and_its_pictures(tmp_path: Path) -> None:
     assert all(path in finished.err for path in seen["figures"])
 
 
-def test_rows_are_read_in_parts_and_statistics_hold_over_all(tmp_path: Path) -> None:
+def test_rows_are_read_in_chunks_and_statistics_hold_over_all(tmp_path: Path) -> None:
     frame = recording(150_000, rate_hz=1000)
     frame["key"] = np.repeat(["a", "b", "a"], 50_000)
     frame.loc[140_000, "Fx"] = 1e6
@@ -119,6 +119,6 @@ def test_rows_are_read_in_parts_and_statistics_hold_over_all(tmp_path: Path) -> 
     assert (seen["rows"], seen["recordings"], seen["points"]) == (150_000, 3, 2)
     assert seen["ranges"]["Fx"][1] == 1e6
     row = next(line for line in finished.err.splitlines() if line.startswith("│ Fx "))
-    mean, spread = (float(cell) for cell in row.split("│")[6:8])
+    mean, std = (float(cell) for cell in row.split("│")[6:8])
     assert mean == pytest.approx(frame["Fx"].mean(), rel=1e-3)
-    assert spread == pytest.approx(frame["Fx"].std(), rel=1e-3)
+    assert std == pytest.approx(frame["Fx"].std(), rel=1e-3)

@@ -1,4 +1,4 @@
-"""Which columns are what, told from names, or from values where there are none."""
+"""Roles of columns, guessed from names, or from values where there are none."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_three_columns_make_a_position() -> None:
     assert triples(["X", "Y", "Z", "pos_x", "pos_y"]) == [("X", "Y", "Z"), ("pos_x", "pos_y")]
 
 
-def test_a_text_without_names_is_told_by_its_values(tmp_path: Path) -> None:
+def test_columns_without_names_are_guessed_by_their_values(tmp_path: Path) -> None:
     """As a controller logs: time in ms, pose, wrench, one angle, and a flag; the last line is cut short."""
     frame = recording(3000, rate_hz=25)
     rng = np.random.default_rng(1)
@@ -52,10 +52,10 @@ def test_a_text_without_names_is_told_by_its_values(tmp_path: Path) -> None:
     assert guesses["features"] == [str(number) for number in range(7, 14)]
     assert finished.result["rate_hz"] == 25
     assert finished.result["balance"] == {"14": {"0": 1500, "1": 1500}}
-    told = "log.txt: the last line is cut short, 3 of 15 fields, and left out"
-    assert told in finished.result["remarks"]
+    cut_line = "log.txt: the last line is cut short (3 of 15 fields) and was dropped"
+    assert cut_line in finished.result["remarks"]
     assert finished.err.count("cut short") == 1
-    assert "it rises from row to row; in ms, since that makes 25 rows per second" in finished.err
+    assert "it increases from row to row; in ms, which gives 25 rows per second" in finished.err
 
 
 def test_metres_and_decimal_commas(tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_metres_and_decimal_commas(tmp_path: Path) -> None:
     frame[["x", "y", "z"]] /= 1000
     frame.to_csv(tmp_path / "a.csv", index=False, sep=";", decimal=",")
     finished = inspected(tmp_path, "--no-figures", "a.csv")
-    assert "in m, since none is beyond 0.45" in finished.err
+    assert "in m, since no value exceeds 0.45" in finished.err
     assert finished.result["ranges"]["x"] == pytest.approx([0.35, 0.45], abs=1e-3)
 
 
@@ -76,10 +76,10 @@ def test_a_time_by_its_type_and_a_row_number(tmp_path: Path) -> None:
     assert seen["guesses"]["features"] == WRENCH
 
 
-def test_what_is_said_is_not_guessed(tmp_path: Path) -> None:
+def test_hints_take_precedence_over_guesses(tmp_path: Path) -> None:
     names = {"x": "alpha", "y": "beta", "z": "gamma", "time": "clock"}
     recording().rename(columns=names).to_csv(tmp_path / "a.csv", index=False)
-    told = ["--positions", "alpha", "beta", "--time", "clock"]
-    guesses = facts(tmp_path, "a.csv", *told)["guesses"]
+    hints = ["--positions", "alpha", "beta", "--time", "clock"]
+    guesses = facts(tmp_path, "a.csv", *hints)["guesses"]
     assert guesses["positions"] == ["alpha", "beta"]
     assert guesses["time"] == ["clock"]

@@ -1,4 +1,4 @@
-"""What cannot be looked at ends with one clear line."""
+"""Files and options that `inspect` refuses, each with one clear line."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ JUNK = bytes(range(256)) * 4
     ("content", "message"),
     [
         (b"", "is empty"),
-        (b"a,b\n", "has a header and no rows"),
-        (b"what was done\non that day in the lab\n", "is no table"),
-        (JUNK, "is neither Feather, Parquet nor text"),
+        (b"a,b\n", "has a header but no rows"),
+        (b"what was done\non that day in the lab\n", "is not a table"),
+        (JUNK, "is not a Feather, Parquet or text file"),
         (b"ARROW1\0\0" + JUNK, "cannot be read: Not an Arrow file"),
         (b"PAR1" + JUNK, "cannot be read: Parquet magic bytes not found in footer"),
         (b"a,a\n1,2\n3,4\n", "has more than one column named a"),
@@ -36,44 +36,50 @@ def test_a_file_or_column_that_is_not_there(tmp_path: Path) -> None:
     assert refused(tmp_path, "nowhere.csv") == "error: nowhere.csv is neither a file nor a folder"
     assert refused(tmp_path, "*.csv") == "error: no file matches *.csv"
     message = refused(tmp_path, str(PLATE), "--label", "grip")
-    assert message.startswith("error: no column is called grip: there are t_Sec, t_nSec, ")
+    assert message.startswith("error: no column named grip; the columns are t_Sec, t_nSec, ")
+
+
+def test_a_time_column_of_text(tmp_path: Path) -> None:
+    recording().assign(grip="open").to_csv(tmp_path / "a.csv", index=False)
+    message = refused(tmp_path, "a.csv", "--time", "grip")
+    assert message == "error: --time grip: the column holds text, not times"
 
 
 def test_files_with_other_columns(tmp_path: Path) -> None:
     recording().to_csv(tmp_path / "a.csv", index=False)
     recording().drop(columns="Tz").to_csv(tmp_path / "b.csv", index=False)
-    assert refused(tmp_path, "a.csv", "b.csv") == "error: b.csv has other columns than a.csv: it lacks Tz"
+    assert refused(tmp_path, "a.csv", "b.csv") == "error: b.csv has different columns from a.csv: it lacks Tz"
 
 
-def test_a_broken_middle_is_told_as_training_would(tmp_path: Path) -> None:
+def test_a_broken_line_is_reported_as_by_training(tmp_path: Path) -> None:
     lines = recording().to_csv(index=False).splitlines()
     lines[100] = "1,2,3"
     (tmp_path / "a.csv").write_text("\n".join([*lines, ""]))
     seen = inspected(tmp_path, "--no-figures", "a.csv").result
-    assert seen["remarks"] == ["a.csv, line 101 has 3 fields, not 10, and is left out here"]
-    assert seen["training"] == ["training would refuse this: a.csv: line 101 has 3 fields, not 10"]
+    assert seen["remarks"] == ["a.csv, line 101 has 3 fields, not 10, and is dropped here"]
+    assert seen["training"] == ["training would fail: a.csv: line 101 has 3 fields, not 10"]
 
 
-def test_a_broken_line_that_is_no_utf_8_is_left_out_as_any_other(tmp_path: Path) -> None:
+def test_a_broken_line_that_is_not_utf_8_is_dropped_as_any_other(tmp_path: Path) -> None:
     lines = recording().to_csv(index=False).encode().split(b"\n")
     lines[100] = b"1,2\x8a\xff,3"
     (tmp_path / "a.csv").write_bytes(b"\n".join(lines))
     finished = inspected(tmp_path, "--no-figures", "a.csv")
     assert finished.code == 0, finished.err
     assert "Exception" not in finished.err
-    assert finished.result["remarks"] == ["a.csv, line 101 has 3 fields, not 10, and is left out here"]
-    assert finished.result["training"] == ["training would refuse this: a.csv: line 101 has 3 fields, not 10"]
+    assert finished.result["remarks"] == ["a.csv, line 101 has 3 fields, not 10, and is dropped here"]
+    assert finished.result["training"] == ["training would fail: a.csv: line 101 has 3 fields, not 10"]
 
 
 @pytest.mark.parametrize(
     ("place", "message"),
     [
         ("mine.yaml", "must be a .yaml file in a folder data, such as conf/data/mine.yaml"),
-        ("conf/data/table.yaml", "data=table is one of forcepos' own; take another name"),
-        ("conf/data/a b.yaml", "a b cannot be chosen as data=…; take letters, digits and _"),
+        ("conf/data/table.yaml", "data=table is built in; choose another name"),
+        ("conf/data/a b.yaml", "a b cannot be selected as data=…; use letters, digits and _"),
     ],
 )
-def test_a_draft_that_no_run_could_choose(place: str, message: str, tmp_path: Path) -> None:
+def test_a_draft_that_could_not_be_selected(place: str, message: str, tmp_path: Path) -> None:
     assert refused(tmp_path, str(PLATE), "--write", place) == f"error: --write {place}: {message}"
 
 

@@ -81,7 +81,7 @@ def test_a_log_cut_anywhere_gives_its_first_rows_and_no_wrong_number(
         assert same(read.rows, rows[: len(read.rows)])
         assert len(rows[: len(read.rows)]) == len(read.rows)
     else:
-        assert read in ("is empty", "has a header and no rows", "has no complete row")
+        assert read in ("is empty", "has a header but no rows", "has no complete row")
 
 
 @given(st.binary(max_size=200))
@@ -149,5 +149,5 @@ def test_a_zip_file_with_bytes_changed_gives_its_entries_or_an_error(broken: Pat
                 with contextlib.suppress(InputError):
                     entry.read()
     except InputError as error:
-        told = str(error)
-        assert told.startswith(f"data.source={broken} cannot be read as a zip file: ")
+        message = str(error)
+        assert message.startswith(f"data.source={broken} cannot be read as a zip file: ")

@@ -30,7 +30,9 @@ def equal(table: pa.Table, rows: Rows, columns: tuple[str, ...] = COLUMNS) -> bo
 @pytest.mark.parametrize("trailing", ["", "  ", "\t"])
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("mark", [".", ","])
-def test_fields_stand_between_blanks_tabs_or_semicolons(between: str, trailing: str, end: str, mark: str) -> None:
+def test_fields_are_separated_by_spaces_tabs_or_semicolons(
+    between: str, trailing: str, end: str, mark: str
+) -> None:
     read = parse_log(text(ROWS, (), between, mark, trailing, end), COLUMNS)
     assert equal(read.rows, ROWS)
     assert read.cut_line is None
@@ -125,7 +127,7 @@ def test_a_number_is_read_as_it_is_written(written: str, value: float) -> None:
 
 
 @pytest.mark.parametrize("keep", [1, 30, 200, 400, -1])
-def test_a_last_line_without_its_end_is_left_out(keep: int) -> None:
+def test_a_last_line_without_its_end_is_dropped(keep: int) -> None:
     begin = len(text(ROWS[:-1], COLUMNS))
     content = text(ROWS, COLUMNS)[:-1]
     read = parse_log(content[: begin + keep] if keep > 0 else content, COLUMNS)
@@ -133,13 +135,13 @@ def test_a_last_line_without_its_end_is_left_out(keep: int) -> None:
     assert read.cut_line == 6
 
 
-def test_a_last_line_that_lacks_fields_is_left_out_with_its_end() -> None:
+def test_a_last_line_that_lacks_fields_is_dropped_with_its_end() -> None:
     read = parse_log(text(ROWS) + b"1.5 2.5 -\n", COLUMNS)
     assert equal(read.rows, ROWS)
     assert read.cut_line == 6
 
 
-def test_a_blank_after_the_last_number_is_an_end() -> None:
+def test_a_space_after_the_last_number_is_an_end() -> None:
     read = parse_log(text(ROWS, trailing=" ").rstrip(b"\n"), COLUMNS)
     assert equal(read.rows, ROWS)
     assert read.cut_line is None

@@ -1,4 +1,4 @@
-"""What `prepare` makes of logs."""
+"""Conversion of logs by `prepare`."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_a_second_visit_stands_behind_the_first_of_all_points(tmp_path: Path) ->
     assert frame[list(COLUMNS)].to_numpy().tolist() == expected
 
 
-def test_what_does_not_match_and_what_is_cut_is_told(tmp_path: Path) -> None:
+def test_skipped_files_and_dropped_lines_are_reported(tmp_path: Path) -> None:
     logs = {
         "f_0_0_demoRecord.txt": text(ROWS, COLUMNS)[:-20],
         "f_0_1_demoRecord.txt": text(ROWS, trailing=" "),
@@ -90,10 +90,10 @@ def test_what_does_not_match_and_what_is_cut_is_told(tmp_path: Path) -> None:
     skipped = ["README.md", "__MACOSX/._f_0_0_demoRecord.txt"]
     path = "data/feather/cut_all_1.feather"
     assert finished.result == {"path": path, "recordings": 2, "rows": 39, "skipped": skipped, "dropped_lines": 1}
-    told = [line.partition(" ")[2] for line in finished.err.splitlines()]
-    assert told[:2] == [
-        f"2 files skipped, which do not match data.pattern: {', '.join(skipped)}",
-        "f_0_0_demoRecord.txt: the last line, 21, is cut short and left out",
+    logged = [line.partition(" ")[2] for line in finished.err.splitlines()]
+    assert logged[:2] == [
+        f"skipped 2 files that do not match data.pattern: {', '.join(skipped)}",
+        "f_0_0_demoRecord.txt: the last line, 21, is cut short and was dropped",
     ]
 
 

@@ -1,4 +1,4 @@
-"""What `prepare` refuses, and what it says then."""
+"""Input that `prepare` refuses, and its error messages."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.commands.prepare.running import ROWS, ZIPPED, prepared, refused, tabl
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "data.source has no value: give it on the command line, data.source=…"),
+        ([], "data.source is required: set it on the command line, data.source=…"),
         (["versuch.zip"], "versuch.zip is not key=value, such as data.source=versuch_f1.zip; see prepare --help"),
         (["--cfg=job"], "--cfg=job is not key=value, such as data.source=versuch_f1.zip; see prepare --help"),
         (["data.sorce=a"], "unknown key data.sorce (did you mean source?): data has "
@@ -25,16 +25,17 @@ from tests.commands.prepare.running import ROWS, ZIPPED, prepared, refused, tabl
         (["data.source=a", "data.keep_rows=0"], "data.keep_rows=0 must be at least 1"),
         (["data.source=a", "data.keep_rows=many"], "Error merging override data.keep_rows=many: "
          "Value 'many' of type 'str' could not be converted to Integer"),
-        (["data.source=a", "data.columns=[]"], "data.columns=[] must have some entries"),
+        (["data.source=a", "data.columns=[]"], "data.columns=[] must not be empty"),
         (["data.source=a", "data.columns=[Fx,Fy,Fx]"], "data.columns names Fx twice"),
-        (["data.source=a", "data.columns=[Fx,key]"], "data.columns names key, which the touched point takes"),
+        (["data.source=a", "data.columns=[Fx,key]"],
+         "data.columns names key, which is reserved for the touched point"),
         (["data.source=a", "data.pattern=f.txt"], "data.pattern=f.txt lacks {i}: "
-         "it takes {experiment}, {visit}, {i}, {j}, each once, i and j always"),
-        (["data.source="], "data.source names nothing: give a zip file or a folder"),
+         "it takes {experiment}, {visit}, {i}, {j}, each once, and needs i and j"),
+        (["data.source="], "data.source is empty: give a zip file or a folder"),
         (["data.source=a,b"], "Ambiguous value for argument 'data.source=a,b'"),
         (["data.source=${a}"], "data.source: Interpolation key 'a' not found"),
         (["data=versuch"], "force-add of config groups is not supported: 'data=versuch'"),
-        (["data.source=a", "data.pattern={i}_{j}.txt"], "data.pattern={i}_{j}.txt cannot be read: "
+        (["data.source=a", "data.pattern={i}_{j}.txt"], "data.pattern={i}_{j}.txt cannot be parsed: "
          """a value with braces and the like needs quotes: 'data.pattern="{i}_{j}.txt"'"""),
         (["data.source=nowhere"], "data.source=nowhere is neither a zip file nor a folder"),
         (["data.source=.", "data.target=."], "data.target=. is a folder: name a file in it"),
@@ -48,13 +49,13 @@ def test_nothing_that_matches(tmp_path: Path) -> None:
     logs = folder(tmp_path / "logs", {f"point{place}.txt": b"" for place in range(12)})
     names = ", ".join(sorted(path.name for path in logs.iterdir())[:10])
     wanted = "data.pattern={experiment}_{i}_{j}_demoRecord.txt, as f_0_0_demoRecord.txt would"
-    message = f"error: no file of logs matches {wanted}: it has {names} and 2 more"
+    message = f"error: no file in logs matches {wanted}: it has {names} and 2 more"
     assert refused(tmp_path, "data.source=logs") == [message]
     (tmp_path / "empty").mkdir()
-    assert refused(tmp_path, "data.source=empty") == [f"error: no file of empty matches {wanted}: it is empty"]
+    assert refused(tmp_path, "data.source=empty") == [f"error: no file in empty matches {wanted}: it is empty"]
 
 
-def test_all_problems_of_all_logs_are_told_at_once(tmp_path: Path) -> None:
+def test_all_problems_of_all_logs_are_reported_at_once(tmp_path: Path) -> None:
     broken = text(ROWS, COLUMNS).replace(b"\n" + text(ROWS[4:5]), b"\nbroken\n")
     logs = {f"f_0_{j}_demoRecord.txt": text(ROWS) for j in range(5)}
     logs |= {
@@ -70,10 +71,10 @@ def test_all_problems_of_all_logs_are_told_at_once(tmp_path: Path) -> None:
         f"error: {tmp_path}/bad.zip cannot be used:",
         "  f_0_2_demoRecord.txt: line 6 has 1 field, not 48",
         "  f_0_4_demoRecord.txt: is empty",
-        "  f_1_0_demoRecord.txt: has a header and no rows",
+        "  f_1_0_demoRecord.txt: has a header but no rows",
         "  f_1_1_demoRecord.txt: is not text",
         "  f_1_2_demoRecord.txt: line 1 has 17 fields, not 48; 4 lines are broken",
-        "  ../f_1_3_demoRecord.txt: its name leads out of the zip file",
+        "  ../f_1_3_demoRecord.txt: its name points outside the zip file",
     ]
 
 
@@ -87,17 +88,15 @@ def test_two_logs_of_one_visit(tmp_path: Path) -> None:
     folder(tmp_path / "logs", {f"{place}/f_0_0_demoRecord.txt": text(ROWS) for place in "ab"})
     assert refused(tmp_path, "data.source=logs") == [
         "error: logs cannot be used:",
-        "  a/f_0_0_demoRecord.txt and b/f_0_0_demoRecord.txt are one visit of 0,0: "
-        "{visit} in data.pattern tells visits apart",
+        "  a/f_0_0_demoRecord.txt and b/f_0_0_demoRecord.txt are the same visit of 0,0: "
+        "{visit} in data.pattern distinguishes visits",
     ]
 
 
-def test_a_file_that_is_there_is_replaced_on_request_only(tmp_path: Path) -> None:
+def test_an_existing_file_is_replaced_on_request_only(tmp_path: Path) -> None:
     arguments = [f"data.source={ZIPPED}", "data.target=mine.feather"]
     (tmp_path / "mine.feather").write_text("old")
-    assert refused(tmp_path, *arguments) == [
-        "error: mine.feather is there already: data.overwrite=true replaces it"
-    ]
+    assert refused(tmp_path, *arguments) == ["error: mine.feather already exists: data.overwrite=true replaces it"]
     assert (tmp_path / "mine.feather").read_text() == "old"
     assert prepared(tmp_path, *arguments, "data.overwrite=true").code == 0
     assert len(table(tmp_path / "mine.feather")) == 401

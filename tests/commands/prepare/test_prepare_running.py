@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from forcepos.commands.prepare import progress
+from forcepos.commands.prepare import conversion
 from tests.commands.prepare.made import numbers, text, zipped
 from tests.commands.prepare.running import ZIPPED, prepared
 
@@ -49,10 +49,10 @@ def stopped(source: Path, place: Path, sent: int) -> tuple[int, str]:
 
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interruption_leaves_nothing(sent: int, code: int, large: Path, tmp_path: Path) -> None:
-    ended, told = stopped(large, tmp_path, sent)
+    ended, logged = stopped(large, tmp_path, sent)
     assert ended == code
-    assert told.splitlines()[-1] == "interrupted"
-    assert "Traceback" not in told
+    assert logged.splitlines()[-1] == "interrupted"
+    assert "Traceback" not in logged
     assert list(tmp_path.iterdir()) == []
 
 
@@ -83,8 +83,10 @@ def test_a_terminal_shows_a_bar(tmp_path: Path) -> None:
     assert "━".encode() in shown
 
 
-def test_a_log_tells_how_far_it_is(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    monkeypatch.setattr(progress, "_QUIET_S", 0.0)
+def test_without_a_terminal_progress_is_logged(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(conversion, "_QUIET_S", 0.0)
     with caplog.at_level("INFO"):
-        assert list(progress.tracked("ab")) == ["a", "b"]
+        assert list(conversion._tracked("ab")) == ["a", "b"]
     assert caplog.messages == ["1 of 2 logs", "2 of 2 logs"]

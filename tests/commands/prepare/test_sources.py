@@ -1,4 +1,4 @@
-"""Zip files and folders: what is read, and what is refused."""
+"""Zip files and folders: files that are read, and files that are refused."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LOGS = {"b.txt": b"two", "a.txt": b"one", "deep/er/c.txt": b"three"}
 
 
 def read(path: Path) -> dict[str, bytes | str]:
-    """The content of each file, or what is said of it."""
+    """The content of each file, or its error."""
     found: dict[str, bytes | str] = {}
     with open_source(path) as entries:
         for entry in entries:
@@ -87,16 +87,16 @@ def test_an_encrypted_entry(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["../a.txt", "logs/../../a.txt", "/tmp/a.txt", "C:\\logs\\a.txt", "..\\a.txt"])  # noqa: S108  # never opened
 def test_a_name_that_leads_out_of_the_zip_file(name: str, tmp_path: Path) -> None:
     path = zipped(tmp_path / "logs.zip", {name: b"one"})
-    assert read(path) == {name.replace("\\", "/"): "its name leads out of the zip file"}
+    assert read(path) == {name.replace("\\", "/"): "its name points outside the zip file"}
     assert os.listdir(tmp_path) == ["logs.zip"]  # noqa: PTH208  # names only
 
 
 def test_what_is_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sources, "MAX_BYTES", 1000)
     logs = {"a.txt": b"0" * 1000, "bomb.txt": b"0" * 1001}
-    told = {"a.txt": b"0" * 1000, "bomb.txt": "has 1,001 bytes or more, too large for a log: at most 1,000"}
-    assert read(zipped(tmp_path / "logs.zip", logs)) == told
-    assert read(folder(tmp_path / "logs", logs)) == told
+    expected = {"a.txt": b"0" * 1000, "bomb.txt": "has 1,001 bytes or more, too large for a log: at most 1,000"}
+    assert read(zipped(tmp_path / "logs.zip", logs)) == expected
+    assert read(folder(tmp_path / "logs", logs)) == expected
 
 
 def test_an_entry_that_is_larger_than_it_says(tmp_path: Path) -> None:
@@ -114,11 +114,11 @@ def test_links_are_followed_inside_the_folder_only(tmp_path: Path) -> None:
     (logs / "lost.txt").symlink_to("nowhere.txt")
     (logs / "loop.txt").symlink_to("loop.txt")
     (logs / "around").symlink_to(".")
-    told = read(logs)
-    assert told.pop("loop.txt") in ("is not a file", f"cannot be read: Symlink loop from '{logs / 'loop.txt'}'")
-    assert told == {
+    found = read(logs)
+    assert found.pop("loop.txt") in ("is not a file", f"cannot be read: Symlink loop from '{logs / 'loop.txt'}'")
+    assert found == {
         "a.txt": b"one", "in.txt": b"one",
-        "out.txt": "is a link that leads out of the folder", "lost.txt": "is not a file",
+        "out.txt": "is a link to outside the folder", "lost.txt": "is not a file",
     }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Which point a log is of, and in which order they come."""
+"""The point and the visit of a log, and the order of visits."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from forcepos.commands.prepare.visits import Pattern, Visit, undistinguished
 from forcepos.runtime.errors import InputError
 
-TAKES = "it takes {experiment}, {visit}, {i}, {j}, each once, i and j always"
+TAKES = "it takes {experiment}, {visit}, {i}, {j}, each once, and needs i and j"
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ TAKES = "it takes {experiment}, {visit}, {i}, {j}, each once, i and j always"
         ("y{j}x{i} ({visit}).log", "y2x1 (12).log", Visit("", 12, 1, 2)),
     ],
 )
-def test_a_name_tells_the_visit(pattern: str, name: str, visit: Visit | None) -> None:
+def test_a_name_gives_the_visit(pattern: str, name: str, visit: Visit | None) -> None:
     assert Pattern(pattern).match(name) == visit
 
 
@@ -59,10 +59,10 @@ def test_numbers_are_in_order_as_numbers_and_visits_come_one_after_the_other() -
     ]  # fmt: skip
 
 
-def test_what_the_file_could_not_tell_apart() -> None:
+def test_visits_that_the_file_could_not_distinguish() -> None:
     visits = [(Visit("f", 1, 0, 0), "a"), (Visit("f", 1, 0, 0), "b"), (Visit("f", 2, 0, 0), "c")]
     assert undistinguished(visits) == [
-        "a and b are one visit of 0,0: {visit} in data.pattern tells visits apart",
-        "b and c, visits of 0,0, would become one: no other point is between",
+        "a and b are the same visit of 0,0: {visit} in data.pattern distinguishes visits",
+        "b and c, both visits of 0,0, would become one recording: no other point lies between them",
     ]
     assert undistinguished([visits[0], (Visit("f", 1, 0, 1), "d"), visits[2]]) == []

@@ -1,4 +1,4 @@
-"""Facts about each column of a table, gathered in one pass: parts come in, sums and extremes stay."""
+"""Statistics of each column, accumulated chunk by chunk."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ import pyarrow.compute as pc
 
 from forcepos.data.recordings import Float64
 
-MANY = 1000  # values that are told apart; a column with more is taken for continuous
-_TRIED = 4 * MANY
+_MOST_DISTINCT = 1000  # a column with more distinct values is taken for continuous
+_PROBED = 4 * _MOST_DISTINCT
 
 
 @dataclass
 class Column:
-    """What is known of a column.
+    """Statistics of one column.
 
     Attributes:
-        kind: number, whole, time, text, or empty.
-        counts: how often each value occurs, None where there are more than MANY.
-        not_numbers: values that are no numbers, in a column of numbers; the first of them in `example`.
-        rising: steps upwards less steps downwards, and all steps.
+        kind: number, integer, time, text, or empty.
+        counts: how often each value occurs; None where there are more than _MOST_DISTINCT.
+        not_numbers: how many values of a numeric column are not numbers; `example` is the first of them.
+        up, down: steps from row to row that increase and decrease.
+        begin_ns: of a column of times, the first; its values are seconds from there.
     """
 
     name: str
@@ -37,47 +38,49 @@ class Column:
     at_low: int = 0
     at_high: int = 0
     mean: float = 0.0
-    squares: float = 0.0  # sum of squared distances from the mean
+    squared_deviations: float = 0.0
     counts: dict[float | str, int] | None = field(default_factory=dict)
     up: int = 0
     down: int = 0
-    wander: float = 0.0  # sum of squared steps
+    squared_steps: float = 0.0
     last: float = np.nan
-    begin_ns: int | None = None  # of a column of times, which are counted in seconds from there
+    begin_ns: int | None = None
 
     @property
     def known(self) -> int:
+        """Return how many values are not missing."""
         return self.rows - self.missing
 
     @property
     def numeric(self) -> bool:
-        return self.kind in {"number", "whole"}
+        """Return whether the column holds numbers that are not times."""
+        return self.kind in {"number", "integer"}
 
     @property
-    def spread(self) -> float:
-        """Standard deviation."""
-        return float(np.sqrt(self.squares / self.known)) if self.known and self.kind != "text" else 0.0
+    def std(self) -> float:
+        """Return the standard deviation."""
+        return float(np.sqrt(self.squared_deviations / self.known)) if self.known and self.kind != "text" else 0.0
 
     @property
     def distinct(self) -> int | None:
+        """Return the number of distinct values, None where there are many."""
         return None if self.counts is None else len(self.counts)
 
     @property
-    def whole(self) -> bool:
-        """Whether all values are whole numbers, however they are written."""
-        few = self.counts is not None and all(
-            isinstance(value, float) and value == int(value) for value in self.counts
-        )
-        return self.kind == "whole" or (self.kind == "number" and few)
+    def integral(self) -> bool:
+        """Return whether all values are whole numbers, of whatever type."""
+        if self.kind != "number" or self.counts is None:
+            return self.kind == "integer"
+        return all(isinstance(value, float) and value == int(value) for value in self.counts)
 
     @property
     def smooth(self) -> bool:
-        """Whether it goes from value to value in steps that are small beside its spread."""
+        """Return whether steps from row to row are small compared with the standard deviation."""
         steps = self.up + self.down
-        return steps > 0 and self.spread > 0 and np.sqrt(self.wander / self.known) < 0.1 * self.spread
+        return steps > 0 and self.std > 0 and np.sqrt(self.squared_steps / self.known) < 0.1 * self.std
 
     def add_numbers(self, values: Float64) -> None:
-        """More rows; NaN is a missing value."""
+        """Add rows; NaN is a missing value."""
         finite = values[np.isfinite(values)]
         self.rows += len(values)
         self.missing += len(values) - len(finite)
@@ -91,9 +94,9 @@ class Column:
     def _add_moments(self, values: Float64) -> None:
         before, more = self.known - len(values), len(values)
         mean = float(values.mean())
-        apart = mean - self.mean
-        self.squares += float(((values - mean) ** 2).sum()) + apart**2 * before * more / (before + more)
-        self.mean += apart * more / (before + more)
+        shift = mean - self.mean
+        self.squared_deviations += float(((values - mean) ** 2).sum()) + shift**2 * before * more / (before + more)
+        self.mean += shift * more / (before + more)
 
     def _add_extremes(self, values: Float64) -> None:
         low, high = float(values.min()), float(values.max())
@@ -108,17 +111,17 @@ class Column:
         steps = np.diff(values, prepend=self.last)
         self.up += int((steps > 0).sum())
         self.down += int((steps < 0).sum())
-        self.wander += float(np.nansum(steps**2))
+        self.squared_steps += float(np.nansum(steps**2))
         self.last = float(values[-1])
 
     def _add_counts(self, values: Float64) -> None:
-        if self.counts is None or len(np.unique(values[:_TRIED])) > MANY:
+        if self.counts is None or len(np.unique(values[:_PROBED])) > _MOST_DISTINCT:
             self.counts = None
             return
         self._count(*(found.tolist() for found in np.unique(values, return_counts=True)))
 
     def add_texts(self, values: pa.Array) -> None:
-        """More rows of a column of text."""
+        """Add rows of a text column."""
         self.rows += len(values)
         self.missing += values.null_count
         if self.counts is not None:
@@ -130,5 +133,5 @@ class Column:
             return
         for value, count in zip(values, counts, strict=True):
             self.counts[value] = self.counts.get(value, 0) + count
-        if len(self.counts) > MANY:
+        if len(self.counts) > _MOST_DISTINCT:
             self.counts = None

@@ -1,4 +1,4 @@
-"""`python -m forcepos inspect`: what is in recordings, and a config drafted from it."""
+"""The command line of `python -m forcepos inspect`."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from forcepos.runtime.errors import InputError
 from forcepos.runtime.interruption import ended_by_signals, stop_if_asked
 
 _HELP = """\
-forcepos inspect: look before you train. What is in recordings: rows, rate, gaps, ranges, missing values, stuck and
-saturated channels, points, classes, and what training would warn of. Which column is what is guessed, and told.
+forcepos inspect: check recordings before training: rows, rate, gaps, ranges, missing values, stuck and saturated
+channels, points, classes, and what training would warn of. The roles of columns are guessed, with reasons.
 
 python -m forcepos inspect FILE                                     Feather, Parquet, CSV or other text
 python -m forcepos inspect logs/ --no-figures                       a folder, each file one recording
 python -m forcepos inspect FILE --write conf/data/mine.yaml         draft a config: data=mine
-python -m forcepos inspect FILE --time t_ms --positions X Y Z --label grip       say what cannot be guessed
+python -m forcepos inspect FILE --time t_ms --positions X Y Z --label grip       name what cannot be guessed
 """
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Do it, and end with the exit code that a shell expects."""
-    asked = _parser().parse_args(arguments)
+    """Run the command, and exit with the code that a shell expects."""
+    options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     with ended_by_signals():
-        _run(asked)
+        _run(options)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -38,30 +38,30 @@ def _parser() -> argparse.ArgumentParser:
         prog="forcepos inspect", description=_HELP, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "files", nargs="+", metavar="FILES", help="files, folders or patterns of one kind of table"
+        "files", nargs="+", metavar="FILES", help="files, folders or patterns, all with the same columns"
     )
     parser.add_argument(
-        "--write", type=Path, metavar="YAML", help="where the draft goes: a file in a folder data/"
+        "--write", type=Path, metavar="YAML", help="where to write the draft: a file in a folder named data"
     )
-    parser.add_argument("--no-figures", action="store_true", help="draw nothing")
-    parser.add_argument("--time", metavar="COLUMN", help="the time of a row")
+    parser.add_argument("--no-figures", action="store_true", help="draw no figures")
+    parser.add_argument("--time", metavar="COLUMN", help="column with the time")
     parser.add_argument(
-        "--positions", nargs="+", default=(), metavar="COLUMN", help="x, y and z, or the first ones"
+        "--positions", nargs="+", default=(), metavar="COLUMN", help="columns with x, y and z, or x and y, or x"
     )
-    parser.add_argument("--point", metavar="COLUMN", help="the touched point's name")
-    parser.add_argument("--label", metavar="COLUMN", help="a row's class")
+    parser.add_argument("--point", metavar="COLUMN", help="column with the name of the touched point")
+    parser.add_argument("--label", metavar="COLUMN", help="column with the class")
     return parser
 
 
-def _run(asked: argparse.Namespace) -> None:
+def _run(options: argparse.Namespace) -> None:
     os.environ.setdefault("MPLBACKEND", "Agg")
-    from forcepos.commands.inspect.report import inspect  # noqa: PLC0415  # help is answered without
+    from forcepos.commands.inspect.report import inspect  # noqa: PLC0415  # --help does not need it
 
     try:
-        result = inspect(asked, Path("outputs/inspect") / time.strftime("%Y-%m-%d_%H-%M-%S"))
+        result = inspect(options, Path("outputs/inspect") / time.strftime("%Y-%m-%d_%H-%M-%S"))
     except InputError as error:
         sys.exit(f"error: {error}")
     except Exception:
-        stop_if_asked()  # a library may make an error of its own of a signal that reached it
+        stop_if_asked()  # a library may have turned a signal into an exception of its own
         raise
     sys.stdout.write(json.dumps(result, ensure_ascii=False, allow_nan=False) + "\n")

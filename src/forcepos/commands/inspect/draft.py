@@ -1,4 +1,4 @@
-"""A config for what was seen, with a comment wherever it holds a guess."""
+"""The YAML text of a drafted config, with a comment wherever it holds a guess."""
 
 from __future__ import annotations
 
@@ -9,158 +9,199 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
-from forcepos.commands.inspect.facts import counted, role, some
-from forcepos.commands.inspect.paths import data_path
-from forcepos.commands.inspect.source_format import format_lines
+from forcepos.commands.inspect.facts import SHOWN, quantity, role
+from forcepos.commands.inspect.sources import Source
 from forcepos.commands.inspect.survey import Survey
 from forcepos.runtime.paths import conf_dir
+from forcepos.runtime.wording import name_some
 
 _PLAIN = re.compile(r"[A-Za-z_][\w./ -]*(?<! )")
 _NOT_TEXT = {"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"}
-_POINTS = 10  # across the plate, where no column names any
+_BINARY = {"Feather": ("feather", {".feather"}), "Parquet": ("parquet", {".parquet"})}
+_TEXT_ENDINGS, _CSV_ENDINGS = {".txt", ".log", ".dat"}, {".csv", ".tsv"}
+_CELLS = 10  # across the plate, where no column names any
 
 
-def draft(seen: Survey, asked: Sequence[str], command: str) -> str:
-    """The YAML file; `command` trains with it."""
-    kind = "versuch" if is_versuch(seen) else "table"
+def draft(survey: Survey, patterns: Sequence[str], command: str) -> str:
+    """Return the YAML text; `command` trains with it."""
+    kind = "versuch" if _is_versuch(survey) else "table"
     lines = [
-        f"# Drafted by `forcepos inspect` from {counted(len(seen.sources), 'file')} with {seen.rows} rows.",
-        "# What is a guess says so.",
+        f"# Drafted by `forcepos inspect` from {quantity(len(survey.sources), 'file')} with {survey.rows} rows.",
+        "# Guesses are marked as such.",
         *(f"# {command}" for command in command.splitlines()),
         "defaults:",
         f"  - {kind}",
         "  - _self_",
         "",
         f"name: {kind}",
-        _path(seen, asked),
-        *(_versuch(seen) if kind == "versuch" else _table(seen)),
+        _path(survey, patterns),
+        *(_versuch(survey) if kind == "versuch" else _table(survey)),
     ]
     return "\n".join(lines) + "\n"
 
 
-def is_versuch(seen: Survey) -> bool:
-    """Whether data=versuch reads it: one Feather file with all columns that conf/data/versuch.yaml names."""
+def _is_versuch(survey: Survey) -> bool:
+    """Return whether data=versuch reads it: one Feather file with all columns of conf/data/versuch.yaml."""
     config = OmegaConf.load(conf_dir() / "data" / "versuch.yaml")
     features = OmegaConf.load(conf_dir() / "columns" / "notebook.yaml").features
     wanted = {*features, *config.targets, config.point, config.seconds, config.nanoseconds}
-    told = seen.guesses.positions == tuple(config.targets) and seen.guesses.point == config.point
-    one = len(seen.sources) == 1 and seen.sources[0].kind == "Feather" and seen.guesses.label is None
-    return one and told and wanted <= {*seen.columns} and (bool(seen.times.rate_hz))
+    by_name = survey.guesses.positions == tuple(config.targets) and survey.guesses.point == config.point
+    one_file = len(survey.sources) == 1 and survey.sources[0].kind == "Feather" and survey.guesses.label is None
+    return one_file and by_name and wanted <= {*survey.columns} and bool(survey.times.rate_hz)
 
 
-def _path(seen: Survey, asked: Sequence[str]) -> str:
-    path = data_path(asked, seen.sources)
+def _path(survey: Survey, patterns: Sequence[str]) -> str:
+    path = _data_path(patterns, survey.sources)
     if path is None:
-        return "path: ???  # set it: one file, a folder or a pattern that matches these files and no others"
-    where = "" if Path(path).is_absolute() else "  # from the folder that you start in"
+        return "path: ???  # set it: a file, a folder or a pattern that matches exactly these files"
+    where = "" if Path(path).is_absolute() else "  # relative to the working directory"
     return f"path: {quoted(path)}{where}"
 
 
-def _versuch(seen: Survey) -> Iterator[str]:
-    recordings, points = counted(len(seen.recordings), "recording"), counted(len(seen.points), "point")
+def _data_path(patterns: Sequence[str], sources: Sequence[Source]) -> str | None:
+    """Return the file, or a pattern that matches exactly these files; None where there is none."""
+    files = sorted(source.path for source in sources)
+    if len(files) == 1:
+        return str(files[0])
+    folders, endings = {path.parent for path in files}, {path.suffix for path in files}
+    if len(folders) != 1 or len(endings) != 1:
+        return None
+    (folder,), (ending,) = folders, endings
+    patterns = [*(name for name in patterns if "*" in name), f"{folder.as_posix()}/*{ending}"]
+    return next((pattern for pattern in patterns if _matches(pattern) == files), None)
+
+
+def _matches(pattern: str) -> list[Path]:
+    path = Path(pattern)
+    return sorted(found for found in path.parent.glob(path.name) if found.is_file())
+
+
+def _versuch(survey: Survey) -> Iterator[str]:
+    recordings, points = quantity(len(survey.recordings), "recording"), quantity(len(survey.points), "point")
     yield "# A guess: its columns are the notebook's, so features, targets and time are those of data=versuch."
-    yield f"# {recordings} of {points}, {seen.times.rate_hz:g} rows per second."
+    yield f"# {recordings} of {points}, {survey.times.rate_hz:g} rows per second."
 
 
-def _table(seen: Survey) -> Iterator[str]:
-    yield from format_lines(seen.sources[0])
+def _table(survey: Survey) -> Iterator[str]:
+    yield from _format(survey.sources[0])
     yield ""
-    yield from _features(seen)
-    yield from _targets(seen)
-    yield from _label(seen)
+    yield from _features(survey)
+    yield from _targets(survey)
+    yield from _label(survey)
     yield ""
-    yield from _recordings(seen)
-    yield from _points(seen)
-    yield from _time(seen)
+    yield from _recordings(survey)
+    yield from _points(survey)
+    yield from _time(survey)
 
 
-def _features(seen: Survey) -> Iterator[str]:
-    features = seen.guesses.features
-    if not features:
-        yield "features: ???  # set it: no column of numbers that change is left to learn from"
+def _format(source: Source) -> Iterator[str]:
+    """Yield the keys that the ending of the file does not imply."""
+    ending = source.path.suffix.lower()
+    if source.kind in _BINARY:
+        kind, endings = _BINARY[source.kind]
+        if ending not in endings:
+            yield f"format: {kind}"
         return
-    yield f"# A guess: {seen.guesses.why['features']}. Strike out what will not be known where the model is used."
-    if any(seen.guesses.kinds[name].startswith("joint angle") for name in features):
-        yield "# Joint angles say where the hand is: without them, the model learns from forces and torques alone."
+    whitespace = source.delimiter == " "
+    if ending not in (_TEXT_ENDINGS if whitespace else _CSV_ENDINGS):
+        yield f"format: {'text' if whitespace else 'csv'}"
+    if not whitespace:
+        separator = r'"\t"' if source.delimiter == "\t" else f'"{source.delimiter}"'
+        yield f"separator: {separator}"
+    if source.decimal == ",":
+        yield 'decimal: ","'
+    yield f"# {source.layout}"
+    if not source.header_marked:
+        yield f"header: {'true' if source.header else 'false'}"
+
+
+def _features(survey: Survey) -> Iterator[str]:
+    features = survey.guesses.features
+    if not features:
+        yield "features: ???  # set it: no numeric column that varies is left"
+        return
+    yield f"# A guess: {survey.guesses.reasons['features']}. Remove what is not available where the model is used."
+    if any(survey.guesses.kinds[name].startswith("joint angle") for name in features):
+        yield "# Joint angles reveal the position: without them, the model learns from forces and torques alone."
     yield "features:"
     for name in features:
-        kind = seen.guesses.kinds[name]
+        kind = survey.guesses.kinds[name]
         yield f"  - {quoted(name)}{f'  # {kind}' if kind else ''}"
-    used = {*features, *seen.guesses.positions, *seen.guesses.time}
-    left = [name for name in seen.columns if name not in used]
-    for kind in dict.fromkeys(role(seen, name) for name in left):
-        names = [quoted(name) for name in left if role(seen, name) == kind]
+    used = {*features, *survey.guesses.positions, *survey.guesses.time}
+    unused = [name for name in survey.columns if name not in used]
+    for kind in dict.fromkeys(role(survey, name) for name in unused):
+        names = [quoted(name) for name in unused if role(survey, name) == kind]
         yield f"# Not used as features, {kind or 'other'}: {', '.join(names)}"
 
 
-def _targets(seen: Survey) -> Iterator[str]:
-    guesses = seen.guesses
+def _targets(survey: Survey) -> Iterator[str]:
+    guesses = survey.guesses
     if not guesses.positions:
         if guesses.label:
-            yield "targets: null  # no column with positions was recognised: a label is all there is"
+            yield "targets: null  # no position columns were recognised: only the label is learned"
         else:
-            yield "targets: ???  # set it: the columns with x, y, z; none was recognised"
+            yield "targets: ???  # set it: the columns with x, y, z; none were recognised"
         return
-    yield f"# A guess: {guesses.why['positions']}."
-    yield f"targets: {listed(guesses.positions)}"
+    yield f"# A guess: {guesses.reasons['positions']}."
+    yield f"targets: {_listed(guesses.positions)}"
     if guesses.scale_mm != 1:
         yield f"target_scale_mm: {guesses.scale_mm:g}  # mm per {guesses.unit}"
-    reach = [
-        f"{guesses.scale_mm * seen.columns[name].low:.5g} to {guesses.scale_mm * seen.columns[name].high:.5g}"
+    ranges = [
+        f"{guesses.scale_mm * survey.columns[name].low:.5g} to {guesses.scale_mm * survey.columns[name].high:.5g}"
         for name in guesses.positions
     ]
-    yield f"# Seen in mm: {'; '.join(reach)}."
-    yield "# Sectors are seen from the origin: to classify by them, set an offset_mm that puts it mid-plate."
+    yield f"# Ranges in mm: {'; '.join(ranges)}."
+    yield "# Sectors are centred on the origin: to classify by them, set offset_mm so that it is mid-plate."
 
 
-def _label(seen: Survey) -> Iterator[str]:
-    guesses = seen.guesses
+def _label(survey: Survey) -> Iterator[str]:
+    guesses = survey.guesses
     if guesses.label:
-        classes = seen.columns[guesses.label].distinct
-        yield f"label: {quoted(guesses.label)}  # a guess, {guesses.why['label']}: {classes} classes"
+        classes = survey.columns[guesses.label].distinct
+        yield f"label: {quoted(guesses.label)}  # a guess, {guesses.reasons['label']}: {classes} classes"
     elif guesses.candidates:
-        few = some(list(map(quoted, guesses.candidates)))
-        yield f"# label: {quoted(guesses.candidates[0])}  # may be one, having few values; all such: {few}"
+        all_such = name_some(list(map(quoted, guesses.candidates)), SHOWN)
+        yield f"# label: {quoted(guesses.candidates[0])}  # possibly, with few values; all such: {all_such}"
 
 
-def _recordings(seen: Survey) -> Iterator[str]:
-    guesses = seen.guesses
+def _recordings(survey: Survey) -> Iterator[str]:
+    guesses = survey.guesses
     if guesses.recording:
-        yield f"recording: {quoted(guesses.recording)}  # a guess, {guesses.why['recording']}"
+        yield f"recording: {quoted(guesses.recording)}  # a guess, {guesses.reasons['recording']}"
     elif guesses.point:
         yield f"recording: {quoted(guesses.point)}  # a guess: all rows of a point in a file are one recording"
-    if seen.cut_by_time and len(guesses.time) == 1:
-        count = len(seen.recordings)
-        yield f"gap_s: {seen.times.cut_s:g}  # a guess: a longer pause begins a new recording, {count} in all"
+    if survey.cut_by_time and len(guesses.time) == 1:
+        count = len(survey.recordings)
+        yield f"gap_s: {survey.times.cut_s:g}  # a guess: a longer pause starts a new recording, {count} in all"
 
 
-def _points(seen: Survey) -> Iterator[str]:
-    guesses = seen.guesses
+def _points(survey: Survey) -> Iterator[str]:
+    guesses = survey.guesses
     if guesses.point:
-        yield f"point: {quoted(guesses.point)}  # a guess, {guesses.why['point']}: {len(seen.points)} points"
+        yield f"point: {quoted(guesses.point)}  # a guess, {guesses.reasons['point']}: {len(survey.points)} points"
     elif guesses.positions:
-        ranges = [seen.columns[name].high - seen.columns[name].low for name in guesses.positions]
-        step = guesses.scale_mm * max(ranges) / _POINTS
+        ranges = [survey.columns[name].high - survey.columns[name].low for name in guesses.positions]
+        step = guesses.scale_mm * max(ranges) / _CELLS
         yield f"point_grid_mm: {float(f'{max(step, 0.001):.1g}'):g}  # a guess: a tenth of the longest side"
 
 
-def _time(seen: Survey) -> Iterator[str]:
-    guesses, rate = seen.guesses, seen.times.rate_hz
+def _time(survey: Survey) -> Iterator[str]:
+    guesses, rate = survey.guesses, survey.times.rate_hz
     if len(guesses.time) == 1 and rate:
-        yield f"time: {quoted(guesses.time[0])}  # a guess: {guesses.why['time']}"
+        yield f"time: {quoted(guesses.time[0])}  # a guess: {guesses.reasons['time']}"
         yield f"time_unit: {guesses.time_unit}"
     elif rate:
         yield f"rate_hz: {rate:g}  # from {' and '.join(guesses.time)}"
     else:
-        yield "rate_hz: ???  # set it: rows per second; no column with the time was recognised"
+        yield "rate_hz: ???  # set it: rows per second; no time column was recognised"
 
 
-def listed(names: Sequence[str]) -> str:
-    """A list in one line."""
+def _listed(names: Sequence[str]) -> str:
+    """Return names as a YAML list in one line."""
     return f"[{', '.join(map(quoted, names))}]"
 
 
 def quoted(text: str) -> str:
-    """A text in YAML that is taken as it stands."""
+    """Return text as a YAML scalar that stands for exactly this text."""
     plain = _PLAIN.fullmatch(text) and text.lower() not in _NOT_TEXT
     return text if plain else json.dumps(text, ensure_ascii=False).replace("${", "\\\\${")

@@ -1,4 +1,4 @@
-"""What a survey means: channels that are stuck or saturated, classes, and what a person should look at."""
+"""Findings of a survey: stuck and saturated channels, classes, and remarks for the user."""
 
 from __future__ import annotations
 
@@ -10,47 +10,40 @@ import numpy as np
 from forcepos.commands.inspect.columns import Column
 from forcepos.commands.inspect.survey import Survey
 from forcepos.commands.inspect.times import GAP_STEPS
+from forcepos.runtime.wording import name_some
 
-_SHOWN = 8
+SHOWN = 8  # names in a list
 _SATURATED_SHARE = 0.01  # of all rows that lie exactly at the end of the range
 _SATURATED_ROWS = 5
-_ALIKE = 0.999  # absolute correlation from which a feature is a target in disguise
+_ALIKE = 0.999  # absolute correlation above which a feature is taken for a copy of a target
 _RARE = 0.1  # of the largest class
 
 
-def channels(seen: Survey) -> list[Column]:
-    """Columns that something was measured in: not time, places, names or commands."""
-    guesses = seen.guesses
-    others = {
-        *guesses.time,
-        *guesses.positions,
-        *guesses.candidates,
-        guesses.recording,
-        guesses.point,
-        guesses.label,
-    }
+def channels(survey: Survey) -> list[Column]:
+    """Return the columns with measurements: not time, positions, names or commands."""
+    taken, kinds = survey.guesses.taken, survey.guesses.kinds
     never = {"row number", "commanded position", "commanded angle", "position"}
     return [
         column
-        for column in seen.columns.values()
-        if column.name not in others and column.numeric and guesses.kinds[column.name] not in never
+        for column in survey.columns.values()
+        if column.name not in taken and column.numeric and kinds[column.name] not in never
     ]
 
 
-def stuck(seen: Survey) -> dict[str, int]:
-    """In how many recordings a channel has one value only."""
-    counts = {column.name: 0 for column in channels(seen)}
-    for recording in seen.recordings:
+def stuck(survey: Survey) -> dict[str, int]:
+    """Return the number of recordings in which a channel never changes, where there are any."""
+    counts = {column.name: 0 for column in channels(survey)}
+    for recording in survey.recordings:
         for name in recording.stuck:
             if name in counts:
                 counts[name] += 1
     return {name: count for name, count in counts.items() if count}
 
 
-def saturated(seen: Survey) -> dict[str, list[dict[str, Any]]]:
-    """Where many rows of a channel lie exactly at the end of its range."""
+def saturated(survey: Survey) -> dict[str, list[dict[str, Any]]]:
+    """Return the ends of channels' ranges at which many rows lie exactly."""
     found: dict[str, list[dict[str, Any]]] = {}
-    for column in channels(seen):
+    for column in channels(survey):
         if column.low == column.high or (column.distinct or _SATURATED_ROWS * 2) < _SATURATED_ROWS * 2:
             continue
         for end, value, rows in (("low", column.low, column.at_low), ("high", column.high, column.at_high)):
@@ -60,13 +53,13 @@ def saturated(seen: Survey) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-def balance(seen: Survey) -> dict[str, dict[str, int]]:
-    """Rows of each class, of the label and of columns that may be one."""
-    names = [name for name in (seen.guesses.label, *seen.guesses.candidates) if name]
+def balance(survey: Survey) -> dict[str, dict[str, int]]:
+    """Count the rows of each class, of the label and of columns that may be one."""
+    names = [name for name in (survey.guesses.label, *survey.guesses.candidates) if name]
     return {
         name: {_class(value): count for value, count in sorted(counts.items(), key=_order)}
         for name in names
-        if (counts := seen.columns[name].counts)
+        if (counts := survey.columns[name].counts)
     }
 
 
@@ -79,111 +72,107 @@ def _order(item: tuple[float | str, int]) -> tuple[bool, float, str]:
     return (isinstance(value, str), 0.0 if isinstance(value, str) else value, str(value))
 
 
-def disguised(seen: Survey) -> dict[str, str]:
-    """Features that follow a target so closely that they are one in disguise, each with its target."""
+def target_copies(survey: Survey) -> dict[str, str]:
+    """Return features that follow a target so closely that they are copies of it, each with its target."""
     found = {}
-    columns = {name: seen.sample[:, 2 + place] for place, name in enumerate(seen.numbers)}
-    for target in seen.guesses.positions:
-        for feature in seen.guesses.features:
-            one, other = columns.get(target), columns.get(feature)
-            if one is not None and other is not None and abs(_correlation(one, other)) > _ALIKE:
+    columns = {name: survey.sample[:, 2 + index] for index, name in enumerate(survey.numeric)}
+    for target in survey.guesses.positions:
+        for feature in survey.guesses.features:
+            first, second = columns.get(target), columns.get(feature)
+            if first is not None and second is not None and abs(_correlation(first, second)) > _ALIKE:
                 found[feature] = target
     return found
 
 
-def _correlation(one: Any, other: Any) -> float:
-    both = np.isfinite(one) & np.isfinite(other)
-    if both.sum() < 3 or not one[both].std() or not other[both].std():
+def _correlation(first: Any, second: Any) -> float:
+    valid = np.isfinite(first) & np.isfinite(second)
+    if valid.sum() < 3 or not first[valid].std() or not second[valid].std():
         return 0.0
-    return float(np.corrcoef(one[both], other[both])[0, 1])
+    return float(np.corrcoef(first[valid], second[valid])[0, 1])
 
 
-def remarks(seen: Survey) -> list[str]:
-    """What a person should look at, a line each."""
-    return [*_of_files(seen), *_of_values(seen), *_of_time(seen), *_of_channels(seen), *_of_roles(seen)]
+def remarks(survey: Survey) -> list[str]:
+    """Return what the user should check, a line each."""
+    return [*_of_files(survey), *_of_values(survey), *_of_time(survey), *_of_channels(survey), *_of_roles(survey)]
 
 
-def _of_files(seen: Survey) -> Iterator[str]:
-    yield from (f"left out: {line}" for line in seen.left_out[:_SHOWN])
-    for source in seen.sources:
-        faults = source.faults
-        more = f"; {len(faults)} such lines" if len(faults) > 1 else ""
-        yield from (f"{fault}{more}" for fault in faults[:1])
+def _of_files(survey: Survey) -> Iterator[str]:
+    yield from (f"skipped: {line}" for line in survey.skipped[:SHOWN])
+    for source in survey.sources:
+        row_errors = source.row_errors
+        more = f"; {len(row_errors)} such lines" if len(row_errors) > 1 else ""
+        yield from (f"{row_error}{more}" for row_error in row_errors[:1])
 
 
-def _of_values(seen: Survey) -> Iterator[str]:
-    for column in seen.columns.values():
-        if column.missing - column.not_numbers and column.missing < column.rows:
-            yield f"column {column.name}: {column.missing - column.not_numbers} values missing or not finite"
+def _of_values(survey: Survey) -> Iterator[str]:
+    for column in survey.columns.values():
+        missing = column.missing - column.not_numbers
+        if missing and column.missing < column.rows:
+            yield f"column {column.name}: {quantity(missing, 'value')} missing or not finite"
         if column.not_numbers:
-            example = f"such as {column.example!r}"
-            yield f"column {column.name}: {column.not_numbers} values that are no numbers, {example}"
-    empty = [column.name for column in seen.columns.values() if column.missing == column.rows]
+            values = quantity(column.not_numbers, "non-numeric value")
+            yield f"column {column.name}: {values}, such as {column.example!r}"
+    empty = [column.name for column in survey.columns.values() if column.missing == column.rows]
     if empty:
-        yield f"nothing in column {some(empty)}"
+        yield f"no values in column {name_some(empty, SHOWN)}"
 
 
-def _of_time(seen: Survey) -> Iterator[str]:
-    times = seen.times
+def _of_time(survey: Survey) -> Iterator[str]:
+    times = survey.times
     if times.gaps:
         yield (
-            f"time has {times.gaps} gaps of more than {GAP_STEPS} steps, the longest of {times.longest_s:.3g} s "
-            f"before row {times.longest_row}"
+            f"time has {quantity(times.gaps, 'gap')} of more than {GAP_STEPS} steps, "
+            f"the longest of {times.longest_s:.3g} s before row {times.longest_row}"
         )
     if times.back:
-        yield f"time goes back {times.back} times"
+        yield f"time goes backwards {quantity(times.back, 'time')}"
     if times.same:
-        yield f"{times.same} rows have the time of the row before"
+        yield f"{quantity(times.same, 'row')} with the time of the row before"
 
 
-def _of_channels(seen: Survey) -> Iterator[str]:
-    every = len(seen.recordings)
-    held: dict[int, list[str]] = {}
-    for name, count in stuck(seen).items():
-        if count == every or name in seen.guesses.features:
-            held.setdefault(count, []).append(name)
-    for count, names in sorted(held.items(), reverse=True):
-        where = "any recording" if count == every else f"{count} of {every} recordings"
-        yield f"never changing in {where}: {some(names)}"
-    for name, ends in saturated(seen).items():
-        for one in ends:
-            value = f"its {'least' if one['end'] == 'low' else 'greatest'} value"
-            yield f"column {name} is exactly {one['value']:.6g}, {value}, in {one['rows']} rows: saturated?"
-    for feature, target in disguised(seen).items():
+def _of_channels(survey: Survey) -> Iterator[str]:
+    total = len(survey.recordings)
+    constant: dict[int, list[str]] = {}
+    for name, count in stuck(survey).items():
+        if count == total or name in survey.guesses.features:
+            constant.setdefault(count, []).append(name)
+    for count, names in sorted(constant.items(), reverse=True):
+        where = "every recording" if count == total else f"{count} of {total} recordings"
+        yield f"constant in {where}: {name_some(names, SHOWN)}"
+    for name, ends in saturated(survey).items():
+        for end in ends:
+            value = f"its {'minimum' if end['end'] == 'low' else 'maximum'}"
+            yield f"column {name} is exactly {end['value']:.6g}, {value}, in {end['rows']} rows: saturated?"
+    for feature, target in target_copies(survey).items():
         yield f"column {feature} follows {target} so closely that a model would only copy it"
 
 
-def _of_roles(seen: Survey) -> Iterator[str]:
-    guesses = seen.guesses
+def _of_roles(survey: Survey) -> Iterator[str]:
+    guesses = survey.guesses
     if not guesses.positions:
-        yield "no columns with positions found: name them with --positions X Y Z, or set data.targets"
+        yield "no position columns found: name them with --positions X Y Z, or set data.targets"
     if not guesses.time:
-        yield "no column with the time found: name it with --time, or set data.rate_hz"
+        yield "no time column found: name it with --time, or set data.rate_hz"
     if not guesses.features:
-        yield "no column is left to learn from: set data.features"
-    for name, counts in balance(seen).items():
+        yield "no column is left for the features: set data.features"
+    for name, counts in balance(survey).items():
         rare = [value for value, count in counts.items() if count < _RARE * max(counts.values())]
         if rare and name == guesses.label:
             fewest, most = min(counts.values()), max(counts.values())
-            yield f"label {name}: few rows of class {some(rare)}, {fewest} against {most}"
+            yield f"label {name}: few rows of class {name_some(rare, SHOWN)}, {fewest} compared with {most}"
     if guesses.candidates and not guesses.label:
-        yield f"{some(guesses.candidates)}: so few values that each may be a label; --label takes one"
+        few = name_some(guesses.candidates, SHOWN)
+        yield f"{few}: few distinct values, so each may be a label; choose one with --label"
 
 
-def some(names: Any) -> str:
-    """A list of names that does not grow too long."""
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return f"{', '.join(names[:_SHOWN])}{more}"
+def quantity(number: int, noun: str) -> str:
+    """Return a number with its noun, in the plural unless it is 1."""
+    return f"{number} {noun}{'s'[: number != 1]}"
 
 
-def counted(number: int, what: str) -> str:
-    """A number of things."""
-    return f"{number} {what}{'s'[: number != 1]}"
-
-
-def role(seen: Survey, name: str) -> str:
-    """What a column is taken for."""
-    guesses = seen.guesses
+def role(survey: Survey, name: str) -> str:
+    """Return the role of a column, or else its kind."""
+    guesses = survey.guesses
     roles: dict[str | None, str] = {guesses.recording: "recording", guesses.point: "point", guesses.label: "label"}
     if name in guesses.time:
         return "time"

@@ -1,129 +1,207 @@
-"""Which column is what: told from names and values, each guess with its reason."""
+"""Guesses of the role of each column from names and values, each with its reason."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 
-from forcepos.commands.inspect.clock import guess_time
+import numpy as np
+
 from forcepos.commands.inspect.columns import Column
-from forcepos.commands.inspect.names import SIGNALS, kind_of, triples, unit_of_length
-from forcepos.commands.inspect.roles import Guesses, Told
-from forcepos.commands.inspect.unnamed import kinds_by_value
+from forcepos.commands.inspect.names import SIGNALS, kind_of, triples, unit_of_length, unit_of_time
+from forcepos.commands.inspect.roles import PER_SECOND, Guesses, UserHints
+from forcepos.commands.inspect.times import median_step
 from forcepos.data.recordings import Float64
 from forcepos.runtime.errors import InputError
 
-CLASSES = 64  # a column with more different values is no label
-_FAR_MM = 20.0  # from the base's origin, for coordinates without a name
+_MOST_CLASSES = 64  # a column with more distinct values is no label
+_GIVEN = "given on the command line"
+_SMOOTH = "three adjacent columns that vary smoothly, by tens of millimetres or more"
+_FAR_MM = 20.0  # from the base's origin, for positions in unnamed columns
+_RATES_HZ = (4.0, 2000.0)  # plausible range, by which the unit of time is guessed
+_KINDS_OF_ROUGH = {6: ("force?",) * 3 + ("torque?",) * 3, 7: ("joint torque?",) * 7}
+_HALF_TURN_RAD = np.pi + 1e-3
 _NEVER_SIGNALS = frozenset({
     "seconds", "nanoseconds", "time", "row number", "recording", "point", "label", "second force", "second torque",
     "commanded angle", "commanded position", "position", "orientation", "orientation?",
 })  # fmt: skip
 
 
-def guess(columns: Mapping[str, Column], start: Mapping[str, Float64], told: Told) -> Guesses:
-    """Time, positions and what cuts the rows into recordings; `start` holds the first values of numbers.
+def guess(columns: Mapping[str, Column], start: Mapping[str, Float64], hints: UserHints) -> Guesses:
+    """Guess time, positions and what divides rows into recordings; `start` holds the first numbers of each column.
 
     Raises:
-        InputError: a column that was told is not there.
+        InputError: a column of the hints does not exist, or the one of the time holds text.
     """
-    for name in (told.time, *told.positions, told.point, told.label):
+    for name in (hints.time, *hints.positions, hints.point, hints.label):
         if name is not None and name not in columns:
-            raise InputError(f"no column is called {name}: there are {', '.join(columns)}")
-    made = Guesses(kinds={name: kind_of(name) for name in columns})
-    _bare_letters(made)
-    guess_time(made, columns, start, told)
-    _positions(made, columns, told)
-    _groups(made, told)
-    return made
+            raise InputError(f"no column named {name}; the columns are {', '.join(columns)}")
+    if hints.time and columns[hints.time].kind == "text":
+        raise InputError(f"--time {hints.time}: the column holds text, not times")
+    guesses = Guesses(kinds={name: kind_of(name) for name in columns})
+    _drop_bare_letters(guesses)
+    _time(guesses, columns, start, hints)
+    _positions(guesses, columns, hints)
+    _groups(guesses, hints)
+    return guesses
 
 
-def guess_roles(made: Guesses, columns: Mapping[str, Column], told: Told) -> None:
-    """Kinds by value, label and features, once all rows are known."""
-    made.kinds |= kinds_by_value(columns, made.kinds)
-    _label(made, columns, told)
-    _features(made, columns)
+def guess_roles(guesses: Guesses, columns: Mapping[str, Column], hints: UserHints) -> None:
+    """Add kinds by value, label and features, once all rows are known."""
+    guesses.kinds |= _kinds_by_value(columns, guesses.kinds)
+    _label(guesses, columns, hints)
+    _features(guesses, columns)
 
 
-def _bare_letters(made: Guesses) -> None:
-    """A, B and C are a hand's orientation beside X, Y and Z only."""
-    if not triples(list(made.kinds)):
-        made.kinds.update({name: "" for name in made.kinds if name.lower() in {"a", "b", "c"}})
+def _drop_bare_letters(guesses: Guesses) -> None:
+    """Take A, B and C for the orientation of the hand only beside X, Y and Z."""
+    if not triples(list(guesses.kinds)):
+        guesses.kinds.update({name: "" for name in guesses.kinds if name.lower() in {"a", "b", "c"}})
 
 
-def _positions(made: Guesses, columns: Mapping[str, Column], told: Told) -> None:
+def _time(guesses: Guesses, columns: Mapping[str, Column], start: Mapping[str, Float64], hints: UserHints) -> None:
+    seconds, nanoseconds = guesses.first("seconds"), guesses.first("nanoseconds")
+    if hints.time is None and seconds and nanoseconds:
+        guesses.time = (seconds, nanoseconds)
+        guesses.reasons["time"] = "by their names, whole seconds and the rest"
+        return
+    candidates = [(hints.time, _GIVEN)] if hints.time else [*_time_candidates(guesses, columns)]
+    for name, reason in candidates[:1]:
+        guesses.time_unit, how = _unit(name, columns[name], start[name])
+        guesses.time, guesses.reasons["time"] = (name,), f"{reason}; in {guesses.time_unit}, {how}"
+        guesses.kinds[name] = "time"
+    counts = [name for name, column in columns.items() if _counts_rows(column) and name not in guesses.time]
+    guesses.kinds.update(dict.fromkeys(counts, "row number"))
+
+
+def _time_candidates(guesses: Guesses, columns: Mapping[str, Column]) -> Iterator[tuple[str, str]]:
+    """Yield columns that may hold the time with the reason, the likeliest first."""
+    increasing = [name for name, column in columns.items() if _increases(column)]
+    yield from ((name, "from its type") for name, column in columns.items() if column.kind == "time")
+    by_name = [name for name in increasing if guesses.kinds[name] in {"time", "seconds"}]
+    yield from ((name, "by its name, and it increases") for name in by_name)
+    yield from ((name, "it increases from row to row") for name in increasing if not _counts_rows(columns[name]))
+
+
+def _increases(column: Column) -> bool:
+    steps = column.up + column.down
+    return column.kind != "text" and column.up > 0.95 * steps and steps > 0.9 * (column.known - 1) > 1
+
+
+def _counts_rows(column: Column) -> bool:
+    integers = column.kind == "integer" and column.low in {0.0, 1.0}
+    return integers and column.high - column.low == column.known - 1 == column.up
+
+
+def _unit(name: str, column: Column, start: Float64) -> tuple[str, str]:
+    if column.kind == "time":
+        return "s", "from its type"
+    if unit_of_time(name):
+        return unit_of_time(name) or "s", "from its suffix"
+    step = median_step(start) or 1.0
+    for unit, per_second in PER_SECOND.items():
+        if _RATES_HZ[0] <= per_second / step <= _RATES_HZ[1]:
+            return unit, f"which gives {per_second / step:.4g} rows per second"
+    return "s", "by default"
+
+
+def _positions(guesses: Guesses, columns: Mapping[str, Column], hints: UserHints) -> None:
     numeric = [name for name, column in columns.items() if column.numeric]
-    named = triples([name for name in numeric if made.kinds[name] == "position"])
-    if told.positions:
-        made.positions, made.why["positions"] = told.positions, "you said so"
-    elif named:
-        made.positions, made.why["positions"] = named[0], "by their names"
+    by_name = triples([name for name in numeric if guesses.kinds[name] == "position"])
+    if hints.positions:
+        guesses.positions, guesses.reasons["positions"] = hints.positions, _GIVEN
+    elif by_name:
+        guesses.positions, guesses.reasons["positions"] = by_name[0], "by their names"
     else:
-        free = [name for name in numeric if name not in made.time]
-        made.positions = next((three for three in _neighbours(free) if _wander(three, columns)), ())
-        if made.positions:
-            made.why["positions"] = "three neighbours that move smoothly, by tens of millimetres or more"
-    if made.positions:
-        made.kinds.update(dict.fromkeys(made.positions, "position"))
-        made.scale_mm, how = _scale(made.positions, columns)
-        made.why["positions"] += f"; in {made.unit}, {how}"
+        free = [name for name in numeric if name not in guesses.time]
+        adjacent = zip(free, free[1:], free[2:], strict=False)
+        guesses.positions = next((three for three in adjacent if _look_like_positions(three, columns)), ())
+        guesses.reasons |= {"positions": _SMOOTH} if guesses.positions else {}
+    if guesses.positions:
+        guesses.kinds.update(dict.fromkeys(guesses.positions, "position"))
+        guesses.scale_mm, how = _scale(guesses.positions, columns)
+        guesses.reasons["positions"] += f"; in {guesses.unit}, {how}"
 
 
-def _neighbours(names: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    return zip(names, names[1:], names[2:], strict=False)
-
-
-def _wander(names: Sequence[str], columns: Mapping[str, Column]) -> bool:
-    """Whether three columns without telling names look like millimetres in the base frame."""
+def _look_like_positions(names: Sequence[str], columns: Mapping[str, Column]) -> bool:
+    """Return whether three columns without known names look like millimetres in the base frame."""
     three = [columns[name] for name in names]
     unnamed = all(kind_of(name) == "" for name in names)
     far = all(_FAR_MM < max(abs(one.low), abs(one.high)) < 5000 for one in three)
-    return unnamed and far and all(one.kind == "number" and one.smooth and one.spread > 1 for one in three)
+    return unnamed and far and all(one.kind == "number" and one.smooth and one.std > 1 for one in three)
 
 
 def _scale(names: Sequence[str], columns: Mapping[str, Column]) -> tuple[float, str]:
-    named = unit_of_length(names[0])
-    if named:
-        return named, "as the name ends"
+    by_name = unit_of_length(names[0])
+    if by_name:
+        return by_name, "from the suffix"
     reach = max(max(abs(columns[name].low), abs(columns[name].high)) for name in names)
-    return (1000.0, f"since none is beyond {reach:.3g}") if reach < 5 else (1.0, f"since they reach {reach:.4g}")
+    if reach < 5:
+        return 1000.0, f"since no value exceeds {reach:.3g}"
+    return 1.0, f"since values reach {reach:.4g}"
 
 
-def _groups(made: Guesses, told: Told) -> None:
-    made.recording = made.first("recording")
-    made.point = told.point or made.first("point")
-    made.why |= {"recording": "by its name"} if made.recording else {}
-    made.why |= {"point": "you said so" if told.point else "by its name"} if made.point else {}
+def _groups(guesses: Guesses, hints: UserHints) -> None:
+    guesses.recording = guesses.first("recording")
+    guesses.point = hints.point or guesses.first("point")
+    guesses.reasons |= {"recording": "by its name"} if guesses.recording else {}
+    guesses.reasons |= {"point": _GIVEN if hints.point else "by its name"} if guesses.point else {}
 
 
-def _label(made: Guesses, columns: Mapping[str, Column], told: Told) -> None:
-    taken = {*made.time, *made.positions, made.recording, made.point}
-    few = [
-        name
-        for name, column in columns.items()
-        if name not in taken and (column.kind == "text" or column.whole) and 2 <= (column.distinct or 0) <= CLASSES
-    ]
-    named = [name for name in few if made.kinds[name] == "label"]
-    made.label = told.label or next(iter(named), None)
-    made.why |= {"label": "you said so" if told.label else "by its name"} if made.label else {}
-    by_value = [name for name in few if not made.kinds[name] and _few_beside_rows(columns[name])]
-    made.candidates = tuple(name for name in by_value if name != made.label)
+def _kinds_by_value(columns: Mapping[str, Column], kinds: Mapping[str, str]) -> dict[str, str]:
+    """Return uncertain kinds of continuous columns without one, from their ranges, smoothness and neighbours."""
+    shapes = [(name, _shape(columns[name], kinds[name])) for name in columns]
+    found: dict[str, str] = {}
+    after = ""
+    for shape, run in groupby(shapes, key=lambda pair: pair[1]):
+        names = [name for name, _ in run]
+        if shape == "angle":
+            found |= _angles(names, after)
+        elif shape == "rough":
+            found |= dict(zip(names, _KINDS_OF_ROUGH.get(len(names), ()), strict=False))
+        after = kinds[names[-1]]
+    return found
 
 
-def _few_beside_rows(column: Column) -> bool:
+def _shape(column: Column, kind: str) -> str:
+    if kind or column.kind != "number" or column.low == column.high or column.distinct is not None:
+        return ""
+    reach_rad = max(abs(column.low), abs(column.high))
+    if reach_rad <= _HALF_TURN_RAD and (column.smooth or reach_rad > _HALF_TURN_RAD - 2e-3):
+        return "angle"
+    return "" if column.smooth else "rough"
+
+
+def _angles(names: Sequence[str], before: str) -> dict[str, str]:
+    """Take the first three angles after a position for the orientation of the hand."""
+    hand = 3 if before == "position" and len(names) >= 3 else 0
+    return {name: "orientation?" if index < hand else "joint angle?" for index, name in enumerate(names)}
+
+
+def _label(guesses: Guesses, columns: Mapping[str, Column], hints: UserHints) -> None:
+    few = [name for name, column in columns.items() if name not in guesses.taken and _has_few_values(column)]
+    by_name = [name for name in few if guesses.kinds[name] == "label"]
+    guesses.label = hints.label or next(iter(by_name), None)
+    guesses.reasons |= {"label": _GIVEN if hints.label else "by its name"} if guesses.label else {}
+    by_value = [name for name in few if not guesses.kinds[name] and _repeats(columns[name])]
+    guesses.candidates = tuple(name for name in by_value if name != guesses.label)
+
+
+def _has_few_values(column: Column) -> bool:
+    return (column.kind == "text" or column.integral) and 2 <= (column.distinct or 0) <= _MOST_CLASSES
+
+
+def _repeats(column: Column) -> bool:
     return 10 * (column.distinct or 0) <= column.known
 
 
-def _features(made: Guesses, columns: Mapping[str, Column]) -> None:
-    taken = {*made.time, *made.positions, made.recording, made.point, made.label, *made.candidates}
-    free = [
-        name
-        for name, column in columns.items()
-        if name not in taken and column.numeric and column.low < column.high
-        and made.kinds[name] not in _NEVER_SIGNALS
-    ]  # fmt: skip
-    known = [name for name in free if made.kinds[name] in SIGNALS]
-    made.features = tuple(known or free)
+def _features(guesses: Guesses, columns: Mapping[str, Column]) -> None:
+    varying = [name for name, column in columns.items() if column.numeric and column.low < column.high]
+    free = [name for name in varying if name not in guesses.taken and guesses.kinds[name] not in _NEVER_SIGNALS]
+    known = [name for name in free if guesses.kinds[name] in SIGNALS]
+    guesses.features = tuple(known or free)
     if known:
-        made.why["features"] = f"by their names: {', '.join(dict.fromkeys(made.kinds[name] for name in known))}"
+        kinds = dict.fromkeys(guesses.kinds[name] for name in known)
+        guesses.reasons["features"] = f"by their names: {', '.join(kinds)}"
     elif free:
-        made.why["features"] = "all other columns of numbers that change"
+        guesses.reasons["features"] = "all other numeric columns that vary"

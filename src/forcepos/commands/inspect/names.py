@@ -1,4 +1,4 @@
-"""What a column's name says about it."""
+"""Kinds and units of columns, as far as their names give them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 _SECONDS = r"([_ ]?[\[(]?(s|ms|us|ns|sec)[\])]?)"
 _METRES = r"([_ ]?[\[(]?mm?[\])]?)"
-# The first pattern that fits a whole name, without case, decides.
+# The first pattern that matches a spatial name, without case, decides.
 _PATTERNS = (
     ("seconds", r"t_?sec|zeitinsec|secs?|stamp_?secs?"),
     ("nanoseconds", r"t_?nsec|zeitinnanosec|n(ano)?secs?|stamp_?n(ano)?secs?"),
@@ -38,30 +38,30 @@ UNITS = {
 
 
 def kind_of(name: str) -> str:
-    """What the name says that a column is; empty where it says nothing."""
+    """Return the kind of a column by its name; empty where no pattern matches."""
     return next((kind for kind, pattern in _COMPILED if pattern.fullmatch(name.strip())), "")
 
 
 def triples(names: Sequence[str], kind: str = "position") -> list[tuple[str, ...]]:
-    """Columns x, y, z of that kind with names that differ in nothing else; x and y alone where there is no z."""
+    """Return columns x, y, z of that kind whose names differ in nothing else; x and y where there is no z."""
     found: dict[tuple[str, str], dict[str, str]] = {}
     for name in names:
         axis = _AXIS.fullmatch(name.strip())
         if axis and kind_of(name) == kind:
             found.setdefault((axis[1], axis[3] or ""), {}).setdefault(axis[2].lower(), name)
-    whole = [tuple(axes[axis] for axis in "xyz") for axes in found.values() if len(axes) == 3]
-    flat = [(axes["x"], axes["y"]) for axes in found.values() if set(axes) == {"x", "y"}]
-    return [*whole, *flat]
+    spatial = [tuple(axes[axis] for axis in "xyz") for axes in found.values() if len(axes) == 3]
+    planar = [(axes["x"], axes["y"]) for axes in found.values() if set(axes) == {"x", "y"}]
+    return [*spatial, *planar]
 
 
 def unit_of_length(name: str) -> float | None:
-    """Millimetres per unit, where the name has one."""
+    """Return millimetres per unit, where the name ends with one."""
     axis = _AXIS.fullmatch(name.strip())
     unit = re.sub(r"\W|_", "", axis[3] or "").lower() if axis else ""
     return {"mm": 1.0, "m": 1000.0}.get(unit)
 
 
 def unit_of_time(name: str) -> str | None:
-    """s, ms, us or ns, where the name ends with it."""
+    """Return s, ms, us or ns, where the name ends with it."""
     unit = re.search(r"[_ (\[](s|sec|ms|us|ns)[)\]]?$", name.strip(), re.IGNORECASE)
     return {"sec": "s"}.get(unit[1].lower(), unit[1].lower()) if unit else None

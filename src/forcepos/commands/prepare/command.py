@@ -1,4 +1,4 @@
-"""`python -m forcepos prepare`: from text logs, one for each visit of a point, to the notebook's Feather file."""
+"""`python -m forcepos prepare`: converts text logs, one per visit of a point, to the notebook's Feather file."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from collections.abc import Sequence
 
 from forcepos.commands.prepare.config import logs_config
 from forcepos.commands.prepare.conversion import prepare
-from forcepos.results.terminal import StandardErrorHandler
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.interruption import ended_by_signals, stop_if_asked
+from forcepos.runtime.log_lines import StandardErrorHandler
 from forcepos.runtime.paths import conf_dir
 
 _HELP = """\
-forcepos prepare: from text logs, one for each visit of a point, to a Feather file that data=versuch reads.
+forcepos prepare: converts text logs, one per visit of a point, to a Feather file that data=versuch reads.
 
 python -m forcepos prepare data.source=versuch_f1.zip                      or a folder with the logs
 python -m forcepos prepare data.source=versuch_f1.zip data.keep_rows=3000  the last 3000 rows of each
@@ -26,7 +26,7 @@ python -m forcepos prepare data.source=logs 'data.pattern="{experiment}_{i}_{j}_
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Do it, and end with the exit code that a shell expects."""
+    """Run the command, and exit with the code that a shell expects."""
     if {"--help", "-h"} & set(arguments):
         keys = (conf_dir() / "prepare.yaml").read_text()
         sys.stdout.write(_HELP + keys[keys.index("data:") :])
@@ -44,6 +44,6 @@ def _run(arguments: Sequence[str]) -> None:
     except InputError as error:
         sys.exit(f"error: {error}")
     except Exception:
-        stop_if_asked()  # a library may make an error of its own of a signal that reached it
+        stop_if_asked()  # a library may turn a signal that reached it into an error of its own
         raise
     sys.stdout.write(json.dumps(result) + "\n")

@@ -13,19 +13,20 @@ from omegaconf.errors import OmegaConfBaseException
 
 from forcepos.commands.prepare.feather import POINT
 from forcepos.config.checks import checked
+from forcepos.config.schema import key
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.paths import conf_dir
 
 
 @dataclass
 class LogsConfig:
-    """Text logs and what becomes of them."""
+    """Text logs and how they are converted."""
 
     source: str = MISSING  # a zip file or a folder
-    target: str | None = MISSING  # the Feather file, null for a name made of the source's
+    target: str | None = MISSING  # the Feather file, null to derive its name from the source
     overwrite: bool = MISSING
     pattern: str = MISSING  # a log's name, with {i} and {j}
-    keep_rows: int | None = field(default=MISSING, metadata={"min": 1})  # of each recording, null for all
+    keep_rows: int | None = key("last rows of each recording; null: all", min=1)
     columns: list[str] = MISSING  # by position
 
 
@@ -35,10 +36,10 @@ class PrepareConfig:
 
 
 def logs_config(overrides: Sequence[str]) -> LogsConfig:
-    """The checked config that these overrides compose.
+    """Compose the config from these overrides and check it.
 
     Raises:
-        InputError: an override cannot be read, a key is unknown or missing, or a value is wrong.
+        InputError: an override cannot be parsed, a key is unknown or missing, or a value is wrong.
     """
     for override in overrides:
         if override.startswith("-") or "=" not in override:
@@ -50,29 +51,29 @@ def logs_config(overrides: Sequence[str]) -> LogsConfig:
     except (HydraException, OmegaConfBaseException) as error:
         raise InputError(_explained(error)) from error
     if not config.source:
-        raise InputError("data.source names nothing: give a zip file or a folder")
+        raise InputError("data.source is empty: give a zip file or a folder")
     twice = sorted({name for name in config.columns if config.columns.count(name) > 1})
     if twice:
         raise InputError(f"data.columns names {', '.join(twice)} twice")
     if POINT in config.columns:
-        raise InputError(f"data.columns names {POINT}, which the touched point takes")
+        raise InputError(f"data.columns names {POINT}, which is reserved for the touched point")
     return config
 
 
 def _composed(overrides: Sequence[str]) -> DictConfig:
     ConfigStore.instance().store(name="prepare", group="schema", package="_global_", node=PrepareConfig)
-    # Added keys come through to our own check, whose message is one line.
+    # Forced keys reach our own check, whose message is one line.
     forced = [override if override.startswith("+") else f"++{override}" for override in overrides]
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
         return compose("prepare", overrides=forced)
 
 
 def _explained(error: BaseException) -> str:
-    """One line of what Hydra and OmegaConf say in several."""
+    """Shorten the messages of Hydra and OmegaConf to one line."""
     lines = [str(one).partition("\n")[0] for one in (error, error.__cause__) if one is not None]
     if isinstance(error, OverrideParseException):
         quotes = """a value with braces and the like needs quotes: 'data.pattern="{i}_{j}.txt"'"""
-        lines = [f"{error.override} cannot be read", quotes]
+        lines = [f"{error.override} cannot be parsed", quotes]
     if isinstance(error, OmegaConfBaseException):
         lines.insert(0, error.full_key or "the config")
     return ": ".join(lines).replace(" ++", " ").replace("'++", "'").removeprefix("++")

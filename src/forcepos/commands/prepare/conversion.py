@@ -1,32 +1,37 @@
-"""From the logs of a source to the Feather file."""
+"""Converts the logs of a source to the Feather file."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
+from rich.console import Console
+from rich.progress import track
 
 from forcepos.commands.prepare.config import LogsConfig
 from forcepos.commands.prepare.feather import feather_file
 from forcepos.commands.prepare.logs import parse_log
-from forcepos.commands.prepare.progress import tracked
 from forcepos.commands.prepare.sources import Entry, open_source
 from forcepos.commands.prepare.visits import Pattern, Visit, undistinguished
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.interruption import stop_if_asked
+from forcepos.runtime.wording import first_lines, name_some
 
 log = logging.getLogger(__name__)
 _SHOWN = 10
+_QUIET_S = 5.0  # without a terminal, progress is logged at most this often
+_Item = TypeVar("_Item")
 
 
 def prepare(config: LogsConfig) -> dict[str, Any]:
-    """Write the Feather file; gives its path, its recordings and rows, and what was left out.
+    """Write the Feather file; return its path, its recordings and rows, and what was skipped or dropped.
 
     Raises:
-        InputError: the source, a log or the target cannot be used; tells all problems of all logs.
+        InputError: the source, a log or the target cannot be used; lists the problems of all logs.
     """
     source, pattern = Path(config.source), Pattern(config.pattern)
     target = _target(config, source)
@@ -45,7 +50,7 @@ def prepare(config: LogsConfig) -> dict[str, Any]:
 
 
 def _target(config: LogsConfig, source: Path) -> Path:
-    """Where the file goes, named as the notebook names it."""
+    """Choose the file's path, by default as the notebook names it."""
     place = source.resolve()
     name = place.name if source.is_dir() else place.stem
     default = f"data/feather/{name}_{config.keep_rows or 'all'}_1.feather"
@@ -53,21 +58,22 @@ def _target(config: LogsConfig, source: Path) -> Path:
     if target.is_dir():
         raise InputError(f"data.target={target} is a folder: name a file in it")
     if target.exists() and not config.overwrite:
-        raise InputError(f"{target} is there already: data.overwrite=true replaces it")
+        raise InputError(f"{target} already exists: data.overwrite=true replaces it")
     return target
 
 
 def _logs(source: Path, entries: Sequence[Entry], pattern: Pattern) -> tuple[list[tuple[Visit, Entry]], list[str]]:
-    """The logs in order, and the names of what is none."""
+    """Return the logs in order, and the names of the other files."""
     matched = [(pattern.match(entry.base), entry) for entry in entries]
     skipped = [entry.name for visit, entry in matched if visit is None]
     logs = sorted(((visit, entry) for visit, entry in matched if visit is not None), key=lambda pair: pair[0])
     if not logs:
-        there = f"it has {_some(skipped)}" if skipped else "it is empty"
+        there = f"it has {name_some(skipped, _SHOWN)}" if skipped else "it is empty"
         wanted = f"data.pattern={pattern.text}, as {pattern.example()} would"
-        raise InputError(f"no file of {source} matches {wanted}: {there}")
+        raise InputError(f"no file in {source} matches {wanted}: {there}")
     if skipped:
-        log.warning("%d files skipped, which do not match data.pattern: %s", len(skipped), _some(skipped))
+        named = name_some(skipped, _SHOWN)
+        log.warning("skipped %d files that do not match data.pattern: %s", len(skipped), named)
     _refuse(source, undistinguished([(visit, entry.name) for visit, entry in logs]))
     return logs, skipped
 
@@ -75,9 +81,9 @@ def _logs(source: Path, entries: Sequence[Entry], pattern: Pattern) -> tuple[lis
 def _convert(
     source: Path, logs: Sequence[tuple[Visit, Entry]], config: LogsConfig, add: Callable[[pa.Table, str], None]
 ) -> tuple[int, int]:
-    """Add the rows of every log; how many there are, and how many lines were cut short."""
+    """Add the rows of every log; return how many there are, and how many lines were dropped."""
     problems, lengths, dropped = [], [], 0
-    for visit, entry in tracked(logs):
+    for visit, entry in _tracked(logs):
         stop_if_asked()
         try:
             read = parse_log(entry.read(), config.columns)
@@ -86,7 +92,7 @@ def _convert(
             continue
         if read.cut_line is not None:
             dropped += 1
-            log.warning("%s: the last line, %d, is cut short and left out", entry.name, read.cut_line)
+            log.warning("%s: the last line, %d, is cut short and was dropped", entry.name, read.cut_line)
         kept = (
             read.rows if config.keep_rows is None else read.rows.slice(max(0, len(read.rows) - config.keep_rows))
         )
@@ -101,10 +107,18 @@ def _convert(
 
 def _refuse(source: Path, problems: Sequence[str]) -> None:
     if problems:
-        more = [f"… and {len(problems) - _SHOWN} more"] if len(problems) > _SHOWN else []
-        raise InputError("\n  ".join([f"{source} cannot be used:", *problems[:_SHOWN], *more]))
+        raise InputError("\n  ".join([f"{source} cannot be used:", *first_lines(problems, _SHOWN)]))
 
 
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return f"{', '.join(names[:_SHOWN])}{more}"
+def _tracked(items: Sequence[_Item]) -> Iterator[_Item]:
+    """Yield the items while showing progress: a bar on a terminal, lines in a log."""
+    console = Console(stderr=True)
+    if console.is_terminal:
+        yield from track(items, "logs", console=console, transient=True)
+        return
+    logged = time.monotonic()
+    for done, item in enumerate(items, start=1):
+        yield item
+        if time.monotonic() - logged >= _QUIET_S:
+            logged = time.monotonic()
+            log.info("%d of %d logs", done, len(items))

@@ -18,7 +18,7 @@ POINT = "key"  # the column with the touched point's name
 
 @contextmanager
 def feather_file(path: Path, columns: Sequence[str]) -> Iterator[Callable[[pa.Table, str], None]]:
-    """Takes the rows of a recording and its point's name; the file is at `path` once the block has ended well.
+    """Yield a function that adds a recording's rows and point; `path` exists once the block ends without error.
 
     Raises:
         InputError: the file cannot be written.
@@ -46,7 +46,7 @@ def _with_point(rows: pa.Table, point: str) -> pa.Table:
 
 
 def _remove_abandoned(path: Path) -> None:
-    """What processes left that were killed while they wrote this file."""
+    """Remove the unfinished files of processes that were killed while they wrote this file."""
     for left in path.parent.glob(f"{glob.escape(path.name)}.*.unfinished"):
         process = left.suffixes[-2].removeprefix(".")
         if process.isdecimal() and not psutil.pid_exists(int(process)):

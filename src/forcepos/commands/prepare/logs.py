@@ -1,4 +1,4 @@
-"""One text log: from bytes to a table of numbers, or to a sentence that says what is wrong with it."""
+"""Parses one text log: from bytes to a table of numbers, or to an error that names what is wrong with it."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from forcepos.data.readers.lines import (
 )
 from forcepos.runtime.errors import InputError
 
-_BLANKS = bytes.maketrans(b"\t\x0b\x0c;", b"    ")
+_TO_SPACES = bytes.maketrans(b"\t\x0b\x0c;", b"    ")
 _ENDS = b" \t\x0b\x0c;\r\n"
 
 
 @dataclass(frozen=True)
 class Log:
-    """What was read of a log.
+    """The content of a log.
 
     Attributes:
         rows: (rows, columns) of float64, the values as written.
-        cut_line: number of the last line, from 1 on, if it is cut short and was left out.
+        cut_line: number of the last line, from 1 on, if it is cut short and was dropped.
     """
 
     rows: pa.Table
@@ -39,10 +39,10 @@ class Log:
 
 
 def parse_log(content: bytes, columns: Sequence[str]) -> Log:
-    """The numbers of a log: fields between blanks, tabs or semicolons, with decimal points or decimal commas.
+    """Parse a log: fields separated by spaces, tabs or semicolons, with decimal points or decimal commas.
 
     Raises:
-        InputError: it is empty, no text, has other columns, or a line that is broken; names the line.
+        InputError: it is empty, not text, has other columns, or has a broken line; names the line.
     """
     text = _tidied(content)
     top = find_rows(text, _fields, lambda fields: not any(_is_number(field) for field in fields))
@@ -59,11 +59,11 @@ def parse_log(content: bytes, columns: Sequence[str]) -> Log:
 
 
 def _tidied(content: bytes) -> bytes:
-    """One blank between fields, one line feed after a line, and as many lines as there were."""
+    """Leave one space between fields and one line feed after a line; the number of lines stays the same."""
     content = content.removeprefix(BOM)
     if not content.strip(_ENDS):
         raise InputError("is empty")
-    text = content.translate(_BLANKS, CONTROL)
+    text = content.translate(_TO_SPACES, CONTROL)
     if len(text) != len(content):
         raise InputError("is not text")
     if b"\r" in text:
@@ -88,7 +88,7 @@ def _is_cut(row: bytes, shape: Layout, mark: str, *, ended: bool) -> bool:
 
 
 def _read(rows: bytes, first: int, shape: Layout, mark: str) -> pa.Table:
-    """The table; where Arrow cannot read it, we look for the line that is to blame."""
+    """Read the table with Arrow; if that fails, find the lines that are to blame."""
     names = [str(place) for place in range(shape.width)]
     taken = [names[place] for place in shape.places]
     try:
@@ -104,14 +104,14 @@ def _read(rows: bytes, first: int, shape: Layout, mark: str) -> pa.Table:
             ),
         )
     except pa.ArrowInvalid as error:
-        problems = list(_faults(rows, first, shape, mark))
+        problems = list(_row_errors(rows, first, shape, mark))
         more = f"; {len(problems)} lines are broken" if len(problems) > 1 else ""
         raise InputError(f"{problems[0]}{more}" if problems else f"cannot be read: {error}") from error
     return table.rename_columns(list(shape.columns))
 
 
-def _faults(rows: bytes, first: int, shape: Layout, mark: str) -> Iterator[str]:
-    """What is wrong with each line that is broken."""
+def _row_errors(rows: bytes, first: int, shape: Layout, mark: str) -> Iterator[str]:
+    """Describe each broken line."""
     wanted = list(zip(shape.places, shape.columns, strict=True))
     for _, number, line in lines(rows, first):
         wrong = row_error(_fields(line), shape.width, wanted, lambda field: is_number(field, mark))

@@ -1,4 +1,4 @@
-"""Where logs lie: a zip file or a folder. Nothing is ever unpacked: each is read into memory by itself."""
+"""Zip files and folders with logs. Nothing is ever unpacked to disk: one log at a time is read into memory."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from typing import IO
 from forcepos.runtime.errors import InputError
 
 MAX_BYTES = 500_000_000  # of one log: some 500 000 rows of 48 numbers
-# What Python's zipfile lets through from broken files.
+# The errors that Python's zipfile raises for broken files.
 _UNREADABLE = (
     OSError, EOFError, RuntimeError, ValueError, struct.error, zipfile.BadZipFile, zlib.error, lzma.LZMAError,
 )  # fmt: skip
@@ -29,8 +29,8 @@ class Entry:
     """A file of a source.
 
     Attributes:
-        name: with its folders, from the source on.
-        read: gives the content; raises an InputError where it is refused or cannot be read.
+        name: path relative to the source.
+        read: returns the content; raises an InputError if it is refused or cannot be read.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Entry:
 
 @contextmanager
 def open_source(path: Path) -> Iterator[list[Entry]]:
-    """The files of a zip file or a folder, in order of their names.
+    """Open a zip file or a folder; yield its files in order of their names.
 
     Raises:
         InputError: there is neither, or it cannot be read.
@@ -74,7 +74,7 @@ def _in_archive(archive: zipfile.ZipFile) -> Iterator[Entry]:
 
 def _unzipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> bytes:
     if ".." in name.split("/") or re.match(r"/|[A-Za-z]:", name):
-        raise InputError("its name leads out of the zip file")
+        raise InputError("its name points outside the zip file")
     if info.flag_bits & 1:
         raise InputError("is encrypted")
     try:
@@ -103,7 +103,7 @@ def _raise(error: OSError) -> None:
 def _read_file(path: Path, folder: Path) -> bytes:
     try:
         if not path.resolve().is_relative_to(folder.resolve()):
-            raise InputError("is a link that leads out of the folder")
+            raise InputError("is a link to outside the folder")
         if not path.is_file():
             raise InputError("is not a file")
         _refuse_size(path.stat().st_size)
@@ -114,7 +114,7 @@ def _read_file(path: Path, folder: Path) -> bytes:
 
 
 def _read(file: IO[bytes]) -> bytes:
-    """What is declared need not be true, and a file may grow."""
+    """Read a file and check its size: the declared one need not be true, and a file may grow."""
     content = file.read(MAX_BYTES + 1)
     _refuse_size(len(content))
     return content

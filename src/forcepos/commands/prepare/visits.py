@@ -1,4 +1,4 @@
-"""Which point a log is of, told from its name."""
+"""Reads the point and the visit that a log is of from its name."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from forcepos.runtime.errors import InputError
 
-# What each field of data.pattern stands for, and an example.
+# A regular expression for each field of data.pattern, and an example.
 _FIELDS = {
     "experiment": (r".+", "f"),
     "visit": (r"[0-9]{1,9}", "1"),
@@ -22,7 +22,7 @@ _PIECES = re.compile(r"\{([^{}]*)\}")
 
 @dataclass(frozen=True, order=True)
 class Visit:
-    """What a log's name says; in the order in which recordings follow one another."""
+    """The visit that a log's name gives, ordered as the recordings are written."""
 
     experiment: str
     number: int
@@ -36,7 +36,7 @@ class Visit:
 
 
 class Pattern:
-    """Names of logs, data.pattern.
+    """The pattern of logs' names, data.pattern.
 
     Raises:
         InputError: the pattern lacks a field, or has one that is unknown or there twice.
@@ -53,7 +53,7 @@ class Pattern:
         self._named = re.compile("".join(regular))
 
     def match(self, name: str) -> Visit | None:
-        """The visit that a file with this name, without its folder, is of; None for one that is no log."""
+        """Return the visit of a file with this name, without its folder; None if it is no log."""
         found = self._named.fullmatch(name)
         if found is None or name.startswith("."):
             return None
@@ -63,7 +63,7 @@ class Pattern:
         )
 
     def example(self) -> str:
-        """A name that matches."""
+        """Return a name that matches."""
         return _PIECES.sub(lambda piece: _FIELDS[piece[1]][1], self.text)
 
 
@@ -72,19 +72,21 @@ def _check_fields(pattern: str, fields: Sequence[str]) -> None:
     twice = [f"has {{{field}}} twice" for field in fields if fields.count(field) > 1]
     lacking = [f"lacks {{{field}}}" for field in ("i", "j") if field not in fields]
     for wrong in [*unknown, *twice, *lacking][:1]:
-        raise InputError(f"data.pattern={pattern} {wrong}: it takes {_KNOWN}, each once, i and j always")
+        raise InputError(f"data.pattern={pattern} {wrong}: it takes {_KNOWN}, each once, and needs i and j")
 
 
 def undistinguished(visits: Sequence[tuple[Visit, str]]) -> list[str]:
-    """Of visits in order, each with its file's name: what the Feather file could not tell apart, a line each."""
+    """Describe visits in order, each with its file's name, that the Feather file could not distinguish."""
     lines = []
     for (before, name), (after, other) in pairwise(visits):
         if before == after:
             lines.append(
-                f"{name} and {other} are one visit of {after.point}: {{visit}} in data.pattern tells visits apart"
+                f"{name} and {other} are the same visit of {after.point}: "
+                "{visit} in data.pattern distinguishes visits"
             )
         elif before.point == after.point:
             lines.append(
-                f"{name} and {other}, visits of {after.point}, would become one: no other point is between"
+                f"{name} and {other}, both visits of {after.point}, would become one recording: "
+                "no other point lies between them"
             )
     return lines

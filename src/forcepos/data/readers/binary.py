@@ -1,4 +1,4 @@
-"""Feather and Parquet, a piece at a time and only the columns that are needed."""
+"""Feather and Parquet files, read a chunk at a time and only the columns that are needed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from forcepos.runtime.errors import InputError
 
 _ROWS = 8192
 _LONG = 1 << 18  # rows of a batch, from which its columns are read one by one
-_BUFFER = 1 << 16  # bytes: a row group's columns are read through it, not whole
+_BUFFER = 1 << 16  # bytes: the columns of a row group are streamed through it, not loaded whole
 
 
 @contextmanager
@@ -38,21 +38,21 @@ class FeatherTable:
             self.width = len(self.names)
 
     def rows(self, columns: Columns) -> int:
-        """How many there are; reads one column."""
+        """Count the rows; reads one column."""
         return sum(self._lengths(columns))
 
     def _lengths(self, columns: Columns) -> list[int]:
-        """Rows of each batch."""
+        """(batches,) rows of each batch."""
         with self._reader(columns.places[:1]) as reader:
             lengths = [reader.get_batch(number).num_rows for number in range(reader.num_record_batches)]
         pa.default_memory_pool().release_unused()  # it would keep what was decompressed
         return lengths
 
-    def pieces(self, columns: Columns) -> Iterator[pa.RecordBatch]:
-        """The wanted columns, named by their places among them.
+    def chunks(self, columns: Columns) -> Iterator[pa.RecordBatch]:
+        """Yield chunks with some or all of the wanted columns, named by their index among these.
 
-        Of a batch that is long, as where a program writes a file in one, they come one after the other: a batch
-        is decompressed whole, so that all columns at once would take several times what is made of them.
+        The columns of a long batch (some programs write a whole file as one) come one after the other: a batch
+        is decompressed whole, so all columns at once would take several times the memory of the result.
         """
         _check_types(self.path, self._schema, columns)
         together = range(len(columns.places))
@@ -63,14 +63,14 @@ class FeatherTable:
                 continue
             yield from self._read(short, columns, together)
             short = []
-            # Words first, while the arrays are empty; the time, which takes most of a column, last.
+            # Words first, while the arrays are empty; the time, which takes the most memory of all, last.
             for one in [*together[len(columns.numbers) :], *together[: len(columns.numbers)]]:
                 yield from self._read([number], columns, [one])
                 pa.default_memory_pool().release_unused()
         yield from self._read(short, columns, together)
 
     def _read(self, batches: Sequence[int], columns: Columns, wanted: Sequence[int]) -> Iterator[pa.RecordBatch]:
-        """Pieces of these batches with these of the wanted columns."""
+        """Yield chunks of these batches with these of the wanted columns."""
         if not batches:
             return
         places = [columns.places[one] for one in wanted]
@@ -82,14 +82,14 @@ class FeatherTable:
                     pa.default_memory_pool().release_unused()  # it would keep what was decompressed
                 batch.validate(full=True)
                 for first in range(0, batch.num_rows, _ROWS):
-                    piece = batch.slice(first, _ROWS)
+                    chunk = batch.slice(first, _ROWS)
                     yield pa.RecordBatch.from_arrays(
-                        [piece.column(read.index(place)) for place in places], names=[str(one) for one in wanted]
+                        [chunk.column(read.index(place)) for place in places], names=[str(one) for one in wanted]
                     )
 
     @contextmanager
     def _reader(self, places: Sequence[int]) -> Iterator[Any]:
-        """Reads these columns only."""
+        """Open the file for reading these columns only."""
         options = pa.ipc.IpcReadOptions(included_fields=sorted(set(places)), use_threads=False)
         with _explained(self.path, "Feather"), pa.OSFile(str(self.path)) as file:
             yield pa.ipc.open_file(file, options=options)
@@ -107,21 +107,21 @@ class ParquetTable:
             self.width = len(self.names)
 
     def rows(self, columns: Columns) -> int:  # noqa: ARG002  # the same for every table
-        """How many there are."""
+        """Return the number of rows."""
         return int(self._rows)
 
-    def pieces(self, columns: Columns) -> Iterator[pa.RecordBatch]:
-        """The wanted columns, in their order."""
+    def chunks(self, columns: Columns) -> Iterator[pa.RecordBatch]:
+        """Yield chunks of the wanted columns, in their order."""
         _check_types(self.path, self._schema, columns)
         names = [self._schema.names[place] for place in columns.places]
         with (
             _explained(self.path, "Parquet"),
             pq.ParquetFile(self.path, buffer_size=_BUFFER, pre_buffer=False) as file,
         ):
-            for piece in file.iter_batches(_ROWS, columns=sorted(set(names)), use_threads=False):
-                piece.validate(full=True)
+            for chunk in file.iter_batches(_ROWS, columns=sorted(set(names)), use_threads=False):
+                chunk.validate(full=True)
                 yield pa.RecordBatch.from_arrays(
-                    [piece.column(name) for name in names], names=[str(n) for n in range(len(names))]
+                    [chunk.column(name) for name in names], names=[str(n) for n in range(len(names))]
                 )
 
 
@@ -136,7 +136,7 @@ def _check_types(path: Path, schema: pa.Schema, columns: Columns) -> None:
 
 
 def _is_numeric(kind: pa.DataType) -> bool:
-    """Whether it can be read as float64; times and durations too, as `seconds` does."""
+    """Whether a column of this type can be read as float64; timestamps and durations are read as seconds."""
     return any(
         is_kind(kind)
         for is_kind in (

@@ -1,4 +1,4 @@
-"""How a text's lines are to be read: found out from its beginning and its end."""
+"""Detects the layout of a text table from its beginning and its end."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from pathlib import Path
 from forcepos.data.readers.lines import LONGEST, decoded, find_rows, is_number, is_text, lines
 from forcepos.runtime.errors import InputError
 
-_BLANKS = re.compile(rb"[ \t]+")
-# What counts as no value, as Arrow has it.
+_WHITESPACE = re.compile(rb"[ \t]+")
+# Fields that count as a missing value, as in Arrow.
 MISSING = {
     "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "N/A", "NA", "NULL",
     "NaN", "n/a", "nan", "null",
@@ -23,11 +23,11 @@ MISSING = {
 
 @dataclass(frozen=True)
 class Written:
-    """What is known of a text before it is looked at.
+    """What the config says about a text before it is looked at.
 
     Attributes:
-        kind: csv or text; in a text, blanks and tabs stand between fields unless a separator is named.
-        separator, header: None to find out.
+        kind: csv or text; the fields of a text are separated by whitespace unless a separator is named.
+        separator, header: None to detect it.
     """
 
     kind: str
@@ -38,17 +38,17 @@ class Written:
 
 @dataclass(frozen=True)
 class Layout:
-    """Where a text's rows are and how they are cut.
+    """Where the rows of a text are and how their fields are separated.
 
     Attributes:
-        separator: between fields; None for blanks and tabs, however many.
+        separator: between fields; None for any amount of whitespace.
         decimal: the decimal mark.
         names: of the columns, None where there is no header.
-        marked: whether a % or # stands before them.
+        marked: whether the header begins with % or #.
         width: fields of a row.
-        first, line: byte at which the first row begins, and its number in the file, from 1 on.
-        end: one past the last byte of the last whole row.
-        cut: what is missing of a last line that is cut short and left out, None where none is.
+        first, line: byte at which the first row begins, and its line number, from 1 on.
+        end: one past the last byte of the last complete row.
+        cut: what is wrong with a last line that is cut short and dropped, None where none is.
     """
 
     separator: bytes | None
@@ -62,15 +62,15 @@ class Layout:
     cut: str | None = None
 
     def fields(self, line: bytes) -> list[str]:
-        """The fields of a line."""
+        """Split a line into its fields."""
         return _fields(line, self.separator)
 
     def is_number(self, field: str) -> bool:
-        """Whether a field holds a number, or says that none is there."""
+        """Return whether a field holds a number or counts as a missing one."""
         return is_number(field.strip(), self.decimal) or field.strip() in MISSING
 
     def is_finite(self, field: str) -> bool:
-        """Whether a number has a value."""
+        """Return whether a field holds a finite number."""
         try:
             return math.isfinite(float(field.strip().replace(self.decimal, ".")))
         except ValueError:
@@ -78,10 +78,10 @@ class Layout:
 
 
 def find_layout(path: Path, written: Written) -> Layout:
-    """Look at a text's beginning and end.
+    """Detect the layout from a text's beginning and end.
 
     Raises:
-        InputError: it cannot be read, is no text, or has no rows.
+        InputError: the file cannot be read, is not text, or has no rows.
     """
     try:
         with path.open("rb") as file:
@@ -99,12 +99,12 @@ def find_layout(path: Path, written: Written) -> Layout:
         raise InputError(f"{path} {error}") from error
     bytes_cut, cut = _cut_short(tail, size, whole)
     if size - bytes_cut <= whole.first:
-        raise InputError(f"{path} has no whole row")
+        raise InputError(f"{path} has no complete row")
     return replace(whole, end=size - bytes_cut, cut=cut)
 
 
 def _without_end(head: bytes, written: Written, size: int) -> Layout:
-    """What the beginning tells."""
+    """Detect what the beginning shows; `end` and `cut` as if the last line were complete."""
     line = next(lines(head), (0, 1, b""))[2]
     separator = (written.separator or _usual_separator(line, written)).encode()
     split = partial(_fields, separator=None if separator == b" " else separator)
@@ -115,7 +115,7 @@ def _without_end(head: bytes, written: Written, size: int) -> Layout:
 
     top = find_rows(head, split, is_header)
     width = len(split(top.row))
-    # A line that is marked may be any note: it names columns if it has a name for each field.
+    # A line that begins with a mark may be any note: it names the columns if it has a name for each field.
     names = None if top.marked and len(top.names or []) != width else top.names
     return Layout(
         split.keywords["separator"], written.decimal, names, top.marked and names is not None,
@@ -132,7 +132,7 @@ def _usual_separator(line: bytes, written: Written) -> str:
 def _fields(line: bytes, separator: bytes | None) -> list[str]:
     line = line.rstrip(b"\r\n")
     if separator is None:
-        return [decoded(field) for field in _BLANKS.split(line.strip(b" \t"))]
+        return [decoded(field) for field in _WHITESPACE.split(line.strip(b" \t"))]
     if b'"' not in line:
         return [decoded(field).strip() for field in line.split(separator)]
     try:
@@ -142,7 +142,7 @@ def _fields(line: bytes, separator: bytes | None) -> list[str]:
 
 
 def _cut_short(tail: bytes, size: int, layout: Layout) -> tuple[int, str | None]:
-    """Bytes of a last line that has no end, and too few fields or half a number; and what is wrong with it."""
+    """Bytes and error of a last line that has no end and too few fields or half a number, else 0 and None."""
     if tail.endswith((b"\n", b"\r")):
         return 0, None
     last = tail.replace(b"\r", b"\n").rpartition(b"\n")[2]
@@ -154,9 +154,9 @@ def _cut_short(tail: bytes, size: int, layout: Layout) -> tuple[int, str | None]
     shown = (
         f"{len(fields)} of {layout.width} fields" if len(fields) < layout.width else f"{fields[-1]!r} at its end"
     )
-    return len(last), f"the last line is cut short, {shown}, and left out"
+    return len(last), f"the last line is cut short ({shown}) and was dropped"
 
 
 def _ends_whole(field: str, layout: Layout) -> bool:
-    """Whether a line could end so: not with the beginning of a number, such as 1.2e-."""
+    """Whether a complete line could end with this field: not with the beginning of a number, such as 1.2e-."""
     return layout.is_number(field) or not layout.is_number(f"{field}1")

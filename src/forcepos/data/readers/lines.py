@@ -1,4 +1,4 @@
-"""What texts of numbers have in common, be they logs or tables: lines, headers, numbers, faults."""
+"""Lines, headers, numbers and row errors of text files, be they logs or tables."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from forcepos.runtime.errors import InputError
 BOM = b"\xef\xbb\xbf"
 CONTROL = bytes(sorted({*range(32)} - {*b"\t\n\x0b\x0c\r"})) + b"\x7f"  # in no text
 LONGEST = 1 << 20  # bytes of a line
-_MARKS = (b"%", b"#")  # before a line that is a note, or names the columns
+_MARKS = (b"%", b"#")  # begin a line that is a note or names the columns
 _LINE = re.compile(rb"([^\r\n]*)(?:\r\n|\r|\n|\Z)")
 _SHOWN = 30  # characters of a value
-# What Arrow reads.
+# The numbers that Arrow parses.
 _NUMBERS = {
     mark: re.compile(
         rf"[+-]?(?:(?:[0-9]+[{mark}]?[0-9]*|[{mark}][0-9]+)(?:e[+-]?[0-9]+)?|nan(?:\([a-z0-9_]*\))?|inf(?:inity)?)",
@@ -31,10 +31,10 @@ class Top:
     """Where the rows of a text begin.
 
     Attributes:
-        names: fields of the last line of the header, None where there is none.
+        names: fields of the last line of the header, None where there is no header.
         marked: whether that line begins with % or #.
         row: the first row.
-        begin, number: its first byte, and its number in the text, from 1 on.
+        begin, number: its first byte, and its line number, from 1 on.
     """
 
     names: list[str] | None
@@ -45,7 +45,7 @@ class Top:
 
 
 def find_rows(text: bytes, fields: Callable[[bytes], list[str]], is_header: Callable[[list[str]], bool]) -> Top:
-    """Where the rows begin: the header is all lines that a % or # marks, and one more if it is no row.
+    """Find where the rows begin: the header is all lines that begin with % or #, and one more if it is no row.
 
     Raises:
         InputError: there is no row, or a line is too long to be one.
@@ -57,11 +57,11 @@ def find_rows(text: bytes, fields: Callable[[bytes], list[str]], is_header: Call
         if not is_marked and (not marked or not is_header(found)):
             return Top(names, marked and names is not None, line, begin, number)
         names, marked = found, is_marked
-    raise InputError("has a header and no rows" if names else "has no rows")
+    raise InputError("has a header but no rows" if names else "has no rows")
 
 
 def lines(text: bytes, number: int = 1) -> Iterator[tuple[int, int, bytes]]:
-    """Of each line that is not empty: its first byte, its number, and the line.
+    """Yield the first byte, the number and the text of each line that is not blank.
 
     Raises:
         InputError: a line is too long to be a row.
@@ -77,17 +77,17 @@ def lines(text: bytes, number: int = 1) -> Iterator[tuple[int, int, bytes]]:
 
 
 def is_number(field: str, decimal: str) -> bool:
-    """Whether a field is a number with this decimal mark, if it has any."""
+    """Return whether a field is a number with this decimal mark, if it has one."""
     return _NUMBERS[decimal].fullmatch(field) is not None
 
 
 def is_text(content: bytes) -> bool:
-    """Whether there are no characters that only other files have."""
+    """Return whether there are no control characters that only binary files have."""
     return len(content.translate(None, CONTROL)) == len(content)
 
 
 def decoded(content: bytes) -> str:
-    """UTF-8, or what older programs wrote."""
+    """Decode UTF-8, or Latin-1 as older programs wrote it."""
     try:
         return content.decode()
     except UnicodeDecodeError:
@@ -95,17 +95,17 @@ def decoded(content: bytes) -> str:
 
 
 def with_single_spaces(text: bytes) -> bytes:
-    """One blank between fields, none around a line."""
+    """Leave one space between fields, and none around a line."""
     characters = np.frombuffer(text, np.uint8)
     kept = characters != ord(" ")
-    kept[:-1] |= characters[1:] > ord(" ")  # one blank before each field
+    kept[:-1] |= characters[1:] > ord(" ")  # one space before each field
     return bytes(characters[kept]).replace(b"\n ", b"\n").removeprefix(b" ")
 
 
 def row_error(
     fields: Sequence[str], width: int, wanted: Iterable[tuple[int, str]], is_value: Callable[[str], bool]
 ) -> str | None:
-    """What is wrong with a row of which fields are wanted as numbers: place and name of each."""
+    """Describe what is wrong with a row, if anything; `wanted`: index and name of fields that must be numbers."""
     if len(fields) != width:
         return f"has {len(fields)} field{'s'[: len(fields) != 1]}, not {width}"
     for place, name in wanted:

@@ -1,4 +1,4 @@
-"""From any table to recordings: a piece at a time, straight into arrays that are made once."""
+"""Reads any table into recordings: a chunk at a time, straight into arrays that are allocated once."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from forcepos.data.readers.units import (
 )
 from forcepos.data.recordings import Int32, Recordings
 from forcepos.runtime.errors import InputError
+from forcepos.runtime.wording import first_lines
 
 _SHOWN = 10
 _Of = TypeVar("_Of")
@@ -40,15 +41,15 @@ class Table(Protocol):
     width: int
 
     def rows(self, columns: Columns) -> int:
-        """How many rows there are, at most."""
+        """Return an upper bound of the number of rows."""
 
-    def pieces(self, columns: Columns) -> Iterator[pa.RecordBatch]:
-        """The wanted columns, in their order."""
+    def chunks(self, columns: Columns) -> Iterator[pa.RecordBatch]:
+        """Yield chunks with some or all of the wanted columns, named by their index among these."""
 
 
 @dataclass(frozen=True)
 class _Opened:
-    """A file with its wanted columns; `name` is what messages call it."""
+    """A file with its wanted columns and its name in messages."""
 
     table: Table
     columns: Columns
@@ -56,34 +57,34 @@ class _Opened:
 
 
 def read_table(config: TableConfig) -> Recordings:
-    """Recordings of the files that `data.path` means.
+    """Read the recordings of the files that `data.path` names.
 
     Raises:
         InputError: a file or a column is missing, unreadable, empty, not numeric or named twice, or a line is
-            broken; tells the problems of all files.
+            broken; lists the problems of all files.
     """
     problems: list[str] = []
     files = find_files(config)
-    opened = _of_all(list(zip(files, short_names(files), strict=True)), lambda one: _open(*one, config), problems)
-    counted = _of_all(opened, lambda one: (one, one.table.rows(one.columns)), problems)
-    rows = _room(config, sum(count for _, count in counted))
+    opened = _apply(list(zip(files, short_names(files), strict=True)), lambda one: _open(*one, config), problems)
+    counted = _apply(opened, lambda one: (one, one.table.rows(one.columns)), problems)
+    rows = _allocate(config, sum(count for _, count in counted))
     for one, _ in counted:
         problems += _add(rows, one, len(files) > 1)
     if problems:
-        # What `check` would say once the files can be read: better told with everything else.
+        # What `check` would report once the files can be read: better reported with everything else.
         values = [
             line for one, _ in counted for line in rows.not_finite(str(one.table.path), one.name, one.columns)
         ]
-        raise InputError(_together([*problems, *values]))
+        raise InputError(_message([*problems, *values]))
     rows.finish()
     return _recordings(rows, opened[0].columns)
 
 
-def _room(config: TableConfig, count: int) -> Rows:
+def _allocate(config: TableConfig, count: int) -> Rows:
     try:
         return Rows(config, count)
     except (MemoryError, ValueError) as error:  # a file may claim any number of rows
-        raise InputError(f"data.path={config.path}: {count:,} rows are more than the memory takes") from error
+        raise InputError(f"data.path={config.path}: {count:,} rows do not fit into memory") from error
 
 
 def _open(path: Path, name: str, config: TableConfig) -> _Opened:
@@ -98,8 +99,8 @@ def _open(path: Path, name: str, config: TableConfig) -> _Opened:
     return _Opened(table, find_columns(path, table.names, table.width, config), name)
 
 
-def _of_all(items: Sequence[_Of], make: Callable[[_Of], _Made], problems: list[str]) -> list[_Made]:
-    """What `make` gives for each item; what it has against the others is added to `problems`."""
+def _apply(items: Sequence[_Of], make: Callable[[_Of], _Made], problems: list[str]) -> list[_Made]:
+    """Apply `make` to each item; where it raises an InputError, add the message to `problems` instead."""
     made = []
     for item in items:
         try:
@@ -110,19 +111,18 @@ def _of_all(items: Sequence[_Of], make: Callable[[_Of], _Made], problems: list[s
 
 
 def _add(rows: Rows, one: _Opened, several: bool) -> list[str]:
-    """Read a file; gives what is wrong with it."""
+    """Read a file and return what is wrong with it."""
     try:
-        rows.add(one.table.pieces(one.columns), one.name, several)
+        rows.add(one.table.chunks(one.columns), one.name, several)
     except InputError as error:
         return [str(error)]
-    return rows.faults(str(one.table.path), one.columns)
+    return rows.errors(str(one.table.path), one.columns)
 
 
-def _together(problems: Sequence[str]) -> str:
+def _message(problems: Sequence[str]) -> str:
     if len(problems) == 1:
         return problems[0]
-    more = [f"… and {len(problems) - _SHOWN} more"] if len(problems) > _SHOWN else []
-    return "\n  ".join(["the tables cannot be read:", *problems[:_SHOWN], *more])
+    return "\n  ".join(["the tables cannot be read:", *first_lines(problems, _SHOWN)])
 
 
 def _recordings(rows: Rows, columns: Columns) -> Recordings:
@@ -130,9 +130,9 @@ def _recordings(rows: Rows, columns: Columns) -> Recordings:
     order = order_by_recording(rows.recording)
     if order is not None:
         rows.reorder(order)
-    recording, names = _parts(rows)
+    recording, names = _split_recordings(rows)
     rate = config.rate_hz or rate_hz(recording, rows.time_s, config.time or "")
-    rows.time_s = rows.time_s[:0].copy()  # the time is done with, and its memory is needed
+    rows.time_s = rows.time_s[:0].copy()  # the time is no longer needed, but its memory is
     labels, label_names = _classes(rows)
     return Recordings(
         signals=rows.signals,
@@ -148,8 +148,8 @@ def _recordings(rows: Rows, columns: Columns) -> Recordings:
     )
 
 
-def _parts(rows: Rows) -> tuple[Int32, tuple[str, ...]]:
-    """Number and names of the recordings."""
+def _split_recordings(rows: Rows) -> tuple[Int32, tuple[str, ...]]:
+    """Return the recording (rows,) of each row, and the recordings' names; split at gaps in time if asked to."""
     names, config = rows.recordings.names, rows.config
     if config.gap_s is not None:
         return split_at_gaps(rows.recording, names, rows.time_s, config.gap_s)
@@ -163,5 +163,5 @@ def _classes(rows: Rows) -> tuple[Int32 | None, tuple[str, ...]]:
         return None, ()
     names = rows.classes.names
     if len(names) < 2:
-        raise InputError(f"data.label={rows.config.label} has one class only, {names[0]}: nothing to tell apart")
+        raise InputError(f"data.label={rows.config.label} has only one class, {names[0]}: nothing to classify")
     return sorted_labels(rows.label, names)

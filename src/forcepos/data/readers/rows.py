@@ -1,4 +1,4 @@
-"""The rows of all files in arrays that are made once and filled from the first row on."""
+"""The rows of all files, in arrays that are allocated once and filled from the first row on."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _ROWS_AT_ONCE = 4096  # as many as a processor's cache holds
 
 @dataclass
 class Rows:
-    """Rows read so far; arrays of columns that the config does not name are empty.
+    """The rows read so far; arrays of columns that the config does not name are empty.
 
     Attributes:
         signals: (count, features).
         positions: (count, 3) mm, plate frame; 0 along an axis without a target.
         time_s: (count,)
-        recording, point, label: (count,) numbers of names.
+        recording, point, label: (count,) numbers in the vocabularies.
     """
 
     config: TableConfig
@@ -43,10 +43,10 @@ class Rows:
     recording: Int32 = field(init=False)
     point: Int32 = field(init=False)
     label: Int32 = field(init=False)
-    # Number and length of each run of rows of one recording: few, where an array would be large beside the time.
+    # Number and length of each run of rows of one recording: little memory, where an array would take much.
     _runs: list[tuple[Int32, NDArray[np.intp]]] = field(default_factory=list)
-    _missing: dict[str, tuple[int, int]] = field(default_factory=dict)  # of a file: how many, and the first row
-    _begin: int = 0  # of a file
+    _missing: dict[str, tuple[int, int]] = field(default_factory=dict)  # of the last file: count and first row
+    _begin: int = 0  # of the last file
     _ends: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -57,44 +57,44 @@ class Rows:
         self.point = np.empty(count if config.point else 0, np.int32)
         self.label = np.empty(count if config.label else 0, np.int32)
 
-    def add(self, pieces: Iterable[pa.RecordBatch], file: str, several: bool) -> None:
-        """Take over the rows of a file; `several` whether there are others, whose recordings need other names.
+    def add(self, chunks: Iterable[pa.RecordBatch], file: str, several: bool) -> None:
+        """Add the rows of a file; `several`: whether there are other files, whose recordings need other names.
 
-        The columns of a piece are named by their places among those that are wanted. A piece need not have all.
+        The columns of a chunk are named by their index among the wanted ones. A chunk need not have all of them.
         """
         self._missing, self._begin = {}, self.filled
-        first = dict.fromkeys(range(len(self._kinds)), self.filled)  # row that each column has come to
-        for piece in pieces:
-            self._take(piece, first, file, several)
-            del piece  # it may be all that keeps a long column, and the next one is about to be read
+        first = dict.fromkeys(range(len(self._kinds)), self.filled)  # next row of each column
+        for chunk in chunks:
+            self._take(chunk, first, file, several)
+            del chunk  # it may be all that keeps a long column in memory, and the next one is about to be read
         self.filled = self._ends[file] = first[0]
         if not self.config.recording and self.filled > self._begin:
             self._runs.append(
                 (np.array([self.recordings.of(file)], np.int32), np.array([self.filled - self._begin]))
             )
 
-    def _take(self, piece: pa.RecordBatch, first: dict[int, int], file: str, several: bool) -> None:
-        """Fill in what a piece has, from the row on that its columns have come to."""
-        places = [int(name) for name in piece.schema.names]
-        rows = slice(first[places[0]], first[places[0]] + piece.num_rows)
-        self._fill(rows, places, piece)
-        for place, column in zip(places, piece.columns, strict=True):
+    def _take(self, chunk: pa.RecordBatch, first: dict[int, int], file: str, several: bool) -> None:
+        """Fill in the columns of a chunk, from the next row of each on."""
+        places = [int(name) for name in chunk.schema.names]
+        rows = slice(first[places[0]], first[places[0]] + chunk.num_rows)
+        self._fill(rows, places, chunk)
+        for place, column in zip(places, chunk.columns, strict=True):
             if self._kinds[place] in {"recording", "point", "label"}:
                 self._number(rows, self._kinds[place], column, file, several)
             first[place] = rows.stop
 
     @cached_property
     def _kinds(self) -> list[str]:
-        """What each wanted column is."""
+        """The role of each wanted column."""
         config = self.config
         numbers = ["feature"] * len(config.features) + ["target"] * len(config.targets or [])
         return [*numbers, *(["time"] if config.time else []), *wanted_words(config)]
 
-    def _fill(self, rows: slice, places: Sequence[int], piece: pa.RecordBatch) -> None:
-        """Fill in the numbers of a piece."""
+    def _fill(self, rows: slice, places: Sequence[int], chunk: pa.RecordBatch) -> None:
+        """Fill in the numbers of a chunk."""
         config = self.config
         signals, targets = {}, {}
-        for place, column in zip(places, piece.columns, strict=True):
+        for place, column in zip(places, chunk.columns, strict=True):
             match self._kinds[place]:
                 case "feature":
                     signals[place] = _values(column, config)
@@ -103,12 +103,12 @@ class Rows:
                     targets[axis] = _values(column, config) * config.target_scale_mm + config.offset_mm[axis]
                 case "time":
                     self.time_s[rows] = _values(column, config, is_time=True)
-                    self._look_for_missing("time", rows, ~np.isfinite(self.time_s[rows]))
-        _put(self.signals[rows], signals)
-        _put(self.positions[rows], targets)
+                    self._count_missing("time", rows, ~np.isfinite(self.time_s[rows]))
+        put_columns(self.signals[rows], signals)
+        put_columns(self.positions[rows], targets)
 
     def _number(self, rows: slice, what: str, column: pa.Array, file: str, several: bool) -> None:
-        """Number what the rows belong to."""
+        """Fill in the numbers of the recording, point or class that the rows belong to."""
         if what == "recording":
             numbers = self.recordings.of_column(column, f"{file} " if several else "", file)
             begins = np.flatnonzero(np.diff(numbers, prepend=np.int32(-2)))
@@ -117,25 +117,25 @@ class Rows:
             numbers = self.point[rows] = self.points.of_column(column)
         else:
             numbers = self.label[rows] = self.classes.of_column(column)
-        self._look_for_missing(what, rows, numbers < 0)
+        self._count_missing(what, rows, numbers < 0)
 
-    def _look_for_missing(self, what: str, rows: slice, missing: NDArray[np.bool_]) -> None:
+    def _count_missing(self, what: str, rows: slice, missing: NDArray[np.bool_]) -> None:
         places = np.flatnonzero(missing)
         if len(places):
             count, first = self._missing.get(what, (0, rows.start - self._begin + int(places[0])))
             self._missing[what] = count + len(places), first
 
-    def faults(self, path: str, columns: Columns) -> list[str]:
-        """What is missing in the rows of the last file: what they belong to, or their time."""
+    def errors(self, path: str, columns: Columns) -> list[str]:
+        """Describe missing times, recordings, points and labels of the last file, a line each."""
         names = dict(zip(wanted_words(self.config), columns.names[len(columns.numbers) :], strict=True))
         names["time"] = columns.names[len(columns.numbers) - 1]
         return [
-            f"{path}: {count} rows have no {what} in {names[what]}, the first of them is row {first}"
+            f"{path}: {count} rows have no {what} in {names[what]}, the first in row {first}"
             for what, (count, first) in self._missing.items()
         ]
 
     def not_finite(self, path: str, file: str, columns: Columns) -> Iterator[str]:
-        """Which features and targets of a file have values that are missing or not finite."""
+        """Describe the features and targets of a file that have values missing or not finite, a line each."""
         if file not in self._ends:
             return
         ends = [0, *self._ends.values()]
@@ -149,7 +149,7 @@ class Rows:
                 yield f"{where}: {len(missing)} values missing or not finite, the first in row {missing[0]}"
 
     def finish(self) -> None:
-        """Leave out what was never filled, as where a text has empty lines.
+        """Drop rows that were never filled, since a text may have blank lines.
 
         Raises:
             InputError: there is no row.
@@ -161,7 +161,7 @@ class Rows:
         self.recording = np.repeat(*(np.concatenate(of) for of in zip(*self._runs, strict=True)))
 
     def reorder(self, order: NDArray[np.intp]) -> None:
-        """Bring all rows into an order, a column at a time: no second array of signals."""
+        """Bring all rows into an order, a column at a time: there is no memory for a second array of signals."""
         for table in (self.signals, self.positions):
             for column in range(table.shape[1]):
                 table[:, column] = table[order, column]
@@ -170,9 +170,9 @@ class Rows:
             setattr(self, name, values[order] if len(values) else values)
 
 
-def _put(values: Float32, columns: Mapping[int, Float64]) -> None:
-    """Columns into an array of rows, as many rows at once as a processor's cache holds."""
-    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is told as not finite
+def put_columns(values: Float32, columns: Mapping[int, Float64]) -> None:
+    """Copy columns into an array of rows, as many rows at once as a processor's cache holds."""
+    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is reported as not finite
         for first in range(0, len(values), _ROWS_AT_ONCE):
             rows = slice(first, first + _ROWS_AT_ONCE)
             for place, column in columns.items():

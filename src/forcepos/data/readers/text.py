@@ -1,4 +1,4 @@
-"""CSV and text between blanks, a piece at a time and only the columns that are needed."""
+"""CSV files and text separated by whitespace, read a chunk at a time and only the columns that are needed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SHOWN = 10
 
 
 class TextTable:
-    """A CSV file, or a text with columns between blanks."""
+    """A CSV file, or a text with columns separated by whitespace."""
 
     def __init__(self, path: Path, kind: str, config: TableConfig) -> None:
         self.path = path
@@ -35,27 +35,27 @@ class TextTable:
         self.width = self._layout.width
 
     def rows(self, columns: Columns) -> int:  # noqa: ARG002  # the same for every table
-        """How many lines there are: at least as many as rows."""
+        """Count the lines: at least as many as rows."""
         lines = 1
-        with Part(self.path, self._layout) as part:
-            while block := part.read_plain():
+        with RowStream(self.path, self._layout) as stream:
+            while block := stream.read_plain():
                 lines += block.count(b"\n") + block.count(b"\r")
         return lines
 
-    def pieces(self, columns: Columns) -> Iterator[pa.RecordBatch]:
-        """The wanted columns, in their order.
+    def chunks(self, columns: Columns) -> Iterator[pa.RecordBatch]:
+        """Yield chunks of the wanted columns, in their order.
 
         Raises:
             InputError: lines are broken; names file and lines.
         """
         try:
-            with Part(self.path, self._layout) as part:
-                yield from _parsed(part, self._layout, columns)
+            with RowStream(self.path, self._layout) as stream:
+                yield from _parsed(stream, self._layout, columns)
         except (pa.ArrowException, OSError) as error:
-            raise InputError(self._told(error, columns)) from error
+            raise InputError(self._explained(error, columns)) from error
 
-    def _told(self, error: Exception, columns: Columns) -> str:
-        lines = list(_faults(self.path, self._layout, columns))
+    def _explained(self, error: Exception, columns: Columns) -> str:
+        lines = list(_errors(self.path, self._layout, columns))
         if not any(line.startswith("line ") for line in lines):
             return f"{self.path} cannot be read: {error}"
         if len(lines) == 1:
@@ -64,16 +64,16 @@ class TextTable:
         return "\n  ".join([f"{self.path} cannot be read:", *lines[:_SHOWN], *more])
 
 
-class Part(io.RawIOBase):
-    """The rows of a file as Arrow wants them: as they are, or with one separator for any number of blanks."""
+class RowStream(io.RawIOBase):
+    """The rows of a file as Arrow takes them: as they are, or with one space for any amount of whitespace."""
 
     def __init__(self, path: Path, layout: Layout) -> None:
         super().__init__()
         self._file = path.open("rb")
         self._file.seek(layout.first)
         self._left = layout.end - layout.first
-        self._blanks = layout.separator is None
-        self._blocks = self.blocks()
+        self._spaced = layout.separator is None
+        self._whole_lines = self.whole_lines()
 
     def readable(self) -> bool:
         return True
@@ -83,13 +83,13 @@ class Part(io.RawIOBase):
         super().close()
 
     def read_plain(self) -> bytes:
-        """The next bytes of the file."""
+        """Read the next bytes of the file."""
         block = self._file.read(min(_BLOCK, self._left))
         self._left -= len(block)
         return block
 
-    def blocks(self) -> Iterator[bytes]:
-        """Whole lines, some at once; one blank between fields where blanks stand between them."""
+    def whole_lines(self) -> Iterator[bytes]:
+        """Yield whole lines, many at once, with one space between fields that whitespace separates."""
         rest = b""
         while block := self.read_plain():
             whole, end, rest = (rest + block).rpartition(b"\n")
@@ -99,27 +99,27 @@ class Part(io.RawIOBase):
             yield self._tidied(rest)
 
     def _tidied(self, text: bytes) -> bytes:
-        return with_single_spaces(text.replace(b"\t", b" ").replace(b"\r", b"\n")) if self._blanks else text
+        return with_single_spaces(text.replace(b"\t", b" ").replace(b"\r", b"\n")) if self._spaced else text
 
     def read(self, size: int = -1) -> bytes:  # noqa: ARG002  # Arrow takes what it gets
-        if not self._blanks:
+        if not self._spaced:
             return self.read_plain()
-        return next((block for block in self._blocks if block), b"")
+        return next(filter(None, self._whole_lines), b"")
 
 
 def parse_options(layout: Layout, **more: Any) -> csv.ParseOptions:
-    """How Arrow cuts such a text."""
+    """Return the options with which Arrow parses such a text."""
     separator, quote = (layout.separator or b" ").decode(), '"' if layout.separator else False
     return csv.ParseOptions(delimiter=separator, quote_char=quote, **more)
 
 
-def _parsed(part: Part, layout: Layout, columns: Columns) -> Iterator[pa.RecordBatch]:
+def _parsed(stream: RowStream, layout: Layout, columns: Columns) -> Iterator[pa.RecordBatch]:
     names = [str(place) for place in range(layout.width)]
     kinds = {names[place]: pa.float64() for place in columns.numbers}
     for place in columns.words:
         kinds.setdefault(names[place], pa.binary())  # whatever its encoding
     reader = csv.open_csv(
-        part,
+        stream,
         csv.ReadOptions(column_names=names, use_threads=False, block_size=_BLOCK),
         parse_options(layout),
         csv.ConvertOptions(
@@ -127,15 +127,15 @@ def _parsed(part: Part, layout: Layout, columns: Columns) -> Iterator[pa.RecordB
             decimal_point=layout.decimal,
         ),
     )  # fmt: skip
-    for piece in reader:
+    for chunk in reader:
         yield pa.RecordBatch.from_arrays(
-            [piece.column(names[place]) for place in columns.places],
+            [chunk.column(names[place]) for place in columns.places],
             names=[str(number) for number in range(len(columns.places))],
         )
 
 
-def _faults(path: Path, layout: Layout, columns: Columns) -> Iterator[str]:
-    """What is wrong with broken lines, up to one more than is shown, and what is missing in the others."""
+def _errors(path: Path, layout: Layout, columns: Columns) -> Iterator[str]:
+    """Describe broken lines, up to one more than is shown, and values missing in the others."""
     found, wanted = 0, list(zip(columns.numbers, columns.names, strict=False))
     missing: dict[str, tuple[int, int]] = {}  # of a column: how many values, and the first line
     for number, fields in _rows(path, layout):
@@ -154,7 +154,7 @@ def _faults(path: Path, layout: Layout, columns: Columns) -> Iterator[str]:
 
 
 def _rows(path: Path, layout: Layout) -> Iterator[tuple[int, list[str]]]:
-    """Number and fields of each line that is not empty."""
+    """Yield number and fields of each line that is not blank."""
     read = layout.first
     with path.open("rb") as file:
         file.seek(layout.first)

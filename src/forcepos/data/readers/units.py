@@ -1,4 +1,4 @@
-"""What a table's rows belong to: recordings, points, classes; and how far they are apart in time."""
+"""The recordings, points and classes that a table's rows belong to, and the time between rows."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from forcepos.data.readers.files import natural_sort_key
 from forcepos.data.readers.lines import decoded
 from forcepos.data.recordings import Float32, Float64, Int32
 from forcepos.runtime.errors import InputError
+from forcepos.runtime.wording import name_some
 
 log = logging.getLogger(__name__)
 
@@ -24,13 +25,13 @@ _SHOWN = 10
 
 @dataclass
 class Vocabulary:
-    """Numbers for names, from 0 on, in the order in which they come."""
+    """Numbers of names, from 0 on, in order of first appearance."""
 
     names: list[str] = field(default_factory=list)
     _numbers: dict[str, int] = field(default_factory=dict)
 
     def of(self, name: str, key: str | None = None) -> int:
-        """The number of a name; names with different keys are different."""
+        """Return the number of a name, a new one for a new key; names with different keys are different."""
         key = name if key is None else key
         if key not in self._numbers:
             self._numbers[key] = len(self.names)
@@ -38,7 +39,7 @@ class Vocabulary:
         return self._numbers[key]
 
     def of_column(self, column: pa.Array, prefix: str = "", key: str = "") -> Int32:
-        """(rows,) the numbers of a column's values; -1 where there is none."""
+        """Return the number of each of a column's values, (rows,); -1 where there is none."""
         encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
         places = np.asarray(encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False), np.int64)
         words = [_word(value) for value in encoded.dictionary.to_pylist()]
@@ -57,7 +58,7 @@ def _word(value: object) -> str:
 
 
 def sorted_labels(labels: Int32, names: Sequence[str]) -> tuple[Int32, tuple[str, ...]]:
-    """Labels renumbered in the order of their names: what a class is called must not hang on the first row."""
+    """Renumber labels in the order of their names: the numbers must not depend on the order of rows."""
     order = sorted(range(len(names)), key=lambda number: natural_sort_key(names[number]))
     rank = np.empty(len(names), np.int32)
     rank[order] = np.arange(len(names), dtype=np.int32)
@@ -65,33 +66,33 @@ def sorted_labels(labels: Int32, names: Sequence[str]) -> tuple[Int32, tuple[str
 
 
 def order_by_recording(recording: Int32) -> NDArray[np.intp] | None:
-    """Rows in an order that brings those of one recording together; None where they are."""
+    """Return an order of rows that makes those of each recording contiguous; None if they are."""
     starts = int(np.count_nonzero(recording[1:] != recording[:-1])) + 1
     if starts == int(recording.max()) + 1 and recording[0] == 0:
         return None
-    log.warning("rows of one recording do not stand together in the table: they are taken together")
+    log.warning("the rows of a recording are not contiguous in the table: they are put together")
     return np.argsort(recording, kind="stable")
 
 
 def split_at_gaps(
     recording: Int32, names: Sequence[str], time_s: Float64, gap_s: float
 ) -> tuple[Int32, tuple[str, ...]]:
-    """Recordings that begin again after a gap in time, or where time goes back."""
+    """Begin a new recording after a gap in time or where time goes backwards; return numbers (rows,) and names."""
     begins = np.append(True, recording[1:] != recording[:-1])
     for rows, step in _steps(time_s):
         begins[rows] |= ~((step >= 0) & (step <= gap_s))
-    parts = np.cumsum(begins, dtype=np.int32) - np.int32(1)
+    split = np.cumsum(begins, dtype=np.int32) - np.int32(1)
     whole = recording[np.flatnonzero(begins)]
     count = np.bincount(whole, minlength=len(names))
     place = np.arange(len(whole)) - np.searchsorted(whole, whole)
-    return parts, tuple(
-        names[number] + (f" part {part + 1}" if count[number] > 1 else "")
-        for number, part in zip(whole.tolist(), place.tolist(), strict=True)
+    return split, tuple(
+        names[number] + (f" part {index + 1}" if count[number] > 1 else "")
+        for number, index in zip(whole.tolist(), place.tolist(), strict=True)
     )
 
 
 def rate_hz(recording: Int32, time_s: Float64, column: str) -> float:
-    """Rows per second, from the median step of time within a recording.
+    """Return rows per second, from the median step of time within a recording.
 
     Raises:
         InputError: time does not advance.
@@ -107,29 +108,26 @@ def rate_hz(recording: Int32, time_s: Float64, column: str) -> float:
 
 
 def warn_where_time_goes_back(recording: Int32, names: Sequence[str], time_s: Float64) -> None:
-    """One warning, with the recordings where it does."""
+    """Log one warning with all recordings where time goes backwards."""
     back: dict[int, int] = {}
     for rows, step in _steps(time_s):
         numbers = recording[rows][(step < 0) & (recording[rows] == recording[rows.start - 1 : rows.stop - 1])]
         for number, count in zip(*np.unique(numbers, return_counts=True), strict=True):
             back[int(number)] = back.get(int(number), 0) + int(count)
     if back:
-        told = [f"{count} times in {names[number]}" for number, count in back.items()]
-        more = f" and in {len(told) - _SHOWN} more" if len(told) > _SHOWN else ""
-        log.warning(
-            "time goes back %s%s: with data.gap_s a recording begins anew there", ", ".join(told[:_SHOWN]), more
-        )
+        where = name_some([f"{count} times in {names[number]}" for number, count in back.items()], _SHOWN)
+        log.warning("time goes backwards %s: set data.gap_s to begin a new recording there", where)
 
 
 def _steps(time_s: Float64) -> Iterator[tuple[slice, Float64]]:
-    """Time from the row before, for rows from the second on, some at once."""
+    """Yield the time from the row before, for rows from the second on, many at once."""
     for first in range(1, len(time_s), ROWS_AT_ONCE):
         rows = slice(first, min(first + ROWS_AT_ONCE, len(time_s)))
         yield rows, np.diff(time_s[first - 1 : rows.stop])
 
 
 def points_in_grid(positions: Float32, grid_mm: float) -> Int32:
-    """(rows,) the number of the grid's cell that a position (rows, 3) lies in, in the order of their coming."""
+    """Return the number (rows,) of the grid cell of each position (rows, 3), in order of first appearance."""
     numbers: dict[int, int] = {}
     point = np.empty(len(positions), np.int32)
     for first in range(0, len(positions), ROWS_AT_ONCE):

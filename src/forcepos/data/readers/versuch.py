@@ -1,4 +1,4 @@
-"""The notebook's Feather files: one row per sample, 48 columns of numbers and the touched point's name."""
+"""The notebook's Feather files: 48 columns of numbers and the name of the touched point in each row."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from forcepos.config.schema import VersuchConfig
+from forcepos.data.readers.rows import put_columns
 from forcepos.data.recordings import Float32, Float64, Int32, Recordings
 from forcepos.runtime.errors import InputError
 
-_ROWS_AT_ONCE = 4096
-
 
 def read_versuch(config: VersuchConfig) -> Recordings:
-    """Recordings of a Feather file; a run of rows with the same point is one recording.
+    """Read the recordings of a Feather file; a run of rows with the same point is one recording.
 
     Raises:
         InputError: the file or a column is missing, unreadable, empty, not numeric or named twice.
@@ -45,7 +44,7 @@ def read_versuch(config: VersuchConfig) -> Recordings:
 
 
 def _wanted(config: VersuchConfig) -> tuple[list[str], list[str]]:
-    """Columns that are read as numbers, and those that say what a row belongs to."""
+    """Columns that are read as numbers, and those with a row's point and time."""
     for key, names in (("data.features", config.features), ("data.targets", config.targets)):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
@@ -56,7 +55,7 @@ def _wanted(config: VersuchConfig) -> tuple[list[str], list[str]]:
 
 @contextmanager
 def _open(path: Path, wanted: list[str]) -> Iterator[pa.NativeFile]:
-    """The file, with all wanted columns."""
+    """Open the file and check that it has all wanted columns."""
     if not path.is_file():
         raise InputError(f"data.path={path} is not a file")
     try:
@@ -68,7 +67,7 @@ def _open(path: Path, wanted: list[str]) -> Iterator[pa.NativeFile]:
 
 
 def _reader(source: pa.NativeFile, names: list[str]) -> pa.ipc.RecordBatchFileReader:
-    """Reads these columns only."""
+    """Open the file for reading these columns only."""
     present = pa.ipc.open_file(source).schema.names
     options = pa.ipc.IpcReadOptions(included_fields=[present.index(name) for name in names])
     return pa.ipc.open_file(source, options=options)
@@ -87,30 +86,22 @@ def _check_names(path: Path, present: list[str], wanted: list[str]) -> None:
 def _fill(
     reader: pa.ipc.RecordBatchFileReader, config: VersuchConfig, signals: Float32, positions: Float32
 ) -> None:
-    """Read features and targets, a batch of rows at a time: the whole table in between would cost time and memory.
+    """Read features and targets, missing values as NaN.
 
-    Values that are missing become NaN.
+    One batch of rows at a time: reading the whole table first would cost time and memory.
     """
     first = 0
     for number in range(reader.num_record_batches):
         batch = reader.get_batch(number)
         rows = slice(first, first + batch.num_rows)
-        _put(signals[rows], [_values(batch, name) for name in config.features])
+        put_columns(signals[rows], dict(enumerate(_values(batch, name) for name in config.features)))
         moved = zip(config.targets, config.offset_mm, strict=True)
-        _put(positions[rows], [_values(batch, name) + offset for name, offset in moved])
+        put_columns(positions[rows], dict(enumerate(_values(batch, name) + offset for name, offset in moved)))
         first += batch.num_rows
 
 
-def _put(values: Float32, columns: list[Float64]) -> None:
-    """Columns into an array of rows, as many rows at once as a processor's cache holds."""
-    for first in range(0, len(values), _ROWS_AT_ONCE):
-        rows = slice(first, first + _ROWS_AT_ONCE)
-        for place, column in enumerate(columns):
-            values[rows, place] = column[rows]
-
-
 def _values(table: pa.Table | pa.RecordBatch, name: str) -> Float64:
-    """A column's numbers, missing ones as NaN."""
+    """Return a column's numbers, missing ones as NaN."""
     column = table.column(name)
     if not (pa.types.is_floating(column.type) or pa.types.is_integer(column.type)):
         example = next((value for value in column.slice(0, 100).to_pylist() if value is not None), None)
@@ -120,7 +111,7 @@ def _values(table: pa.Table | pa.RecordBatch, name: str) -> Float64:
 
 
 def _recordings(points: pa.ChunkedArray) -> tuple[Int32, Int32, tuple[str, ...]]:
-    """Number of the recording and of the point of each row, and the recordings' names."""
+    """Return the recording and the point (rows,) of each row, and the recordings' names."""
     if points.null_count:
         raise InputError(f"{points.null_count} rows name no point")
     encoded = pc.dictionary_encode(points.combine_chunks().cast(pa.string()))
@@ -139,7 +130,7 @@ def _recordings(points: pa.ChunkedArray) -> tuple[Int32, Int32, tuple[str, ...]]
 def _rate_hz(table: pa.Table, config: VersuchConfig, recording: Int32) -> float:
     """Rows per second, from the median step of time within a recording."""
     if not config.seconds or not config.nanoseconds:
-        raise InputError("data.rate_hz has no value and data.seconds or data.nanoseconds names no column")
+        raise InputError("data.rate_hz has no value, and data.seconds or data.nanoseconds names no column")
     time_s = _values(table, config.seconds) + 1e-9 * _values(table, config.nanoseconds)
     steps = np.diff(time_s)[np.diff(recording) == 0]
     step = float(np.median(steps)) if len(steps) else np.nan

@@ -1,4 +1,4 @@
-"""The KUKA LBR iiwa 14 R820 as a rigid-body model: where its tool is, and what its joints carry."""
+"""The KUKA LBR iiwa 14 R820 as a rigid-body model: kinematics of its tool, and torques of its joints."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _LINKS = (
     ("0 0.081 0", "0 0 1 1", 1.2, "0 0 0.02", "0.001 0.001 0.001"),
 )
 _FLANGE_M = 0.045  # from the frame of link 7 to the flange, same source
-_TOOL_M = 0.1  # a slim rod of 100 mm, light beside the links: its weight is left out
+_TOOL_M = 0.1  # a slim rod of 100 mm, light compared with the links: its weight is neglected
 
 # A posture with bent elbow, hand pointing down: the start of every search for joint angles.
 _HOME_RAD = np.array([0.0, 0.5, 0.0, -1.6, 0.0, 1.04, 0.0])
@@ -44,11 +44,11 @@ _SLOPE_STEP_M = 1e-4
 
 @dataclass(frozen=True)
 class Posture:
-    """What one joint configuration means at the tool.
+    """The torques and Jacobians of one joint configuration.
 
     Attributes:
         angles: (7,) joint angles in rad.
-        gravity: (7,) torque in Nm that the drives exert against gravity.
+        gravity: (7,) torque in Nm with which the drives balance gravity.
         contact: (7, 3) joint torque in Nm per N of force on the tool's tip, force in base axes.
         wrench: (6, 7) force (N) and torque (Nm) at the flange, in flange axes, per Nm of joint
             torque: the least-squares inverse of the flange's Jacobian, transposed.
@@ -62,7 +62,7 @@ class Posture:
 
 @dataclass(frozen=True)
 class Slopes:
-    """How a posture's torques change as the tip moves along the base's x, y and z (the first axis).
+    """Derivatives of a posture's torques as the tip moves along the base's x, y and z (the first axis).
 
     The hand keeps pointing down and the elbow stays in its plane.
 
@@ -83,7 +83,7 @@ class Arm:
         return mujoco.MjModel.from_xml_string(_mjcf())
 
     def posture(self, tip_m: NDArray[np.float64], start: NDArray[np.float64] | None = None) -> Posture:
-        """The posture that puts the tool's tip at `tip_m` (3,), base frame in m, hand pointing down.
+        """Solve for the posture that puts the tool's tip at `tip_m` (3,), base frame in m, hand pointing down.
 
         Raises:
             InputError: the arm cannot reach the position.
@@ -96,7 +96,7 @@ class Arm:
             if np.abs(error).max() < _POSITION_TOLERANCE_M:
                 if np.trace(data.site("tip").xmat.reshape(3, 3).T @ _HAND_DOWN) > 0:
                     return self._describe(data)
-                data.qpos[-1] += 0.5  # half a turn away the turn's error vanishes as well: leave that place
+                data.qpos[-1] += 0.5  # half a turn away the orientation error vanishes as well: leave that place
                 continue
             jacobian = self._jacobian(data, "tip")[:, _MOVED]
             # Damped least squares keeps the step finite near a stretched arm.
@@ -104,24 +104,24 @@ class Arm:
             data.qpos[_MOVED] += np.clip(jacobian.T @ np.linalg.solve(damped, error), -0.2, 0.2)
         raise InputError(
             f"the simulated arm cannot reach x={tip_m[0]:.3f} y={tip_m[1]:.3f} z={tip_m[2]:.3f} m: "
-            "make data.grid or data.spacing_mm smaller, or move the plate with data.offset_mm"
+            "reduce data.grid or data.spacing_mm, or move the plate with data.offset_mm"
         )
 
     def slopes(self, posture: Posture) -> Slopes:
-        """Central differences along the joints' motion that moves the tip only."""
+        """Differentiate the torques (central differences) along the joint motion that moves the tip only."""
         data = mujoco.MjData(self._model)
         self._torques(data, posture.angles)
         turn = np.zeros((3, JOINTS))  # rad per m
         turn[:, _MOVED] = np.linalg.pinv(self._jacobian(data, "tip")[:, _MOVED])[:, :3].T
         ahead, behind = (
-            np.array([self._torques(data, posture.angles + step * way) for way in turn])
+            np.array([self._torques(data, posture.angles + step * direction) for direction in turn])
             for step in (_SLOPE_STEP_M, -_SLOPE_STEP_M)
         )
         slope = (ahead - behind) / (2 * _SLOPE_STEP_M)
         return Slopes(gravity=slope[..., 0], contact=slope[..., 1:])
 
     def _torques(self, data: mujoco.MjData, angles: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(7, 4) gravity and contact of a posture, in which `data` is left."""
+        """(7, 4) gravity and contact of a posture, which `data` keeps."""
         data.qpos[:] = angles
         mujoco.mj_forward(self._model, data)
         return np.column_stack([data.qfrc_bias, self._jacobian(data, "tip")[:3].T])
@@ -149,7 +149,7 @@ class Arm:
 
 
 def _mjcf() -> str:
-    """The arm in MuJoCo's XML: a chain of links, each turning about its own z axis."""
+    """Describe the arm in MuJoCo's XML: a chain of links, each turning about its own z axis."""
     body = f'<site name="flange" pos="0 0 {_FLANGE_M}"/><site name="tip" pos="0 0 {_FLANGE_M + _TOOL_M}"/>'
     for position, orientation, mass, centre, inertia in reversed(_LINKS):
         body = (

@@ -1,7 +1,7 @@
-"""How a simulated joint torque sensor errs, and what the controller's observer makes of it, as covariances.
+"""Covariances of the error of simulated joint torque sensors, before and after the controller's observer.
 
-Every part of the error is given in percent of what an axis can bear, so the figures here are the same
-for all joints. msT shows the sensor's error as it is; exT shows white noise smoothed and all of it with
+Every component of the error is given in percent of an axis' largest torque, so the values here are the same
+for all joints. msT has the sensor's error unchanged; exT has its white noise smoothed, and all of it with
 the opposite sign.
 """
 
@@ -12,22 +12,22 @@ import numpy as np
 from forcepos.config.schema import SimulatedConfig
 from forcepos.data.recordings import Float64
 
-# Covariance of msT and exT that an error of variance 1 leaves when the observer lets it through as it is.
+# Covariance of msT and exT for an error of variance 1 that the observer passes unchanged.
 OPPOSITE = np.array([[1.0, -1.0], [-1.0, 1.0]])
 
 
 def observer_gain(config: SimulatedConfig) -> float:
-    """Share of a row's torque that the observer's low-pass takes over in that row."""
+    """Return the gain of the observer's low-pass: the share of a row's torque that enters its output at once."""
     return float(1 - np.exp(-1 / (config.observer_time_s * config.rate_hz)))
 
 
 def settling_rows(config: SimulatedConfig) -> int:
-    """Rows after which the observer has forgotten its start: ten time constants."""
+    """Return the rows after which the observer has forgotten its start: ten time constants."""
     return int(np.ceil(10 * config.observer_time_s * config.rate_hz))
 
 
 def mean_weights(config: SimulatedConfig, window: int) -> Float64:
-    """(2, rows) how the white noise of present and past rows enters a window's mean msT and exT."""
+    """Return the weights (2, rows) of present and past rows' white noise in a window's mean msT and exT."""
     gain = observer_gain(config)
     memory = gain * (1 - gain) ** np.arange(settling_rows(config) + 1)
     mean = np.full(window, 1 / window)
@@ -36,9 +36,9 @@ def mean_weights(config: SimulatedConfig, window: int) -> Float64:
 
 
 def row_covariance(config: SimulatedConfig, window: int, offset_known: bool) -> Float64:
-    """(2 window, 2 window) percent^2: a window's rows of msT, then its rows of exT, of any one joint.
+    """Return the covariance (2 window, 2 window) in percent^2 of a window's msT, then its exT, of any one joint.
 
-    Drift wanders within the window; a sensor offset that is not known adds to all of its rows.
+    Drift varies within the window; a sensor offset that is not known adds to all of its rows.
     """
     row = np.arange(window)
     apart_s = np.abs(np.subtract.outer(row, row)) / config.rate_hz
@@ -48,9 +48,9 @@ def row_covariance(config: SimulatedConfig, window: int, offset_known: bool) -> 
 
 
 def _white(config: SimulatedConfig, window: int) -> Float64:
-    """(2 window, 2 window) covariance that white noise of variance 1 leaves.
+    """(2 window, 2 window) covariance that results from white noise of variance 1.
 
-    With gain g the observer remembers a row's noise k rows later with the weight a_k = g (1 - g)^k, and
+    With gain g the observer weights a row's noise k rows later by a_k = g (1 - g)^k, and
     two of its rows k apart share the variance sum_i a_i a_(i+k) = g / (2 - g) (1 - g)^k.
     """
     gain = observer_gain(config)

@@ -1,15 +1,15 @@
-"""Simulated recordings: an iiwa 14 presses on a plate, point by point, several visits a point.
+"""Simulated recordings: an iiwa 14 presses on a plate, point by point, several visits per point.
 
 The drives hold the arm against gravity g(q) and the contact force f on the tool's tip, J(q) maps f to
-joint torques. With the sensors' error e, which is white noise, one offset a visit and slow drift:
+joint torques. With the sensors' error e, which is white noise, one offset per visit and slow drift:
 
-    msT = g(q) - J(q)^T f + e              what the joint torque sensors measure
-    exT = lowpass(g(q) - msT)              what the controller's observer makes of it
+    msT = g(q) - J(q)^T f + e              measured by the joint torque sensors
+    exT = lowpass(g(q) - msT)              estimated by the controller's observer
     F, T = least-squares solution of J_flange(q)^T [F, T] = exT
 
 A contact pushes the arm back, so exT is the torque that the contact exerts, F and T the wrench that it
 exerts at the flange, in flange axes. The observer is a first-order low-pass (De Luca, Albu-Schaeffer,
-Haddadin and Hirzinger, IROS 2006); it knows the arm's gravity exactly and the sensors' error not at all.
+Haddadin and Hirzinger, IROS 2006) that knows the arm's gravity exactly and nothing of the sensors' error.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ JOINT_CHANNELS = (*_MEASURED, *_EXTERNAL)  # the rest, the wrench, is computed f
 
 @dataclass(frozen=True)
 class Candidates:
-    """What a perfect lookup could know: the signals to expect at each place, and how they scatter.
+    """Knowledge of an ideal observer: the expected signals at each position, and their covariance.
 
     Attributes:
         positions: (k, 3) mm, plate frame.
@@ -50,7 +50,7 @@ class Candidates:
 
 @dataclass(frozen=True)
 class Visit:
-    """One press on the plate: where, in which posture, how hard, with which sensor offset (7,) in Nm."""
+    """One press on the plate: its position, posture, contact force and sensor offset (7,) in Nm."""
 
     point: int
     position_mm: Float64
@@ -69,7 +69,7 @@ class Simulation:
 
     @cached_property
     def recordings(self) -> Recordings:
-        """All visits' rows: `visits` recordings of `rows` rows for each point of the grid."""
+        """The rows of all visits: `visits` recordings of `rows` rows for each point of the grid."""
         config = self.config
         noise = np.random.default_rng([config.seed, 1])
         signals = np.empty((len(self._visits), config.rows, len(CHANNELS)), np.float32)
@@ -106,7 +106,7 @@ class Simulation:
                 yield Visit(point, position_mm, posture, force, offset)
 
     def _torque(self, percent: float) -> Float64:
-        """(7,) Nm: a share of what each axis can bear."""
+        """(7,) Nm: a share of each axis' largest torque."""
         return MAX_TORQUE_NM * percent / 100
 
     def _signals(self, visit: Visit, noise: np.random.Generator) -> Float64:
@@ -114,7 +114,7 @@ class Simulation:
         rows, posture = self.config.rows, visit.posture
         settling = settling_rows(self.config)
         white = noise.normal(0, 1, (rows + settling, JOINTS)) * self._torque(self.config.noise_percent)
-        slow = visit.offset_nm + self._drift(noise)  # passes the observer as it is: it is slow beside it
+        slow = visit.offset_nm + self._drift(noise)  # passes the observer unchanged: it is slow compared with it
         contact_torque = posture.contact @ visit.force_n
         measured = posture.gravity - contact_torque + slow + white[settling:]
         gain = observer_gain(self.config)
@@ -132,7 +132,7 @@ class Simulation:
         return np.asarray(wander * self._torque(config.drift_percent))
 
     def known_visits(self, window: int) -> Candidates:
-        """Every visit's noise-free torques, its sensor offset included."""
+        """Return every visit's noise-free torques, its sensor offset included."""
         contact_torque = np.array(
             [visit.posture.contact @ visit.force_n - visit.offset_nm for visit in self._visits]
         )
@@ -144,7 +144,7 @@ class Simulation:
         )
 
     def known_points(self, window: int) -> Candidates:
-        """Every grid point's noise-free torques; a visit's force and offset count as noise."""
+        """Return every grid point's noise-free torques; a visit's force and offset count as noise."""
         config = self.config
         postures = self.nominal_postures
         gravity = np.array([posture.gravity for posture in postures])
@@ -170,7 +170,7 @@ class Simulation:
 
     @cached_property
     def nominal_slopes(self) -> list[Slopes]:
-        """How each grid point's posture changes as the tip moves off it."""
+        """The derivatives of each grid point's torques as the tip moves off it."""
         arm = Arm()
         return [arm.slopes(posture) for posture in self.nominal_postures]
 
@@ -182,7 +182,7 @@ class Simulation:
     def _covariance(self, window: int) -> Float64:
         """(14, 14) of a window's mean msT and exT: white noise and drift.
 
-        A window is short beside the drift, so drift counts as constant within it.
+        A window is short compared with the drift, so drift counts as constant within it.
         """
         config = self.config
         weights = mean_weights(config, window)
@@ -191,11 +191,11 @@ class Simulation:
 
 
 def _common(deviation_nm: Float64) -> Float64:
-    """(14, 14) covariance of an error that msT shows as it is and exT with the opposite sign."""
+    """(14, 14) covariance of an error that msT has unchanged and exT with the opposite sign."""
     return np.kron(OPPOSITE, np.diag(deviation_nm**2))
 
 
 def grid_mm(config: SimulatedConfig) -> Float64:
-    """(points, 3) nominal positions in the plate's frame, centred on its origin."""
+    """Return the nominal positions (points, 3) in the plate's frame, centred on its origin."""
     x, y = (config.spacing_mm * (np.arange(count) - (count - 1) / 2) for count in config.grid)
     return np.array([(a, b, 0.0) for a in x for b in y])

@@ -17,7 +17,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from forcepos.data.splits.split import Split
+from forcepos.data.splits.subsets import Split
 from forcepos.models.tasks import Task
 from forcepos.models.training.device import has_gpu
 from forcepos.models.training.fast_copy import fast_copy

@@ -98,7 +98,7 @@ class WorkerPool:
             process.join(max(0.0, deadline - time.monotonic()))
 
     def end(self) -> None:
-        """Let none outlive the search."""
+        """End all processes: none may outlive the search."""
         for process in self._processes.values():
             if process.is_alive():
                 process.terminate()

@@ -1,4 +1,4 @@
-"""One log: each fault."""
+"""One log: each error."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_an_empty_log(content: bytes) -> None:
 
 @pytest.mark.parametrize("header", [COLUMNS, ["%", *COLUMNS], controller(), ["words"]])
 def test_a_header_only(header: list[str]) -> None:
-    assert row_error(text([], header)) == "has a header and no rows"
+    assert row_error(text([], header)) == "has a header but no rows"
 
 
 def test_no_complete_row() -> None:
@@ -93,20 +93,20 @@ def test_a_second_header_in_the_middle() -> None:
 
 def test_a_header_that_lacks_columns() -> None:
     names = [name for name in COLUMNS if name not in ("Fx", "Tz")]
-    message = "the header lacks, or names twice, Fx, Tz; it has t_Sec, t_nSec, exT_A1, exT_A2, exT_A3 and 41 more"
+    message = "the header lacks or repeats Fx, Tz; it has t_Sec, t_nSec, exT_A1, exT_A2, exT_A3 and 41 more"
     assert row_error(text(numbers(columns=46), names)) == message
 
 
 def test_a_header_that_names_a_column_twice_at_another_place() -> None:
     names = [*COLUMNS[:4], "other", COLUMNS[4], COLUMNS[4], *COLUMNS[7:]]
-    lacking = "the header lacks, or names twice, exT_A3, exT_A4, exT_A5; it has "
+    lacking = "the header lacks or repeats exT_A3, exT_A4, exT_A5; it has "
     assert row_error(text(ROWS, names)).startswith(lacking)
 
 
 def test_a_header_with_our_names_in_another_order_and_unknown_ones_among_them() -> None:
     names = controller()
     names[2], names[3] = names[3], names[2]
-    lacking = "the header lacks, or names twice, Fx1, Fy1, Fz1, Tx1, Ty1 and 7 more; it has "
+    lacking = "the header lacks or repeats Fx1, Fy1, Fz1, Tx1, Ty1 and 7 more; it has "
     assert row_error(text(ROWS, names)).startswith(lacking)
 
 

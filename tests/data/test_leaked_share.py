@@ -1,4 +1,4 @@
-"""How many test samples stand beside a training sample."""
+"""The share of test samples with a training sample beside them in time."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from forcepos.data.samples import all_samples
+from forcepos.data.splits.random import leaked_share
 from forcepos.data.splits.split import split_samples
-from forcepos.evaluation.neighbours import leaked_share
 from tests.data.test_splits import config, plate
 
 

@@ -1,4 +1,4 @@
-"""Tables with faults: each ends as a clear error, whatever it is."""
+"""Broken tables: each gives a clear error, whatever is wrong with it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.data.tables import NAMED, numbers, read, write
 
 
 def error_of(path: Path, *overrides: str) -> str:
-    """What is said of a table, its path left out."""
+    """The error that a table gives, with PATH in place of its path."""
     with pytest.raises(InputError) as error:
         read(path, *NAMED, *overrides)
     return str(error.value).replace(f"{path}", "PATH")
@@ -40,19 +40,19 @@ def test_columns_that_are_missing_are_named_beside_those_that_are_there(ending: 
 def test_of_many_columns_the_nearest_are_shown(tmp_path: Path) -> None:
     columns = {f"c{number}": [0.0] for number in range(50)} | {"force_x": [0.0]}
     path = write(pd.DataFrame(columns), tmp_path / "a.csv")
-    told = error_of(path, "data.features=[force_X]", "data.targets=[c1,c2]", "data.time=c3")
-    assert told.startswith("PATH lacks force_X; it has force_x, c0, c1, ")
-    assert told.endswith(", c18 and 31 more")
+    message = error_of(path, "data.features=[force_X]", "data.targets=[c1,c2]", "data.time=c3")
+    assert message.startswith("PATH lacks force_X; it has force_x, c0, c1, ")
+    assert message.endswith(", c18 and 31 more")
 
 
-def test_numbers_of_columns_that_are_not_there_are_told(tmp_path: Path) -> None:
+def test_numbers_of_columns_that_are_not_there_are_reported(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("1 2 3\n4 5 6\n")
-    told = error_of(path, "data.features=[0]", "data.targets=[1,7]", "data.time=Zeit")
-    assert told == "PATH lacks 7, Zeit; it has 3 columns without names, 0 to 2"
+    message = error_of(path, "data.features=[0]", "data.targets=[1,7]", "data.time=Zeit")
+    assert message == "PATH lacks 7, Zeit; it has 3 columns without names, 0 to 2"
 
 
-def test_a_column_that_is_there_twice_is_told(tmp_path: Path) -> None:
+def test_a_column_that_is_there_twice_is_reported(tmp_path: Path) -> None:
     table = pa.Table.from_pandas(numbers())
     feather = tmp_path / "a.feather"
     pyarrow.feather.write_feather(table.append_column("Fx", table.column("Fy")), feather)
@@ -63,15 +63,15 @@ def test_a_column_that_is_there_twice_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("ending", ["feather", "parquet"])
-def test_columns_without_numbers_are_told_all_at_once(ending: str, tmp_path: Path) -> None:
+def test_columns_without_numbers_are_reported_all_at_once(ending: str, tmp_path: Path) -> None:
     table = numbers().assign(Fx=pd.Series(["high"] * 120, dtype=object), x=pd.Series([[1.0]] * 120, dtype=object))
-    told = error_of(write(table, tmp_path / f"a.{ending}"))
-    assert told.startswith("PATH: Fx holds ")
-    assert ", x holds list<" in told
-    assert told.endswith(", not numbers")
+    message = error_of(write(table, tmp_path / f"a.{ending}"))
+    assert message.startswith("PATH: Fx holds ")
+    assert ", x holds list<" in message
+    assert message.endswith(", not numbers")
 
 
-def test_a_last_line_that_is_cut_short_is_left_out_with_a_warning(
+def test_a_last_line_that_is_cut_short_is_dropped_with_a_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "a.csv"
@@ -79,7 +79,7 @@ def test_a_last_line_that_is_cut_short_is_left_out_with_a_warning(
         caplog.clear()
         path.write_text(f"t,Fx,Fy,x,y\n0,2,3,4,5\n1,2,3,4,5\n{end}")
         assert len(read(path, *NAMED).signals) == 2
-        assert caplog.messages == [f"{path}: the last line is cut short, {shown}, and left out"]
+        assert caplog.messages == [f"{path}: the last line is cut short ({shown}) and was dropped"]
     caplog.clear()
     path.write_text("t,Fx,Fy,x,y\n0,2,3,4,5\n1,2,3,4,5")
     assert len(read(path, *NAMED).signals) == 2
@@ -87,7 +87,7 @@ def test_a_last_line_that_is_cut_short_is_left_out_with_a_warning(
 
 
 @pytest.mark.parametrize(
-    ("broken", "told"),
+    ("broken", "message"),
     [
         ("3,4\n", "PATH: line 4 has 2 fields, not 5"),
         ("1,2,3,4,5,6\n", "PATH: line 4 has 6 fields, not 5"),
@@ -97,16 +97,16 @@ def test_a_last_line_that_is_cut_short_is_left_out_with_a_warning(
          "  line 7 has 1 field, not 5"),
     ],
 )  # fmt: skip
-def test_a_broken_line_is_told_by_file_and_line(broken: str, told: str, tmp_path: Path) -> None:
+def test_a_broken_line_is_reported_by_file_and_line(broken: str, message: str, tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text(f"t,Fx,Fy,x,y\n0,2,3,4,5\n1,2,3,4,5\n{broken}2,2,3,4,5\n")
-    assert error_of(path) == told
+    assert error_of(path) == message
     text = tmp_path / "b.txt"
     text.write_text(path.read_text().replace(",", "   "))
-    assert error_of(text) == told
+    assert error_of(text) == message
 
 
-def test_the_problems_of_all_files_are_told_at_once(tmp_path: Path) -> None:
+def test_the_problems_of_all_files_are_reported_at_once(tmp_path: Path) -> None:
     write(numbers(), tmp_path / "a.csv")
     write(numbers().drop(columns="Fx"), tmp_path / "b.csv")
     (tmp_path / "c.csv").write_text("")
@@ -118,34 +118,34 @@ def test_the_problems_of_all_files_are_told_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         ("", "PATH has no rows"),
-        ("t,Fx,Fy,x,y\n", "PATH has a header and no rows"),
-        ("% a note\n", "PATH has a header and no rows"),
+        ("t,Fx,Fy,x,y\n", "PATH has a header but no rows"),
+        ("% a note\n", "PATH has a header but no rows"),
         ("t,Fx,Fy,x,y\n\0\0\n", "PATH is not text: data.format=csv cannot read it"),
     ],
 )
-def test_a_text_without_rows_is_told(content: str, told: str, tmp_path: Path) -> None:
+def test_a_text_without_rows_is_reported(content: str, message: str, tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text(content)
-    assert error_of(path) == told
+    assert error_of(path) == message
 
 
-def test_rows_that_belong_to_nothing_are_told(tmp_path: Path) -> None:
+def test_rows_that_belong_to_nothing_are_reported(tmp_path: Path) -> None:
     table: Any = numbers().assign(c=["a", "b"] * 60, t=numbers()["t"].where(numbers().index > 1))
     table.loc[[5, 9], "c"] = None
     for ending in ("csv", "feather", "parquet"):
-        told = error_of(write(table, tmp_path / f"a.{ending}"), "data.label=c")
-        assert told == (
-            "the tables cannot be read:\n  PATH: 2 rows have no time in t, the first of them is row 0\n"
-            "  PATH: 2 rows have no label in c, the first of them is row 5"
+        message = error_of(write(table, tmp_path / f"a.{ending}"), "data.label=c")
+        assert message == (
+            "the tables cannot be read:\n  PATH: 2 rows have no time in t, the first in row 0\n"
+            "  PATH: 2 rows have no label in c, the first in row 5"
         )
 
 
-def test_what_is_no_table_is_told(tmp_path: Path) -> None:
+def test_what_is_no_table_is_reported(tmp_path: Path) -> None:
     assert error_of(tmp_path / "none.csv") == (
-        "data.path=PATH is no file, no folder, and no pattern that matches a file"
+        "data.path=PATH is not a file, a folder or a pattern that matches a file"
     )
     assert error_of(tmp_path) == (
         "data.path=PATH is a folder without tables: "
@@ -153,16 +153,16 @@ def test_what_is_no_table_is_told(tmp_path: Path) -> None:
     )
     path = write(numbers(), tmp_path / "a.csv").rename(tmp_path / "a.xyz")
     assert error_of(path) == (
-        "PATH ends with none of .feather, .parquet, .csv, .tsv, .txt, .log, .dat: name its format with data.format"
+        "PATH ends with none of .feather, .parquet, .csv, .tsv, .txt, .log, .dat: set data.format"
     )
     assert len(read(path, *NAMED, "data.format=csv").signals) == 120
 
 
-def test_one_class_and_time_that_stands_still_are_told(tmp_path: Path) -> None:
+def test_one_class_and_time_that_stands_still_are_reported(tmp_path: Path) -> None:
     path = write(numbers().assign(c="a", t=1.0), tmp_path / "a.csv")
     assert error_of(path) == "data.time=t does not advance: set data.rate_hz, or name another column"
     assert error_of(path, "data.label=c", "data.rate_hz=10") == (
-        "data.label=c has one class only, a: nothing to tell apart"
+        "data.label=c has only one class, a: nothing to classify"
     )
 
 
@@ -281,13 +281,13 @@ def test_damaged_files_are_recordings_or_a_clear_error(
     _readable(path, {"recording": "c"})
 
 
-def test_more_rows_than_memory_takes_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_rows_than_memory_takes_are_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(numbers(), tmp_path / "a.parquet")
     monkeypatch.setattr("forcepos.data.readers.binary.ParquetTable.rows", lambda table, columns: 10**17)
-    assert error_of(path) == "data.path=PATH: 100,000,000,000,000,000 rows are more than the memory takes"
+    assert error_of(path) == "data.path=PATH: 100,000,000,000,000,000 rows do not fit into memory"
 
 
-def test_all_that_is_wrong_with_a_text_is_told_with_its_lines(tmp_path: Path) -> None:
+def test_all_that_is_wrong_with_a_text_is_reported_with_its_lines(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("t,Fx,Fy,x,y\n0,1,nan,3,4\n1,1,2,3\n2,1,high,3,4\n3,1,,inf,4\n4,1,2,3,4\n")
     assert error_of(path) == (
@@ -297,13 +297,13 @@ def test_all_that_is_wrong_with_a_text_is_told_with_its_lines(tmp_path: Path) ->
     )
 
 
-def test_missing_and_doubled_columns_are_told_at_once(tmp_path: Path) -> None:
+def test_missing_and_doubled_columns_are_reported_at_once(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("t,Fx,Fx,x,x\n0,1,2,3,4\n")
     assert error_of(path) == ("PATH lacks Fy, y; it has t, Fx, x\n  PATH has more than one column named Fx, x")
 
 
-def test_faults_of_every_kind_in_many_files_are_told_at_once(tmp_path: Path) -> None:
+def test_errors_of_every_kind_in_many_files_are_reported_at_once(tmp_path: Path) -> None:
     table: Any = numbers().assign(c="p")
     write(table.drop(columns="y"), tmp_path / "a.feather")
     table.loc[4, "c"] = None
@@ -312,11 +312,11 @@ def test_faults_of_every_kind_in_many_files_are_told_at_once(tmp_path: Path) -> 
     write(table.assign(Fy="high"), tmp_path / "c.feather")
     write(numbers().assign(c="p"), tmp_path / "d.csv")
     (tmp_path / "e.csv").write_text("t,Fx,Fy,x,y,c\n0,1,2,3,4,p\n1,2\n2,1,2,3,4,p\n")
-    told = error_of(tmp_path, "data.point=c").replace("PATH/", "").splitlines()
-    assert [line.replace("large_string", "string") for line in told] == [
+    message = error_of(tmp_path, "data.point=c").replace("PATH/", "").splitlines()
+    assert [line.replace("large_string", "string") for line in message] == [
         "the tables cannot be read:",
         "  a.feather lacks y; it has Fy, t, Fx, x, c",
-        "  b.parquet: 1 rows have no point in c, the first of them is row 4",
+        "  b.parquet: 1 rows have no point in c, the first in row 4",
         "  c.feather: Fy holds string, not numbers",
         "  e.csv: line 3 has 2 fields, not 6",
         "  b.parquet, column Fx: 2 values missing or not finite, the first in row 5",

@@ -1,4 +1,4 @@
-"""From a part of a table to numbers and texts, each counted in its column."""
+"""Conversion of a chunk of a table to numbers and texts, added to the statistics of their columns."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from forcepos.commands.inspect.columns import Column
 from forcepos.commands.inspect.roles import PER_SECOND
 from forcepos.data.recordings import Float64
 
-_LOOKED_AT = 1000
+_PROBED = 1000
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*", re.IGNORECASE)
 
 
-def read_part(part: pa.Table, columns: Sequence[Column]) -> Iterator[tuple[Column, Float64 | None, pa.Array]]:
-    """Each column's values as numbers, or as text where it is one; both count in `columns`."""
+def read_chunk(chunk: pa.Table, columns: Sequence[Column]) -> Iterator[tuple[Column, Float64 | None, pa.Array]]:
+    """Yield each column's values, as numbers unless it is text, and as an array; add them to `columns`."""
     for column in columns:
-        values = part.column(column.name)
+        values = chunk.column(column.name)
         values = values.combine_chunks() if values.num_chunks != 1 else values.chunk(0)
         column.kind = _kind(column, values)
         numbers = None if column.kind == "text" else _numbers(column, values)
@@ -41,10 +41,10 @@ def _kind(column: Column, values: pa.Array) -> str:
     if column.kind == "time":
         return "text"
     if pa.types.is_integer(kind) or pa.types.is_boolean(kind):
-        return "whole" if column.kind in {"empty", "whole"} else column.kind
+        return "integer" if column.kind in {"empty", "integer"} else column.kind
     if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         return "number"
-    return column.kind if column.numeric else _of_words(values)
+    return column.kind if column.numeric else _kind_of_strings(values)
 
 
 def _is_time(kind: pa.DataType) -> bool:
@@ -54,15 +54,15 @@ def _is_time(kind: pa.DataType) -> bool:
     )
 
 
-def _of_words(values: pa.Array) -> str:
-    """A column of numbers may have some words in it, which are faults then."""
-    words = [value for value in _texts(values.slice(0, _LOOKED_AT)).to_pylist() if value]
+def _kind_of_strings(values: pa.Array) -> str:
+    """Return the kind of a column of strings: numeric where few of them are not numbers."""
+    words = [value for value in _texts(values.slice(0, _PROBED)).to_pylist() if value]
     numbers = sum(bool(_NUMBER.fullmatch(word)) for word in words)
     return "number" if numbers > 0.8 * len(words) else "text"
 
 
 def _numbers(column: Column, values: pa.Array) -> Float64:
-    """Missing values and what is no number as NaN; times in seconds."""
+    """Return numbers, times in seconds; NaN where a value is missing or not a number."""
     if values.null_count == len(values):
         return np.full(len(values), np.nan)
     if column.kind == "time":
@@ -71,11 +71,11 @@ def _numbers(column: Column, values: pa.Array) -> Float64:
         values = values.cast(pa.int8())
     if pa.types.is_integer(values.type) or pa.types.is_floating(values.type) or pa.types.is_decimal(values.type):
         return np.asarray(values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False))
-    return _read_as_numbers(column, _texts(values))
+    return _parsed_numbers(column, _texts(values))
 
 
 def _seconds(column: Column, values: pa.Array) -> Float64:
-    """Times since the column's first one: whole numbers of nanoseconds would be rounded."""
+    """Return times since the column's first one: as float64, nanoseconds since an epoch would be rounded."""
     kind, unit_ns = values.type, 1
     if pa.types.is_date32(kind):
         values, unit_ns = values.cast(pa.int32()), 86_400 * 10**9
@@ -86,16 +86,16 @@ def _seconds(column: Column, values: pa.Array) -> Float64:
     if column.begin_ns is None:
         column.begin_ns = counted.drop_null()[0].as_py() * unit_ns
     begin, rest_ns = divmod(column.begin_ns, unit_ns)
-    apart = pc.subtract(counted, pa.scalar(begin, pa.int64())).cast(pa.float64(), safe=False)
-    return np.asarray(apart.to_numpy(zero_copy_only=False) * (unit_ns / 1e9) - rest_ns / 1e9)
+    since_begin = pc.subtract(counted, pa.scalar(begin, pa.int64())).cast(pa.float64(), safe=False)
+    return np.asarray(since_begin.to_numpy(zero_copy_only=False) * (unit_ns / 1e9) - rest_ns / 1e9)
 
 
-def _read_as_numbers(column: Column, values: pa.Array) -> Float64:
-    """Of a part that has words among its numbers."""
+def _parsed_numbers(column: Column, values: pa.Array) -> Float64:
+    """Parse strings, of which some are not numbers."""
     numbers = np.full(len(values), np.nan)
-    for place, value in enumerate(values.to_pylist()):
+    for row, value in enumerate(values.to_pylist()):
         try:
-            numbers[place] = float(value) if value else np.nan
+            numbers[row] = float(value) if value else np.nan
         except ValueError:
             column.not_numbers += 1
             column.example = column.example or value[:30]
@@ -105,7 +105,7 @@ def _read_as_numbers(column: Column, values: pa.Array) -> Float64:
 def _texts(values: pa.Array) -> pa.Array:
     if pa.types.is_dictionary(values.type):
         values = values.dictionary_decode()
-    if pa.types.is_binary(values.type) or pa.types.is_large_binary(values.type) or not _is_whole(values):
+    if pa.types.is_binary(values.type) or pa.types.is_large_binary(values.type) or not _is_valid(values):
         raw = values.cast(pa.large_binary()).to_pylist()
         return pa.array(
             [None if value is None else value.decode("utf-8", "replace") for value in raw], pa.string()
@@ -116,8 +116,8 @@ def _texts(values: pa.Array) -> pa.Array:
         return pa.array([None if value is None else str(value) for value in values], pa.string())
 
 
-def _is_whole(values: pa.Array) -> bool:
-    """Whether texts have no broken characters."""
+def _is_valid(values: pa.Array) -> bool:
+    """Return whether strings are valid UTF-8."""
     if not (pa.types.is_string(values.type) or pa.types.is_large_string(values.type)):
         return True
     try:

@@ -1,0 +1,145 @@
+"""Write docs/config.md from the schema and conf/: `python docs/config_page.py > docs/config.md`."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, get_type_hints
+
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from forcepos.config.checks import register_schemas
+from forcepos.config.reference import PRESETS, Field, choices, find_field, groups, marked, own_config
+from forcepos.config.schema import Config, FloatRange, IntRange
+from forcepos.runtime.paths import conf_dir
+
+_PAGE = """\
+# Config reference
+
+<!-- Written by `make reference` from the schema and conf/: edit those, not this page. -->
+
+`python -m forcepos GROUP=CHOICE` chooses a file of a group and `KEY=VALUE` sets a key. The command line wins over
+presets (`experiment`, `debug`), and presets win over choices. `python -m forcepos --cfg job` prints the resulting
+config.
+
+The last word of a key may be its unit: `_mm`, `_s`, `_hz`, `_n` (newton), `_deg`, `_percent`. A value that not all
+choices of the group have is followed by those that have it. `???` has to be set.
+
+{ranges}
+"""
+_TYPES = {
+    "str": "string", "int": "integer", "float": "number", "bool": "boolean", "IntRange": "range of integers",
+    "FloatRange": "range of numbers",
+}  # fmt: skip
+_SIGNS = {"min": "≥", "max": "≤", "above": ">", "below": "<"}
+_LONG = 60  # characters of a value that is shown in full
+_WIDTH = 110  # characters of a line
+
+
+def page() -> str:
+    """Return docs/config.md; composes every choice."""
+    sections = (line for group in groups() for line in _section(group))
+    return "\n".join([_PAGE.format(ranges=_ranges()), *_table(_own_rows()), *sections, ""])
+
+
+def _ranges() -> str:
+    fields = {field.name: field for kind in (IntRange, FloatRange) for field in dataclasses.fields(kind)}
+    keys = ", ".join(f"`{name}` ({field.metadata['meaning']})" for name, field in fields.items())
+    return textwrap.fill(f"The keys of a range are {keys}.", _WIDTH)
+
+
+def _own_rows() -> Iterator[tuple[str, str, str, str]]:
+    """Yield the rows of the keys that belong to no group."""
+    for field in dataclasses.fields(Config):
+        if field.name not in groups():
+            value = f"`{_shown(own_config()[field.name])}`"
+            yield f"`{field.name}`", _type(field), value, field.metadata["meaning"]
+
+
+def _section(group: str) -> Iterator[str]:
+    """Yield the lines of a group: its choices, then its keys."""
+    meaning = PRESETS.get(group) or find_field(group).metadata["meaning"]
+    yield from (f"\n## `{group}`: {meaning}\n", "| choice | meaning |", "|---|---|")
+    for choice, header in zip(marked(group), choices(group).values(), strict=True):
+        yield f"| {choice} | {header} |"
+    if group not in PRESETS:
+        yield from ("", *_table(_rows(group)))
+
+
+def _table(rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    yield from ("| key | type | value | meaning |", "|---|---|---|---|")
+    yield from (f"| {' | '.join(row)} |" for row in rows)
+
+
+def _rows(group: str) -> Iterator[tuple[str, str, str, str]]:
+    """Yield key, type, values and meaning of each key; a key that differs between schemas has several rows."""
+    names_of_choices = list(choices(group))
+    rows: dict[tuple[str, str, str], dict[str, list[str]]] = {}
+    for choice in names_of_choices:
+        for name, field, value in _composed(group, choice):
+            row = rows.setdefault((name, _type(field), field.metadata["meaning"]), {})
+            row.setdefault(_shown(value), []).append(choice)
+    for (name, kind, meaning), values in rows.items():
+        if names_of_choices in values.values():
+            shown = [f"`{value}`" for value in values]
+        else:
+            shown = [f"`{value}` ({', '.join(names)})" for value, names in values.items()]
+        is_its_name = all([value] == names for value, names in values.items()) and len(values) == len(
+            names_of_choices
+        )
+        yield f"`{name}`", kind, "the choice's name" if is_its_name else "; ".join(shown), meaning
+
+
+def _composed(group: str, choice: str) -> Iterator[tuple[str, Field, Any]]:
+    """Yield each key of a choice with its field and its value before interpolation."""
+    register_schemas()
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        node = compose(f"{group}/{choice}")[group]
+    yield from _leaves(OmegaConf.get_type(node), OmegaConf.to_container(node), group)
+
+
+def _leaves(schema: Any, values: Any, prefix: str) -> Iterator[tuple[str, Field, Any]]:
+    types = get_type_hints(schema)
+    for field in dataclasses.fields(schema):
+        name, kind, value = f"{prefix}.{field.name}", types[field.name], values[field.name]
+        if dataclasses.is_dataclass(kind) and kind not in (IntRange, FloatRange):
+            yield from _leaves(kind, value, name)
+        else:
+            yield name, field, value
+
+
+def _type(field: Field) -> str:
+    """Return a key's type with its limits: `list of 2 integers ≥ 1`, `number > 0 or null`."""
+    kind = str(field.type).removesuffix(" | None")
+    entry = kind.removeprefix("list[").removesuffix("]")
+    limits = dict(field.metadata["limits"])
+    length, allowed = limits.pop("length", None), limits.pop("choices", ())
+    text = ", ".join(f"`{choice}`" for choice in allowed) or _TYPES[entry]
+    if entry != kind:
+        text = f"list of {f'{length} ' if length else ''}{text}{'' if allowed else 's'}"
+    bounds = "".join(f", {_SIGNS[name]} {limit}" for name, limit in limits.items())
+    return text + bounds.replace(",", "", 1) + (" or null" if "None" in str(field.type) else "")
+
+
+def _shown(value: Any) -> str:
+    """Return a value in YAML's notation, without the middle of a long list."""
+    match value:
+        case str():
+            return value
+        case float():
+            return f"{value:.10g}"
+        case list():
+            entries = [_shown(entry) for entry in value]
+            text = ", ".join(entries)
+            return f"[{text}]" if len(text) <= _LONG else f"[{entries[0]}, …, {entries[-1]}]"
+        case dict():
+            return f"{{{', '.join(f'{name}: {_shown(entry)}' for name, entry in value.items())}}}"
+    return json.dumps(value)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())

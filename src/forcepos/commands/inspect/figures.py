@@ -1,0 +1,142 @@
+"""Figures of a survey, as PNG."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from forcepos.commands.inspect.facts import balance, channels, quantity
+from forcepos.commands.inspect.survey import Survey
+from forcepos.commands.inspect.times import GAP_STEPS
+from forcepos.results.figures import style
+
+_DPI = 150
+_PANELS, _LINES = 8, 7  # panels of a figure, lines of a panel
+_NAMED = 150  # points, beyond which their names would cover one another
+
+
+def save_figures(survey: Survey, folder: Path) -> list[Path]:
+    """Draw all figures that the data allow; return their files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for name, figure in _figures(survey):
+        paths.append(folder / f"{name}.png")
+        figure.savefig(paths[-1], dpi=_DPI)
+    return paths
+
+
+def _figures(survey: Survey) -> Iterator[tuple[str, Figure]]:
+    if len(survey.guesses.positions) > 1:
+        yield "points", _points(survey)
+    if channels(survey):
+        yield "signals", _signals(survey)
+    if len(survey.times.steps_s):
+        yield "time", _time(survey)
+    if balance(survey) or len(survey.recordings) > 1:
+        yield "balance", _balance(survey)
+
+
+def _points(survey: Survey) -> Figure:
+    """Draw rows from above, and the mean position of each recording."""
+    figure, axes = style.single(height=5, width=6)
+    across, up, *third = (f"{_shown(survey, name)} ({survey.guesses.unit})" for name in survey.guesses.positions)
+    axes.set(xlabel=across, ylabel=up, aspect="equal")
+    x, y, *rest = (survey.sample[:, 2 + survey.numeric.index(name)] for name in survey.guesses.positions)
+    dots = axes.scatter(
+        x, y, c=rest[0] if rest else style.GREY, s=3, cmap="viridis" if rest else None, rasterized=True
+    )
+    if rest:
+        figure.colorbar(dots, label=third[0], shrink=0.85)
+    named = [one for one in survey.recordings if one.position and one.point]
+    for one in named if len(named) <= _NAMED else ():
+        axes.plot(one.position[0], one.position[1], "+", color=style.VERMILLION)
+        axes.annotate(
+            style.literal(one.point),
+            (one.position[0], one.position[1]),
+            (3, 3),
+            textcoords="offset points",
+            fontsize=6,
+        )
+    what = quantity(len(survey.points), "point") if survey.points else "positions"
+    figure.suptitle(f"{what} in {quantity(len(survey.recordings), 'recording')}", fontsize="medium")
+    return figure
+
+
+def _shown(survey: Survey, name: str) -> str:
+    return style.literal(name) if survey.sources[0].header else f"column {name}"
+
+
+def _signals(survey: Survey) -> Figure:
+    """Draw each channel over the rows; borders between recordings are grey."""
+    groups = _groups(survey)
+    figure = style.new_figure(0.7 + 1.5 * len(groups), 8)
+    panels = list(figure.subplots(len(groups), sharex=True, squeeze=False).flat)
+    row = np.linspace(0, survey.rows, len(survey.sample), endpoint=False)
+    border = row[np.flatnonzero(np.diff(survey.sample[:, 0]))]
+    for (name, columns), axes in zip(groups, panels, strict=True):
+        for index, column in enumerate(columns):
+            colour = style.CYCLE[index % len(style.CYCLE)]
+            values = survey.sample[:, 2 + survey.numeric.index(column)]
+            axes.plot(row, values, color=colour, linewidth=0.6, label=style.literal(column), rasterized=True)
+        if len(border) <= _NAMED:
+            axes.vlines(border, 0, 1, transform=axes.get_xaxis_transform(), color=style.GREY, linewidth=0.4)
+        style.plain(axes).set_ylabel(name)
+        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize="x-small", frameon=False, handlelength=1)
+    panels[-1].set_xlabel("row")
+    return figure
+
+
+def _groups(survey: Survey) -> list[tuple[str, list[str]]]:
+    """Group channels by kind, few enough for a panel each."""
+    kinds: dict[str, list[str]] = {}
+    for column in channels(survey):
+        kinds.setdefault(survey.guesses.kinds[column.name] or "other", []).append(column.name)
+    groups = [
+        (kind, names[first : first + _LINES])
+        for kind, names in kinds.items()
+        for first in range(0, len(names), _LINES)
+    ]
+    return groups[:_PANELS]
+
+
+def _time(survey: Survey) -> Figure:
+    """Draw a histogram of the steps of time from row to row."""
+    figure, axes = style.single(height=2.8)
+    steps = survey.times.steps_s[survey.times.steps_s > 0] * 1e3
+    if not len(steps):
+        return style.message("time does not advance")
+    bins = np.geomspace(steps.min() * 0.9, steps.max() * 1.1, 60)
+    axes.hist(steps, bins.tolist(), color=style.BLUE)
+    axes.axvline(
+        GAP_STEPS * survey.times.median_s * 1e3, color=style.VERMILLION, linewidth=1, label="gaps begin here"
+    )
+    axes.set(xscale="log", yscale="log", xlabel="step of time from row to row (ms)", ylabel="rows")
+    axes.legend(fontsize="small", frameon=False)
+    return figure
+
+
+def _balance(survey: Survey) -> Figure:
+    """Draw the number of rows of each class and of each recording."""
+    bars = [
+        (f"class of {style.literal(name)}", list(counts), list(counts.values()))
+        for name, counts in balance(survey).items()
+    ]
+    if len(survey.recordings) > 1:
+        rows = [recording.rows for recording in survey.recordings]
+        bars.append(("recording", [recording.name for recording in survey.recordings], rows))
+    bars = bars[:_PANELS]
+    figure = style.new_figure(0.5 + 1.9 * len(bars), 8)
+    for (what, names, counts), axes in zip(bars, figure.subplots(len(bars), squeeze=False).flat, strict=True):
+        axes.bar(range(len(names)), counts, color=style.BLUE)
+        style.plain(axes).set(xlabel=what, ylabel="rows")
+        if len(names) <= 40:
+            axes.set_xticks(
+                range(len(names)),
+                list(map(style.literal, names)),
+                rotation=45 if len(names) > 12 else 0,
+                fontsize="x-small",
+            )
+    return figure

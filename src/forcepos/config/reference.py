@@ -1,0 +1,121 @@
+"""The text of --help, made from the schema and conf/; docs/config_page.py makes docs/config.md likewise."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import textwrap
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from forcepos.config.schema import SCHEMAS, Config
+from forcepos.runtime.paths import conf_dir
+
+_HELP = """\
+forcepos: where does a robot touch? Learned from its force and torque signals.
+One command composes a config, searches hyperparameters, trains, evaluates, and logs the run to MLflow.
+
+python -m forcepos                                       the defaults, on a simulated arm
+python -m forcepos model=cnn_regression tuner=bayesian   choose from the groups below
+python -m forcepos data=versuch data.path=FILE           a Feather file in the notebook's format
+python -m forcepos data=table data.path=FILE 'data.features=[Fx,Fy]' 'data.targets=[x,y]' data.time=t
+python -m forcepos tuner.max_trials=20 training.final_epochs=100
+python -m forcepos -m model=ffnn_regression,cnn_regression tuner=random,bayesian
+python -m forcepos debug=smoke                           every step, in seconds
+python -m forcepos prepare data.source=ZIP               convert text logs to such a Feather file
+python -m forcepos inspect FILES                         inspect data before training; --write drafts a config
+
+Groups and their choices:
+{groups}
+
+Frequently used keys:
+{keys}
+
+--cfg job         prints every key with its value; add choices and overrides to see their effect
+--config-dir DIR  adds a folder with choices of your own; like any Hydra config, it is trusted code
+"""
+_FREQUENT = (
+    "seed", "skip_finished", "data.seed", "split.test_ratio", "split.validation_ratio", "split.calibration_ratio",
+    "model.window", "model.scaling", "tuner.objective", "tuner.direction", "tuner.max_trials",
+    "tuner.executions_per_trial", "tuner.max_failures", "tuner.workers", "tuner.fresh", "tuner.hyperparameters",
+    "training.epochs", "training.final_epochs", "training.patience", "training.ensemble", "training.device",
+    "evaluation.also", "evaluation.coverage", "tracking.uri",
+)  # fmt: skip
+# What a group is for, where the schema has no key for it.
+PRESETS = {
+    "experiment": "presets: named sets of overrides",
+    "debug": "presets for trying forcepos out",
+    "hydra/launcher": "where the jobs of a sweep (-m) run",
+}
+# Hydra's own launchers, which have no file in conf/.
+_LAUNCHERS = {
+    "basic": "One job after another.",
+    "joblib": "Jobs side by side on this machine.",
+    "submitit_local": "Jobs side by side on this machine, each a process of its own with a time limit.",
+}
+_WIDTH = 110  # characters of a line of --help
+
+Field = dataclasses.Field[Any]
+
+
+def help_text() -> str:
+    """Return the text of --help without composing a config, which takes Hydra a second."""
+    marked_choices = {group: ", ".join(marked(group)) for group in groups()}
+    keys = {name: _with_choices(find_field(name)) for name in _FREQUENT}
+    return _HELP.format(groups=_columns(marked_choices), keys=_columns(keys))
+
+
+@cache
+def own_config() -> Any:
+    return OmegaConf.to_container(OmegaConf.load(conf_dir() / "config.yaml"))
+
+
+def groups() -> dict[str, str | None]:
+    """Return the groups in the order of conf/config.yaml, each with its default choice."""
+    entries = [entry for entry in own_config()["defaults"] if isinstance(entry, dict)]
+    return {group: choice for entry in entries for group, choice in entry.items()} | {"hydra/launcher": "basic"}
+
+
+def choices(group: str) -> dict[str, str]:
+    """Return the choices of a group, the default first, each with the header of its file."""
+    found = {path.stem: _header(path) for path in sorted((conf_dir() / group).glob("*.yaml"))}
+    if group == "hydra/launcher":
+        found = _LAUNCHERS | found
+    default = groups()[group]
+    return {name: found[name] for name in sorted(found, key=lambda name: name != default)}
+
+
+def marked(group: str) -> Iterator[str]:
+    for choice in choices(group):
+        yield f"{choice} (default)" if choice == groups()[group] != "default" else choice
+
+
+def _header(path: Path) -> str:
+    """Return the comment at the top of a file, without the package and the command that chooses it."""
+    lines = itertools.takewhile(lambda line: line.startswith("#"), path.read_text(encoding="utf-8").splitlines())
+    texts = [line.removeprefix("# ") for line in lines]
+    return " ".join(text for text in texts if not text.startswith(("@package", "python -m")))
+
+
+def find_field(name: str) -> Field:
+    """Return the first field of the schema that has this dotted name."""
+    group, _, last = name.rpartition(".")
+    schemas = [schema for place, schema in SCHEMAS.items() if place.split("/")[0] == group] or [Config]
+    return next(field for schema in schemas for field in dataclasses.fields(schema) if field.name == last)
+
+
+def _with_choices(field: Field) -> str:
+    choices = field.metadata["limits"].get("choices")
+    return f"{field.metadata['meaning']} ({', '.join(choices)})" if choices else str(field.metadata["meaning"])
+
+
+def _columns(texts: dict[str, str]) -> str:
+    width = max(map(len, texts)) + 2
+    wrapped = (textwrap.wrap(text, _WIDTH - width, break_on_hyphens=False) for text in texts.values())
+    return "\n".join(
+        f"{name:<{width}}" + f"\n{'':<{width}}".join(lines) for name, lines in zip(texts, wrapped, strict=True)
+    )

@@ -1,0 +1,60 @@
+"""Splits that hold out whole recordings or points: drawn once, or dealt into folds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forcepos.config.schema import CrossValidationConfig, DrawnSplitConfig
+from forcepos.data.recordings import Int32
+from forcepos.data.samples import Samples
+from forcepos.data.splits.draws import draw, set_calibration_aside
+from forcepos.data.splits.subsets import DROPPED, TEST, TRAIN, VALIDATION
+from forcepos.runtime.errors import InputError
+
+
+def held_out(unit: Int32, config: DrawnSplitConfig, rng: np.random.Generator, units: str) -> NDArray[np.int8]:
+    """Draw the subset of each unit; return the subset (n,) of each sample, given its unit (n,)."""
+    numbers, place = np.unique(unit, return_inverse=True)
+    subset = draw(len(numbers), config, rng, units)
+    set_calibration_aside(subset, config, rng)
+    return subset[place]
+
+
+def fold(unit: Int32, config: CrossValidationConfig, rng: np.random.Generator) -> NDArray[np.int8]:
+    """Deal units into folds, the same for every `config.fold`, and test that fold.
+
+    Returns the subset (n,) of each sample, given its unit (n,).
+    """
+    if config.fold is None:
+        raise TypeError("config.fold must name one fold")
+    numbers, place = np.unique(unit, return_inverse=True)
+    dealt = rng.permutation(np.arange(len(numbers)) % config.folds)
+    subset = np.where(dealt == config.fold - 1, TEST, TRAIN).astype(np.int8)
+    rest = rng.permutation(np.flatnonzero(subset == TRAIN))
+    validation = max(1, round(config.validation_ratio * len(rest)))
+    if len(numbers) < config.folds or len(rest) - validation < 1:
+        raise InputError(f"split.folds={config.folds}: {len(numbers)} {config.unit}s are too few")
+    subset[rest[:validation]] = VALIDATION
+    set_calibration_aside(subset, config, rng)
+    return subset[place]
+
+
+def split_by_point(samples: Samples, assign: Callable[[Int32], NDArray[np.int8]]) -> NDArray[np.int8]:
+    """Return the subset (n,) that `assign` gives the point of each window; drop windows that span two points.
+
+    Raises:
+        InputError: no window is left.
+    """
+    point = samples.recordings.point
+    run = np.cumsum(np.diff(point, prepend=point[:1]) != 0, dtype=np.int32)
+    inside = run[samples.starts] == run[samples.last]
+    if not inside.any():
+        raise InputError(
+            f"no window of {samples.window} rows lies within one point: reduce model.window, or enlarge the points"
+        )
+    subset = np.full(len(inside), DROPPED, np.int8)
+    subset[inside] = assign(point[samples.starts[inside]])
+    return subset
