@@ -22,7 +22,7 @@ from forcepos.data.checks import check
 from forcepos.data.samples import Samples, all_samples
 from forcepos.data.sectors import make_sectors
 from forcepos.data.simulation.simulation import Simulation
-from forcepos.data.splits.split import Split
+from forcepos.data.splits.subsets import Split
 from forcepos.evaluation.baselines import reference_predictions
 from forcepos.evaluation.evaluate import Evaluation, References, evaluate, references
 from forcepos.models.final import TrainedModel, train_final
