@@ -51,4 +51,4 @@ def warn_of_earlier_versions(folder: Path, consequence: str) -> None:
     """Log that `folder` holds files of other versions of forcepos, which this one does not use."""
     others = [path for path in folder.glob("*.json") if not path.name.startswith((f"v{_VERSION}-", "sweep-"))]
     if others:
-        log.warning("%s holds %d files of another version of forcepos: %s", folder, len(others), consequence)
+        log.warning("files of another version of forcepos in %s (%d): %s", folder, len(others), consequence)
