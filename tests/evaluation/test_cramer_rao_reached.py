@@ -1,4 +1,4 @@
-"""The limit is what the best unbiased estimator reaches: estimator and covariances written out anew, row by row.
+"""The best unbiased estimator attains the bound: estimator and covariances written out anew, row by row.
 
 Only the arm and the config are shared with the code.
 """
@@ -14,7 +14,7 @@ from forcepos.data.simulation.noise import mean_weights, row_covariance
 from forcepos.data.simulation.simulation import JOINT_CHANNELS, Simulation
 from forcepos.evaluation.cramer_rao import _information
 from tests.data.test_simulation import columns, simulate
-from tests.evaluation.test_cramer_rao import AHEAD, NO_SLOW_ERROR, WINDOW, limit
+from tests.evaluation.test_cramer_rao import AHEAD, NO_SLOW_ERROR, WINDOW, cramer_rao
 
 
 def memories(config: SimulatedConfig, window: int, offset_known: bool) -> np.ndarray:
@@ -77,13 +77,13 @@ def least_squares_errors(simulation: Simulation, outputs: list[int], offset_know
 
 
 @pytest.mark.parametrize("window", [1, 5])
-def test_generalised_least_squares_reaches_the_limit(window: int) -> None:
+def test_generalised_least_squares_attains_the_bound(window: int) -> None:
     simulation = simulate(*AHEAD, "data.visits=3000", f"data.rows={window}")
     for known in (False, True):
-        reached = np.sqrt((least_squares_errors(simulation, [0, 2], known) ** 2).mean(axis=0))
-        bound = limit(simulation, "x", "z", window=window, offsets_known=known)
+        attained = np.sqrt((least_squares_errors(simulation, [0, 2], known) ** 2).mean(axis=0))
+        bound = cramer_rao(simulation, "x", "z", window=window, offsets_known=known)
         # A root mean square of 3000 errors scatters by 1.3 %.
-        assert reached == pytest.approx([bound["rmse_x_mm"], bound["rmse_z_mm"]], rel=0.04)
+        assert attained == pytest.approx([bound["rmse_x_mm"], bound["rmse_z_mm"]], rel=0.04)
         assert bound["euclidean_rms_mm"] == pytest.approx(np.hypot(bound["rmse_x_mm"], bound["rmse_z_mm"]))
         assert bound["rmse_mm"] == pytest.approx(bound["euclidean_rms_mm"] / np.sqrt(2))
 
@@ -116,7 +116,7 @@ def test_the_covariance_of_rows_is_that_of_their_errors() -> None:
         assert np.allclose(row_covariance(config, 7, known), sources @ sources.T, rtol=1e-9, atol=1e-12)
 
 
-def test_the_mean_of_rows_has_the_oracles_covariance() -> None:
+def test_the_mean_of_rows_has_the_ideal_observers_covariance() -> None:
     config = simulate(*AHEAD, *NO_SLOW_ERROR).config
     rows = row_covariance(config, 7, offset_known=True).reshape(2, 7, 2, 7).mean(axis=(1, 3))
     weights = config.noise_percent * mean_weights(config, 7)

@@ -157,7 +157,7 @@ def test_a_single_recording_is_drawn_in_blocks_and_has_no_second_split(tmp_path:
     single = ["data.grid=[1,1]", "data.visits=1", "data.rows=600", "evaluation.also=held_out_points"]
     finished = forcepos([*QUICK, *single, "tracking=none"], tmp_path)
     assert finished.code == 0, finished.err
-    assert finished.result["resampled"] == "blocks of time of the only recording"
+    assert finished.result["resampled"] == "time blocks of the only recording"
     assert finished.result["also"] is None
     assert (
         "no score on evaluation.also=held_out_points: "
