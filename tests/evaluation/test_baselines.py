@@ -24,7 +24,7 @@ ROWS = 3000
 
 
 def noisy_samples(window: int, channels: int = 2) -> Samples:
-    """One recording of standard normal signals."""
+    """Draw one recording of standard normal signals."""
     signals = np.random.default_rng(1).normal(0, 1, (ROWS, channels)).astype(np.float32)
     return all_samples(replace(plate([ROWS]), signals=signals), window)
 
@@ -32,7 +32,7 @@ def noisy_samples(window: int, channels: int = 2) -> Samples:
 def in_thirds(
     samples: Samples, targets: Float32, train: Int32 | None = None, at_most: int = ROWS, task: Task = POSITION
 ) -> Problem:
-    """Every third sample validates, every third tests, the rest train or `train` does."""
+    """Use every third sample for validation, every third for testing, the rest or `train` for training."""
     number = np.arange(len(samples.starts), dtype=np.int32)
     split = Split(
         train=number[number % 3 == 0] if train is None else train,
@@ -43,7 +43,7 @@ def in_thirds(
 
 
 def errors(problem: Problem) -> dict[str, float]:
-    """Root mean square error of each baseline."""
+    """Return the root mean square error of each baseline."""
     predictions = reference_predictions(problem)
     return {
         name: float(np.sqrt(((predicted - problem.test_targets) ** 2).mean()))
@@ -59,17 +59,17 @@ def test_the_linear_model_learns_a_linear_relation() -> None:
     samples = noisy_samples(1)
     signals = samples.recordings.signals
     targets = signals @ np.array([[3, -1], [2, 5]], np.float32) + np.array([10, -20], np.float32)
-    found = errors(in_thirds(samples, targets))
-    assert found["linear"] < 0.01
-    assert found["linear"] < 0.1 * found["boosted_trees"] < 0.1
+    rmse = errors(in_thirds(samples, targets))
+    assert rmse["linear"] < 0.01
+    assert rmse["linear"] < 0.1 * rmse["boosted_trees"] < 0.1
 
 
 def test_boosted_trees_learn_a_step() -> None:
     samples = noisy_samples(1)
     targets = np.where(np.abs(samples.recordings.signals) < 0.5, 10, -10).astype(np.float32)
-    found = errors(in_thirds(samples, targets))
-    assert found["linear"] > 9
-    assert found["boosted_trees"] < 0.1 * found["linear"]
+    rmse = errors(in_thirds(samples, targets))
+    assert rmse["linear"] > 9
+    assert rmse["boosted_trees"] < 0.1 * rmse["linear"]
 
 
 def test_a_window_keeps_the_order_of_rows_and_channels() -> None:
@@ -111,12 +111,12 @@ def test_no_more_samples_are_trained_on_than_allowed(caplog: pytest.LogCaptureFi
     with caplog.at_level("INFO"):
         errors(data)
     assert "baseline linear: training on 200 samples" in caplog.messages
-    drawn = baselines._drawn(data.split.train, 200, 1)
+    drawn = baselines._draw(data.split.train, 200, 1)
     assert len(set(drawn.tolist()) & set(data.split.train.tolist())) == 200
     assert drawn.mean() == pytest.approx(ROWS / 2, rel=0.15)  # from all over, not the first ones
-    assert drawn.tolist() == baselines._drawn(data.split.train, 200, 1).tolist()
-    assert drawn.tolist() != baselines._drawn(data.split.train, 200, 2).tolist()
-    assert baselines._drawn(data.split.train, ROWS, 1).tolist() == data.split.train.tolist()
+    assert drawn.tolist() == baselines._draw(data.split.train, 200, 1).tolist()
+    assert drawn.tolist() != baselines._draw(data.split.train, 200, 2).tolist()
+    assert baselines._draw(data.split.train, ROWS, 1).tolist() == data.split.train.tolist()
 
 
 def test_classes_are_in_the_tasks_order_when_one_is_missing() -> None:

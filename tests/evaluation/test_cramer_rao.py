@@ -43,7 +43,7 @@ def test_longer_windows_are_never_worse() -> None:
 
 
 def test_white_noise_averages_out() -> None:
-    """A drift that decays within a row is white, and with so large a force only the lever arm reveals the place."""
+    """A drift that decays within a row is white, and with such a force only the lever arm reveals the place."""
     simulation = simulate(
         *AHEAD, *KNOWN_FORCE, "data.force_n=1e6", "data.drift_time_s=1e-4", "data.noise_percent=1e-3"
     )
@@ -122,7 +122,7 @@ def test_it_is_the_root_mean_square_over_the_test_samples() -> None:
     assert some["rmse_x_mm"] == pytest.approx(np.sqrt((each[0] ** 2 + 3 * each[2] ** 2) / 4))
 
 
-def test_with_the_wrench_the_limit_does_not_hold() -> None:
+def test_with_the_wrench_the_bound_does_not_hold() -> None:
     """F and T are exact functions of exT and of the place: six equations for three unknowns, at any noise."""
     assert applies_to(JOINT_CHANNELS)
     assert applies_to(["msT_A2"])
@@ -135,13 +135,13 @@ def test_with_the_wrench_the_limit_does_not_hold() -> None:
     def away(place: np.ndarray) -> np.ndarray:
         return np.asarray(Arm().posture((simulation.nominal_tips_mm[0] + place) / 1000).wrench @ external - wrench)
 
-    found = np.zeros(3)
+    estimate = np.zeros(3)
     for _ in range(10):
-        slopes = np.array([(away(found + step) - away(found - step)) / 0.2 for step in 0.1 * np.eye(3)]).T
-        found = found - np.linalg.lstsq(slopes, away(found), rcond=None)[0]
+        slopes = np.array([(away(estimate + step) - away(estimate - step)) / 0.2 for step in 0.1 * np.eye(3)]).T
+        estimate = estimate - np.linalg.lstsq(slopes, away(estimate), rcond=None)[0]
     true = simulation._visits[0].position_mm
     assert np.linalg.norm(true) > 10
-    assert np.abs(found - true).max() < 0.05
+    assert np.abs(estimate - true).max() < 0.05
 
 
 def test_the_default_plate_takes_less_than_a_second() -> None:

@@ -18,7 +18,7 @@ from tests.evaluation.test_cramer_rao import AHEAD, NO_SLOW_ERROR, WINDOW, crame
 
 
 def memories(config: SimulatedConfig, window: int, offset_known: bool) -> np.ndarray:
-    """(2 window, sources) how independent errors of variance 1 enter a joint's rows of msT, then of exT."""
+    """Return (2 window, sources): how independent errors of variance 1 enter a joint's rows of msT, then of exT."""
     past = 200
     gain = 1 - np.exp(-1 / (config.observer_time_s * config.rate_hz))
     keep = np.exp(-1 / (config.drift_time_s * config.rate_hz))
@@ -36,13 +36,13 @@ def memories(config: SimulatedConfig, window: int, offset_known: bool) -> np.nda
 
 
 def window_covariance(config: SimulatedConfig, window: int, offset_known: bool) -> np.ndarray:
-    """(14 window, 14 window) Nm^2, in the order of window_slopes' rows."""
+    """Return (14 window, 14 window) Nm^2, in the order of window_slopes' rows."""
     sources = memories(config, window, offset_known)
     return np.kron(sources @ sources.T, np.diag((MAX_TORQUE_NM / 100) ** 2))
 
 
 def spread_out(measured: np.ndarray, external: np.ndarray, window: int) -> np.ndarray:
-    """(14 window, …) each row of msT, then each row of exT."""
+    """Return (14 window, …): each row of msT, then each row of exT."""
     return np.concatenate([measured] * window + [external] * window)
 
 
@@ -52,14 +52,14 @@ def expected(tip_mm: np.ndarray, force: np.ndarray, window: int) -> np.ndarray:
 
 
 def window_slopes(tip_mm: np.ndarray, force: np.ndarray, window: int) -> np.ndarray:
-    """(14 window, 6) per mm and per N."""
+    """Return (14 window, 6) slopes per mm and per N."""
     moved = [expected(tip_mm + step, force, window) - expected(tip_mm - step, force, window) for step in np.eye(3)]
     contact = Arm().posture(tip_mm / 1000).contact
     return np.column_stack([np.array(moved).T / 2, spread_out(-contact, contact, window)])
 
 
 def least_squares_errors(simulation: Simulation, outputs: list[int], offset_known: bool) -> np.ndarray:
-    """(visits, outputs) mm: of generalised least squares with what is known of force and of other coordinates."""
+    """Return (visits, outputs) mm of generalised least squares, given the priors of force and other coordinates."""
     config, window = simulation.config, simulation.config.rows
     tip, force = simulation.nominal_tips_mm[0], np.array([0, 0, config.force_n])
     signals = columns(simulation.recordings, *JOINT_CHANNELS).reshape(config.visits, window, 2, 7)
@@ -71,9 +71,9 @@ def least_squares_errors(simulation: Simulation, outputs: list[int], offset_know
     prior = np.diag(known + [config.force_spread_n**-2] * 3)
     slopes = window_slopes(tip, force, window)
     weighted = np.linalg.solve(window_covariance(config, window, offset_known), slopes)
-    found = np.linalg.solve(slopes.T @ weighted + prior, weighted.T @ away.T).T[:, :3]
+    estimates = np.linalg.solve(slopes.T @ weighted + prior, weighted.T @ away.T).T[:, :3]
     true = np.array([visit.position_mm for visit in simulation._visits])
-    return np.asarray((found - true)[:, outputs])
+    return np.asarray((estimates - true)[:, outputs])
 
 
 @pytest.mark.parametrize("window", [1, 5])

@@ -20,7 +20,7 @@ RNG = np.random.default_rng(1)
 
 
 def repeated(draws: Draws, draw: int) -> np.ndarray:
-    """The samples of one draw, each as often as it was drawn."""
+    """Return the samples of one draw, each as often as it was drawn."""
     return np.repeat(np.arange(len(draws.unit)), draws.weights[draw][draws.unit])
 
 

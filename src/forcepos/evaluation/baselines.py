@@ -34,7 +34,7 @@ def reference_predictions(problem: Problem) -> dict[str, Float32]:
     drawn evenly with the run's seed. A class without training samples gets probability 0.
     """
     task, samples, seed = problem.task, problem.samples, problem.config.seed
-    members = _drawn(problem.split.train, problem.config.evaluation.baseline_samples, seed)
+    members = _draw(problem.split.train, problem.config.evaluation.baseline_samples, seed)
     inputs, targets = _windows(samples, members), problem.targets[members]
     predictions = {}
     for name, model in _models(task, seed).items():
@@ -61,7 +61,7 @@ def _models(task: Task, seed: int) -> dict[str, Any]:
     }
 
 
-def _drawn(members: Int32, at_most: int, seed: int) -> Int32:
+def _draw(members: Int32, at_most: int, seed: int) -> Int32:
     if len(members) <= at_most:
         return members
     return np.sort(np.random.default_rng(seed).choice(members, at_most, replace=False))

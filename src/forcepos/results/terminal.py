@@ -107,7 +107,7 @@ class Terminal(Listener):
     def summary(self, result: Mapping[str, Any], ui_command: str | None) -> None:
         """Print scores side by side, best hyperparameters, where everything lies, and what not to overlook."""
         columns, rows = score_table(result)
-        table = Table(title="On the test part", title_justify="left")
+        table = Table(title="On the test subset", title_justify="left")
         for number, name in enumerate(columns):
             table.add_column(name, justify="right" if number else "left")
         for row in rows:
