@@ -18,7 +18,7 @@ from tests.evaluation.test_cramer_rao import AHEAD, NO_SLOW_ERROR, WINDOW, crame
 
 
 def memories(config: SimulatedConfig, window: int, offset_known: bool) -> np.ndarray:
-    """Return (2 window, sources): how independent errors of variance 1 enter a joint's rows of msT, then of exT."""
+    """Return (2 window, sources): how independent unit errors enter a joint's rows of msT, then of exT."""
     past = 200
     gain = 1 - np.exp(-1 / (config.observer_time_s * config.rate_hz))
     keep = np.exp(-1 / (config.drift_time_s * config.rate_hz))
@@ -59,7 +59,7 @@ def window_slopes(tip_mm: np.ndarray, force: np.ndarray, window: int) -> np.ndar
 
 
 def least_squares_errors(simulation: Simulation, outputs: list[int], offset_known: bool) -> np.ndarray:
-    """Return (visits, outputs) mm of generalised least squares, given the priors of force and other coordinates."""
+    """Return (visits, outputs) mm of generalised least squares, with priors on force and other coordinates."""
     config, window = simulation.config, simulation.config.rows
     tip, force = simulation.nominal_tips_mm[0], np.array([0, 0, config.force_n])
     signals = columns(simulation.recordings, *JOINT_CHANNELS).reshape(config.visits, window, 2, 7)
