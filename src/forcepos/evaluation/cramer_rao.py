@@ -14,6 +14,9 @@ Kay, Fundamentals of Statistical Signal Processing: Estimation Theory, 1993, sec
 A coordinate that is not estimated counts as drawn with the arm's repeatability, which adds 1/sigma^2 to its
 information: the hybrid bound, unbiased in the estimated coordinates and Bayesian in the rest (Rockah and
 Schultheiss, IEEE Trans. ASSP 35(3), 1987; Van Trees and Bell, Bayesian Bounds, 2007).
+
+The bound holds for models that see joint torques only: the simulated wrench is an exact function of exT and of the
+arm's posture, and together with exT reveals the position without any noise of its own.
 """
 
 from __future__ import annotations
@@ -27,7 +30,7 @@ from forcepos.config.schema import SimulatedConfig
 from forcepos.data.recordings import Float64, Int32
 from forcepos.data.simulation.arm import MAX_TORQUE_NM
 from forcepos.data.simulation.noise import row_covariance
-from forcepos.data.simulation.simulation import JOINT_CHANNELS, Simulation
+from forcepos.data.simulation.simulation import Simulation
 from forcepos.evaluation.metrics import Scores
 from forcepos.models.tasks import AXES
 
@@ -39,15 +42,6 @@ _LEAST_INFORMATION = 1e-6  # per mm^2
 # Numerical slopes are accurate to 1e-8: a direction 3e-5 times as observable as another may be rounding.
 _LEAST_SHARE = 1e-9
 _LEAST_PROJECTION = 1e-9  # squared component of an axis along a direction that counts as more than rounding
-
-
-def applies_to(features: Sequence[str]) -> bool:
-    """Return whether the bound holds for a model with these input signals.
-
-    The simulated wrench is an exact function of exT and of the arm's posture. Together with exT it reveals the
-    position without any noise of its own, so the bound holds only for models that see nothing but joint torques.
-    """
-    return set(features) <= set(JOINT_CHANNELS)
 
 
 def cramer_rao_scores(
