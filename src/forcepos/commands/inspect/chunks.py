@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +17,7 @@ _PROBED = 1000
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*", re.IGNORECASE)
 
 
-def read_chunk(chunk: pa.Table, columns: Sequence[Column]) -> Iterator[tuple[Column, Float64 | None, pa.Array]]:
+def read_chunk(chunk: pa.Table, columns: Iterable[Column]) -> Iterator[tuple[Column, Float64 | None, pa.Array]]:
     """Yield each column's values, as numbers unless it is text, and as an array; add them to `columns`."""
     for column in columns:
         values = chunk.column(column.name)

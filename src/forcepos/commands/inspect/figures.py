@@ -44,7 +44,7 @@ def _points(survey: Survey) -> Figure:
     figure, axes = style.single(height=5, width=6)
     across, up, *third = (f"{_shown(survey, name)} ({survey.guesses.unit})" for name in survey.guesses.positions)
     axes.set(xlabel=across, ylabel=up, aspect="equal")
-    x, y, *rest = (survey.sample[:, 2 + survey.numeric.index(name)] for name in survey.guesses.positions)
+    x, y, *rest = (survey.sample[name] for name in survey.guesses.positions)
     dots = axes.scatter(
         x, y, c=rest[0] if rest else style.GREY, s=3, cmap="viridis" if rest else None, rasterized=True
     )
@@ -75,11 +75,11 @@ def _signals(survey: Survey) -> Figure:
     figure = style.new_figure(0.7 + 1.5 * len(groups), 8)
     panels = list(figure.subplots(len(groups), sharex=True, squeeze=False).flat)
     row = np.linspace(0, survey.rows, len(survey.sample), endpoint=False)
-    border = row[np.flatnonzero(np.diff(survey.sample[:, 0]))]
+    border = row[np.flatnonzero(np.diff(survey.sample.index))]
     for (name, columns), axes in zip(groups, panels, strict=True):
         for index, column in enumerate(columns):
             colour = style.CYCLE[index % len(style.CYCLE)]
-            values = survey.sample[:, 2 + survey.numeric.index(column)]
+            values = survey.sample[column]
             axes.plot(row, values, color=colour, linewidth=0.6, label=style.literal(column), rasterized=True)
         if len(border) <= _NAMED:
             axes.vlines(border, 0, 1, transform=axes.get_xaxis_transform(), color=style.GREY, linewidth=0.4)
