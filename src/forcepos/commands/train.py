@@ -16,8 +16,13 @@ from forcepos.config.reference import help_text
 from forcepos.config.schema import Config
 from forcepos.experiment.sweep import AGAIN, close_sweep
 from forcepos.experiment.sweep_job import sweep_job
-from forcepos.runtime.errors import InputError
-from forcepos.runtime.interruption import Interrupted, end_children, ended_by_signals, stop_if_asked
+from forcepos.runtime.interruption import (
+    Interrupted,
+    end_children,
+    ended_by_input_errors,
+    ended_by_signals,
+    stop_if_asked,
+)
 from forcepos.runtime.paths import conf_dir
 from forcepos.runtime.resources import in_sweep
 from forcepos.runtime.silence import quiet_import
@@ -31,18 +36,13 @@ def _job(composed: DictConfig) -> float:
     register_resolvers()  # a launcher's worker process brings Hydra's state, and not these
     settings = HydraConfig.get()
     folder, overrides = Path(settings.runtime.output_dir), list(settings.overrides.task)
-    try:
+    with ended_by_input_errors():
         if in_sweep():
             with sweep_job(settings.job.num, folder):
                 config = to_config(composed)
                 return _loss(config, _run(config, folder, overrides))
         config = to_config(composed)
         result = _run(config, folder, overrides)
-    except InputError as error:
-        sys.exit(f"error: {error}")
-    except Exception:
-        stop_if_asked()  # a library may make an error of its own of a signal that reached it
-        raise
     if result["tracking"] == "incomplete":
         sys.stderr.write(f"tracking is incomplete: {AGAIN}\n")
         sys.exit(_INCOMPLETE)
