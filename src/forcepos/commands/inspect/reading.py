@@ -14,8 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from forcepos.commands.inspect.chunks import read_chunk
-from forcepos.commands.inspect.columns import Column
+from forcepos.commands.inspect.columns import Column, read_chunk
 from forcepos.commands.inspect.roles import PER_SECOND, Guesses
 from forcepos.commands.inspect.times import StridedSample, Times
 from forcepos.data.recordings import Float64

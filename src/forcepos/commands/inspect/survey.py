@@ -10,8 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from forcepos.commands.inspect.chunks import read_chunk
-from forcepos.commands.inspect.columns import Column
+from forcepos.commands.inspect.columns import Column, read_chunk
 from forcepos.commands.inspect.guesses import guess, guess_roles
 from forcepos.commands.inspect.reading import Reading, Recording, seconds
 from forcepos.commands.inspect.roles import Guesses, UserHints
@@ -96,7 +95,7 @@ def _first_look(sources: Sequence[Source], hints: UserHints) -> tuple[Guesses, f
         return guesses, 0.0
     known = first[guesses.time[0]][np.isfinite(first[guesses.time[0]])]
     guesses.origin = float(known[0]) if len(known) else 0.0
-    return guesses, median_step(seconds(guesses, first))
+    return guesses, median_step(np.diff(seconds(guesses, first)))
 
 
 def read(source: Source) -> Iterator[pa.Table]:
