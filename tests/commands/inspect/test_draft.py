@@ -90,7 +90,7 @@ def test_what_cannot_be_guessed_is_left_open_and_reported(tmp_path: Path) -> Non
     assert "no position columns found: name them with --positions X Y Z, or set data.targets" in finished.err
     run = forcepos(["--config-dir", "conf", "data=mine"], tmp_path)
     assert run.code == 1
-    assert run.err == "error: data.targets and data.label name no column: give at least one of them\n"
+    assert run.err == "error: neither data.targets nor data.label is set: set at least one of them\n"
 
 
 @pytest.mark.parametrize("name", ["on", "1", "a: b", "${x}", "é #", 'a "b"'])
