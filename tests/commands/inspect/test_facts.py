@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from tests.commands.inspect.made import WRENCH, facts, inspected, recording
@@ -126,7 +127,7 @@ def test_rows_are_read_in_chunks_and_statistics_hold_over_all(tmp_path: Path) ->
 
 def test_a_column_without_values_in_its_first_chunk_may_turn_out_to_hold_text(tmp_path: Path) -> None:
     rows = 70_000
-    frame = recording(rows).assign(note=[None] * (rows - 1) + ["done"])
+    frame = recording(rows).assign(note=pd.Series({rows - 1: "done"}))
     frame.to_parquet(tmp_path / "a.parquet")
     seen = facts(tmp_path, "a.parquet")
     assert (seen["rows"], seen["missing"]) == (rows, {"note": rows - 1})

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 from forcepos.commands.prepare.config import logs_config
 from forcepos.commands.prepare.conversion import prepare
-from forcepos.results.terminal import StandardErrorHandler
 from forcepos.runtime.interruption import ended_by_input_errors, ended_by_signals
+from forcepos.runtime.log_lines import StandardErrorHandler
 from forcepos.runtime.paths import conf_dir
 
 _HELP = """\

@@ -1,4 +1,4 @@
-"""Pictures of how far predictions are off."""
+"""Pictures of prediction errors."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PERCENT = (50, 95)  # percentiles, as the scores give them
 
 
 def true_against_predicted(task: Task, true: Float32, predicted: Float32) -> Figure:
-    """One panel per axis for positions, a confusion matrix for classes."""
+    """Plot positions with one panel per axis, and classes as a confusion matrix."""
     if isinstance(task, Regression):
         return _scatter(task.outputs, true, predicted)
     classes = len(task.outputs)
@@ -36,18 +36,17 @@ def true_against_predicted(task: Task, true: Float32, predicted: Float32) -> Fig
         cmap="cividis", xticks_rotation=45 if few else 90, ax=axes, im_kw={"vmin": 0, "vmax": 1},
     )  # fmt: skip
     shown.im_.colorbar.set_label(f"share of the true {task.kind}'s samples")
-    axes.set(
-        xlabel=f"predicted {task.kind}", ylabel=f"true {task.kind}", title=f"{task.kinds.capitalize()}, test part"
-    )
+    axes.set(xlabel=f"predicted {task.kind}", ylabel=f"true {task.kind}")
+    axes.set(title=f"{task.kinds.capitalize()}, test subset")
     return figure
 
 
 def error_distribution(errors: Mapping[str, Float64], unit: str, label: str) -> Figure:
-    """Share of samples up to each error, a curve per name; median and 95th percentile of "model" marked.
+    """Plot the share of samples up to each error, a curve per name, with median and 95th percentile of "model".
 
     Args:
-        errors: (n,) of each name, none below 0.
-        label: what the errors are, for the x axis.
+        errors: (n,) nonnegative errors by name.
+        label: of the x axis.
     """
     figure, axes = style.single(height=4.2)
     for place, (name, values) in enumerate(errors.items()):
@@ -55,7 +54,7 @@ def error_distribution(errors: Mapping[str, Float64], unit: str, label: str) -> 
         _plot_shares(axes, values, label=_summary(name, values, unit), **look)
         if name == _MARKED:
             _mark(axes, values, style.colour(place))
-    axes.set(xlabel=style.with_unit(label, unit), ylabel="share of samples (%)", title="Errors, test part")
+    axes.set(xlabel=style.with_unit(label, unit), ylabel="share of samples (%)", title="Errors, test subset")
     axes.set(xlim=(0, None), ylim=(0, 1.02))
     axes.yaxis.set_major_formatter(style.percent_ticks())
     figure.legend(loc="outside lower left", fontsize="small", frameon=False)
@@ -75,7 +74,7 @@ def _scatter(outputs: Sequence[str], true: Float32, predicted: Float32) -> Figur
         )  # fmt: skip
         axes.plot(ends, ends, color=style.BLACK, linewidth=1)
         axes.locator_params(axis="x", nbins=4)
-        axes.set(xlabel=f"true {name} (mm)", ylabel=f"predicted {name} (mm)", title=f"{name}, test part")
+        axes.set(xlabel=f"true {name} (mm)", ylabel=f"predicted {name} (mm)", title=f"{name}, test subset")
     return figure
 
 

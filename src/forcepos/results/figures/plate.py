@@ -1,4 +1,4 @@
-"""Pictures of the plate from above: where predictions go wrong."""
+"""Pictures of the plate from above: errors by position."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NAMES_AT, _EDGE_AT = 1.26, 1.5  # of the farthest point
 
 
 def error_map(true: Float32, predicted: Float32, point: Int32) -> Figure:
-    """An arrow per touched point, from its mean true to its mean predicted x, y.
+    """Plot an arrow per touched point, from its mean true to its mean predicted x, y.
 
     Args:
         true, predicted: (n, 2 or 3) mm, plate frame, x and y first.
@@ -37,11 +37,11 @@ def error_map(true: Float32, predicted: Float32, point: Int32) -> Figure:
 
 
 def sector_map(positions: Float32, correct: NDArray[np.bool_], point: Int32, sectors: Sectors) -> Figure:
-    """Touched points by the share of their samples that are told the right sector, between the borders.
+    """Plot touched points, coloured by the share of their samples with the correct sector, between the borders.
 
     Args:
         positions: (n, 3) mm, plate frame.
-        correct: (n,) whether the sector is right.
+        correct: (n,) whether the predicted sector is correct.
         point: (n,) number of the touched point.
     """
     places = _mean_per_point(positions[:, :2], point)
@@ -53,8 +53,8 @@ def sector_map(positions: Float32, correct: NDArray[np.bool_], point: Int32, sec
         places[:, 0], places[:, 1], c=accuracy, vmin=0, vmax=1, cmap=style.BAD_IS_BRIGHT.reversed(), s=28, zorder=3
     )
     axes.set(xlim=(-_EDGE_AT * reach, _EDGE_AT * reach), ylim=(-_EDGE_AT * reach, _EDGE_AT * reach))
-    figure.colorbar(dots, label="samples told the right sector (%)", shrink=0.85, format=style.percent_ticks())
-    figure.suptitle("Accuracy of each point, test part", fontsize="medium")
+    figure.colorbar(dots, label="samples with correct sector (%)", shrink=0.85, format=style.percent_ticks())
+    figure.suptitle("Accuracy of each point, test subset", fontsize="medium")
     return figure
 
 
@@ -65,7 +65,7 @@ def _plate() -> tuple[Figure, Axes]:
 
 
 def _limit_to_square(axes: Axes, places: Float64) -> None:
-    """Axes of one length that show all places (n, 2), however they lie."""
+    """Set axes of equal length that show all places (n, 2)."""
     low, high = places.min(axis=0), places.max(axis=0)
     half = 0.56 * max(float((high - low).max()), 1.0)
     left, bottom = (low + high) / 2 - half
@@ -73,7 +73,7 @@ def _limit_to_square(axes: Axes, places: Float64) -> None:
 
 
 def _mean_per_point(values: NDArray[np.generic], point: Int32) -> Float64:
-    """(points, k) mean of the values (n, k) of each point that occurs."""
+    """Return the (points, k) mean of the values (n, k) of each point that occurs."""
     return pd.DataFrame(values.astype(np.float64)).groupby(point).mean().to_numpy()
 
 
@@ -86,5 +86,5 @@ def _draw_borders(axes: Axes, sectors: Sectors, reach: float) -> None:
 
 
 def _to_square(direction: Float64) -> Float64:
-    """The same direction, as long as it takes to end on the square of half width 1."""
+    """Scale a direction to end on the square of half width 1."""
     return np.asarray(direction / np.abs(direction).max(), np.float64)

@@ -1,4 +1,4 @@
-"""Pictures of what a recording holds."""
+"""Pictures of a recording's signals."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _ROWS_AS_LINES = 1000  # longer recordings are drawn as pixels in an SVG
 def recording_signals(
     signals: Float32, channels: Sequence[str], time_s: Float64, tested: NDArray[np.bool_], title: str
 ) -> Figure:
-    """The signals of one recording over time, a panel for each kind, rows of the test part shaded.
+    """Plot the signals of one recording over time, a panel for each kind, rows of the test subset shaded.
 
     Args:
         signals: (rows, channels) in Nm and N.
         time_s: (rows,) in order.
-        tested: (rows,) whether a row belongs to the test part.
+        tested: (rows,) whether a row belongs to the test subset.
     """
     groups = _groups(channels)
     figure = style.new_figure(0.6 + 1.7 * len(groups))
@@ -40,12 +40,12 @@ def recording_signals(
         _shade(axes, time_s, tested)
     panels[-1].set_xlabel("time (s)")
     title = style.literal(title)
-    figure.suptitle(f"{title}; shaded: test part" if tested.any() else title, fontsize="medium")
+    figure.suptitle(f"{title}; shaded: test subset" if tested.any() else title, fontsize="medium")
     return figure
 
 
 def _groups(channels: Sequence[str]) -> dict[str, list[int]]:
-    """Columns by the channels' prefix, those without one last."""
+    """Group columns by the channels' prefix, those without one last."""
     groups: dict[str, list[int]] = {}
     for column, channel in enumerate(channels):
         match = _PREFIX.fullmatch(channel)
@@ -56,7 +56,7 @@ def _groups(channels: Sequence[str]) -> dict[str, list[int]]:
 
 
 def _shade(axes: Axes, time_s: Float64, tested: NDArray[np.bool_]) -> None:
-    """A bar over each stretch of tested rows, a row as wide as the time between two."""
+    """Shade each time block of tested rows, a row being as wide as the time between two."""
     step = float(np.median(np.diff(time_s))) if len(time_s) > 1 else 1.0
     change = np.flatnonzero(np.diff(tested.astype(np.int8), prepend=0, append=0))
     bars = [
