@@ -16,8 +16,13 @@ from forcepos.config.checks import register_resolvers, register_schemas, to_conf
 from forcepos.config.schema import Config
 from forcepos.experiment.sweep import AGAIN, close_sweep
 from forcepos.experiment.sweep_job import sweep_job
-from forcepos.runtime.errors import InputError
-from forcepos.runtime.interruption import Interrupted, end_children, ended_by_signals, stop_if_asked
+from forcepos.runtime.interruption import (
+    Interrupted,
+    end_children,
+    ended_by_input_errors,
+    ended_by_signals,
+    stop_if_asked,
+)
 from forcepos.runtime.paths import conf_dir, short_path
 from forcepos.runtime.resources import in_sweep
 from forcepos.runtime.silence import quiet_import
@@ -33,18 +38,13 @@ def _job(composed: DictConfig) -> float:
     register_resolvers()  # a launcher's worker process receives Hydra's state, but not these
     settings = HydraConfig.get()
     folder, overrides = Path(settings.runtime.output_dir), list(settings.overrides.task)
-    try:
+    with ended_by_input_errors():
         if in_sweep():
             with sweep_job(settings.job.num, folder):
                 config = to_config(composed)
                 return _loss(config, _run(config, folder, overrides))
         config = to_config(composed)
         result = _run(config, folder, overrides)
-    except InputError as error:
-        sys.exit(f"error: {error}")
-    except Exception:
-        stop_if_asked()  # a library may have turned a signal into an error of its own
-        raise
     if result["tracking"] == "incomplete":
         sys.stderr.write(f"tracking is incomplete: {AGAIN}\n")
         sys.exit(_INCOMPLETE)

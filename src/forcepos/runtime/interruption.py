@@ -18,6 +18,8 @@ from types import FrameType
 
 import psutil
 
+from forcepos.runtime.errors import InputError
+
 _PATIENCE_S = 5.0  # time for a process to close its runs
 _INSIST_S = 2.0  # a signal that is repeated after this long is no longer deferred
 
@@ -49,6 +51,18 @@ def ended_by_signals() -> Iterator[None]:
     except Interrupted as interrupted:
         sys.stderr.write("interrupted\n")
         sys.exit(interrupted.exit_code)
+
+
+@contextmanager
+def ended_by_input_errors() -> Iterator[None]:
+    """End the program with one line if what is inside refuses its input; let other errors pass."""
+    try:
+        yield
+    except InputError as error:
+        sys.exit(f"error: {error}")
+    except Exception:
+        stop_if_asked()  # a library may turn a signal into an exception of its own
+        raise
 
 
 def listen_in_job() -> None:

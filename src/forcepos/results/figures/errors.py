@@ -18,6 +18,7 @@ _POINTS_SHOWN = 5000
 _STEPS_SHOWN = 1000
 _CLASSES_WITH_VALUES = 20  # more are shown by colour only
 _MARKED = "model"
+_PERCENT = (50, 95)  # percentiles, as the scores give them
 
 
 def true_against_predicted(task: Task, true: Float32, predicted: Float32) -> Figure:
@@ -28,9 +29,8 @@ def true_against_predicted(task: Task, true: Float32, predicted: Float32) -> Fig
     few = classes <= _CLASSES_WITH_VALUES
     figure = style.new_figure(min(max(5.4, 0.3 * classes), 16), width=min(max(7.2, 0.4 * classes), 21))
     axes = figure.add_subplot()
-    labels = list(range(len(task.outputs)))
     shown = ConfusionMatrixDisplay.from_predictions(
-        true.argmax(axis=1), predicted.argmax(axis=1), labels=labels,
+        true.argmax(axis=1), predicted.argmax(axis=1), labels=list(range(classes)),
         display_labels=list(map(style.literal, task.outputs)), normalize="true", values_format=".2f",
         include_values=few,
         cmap="cividis", xticks_rotation=45 if few else 90, ax=axes, im_kw={"vmin": 0, "vmax": 1},
@@ -50,10 +50,10 @@ def error_distribution(errors: Mapping[str, Float64], unit: str, label: str) -> 
     """
     figure, axes = style.single(height=4.2)
     for place, (name, values) in enumerate(errors.items()):
-        look = {"linewidth": 2.2} if name == _MARKED else {"linewidth": 1.2}
-        _plot_shares(axes, values, label=_summary(name, values, unit), color=_colour(place), **look)
+        look = {"color": style.colour(place), "linewidth": 2.2 if name == _MARKED else 1.2}
+        _plot_shares(axes, values, label=_summary(name, values, unit), **look)
         if name == _MARKED:
-            _mark(axes, values, _colour(place))
+            _mark(axes, values, style.colour(place))
     axes.set(xlabel=style.with_unit(label, unit), ylabel="share of samples (%)", title="Errors, test subset")
     axes.set(xlim=(0, None), ylim=(0, 1.02))
     axes.yaxis.set_major_formatter(style.percent_ticks())
@@ -78,15 +78,6 @@ def _scatter(outputs: Sequence[str], true: Float32, predicted: Float32) -> Figur
     return figure
 
 
-def _colour(place: int) -> str:
-    return style.CYCLE[place % len(style.CYCLE)]
-
-
-def _median_and_high(values: Float64) -> Float64:
-    """Return (2,) median and 95th percentile, as in the scores."""
-    return np.asarray(np.percentile(values, [50, 95]), np.float64)
-
-
 def _plot_shares(axes: Axes, values: Float64, **look: Any) -> None:
     ranks = np.linspace(1, len(values), min(len(values), _STEPS_SHOWN)).astype(int)
     errors = np.sort(values)[ranks - 1]
@@ -94,11 +85,11 @@ def _plot_shares(axes: Axes, values: Float64, **look: Any) -> None:
 
 
 def _summary(name: str, values: Float64, unit: str) -> str:
-    median, high = (f"{value:.3g} {unit}".strip() for value in _median_and_high(values))
+    median, high = (f"{value:.3g} {unit}".strip() for value in np.percentile(values, _PERCENT))
     return f"{name.replace('_', ' ')}: median {median}, 95 % within {high}"
 
 
 def _mark(axes: Axes, values: Float64, colour: str) -> None:
-    errors, shares = _median_and_high(values), [0.5, 0.95]
+    errors, shares = np.percentile(values, _PERCENT), [percent / 100 for percent in _PERCENT]
     axes.vlines(errors, 0, shares, color=colour, linestyle=":", linewidth=1.2)
     axes.plot(errors, shares, "o", color=colour, markersize=6)

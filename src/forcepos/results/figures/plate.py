@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -73,26 +74,17 @@ def _limit_to_square(axes: Axes, places: Float64) -> None:
 
 def _mean_per_point(values: NDArray[np.generic], point: Int32) -> Float64:
     """Return the (points, k) mean of the values (n, k) of each point that occurs."""
-    numbers, place = np.unique(point, return_inverse=True)
-    sums = np.zeros((len(numbers), values.shape[1]))
-    np.add.at(sums, place, values.astype(np.float64))
-    return np.asarray(sums / np.bincount(place)[:, None], np.float64)
+    return pd.DataFrame(values.astype(np.float64)).groupby(point).mean().to_numpy()
 
 
 def _draw_borders(axes: Axes, sectors: Sectors, reach: float) -> None:
     for start, end, name in zip(sectors.starts, sectors.ends, sectors.names, strict=True):
         axes.plot(*np.outer(_to_square(start), (0, _EDGE_AT * reach)), color=style.GREY, linewidth=1)
-        x, y = _to_square(_middle(start, end)) * _NAMES_AT * reach
+        middle = start / np.linalg.norm(start) + end / np.linalg.norm(end)  # sectors are less than half a turn
+        x, y = _to_square(middle) * _NAMES_AT * reach
         axes.text(x, y, name, ha="center", va="center", fontsize=8)
 
 
 def _to_square(direction: Float64) -> Float64:
     """Scale a direction to end on the square of half width 1."""
     return np.asarray(direction / np.abs(direction).max(), np.float64)
-
-
-def _middle(start: Float64, end: Float64) -> Float64:
-    """Return the (2,) direction halfway from `start` counterclockwise to `end`."""
-    first, last = (np.arctan2(border[1], border[0]) for border in (start, end))
-    between = first + ((last - first) % (2 * np.pi) or 2 * np.pi) / 2
-    return np.array([np.cos(between), np.sin(between)])

@@ -15,7 +15,6 @@ from forcepos.results.figures import style
 
 _UNITS = {"exT": "Nm", "msT": "Nm", "T": "Nm", "F": "N"}
 _OTHER = "other"
-_NAMED = 8  # channels of a panel: more names would not fit next to it
 # exT_A1 is one of exT, Fx one of F; the x of "index" is no axis.
 _PREFIX = re.compile(r"([A-Za-z]+?)_?(?:A?\d+|(?<=[A-Z_])[xyz])")
 _ROWS_AS_LINES = 1000  # longer recordings are drawn as pixels in an SVG
@@ -35,14 +34,9 @@ def recording_signals(
     figure = style.new_figure(0.6 + 1.7 * len(groups))
     panels = list(figure.subplots(len(groups), sharex=True, squeeze=False).flat)
     for (name, columns), axes in zip(groups.items(), panels, strict=True):
-        for place, column in enumerate(columns):
-            axes.plot(
-                time_s, signals[:, column], color=style.CYCLE[place % len(style.CYCLE)], linewidth=0.9,
-                label=style.literal(channels[column]) if place < _NAMED else "_",
-                rasterized=len(time_s) > _ROWS_AS_LINES,
-            )  # fmt: skip
-        style.plain(axes).set_ylabel(style.with_unit(style.literal(name), _UNITS.get(name, "")))
-        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize="x-small", frameon=False, handlelength=1)
+        shown = ((channels[column], signals[:, column]) for column in columns)
+        style.draw_signals(axes, time_s, shown, linewidth=0.9, rasterized=len(time_s) > _ROWS_AS_LINES)
+        axes.set_ylabel(style.with_unit(style.literal(name), _UNITS.get(name, "")))
         _shade(axes, time_s, tested)
     panels[-1].set_xlabel("time (s)")
     title = style.literal(title)

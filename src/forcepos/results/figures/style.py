@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
@@ -10,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
+from numpy.typing import ArrayLike
 
 # Okabe and Ito's colours; yellow last, since it is faint on white.
 BLUE, VERMILLION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
@@ -21,6 +23,7 @@ GREY = "#999999"
 BAD_IS_BRIGHT = ListedColormap(colormaps["plasma"](np.linspace(0, 0.85, 256)), "bad_is_bright")
 
 PAGE_IN = 6.3  # the width of the text on an A4 page
+_NAMED = 8  # signals of a panel: more names would not fit next to it
 _WIDE = 20  # ratio of largest to smallest value above which a linear axis hides the small ones
 
 
@@ -41,6 +44,21 @@ def plain(axes: Axes) -> Axes:
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     return axes
+
+
+def colour(place: int) -> str:
+    """Return the colour of the line at this place, from 0 on."""
+    return CYCLE[place % len(CYCLE)]
+
+
+def draw_signals(axes: Axes, x: ArrayLike, signals: Iterable[tuple[str, ArrayLike]], **look: Any) -> None:
+    """Draw a line for each signal, and a legend beside the panel."""
+    for place, (name, values) in enumerate(signals):
+        label = literal(name) if place < _NAMED else "_"
+        axes.plot(x, values, color=colour(place), label=label, **look)
+    plain(axes).legend(
+        loc="center left", bbox_to_anchor=(1, 0.5), fontsize="x-small", frameon=False, handlelength=1
+    )
 
 
 def message(text: str) -> Figure:

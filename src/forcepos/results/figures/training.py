@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
@@ -119,12 +120,9 @@ def _varying(trials: Sequence[TrialResult]) -> list[str]:
 
     Hyperband's own entries (tuner/epochs, …) do not count.
     """
-    values: dict[str, list[Any]] = {}
-    for trial in trials:
-        for name, value in trial.hyperparameters.items():
-            values.setdefault(name, []).append(value)
-    names = [name for name, seen in values.items() if len(set(seen)) > 1 and not name.startswith("tuner/")]
-    return sorted(names, key=lambda name: -len(values[name]))
+    values = pd.DataFrame([trial.hyperparameters for trial in trials], dtype=object)
+    names, distinct = values.count().sort_values(ascending=False, kind="stable").index, values.nunique()
+    return [name for name in names if distinct[name] > 1 and not name.startswith("tuner/")]
 
 
 def _plot_effect(axes: Axes, name: str, trials: Sequence[TrialResult], best: TrialResult) -> None:
