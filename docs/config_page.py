@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, get_type_hints
 
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from forcepos.config.checks import register_schemas
-from forcepos.config.reference import PRESETS, Field, choices, find_field, groups, marked, own_config
+from forcepos.config.reference import Field, choices, find_field, groups, marked, own_config
 from forcepos.config.schema import Config, FloatRange, IntRange
 from forcepos.runtime.paths import conf_dir
 
@@ -31,6 +33,18 @@ choices of the group have is followed by those that have it. `???` has to be set
 
 {ranges}
 """
+# What a group is for, where the schema has no key for it.
+_PRESETS = {
+    "experiment": "presets: named sets of overrides",
+    "debug": "presets for trying forcepos out",
+    "hydra/launcher": "where the jobs of a sweep (-m) run",
+}
+# Hydra's own launchers, which have no file in conf/.
+_LAUNCHERS = {
+    "basic": "One job after another.",
+    "joblib": "Jobs side by side on this machine.",
+    "submitit_local": "Jobs side by side on this machine, each a process of its own with a time limit.",
+}
 _TYPES = {
     "str": "string", "int": "integer", "float": "number", "bool": "boolean", "IntRange": "range of integers",
     "FloatRange": "range of numbers",
@@ -62,12 +76,19 @@ def _own_rows() -> Iterator[tuple[str, str, str, str]]:
 
 def _section(group: str) -> Iterator[str]:
     """Yield the lines of a group: its choices, then its keys."""
-    meaning = PRESETS.get(group) or find_field(group).metadata["meaning"]
+    meaning = _PRESETS.get(group) or find_field(group).metadata["meaning"]
     yield from (f"\n## `{group}`: {meaning}\n", "| choice | meaning |", "|---|---|")
-    for choice, header in zip(marked(group), choices(group).values(), strict=True):
-        yield f"| {choice} | {header} |"
-    if group not in PRESETS:
+    for name, choice in zip(marked(group), choices(group), strict=True):
+        yield f"| {name} | {_LAUNCHERS.get(choice) or _header(conf_dir() / group / f'{choice}.yaml')} |"
+    if group not in _PRESETS:
         yield from ("", *_table(_rows(group)))
+
+
+def _header(path: Path) -> str:
+    """Return the comment at the top of a file, without the package and the command that chooses it."""
+    lines = itertools.takewhile(lambda line: line.startswith("#"), path.read_text(encoding="utf-8").splitlines())
+    texts = [line.removeprefix("# ") for line in lines]
+    return " ".join(text for text in texts if not text.startswith(("@package", "python -m")))
 
 
 def _table(rows: Iterable[Sequence[str]]) -> Iterator[str]:
@@ -77,7 +98,7 @@ def _table(rows: Iterable[Sequence[str]]) -> Iterator[str]:
 
 def _rows(group: str) -> Iterator[tuple[str, str, str, str]]:
     """Yield key, type, values and meaning of each key; a key that differs between schemas has several rows."""
-    names_of_choices = list(choices(group))
+    names_of_choices = choices(group)
     rows: dict[tuple[str, str, str], dict[str, list[str]]] = {}
     for choice in names_of_choices:
         for name, field, value in _composed(group, choice):

@@ -20,6 +20,7 @@ from multiprocessing import forkserver
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
+from forcepos.runtime.process_end import _leave
 from forcepos.runtime.silence import quiet_import
 from tests.running import Finished, environment_with
 
@@ -100,4 +101,5 @@ def _command(arguments: Sequence[str], folder: Path, environment: Mapping[str, s
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGINT)
     finally:
-        atexit._run_exitfuncs()  # a forked process would leave them out
+        atexit.unregister(_leave)  # a forked process is never torn down, and its last message is printed later
+        atexit._run_exitfuncs()  # it would leave them out

@@ -1,3 +1,35 @@
-from forcepos.commands.train import main
+"""`python -m forcepos`, or `forcepos`: dispatch to the commands."""
 
-main()
+import sys
+
+from forcepos.runtime.process_end import end_promptly
+
+
+def main() -> None:
+    """Run the command of this process, and end the process with it."""
+    end_promptly(_command)
+
+
+def _command() -> None:
+    """Run `prepare …`, `inspect …` or else the main job, importing only that one."""
+    match sys.argv[1:]:
+        case ["prepare", *arguments]:
+            from forcepos.commands.prepare.command import main as prepare  # noqa: PLC0415
+
+            prepare(arguments)
+        case ["inspect", *arguments]:
+            from forcepos.commands.inspect.command import main as inspect  # noqa: PLC0415
+
+            inspect(arguments)
+        case arguments if {"--help", "-h"} & {*arguments}:
+            from forcepos.config.reference import help_text  # noqa: PLC0415
+
+            sys.stdout.write(help_text())
+        case _:
+            from forcepos.commands.train import main as train  # noqa: PLC0415
+
+            train()
+
+
+if __name__ == "__main__":
+    main()

@@ -2,18 +2,91 @@
 
 from __future__ import annotations
 
+import os
+import re
 import signal
 import subprocess
 import sys
 import zipfile
+from importlib.metadata import entry_points
 from pathlib import Path
 
+import psutil
 import pytest
+from omegaconf import OmegaConf
 
+from forcepos.__main__ import main
 from forcepos.runtime.paths import conf_dir
-from tests.conftest import runs
-from tests.running import WITHOUT_LIBRARIES, forcepos, processor_time_s, read_until
+from tests.conftest import compose_config, runs
+from tests.running import QUICK, WITHOUT_LIBRARIES, forcepos, processor_time_s, read_until, start
 from tests.warm import Started
+
+LARGE = ("tensorflow", "keras", "mlflow", "sklearn", "matplotlib", "pandas", "numpy", "rich")
+
+
+def without_libraries(folder: Path, *names: str) -> str:
+    """Make a PYTHONPATH on which importing these ends the process."""
+    for name in names:
+        (folder / f"{name}.py").write_text(f"raise SystemExit('{name} is needed')")
+    return os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (
+            ["debug=smoke"],
+            r"..:..:.. cnn_regression bayesian blocked seed=1 debug=smoke; outputs: outputs/runs/\S+",
+        ),
+        (["-m", "seed=1,2"], r"\[.*\]\[HYDRA\] multirun of 2 jobs; outputs: outputs/sweeps/\S+"),
+    ],
+)
+def test_what_will_run_is_logged_before_a_large_library_is_loaded(
+    arguments: list[str], line: str, tmp_path: Path
+) -> None:
+    first, last = forcepos(arguments, tmp_path, PYTHONPATH=without_libraries(tmp_path, *LARGE)).err.splitlines()
+    assert re.fullmatch(line, first)
+    assert last.endswith(" is needed")
+
+
+@pytest.mark.system
+def test_the_first_line_costs_little_more_than_hydra_and_the_end_little(tmp_path: Path) -> None:
+    hydra_s = processor_time_s("-c", "import hydra")  # a busy machine makes this slower, too
+    with start(QUICK, tmp_path) as process:
+        assert process.stderr is not None
+        assert process.stdout is not None
+        running = psutil.Process(process.pid)
+        assert "; outputs: " in process.stderr.readline()
+        first_line_s = sum(running.cpu_times()[:2])
+        assert process.stdout.readline().startswith("{")
+        result_s = sum(running.cpu_times()[:2])
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        end_s = sum(running.cpu_times()[:2]) - result_s
+        print(
+            f"processor time: import of Hydra {hydra_s:.2f} s, first line {first_line_s:.2f} s, end {end_s:.2f} s"
+        )
+        assert process.wait() == 0
+    assert first_line_s < 4 * hydra_s
+    assert end_s < 2 * hydra_s
+
+
+def test_the_command_prepares_inspects_or_trains(tmp_path: Path) -> None:
+    (command,) = entry_points(group="console_scripts", name="forcepos")
+    assert command.load() is main
+    for arguments, name in (
+        (["prepare"], "forcepos prepare"),
+        (["inspect"], "forcepos inspect"),
+        ([], "forcepos"),
+    ):
+        finished = forcepos([*arguments, "--help"], tmp_path)
+        assert finished.code == 0
+        assert f"{name}: " in finished.out
+
+
+def test_what_is_written_to_a_pipe_arrives_in_full(tmp_path: Path) -> None:
+    finished = forcepos(["--cfg", "job"], tmp_path)
+    assert finished.code == 0
+    assert OmegaConf.create(finished.out) == compose_config()
 
 
 @pytest.mark.parametrize(
@@ -25,13 +98,13 @@ from tests.warm import Started
         (["model.windw=3"], "Could not override 'model.windw'."),
         (["model=cnnn"], "In 'config': Could not find 'model/cnnn'"),
         (["tuner=random,bayesian"], "Ambiguous value for argument 'tuner=random,bayesian'"),
-        (["data=versuch", "data.path=nowhere"], "error: data.path=nowhere is not a file"),
+        (["model.window=1"], "error: model.window=1 must be at least 2: cnn_regression sees rows in sequence"),
     ],
 )  # fmt: skip
 def test_a_mistake_on_the_command_line_is_answered_without_a_traceback(
     arguments: list[str], message: str, tmp_path: Path
 ) -> None:
-    finished = forcepos(arguments, tmp_path)
+    finished = forcepos(arguments, tmp_path, PYTHONPATH=without_libraries(tmp_path, *LARGE))
     assert finished.code == 1
     assert finished.out == ""
     assert finished.err.splitlines()[0] == message
@@ -39,11 +112,11 @@ def test_a_mistake_on_the_command_line_is_answered_without_a_traceback(
 
 
 def test_a_mistake_in_the_data_is_told_before_tensorflow_is_loaded(tmp_path: Path) -> None:
-    (tmp_path / "tensorflow.py").write_text("raise SystemExit('TensorFlow was loaded')")
-    here = str(tmp_path)
-    finished = forcepos(["data=versuch", "data.path=nowhere"], tmp_path, PYTHONPATH=here)
-    assert (finished.code, finished.err) == (1, "error: data.path=nowhere is not a file\n")
-    assert "TensorFlow was loaded" in forcepos(["debug=smoke"], tmp_path, PYTHONPATH=here).err
+    without = without_libraries(tmp_path, "tensorflow")
+    finished = forcepos(["data=versuch", "data.path=nowhere"], tmp_path, PYTHONPATH=without)
+    assert finished.code == 1
+    assert finished.err.splitlines()[1:] == ["error: data.path=nowhere is not a file"]
+    assert "tensorflow is needed" in forcepos(["debug=smoke"], tmp_path, PYTHONPATH=without).err
 
 
 def test_help_costs_little_more_than_an_import_and_none_of_tensorflow_or_mlflow(tmp_path: Path) -> None:
@@ -60,7 +133,7 @@ def test_help_costs_little_more_than_an_import_and_none_of_tensorflow_or_mlflow(
 def test_an_interrupted_run_and_its_trial_are_marked_killed(sent: int, code: int, tmp_path: Path) -> None:
     endless = ["debug=smoke", "training.epochs=100000"]
     process = Started(endless, tmp_path)
-    read_until(process.stderr, "epoch")
+    read_until(process.stderr, ", epoch ")
     process.send_signal(sent)
     rest = process.stderr.read()
     assert process.wait(60) == code

@@ -1,4 +1,4 @@
-"""The references without a neural network learn what they can learn, from the windows that a network gets."""
+"""The baselines learn what they can from the same windows that a network gets."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ROWS = 3000
 
 
 def noisy_samples(window: int, channels: int = 2) -> Samples:
-    """One recording of standard normal signals."""
+    """Draw one recording of standard normal signals."""
     signals = np.random.default_rng(1).normal(0, 1, (ROWS, channels)).astype(np.float32)
     return all_samples(replace(plate([ROWS]), signals=signals), window)
 
@@ -32,7 +32,7 @@ def noisy_samples(window: int, channels: int = 2) -> Samples:
 def in_thirds(
     samples: Samples, targets: Float32, train: Int32 | None = None, at_most: int = ROWS, task: Task = POSITION
 ) -> Problem:
-    """Every third sample validates, every third tests, the rest train or `train` does."""
+    """Use every third sample for validation, every third for testing, the rest or `train` for training."""
     number = np.arange(len(samples.starts), dtype=np.int32)
     split = Split(
         train=number[number % 3 == 0] if train is None else train,
@@ -43,10 +43,11 @@ def in_thirds(
 
 
 def errors(problem: Problem) -> dict[str, float]:
-    """Root mean square of each reference's error."""
-    found = reference_predictions(problem)
+    """Return the root mean square error of each baseline."""
+    predictions = reference_predictions(problem)
     return {
-        name: float(np.sqrt(((predicted - problem.test_targets) ** 2).mean())) for name, predicted in found.items()
+        name: float(np.sqrt(((predicted - problem.test_targets) ** 2).mean()))
+        for name, predicted in predictions.items()
     }
 
 
@@ -54,21 +55,21 @@ def one_hot(labels: np.ndarray) -> Float32:
     return np.asarray(np.eye(len(SECTORS.outputs))[labels], np.float32)
 
 
-def test_a_linear_relation_is_found_by_the_linear_model() -> None:
+def test_the_linear_model_learns_a_linear_relation() -> None:
     samples = noisy_samples(1)
     signals = samples.recordings.signals
     targets = signals @ np.array([[3, -1], [2, 5]], np.float32) + np.array([10, -20], np.float32)
-    found = errors(in_thirds(samples, targets))
-    assert found["linear"] < 0.01
-    assert found["linear"] < 0.1 * found["boosted_trees"] < 0.1
+    rmse = errors(in_thirds(samples, targets))
+    assert rmse["linear"] < 0.01
+    assert rmse["linear"] < 0.1 * rmse["boosted_trees"] < 0.1
 
 
-def test_a_step_is_found_by_trees() -> None:
+def test_boosted_trees_learn_a_step() -> None:
     samples = noisy_samples(1)
     targets = np.where(np.abs(samples.recordings.signals) < 0.5, 10, -10).astype(np.float32)
-    found = errors(in_thirds(samples, targets))
-    assert found["linear"] > 9
-    assert found["boosted_trees"] < 0.1 * found["linear"]
+    rmse = errors(in_thirds(samples, targets))
+    assert rmse["linear"] > 9
+    assert rmse["boosted_trees"] < 0.1 * rmse["linear"]
 
 
 def test_a_window_keeps_the_order_of_rows_and_channels() -> None:
@@ -81,7 +82,7 @@ def test_a_window_keeps_the_order_of_rows_and_channels() -> None:
     assert first.tolist() == [signals[5:15].ravel().tolist()]
 
 
-def test_rows_that_are_nearly_alike_do_no_harm() -> None:
+def test_nearly_identical_rows_do_no_harm() -> None:
     """Neighbouring rows differ in the seventh digit, like channels that are computed from each other."""
     samples = noisy_samples(1, channels=1)
     signal = samples.recordings.signals
@@ -104,18 +105,18 @@ def test_predictions_do_not_depend_on_the_chunks(monkeypatch: pytest.MonkeyPatch
         assert np.allclose(predicted, chunks[name], atol=1e-5)
 
 
-def test_no_more_samples_are_learned_from_than_allowed(caplog: pytest.LogCaptureFixture) -> None:
+def test_no_more_samples_are_trained_on_than_allowed(caplog: pytest.LogCaptureFixture) -> None:
     samples = noisy_samples(1)
     data = in_thirds(samples, samples.recordings.signals, at_most=200)
     with caplog.at_level("INFO"):
         errors(data)
-    assert "baseline linear: learning from 200 samples" in caplog.messages
-    drawn = baselines._drawn(data.split.train, 200, 1)
+    assert "baseline linear: training on 200 samples" in caplog.messages
+    drawn = baselines._draw(data.split.train, 200, 1)
     assert len(set(drawn.tolist()) & set(data.split.train.tolist())) == 200
     assert drawn.mean() == pytest.approx(ROWS / 2, rel=0.15)  # from all over, not the first ones
-    assert drawn.tolist() == baselines._drawn(data.split.train, 200, 1).tolist()
-    assert drawn.tolist() != baselines._drawn(data.split.train, 200, 2).tolist()
-    assert baselines._drawn(data.split.train, ROWS, 1).tolist() == data.split.train.tolist()
+    assert drawn.tolist() == baselines._draw(data.split.train, 200, 1).tolist()
+    assert drawn.tolist() != baselines._draw(data.split.train, 200, 2).tolist()
+    assert baselines._draw(data.split.train, ROWS, 1).tolist() == data.split.train.tolist()
 
 
 def test_classes_are_in_the_tasks_order_when_one_is_missing() -> None:
@@ -130,14 +131,14 @@ def test_classes_are_in_the_tasks_order_when_one_is_missing() -> None:
         assert (predicted.argmax(axis=1) == labels[data.split.test]).mean() > 0.9
 
 
-def test_a_single_class_is_always_the_answer() -> None:
+def test_a_single_class_is_always_predicted() -> None:
     samples = noisy_samples(1)
     data = in_thirds(samples, one_hot(np.full(ROWS, 3)), task=SECTORS)
     for predicted in reference_predictions(data).values():
         assert predicted.tolist() == one_hot(np.full(1000, 3)).tolist()
 
 
-def test_classes_that_a_plane_parts_raise_no_warning(recwarn: pytest.WarningsRecorder) -> None:
+def test_linearly_separable_classes_raise_no_warning(recwarn: pytest.WarningsRecorder) -> None:
     samples = noisy_samples(1)
     labels = (samples.recordings.signals[:, 0] > 0).astype(int)
     reference_predictions(in_thirds(samples, one_hot(labels), task=SECTORS))

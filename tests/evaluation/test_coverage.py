@@ -1,4 +1,4 @@
-"""How often the truth is covered: overall, by region, at any level."""
+"""Coverage of the truth: overall, by region, and at any level."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from forcepos.models.tasks import Classification, Regression
 from tests.conftest import checked_config
 
 XY = Regression(("x", "y"))
-CALIBRATION = Calibration(0.9, 5.0, 0.0, 12, "recordings or points")
+CALIBRATION = Calibration(0.9, 5.0, 0.0, 12, "recordings")
 
 
 def test_a_radius_covers_what_lies_within_it() -> None:
     true = np.zeros((4, 2), np.float32)
     outputs = {"position": np.array([[3, 4], [0, 1], [6, 8], [0, 0]], np.float32), "radius": np.full(4, 5.0)}
-    found = measure_coverage(XY, true, outputs, np.zeros((4, 3), np.float32), CALIBRATION)
-    assert found.values(XY) == {"asked": 0.9, "found": 0.75, "radius_mean_mm": 5.0, "calibration_units": 12}
+    coverage = measure_coverage(XY, true, outputs, np.zeros((4, 3), np.float32), CALIBRATION)
+    assert coverage.values(XY) == {"asked": 0.9, "found": 0.75, "radius_mean_mm": 5.0, "calibration_units": 12}
 
 
 def test_a_set_of_sectors_covers_those_in_it() -> None:
@@ -29,18 +29,18 @@ def test_a_set_of_sectors_covers_those_in_it() -> None:
     true = np.eye(8, dtype=np.float32)[[0, 1, 2, 3]]
     sectors = np.zeros((4, 8), bool)
     sectors[[0, 1, 2, 3, 3], [0, 1, 5, 3, 4]] = True
-    found = measure_coverage(task, true, {"sectors": sectors}, np.zeros((4, 3), np.float32), CALIBRATION)
-    assert found.values(task) == {"asked": 0.9, "found": 0.75, "sectors_mean": 1.25, "calibration_units": 12}
+    coverage = measure_coverage(task, true, {"sectors": sectors}, np.zeros((4, 3), np.float32), CALIBRATION)
+    assert coverage.values(task) == {"asked": 0.9, "found": 0.75, "sectors_mean": 1.25, "calibration_units": 12}
 
 
-def test_every_region_of_the_plate_has_its_own_figure() -> None:
+def test_every_region_of_the_plate_has_its_own_coverage() -> None:
     x, y = (axis.ravel() for axis in np.meshgrid(np.arange(-30.0, 31.0, 10), np.arange(-30.0, 31.0, 10)))
     positions = np.column_stack([x, y, 0 * x]).astype(np.float32)
     true = positions[:, :2]
     off = np.where((x < -10) & (y < -10), 3.0, 1.0)[:, None] * [1, 0]
     outputs = {"position": (true + off).astype(np.float32), "radius": np.full(49, 2.0)}
-    found = measure_coverage(XY, true, outputs, positions, CALIBRATION)
-    regions = found.regions
+    coverage = measure_coverage(XY, true, outputs, positions, CALIBRATION)
+    regions = coverage.regions
     assert regions["samples"].sum() == 49
     assert len(regions) == 9
     worst = regions[regions["found"] == 0]
@@ -48,20 +48,20 @@ def test_every_region_of_the_plate_has_its_own_figure() -> None:
     assert regions["found"].tolist().count(1.0) == 8
 
 
-def test_the_curve_is_what_would_be_found_at_other_levels() -> None:
+def test_the_curve_is_the_coverage_observed_at_other_levels() -> None:
     rng = np.random.default_rng(1)
 
-    def part(count: int) -> tuple[Float32, Predictions]:
+    def subset(count: int) -> tuple[Float32, Predictions]:
         error = rng.normal(size=(count, 2)).astype(np.float32)
         return np.zeros((count, 2), np.float32), {"position": error, "radius": np.ones(count, np.float32)}
 
-    asked, found = coverage_at_levels(XY, (*part(3000), np.arange(3000, dtype=np.int32)), part(3000))
-    assert asked == pytest.approx(np.arange(0.05, 0.951, 0.05))
-    assert found == pytest.approx(asked, abs=0.03)
+    target, observed = coverage_at_levels(XY, (*subset(3000), np.arange(3000, dtype=np.int32)), subset(3000))
+    assert target == pytest.approx(np.arange(0.05, 0.951, 0.05))
+    assert observed == pytest.approx(target, abs=0.03)
 
 
-def test_levels_that_the_calibration_part_is_too_small_for_are_left_out() -> None:
+def test_levels_that_the_calibration_subset_is_too_small_for_are_dropped() -> None:
     true = np.zeros((3, 2), np.float32)
     outputs: Predictions = {"position": np.ones((3, 2), np.float32), "radius": np.ones(3)}
-    asked, _ = coverage_at_levels(XY, (true, outputs, np.arange(3, dtype=np.int32)), (true, outputs))
-    assert asked.max() == pytest.approx(0.75)
+    target, _ = coverage_at_levels(XY, (true, outputs, np.arange(3, dtype=np.int32)), (true, outputs))
+    assert target.max() == pytest.approx(0.75)

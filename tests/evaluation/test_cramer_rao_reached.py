@@ -1,4 +1,4 @@
-"""The limit is what the best unbiased estimator reaches: estimator and covariances written out anew, row by row.
+"""The best unbiased estimator attains the bound: estimator and covariances written out anew, row by row.
 
 Only the arm and the config are shared with the code.
 """
@@ -14,11 +14,11 @@ from forcepos.data.simulation.noise import mean_weights, row_covariance
 from forcepos.data.simulation.simulation import JOINT_CHANNELS, Simulation
 from forcepos.evaluation.cramer_rao import _information
 from tests.data.test_simulation import columns, simulate
-from tests.evaluation.test_cramer_rao import AHEAD, NO_SLOW_ERROR, WINDOW, limit
+from tests.evaluation.test_cramer_rao import AHEAD, NO_SLOW_ERROR, WINDOW, cramer_rao
 
 
 def memories(config: SimulatedConfig, window: int, offset_known: bool) -> np.ndarray:
-    """(2 window, sources) how independent errors of variance 1 enter a joint's rows of msT, then of exT."""
+    """Return (2 window, sources): how independent unit errors enter a joint's rows of msT, then of exT."""
     past = 200
     gain = 1 - np.exp(-1 / (config.observer_time_s * config.rate_hz))
     keep = np.exp(-1 / (config.drift_time_s * config.rate_hz))
@@ -36,13 +36,13 @@ def memories(config: SimulatedConfig, window: int, offset_known: bool) -> np.nda
 
 
 def window_covariance(config: SimulatedConfig, window: int, offset_known: bool) -> np.ndarray:
-    """(14 window, 14 window) Nm^2, in the order of window_slopes' rows."""
+    """Return (14 window, 14 window) Nm^2, in the order of window_slopes' rows."""
     sources = memories(config, window, offset_known)
     return np.kron(sources @ sources.T, np.diag((MAX_TORQUE_NM / 100) ** 2))
 
 
 def spread_out(measured: np.ndarray, external: np.ndarray, window: int) -> np.ndarray:
-    """(14 window, …) each row of msT, then each row of exT."""
+    """Return (14 window, …): each row of msT, then each row of exT."""
     return np.concatenate([measured] * window + [external] * window)
 
 
@@ -52,14 +52,14 @@ def expected(tip_mm: np.ndarray, force: np.ndarray, window: int) -> np.ndarray:
 
 
 def window_slopes(tip_mm: np.ndarray, force: np.ndarray, window: int) -> np.ndarray:
-    """(14 window, 6) per mm and per N."""
+    """Return (14 window, 6) slopes per mm and per N."""
     moved = [expected(tip_mm + step, force, window) - expected(tip_mm - step, force, window) for step in np.eye(3)]
     contact = Arm().posture(tip_mm / 1000).contact
     return np.column_stack([np.array(moved).T / 2, spread_out(-contact, contact, window)])
 
 
 def least_squares_errors(simulation: Simulation, outputs: list[int], offset_known: bool) -> np.ndarray:
-    """(visits, outputs) mm: of generalised least squares with what is known of force and of other coordinates."""
+    """Return (visits, outputs) mm of generalised least squares, with priors on force and other coordinates."""
     config, window = simulation.config, simulation.config.rows
     tip, force = simulation.nominal_tips_mm[0], np.array([0, 0, config.force_n])
     signals = columns(simulation.recordings, *JOINT_CHANNELS).reshape(config.visits, window, 2, 7)
@@ -71,19 +71,19 @@ def least_squares_errors(simulation: Simulation, outputs: list[int], offset_know
     prior = np.diag(known + [config.force_spread_n**-2] * 3)
     slopes = window_slopes(tip, force, window)
     weighted = np.linalg.solve(window_covariance(config, window, offset_known), slopes)
-    found = np.linalg.solve(slopes.T @ weighted + prior, weighted.T @ away.T).T[:, :3]
+    estimates = np.linalg.solve(slopes.T @ weighted + prior, weighted.T @ away.T).T[:, :3]
     true = np.array([visit.position_mm for visit in simulation._visits])
-    return np.asarray((found - true)[:, outputs])
+    return np.asarray((estimates - true)[:, outputs])
 
 
 @pytest.mark.parametrize("window", [1, 5])
-def test_generalised_least_squares_reaches_the_limit(window: int) -> None:
+def test_generalised_least_squares_attains_the_bound(window: int) -> None:
     simulation = simulate(*AHEAD, "data.visits=3000", f"data.rows={window}")
     for known in (False, True):
-        reached = np.sqrt((least_squares_errors(simulation, [0, 2], known) ** 2).mean(axis=0))
-        bound = limit(simulation, "x", "z", window=window, offsets_known=known)
+        attained = np.sqrt((least_squares_errors(simulation, [0, 2], known) ** 2).mean(axis=0))
+        bound = cramer_rao(simulation, "x", "z", window=window, offsets_known=known)
         # A root mean square of 3000 errors scatters by 1.3 %.
-        assert reached == pytest.approx([bound["rmse_x_mm"], bound["rmse_z_mm"]], rel=0.04)
+        assert attained == pytest.approx([bound["rmse_x_mm"], bound["rmse_z_mm"]], rel=0.04)
         assert bound["euclidean_rms_mm"] == pytest.approx(np.hypot(bound["rmse_x_mm"], bound["rmse_z_mm"]))
         assert bound["rmse_mm"] == pytest.approx(bound["euclidean_rms_mm"] / np.sqrt(2))
 
@@ -116,7 +116,7 @@ def test_the_covariance_of_rows_is_that_of_their_errors() -> None:
         assert np.allclose(row_covariance(config, 7, known), sources @ sources.T, rtol=1e-9, atol=1e-12)
 
 
-def test_the_mean_of_rows_has_the_oracles_covariance() -> None:
+def test_the_mean_of_rows_has_the_ideal_observers_covariance() -> None:
     config = simulate(*AHEAD, *NO_SLOW_ERROR).config
     rows = row_covariance(config, 7, offset_known=True).reshape(2, 7, 2, 7).mean(axis=(1, 3))
     weights = config.noise_percent * mean_weights(config, 7)

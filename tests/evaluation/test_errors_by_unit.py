@@ -1,4 +1,4 @@
-"""Errors of each point and recording, the worst first."""
+"""Errors of each point and recording, worst first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Intervals come from whole recordings, drawn again and again."""
+"""Intervals come from a bootstrap over whole recordings."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from forcepos.evaluation.metrics import (
 )
 from tests.data.test_splits import plate
 
-CHANCE = np.random.default_rng(1)
+RNG = np.random.default_rng(1)
 
 
 def repeated(draws: Draws, draw: int) -> np.ndarray:
-    """The samples of one draw, each as often as it was drawn."""
+    """Return the samples of one draw, each as often as it was drawn."""
     return np.repeat(np.arange(len(draws.unit)), draws.weights[draw][draws.unit])
 
 
-def test_a_draw_scores_as_the_samples_that_it_repeats() -> None:
-    true, predicted = CHANCE.normal(size=(2, 90, 2)).astype(np.float32)
+def test_the_scores_of_a_draw_are_those_of_the_samples_that_it_repeats() -> None:
+    true, predicted = RNG.normal(size=(2, 90, 2)).astype(np.float32)
     draws, _ = resample(all_samples(plate([10, 20, 30, 30]), 1), 20, seed=1)
     measures = regression_measures(true, predicted, "xy", draws)
     for draw in range(20):
@@ -34,9 +34,9 @@ def test_a_draw_scores_as_the_samples_that_it_repeats() -> None:
         assert {name: values[draw] for name, values in measures.items()} == pytest.approx(scores)
 
 
-def test_a_draw_of_classes_scores_as_the_samples_that_it_repeats() -> None:
-    true, predicted = CHANCE.integers(0, 5, (2, 90))
-    border = CHANCE.random(90) < 0.3
+def test_the_class_scores_of_a_draw_are_those_of_the_samples_that_it_repeats() -> None:
+    true, predicted = RNG.integers(0, 5, (2, 90))
+    border = RNG.random(90) < 0.3
     draws, _ = resample(all_samples(plate([10, 20, 30, 30]), 1), 20, seed=1)
     measures = classification_measures(true, predicted, border, draws)
     for draw in range(20):
@@ -56,7 +56,7 @@ def test_recordings_are_drawn_whole() -> None:
 def test_a_single_recording_is_drawn_in_blocks_of_a_tenth_of_its_time() -> None:
     samples = all_samples(plate([1000]), 1)
     draws, resampled = resample(samples, 50, seed=1)
-    assert resampled == BLOCKS == "blocks of time of the only recording"
+    assert resampled == BLOCKS == "time blocks of the only recording"
     assert np.array_equal(draws.unit, np.arange(1000) // 10)
     assert set(draws.weights.sum(axis=1).tolist()) == {100}
     inner = draws.weights[:, 10:-10]
@@ -65,13 +65,13 @@ def test_a_single_recording_is_drawn_in_blocks_of_a_tenth_of_its_time() -> None:
 
 def test_samples_in_any_order_are_put_in_time_order_first() -> None:
     samples = all_samples(plate([1000]), 1)
-    order = CHANCE.permutation(1000)
+    order = RNG.permutation(1000)
     draws, _ = resample(samples.take(order), 5, seed=1)
     assert np.array_equal(draws.unit, order // 10)
 
 
 def test_the_interval_of_a_mean_over_recordings_has_the_width_that_theory_gives() -> None:
-    offsets = CHANCE.normal(0, 1, 200)
+    offsets = RNG.normal(0, 1, 200)
     true = np.zeros((200 * 50, 1), np.float32)
     predicted = (10 + np.repeat(offsets, 50))[:, None].astype(np.float32)
     draws, _ = resample(all_samples(plate([50] * 200), 1), 2000, seed=1)

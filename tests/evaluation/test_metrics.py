@@ -51,10 +51,12 @@ def test_scores_are_those_of_scikit_learn() -> None:
     assert scores["euclidean_p95_mm"] == pytest.approx(
         np.percentile(np.linalg.norm(predicted - true, axis=1), 95), rel=1e-6
     )
-    classes, said = rng.integers(0, 6, 500), rng.integers(1, 8, 500)
-    found = classification_scores(classes, said, np.zeros(500, bool))
-    precision, recall, f1, _ = precision_recall_fscore_support(classes, said, average="macro", zero_division=0)
-    assert (found["precision_macro"], found["recall_macro"], found["f1_macro"]) == pytest.approx(
+    true_classes, predicted_classes = rng.integers(0, 6, 500), rng.integers(1, 8, 500)
+    scores = classification_scores(true_classes, predicted_classes, np.zeros(500, bool))
+    precision, recall, f1, _ = precision_recall_fscore_support(
+        true_classes, predicted_classes, average="macro", zero_division=0
+    )
+    assert (scores["precision_macro"], scores["recall_macro"], scores["f1_macro"]) == pytest.approx(
         (precision, recall, f1)
     )
 

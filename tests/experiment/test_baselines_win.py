@@ -35,9 +35,9 @@ def test_linear_data_are_best_told_by_a_linear_model(tmp_path: Path) -> None:
     assert finished.code == 0, finished.err
     result = finished.result
     assert result["linear"]["euclidean_mean_mm"] < 0.1 < result["test"]["euclidean_mean_mm"]
-    figures = f"{result['test']['euclidean_mean_mm']:.4g} against {result['linear']['euclidean_mean_mm']:.4g}"
+    values = f"{result['test']['euclidean_mean_mm']:.4g} against {result['linear']['euclidean_mean_mm']:.4g}"
     assert finished.err.splitlines()[-1].endswith(
-        f"the network does not beat the linear model on the test part: euclidean_mean_mm {figures}"
+        f"the network does not beat the linear model on the test subset: euclidean_mean_mm {values}"
     )
 
 

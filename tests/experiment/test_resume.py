@@ -116,11 +116,11 @@ def test_hyperparameters_of_no_run_are_an_error(tmp_path: Path) -> None:
     )
 
 
-def test_the_notebooks_preset_trains_the_authors_network(tmp_path: Path) -> None:
-    authors = PLATE.parent / "best_hyperparameters" / "versuch_f1_ffnn_regression_1_2.obj"
+def test_the_notebooks_preset_trains_the_network_of_a_notebooks_file(tmp_path: Path) -> None:
+    source = PLATE.parent / "best_hyperparameters" / "versuch_own_ffnn_regression_1_2.obj"
     finished = forcepos(
         ["experiment=notebook_ffnn_regression", "data=versuch", f"data.path={PLATE}", "training.final_epochs=3",
-         "tuner=fixed", f"tuner.hyperparameters={authors}", *PLAIN], tmp_path,
+         "tuner=fixed", f"tuner.hyperparameters={source}", *PLAIN], tmp_path,
     )  # fmt: skip
     assert finished.code == 0, finished.err
-    assert finished.result["best_hyperparameters"]["units_4"] == 32
+    assert finished.result["best_hyperparameters"]["units_4"] == 224

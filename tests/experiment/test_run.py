@@ -136,7 +136,7 @@ def test_baselines_and_coverage_stand_beside_every_score(smoke: Smoke, model: st
         assert metrics[f"{name}/{measure}"] == pytest.approx(result[name][measure])
     assert result["coverage"]["asked"] == 0.9
     assert metrics["coverage/found"] == pytest.approx(result["coverage"]["found"])
-    assert "should hold 90 % of the samples and holds" in finished.err
+    assert "target coverage 90 %, observed " in finished.err
     if "regression" in model:
         limits = [
             result[f"limit{of}_visit"]["rmse_radial_mm"]
@@ -150,14 +150,14 @@ def test_baselines_and_coverage_stand_beside_every_score(smoke: Smoke, model: st
 def test_a_random_split_says_how_much_it_leaks(tmp_path: Path) -> None:
     finished = forcepos([*QUICK, "split=random", "tracking=none"], tmp_path)
     assert finished.result["neighbour_share"] > 0.99
-    assert "of the same recording within a window's length: this score flatters" in finished.err
+    assert "of the same recording within a window's length: this score is too optimistic" in finished.err
 
 
 def test_a_single_recording_is_drawn_in_blocks_and_has_no_second_split(tmp_path: Path) -> None:
     single = ["data.grid=[1,1]", "data.visits=1", "data.rows=600", "evaluation.also=held_out_points"]
     finished = forcepos([*QUICK, *single, "tracking=none"], tmp_path)
     assert finished.code == 0, finished.err
-    assert finished.result["resampled"] == "blocks of time of the only recording"
+    assert finished.result["resampled"] == "time blocks of the only recording"
     assert finished.result["also"] is None
     assert (
         "no score on evaluation.also=held_out_points: "
@@ -271,7 +271,7 @@ def test_what_people_read_goes_to_standard_error(smoke: Smoke) -> None:
     assert "trial 1 of 2: conv_input_filter=" in told
     assert "trial 2: val_mae " in told
     assert "best so far" in told
-    assert "On the test part" in told
+    assert "On the test subset" in told
     assert "best hyperparameters: " in told
     assert "look at it with: mlflow ui --backend-store-uri sqlite:///" in told
     for noise in NOISE:

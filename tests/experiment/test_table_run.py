@@ -56,9 +56,9 @@ def test_what_is_wrong_with_a_table_ends_the_run_in_a_line(tmp_path: Path) -> No
     command = ["data=table", "data.path=a.csv", "data.targets=[x]", "data.rate_hz=10", "model.axes=[x]"]
     finished = forcepos([*command, "data.features=[fx]"], tmp_path)
     assert finished.code == 1
-    assert finished.err == "error: a.csv lacks fx; it has Fx, x\n"
+    assert finished.err.splitlines()[1:] == ["error: a.csv lacks fx; it has Fx, x"]
     finished = forcepos([*command, "data.features=[Fx]", "model.window=60"], tmp_path)
-    assert finished.err == (
+    assert finished.err.splitlines()[1:] == [
         "error: all recordings (1) are too short for one window of 60 rows: the longest, a, has 50; "
-        "reduce model.window\n"
-    )
+        "reduce model.window"
+    ]

@@ -1,4 +1,4 @@
-"""The bound that holds the truth as often as asked."""
+"""The conformal bound reaches its target coverage."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from tests.data.test_splits import plate
 XY = Regression(("x", "y"))
 
 
-def test_with_one_sample_a_group_the_bound_is_the_textbook_quantile() -> None:
+def test_with_one_sample_per_group_the_bound_is_the_textbook_quantile() -> None:
     scores = np.arange(1, 20, dtype=float)  # n = 19: the ceil(20 x 0.9) = 18th smallest
     assert conformal_bound(scores, np.arange(19), 0.9) == 18
 
 
-def test_a_group_counts_as_one_however_many_samples_it_has() -> None:
+def test_a_group_counts_once_however_many_samples_it_has() -> None:
     scores = np.concatenate([np.full(1000, 5.0), np.arange(1.0, 10.0)])
     group = np.concatenate([np.zeros(1000, int), np.arange(1, 10)])
     assert conformal_bound(scores, group, 0.5) == 5.0  # of 1 2 3 4 5 5 6 7 8 9 and infinity, the 6th
@@ -28,20 +28,20 @@ def test_a_group_counts_as_one_however_many_samples_it_has() -> None:
 
 
 @pytest.mark.parametrize(("groups", "bound"), [(8, np.inf), (9, 9.0)])
-def test_nine_groups_are_the_fewest_for_nine_tenths(groups: int, bound: float) -> None:
+def test_a_coverage_of_nine_tenths_needs_nine_groups(groups: int, bound: float) -> None:
     assert conformal_bound(np.arange(1.0, groups + 1), np.arange(groups), 0.9) == bound
 
 
-def test_new_recordings_are_covered_as_often_as_asked_and_hardly_more() -> None:
+def test_coverage_of_new_recordings_reaches_its_target_and_hardly_exceeds_it() -> None:
     rng = np.random.default_rng(1)
 
     def recordings(count: int) -> tuple[np.ndarray, np.ndarray]:
-        """Errors that are alike within a recording."""
+        """Draw errors that are similar within a recording."""
         group = np.repeat(np.arange(count), 20)
         return np.abs(rng.normal(0, 1, count)[group] + rng.normal(0, 0.3, 20 * count)), group
 
-    found = [np.mean(recordings(50)[0] <= conformal_bound(*recordings(30), 0.9)) for _ in range(400)]
-    assert 0.9 < np.mean(found) < 0.9 + 1 / 31
+    coverages = [np.mean(recordings(50)[0] <= conformal_bound(*recordings(30), 0.9)) for _ in range(400)]
+    assert 0.9 < np.mean(coverages) < 0.9 + 1 / 31
 
 
 def test_the_radius_of_a_single_network_is_a_distance() -> None:
@@ -53,7 +53,7 @@ def test_the_radius_of_a_single_network_is_a_distance() -> None:
     assert (calibration.bound, calibration.floor_mm, calibration.units) == (18.0, 0.0, 19)
 
 
-def test_the_spread_of_an_ensemble_is_how_far_its_members_lie_apart() -> None:
+def test_the_spread_of_an_ensemble_is_the_distance_of_its_members_from_their_mean() -> None:
     members = np.zeros((2, 1, 2), np.float32)
     members[:, 0, 0] = 1, 5  # 2 mm from their mean each
     assert spread_mm(members, 0.0).tolist() == [2.0]
@@ -74,7 +74,7 @@ def test_too_few_samples_give_no_calibration(caplog: pytest.LogCaptureFixture) -
     assert caplog.messages == ["8 calibration samples are too few for a coverage of 0.9: no radius"]
 
 
-def test_sectors_are_bounded_by_what_the_true_one_lacks_in_probability() -> None:
+def test_the_bound_of_sectors_is_one_minus_the_probability_of_the_true_one() -> None:
     task = Classification(make_sectors(checked_config().sectors))
     true = np.eye(8, dtype=np.float32)[np.zeros(19, int)]
     outputs = np.zeros((1, 19, 8), np.float32)
@@ -94,6 +94,6 @@ def test_sectors_are_bounded_by_what_the_true_one_lacks_in_probability() -> None
         (["split=cross_validation", "split.unit=recording"], [0, 1, 2, 3]),
     ],
 )
-def test_what_belongs_together_is_what_a_new_sample_is_new_with(overrides: list[str], groups: list[int]) -> None:
+def test_samples_are_grouped_by_the_unit_that_new_data_differ_in(overrides: list[str], groups: list[int]) -> None:
     samples = all_samples(plate([1, 1, 1, 1]), 1)
     assert calibration_groups(samples, checked_config(*overrides).split).number.tolist() == groups

@@ -41,7 +41,7 @@ def windows(data: Problem, members: Int32) -> tuple[Float32, Float32]:
 
 
 def plainly_fitted(model: keras.Sequential, data: Problem, batch_size: int) -> list[Logs]:
-    """What Keras' own `fit` logs on the same batches: the training samples in the same order."""
+    """Return the logs of Keras' own `fit` on the same batches: the training samples in the same order."""
     rng = np.random.default_rng(SEED)
     history = []
     for _ in range(EPOCHS):
@@ -57,7 +57,7 @@ def plainly_fitted(model: keras.Sequential, data: Problem, batch_size: int) -> l
 @pytest.mark.parametrize("xla", [False, True])
 @pytest.mark.parametrize("model", ["ffnn_regression", "cnn_classification"])
 def test_numbers_are_those_of_plain_fit(model: str, xla: bool) -> None:
-    """The training part fills neither its last batch nor its last block of 100 batches."""
+    """The training subset fills neither its last batch nor its last block of 100 batches."""
     ours, data = built(model)
     plain, _ = built(model)
     batch_size = 7
@@ -76,7 +76,7 @@ def test_numbers_are_those_of_plain_fit(model: str, xla: bool) -> None:
 @pytest.mark.parametrize("batch_size", [7, 16, 64])
 @pytest.mark.parametrize("xla", [False, True])
 def test_the_loss_of_classes_is_finite_however_much_of_the_last_block_is_empty(batch_size: int, xla: bool) -> None:
-    """Rows that no step filled hold zeros, no probabilities; their loss must not count."""
+    """Rows that no step filled hold zeros, which are not probabilities; their loss must not count."""
     model, data = built("ffnn_classification")
     training = Training(model, data.task, DeviceDataset.of(data), data.split, Program(batch_size, xla))
     (logs,) = training.fit(model, SEED, 1, lambda *_: None)
@@ -93,7 +93,7 @@ def test_a_training_is_traced_once_however_often_it_runs() -> None:
     assert training.traces == 1
 
 
-def test_a_run_leaves_nothing_behind_for_the_next() -> None:
+def test_a_training_leaves_no_state_behind_for_the_next() -> None:
     """Neither weights nor the optimizer's moments, metrics or dropout's random numbers."""
     histories = []
     training = None
@@ -116,9 +116,9 @@ class Stop(keras.callbacks.Callback):  # type: ignore[misc]
 def test_keras_callbacks_work() -> None:
     model, data = built("ffnn_regression")
     training = Training(model, data.task, DeviceDataset.of(data), data.split, Program(16, xla=False))
-    told: list[int] = []
-    history = training.fit(model, SEED, 5, lambda epoch, _: told.append(epoch), [Stop()])
-    assert (len(history), told) == (1, [1])
+    epochs: list[int] = []
+    history = training.fit(model, SEED, 5, lambda epoch, _: epochs.append(epoch), [Stop()])
+    assert (len(history), epochs) == (1, [1])
 
 
 class Stopwatch(keras.callbacks.Callback):  # type: ignore[misc]
@@ -136,7 +136,7 @@ class Stopwatch(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 def test_all_blocks_share_one_compilation() -> None:
-    """XLA compiles anew, for seconds, where a block's number shapes the program."""
+    """XLA would recompile for seconds if the program depended on the block's number."""
     model, data = built("ffnn_regression")
     training = Training(model, data.task, DeviceDataset.of(data), data.split, Program(2, xla=True))
     watch = Stopwatch()
@@ -145,7 +145,7 @@ def test_all_blocks_share_one_compilation() -> None:
     assert max(watch.seconds[1:]) < watch.seconds[0] / 4
 
 
-def test_a_part_smaller_than_a_batch_is_trained_on() -> None:
+def test_a_subset_smaller_than_a_batch_is_trained_on() -> None:
     model, data = built("ffnn_regression")
     training = Training(model, data.task, DeviceDataset.of(data), data.split, Program(4096, xla=False))
     before = model.get_weights()
@@ -153,20 +153,20 @@ def test_a_part_smaller_than_a_batch_is_trained_on() -> None:
     assert any(np.any(old != new) for old, new in zip(before, model.get_weights(), strict=True))
 
 
-def every_sample(part: Blocks) -> Iterator[list[int]]:
-    for number in part.numbers():
-        chosen, count = part.block(number)
-        assert chosen.shape == (part.steps, part.size)
+def every_sample(blocks: Blocks) -> Iterator[list[int]]:
+    for number in blocks.numbers():
+        chosen, count = blocks.block(number)
+        assert chosen.shape == (blocks.steps, blocks.size)
         yield chosen.numpy().reshape(-1)[: int(count)].tolist()
 
 
 def test_blocks_hold_every_sample_once_an_epoch_in_another_order() -> None:
-    part = Blocks(np.arange(10, 50, dtype=np.int32), size=3, steps=4)
+    blocks = Blocks(np.arange(10, 50, dtype=np.int32), size=3, steps=4)
     rng = np.random.default_rng(1)
     epochs = []
     for _ in range(2):
-        part.shuffle(rng)
-        epochs.append(list(every_sample(part)))
+        blocks.shuffle(rng)
+        epochs.append(list(every_sample(blocks)))
     assert [[len(block) for block in epoch] for epoch in epochs] == [[12, 12, 12, 4]] * 2
     first, second = ([*chain(*epoch)] for epoch in epochs)
     assert sorted(first) == sorted(second) == list(range(10, 50))
@@ -174,7 +174,7 @@ def test_blocks_hold_every_sample_once_an_epoch_in_another_order() -> None:
 
 
 @pytest.mark.parametrize("kernel", [3, 4, 5])
-def test_a_convolution_by_matrix_products_is_keras_own(kernel: int) -> None:
+def test_a_convolution_by_matrix_products_equals_that_of_keras(kernel: int) -> None:
     settings = {"filters": 4, "kernel_size": kernel, "activation": "tanh", "padding": "same"}
     signals = np.random.default_rng(1).normal(size=(2, 10, 3)).astype(np.float32)
     standard, ours = keras.layers.Conv1D(**settings), MatrixConv1D(**settings)
@@ -221,14 +221,14 @@ def test_compiled_dropout_costs_less_than_a_step_does() -> None:
     assert medians[1] < 3 * medians[0]
 
 
-def test_mixed_precision_keeps_scaling_weights_and_answers_in_float32() -> None:
+def test_mixed_precision_keeps_scaling_weights_and_outputs_in_float32() -> None:
     model, _ = built("cnn_classification", whiten=True)
-    twin = fast_copy(model, for_cpu=True, mixed=True)
-    assert [(type(layer).__name__, layer.compute_dtype) for layer in twin.layers] == [
+    copy = fast_copy(model, for_cpu=True, mixed=True)
+    assert [(type(layer).__name__, layer.compute_dtype) for layer in copy.layers] == [
         ("Rescaling", "float32"), ("Dense", "float64"), ("MatrixConv1D", "float16"), ("MatrixConv1D", "float16"),
         ("GlobalAveragePooling1D", "float16"), ("Dense", "float32"),
     ]  # fmt: skip
-    assert {variable.dtype for variable in twin.trainable_variables} == {"float32"}
+    assert {variable.dtype for variable in copy.trainable_variables} == {"float32"}
 
 
 def test_mixed_precision_learns_as_full_precision_does() -> None:
@@ -243,7 +243,7 @@ def test_mixed_precision_learns_as_full_precision_does() -> None:
 
 
 def test_indices_on_a_gpu_are_int64_and_change_no_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    """TensorFlow would keep int32 in the host's memory; what a GPU is given can be tried out on a CPU."""
+    """TensorFlow would keep int32 in the host's memory; the indices of a GPU can be tested on a CPU."""
     histories = []
     for gpu in (False, True):
         monkeypatch.setattr("forcepos.models.training.resident.has_gpu", lambda gpu=gpu: gpu)

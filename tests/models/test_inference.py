@@ -1,4 +1,4 @@
-"""The model that a run leaves answers by name, and loads where forcepos is not installed."""
+"""The model that a run saves has named outputs and loads where forcepos is not installed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SIGNALS = np.random.default_rng(1).normal(size=(6, 10, 20)).astype(np.float32)
 
 
 def calibration(bound: float, floor_mm: float) -> Calibration:
-    return Calibration(0.9, bound, floor_mm, 9, "recordings or points")
+    return Calibration(0.9, bound, floor_mm, 9, "recordings")
 
 
 def networks(task: Task, count: int) -> list[keras.Sequential]:
@@ -35,42 +35,42 @@ def networks(task: Task, count: int) -> list[keras.Sequential]:
     ]
 
 
-def answers(
+def outputs_of(
     task: Task, members: list[keras.Sequential], calibrated: Calibration | None, folder: Path
 ) -> dict[str, np.ndarray]:
-    """What the model says after it was saved and loaded."""
+    """Return the model's outputs after saving and loading it."""
     inference_model(task, members, calibrated, "plate").save(folder / "model.keras")
     return dict(keras.models.load_model(folder / "model.keras").predict(SIGNALS, verbose=0))
 
 
 @pytest.mark.parametrize(("task", "name"), [(REGRESSION, "position"), (CLASSIFICATION, "probabilities")])
 @pytest.mark.parametrize("count", [1, 3])
-def test_without_calibration_there_is_the_ensembles_mean_and_no_more(
+def test_without_calibration_the_only_output_is_the_ensembles_mean(
     task: Task, name: str, count: int, tmp_path: Path
 ) -> None:
     members = networks(task, count)
-    said = answers(task, members, None, tmp_path)
-    assert list(said) == [name]
+    outputs = outputs_of(task, members, None, tmp_path)
+    assert list(outputs) == [name]
     mean = np.mean([member.predict(SIGNALS, verbose=0) for member in members], axis=0)
-    assert said[name] == pytest.approx(mean, abs=1e-6)
+    assert outputs[name] == pytest.approx(mean, abs=1e-6)
 
 
 def test_a_single_network_has_one_radius(tmp_path: Path) -> None:
-    said = answers(REGRESSION, networks(REGRESSION, 1), calibration(2.5, 0.0), tmp_path)
-    assert said["radius"].tolist() == [2.5] * 6
+    outputs = outputs_of(REGRESSION, networks(REGRESSION, 1), calibration(2.5, 0.0), tmp_path)
+    assert outputs["radius"].tolist() == [2.5] * 6
 
 
 def test_an_ensembles_radius_grows_with_the_spread_of_its_members(tmp_path: Path) -> None:
     members = networks(REGRESSION, 3)
-    said = answers(REGRESSION, members, calibration(2.0, 0.3), tmp_path)
+    outputs = outputs_of(REGRESSION, members, calibration(2.0, 0.3), tmp_path)
     each = np.array([member.predict(SIGNALS, verbose=0) for member in members])
-    assert said["radius"] == pytest.approx(2.0 * spread_mm(each, 0.3), rel=1e-5)
+    assert outputs["radius"] == pytest.approx(2.0 * spread_mm(each, 0.3), rel=1e-5)
 
 
 def test_sectors_are_those_that_are_probable_enough_and_always_the_most_probable_one(tmp_path: Path) -> None:
-    said = answers(CLASSIFICATION, networks(CLASSIFICATION, 1), calibration(0.85, 0), tmp_path)
-    probabilities, sectors = said["probabilities"], said["sectors"]
+    outputs = outputs_of(CLASSIFICATION, networks(CLASSIFICATION, 1), calibration(0.85, 0), tmp_path)
+    probabilities, sectors = outputs["probabilities"], outputs["sectors"]
     assert sectors.dtype == bool
     assert np.array_equal(sectors, probabilities >= np.minimum(0.15, probabilities.max(axis=1, keepdims=True)))
-    certain = answers(CLASSIFICATION, networks(CLASSIFICATION, 1), calibration(0.0, 0), tmp_path)
+    certain = outputs_of(CLASSIFICATION, networks(CLASSIFICATION, 1), calibration(0.0, 0), tmp_path)
     assert certain["sectors"].sum(axis=1).tolist() == [1] * 6

@@ -29,20 +29,20 @@ def network(model: str, chosen: dict[str, Any], channels: int = 20, scaling: Sca
 
 
 def described(model: keras.Model) -> list[str]:
-    words = []
+    descriptions = []
     for layer in model.layers:
         kind = type(layer).__name__
         match layer:
             case keras.layers.Dense():
-                words.append(f"{kind} {layer.units} {layer.activation.__name__}")
+                descriptions.append(f"{kind} {layer.units} {layer.activation.__name__}")
             case keras.layers.Conv1D():
                 width, how = layer.kernel_size[0], layer.activation.__name__
-                words.append(f"{kind} {layer.filters} {width} {how} {layer.padding}")
+                descriptions.append(f"{kind} {layer.filters} {width} {how} {layer.padding}")
             case keras.layers.Dropout():
-                words.append(f"{kind} {layer.rate}")
+                descriptions.append(f"{kind} {layer.rate}")
             case _:
-                words.append(kind)
-    return words
+                descriptions.append(kind)
+    return descriptions
 
 
 def test_ffnn_regression_is_the_notebooks() -> None:
@@ -99,9 +99,9 @@ def test_scaling_takes_raw_signals_and_gives_mm() -> None:
         (
             "cnn_classification",
             [
-                *[f"conv_input_{part}" for part in ("filter", "kernel", "activation")],
+                *[f"conv_input_{name}" for name in ("filter", "kernel", "activation")],
                 "num_layers",
-                *[f"conv_{i}_{part}" for i in range(6) for part in ("filter", "kernel", "activation")],
+                *[f"conv_{i}_{name}" for i in range(6) for name in ("filter", "kernel", "activation")],
                 "dropout", "lr", "batch_size",
             ],
         ),
@@ -138,7 +138,7 @@ def test_only_layers_that_exist_have_hyperparameters() -> None:
     assert "units_1" not in hp.values
 
 
-def test_dropout_can_be_decided_in_the_config() -> None:
+def test_dropout_can_be_fixed_in_the_config() -> None:
     hp = kt.HyperParameters()
     declare_space(hp, checked_config("model=ffnn_regression", "model.space.dropout=[true]").model)
     assert hp.values["dropout"] is True

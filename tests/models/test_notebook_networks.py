@@ -1,4 +1,4 @@
-"""The author's nine best networks, layer for layer as the notebook would build them."""
+"""Networks of hyperparameters in the notebook's files, layer for layer as the notebook would build them."""
 
 from __future__ import annotations
 
@@ -15,50 +15,53 @@ from tests.models.test_networks import described, network
 # the window's length, the mean over it, output. Parameters: inputs times units plus units, per layer.
 NETWORKS = {
     "ffnn_regression_1_1": (
-        ["Dense 20 relu", "Dense 32 relu", "Dense 3 linear"],
-        20 * 20 + 20 + 20 * 32 + 32 + 32 * 3 + 3,
+        ["Dense 20 relu", "Dense 64 relu", "Dense 3 linear"],
+        20 * 20 + 20 + 20 * 64 + 64 + 64 * 3 + 3,
     ),
     "ffnn_regression_1_2": (
-        ["Dense 20 relu", "Dense 224 relu", "Dense 192 relu", "Dense 96 relu", "Dense 32 relu", "Dense 32 relu",
+        ["Dense 20 relu", "Dense 160 relu", "Dense 320 relu", "Dense 64 relu", "Dense 96 relu", "Dense 224 relu",
          "Dense 3 linear"],
-        420 + 20 * 224 + 224 + 224 * 192 + 192 + 192 * 96 + 96 + 96 * 32 + 32 + 32 * 32 + 32 + 99,
+        420 + 20 * 160 + 160 + 160 * 320 + 320 + 320 * 64 + 64 + 64 * 96 + 96 + 96 * 224 + 224 + 224 * 3 + 3,
     ),
     "ffnn_regression_1_3": (
-        ["Dense 20 relu", "Dense 288 relu", "Dense 128 relu", "Dense 384 relu", "Dense 32 relu", "Dense 32 relu",
+        ["Dense 20 relu", "Dense 448 tanh", "Dense 192 tanh", "Dense 256 tanh", "Dense 64 tanh", "Dense 128 tanh",
          "Dense 3 linear"],
-        420 + 20 * 288 + 288 + 288 * 128 + 128 + 128 * 384 + 384 + 384 * 32 + 32 + 32 * 32 + 32 + 99,
+        420 + 20 * 448 + 448 + 448 * 192 + 192 + 192 * 256 + 256 + 256 * 64 + 64 + 64 * 128 + 128 + 128 * 3 + 3,
     ),
-    "ffnn_regression_1_4": (["Dense 20 relu", "Dense 32 relu", "Dense 3 linear"], 420 + 672 + 99),
+    "ffnn_regression_1_4": (["Dense 20 relu", "Dense 96 relu", "Dense 3 linear"], 420 + 20 * 96 + 96 + 96 * 3 + 3),
     "ffnn_regression_1_5": (
-        ["Dense 20 relu", "Dense 192 relu", "Dense 192 relu", "Dense 3 linear"],
-        420 + 20 * 192 + 192 + 192 * 192 + 192 + 192 * 3 + 3,
+        ["Dense 20 relu", "Dense 288 relu", "Dense 128 relu", "Dense 3 linear"],
+        420 + 20 * 288 + 288 + 288 * 128 + 128 + 128 * 3 + 3,
     ),
     "ffnn_classification_1_3": (
-        ["Dense 20 relu", "Dense 256 relu", "Dense 352 relu", "Dense 32 relu", "Dense 8 softmax"],
-        420 + 20 * 256 + 256 + 256 * 352 + 352 + 352 * 32 + 32 + 32 * 8 + 8,
+        ["Dense 20 relu", "Dense 384 relu", "Dense 224 relu", "Dense 64 relu", "Dense 8 softmax"],
+        420 + 20 * 384 + 384 + 384 * 224 + 224 + 224 * 64 + 64 + 64 * 8 + 8,
     ),
-    "ffnn_classification_1_4": (["Dense 20 relu", "Dense 32 relu", "Dense 8 softmax"], 420 + 672 + 32 * 8 + 8),
+    "ffnn_classification_1_4": (
+        ["Dense 20 relu", "Dense 64 relu", "Dense 8 softmax"],
+        420 + 20 * 64 + 64 + 64 * 8 + 8,
+    ),
     "ffnn_classification_1_5": (
-        ["Dense 20 relu", "Dense 352 relu", "Dense 128 relu", "Dense 96 relu", "Dense 8 softmax"],
-        420 + 20 * 352 + 352 + 352 * 128 + 128 + 128 * 96 + 96 + 96 * 8 + 8,
+        ["Dense 20 relu", "Dense 256 tanh", "Dense 480 tanh", "Dense 160 tanh", "Dense 8 softmax"],
+        420 + 20 * 256 + 256 + 256 * 480 + 480 + 480 * 160 + 160 + 160 * 8 + 8,
     ),
     "cnn_regression_1_3": (
-        ["Conv1D 96 3 relu same", "Conv1D 80 3 tanh same", "Conv1D 96 5 tanh same", "Conv1D 112 3 tanh same",
-         "Conv1D 16 3 tanh same", "GlobalAveragePooling1D", "Dense 2 linear"],
-        3 * 20 * 96 + 96 + 3 * 96 * 80 + 80 + 5 * 80 * 96 + 96 + 3 * 96 * 112 + 112
-        + 3 * 112 * 16 + 16 + 16 * 2 + 2,
+        ["Conv1D 64 5 tanh same", "Conv1D 112 3 relu same", "Conv1D 48 5 tanh same", "Conv1D 80 3 tanh same",
+         "Conv1D 32 5 relu same", "GlobalAveragePooling1D", "Dense 2 linear"],
+        5 * 20 * 64 + 64 + 3 * 64 * 112 + 112 + 5 * 112 * 48 + 48 + 3 * 48 * 80 + 80
+        + 5 * 80 * 32 + 32 + 32 * 2 + 2,
     ),
 }  # fmt: skip
 
 
-def test_all_nine_are_here() -> None:
-    files = {path.stem.removeprefix("versuch_f1_") for path in (DATA / "best_hyperparameters").glob("*.obj")}
+def test_every_file_has_its_network() -> None:
+    files = {path.stem.removeprefix("versuch_own_") for path in (DATA / "best_hyperparameters").glob("*.obj")}
     assert files == set(NETWORKS)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_the_authors_hyperparameters_build_the_notebooks_network(name: str) -> None:
-    path = DATA / "best_hyperparameters" / f"versuch_f1_{name}.obj"
+def test_hyperparameters_build_the_notebooks_network(name: str) -> None:
+    path = DATA / "best_hyperparameters" / f"versuch_own_{name}.obj"
     model = "_".join(name.split("_")[:2])
     declare = partial(declare_space, config=checked_config(f"model={model}").model)
     chosen = check_hyperparameters(read_hyperparameters(path), declare, str(path))

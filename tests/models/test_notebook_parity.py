@@ -1,4 +1,4 @@
-"""What the notebook hands to training, number for number and in its order."""
+"""Training gets the notebook's inputs and targets, number for number and in order."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from forcepos.models.prediction import batches
 from forcepos.models.problem import Problem
 from tests.conftest import DATA, PLATE, checked_config
 
-PARTS = {"train": "train", "valid": "validation", "test": "test"}
+SUBSETS = {"train": "train", "valid": "validation", "test": "test"}
 
 
 def prepared(model: str) -> Problem:
@@ -19,8 +19,8 @@ def prepared(model: str) -> Problem:
     return Problem.of(config, load_recordings(config.data).recordings)
 
 
-def arrays(data: Problem, part: str) -> tuple[Float32, Float32]:
-    members = getattr(data.split, part)
+def arrays(data: Problem, subset: str) -> tuple[Float32, Float32]:
+    members = getattr(data.split, subset)
     signals, targets = next(iter(batches(data, members, len(members))))
     return signals.numpy(), targets.numpy()
 
@@ -28,10 +28,10 @@ def arrays(data: Problem, part: str) -> tuple[Float32, Float32]:
 @pytest.mark.parametrize(
     "model", ["ffnn_regression", "ffnn_classification", "cnn_regression", "cnn_classification"]
 )
-@pytest.mark.parametrize("part", PARTS)
-def test_inputs_and_targets_equal_the_notebooks_exactly_and_in_order(model: str, part: str) -> None:
+@pytest.mark.parametrize("subset", SUBSETS)
+def test_inputs_and_targets_equal_the_notebooks_exactly_and_in_order(model: str, subset: str) -> None:
     expected = np.load(DATA / f"{model}.npz", allow_pickle=False)
-    signals, targets = arrays(prepared(model), PARTS[part])
+    signals, targets = arrays(prepared(model), SUBSETS[subset])
     assert signals.dtype == targets.dtype == np.float32
-    assert np.array_equal(signals, expected[f"x_{part}"])
-    assert np.array_equal(targets, expected[f"y_{part}"])
+    assert np.array_equal(signals, expected[f"x_{subset}"])
+    assert np.array_equal(targets, expected[f"y_{subset}"])

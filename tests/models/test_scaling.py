@@ -1,4 +1,4 @@
-"""Scaling comes from training rows and lies in the model; whitened signals are uncorrelated."""
+"""Scaling is fitted to training rows and part of the model; whitened signals are uncorrelated."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ def scaled(scaling: Scaling, signals: Float64) -> Float32:
     return np.array(model(signals.astype(np.float32)))
 
 
-def nearly_the_same() -> Float64:
-    """Two signals of 50 Nm that differ by a hundredth of what they have in common."""
+def nearly_identical() -> Float64:
+    """Draw two signals of 50 Nm that differ by a hundredth of their common variation."""
     common, difference = np.random.default_rng(1).normal(size=(2, ROWS))
     return np.column_stack([50 + common, 50 + common + 1e-2 * difference])
 
 
-def test_scaling_looks_at_rows_of_training_windows_only() -> None:
+def test_scaling_is_fitted_to_rows_of_training_windows_only() -> None:
     samples = all_samples(plate([20, 20]), 10)
     scaling = fit_scaling(samples, np.array([0, 1], np.int32), np.zeros((2, 1), np.float32))
     assert scaling.signals is not None
@@ -52,7 +52,7 @@ def test_scaling_looks_at_rows_of_training_windows_only() -> None:
     assert deviation[0] == np.arange(11).std()
 
 
-def test_a_constant_channel_is_left_as_it_is() -> None:
+def test_a_constant_channel_is_not_rescaled() -> None:
     recordings = plate([20])
     recordings.signals[:] = 0.1
     samples = Samples(recordings, np.arange(10, dtype=np.int32), 1)
@@ -64,18 +64,18 @@ def test_a_constant_channel_is_left_as_it_is() -> None:
 
 
 def test_whitened_signals_are_uncorrelated_and_all_vary_by_one() -> None:
-    signals = nearly_the_same()
+    signals = nearly_identical()
     white = scaled(whitening_of(signals), signals)
     assert np.corrcoef(signals[:, 0], signals[:, 1]).item(1) > 0.9999
     assert np.cov(white.T) == pytest.approx(np.eye(2), abs=2e-3)
 
 
-def test_whitening_leaves_uncorrelated_signals_to_standardisation() -> None:
+def test_whitening_only_standardises_uncorrelated_signals() -> None:
     signs = np.array([[1, 1], [1, -1], [-1, 1], [-1, -1]], np.float64)
     assert scaled(whitening_of(5 + 3 * signs), 5 + 3 * signs) == pytest.approx(signs, abs=1e-5)
 
 
-def test_a_constant_channel_and_a_copy_are_not_blown_up_by_whitening() -> None:
+def test_whitening_does_not_amplify_a_constant_channel_or_a_copy() -> None:
     rng = np.random.default_rng(1).normal(size=ROWS)
     signals = np.column_stack([rng, rng, np.full(ROWS, 7.0)])
     scaling = whitening_of(signals)
@@ -86,10 +86,10 @@ def test_a_constant_channel_and_a_copy_are_not_blown_up_by_whitening() -> None:
 
 
 @pytest.mark.parametrize(("scaling", "learns"), [("standardize", False), ("whiten", True)])
-def test_whitening_shows_a_network_what_lies_in_a_small_difference(
+def test_whitening_lets_a_network_learn_from_a_small_difference(
     scaling: str, learns: bool, tmp_path: Path
 ) -> None:
-    signals = nearly_the_same()
+    signals = nearly_identical()
     everything = np.arange(ROWS, dtype=np.int32)
     targets = (signals[:, 1:] - signals[:, :1]).astype(np.float32) * 100
     split = Split(everything[:3000], everything[3000:], everything[3000:])
@@ -101,7 +101,7 @@ def test_whitening_shows_a_network_what_lies_in_a_small_difference(
 
 
 def test_training_does_not_change_the_whitening(tmp_path: Path) -> None:
-    signals = nearly_the_same()
+    signals = nearly_identical()
     everything = np.arange(ROWS, dtype=np.int32)
     targets, split = signals[:, :1].astype(np.float32), Split(*3 * [everything])
     config = checked_config("model=ffnn_regression", "training.final_epochs=1")

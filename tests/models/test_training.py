@@ -1,4 +1,4 @@
-"""Batches carry the right windows, scaling comes from training rows, training repeats itself."""
+"""Batches hold the right windows, and training is reproducible."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_predictions_come_in_the_order_of_the_samples() -> None:
     assert network_outputs(model, data, data.split.test)[:, 0].tolist() == [2.0 * row for row in range(40)]
 
 
-def test_training_repeats_itself_with_the_same_seed(tmp_path: Path) -> None:
+def test_training_is_reproducible_with_the_same_seed(tmp_path: Path) -> None:
     problem = prepared()
     trainer = NetworkTrainer(problem, tmp_path)
     one, same, other = (trainer.trial(CHOSEN, seed, 1, lambda *_: None) for seed in (1, 1, 2))
@@ -72,7 +72,7 @@ def test_executions_of_a_trial_share_one_program_and_stay_independent(tmp_path: 
 
 
 @pytest.mark.parametrize(("epochs", "xla"), [(48, False), (49, True)])
-def test_a_training_is_compiled_where_its_steps_pay_for_it(epochs: int, xla: bool, tmp_path: Path) -> None:
+def test_a_training_is_compiled_if_it_has_enough_steps(epochs: int, xla: bool, tmp_path: Path) -> None:
     problem = prepared()
     steps = -(-len(problem.split.train) // 16)
     assert steps * 48 < 3000 <= steps * 49
@@ -90,7 +90,7 @@ def test_the_final_model_has_the_weights_of_its_best_epoch(tmp_path: Path) -> No
     assert mae == pytest.approx(min(logs["val_mae"] for logs in history), rel=1e-4)
 
 
-def test_the_final_training_stops_when_the_objective_no_longer_gets_better(tmp_path: Path) -> None:
+def test_the_final_training_stops_when_the_objective_no_longer_improves(tmp_path: Path) -> None:
     problem = prepared("training.final_epochs=50", "training.patience=1")
     _, history = NetworkTrainer(problem, tmp_path).final(CHOSEN | {"lr": 0.05}, 1, lambda *_: None)
     values = [logs["val_mae"] for logs in history]

@@ -1,4 +1,4 @@
-"""What tests of pictures share: to draw one, and to read what it says."""
+"""Helpers for tests of pictures: draw one, and read its texts, labels and points."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def drawn(figure: Figure, kind: str = "svg") -> bytes:
 
 def texts(figure: Figure) -> str:
     drawn(figure)
-    return " | ".join(text.get_text() for text in figure.findobj(match=lambda part: hasattr(part, "get_text")))  # type: ignore[attr-defined]
+    return " | ".join(text.get_text() for text in figure.findobj(match=lambda artist: hasattr(artist, "get_text")))  # type: ignore[attr-defined]
 
 
 def labels(axes: Axes) -> tuple[str, str]:
@@ -27,5 +27,5 @@ def labels(axes: Axes) -> tuple[str, str]:
 
 
 def points(axes: Axes) -> Any:
-    """(n, 2) what a scatter plot shows."""
+    """Return the (n, 2) points of a scatter plot."""
     return np.concatenate([np.asarray(c.get_offsets()) for c in axes.collections if isinstance(c, PathCollection)])

@@ -1,4 +1,4 @@
-"""Pictures show what they were given, and say what it is."""
+"""Pictures show the values they were given, with correct labels."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_the_share_of_samples_rises_with_the_error() -> None:
     assert "boosted trees: median 7 mm" in texts(figure)
 
 
-def test_positions_have_a_panel_per_axis_and_clouds_are_pixels() -> None:
+def test_positions_have_a_panel_per_axis_and_point_clouds_are_rasterized() -> None:
     true, predicted = np.random.default_rng(1).normal(size=(2, 20_000, 2)).astype(np.float32)
     figure = true_against_predicted(Regression(("x", "y")), true, predicted)
     assert [labels(axes) for axes in figure.axes] == [
@@ -55,7 +55,7 @@ def test_the_error_map_has_an_arrow_per_point_from_true_to_predicted() -> None:
     true = np.array([[0, 0, 0], [0, 0, 0], [8, 4, 0]], np.float32)
     predicted = np.array([[3, 4, 0], [3, -4, 0], [8, 4, 0]], np.float32)
     axes, bar = error_map(true, predicted, np.array([4, 4, 9], np.int32)).axes
-    (arrows,) = [part for part in axes.collections if isinstance(part, Quiver)]
+    (arrows,) = [artist for artist in axes.collections if isinstance(artist, Quiver)]
     assert np.column_stack([arrows.X, arrows.Y, arrows.U, arrows.V]).tolist() == [[0, 0, 3, 0], [8, 4, 0, 0]]
     assert np.asarray(arrows.get_array()).tolist() == [5, 0]
     assert bar.get_ylabel() == "mean error (mm)"
@@ -75,7 +75,7 @@ def test_the_sector_map_shows_each_points_accuracy_and_every_name_in_its_sector(
     positions = np.array([[8, 0, 1], [8, 0, 1], [0, 8, 1]], np.float32)
     figure = sector_map(positions, np.array([True, False, True]), np.array([1, 1, 2], np.int32), SECTORS)
     axes = figure.axes[0]
-    (dots,) = [part for part in axes.collections if isinstance(part, PathCollection)]
+    (dots,) = [artist for artist in axes.collections if isinstance(artist, PathCollection)]
     assert np.asarray(dots.get_offsets()).tolist() == [[8, 0], [0, 8]]
     assert np.asarray(dots.get_array()).tolist() == [0.5, 1]
     assert len(axes.lines) == 8
@@ -88,16 +88,16 @@ def test_the_sector_map_shows_each_points_accuracy_and_every_name_in_its_sector(
 def test_the_chosen_coverage_is_marked_where_the_curve_passes() -> None:
     figure = coverage_curve(np.array([0.9, 0.5, 1.0]), np.array([0.8, 0.6, 1.0]), 0.95)
     (axes,) = figure.axes
-    assert labels(axes) == ("asked coverage (%)", "found coverage (%)")
+    assert labels(axes) == ("target coverage (%)", "observed coverage (%)")
     assert np.asarray(axes.lines[1].get_xydata()).tolist() == [[0.5, 0.6], [0.9, 0.8], [1, 1]]
     assert np.asarray(axes.lines[2].get_xydata()) == pytest.approx(np.array([[0.95, 0.9]]))
-    assert "chosen: 95 % asked, 90 % found" in texts(figure)
+    assert "chosen: target 95 %, observed 90 %" in texts(figure)
 
 
 @pytest.mark.parametrize("levels", [[], [0.5, 0.85]])
-def test_no_coverage_is_claimed_at_a_level_that_the_curve_does_not_reach(levels: list[float]) -> None:
+def test_no_coverage_is_marked_at_a_level_that_the_curve_does_not_reach(levels: list[float]) -> None:
     figure = coverage_curve(np.array(levels), np.array(levels), 0.9)
-    assert "chosen: 90 % asked, beyond the levels found" in texts(figure)
+    assert "chosen: target 90 %, beyond the calibrated levels" in texts(figure)
     assert not [line for line in figure.axes[0].lines if line.get_marker() == "o"]
 
 
@@ -110,14 +110,14 @@ def test_signals_of_a_kind_share_a_panel_with_their_unit() -> None:
     }
     assert shown == {name: signals[:, column].tolist() for column, name in enumerate(CHANNELS)}
     assert figure.axes[-1].get_xlabel() == "time (s)"
-    assert "test part" not in texts(figure)
+    assert "test subset" not in texts(figure)
 
 
-def test_rows_of_the_test_part_are_shaded_in_every_panel() -> None:
+def test_rows_of_the_test_subset_are_shaded_in_every_panel() -> None:
     tested = np.array([False, True, True, False, True])
     figure = recording_signals(np.zeros((5, 7), np.float32), CHANNELS, np.arange(5.0), tested, "visit 1")
     for axes in figure.axes:
-        (shade,) = [part for part in axes.collections if isinstance(part, PolyCollection)]
+        (shade,) = [artist for artist in axes.collections if isinstance(artist, PolyCollection)]
         spans = [tuple(path.get_extents().intervalx.tolist()) for path in shade.get_paths()]
         assert spans == [(0.5, 2.5), (3.5, 4.5)]
-    assert "test part" in texts(figure)
+    assert "test subset" in texts(figure)

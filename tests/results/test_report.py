@@ -1,4 +1,4 @@
-"""The report is one file, and nothing that it quotes can become part of its markup."""
+"""The report is a single file, and no text in it can become markup."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CALM = Report(
     title="cnn_regression, blocked",
     facts={"split": "blocked", "question": "how well does it do later in a visit?"},
     scores=Table(
-        "Test part", ["score", "model", "interval"], [["mean", "1.5 mm", "1.4 to 1.6"], ["r2", "-", "-"]]
+        "Test subset", ["score", "model", "interval"], [["mean", "1.5 mm", "1.4 to 1.6"], ["r2", "-", "-"]]
     ),
     tables=[Table("Trials", ["trial", "activation"], [["1", "relu"], ["2", "tanh"]])],
     notes=["Held-out points: 15 mm."],
@@ -28,7 +28,7 @@ EVIL_TABLE = Table(EVIL, [EVIL], [[EVIL]])
 
 
 @pytest.mark.parametrize(
-    "part",
+    "contents",
     [
         {"title": EVIL},
         {"facts": {EVIL: EVIL}},
@@ -39,10 +39,10 @@ EVIL_TABLE = Table(EVIL, [EVIL], [[EVIL]])
         {"config_yaml": EVIL},
         {"how_to_load": EVIL},
     ],
-    ids=lambda part: str(*part),
+    ids=lambda contents: str(*contents),
 )
-def test_every_text_is_escaped(part: dict[str, object]) -> None:
-    html = report_html(replace(CALM, **part))  # type: ignore[arg-type]
+def test_every_text_is_escaped(contents: dict[str, object]) -> None:
+    html = report_html(replace(CALM, **contents))  # type: ignore[arg-type]
     assert "<script" not in html
     assert 'alert("x")' not in html
     assert "&lt;script&gt;alert(&#34;x&#34;)" in html
@@ -57,37 +57,37 @@ def test_nothing_is_fetched_from_anywhere() -> None:
     assert all(target.startswith(("#", "data:")) for target in re.findall(r'href="([^"]*)"', html))
 
 
-def test_every_image_is_there_with_its_words() -> None:
+def test_every_image_is_shown_with_title_and_caption() -> None:
     html = report_html(CALM)
     images = re.findall(r'<img src="data:image/png;base64,([^"]+)" alt="([^"]+)">', html)
-    assert [(base64.b64decode(data), words) for data, words in images] == [
+    assert [(base64.b64decode(data), title) for data, title in images] == [
         (picture.png, picture.title) for picture in CALM.figures
     ]
     assert all(picture.caption in html for picture in CALM.figures)
 
 
-def test_every_word_of_the_report_is_on_the_page() -> None:
+def test_every_text_of_the_report_is_on_the_page() -> None:
     html = report_html(CALM)
-    said = [CALM.title, *CALM.facts, *CALM.facts.values(), *CALM.notes, CALM.config_yaml, CALM.how_to_load]
+    texts = [CALM.title, *CALM.facts, *CALM.facts.values(), *CALM.notes, CALM.config_yaml, CALM.how_to_load]
     for table in (CALM.scores, *CALM.tables):
-        said += [table.title, *table.columns, *(cell for row in table.rows for cell in row)]
-    assert [text for text in said if text not in html] == []
+        texts += [table.title, *table.columns, *(cell for row in table.rows for cell in row)]
+    assert [text for text in texts if text not in html] == []
 
 
-def test_sections_stand_in_the_order_of_the_contents() -> None:
+def test_sections_are_in_the_order_of_the_contents() -> None:
     html = report_html(CALM)
     sections = re.findall(r'<section id="(\w+)">', html)
-    assert sections == ["asked", "scores", "figures", "tables", "config", "load"]
+    assert sections == ["provenance", "scores", "figures", "tables", "config", "load"]
     assert re.findall(r'<a href="#(\w+)">', html) == sections
 
 
-def test_without_figures_and_tables_the_contents_do_not_promise_them() -> None:
+def test_without_figures_and_tables_the_contents_do_not_list_them() -> None:
     html = report_html(replace(CALM, figures=[], tables=[], notes=[]))
-    assert re.findall(r'<section id="(\w+)">', html) == ["asked", "scores", "config", "load"]
-    assert re.findall(r'<a href="#(\w+)">', html) == ["asked", "scores", "config", "load"]
+    assert re.findall(r'<section id="(\w+)">', html) == ["provenance", "scores", "config", "load"]
+    assert re.findall(r'<a href="#(\w+)">', html) == ["provenance", "scores", "config", "load"]
 
 
-def test_columns_of_numbers_are_known_from_columns_of_words() -> None:
+def test_columns_of_numbers_are_distinguished_from_columns_of_text() -> None:
     assert CALM.scores.numeric == [False, True, True]
     assert Table("", ["a", "b", "c"], [["-0.3", "relu", "-"], ["+1", "3", "-"]]).numeric == [True, False, False]
     assert Table(

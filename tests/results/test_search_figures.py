@@ -1,4 +1,4 @@
-"""Pictures of a search and a training show every trial that came to its end."""
+"""Pictures of a search and a training show every trial that did not fail."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def failed(number: int, **chosen: Any) -> TrialResult:
     return TrialResult(number, chosen, [[{"loss": float("nan")}]], None, "the loss is not finite in epoch 1")
 
 
-def test_learning_curves_show_both_parts_per_epoch() -> None:
+def test_learning_curves_show_both_subsets_per_epoch() -> None:
     history = [{"mae": 4.0, "val_mae": 5.0}, {"mae": 2.0, "val_mae": 3.0}]
     (axes,) = learning_curves(history, "mae", "mm").axes
     assert labels(axes) == ("epoch", "mae (mm)")
@@ -43,15 +43,15 @@ def test_the_best_trial_is_highlighted_and_named(direction: str, best: int) -> N
     assert [line.get_color() for line in axes.lines].count(GREY) == 2
 
 
-def test_failed_trials_are_left_out_and_counted() -> None:
+def test_failed_trials_are_not_shown_but_counted() -> None:
     trials = [failed(1, units=16), trial(2, [3, 2], units=32), trial(3, [4], units=64), failed(4, units=128)]
     curves, effects = (
         picture(trials, "val_mae", "min", "mm") for picture in (trial_curves, hyperparameter_effects)
     )
     assert len(curves.axes[0].lines) == 2
     assert sorted(points(effects.axes[0])[:, 0]) == [32, 64]
-    assert "2 failed" in texts(curves)
-    assert "2 failed" in texts(effects)
+    assert "2 failed, not shown" in texts(curves)
+    assert "2 failed, not shown" in texts(effects)
 
 
 @pytest.mark.parametrize("epochs", [1, 2, 40])
@@ -100,7 +100,7 @@ def test_the_best_trial_is_marked_only_where_it_has_the_hyperparameter() -> None
 
 
 @pytest.mark.parametrize("count", [1, 3, 5, 40])
-def test_any_number_of_hyperparameters_finds_its_place(count: int) -> None:
+def test_any_number_of_hyperparameters_can_be_shown(count: int) -> None:
     trials = [trial(n, [n], **{f"units_{place}": n * place for place in range(1, count + 1)}) for n in (1, 2)]
     figure = hyperparameter_effects(trials, "val_mae", "min", "mm")
     assert len(figure.axes) == count

@@ -55,7 +55,7 @@ def test_a_sweep_that_is_interrupted_is_closed_and_goes_on(tmp_path: Path) -> No
     assert process.stderr is not None
     ended = 0
     for line in process.stderr:
-        ended += "outputs: " in line
+        ended += ": outputs: " in line
         if ended == 1 and "trial 1 of 1" in line:
             break
     process.send_signal(signal.SIGINT)

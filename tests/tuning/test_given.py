@@ -57,8 +57,8 @@ def test_more_layers_than_the_space_has_are_named() -> None:
 def test_a_result_of_ours_is_read_like_a_file_of_the_notebook(tmp_path: Path) -> None:
     (tmp_path / "result.json").write_text(json.dumps({"run_id": "1", "best_hyperparameters": GOOD}))
     assert read_hyperparameters(tmp_path / "result.json") == GOOD
-    authors = read_hyperparameters(DATA / "best_hyperparameters" / "versuch_f1_ffnn_regression_1_1.obj")
-    assert authors["units_0"] == 32
+    notebooks = read_hyperparameters(DATA / "best_hyperparameters" / "versuch_own_ffnn_regression_1_1.obj")
+    assert notebooks["units_0"] == 64
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,9 @@
-"""The command line: `python -m forcepos overrides…`, `prepare …`, `inspect …`; `forcepos` is the same."""
+"""The main job, `python -m forcepos overrides…`: one run, or the jobs of a multirun."""
 
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,37 +13,38 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from forcepos.config.checks import register_resolvers, register_schemas, to_config
-from forcepos.config.reference import help_text
 from forcepos.config.schema import Config
 from forcepos.experiment.sweep import AGAIN, close_sweep
 from forcepos.experiment.sweep_job import sweep_job
-from forcepos.runtime.errors import InputError
-from forcepos.runtime.interruption import Interrupted, end_children, ended_by_signals, stop_if_asked
-from forcepos.runtime.paths import conf_dir
+from forcepos.runtime.interruption import (
+    Interrupted,
+    end_children,
+    ended_by_input_errors,
+    ended_by_signals,
+    stop_if_asked,
+)
+from forcepos.runtime.paths import conf_dir, short_path
 from forcepos.runtime.resources import in_sweep
 from forcepos.runtime.silence import quiet_import
+from forcepos.tracking.description import run_name
 
-_INCOMPLETE = 3  # exit code: everything is done, but the store of runs does not have all of it
+log = logging.getLogger(__name__)
+_INCOMPLETE = 3  # exit code: the run is complete, but MLflow lacks some of it
 
 
 @hydra.main(config_path=str(conf_dir()), config_name="config", version_base="1.3")
 def _job(composed: DictConfig) -> float:
     """Do one run; return what Hydra's sweepers minimise."""
-    register_resolvers()  # a launcher's worker process brings Hydra's state, and not these
+    register_resolvers()  # a launcher's worker process receives Hydra's state, but not these
     settings = HydraConfig.get()
     folder, overrides = Path(settings.runtime.output_dir), list(settings.overrides.task)
-    try:
+    with ended_by_input_errors():
         if in_sweep():
             with sweep_job(settings.job.num, folder):
                 config = to_config(composed)
                 return _loss(config, _run(config, folder, overrides))
         config = to_config(composed)
         result = _run(config, folder, overrides)
-    except InputError as error:
-        sys.exit(f"error: {error}")
-    except Exception:
-        stop_if_asked()  # a library may make an error of its own of a signal that reached it
-        raise
     if result["tracking"] == "incomplete":
         sys.stderr.write(f"tracking is incomplete: {AGAIN}\n")
         sys.exit(_INCOMPLETE)
@@ -59,6 +61,7 @@ def _loss(config: Config, result: dict[str, Any]) -> float:
 
 
 def _run(config: Config, folder: Path, overrides: list[str]) -> dict[str, Any]:
+    log.info("%s; outputs: %s", run_name(config, overrides), short_path(folder))
     with quiet_import():
         from forcepos.experiment.inputs import read_inputs  # noqa: PLC0415  # MLflow takes a second
     inputs = read_inputs(config)
@@ -72,20 +75,7 @@ def _run(config: Config, folder: Path, overrides: list[str]) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run, and end with the exit code that a shell expects."""
-    if sys.argv[1:2] == ["prepare"]:
-        from forcepos.commands.prepare.command import main as prepare  # noqa: PLC0415  # the main job does not need it
-
-        prepare(sys.argv[2:])
-        return
-    if sys.argv[1:2] == ["inspect"]:
-        from forcepos.commands.inspect.command import main as inspect  # noqa: PLC0415  # likewise
-
-        inspect(sys.argv[2:])
-        return
-    if {"--help", "-h"} & set(sys.argv[1:]):
-        sys.stdout.write(help_text())  # Hydra's own would go through all groups of all files first, for seconds
-        return
+    """Run the job or jobs and exit with the code that a shell expects."""
     register_schemas()
     with ended_by_signals():
         complete = _jobs()
@@ -94,7 +84,7 @@ def main() -> None:
 
 
 def _jobs() -> bool:
-    """One run, or all of a multirun; whether the store of runs has all of it."""
+    """Do one run, or all of a multirun; return whether MLflow has all of it."""
     status = "FAILED"
     try:
         _job()

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import textwrap
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
@@ -45,18 +43,6 @@ _FREQUENT = (
     "training.epochs", "training.final_epochs", "training.patience", "training.ensemble", "training.device",
     "evaluation.also", "evaluation.coverage", "tracking.uri",
 )  # fmt: skip
-# What a group is for, where the schema has no key for it.
-PRESETS = {
-    "experiment": "presets: named sets of overrides",
-    "debug": "presets for trying forcepos out",
-    "hydra/launcher": "where the jobs of a sweep (-m) run",
-}
-# Hydra's own launchers, which have no file in conf/.
-_LAUNCHERS = {
-    "basic": "One job after another.",
-    "joblib": "Jobs side by side on this machine.",
-    "submitit_local": "Jobs side by side on this machine, each a process of its own with a time limit.",
-}
 _WIDTH = 110  # characters of a line of --help
 
 Field = dataclasses.Field[Any]
@@ -80,25 +66,17 @@ def groups() -> dict[str, str | None]:
     return {group: choice for entry in entries for group, choice in entry.items()} | {"hydra/launcher": "basic"}
 
 
-def choices(group: str) -> dict[str, str]:
-    """Return the choices of a group, the default first, each with the header of its file."""
-    found = {path.stem: _header(path) for path in sorted((conf_dir() / group).glob("*.yaml"))}
+def choices(group: str) -> list[str]:
+    """Return the choices of a group, the default first, then by name, Hydra's own launchers included."""
+    found = sorted(path.stem for path in (conf_dir() / group).glob("*.yaml"))
     if group == "hydra/launcher":
-        found = _LAUNCHERS | found
-    default = groups()[group]
-    return {name: found[name] for name in sorted(found, key=lambda name: name != default)}
+        found = ["basic", "joblib", "submitit_local", *found]
+    return sorted(found, key=lambda name: name != groups()[group])
 
 
 def marked(group: str) -> Iterator[str]:
     for choice in choices(group):
         yield f"{choice} (default)" if choice == groups()[group] != "default" else choice
-
-
-def _header(path: Path) -> str:
-    """Return the comment at the top of a file, without the package and the command that chooses it."""
-    lines = itertools.takewhile(lambda line: line.startswith("#"), path.read_text(encoding="utf-8").splitlines())
-    texts = [line.removeprefix("# ") for line in lines]
-    return " ".join(text for text in texts if not text.startswith(("@package", "python -m")))
 
 
 def find_field(name: str) -> Field:

@@ -56,21 +56,13 @@ class TableConfig(DataConfig):
         "file format; auto: by the ending (.feather, .parquet, .csv, .tsv, .txt, .log, .dat)",
         choices=("auto", "feather", "parquet", "csv", "text"),
     )
-    header: bool | None = key(
-        "text files: whether the first line holds names; null: it does if none of its fields is a number"
-    )
-    separator: str | None = key(
-        "text files: between two fields; null: for csv comma, semicolon or tab, whichever the first line has, "
-        "for text spaces and tabs"
-    )
+    header: bool | None = key("text: whether the first line holds names; null: if none of its fields is a number")
+    separator: str | None = key("text: between fields; null: the first line's (csv), or spaces and tabs (text)")
     decimal: str = key("text files: decimal mark", choices=(".", ","))
     targets: list[str] | None = key("one to three columns with x, y, z, in this order; null: only a label")
     target_scale_mm: float = key("mm per unit of the targets, applied before the offset: 1000 for m", above=0)
     recording: str | None = key("column with the recording's name; null: each file is one recording")
-    gap_s: float | None = key(
-        "a longer pause between two rows, or time that runs backwards, starts a new recording; null: neither does",
-        above=0,
-    )
+    gap_s: float | None = key("a longer pause, or time going back, starts a new recording; null: neither", above=0)
     point: str | None = key("column with the touched point's name; null: cells of a grid of positions")
     point_grid_mm: float = key("width of that grid's cells", above=0)
     time: str | None = key("column with a row's time; null: rate_hz gives it")
@@ -94,7 +86,7 @@ class SimulatedConfig(DataConfig):
     repeatability_mm: float = key("standard deviation of the position from visit to visit, per axis", min=0)
     noise_percent: float = key("standard deviation of a row's noise, % of the axis' largest torque", above=0)
     visit_offset_percent: float = key(
-        "standard deviation of the offset from visit to visit, % of the axis' largest torque", min=0
+        "standard deviation of a visit's offset, % of the axis' largest torque", min=0
     )
     drift_percent: float = key("standard deviation of slow drift, % of the axis' largest torque", min=0)
     drift_time_s: float = key("correlation time of that drift", above=0)
@@ -109,10 +101,7 @@ class SplitConfig:
     name: str = key("kind of split, as shown in results")
     validation_ratio: float = key("share of the rest for the validation subset", above=0, below=1)
     calibration_ratio: float = key(
-        "share of the rest, taken from the validation subset, that calibrates the radius or the sets of sectors; "
-        "0: no calibration",
-        min=0,
-        below=1,
+        "share of the rest, out of validation, that calibrates; 0: none", min=0, below=1
     )
 
 
@@ -164,7 +153,7 @@ class CrossValidationConfig(SplitConfig):
 @dataclass
 class SectorsConfig:
     starts_deg: list[float] = key(
-        "first angle of each sector, which reaches counterclockwise to the next one, excluded", above=-180, max=180
+        "first angle of each sector, counterclockwise up to the next", above=-180, max=180
     )
     border_mm: float = key("accuracy is also reported without the samples nearer to a border than this", min=0)
 
@@ -281,9 +270,7 @@ class HyperbandTunerConfig(TunerConfig):
 class FixedTunerConfig(TunerConfig):
     """Train known hyperparameters, without a search."""
 
-    hyperparameters: str = key(
-        "a result.json, a file of the notebook's (.obj), or an MLflow run, runs:/ID, that holds them"
-    )
+    hyperparameters: str = key("a result.json, an .obj file of the notebook's, or an MLflow run: runs:/ID")
 
 
 # --- training, evaluation, tracking -----------------------------------------------------------------
@@ -314,16 +301,12 @@ class EvaluationConfig:
         "train the best hyperparameters on this split too and report its scores; null: no second split",
         choices=("held_out_points", "held_out_recordings"),
     )
-    coverage: float = key(
-        "how often the radius, or the set of sectors, should contain the truth", above=0, below=1
-    )
+    coverage: float = key("target coverage of the radius, or of the sets of sectors", above=0, below=1)
     confidence: float = key("confidence level of the intervals of scores", above=0, below=1)
     resamples: int = key("bootstrap resamples behind those intervals", min=100)
     baselines: bool = key("train a linear model and boosted trees on the same split and features")
     baseline_samples: int = key("training samples of the baselines, at most", min=1)
-    oracle: bool = key(
-        "simulated data: score an ideal observer that knows the noise-free torques, and the limit that noise sets"
-    )
+    oracle: bool = key("simulated data: score ideal observers, and the limit that noise sets")
     figures: bool = key("draw the figures and write report.html")
 
 

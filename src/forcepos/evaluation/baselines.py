@@ -1,4 +1,4 @@
-"""Baselines on the same windows and the same split: a linear model and boosted trees."""
+"""Baselines on the same windows and split as the network: a linear model and boosted trees."""
 
 from __future__ import annotations
 
@@ -30,29 +30,29 @@ Predictor = Callable[[Float64], Float32]
 def reference_predictions(problem: Problem) -> dict[str, Float32]:
     """Predict the (test samples, outputs) with `linear` and `boosted_trees`: mm, or one probability per class.
 
-    Both see flattened windows and learn from at most `evaluation.baseline_samples` of the training subset, drawn
-    evenly with the run's seed. A class that no training sample has gets probability 0.
+    Both get flattened windows and are trained on at most `evaluation.baseline_samples` of the training subset,
+    drawn evenly with the run's seed. A class without training samples gets probability 0.
     """
     task, samples, seed = problem.task, problem.samples, problem.config.seed
-    members = _drawn(problem.split.train, problem.config.evaluation.baseline_samples, seed)
+    members = _draw(problem.split.train, problem.config.evaluation.baseline_samples, seed)
     inputs, targets = _windows(samples, members), problem.targets[members]
     predictions = {}
     for name, model in _models(task, seed).items():
-        log.info("baseline %s: learning from %d samples", name, len(members))
+        log.info("baseline %s: training on %d samples", name, len(members))
         fit = _fit_classes if isinstance(task, Classification) else _fit_values
-        # Its threads spin while they wait for one another: beside other work one is ten times as fast as two.
+        # Its threads busy-wait for one another: next to other work, one is ten times as fast as two.
         with threadpool_limits(1):
             predictions[name] = _in_chunks(fit(model, inputs, targets), samples, problem.split.test)
     return predictions
 
 
 def _models(task: Task, seed: int) -> dict[str, Any]:
-    # A share of the training subset, drawn sample by sample, says nothing about when to stop: neighbours.
+    # Early stopping would hold out single samples, whose neighbours in time remain among the training samples.
     trees = {"early_stopping": False, "random_state": seed}
     if isinstance(task, Classification):
         return {
             "linear": make_pipeline(StandardScaler(), LogisticRegression(max_iter=300)),
-            # A tree for each class in each round: fewer bins take a third of the time.
+            # One tree per class and round: fewer bins take a third of the time.
             "boosted_trees": HistGradientBoostingClassifier(max_bins=64, **trees),
         }
     return {
@@ -61,7 +61,7 @@ def _models(task: Task, seed: int) -> dict[str, Any]:
     }
 
 
-def _drawn(members: Int32, at_most: int, seed: int) -> Int32:
+def _draw(members: Int32, at_most: int, seed: int) -> Int32:
     if len(members) <= at_most:
         return members
     return np.sort(np.random.default_rng(seed).choice(members, at_most, replace=False))
@@ -70,8 +70,8 @@ def _drawn(members: Int32, at_most: int, seed: int) -> Int32:
 def _windows(samples: Samples, members: Int32) -> Float64:
     """Flatten windows to (members, window * channels), row after row.
 
-    In float64, which boosted trees work in anyway: rows of a window are so alike that a linear system
-    in float32 loses its solution.
+    In float64, which boosted trees use anyway: rows of a window are so similar that a linear system is too
+    ill-conditioned for float32.
     """
     rows = samples.starts[members][:, None] + np.arange(samples.window)
     return np.asarray(samples.recordings.signals[rows].reshape(len(members), -1), np.float64)
@@ -83,20 +83,20 @@ def _fit_values(model: Any, inputs: Float64, targets: Float32) -> Predictor:
 
 
 def _fit_classes(model: Any, inputs: Float64, targets: Float32) -> Predictor:
-    """Fit a predictor of (n, classes) from one-hot targets."""
+    """Fit to one-hot targets; return a predictor of (n, classes) probabilities."""
     labels = targets.argmax(axis=1)
     present = np.unique(labels)
-    if len(present) == 1:  # scikit-learn refuses to learn what needs no learning
+    if len(present) == 1:  # scikit-learn refuses to fit a single class
         return lambda windows: np.repeat(targets[:1], len(windows), axis=0)
     with warnings.catch_warnings():
-        # Classes that a plane separates perfectly have no best weights: the last ones of many steps serve as well.
+        # Linearly separable classes have no finite best weights: those of the last step serve as well.
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(inputs, labels)
 
     def predict(windows: Float64) -> Float32:
-        weights = np.zeros((len(windows), targets.shape[1]), np.float32)
-        weights[:, present] = model.predict_proba(windows)
-        return weights
+        probabilities = np.zeros((len(windows), targets.shape[1]), np.float32)
+        probabilities[:, present] = model.predict_proba(windows)
+        return probabilities
 
     return predict
 

@@ -1,4 +1,4 @@
-"""Coverage: how often the radius, or the set of classes, holds the truth, overall, by region and by level."""
+"""Coverage: the share of samples whose radius, or set of classes, contains the truth; also by region and level."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class Coverage:
 
     Attributes:
         target: share of samples that should be covered.
-        observed: share that is.
+        observed: share that is covered.
         size: mean radius in mm, or mean number of classes in a set.
-        counted, units: what the calibration counted as one, and how many of them it had.
-        regions: a row for each region of the plate: borders in mm, samples, found, size.
+        counted, units: kind and number of the units that the calibration counted.
+        regions: a row for each region of the plate: borders in mm, samples, found (observed coverage), size.
     """
 
     target: float
@@ -38,7 +38,7 @@ class Coverage:
     regions: pd.DataFrame
 
     def values(self, task: Task) -> dict[str, float]:
-        """Return the values by the names of result.json and MLflow."""
+        """Return the values by their names in result.json and MLflow."""
         size = "radius_mean_mm" if isinstance(task, Regression) else f"{task.kinds}_mean"
         return {"asked": self.target, "found": self.observed, size: self.size, "calibration_units": self.units}
 
@@ -47,23 +47,23 @@ def measure_coverage(
     task: Task, true: Float32, outputs: Predictions, positions: Float32, calibration: Calibration
 ) -> Coverage:
     """Measure the coverage of a calibrated model's outputs (n, …) on the test subset."""
-    held = _held(task, true, outputs)
+    covered = _covered(task, true, outputs)
     size = outputs["radius" if isinstance(task, Regression) else task.kinds].astype(np.float64)
     size = size if isinstance(task, Regression) else size.sum(axis=1)
     return Coverage(
         target=calibration.coverage,
-        observed=float(held.mean()),
+        observed=float(covered.mean()),
         size=float(size.mean()),
         counted=calibration.counted,
         units=calibration.units,
-        regions=_regions(positions, held, size),
+        regions=_regions(positions, covered, size),
     )
 
 
 def coverage_at_levels(
     task: Task, calibration: tuple[Float32, Predictions, Int32], test: tuple[Float32, Predictions]
 ) -> tuple[Float64, Float64]:
-    """Return target coverages (m,), and those observed on the test subset with the bounds that calibration gives.
+    """Return target coverages (m,), and the coverages (m,) observed on the test subset with calibrated bounds.
 
     Args:
         calibration: true (n, outputs), model outputs, groups (n,).
@@ -77,7 +77,7 @@ def coverage_at_levels(
     return _LEVELS[known], observed
 
 
-def _held(task: Task, true: Float32, outputs: Predictions) -> NDArray[np.bool_]:
+def _covered(task: Task, true: Float32, outputs: Predictions) -> NDArray[np.bool_]:
     if isinstance(task, Regression):
         return np.asarray(np.linalg.norm(outputs["position"] - true, axis=1) <= outputs["radius"])
     return np.asarray(outputs[task.kinds][np.arange(len(true)), true.argmax(axis=1)], bool)
@@ -92,7 +92,7 @@ def _scores(task: Task, true: Float32, outputs: Predictions) -> Float64:
     return np.asarray(1 - probability, np.float64)
 
 
-def _regions(positions: Float32, held: NDArray[np.bool_], size: Float64) -> pd.DataFrame:
+def _regions(positions: Float32, covered: NDArray[np.bool_], size: Float64) -> pd.DataFrame:
     borders = [np.linspace(axis.min(), axis.max(), _SIDE + 1) for axis in positions.T[:2]]
     place = [
         np.clip(np.searchsorted(border, axis, side="right") - 1, 0, _SIDE - 1)
@@ -107,6 +107,6 @@ def _regions(positions: Float32, held: NDArray[np.bool_], size: Float64) -> pd.D
                 for axis, border, number in zip("xy", borders, (column, row), strict=True)
                 for end, step in (("from", 0), ("to", 1))
             }
-            found = {"samples": int(inside.sum()), "found": held[inside].mean(), "size": size[inside].mean()}
-            rows.append({**edges, **found})
+            values = {"samples": int(inside.sum()), "found": covered[inside].mean(), "size": size[inside].mean()}
+            rows.append({**edges, **values})
     return pd.DataFrame(rows)

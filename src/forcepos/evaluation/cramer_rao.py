@@ -1,19 +1,22 @@
-"""The Cramér-Rao bound on simulated data: the error that no unbiased estimator from joint torques goes below.
+"""The Cramér-Rao bound on simulated data: the least error of any unbiased estimator from joint torques.
 
-In every row of a visit to position p with force f, each joint shows msT = m + error, exT = x + error:
+In every row of a visit to position p with force f, the joint torques are msT = m + error, exT = x + error:
 
-    m = g(p) - C(p) f,    x = C(p) f,    C = the contact's lever arms, g = gravity
+    m = g(p) - C(p) f,    x = C(p) f,    C = lever arms of the contact, g = gravity torques
 
 Generalised least squares condenses a window to (m, x) without loss. Force is Gaussian and enters linearly,
-so what is left is Gaussian too, and its information about p is known in closed form (Slepian and Bangs;
+so the condensed values are Gaussian too, and their information about p is known in closed form (Slepian and Bangs;
 Kay, Fundamentals of Statistical Signal Processing: Estimation Theory, 1993, section 3.9):
 
     y ~ N(mu(p), S(p)),    S = N + s^2 A A^T,    A = (-C, C),    N = covariance of the condensed errors
     I_ab = mu_a^T S^-1 mu_b + 1/2 trace(S^-1 S_a S^-1 S_b),    a, b = x, y, z
 
-A coordinate that is not asked for counts as drawn with the arm's repeatability, which adds 1/sigma^2 to its
-information: the hybrid bound, unbiased in what is asked for and Bayesian in the rest (Rockah and
+A coordinate that is not estimated counts as drawn with the arm's repeatability, which adds 1/sigma^2 to its
+information: the hybrid bound, unbiased in the estimated coordinates and Bayesian in the rest (Rockah and
 Schultheiss, IEEE Trans. ASSP 35(3), 1987; Van Trees and Bell, Bayesian Bounds, 2007).
+
+The bound holds for models that see joint torques only: the simulated wrench is an exact function of exT and of the
+arm's posture, and together with exT reveals the position without any noise of its own.
 """
 
 from __future__ import annotations
@@ -27,60 +30,51 @@ from forcepos.config.schema import SimulatedConfig
 from forcepos.data.recordings import Float64, Int32
 from forcepos.data.simulation.arm import MAX_TORQUE_NM
 from forcepos.data.simulation.noise import row_covariance
-from forcepos.data.simulation.simulation import JOINT_CHANNELS, Simulation
+from forcepos.data.simulation.simulation import Simulation
 from forcepos.evaluation.metrics import Scores
 from forcepos.models.tasks import AXES
 
-# Without drift a row's exT follows from the rows before it exactly. Recordings hold float32, and this much
-# more variance, about what its rounding adds, keeps the covariance regular then.
+# Without drift a row's exT follows exactly from the rows before it. This much additional variance, about what
+# rounding to float32 in recordings adds, then keeps the covariance regular.
 _ROUNDING = 1e-10
-# A standard deviation of more than a metre is beyond the arm's reach: there the direction does not show.
+# A standard deviation of more than a metre is beyond the arm's reach: such a direction is unobservable.
 _LEAST_INFORMATION = 1e-6  # per mm^2
-# Numerical slopes are right to 1e-8; a direction that shows 3e-5 times as well as another is not told from none.
+# Numerical slopes are accurate to 1e-8: a direction 3e-5 times as observable as another may be rounding.
 _LEAST_SHARE = 1e-9
-_LEAST_LEAN = 1e-9  # squared component of an axis along a direction that counts as more than rounding
-
-
-def applies_to(features: Sequence[str]) -> bool:
-    """Whether the limit holds for a model that sees these signals.
-
-    The simulated wrench is an exact function of exT and of where the arm is. Beside exT it gives the
-    position away without any noise of its own, so the limit holds for models that see joint torques only.
-    """
-    return set(features) <= set(JOINT_CHANNELS)
+_LEAST_PROJECTION = 1e-9  # squared component of an axis along a direction that counts as more than rounding
 
 
 def cramer_rao_scores(
     outputs: Sequence[str], point: Int32, simulation: Simulation, window: int, offsets_known: bool
 ) -> Scores:
-    """Lower bounds of unbiased estimators' errors in mm, infinite for what the torques do not show.
+    """Bound the errors of unbiased estimators from below, in mm; infinite where the torques carry no information.
 
     Args:
-        outputs: coordinates that are asked for.
-        point: (n,) the touched point of each sample; the bound is that at its nominal position and force.
-        simulation: whose noise and slopes count.
+        outputs: coordinates to estimate.
+        point: (n,) the touched point of each sample; the bound holds at its nominal position and force.
+        simulation: gives noise and slopes.
         window: rows of a sample.
-        offsets_known: whether the estimator knows the sensors' offset in each visit, which no model can
-            of a visit that it has not seen.
+        offsets_known: whether the estimator knows the sensors' offset in each visit, which no model can know
+            for a visit that it has not seen.
 
     Returns:
         `rmse_mm` over all outputs, `euclidean_rms_mm`, and one `rmse_…_mm` for each output. Where both
-        x and y are asked for, `rmse_radial_mm` and `rmse_tangential_mm` too: along the line from the
+        x and y are estimated, `rmse_radial_mm` and `rmse_tangential_mm` too: along the line from the
         base's axis to the point, and across it.
     """
-    information = _asked_for(_information(simulation, window, offsets_known), outputs, simulation.config)
+    information = _of_outputs(_information(simulation, window, offsets_known), outputs, simulation.config)
     directions = _directions(outputs, simulation.nominal_tips_mm)
-    found = _variances(information, np.stack(list(directions.values()), axis=1))[point].mean(axis=0)
-    total = found[: len(outputs)].sum()
+    variances = _variances(information, np.stack(list(directions.values()), axis=1))[point].mean(axis=0)
+    total = variances[: len(outputs)].sum()
     return {
         "rmse_mm": float(np.sqrt(total / len(outputs))),
         "euclidean_rms_mm": float(np.sqrt(total)),
-        **{f"rmse_{name}_mm": float(np.sqrt(value)) for name, value in zip(directions, found, strict=True)},
+        **{f"rmse_{name}_mm": float(np.sqrt(value)) for name, value in zip(directions, variances, strict=True)},
     }
 
 
 def _information(simulation: Simulation, window: int, offsets_known: bool) -> Float64:
-    """(points, 3, 3) per mm^2: what a window's torques say about x, y and z."""
+    """Return (points, 3, 3) Fisher information of a window's torques about x, y and z, per mm^2."""
     config, slopes = simulation.config, simulation.nominal_slopes
     white = _whitening(config, window, offsets_known)
     contact = np.array([posture.contact for posture in simulation.nominal_postures])
@@ -100,39 +94,39 @@ def _information(simulation: Simulation, window: int, offsets_known: bool) -> Fl
 
 
 def _whitening(config: SimulatedConfig, window: int, offsets_known: bool) -> Float64:
-    """(14, 14) turns the condensed m (7,) and x (7,) in Nm into values whose errors are white with variance 1.
+    """Return (14, 14) that turns condensed m (7,) and x (7,) in Nm into values with white errors, variance 1.
 
-    With the rows' covariance R R^T and what they show, D: the triangle of R^-1 D in its QR decomposition.
-    It keeps its accuracy where the inverse of D^T (R R^T)^-1 D would lose it.
+    With the rows' covariance R R^T and their design matrix D: the triangle of R^-1 D's QR decomposition, which
+    stays accurate where the inverse of D^T (R R^T)^-1 D would not.
     """
     covariance = row_covariance(config, window, offsets_known)
     covariance += _ROUNDING * covariance.max() * np.eye(2 * window)
-    shown = np.kron(np.eye(2), np.ones((window, 1)))
-    seen = solve_triangular(cholesky(covariance, lower=True), shown, lower=True)
-    return np.kron(np.linalg.qr(seen, mode="r"), np.diag(100 / MAX_TORQUE_NM))
+    design = np.kron(np.eye(2), np.ones((window, 1)))
+    whitened = solve_triangular(cholesky(covariance, lower=True), design, lower=True)
+    return np.kron(np.linalg.qr(whitened, mode="r"), np.diag(100 / MAX_TORQUE_NM))
 
 
 def _inverse(lever: Float64) -> Float64:
-    """(points, 14, 14) of 1 + lever lever^T; accurate however large (points, 14, 3) levers are."""
+    """Invert 1 + lever lever^T to (points, 14, 14), accurately however large the (points, 14, 3) levers are."""
     basis, size, _ = np.linalg.svd(lever, full_matrices=False)
     share = size**2 / (1 + size**2)
     return np.asarray(np.eye(lever.shape[1]) - (basis * share[:, None]) @ basis.swapaxes(-1, -2))
 
 
-def _asked_for(information: Float64, outputs: Sequence[str], config: SimulatedConfig) -> Float64:
-    """(points, outputs, outputs) what is left for the outputs when the other coordinates have to be found too."""
-    asked = [AXES.index(name) for name in outputs]
-    rest = [place for place in range(len(AXES)) if place not in asked]
-    own = information[:, asked][:, :, asked]
+def _of_outputs(information: Float64, outputs: Sequence[str], config: SimulatedConfig) -> Float64:
+    """Return (points, outputs, outputs) information about the outputs, the rest being nuisance parameters."""
+    estimated = [AXES.index(name) for name in outputs]
+    rest = [place for place in range(len(AXES)) if place not in estimated]
+    own = information[:, estimated][:, :, estimated]
     if not rest or config.repeatability_mm == 0:
         return own
-    shared = information[:, rest][:, :, asked]
+    shared = information[:, rest][:, :, estimated]
     others = information[:, rest][:, :, rest] + np.eye(len(rest)) / config.repeatability_mm**2
     return own - shared.swapaxes(-1, -2) @ np.linalg.solve(others, shared)
 
 
 def _directions(outputs: Sequence[str], tips_mm: Float64) -> dict[str, Float64]:
-    """(points, outputs) unit vectors by name: the outputs, and radial and tangential ones in the plane."""
+    """Return (points, outputs) unit vectors by name: the outputs, and radial and tangential ones in the plane."""
     along = {
         name: np.tile(axis, (len(tips_mm), 1)) for name, axis in zip(outputs, np.eye(len(outputs)), strict=True)
     }
@@ -144,12 +138,12 @@ def _directions(outputs: Sequence[str], tips_mm: Float64) -> dict[str, Float64]:
 
 
 def _variances(information: Float64, directions: Float64) -> Float64:
-    """(points, directions) mm^2: of the errors along (points, directions, outputs) unit vectors."""
+    """Return (points, directions) error variances in mm^2 along (points, directions, outputs) unit vectors."""
     amount, eigenvectors = np.linalg.eigh(information)
     projection = (directions @ eigenvectors) ** 2
-    projection[projection < _LEAST_LEAN] = 0
-    shows = amount >= np.maximum(_LEAST_INFORMATION, _LEAST_SHARE * amount[:, -1:])
-    variance = np.where(shows, 1 / np.where(shows, amount, 1), np.inf)[:, None]
+    projection[projection < _LEAST_PROJECTION] = 0
+    observable = amount >= np.maximum(_LEAST_INFORMATION, _LEAST_SHARE * amount[:, -1:])
+    variance = np.where(observable, 1 / np.where(observable, amount, 1), np.inf)[:, None]
     return np.asarray(
         np.multiply(projection, variance, out=np.zeros_like(projection), where=projection > 0).sum(axis=-1)
     )

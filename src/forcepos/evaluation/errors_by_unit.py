@@ -1,4 +1,4 @@
-"""Errors of each point and of each recording: where on the plate, and when, the model is wrong."""
+"""Errors of each point and of each recording: where on the plate, and when, the model errs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Units:
 def errors_by_unit(
     task: Task, units: Units, positions: Float32, true: Float32, predicted: Float32
 ) -> pd.DataFrame:
-    """Tabulate the errors of each unit that has samples, the worst first.
+    """Tabulate the errors of each unit that has samples, worst first.
 
     Args:
         positions: (n, 3) mm.

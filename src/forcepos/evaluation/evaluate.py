@@ -1,4 +1,4 @@
-"""Scores on the test subset: of the final model, of baselines, and of what simulated noise allows."""
+"""Scores on the test subset: of the final model, of baselines, and the best that simulated noise allows."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class Evaluation:
 
     Attributes:
         intervals: low and high of each score.
-        resampled: the units that the intervals' bootstrap draws.
-        coverage: of its radius or sets of sectors, None where it gives none.
+        resampled: the units that the bootstrap of the intervals draws.
+        coverage: of its radius or sets of sectors; None for a model without calibration.
         true, predicted: (n, outputs) that the scores compare.
         outputs: all outputs of the model, by name.
     """
@@ -74,7 +74,7 @@ def evaluate(problem: Problem, trained: TrainedModel) -> Evaluation:
 
 
 def score(task: Task, test: Samples, true: Float32, predicted: Float32) -> Scores:
-    """Score predictions (n, outputs): mm, or one weight per class of which the largest counts."""
+    """Score predictions (n, outputs): mm, or one weight per class, of which the largest counts."""
     if isinstance(task, Regression):
         return regression_scores(true, predicted, task.outputs)
     return classification_scores(true.argmax(axis=1), predicted.argmax(axis=1), _border(task, test))
@@ -93,10 +93,10 @@ def _border(task: Classification, test: Samples) -> NDArray[np.bool_] | None:
 
 @dataclass(frozen=True)
 class References:
-    """Scores on the test subset of what needs no network, by name.
+    """Scores on the test subset of methods without a network, by name.
 
     Attributes:
-        predictions: (test samples, outputs) of those that predict.
+        predictions: (test samples, outputs) of the baselines.
     """
 
     scores: dict[str, Scores]
@@ -104,7 +104,7 @@ class References:
 
 
 def references(problem: Problem, simulation: Simulation | None) -> References:
-    """Score baselines on the test subset, and with a simulation what its noise allows."""
+    """Score baselines on the test subset; with a simulation, also ideal observers and the Cramér-Rao bound."""
     task, settings = problem.task, problem.config.evaluation
     true, test = problem.test_targets, problem.test_samples
     constant = np.broadcast_to(problem.targets[problem.split.train].mean(axis=0), true.shape)
@@ -113,16 +113,16 @@ def references(problem: Problem, simulation: Simulation | None) -> References:
         predictions |= reference_predictions(problem)
     scores = {name: score(task, test, true, predicted) for name, predicted in predictions.items()}
     if simulation is not None and settings.oracle:
-        scores |= ideal_observer_scores(problem, simulation) | _limits(task, test, simulation)
+        scores |= ideal_observer_scores(problem, simulation) | _cramer_rao_bounds(task, test, simulation)
     return References(scores, predictions)
 
 
 def ideal_observer_scores(problem: Problem, simulation: Simulation) -> dict[str, Scores]:
-    """Score two lookups with perfect knowledge on the test subset.
+    """Score two ideal observers, lookups with perfect knowledge, on the test subset.
 
-    `oracle_points` knows each grid point's noise-free torques and how the simulator's noise, offsets and
-    drift scatter. `oracle_visits` knows each visit's own torques too, with the offset that its sensors have
-    then: no model can know that of a visit it has not seen.
+    `oracle_points` knows each grid point's noise-free torques and the distribution of the simulator's noise,
+    offsets and drift. `oracle_visits` also knows each visit's own torques including its sensor offset, which no
+    model can know for a visit that it has not seen.
     """
     task, test = problem.task, problem.test_samples
     scores = {}
@@ -134,7 +134,7 @@ def ideal_observer_scores(problem: Problem, simulation: Simulation) -> dict[str,
         if isinstance(task, Regression):
             predicted = places[:, task.columns]
         elif task.sectors:
-            # The plate's centre belongs to no sector: no class gets a weight, and the first one counts.
+            # The plate's centre belongs to no sector: all weights are 0, and the first class counts.
             predicted = (task.sectors.label(places)[:, None] == np.arange(len(task.outputs))).astype(np.float32)
         else:
             raise TypeError("a simulation has no classes but sectors")
@@ -142,18 +142,18 @@ def ideal_observer_scores(problem: Problem, simulation: Simulation) -> dict[str,
     return scores
 
 
-def _limits(task: Task, test: Samples, simulation: Simulation) -> dict[str, Scores]:
-    """Bound unbiased estimators' errors, from a row and from a window, a visit's sensor offset known or not."""
+def _cramer_rao_bounds(task: Task, test: Samples, simulation: Simulation) -> dict[str, Scores]:
+    """Bound unbiased estimators' errors from a row and from a window, a visit's sensor offset known or not."""
     if not isinstance(task, Regression):
         return {}
     point = simulation.recordings.point[test.starts]
     rows = {"limit": test.window} | ({"limit_row": 1} if test.window > 1 else {})
-    limits = {
+    bounds = {
         f"{name}_{'known' if known else 'new'}_visit": cramer_rao_scores(
             task.outputs, point, simulation, window, known
         )
         for name, window in rows.items()
         for known in (False, True)
     }
-    # What the torques do not show has no limit, and JSON no infinity.
-    return {name: {key: value for key, value in of.items() if np.isfinite(value)} for name, of in limits.items()}
+    # Where the torques carry no information the bound is infinite, which JSON cannot represent.
+    return {name: {key: value for key, value in of.items() if np.isfinite(value)} for name, of in bounds.items()}

@@ -1,7 +1,7 @@
-"""How far a score could have come out differently: a bootstrap over whole recordings.
+"""Confidence intervals of scores: a bootstrap over whole recordings.
 
-Samples of one recording are no independent draws, since they share its posture, force and sensor offset; so
-recordings are drawn, with all their samples. A single recording is drawn in blocks of time (moving-block
+Samples of one recording are not independent draws, since they share its posture, force and sensor offset; so
+recordings are drawn, with all their samples. A single recording is drawn in time blocks (moving-block
 bootstrap: Kuensch, "The jackknife and the bootstrap for general stationary observations", Ann. Statist. 1989).
 """
 
@@ -14,12 +14,12 @@ from forcepos.data.samples import Samples
 from forcepos.evaluation.metrics import Draws, Measures
 
 Interval = tuple[float, float]
-RECORDINGS, BLOCKS = "recordings", "blocks of time of the only recording"
-_CELLS, _BLOCKS = 100, 10  # a single recording is cut into cells, and a block is as many as make a tenth of it
+RECORDINGS, BLOCKS = "recordings", "time blocks of the only recording"
+_CELLS, _BLOCKS = 100, 10  # a single recording is cut into cells, and a block is a tenth of them
 
 
 def resample(samples: Samples, count: int, seed: int) -> tuple[Draws, str]:
-    """`count` draws of these samples, and what it is that is drawn: RECORDINGS or BLOCKS."""
+    """Draw these samples `count` times; return the draws and the unit that is drawn: RECORDINGS or BLOCKS."""
     rng = np.random.default_rng(seed)
     numbers, unit = np.unique(samples.recordings.recording[samples.starts], return_inverse=True)
     if len(numbers) > 1:
@@ -42,7 +42,7 @@ def _blocks(samples: Samples, count: int, rng: np.random.Generator) -> Draws:
 
 
 def intervals(measures: Measures, confidence: float) -> dict[str, Interval]:
-    """Percentile intervals over the draws in which a measure is defined."""
+    """Return percentile intervals over the draws in which a measure is defined."""
     tails = [50 * (1 - confidence), 50 * (1 + confidence)]
     defined = {name: values[np.isfinite(values)] for name, values in measures.items()}
     return {name: _interval(values, tails) for name, values in defined.items() if len(values)}

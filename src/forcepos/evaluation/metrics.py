@@ -1,7 +1,7 @@
-"""Scores over a whole data set, exact: never a mean of batches.
+"""Exact scores over a whole data set: never a mean over batches.
 
 Every measure is computed from sums over units of samples, so that a bootstrap can draw units a thousand times and
-pay for the samples once.
+process the samples only once.
 """
 
 from __future__ import annotations
@@ -25,31 +25,31 @@ class Draws:
 
     Attributes:
         unit: (n,) the unit of each sample: 0, 1, 2, …
-        weights: (draws, units) how often each draw has each unit.
+        weights: (draws, units) how often each draw contains each unit.
     """
 
     unit: NDArray[np.integer]
     weights: NDArray[np.integer]
 
     def totals(self, values: NDArray[np.floating] | NDArray[np.bool_]) -> Float64:
-        """(draws,) sums over each draw's samples."""
+        """Return (draws,) sums over each draw's samples."""
         each = np.bincount(self.unit, values, minlength=self.weights.shape[1])
         return np.asarray(self.weights @ each)
 
     def take(self, members: NDArray[np.bool_]) -> Draws:
-        """The same draws of some samples."""
+        """Restrict the draws to some of the samples."""
         return Draws(self.unit[members], self.weights)
 
 
 def every_sample_once(count: int) -> Draws:
-    """One draw: the data set itself."""
+    """Return a single draw: the data set itself."""
     return Draws(np.zeros(count, np.int64), np.ones((1, 1), np.int64))
 
 
 def regression_scores(true: Float32, predicted: Float32, axes: Sequence[str]) -> Scores:
-    """Errors of positions (n, axes) in mm: per axis, over all axes, and as a distance.
+    """Score positions (n, axes) in mm: per axis, over all axes, and by distance.
 
-    `r2` over all axes is the mean of the axes' own. With one sample r2 is not defined and left out.
+    `r2` over all axes is the mean of the axes' r2. With a single sample r2 is undefined and omitted.
     """
     measures = regression_measures(true, predicted, axes, every_sample_once(len(true)))
     scores = {name: float(values[0]) for name, values in measures.items()}
@@ -57,7 +57,7 @@ def regression_scores(true: Float32, predicted: Float32, axes: Sequence[str]) ->
 
 
 def regression_measures(true: Float32, predicted: Float32, axes: Sequence[str], draws: Draws) -> Measures:
-    """What `regression_scores` tells, of each draw."""
+    """Compute the measures of `regression_scores` for each draw."""
     truth, error = true.astype(np.float64), predicted.astype(np.float64) - true
     distance = np.linalg.norm(error, axis=1)
     count = draws.totals(np.ones(len(true)))
@@ -83,7 +83,7 @@ def regression_measures(true: Float32, predicted: Float32, axes: Sequence[str], 
 
 
 def _r2(true: Float64, square: Float64, draws: Draws) -> Float64:
-    """(draws,) 1 - square / variation; where the truth does not vary, 1 without error and 0 with any."""
+    """Return (draws,) 1 - square / variation; where the truth does not vary, 1 without error and 0 with any."""
     centred = true - true.mean()
     count = draws.totals(np.ones(len(true)))
     variation = draws.totals(centred**2) - draws.totals(centred) ** 2 / count
@@ -93,23 +93,23 @@ def _r2(true: Float64, square: Float64, draws: Draws) -> Float64:
 
 
 def _quantiles(values: Float64, shares: Sequence[float], draws: Draws) -> list[Float64]:
-    """(draws,) for each share what numpy.percentile gives of a draw's samples, linear between neighbours."""
+    """Return for each share (draws,) quantiles of the draws' samples, interpolated as by numpy.percentile."""
     order = np.argsort(values, kind="stable")
     ordered, unit = values[order], draws.unit[order]
-    found = np.empty((len(shares), len(draws.weights)))
+    quantiles = np.empty((len(shares), len(draws.weights)))
     for draw, weights in enumerate(draws.weights):
         upto = np.cumsum(weights[unit])
         place = np.array(shares) * (upto[-1] - 1)
         below = ordered[np.searchsorted(upto, np.floor(place), side="right")]
         above = ordered[np.searchsorted(upto, np.ceil(place), side="right")]
-        found[:, draw] = below + (place - np.floor(place)) * (above - below)
-    return list(found)
+        quantiles[:, draw] = below + (place - np.floor(place)) * (above - below)
+    return list(quantiles)
 
 
 def classification_scores(
     true: NDArray[np.integer], predicted: NDArray[np.integer], border: NDArray[np.bool_] | None
 ) -> Scores:
-    """Scores of classes (n,): over all samples, and `_off_border` over those away from borders.
+    """Score classes (n,): over all samples, and `_off_border` over those away from borders.
 
     Precision, recall and F1 are macro averages over the classes that occur; a class that is never
     predicted has precision 0.
@@ -121,9 +121,9 @@ def classification_scores(
 def classification_measures(
     true: NDArray[np.integer], predicted: NDArray[np.integer], border: NDArray[np.bool_] | None, draws: Draws
 ) -> Measures:
-    """What `classification_scores` tells, of each draw; nan where a draw has no sample off the border.
+    """Compute the measures of `classification_scores` for each draw; nan where it has no sample off the border.
 
-    Classes without borders, None, have no such measures.
+    Classes without borders (None) have no measures off the border.
     """
     measures = _classes(true, predicted, "", draws)
     if border is None:
@@ -139,21 +139,21 @@ def _classes(true: NDArray[np.integer], predicted: NDArray[np.integer], suffix: 
     units = draws.weights.shape[1]
     counts = np.bincount(pair, minlength=units * classes**2).reshape(units, classes**2)
     confusion = (draws.weights @ counts).reshape(-1, classes, classes).astype(np.float64)
-    right = np.diagonal(confusion, axis1=1, axis2=2)
-    are, said = confusion.sum(axis=2), confusion.sum(axis=1)
-    occurs = are + said > 0
+    correct = np.diagonal(confusion, axis1=1, axis2=2)
+    n_true, n_predicted = confusion.sum(axis=2), confusion.sum(axis=1)
+    occurs = n_true + n_predicted > 0
     return {
-        f"accuracy{suffix}": _share(right.sum(axis=1), are.sum(axis=1), np.nan),
-        f"precision_macro{suffix}": _mean_of(_share(right, said, 0), occurs),
-        f"recall_macro{suffix}": _mean_of(_share(right, are, 0), occurs),
-        f"f1_macro{suffix}": _mean_of(_share(2 * right, are + said, 0), occurs),
+        f"accuracy{suffix}": _share(correct.sum(axis=1), n_true.sum(axis=1), np.nan),
+        f"precision_macro{suffix}": _mean_of(_share(correct, n_predicted, 0), occurs),
+        f"recall_macro{suffix}": _mean_of(_share(correct, n_true, 0), occurs),
+        f"f1_macro{suffix}": _mean_of(_share(2 * correct, n_true + n_predicted, 0), occurs),
     }
 
 
-def _share(part: Float64, whole: Float64, otherwise: float) -> Float64:
-    return np.divide(part, whole, out=np.full_like(part, otherwise), where=whole > 0)
+def _share(count: Float64, total: Float64, otherwise: float) -> Float64:
+    return np.divide(count, total, out=np.full_like(count, otherwise), where=total > 0)
 
 
 def _mean_of(values: Float64, occurs: NDArray[np.bool_]) -> Float64:
-    """(draws,) mean over the classes that occur; nan where none does."""
+    """Return the (draws,) mean over the classes that occur; nan where none does."""
     return _share((values * occurs).sum(axis=1), occurs.sum(axis=1).astype(np.float64), np.nan)

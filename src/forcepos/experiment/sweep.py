@@ -19,11 +19,10 @@ from omegaconf import DictConfig, OmegaConf
 from forcepos.config.schema import TrackingConfig
 from forcepos.experiment.sweep_job import reason_of
 from forcepos.results.run_cache import SKIP_VARIABLE
-from forcepos.results.terminal import show_table
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.files import write_json
 from forcepos.runtime.interruption import defer_signals
-from forcepos.runtime.paths import pending_logs_file
+from forcepos.runtime.paths import pending_logs_file, short_path
 from forcepos.runtime.resources import JOBS_VARIABLE, jobs_of_sweep
 
 log = logging.getLogger(__name__)
@@ -56,6 +55,9 @@ class SweepCallback(Callback):
         if not isinstance(tracking, TrackingConfig):
             raise TypeError(f"not a tracking config: {type(tracking)}")
         overrides = list(config.hydra.overrides.task)
+        jobs, folder = jobs_of_sweep(config.hydra), Path(config.hydra.sweep.dir).absolute()
+        count = "1 job" if jobs == 1 else f"{jobs or 'several'} jobs"
+        log.info("multirun of %s; outputs: %s", count, short_path(folder))
         unfinished = _unfinished(tracking, overrides)
         run_id = None
         if tracking.name == "mlflow":
@@ -71,11 +73,9 @@ class SweepCallback(Callback):
             if begun:
                 log.info("the sweep before is incomplete in %s: complete jobs are skipped", tracking.uri)
                 os.environ[SKIP_VARIABLE] = "true"
-        jobs = jobs_of_sweep(config.hydra)
         if jobs:
             os.environ[JOBS_VARIABLE] = str(jobs)
         elsewhere = "submitit" in str(config.hydra.launcher.get("_target_"))
-        folder = Path(config.hydra.sweep.dir).absolute()
         _open.append(_Sweep(folder, tracking, run_id, elsewhere, unfinished))
 
 
@@ -100,6 +100,8 @@ def _close(sweep: _Sweep, status: str) -> bool:
     rows = _rows(sweep.folder)
     table = sweep.folder / "sweep.csv"
     if rows:
+        from forcepos.results.terminal import show_table  # noqa: PLC0415  # only the end of a multirun needs it
+
         _write_csv(table, rows)
         show_table(f"Jobs by test score ({table})", _SHOWN, _without_common_overrides(rows))
     for row in rows:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import multiprocessing
 import textwrap
 import traceback
 from collections.abc import Iterator
@@ -11,9 +12,10 @@ from pathlib import Path
 
 from hydra.errors import CompactHydraException
 
-from forcepos.results.terminal import prefix_log_lines
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.interruption import listen_in_job, stop_if_asked
+from forcepos.runtime.log_lines import prefix_log_lines
+from forcepos.runtime.process_end import skip_teardown
 
 log = logging.getLogger(__name__)
 _LONGEST = 200  # characters of a reason on the terminal
@@ -33,6 +35,8 @@ def sweep_job(number: int, folder: Path) -> Iterator[None]:
     """
     prefix_log_lines(f"job {number}")
     listen_in_job()
+    if multiprocessing.parent_process():  # of joblib: the process that launched the jobs waits for its end
+        skip_teardown()
     try:
         yield
     except Exception as error:

@@ -1,10 +1,10 @@
-"""How large a radius, or a set of sectors, must be to reach the target coverage: split-conformal prediction.
+"""Split-conformal prediction: the radius, or the set of sectors, that reaches a target coverage.
 
-Scores come from samples that neither trained nor chose the model. Samples of one recording are no independent
+Scores come from samples that neither trained nor selected the model. Samples of one recording are not independent
 draws, so each recording counts as one, however many samples it has: the mean of the recordings' distribution
 functions, with the weight of one more recording at infinity (Dunn, Wasserman and Ramdas, "Distribution-free
 prediction sets for two-layer hierarchical models", JASA 2023, pooling CDFs). Where there are too few recordings
-for the target coverage, samples are counted one by one, which promises too much.
+for the target coverage, samples are counted one by one, which is too optimistic.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ class Calibration:
 
     Attributes:
         coverage: the target.
-        bound: the score that holds: radius / spread in a regression, 1 - probability of the true sector otherwise.
-        floor_mm: least spread of an ensemble's members that counts; a single network's spread counts as 1.
-        units: how many recordings, points, time blocks of one recording, or samples were counted.
-        counted: what they are.
+        bound: on the score: radius / spread in a regression, 1 - probability of the true sector otherwise.
+        floor_mm: lower bound of the spread of an ensemble's members; a single network's spread counts as 1.
+        units: number of recordings, points, time blocks of one recording, or samples that were counted.
+        counted: which of these.
     """
 
     coverage: float
@@ -45,14 +45,14 @@ class Calibration:
 
 @dataclass(frozen=True)
 class Groups:
-    """Samples that are no independent draws: (n,) number of each one's group, and what a group is."""
+    """Groups of samples that are not independent draws: (n,) group number of each, and what a group is."""
 
     number: Int32
     what: str = "recordings"
 
 
 def calibrate(task: Task, true: Float32, members: Float32, groups: Groups, coverage: float) -> Calibration | None:
-    """Calibrate for a coverage; None where there are too few samples for it.
+    """Calibrate for a target coverage; return None where there are too few samples for it.
 
     Args:
         true: (n, outputs) targets of the calibration subset.
@@ -69,7 +69,7 @@ def calibrate(task: Task, true: Float32, members: Float32, groups: Groups, cover
 
 
 def conformity_scores(task: Task, true: Float32, members: Float32, floor_mm: float) -> Float64:
-    """Return (n,) distances of the truth from the predictions: the larger, the worse."""
+    """Return (n,) nonconformity scores: distances of the truth from the predictions, the larger, the worse."""
     mean = members.mean(axis=0, dtype=np.float64)
     if not isinstance(task, Regression):
         return np.asarray(1 - mean[np.arange(len(true)), true.argmax(axis=1)])
@@ -85,15 +85,15 @@ def spread_mm(members: Float32, floor_mm: float) -> Float64:
 
 
 def _variance(members: Float32) -> Float64:
-    """(n,) mean squared distance of the members from their mean, mm^2."""
-    away = members - members.mean(axis=0, dtype=np.float64)
-    return np.asarray((away**2).sum(axis=2).mean(axis=0))
+    """Return the (n,) mean squared distance of the members from their mean, mm^2."""
+    deviation = members - members.mean(axis=0, dtype=np.float64)
+    return np.asarray((deviation**2).sum(axis=2).mean(axis=0))
 
 
 def conformal_bound(scores: Float64, group: NDArray[np.integer], coverage: float) -> float:
-    """Find the least score that covers a share `coverage` of the pooled groups, with one group more at infinity.
+    """Return the least score that covers a share `coverage` of the pooled groups, with one more group at infinity.
 
-    Infinite where the groups are too few: k of them reach a coverage of k / (k + 1) at most.
+    It is infinite where the groups are too few: k of them reach a coverage of k / (k + 1) at most.
     """
     _, place, sizes = np.unique(group, return_inverse=True, return_counts=True)
     order = np.argsort(scores, kind="stable")
@@ -103,10 +103,10 @@ def conformal_bound(scores: Float64, group: NDArray[np.integer], coverage: float
 
 
 def calibration_groups(samples: Samples, split: SplitConfig) -> Groups:
-    """Group samples by the unit that a new sample is new with.
+    """Group samples by the unit that new data differ in: the point where points are held out, else the recording.
 
-    That is its point where points are held out, else its recording. Of one recording with split=blocked, its time
-    block: those are drawn there, so that one which calibrates could as well have been one which tests.
+    For a single recording with split=blocked it is the time block: blocks are drawn there, so that a calibration
+    block could as well have been a test block.
     """
     recordings = samples.recordings
     if isinstance(split, HeldOutPointsConfig) or getattr(split, "unit", None) == "point":

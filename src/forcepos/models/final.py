@@ -24,7 +24,7 @@ class TrainedModel:
     Attributes:
         model: with named outputs; see `inference_model`.
         histories: for each member of the ensemble, the logs of each epoch.
-        calibration: of its radius or sets of sectors, None without a calibration subset.
+        calibration: of its radius or sets of sectors; None if it was not calibrated.
     """
 
     model: keras.Model

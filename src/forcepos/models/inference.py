@@ -1,4 +1,4 @@
-"""The model that a run saves: an ensemble's mean and its uncertainty, by name, in one Keras model."""
+"""The model that a run saves: an ensemble's mean and its uncertainty as named outputs of one Keras model."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def inference_model(
 
     A regression gives `position` (n, outputs) in mm and, if calibrated, `radius` (n,) in mm around it. A
     classification gives `probabilities` (n, classes) and, if calibrated, `sectors` (n, classes), or `classes`
-    where the data has labels: the set that should hold the true one, the most probable one always among them.
+    where the data has labels: the set that should contain the true one, and always contains the most probable one.
     """
     signals = keras.Input(members[0].input_shape[1:], name="signals")
     predictions = [member(signals) for member in members]

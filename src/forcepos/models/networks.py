@@ -1,4 +1,4 @@
-"""From hyperparameters to a compiled Keras model that takes raw signals and gives mm or probabilities."""
+"""Compiled Keras models built from hyperparameters: raw signals in, mm or probabilities out."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _ARCHITECTURES: dict[type[ModelConfig], Any] = {FfnnConfig: ffnn, CnnConfig: cnn
 
 
 def declare_space(hp: HyperParameters, config: ModelConfig) -> None:
-    """Tell the tuner all that may be chosen, under the notebook's names."""
-    space = config.space  # type: ignore[attr-defined]  # every architecture has one, each its own
+    """Declare the whole search space, under the notebook's names."""
+    space = config.space  # type: ignore[attr-defined]  # every architecture has one of its own type
     _ARCHITECTURES[type(config)].declare(hp, config)
     if len(set(space.dropout)) == 1:
         hp.Fixed("dropout", space.dropout[0])
@@ -38,7 +38,7 @@ def build_network(
     channels: int,
     scaling: Scaling,
 ) -> keras.Sequential:
-    """A compiled model of standard layers only, so that it loads without forcepos.
+    """Build a compiled model of standard layers only, so that it loads without forcepos.
 
     Input: raw signals, (batch, channels) for ffnn or (batch, window, channels) for cnn.
     Output: (batch, outputs) mm, or the probability of each sector.

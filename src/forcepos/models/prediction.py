@@ -1,4 +1,4 @@
-"""Predictions of a trained model for samples."""
+"""Predictions of trained models."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def batches(problem: Problem, members: Int32, size: int) -> tf.data.Dataset:
 
 
 def network_outputs(network: keras.Model, problem: Problem, members: Int32) -> Float32:
-    """Return the (members, outputs) of a single network for these samples."""
+    """Return (members, outputs), the outputs of a single network for these samples."""
     return np.asarray(network.predict(batches(problem, members, _BATCH), verbose=0), np.float32)
 
 
 def predict(model: keras.Model, problem: Problem, members: Int32) -> Predictions:
-    """Return the predictions of an inference model for these samples."""
+    """Return the named outputs of an inference model for these samples."""
     return dict(model.predict(batches(problem, members, _BATCH), verbose=0))

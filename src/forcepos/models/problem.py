@@ -1,4 +1,4 @@
-"""The problem that a run solves: a task, and the samples to learn and test it with."""
+"""The problem that a run solves: a task with samples, targets and their split."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Problem:
-    """Samples with their targets, which of them train, validate, calibrate and test, and the config behind it all.
+    """A task with its samples, their targets, their split into subsets, and the run's config.
 
     Attributes:
-        targets: (n, outputs) of the task, for every sample.
+        targets: (n, outputs), one row per sample.
     """
 
     config: Config
@@ -57,7 +57,7 @@ class Problem:
 
     @property
     def test_targets(self) -> Float32:
-        """(test samples, outputs) their targets."""
+        """The targets of the test subset, (test samples, outputs)."""
         return self.targets[self.split.test]
 
 
@@ -69,7 +69,7 @@ def _samples(config: Config, recordings: Recordings) -> Samples:
 
 
 def _with_targets(samples: Samples, task: Task) -> tuple[Samples, Float32]:
-    """Samples and their targets; those on the exact origin belong to no sector and are dropped."""
+    """Return samples and their targets, without samples on the exact origin, which belong to no sector."""
     if not isinstance(task, Classification):
         return samples, task.targets(samples)
     labels = task.labels(samples)

@@ -13,8 +13,8 @@ from forcepos.data.samples import Samples
 
 # A standard deviation below this share of the mean is rounding, not a signal: the channel is constant.
 _CONSTANT = 1e-6
-_ROWS_AT_ONCE = 32_768
-# What varies less than this share of a signal's variance is rounding, or a constant channel, and is left as it is.
+_CHUNK_ROWS = 32_768
+# A direction with less than this share of a signal's variance is rounding or a constant channel: not rescaled.
 _LEAST_VARIANCE = 1e-6
 
 
@@ -22,10 +22,10 @@ _LEAST_VARIANCE = 1e-6
 class Scaling:
     """Mean and standard deviation of the training rows' signals and of the training targets.
 
-    None leaves that side of the model as it is.
+    None means no scaling on that side of the model.
 
     Attributes:
-        whitening: (channels, channels) what standardised signals are multiplied by to be uncorrelated, or None.
+        whitening: (channels, channels) matrix that decorrelates standardised signals, or None.
     """
 
     signals: tuple[Float64, Float64] | None = None
@@ -33,7 +33,7 @@ class Scaling:
     whitening: Float64 | None = None
 
     def input_layers(self) -> list[layers.Layer]:
-        """A Rescaling layer, which unlike Normalization survives an export to ONNX, and a fixed product."""
+        """Return a Rescaling layer, which unlike Normalization survives an export to ONNX, and a fixed product."""
         if self.signals is None:
             return []
         mean, deviation = self.signals
@@ -45,7 +45,7 @@ class Scaling:
         return stack
 
     def output_layers(self) -> list[layers.Layer]:
-        """A Rescaling layer that turns standardised targets into mm."""
+        """Return a Rescaling layer that turns standardised targets into mm."""
         if self.targets is None:
             return []
         mean, deviation = self.targets
@@ -53,7 +53,7 @@ class Scaling:
 
 
 def _fixed_product(matrix: Float64) -> layers.Layer:
-    """In float64: where signals nearly cancel, a GPU's shortened float32 (TF32) would leave nothing of them."""
+    """Multiply in float64: where signals nearly cancel, a GPU's shortened float32 (TF32) would lose them."""
     constant = initializers.Constant(matrix.tolist())
     return layers.Dense(
         len(matrix), use_bias=False, kernel_initializer=constant, trainable=False, dtype="float64", name="whiten"
@@ -61,7 +61,7 @@ def _fixed_product(matrix: Float64) -> layers.Layer:
 
 
 def fit_scaling(samples: Samples, train: NDArray[np.int32], targets: Float32, whiten: bool = False) -> Scaling:
-    """Constants from the rows that training windows cover, and from the training targets (n, outputs)."""
+    """Fit the scaling to the rows that training windows cover and to the training targets (n, outputs)."""
     rows = len(samples.recordings.signals) + 1
     edges = np.bincount(samples.starts[train], minlength=rows) - np.bincount(
         samples.last[train] + 1, minlength=rows
@@ -72,29 +72,29 @@ def fit_scaling(samples: Samples, train: NDArray[np.int32], targets: Float32, wh
 
 
 def _moments(values: Float32) -> tuple[Float64, Float64]:
-    """Mean and standard deviation, in float64 but for a piece at a time."""
-    pieces = _pieces(values)
-    mean = np.sum([piece.sum(axis=0, dtype=np.float64) for piece in pieces], axis=0) / len(values)
-    deviation = np.sqrt(np.sum([((piece - mean) ** 2).sum(axis=0) for piece in pieces], axis=0) / len(values))
+    """Return mean and standard deviation, computed in float64 chunk by chunk."""
+    chunks = _chunks(values)
+    mean = np.sum([chunk.sum(axis=0, dtype=np.float64) for chunk in chunks], axis=0) / len(values)
+    deviation = np.sqrt(np.sum([((chunk - mean) ** 2).sum(axis=0) for chunk in chunks], axis=0) / len(values))
     constant = deviation <= _CONSTANT * np.maximum(np.abs(mean), _CONSTANT)
     return mean, np.where(constant, 1.0, deviation)
 
 
 def _whitening(values: Float32, mean: Float64, deviation: Float64) -> Float64:
-    """(channels, channels) the inverse root of the correlations, symmetric.
+    """Return (channels, channels), the symmetric inverse square root of the correlation matrix.
 
-    Of all products that whiten, it leaves each signal most like itself: ZCA-cor in Kessy, Lewin and Strimmer,
+    Of all whitening matrices it keeps each signal closest to the original: ZCA-cor in Kessy, Lewin and Strimmer,
     "Optimal Whitening and Decorrelation", The American Statistician 72 (2018).
     """
     correlations = np.zeros((len(mean), len(mean)))
-    for piece in _pieces(values):
-        standardised = (piece - mean) / deviation
+    for chunk in _chunks(values):
+        standardised = (chunk - mean) / deviation
         correlations += standardised.T @ standardised / len(values)
     variances, directions = np.linalg.eigh(correlations)
     variances = np.where(variances > _LEAST_VARIANCE, variances, 1)
     return np.asarray(directions / np.sqrt(variances) @ directions.T)
 
 
-def _pieces(values: Float32) -> list[Float32]:
-    """All rows, some at a time: views, no copies."""
-    return [values[first : first + _ROWS_AT_ONCE] for first in range(0, len(values), _ROWS_AT_ONCE)]
+def _chunks(values: Float32) -> list[Float32]:
+    """Cut all rows into chunks: views, no copies."""
+    return [values[first : first + _CHUNK_ROWS] for first in range(0, len(values), _CHUNK_ROWS)]

@@ -1,4 +1,4 @@
-"""What a model is asked for: a position in mm, or one class of several."""
+"""Tasks: a position in mm, or one class of several."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Regression:
         return [AXES.index(name) for name in self.outputs]
 
     def targets(self, samples: Samples) -> Float32:
-        """(n, outputs) mm."""
+        """Return (n, outputs) coordinates in mm."""
         return samples.positions[:, self.columns]
 
     def loss(self) -> str:
@@ -43,11 +43,11 @@ class Regression:
 
 @dataclass(frozen=True)
 class Classification:
-    """One class of several: a sector of the plate, or what the data calls it.
+    """One class of several: a sector of the plate, or a label of the data's own.
 
     Attributes:
         sectors: None where the data has labels of its own.
-        label_names: of those.
+        label_names: names of those.
     """
 
     sectors: Sectors | None
@@ -59,16 +59,16 @@ class Classification:
 
     @property
     def kind(self) -> str:
-        """What a class is called."""
+        """The word for one class in messages."""
         return "sector" if self.sectors else "class"
 
     @property
     def kinds(self) -> str:
-        """What several are called."""
+        """The word for several classes, also the name of the model's output."""
         return "sectors" if self.sectors else "classes"
 
     def labels(self, samples: Samples) -> Int32:
-        """(n,) class of each sample, counted from 0; NO_SECTOR for one on the origin of sectors."""
+        """Return the (n,) class of each sample, counted from 0; NO_SECTOR for a sample on the sectors' origin."""
         if self.sectors:
             return self.sectors.label(samples.positions)
         if samples.recordings.labels is None:
@@ -76,7 +76,7 @@ class Classification:
         return samples.recordings.labels.take(samples.last)
 
     def targets(self, samples: Samples) -> Float32:
-        """(n, outputs) one-hot.
+        """Return (n, outputs) one-hot targets.
 
         Raises:
             InputError: a sample lies on the origin, which belongs to no sector.
@@ -84,13 +84,13 @@ class Classification:
         return self.one_hot(self.labels(samples))
 
     def one_hot(self, labels: Int32) -> Float32:
-        """(n, outputs) 1 in the column of a sample's sector.
+        """Return (n, outputs) with a 1 in the column of each sample's class.
 
         Raises:
             InputError: a label is NO_SECTOR.
         """
         if (labels == NO_SECTOR).any():
-            raise InputError("samples on the exact origin belong to no sector: leave them out first")
+            raise InputError("samples on the exact origin belong to no sector: drop them first")
         return np.eye(len(self.outputs), dtype=np.float32).take(labels, axis=0)
 
     def loss(self) -> str:
@@ -107,7 +107,7 @@ Task = Regression | Classification
 
 
 def make_task(config: ModelConfig, sectors: Sectors, label_names: tuple[str, ...] = ()) -> Task:
-    """The task that the model's config names; classes of the data's own come before sectors."""
+    """Return the task that the model's config names; labels of the data's own take precedence over sectors."""
     if config.task == "classification":
         return Classification(None, label_names) if label_names else Classification(sectors)
     return Regression(tuple(config.axes))

@@ -77,7 +77,7 @@ def reopen(
     if config.tracking.name == "none":
         return None
     if not path.is_file():
-        warn_of_earlier_versions(path.parent, "pending logs only that version can complete, by the same commands")
+        warn_of_earlier_versions(path.parent, "only that version can log them, with the same commands")
         return None
     kept = json.loads(path.read_text())
     result = kept["result"]

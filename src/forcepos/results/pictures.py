@@ -1,4 +1,4 @@
-"""A run's figures and its report.html: files in its folder, the same in MLflow."""
+"""A run's figures and its report.html, saved to its folder and logged to MLflow."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from forcepos.results.summary import remarks, score_table
 from forcepos.tracking.run import Run
 
 _DPI = 150
-_ROWS_SHOWN = 12  # of a table in the report; the file has them all
+_ROWS_SHOWN = 12  # of a table in the report; its CSV file has all of them
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """A figure, by the name of its files."""
+    """A figure with its title, caption and the name of its files."""
 
     name: str
     title: str
@@ -49,7 +49,7 @@ def save_pictures(report: RunReport, result: dict[str, Any], facts: dict[str, st
     page = Report(
         title=f"{config.model.name}, split={config.split.name}",
         facts={name: value for name, value in facts.items() if not name.startswith("mlflow.")},
-        scores=Table("The model and what stands beside it", *score_table(result)),
+        scores=Table("Model and references", *score_table(result)),
         notes=[note[:1].upper() + note[1:] for note in remarks(result)],
         tables=[_first_rows(name, table) for name, table in report.tables.items()],
         figures=pictures,
@@ -111,19 +111,19 @@ def _of_errors(report: RunReport) -> Iterator[Drawn]:
     )  # fmt: skip
     if isinstance(task, Regression):
         yield Drawn(
-            "error_distribution", "Errors", "Share of the test samples with at most this distance to the truth.",
+            "error_distribution", "Errors", "Share of the test samples with at most this error.",
             error_distribution(_distances(report), "mm", "distance from the true position"),
         )  # fmt: skip
         if set(task.outputs) >= {"x", "y"}:
             places = [task.outputs.index(axis) for axis in "xy"]
             yield Drawn(
-                "error_map", "Errors on the plate", "From each point's true position to the mean predicted one.",
+                "error_map", "Errors on the plate", "From each point's mean true to its mean predicted position.",
                 error_map(evaluation.true[:, places], evaluation.predicted[:, places], point),
             )  # fmt: skip
     elif task.sectors:
         correct = evaluation.true.argmax(axis=1) == evaluation.predicted.argmax(axis=1)
         yield Drawn(
-            "sector_map", "Sectors on the plate", "Share of each point's test samples whose sector is found.",
+            "sector_map", "Sectors on the plate", "Share of each point's test samples with correct sector.",
             sector_map(test.positions, correct, point, task.sectors),
         )  # fmt: skip
 
@@ -146,7 +146,7 @@ def _of_coverage(report: RunReport) -> Iterator[Drawn]:
     calibration = (problem.targets[subset], outputs, groups.number)
     target, observed = coverage_at_levels(problem.task, calibration, (evaluation.true, evaluation.outputs))
     yield Drawn(
-        "coverage", "Uncertainty", "Share of the test samples that is covered, against the target coverage.",
+        "coverage", "Uncertainty", "Observed coverage of the test samples against the target coverage.",
         coverage_curve(target, observed, evaluation.coverage.target),
     )  # fmt: skip
 
@@ -160,7 +160,7 @@ def _of_worst_recording(report: RunReport) -> Drawn:
     rows = slice(first, end)
     time_s = np.arange(end - first) / recordings.rate_hz
     figure = recording_signals(recordings.signals[rows], recordings.channels, time_s, tested[rows], str(worst))
-    return Drawn("worst_recording", "The worst recording", "Its signals; shaded: rows of the test subset.", figure)
+    return Drawn("worst_recording", "The worst recording", "Its signals; test subset shaded.", figure)
 
 
 def _first_rows(name: str, table: pd.DataFrame) -> Table:
@@ -179,4 +179,4 @@ def _how_to_load(result: dict[str, Any]) -> str:
         load = ["import mlflow", "", f'model = mlflow.pyfunc.load_model("{result["model_uri"]}")']
     else:
         load = ["import keras", "", 'model = keras.models.load_model("model.keras")']
-    return "\n".join([*load, "answers = model.predict(signals)  # float32, raw signals"])
+    return "\n".join([*load, "predictions = model.predict(signals)  # float32, raw signals"])

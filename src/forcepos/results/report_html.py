@@ -1,4 +1,4 @@
-"""One HTML file that tells a run: it needs no network, no script and no other file."""
+"""The report of a run as one HTML file without scripts, network access or other files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NUMBER = re.compile(r"[-+\u2212]?(\d|inf$|nan$)")
 
 @dataclass(frozen=True)
 class Table:
-    """Cells as they are shown."""
+    """A table of formatted cells."""
 
     title: str
     columns: Sequence[str]
@@ -23,13 +23,13 @@ class Table:
 
     @property
     def numeric(self) -> list[bool]:
-        """(columns,) whether a column holds numbers, with or without units, and what is not known."""
+        """(columns,) whether a column holds numbers only, with or without units; unknown values are ignored."""
         return [_is_numeric([row[column] for row in self.rows]) for column in range(len(self.columns))]
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure with its words; `png` holds a PNG file's bytes."""
+    """A figure with its title and caption; `png` is the content of a PNG file."""
 
     title: str
     caption: str
@@ -38,11 +38,11 @@ class Picture:
 
 @dataclass(frozen=True)
 class Report:
-    """What a report says, from top to bottom.
+    """The contents of a report, from top to bottom.
 
     Attributes:
-        facts: what was asked, by name.
-        notes: what a reader of the scores must know.
+        facts: the run's provenance, by name.
+        notes: caveats of the scores.
         how_to_load: code that loads the model.
     """
 
@@ -57,7 +57,7 @@ class Report:
 
 
 def report_html(report: Report) -> str:
-    """The report as one self-contained HTML file; every text is escaped."""
+    """Render the report as one self-contained HTML file; every text is escaped."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,

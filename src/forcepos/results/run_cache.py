@@ -34,7 +34,7 @@ def cached_result(config: Config, fingerprint: str) -> dict[str, Any] | None:
         return None
     path = finished_file(fingerprint)
     if not path.is_file():
-        warn_of_earlier_versions(path.parent, "finished runs are not reused: their results may differ")
+        warn_of_earlier_versions(path.parent, "not reused, since this version's results may differ")
         return None
     result: dict[str, Any] = json.loads(path.read_text())
     return None if result.get("tracking") == "incomplete" else result
@@ -47,8 +47,8 @@ def remember_result(fingerprint: str, result: dict[str, Any]) -> None:
     write_json(path, result)
 
 
-def warn_of_earlier_versions(folder: Path, what: str) -> None:
+def warn_of_earlier_versions(folder: Path, consequence: str) -> None:
     """Log that `folder` holds files of other versions of forcepos, which this one does not use."""
     others = [path for path in folder.glob("*.json") if not path.name.startswith((f"v{_VERSION}-", "sweep-"))]
     if others:
-        log.warning("%s holds %d files of another version of forcepos, whose %s", folder, len(others), what)
+        log.warning("files of another version of forcepos in %s (%d): %s", folder, len(others), consequence)

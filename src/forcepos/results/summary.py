@@ -1,4 +1,4 @@
-"""A result in words and as one table: the same on the terminal, in the report and in a sweep."""
+"""Summary of a result as one table and as remarks, for the terminal, the report and sweeps."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import Any
 
 Result = Mapping[str, Any]
 
-# What stands beside the model in a result, if it was measured, and what it is called.
+# References that a result may hold scores of, and their titles.
 REFERENCES = {
     "baseline": "mean or most frequent class",
     "linear": "linear model",
     "boosted_trees": "boosted trees",
-    "oracle_points": "oracle that knows the points",
-    "oracle_visits": "oracle that knows the visits",
+    "oracle_points": "ideal observer that knows the points",
+    "oracle_visits": "ideal observer that knows the visits",
 }
-LIMITS = {
+_BOUNDS = {
     "limit_row_new_visit": "from a row",
     "limit_row_known_visit": "from a row of a known visit",
     "limit_new_visit": "from a window",
@@ -26,31 +26,31 @@ _SHOWN = ("euclidean_mean_mm", "euclidean_p95_mm", "r2", "accuracy", "f1_macro",
 
 
 def headline(scores: Mapping[str, float]) -> str:
-    """The measure that runs are compared by."""
+    """Return the name of the score that runs are compared by."""
     return "euclidean_mean_mm" if "euclidean_mean_mm" in scores else "accuracy"
 
 
 def score_table(result: Result) -> tuple[list[str], list[list[str]]]:
-    """Columns and rows: the model with its intervals, what stands beside it, the same on another split."""
+    """Return columns and rows: the model with its intervals, its references, the model on the second split."""
     measures = [name for name in _SHOWN if name in result["test"]]
     rows = [["model", *_with_intervals(result, measures)]]
     for name, title in REFERENCES.items():
         if name in result:
-            rows.append([title, *(_figure(result[name].get(measure)) for measure in measures)])
-    also = result.get("also")
-    if also:
-        rows.append([f"model on {also['split']}", *_with_intervals(also, measures)])
-    return ["on the test part", *measures], rows
+            rows.append([title, *(_value(result[name].get(measure)) for measure in measures)])
+    second_split = result.get("also")
+    if second_split:
+        rows.append([f"model on {second_split['split']}", *_with_intervals(second_split, measures)])
+    return ["on the test subset", *measures], rows
 
 
 def remarks(result: Result) -> list[str]:
-    """What should not be overlooked, the gravest last."""
+    """List caveats of the scores, the most important last."""
     return [
         *_of_intervals(result),
-        *_of_limit(result),
+        *_of_bounds(result),
         *_of_coverage(result, ""),
-        *_of_neighbours(result),
-        *_of_another_split(result),
+        *_of_leakage(result),
+        *_of_second_split(result),
         *_of_baselines(result),
     ]
 
@@ -59,19 +59,19 @@ def _of_intervals(result: Result) -> list[str]:
     if "resampled" not in result:
         return []
     level = 100 * result["confidence"]
-    return [f"[low, high]: {level:g} % intervals from a bootstrap over {result['resampled']} of the test part"]
+    return [f"[low, high]: {level:g} % intervals from a bootstrap over {result['resampled']} of the test subset"]
 
 
-def _of_limit(result: Result) -> list[str]:
-    """In words: what joint torques tell differs by direction, and no number stands for both."""
-    known = [(what, result[name]) for name, what in LIMITS.items() if name in result]
+def _of_bounds(result: Result) -> list[str]:
+    """State the Cramér-Rao bound by direction: no single number holds for both."""
+    known = [(source, result[name]) for name, source in _BOUNDS.items() if name in result]
     if not known:
         return []
-    told = [f"{what} {scores['rmse_radial_mm']:.2g} mm" for what, scores in known if "rmse_radial_mm" in scores]
+    radial = [f"{of['rmse_radial_mm']:.2g} mm {source}" for source, of in known if "rmse_radial_mm" in of]
     return [
-        "no unbiased estimate from joint torques alone (F and T know the joint angles, too) has an rmse below: "
-        f"{', '.join(told)} along the line to the base"
-        + ("" if any("rmse_tangential_mm" in scores for _, scores in known) else "; across it they tell nothing")
+        "Cramér-Rao bound on the rmse of unbiased estimates from joint torques alone (F and T also reveal joint "
+        f"angles): {', '.join(radial)}, along the line to the base"
+        + ("" if any("rmse_tangential_mm" in of for _, of in known) else "; infinite across it")
     ]
 
 
@@ -83,33 +83,30 @@ def _of_coverage(result: Result, where: str) -> list[str]:
     size = (
         f"a mean radius of {coverage['radius_mean_mm']:.3g} mm"
         if "radius_mean_mm" in coverage
-        else f"sets of {coverage[f'{kinds}_mean']:.3g} {kinds}"
+        else f"{coverage[f'{kinds}_mean']:.3g} {kinds} per set on average"
     )
-    asked, found = 100 * coverage["asked"], 100 * coverage["found"]
-    line = f"{where}{size} should hold {asked:g} % of the samples and holds {found:.3g} % of the test part"
-    few = (
-        "" if coverage["counted"] != "samples" else " (too few recordings to calibrate with: samples were counted)"
-    )
+    target, observed = 100 * coverage["asked"], 100 * coverage["found"]
+    line = f"{where}target coverage {target:g} %, observed {observed:.3g} % on the test subset, with {size}"
+    few = "" if coverage["counted"] != "samples" else " (too few recordings to calibrate: samples were counted)"
     return [f"{line}{few}"]
 
 
-def _of_neighbours(result: Result) -> list[str]:
+def _of_leakage(result: Result) -> list[str]:
     share = result.get("neighbour_share")
     if share is None:
         return []
     near = "have a training sample of the same recording within a window's length"
-    return [f"{100 * share:.3g} % of the test samples {near}: this score flatters"]
+    return [f"{100 * share:.3g} % of the test samples {near}: this score is too optimistic"]
 
 
-def _of_another_split(result: Result) -> list[str]:
-    also = result.get("also")
-    if not also:
+def _of_second_split(result: Result) -> list[str]:
+    second_split = result.get("also")
+    if not second_split:
         return []
-    measure = headline(result["test"])
-    low, high = also["intervals"][measure]
-    reached = f"{measure} {also['test'][measure]:.4g} [{low:.4g}, {high:.4g}]"
-    line = f"split={also['split']}: the same hyperparameters reach {reached}"
-    return [line, *_of_coverage(also, f"split={also['split']}: ")]
+    measure, prefix = headline(result["test"]), f"split={second_split['split']}: "
+    low, high = second_split["intervals"][measure]
+    score = f"{measure} {second_split['test'][measure]:.4g} [{low:.4g}, {high:.4g}]"
+    return [f"{prefix}the same hyperparameters reach {score}", *_of_coverage(second_split, prefix)]
 
 
 def _of_baselines(result: Result) -> list[str]:
@@ -119,18 +116,18 @@ def _of_baselines(result: Result) -> list[str]:
     best = min(known, key=lambda name: sign * result[name][measure])
     if sign * result[best][measure] > sign * result["test"][measure]:
         return []
-    figures = f"{measure} {result['test'][measure]:.4g} against {result[best][measure]:.4g}"
-    return [f"the network does not beat {_NAMES[best]} on the test part: {figures}"]
+    values = f"{measure} {result['test'][measure]:.4g} against {result[best][measure]:.4g}"
+    return [f"the network does not beat {_NAMES[best]} on the test subset: {values}"]
 
 
 def _with_intervals(scores: Result, measures: list[str]) -> list[str]:
     cells = []
     for name in measures:
         low, high = scores.get("intervals", {}).get(name, (None, None))
-        interval = "" if low is None else f" [{_figure(low)}, {_figure(high)}]"
-        cells.append(f"{_figure(scores['test'].get(name))}{interval}")
+        interval = "" if low is None else f" [{_value(low)}, {_value(high)}]"
+        cells.append(f"{_value(scores['test'].get(name))}{interval}")
     return cells
 
 
-def _figure(value: float | None) -> str:
+def _value(value: float | None) -> str:
     return "" if value is None else f"{value:.4g}"

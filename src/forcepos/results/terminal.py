@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, TextIO
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -23,24 +23,6 @@ from forcepos.tuning.trials import TrialResult
 log = logging.getLogger(__name__)
 _LOG_WIDTH = 120
 _QUIET_S = 5.0  # without a live display, an epoch is reported at most this often
-
-
-class StandardErrorHandler(logging.StreamHandler[TextIO]):
-    """Writes to whatever standard error is now, so that log lines pass above a live progress bar."""
-
-    def __init__(self, stream: object = None) -> None:  # noqa: ARG002  # Hydra's default config passes one
-        logging.Handler.__init__(self)
-
-    @property
-    def stream(self) -> TextIO:  # type: ignore[override]
-        return sys.stderr
-
-
-def prefix_log_lines(name: str) -> None:
-    """Begin each line of the log on the terminal with `name`, where several jobs write."""
-    for handler in logging.getLogger().handlers:
-        if isinstance(handler, StandardErrorHandler):
-            handler.setFormatter(logging.Formatter(f"%(asctime)s {name}: %(message)s", "%H:%M:%S"))
 
 
 class Terminal(Listener):
@@ -125,7 +107,7 @@ class Terminal(Listener):
     def summary(self, result: Mapping[str, Any], ui_command: str | None) -> None:
         """Print scores side by side, best hyperparameters, where everything lies, and what not to overlook."""
         columns, rows = score_table(result)
-        table = Table(title="On the test part", title_justify="left")
+        table = Table(title="On the test subset", title_justify="left")
         for number, name in enumerate(columns):
             table.add_column(name, justify="right" if number else "left")
         for row in rows:

@@ -1,9 +1,9 @@
-"""What a person can cause, as opposed to what only a bug can."""
+"""Errors that a user can cause, as opposed to bugs."""
 
 
 class InputError(Exception):
-    """Something is wrong with a config, a file or an option; the message says what, where and what to do."""
+    """An invalid config, file or option; the message names it and says how to fix it."""
 
 
-class TrialFailure(Exception):  # noqa: N818  # a result of a search, not an error of the program
-    """A trial cannot be finished for a reason that lies in its hyperparameters; the search goes on."""
+class TrialFailure(Exception):  # noqa: N818  # one result of a search, not an error of the program
+    """A trial that its own hyperparameters make fail; the search continues."""

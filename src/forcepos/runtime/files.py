@@ -1,4 +1,4 @@
-"""Files that are complete or absent, whenever the process ends."""
+"""Write files that are complete or absent, whenever the process ends."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
+if TYPE_CHECKING:  # imports for a third of a second, which writing JSON does not need
+    import pandas as pd
 
 _PLAIN_SIGNED = re.compile(r"[+-][\w., -]*")  # a number, or a point such as -1,0
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write `value` to `path`; whoever is killed here leaves the old file, or none."""
+    """Write `value` to `path` atomically: a process that is killed here leaves the old file, or none."""
     unfinished = path.with_suffix(".unfinished")
     with unfinished.open("w") as file:
         json.dump(value, file, indent=2)
@@ -25,13 +26,13 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:
-    """Write a table whose names may come from anyone: none is a formula where a spreadsheet opens it."""
+    """Write a table whose names may come from anyone, so that no spreadsheet evaluates one as a formula."""
     names = table.select_dtypes(exclude="number").columns
     table.assign(**{name: table[name].map(_as_text) for name in names}).to_csv(path, index=False)
 
 
 def _as_text(cell: Any) -> Any:
-    """An apostrophe before what a spreadsheet would calculate."""
+    """Put an apostrophe before what a spreadsheet would evaluate."""
     formula = isinstance(cell, str) and (
         cell.startswith(("=", "@", "\t", "\r"))
         or (cell.startswith(("+", "-")) and not _PLAIN_SIGNED.fullmatch(cell))

@@ -1,8 +1,8 @@
-"""Ctrl-C, SIGTERM and a cluster's warning, such that they cannot get lost.
+"""Handle Ctrl-C, SIGTERM and a cluster's preemption signal so that none is lost.
 
-Python raises an exception wherever the program is, and libraries swallow it in some places: a bare `except`
-while they are imported, a destructor, a callback from C. So the signal is remembered as well, and those who
-work for long ask. Where it would leave something in halves, it waits.
+Python raises a signal's exception wherever the program is, and libraries swallow it in some places: a bare
+`except` during their import, a destructor, a callback from C. So the signal is recorded as well, and long-running
+code polls for it. Where it would leave something half done, it is deferred.
 """
 
 from __future__ import annotations
@@ -18,23 +18,25 @@ from types import FrameType
 
 import psutil
 
-_PATIENCE_S = 5.0  # for a process to close its runs
-_INSIST_S = 2.0  # who asks again after this long does not want to wait
+from forcepos.runtime.errors import InputError
 
-_received: list[tuple[float, BaseException]] = []  # when, and what it raises
-_deferred: list[int] = []  # for each block that is being done, how many signals came before it
+_PATIENCE_S = 5.0  # time for a process to close its runs
+_INSIST_S = 2.0  # a signal that is repeated after this long is no longer deferred
+
+_received: list[tuple[float, BaseException]] = []  # time and exception of each signal
+_deferred: list[int] = []  # for each deferring block: number of signals received before it
 
 
 class Interrupted(KeyboardInterrupt):
-    """The program was asked to stop, by this signal."""
+    """The program was asked to stop by this signal."""
 
     def __init__(self, signal_number: int) -> None:
         super().__init__(signal_number)
-        self.exit_code = 128 + signal_number  # what a shell gives a command that a signal ended
+        self.exit_code = 128 + signal_number  # as shells report a command that a signal ended
 
 
 def listen() -> None:
-    """Answer Ctrl-C and SIGTERM with an Interrupted."""
+    """Raise Interrupted on Ctrl-C and SIGTERM."""
     signal.signal(signal.SIGINT, _answer)
     signal.signal(signal.SIGTERM, _answer)
     sys.unraisablehook = _keep_quiet
@@ -42,7 +44,7 @@ def listen() -> None:
 
 @contextmanager
 def ended_by_signals() -> Iterator[None]:
-    """Listen, and end the program with the exit code that a shell expects if a signal ends what is inside."""
+    """Listen; if a signal ends the block, exit with the code that a shell expects."""
     listen()
     try:
         yield
@@ -51,8 +53,20 @@ def ended_by_signals() -> Iterator[None]:
         sys.exit(interrupted.exit_code)
 
 
+@contextmanager
+def ended_by_input_errors() -> Iterator[None]:
+    """End the program with one line if what is inside refuses its input; let other errors pass."""
+    try:
+        yield
+    except InputError as error:
+        sys.exit(f"error: {error}")
+    except Exception:
+        stop_if_asked()  # a library may turn a signal into an exception of its own
+        raise
+
+
 def listen_in_job() -> None:
-    """Listen in a process that a launcher has made, where it does not answer itself, as submitit does."""
+    """Listen in a launcher's process, except for signals that the launcher handles itself, as submitit does."""
     for number, silence in ((signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, signal.SIG_DFL)):
         if signal.getsignal(number) == silence:
             signal.signal(number, _answer)
@@ -61,7 +75,7 @@ def listen_in_job() -> None:
 
 
 def _remember_warning() -> None:
-    """Remember also what submitit answers when a job nears its time limit; other processes get no such signal."""
+    """Record submitit's preemption signal, too, which a job near its time limit gets; no other process does."""
     name = f"SIG{os.environ.get('SUBMITIT_PREEMPT_SIGNAL', 'USR2')}"
     number = getattr(signal, name, None)  # None on Windows
     answer = signal.getsignal(number) if number else None
@@ -70,7 +84,7 @@ def _remember_warning() -> None:
 
 
 def end_children() -> None:
-    """Interrupt the processes that this one has started, and kill those that do not end."""
+    """Interrupt the child processes, and kill those that do not end."""
     children = [child for child in psutil.Process().children(recursive=True) if not _ends_by_itself(child)]
     for child in children:
         with suppress(psutil.NoSuchProcess):
@@ -81,7 +95,7 @@ def end_children() -> None:
 
 
 def _ends_by_itself(child: psutil.Process) -> bool:
-    """Python's and joblib's own helpers that clean up behind a process."""
+    """Recognize the resource trackers of Python and joblib, which clean up after a process."""
     try:
         return any("resource_tracker" in argument for argument in child.cmdline())
     except psutil.Error:
@@ -89,11 +103,11 @@ def _ends_by_itself(child: psutil.Process) -> bool:
 
 
 def stop_if_asked() -> None:
-    """Raise again what got lost.
+    """Raise the exception of a signal that was received, in case it was swallowed.
 
     Raises:
-        Interrupted: a signal was received.
-        SystemExit: a cluster's warning was received, and the job is queued again.
+        Interrupted: on Ctrl-C or SIGTERM.
+        SystemExit: on a cluster's preemption signal; the job is requeued.
     """
     if _received:
         raise _received[0][1]
@@ -101,10 +115,10 @@ def stop_if_asked() -> None:
 
 @contextmanager
 def defer_signals() -> Iterator[None]:
-    """Do all of what is inside before a signal is answered, unless it comes again after a while.
+    """Complete the block before a signal takes effect, unless it is repeated after a while.
 
     Raises:
-        Interrupted, SystemExit: as in `stop_if_asked`, for a signal that came inside.
+        Interrupted, SystemExit: as in `stop_if_asked`, for a signal received in the block.
     """
     before = len(_received)
     _deferred.append(before)
@@ -117,7 +131,7 @@ def defer_signals() -> Iterator[None]:
 
 
 def _keep_quiet(raised: sys.UnraisableHookArgs) -> None:
-    """A destructor cannot raise an Interrupted, and Python would print it: whoever asks next raises it again."""
+    """Suppress the report of an Interrupted in a destructor; `stop_if_asked` raises it later."""
     if not isinstance(raised.exc_value, Interrupted):
         sys.__unraisablehook__(raised)
 

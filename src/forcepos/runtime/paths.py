@@ -1,4 +1,4 @@
-"""Where things are found: conf/ with the code, everything that a run writes under the working directory."""
+"""Paths: conf/ lies with the code, everything that a run writes under the working directory."""
 
 from __future__ import annotations
 
@@ -7,23 +7,29 @@ from pathlib import Path
 
 
 def conf_dir() -> Path:
-    """The folder of config groups: inside an installed wheel, or at the top of a checkout."""
+    """Return the folder of config groups: inside an installed wheel, or at the top of a checkout."""
     package = Path(__file__).parents[1]
     packaged = package / "conf"
     return packaged if packaged.is_dir() else package.parents[1] / "conf"
 
 
+def short_path(path: Path) -> Path:
+    """Return `path` relative to the working directory if it lies inside."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
 def search_dir(fingerprint: str) -> Path:
-    """Where the search with this fingerprint keeps its trials."""
+    """Return the folder of the trials of the search with this fingerprint."""
     return Path.cwd() / "outputs" / "search" / fingerprint
 
 
 def finished_file(fingerprint: str) -> Path:
-    """Where the result of a finished run with this fingerprint is kept."""
+    """Return the file of the result of a finished run with this fingerprint."""
     return Path.cwd() / "outputs" / "finished" / f"{fingerprint}.json"
 
 
 def pending_logs_file(fingerprint: str, store: str) -> Path:
-    """Where a run or sweep with this fingerprint keeps what its store has not logged yet."""
+    """Return the file in which a run or sweep with this fingerprint keeps what its store has not logged yet."""
     digest = hashlib.sha256(store.encode()).hexdigest()[:6]
     return Path.cwd() / "outputs" / "unlogged" / f"{fingerprint}-{digest}.json"

@@ -1,4 +1,4 @@
-"""Which code and which libraries a result comes from."""
+"""Provenance of a result: code, libraries and user."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PACKAGES = (
 
 
 def package_versions() -> dict[str, str]:
-    """Versions of the libraries that shape a result, those that are installed."""
+    """Return the versions of the installed libraries that affect a result."""
     versions = {}
     for name in _PACKAGES:
         try:
@@ -35,7 +35,7 @@ def package_versions() -> dict[str, str]:
 
 
 def code_version() -> str:
-    """The commit of a checkout, `+changes` where files differ from it; else the package's version."""
+    """Return the commit of a checkout, with `+changes` if files differ from it; else the package's version."""
     folder = Path(forcepos.__file__).parent
     commit = _git(folder, "rev-parse", "HEAD")
     if not commit or not (folder.parents[1] / "pyproject.toml").is_file():
@@ -44,7 +44,7 @@ def code_version() -> str:
 
 
 def user_name() -> str:
-    """Who runs this; a container may not know."""
+    """Return the user's name, which a container may not know."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

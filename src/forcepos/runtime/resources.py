@@ -1,11 +1,10 @@
-"""Jobs of a multirun that run side by side: whether this process' job is one, and how many share this machine."""
+"""Cores, and the jobs of a multirun that share them."""
 
 from __future__ import annotations
 
 import os
 from typing import Any
 
-import joblib
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -13,16 +12,22 @@ from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-JOBS_VARIABLE = "FORCEPOS_SWEEP_JOBS"  # tells a sweep's jobs how many they are, whatever process they run in
+JOBS_VARIABLE = "FORCEPOS_SWEEP_JOBS"  # number of jobs, for the sweep's jobs in whatever process they run
 
 
 def available_cores() -> int:
-    """Cores that this process may use: those it is bound to, and no more than a task of Slurm was given."""
+    """Return the number of cores this process may use: those it is bound to, at most those of its Slurm task."""
     given = os.environ.get("SLURM_CPUS_PER_TASK", "")
     if given.isdigit():
-        return min(int(joblib.cpu_count()), int(given))
+        return min(_cores(), int(given))
     tasks, nodes = step_size()
-    return max(1, int(joblib.cpu_count()) // max(1, tasks // nodes))
+    return max(1, _cores() // max(1, tasks // nodes))
+
+
+def _cores() -> int:
+    import joblib  # noqa: PLC0415  # imports NumPy, which the first log line should not wait for
+
+    return int(joblib.cpu_count())
 
 
 def step_size() -> tuple[int, int]:
@@ -31,12 +36,12 @@ def step_size() -> tuple[int, int]:
 
 
 def in_sweep() -> bool:
-    """Whether this process' job is one of a multirun."""
+    """Return whether this process runs a job of a multirun."""
     return HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
 
 
 def jobs_at_once() -> int:
-    """How many jobs of this multirun train on this machine at the same time; 1 outside of a multirun."""
+    """Return how many jobs of this multirun train on this machine at the same time; 1 outside of a multirun."""
     if not in_sweep():
         return 1
     launcher: Any = HydraConfig.get().launcher
@@ -45,16 +50,16 @@ def jobs_at_once() -> int:
     match str(launcher.get("_target_", "")).rpartition(".")[2]:
         case "JoblibLauncher":
             count = launcher.n_jobs
-            at_once = int(count if count > 0 else max(1, joblib.cpu_count() + 1 + count))  # -1: as many as cores
+            at_once = int(count if count > 0 else max(1, _cores() + 1 + count))  # -1: as many as cores
             return min(at_once, known or at_once)
-        case "LocalLauncher":  # submitit's: starts all of them
+        case "LocalLauncher":  # submitit's: starts all at once
             return known or available_cores()
-        case _:  # one after the other; or elsewhere, as Slurm's, with cores of its own
+        case _:  # one after the other; or, as on Slurm, each with cores of its own
             return 1
 
 
 def jobs_of_sweep(hydra: DictConfig) -> int | None:
-    """How many jobs Hydra launches at once; None where another sweeper or a glob decides that."""
+    """Return how many jobs Hydra launches in a batch; None where another sweeper or a glob determines that."""
     sweeper = hydra.sweeper
     if not str(sweeper.get("_target_", "")).endswith(".BasicSweeper"):
         return None

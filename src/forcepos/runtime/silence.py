@@ -1,4 +1,4 @@
-"""TensorFlow talks while it starts, below Python's own streams; nobody needs to read it."""
+"""Suppress what TensorFlow prints during its import, below Python's own streams."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def quiet_import() -> Iterator[None]:
-    """Keep what is written to standard error inside; show it only if the import fails."""
+    """Capture what the block writes to standard error; show it only if the import fails."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with tempfile.TemporaryFile() as kept:
         standard_error = os.dup(2)

@@ -1,4 +1,4 @@
-"""Say that there are more: lists that a message cuts off."""
+"""Shorten lists for messages."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 
 def name_some(names: Sequence[str], most: int) -> str:
-    """Join the first `most` names, and count the others: `a, b and 3 more`."""
+    """Join the first `most` names and count the others: `a, b and 3 more`."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
 
 
 def first_lines(lines: Sequence[str], most: int) -> list[str]:
-    """Keep the first `most` lines, and count the others in a line of its own: `… and 3 more`."""
+    """Keep the first `most` lines and count the others in one more: `… and 3 more`."""
     more = [f"… and {len(lines) - most} more"] if len(lines) > most else []
     return [*lines[:most], *more]

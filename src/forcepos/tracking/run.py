@@ -32,15 +32,23 @@ class Run(Listener):
     tracking = "none"  # or whether the store has all of the run so far: "complete", "incomplete"
     expected_status = "none"  # `tracking` of a result that is written before the run ends
 
-    def log_tags(self, tags: Mapping[str, str]) -> None: ...
+    def log_tags(self, tags: Mapping[str, str]) -> None:
+        self._do("log_tags", tags=dict(tags))
 
-    def log_scores(self, groups: Mapping[str, Mapping[str, float]]) -> None: ...
+    def log_scores(self, groups: Mapping[str, Mapping[str, float]]) -> None:
+        self._do("log_scores", groups=groups)
 
-    def log_hyperparameters(self, values: Values) -> None: ...
+    def log_hyperparameters(self, values: Values) -> None:
+        self._do("log_hyperparameters", values=dict(values))
 
-    def log_file(self, path: Path, folder: str | None = None) -> None: ...
+    def log_file(self, path: Path, folder: str | None = None) -> None:
+        self._do("log_file", path=str(path), folder=folder)
 
-    def log_model(self, path: Path, example: Float32) -> None: ...
+    def log_model(self, path: Path, example: Float32) -> None:
+        self._do("log_model", path=str(path), example=example.tolist())
+
+    def _do(self, name: str, /, **arguments: Any) -> None:
+        """Do a step of `MlflowRun`, by name."""
 
 
 @dataclass(frozen=True)
@@ -121,24 +129,11 @@ class TrackedRun(Run):
         if time.monotonic() - self._tried > _AGAIN_S:
             self.try_again()
 
-    def log_tags(self, tags: Mapping[str, str]) -> None:
-        self._do("log_tags", tags=dict(tags))
-
     def final_epoch_ended(self, member: int, epoch: int, logs: Logs) -> None:
         self._do("log_epoch", member=member, epoch=epoch, logs=dict(logs))
 
-    def log_scores(self, groups: Mapping[str, Mapping[str, float]]) -> None:
-        self._do("log_scores", groups=groups)
-
-    def log_hyperparameters(self, values: Values) -> None:
-        self._do("log_hyperparameters", values=dict(values))
-
-    def log_file(self, path: Path, folder: str | None = None) -> None:
-        self._do("log_file", path=str(path), folder=folder)
-
     def log_model(self, path: Path, example: Float32) -> None:
-        registered = self._config.register_as
-        self._do("log_model", path=str(path), example=example.tolist(), register_as=registered)
+        self._do("log_model", path=str(path), example=example.tolist(), register_as=self._config.register_as)
 
     def _do(self, name: str, /, **arguments: Any) -> None:
         self.kept.append(Step(name, _milliseconds(), arguments))

@@ -20,18 +20,26 @@ class Listener:
 
     def trial_known(self, result: TrialResult) -> None:
         """Receive a trial that an earlier run finished."""
+        self._receive("trial_known", result)
 
     def trial_started(self, number: int, hyperparameters: Values) -> None:
         """Receive a trial that begins, or begins again since its worker was lost."""
+        self._receive("trial_started", number, hyperparameters)
 
     def epoch_ended(self, number: int, execution: int, epoch: int, logs: Logs) -> None:
         """Receive the logs of an epoch of a trial's execution."""
+        self._receive("epoch_ended", number, execution, epoch, logs)
 
     def trial_ended(self, result: TrialResult) -> None:
         """Receive a finished or failed trial."""
+        self._receive("trial_ended", result)
 
     def final_epoch_ended(self, member: int, epoch: int, logs: Logs) -> None:
         """Receive the logs of an epoch of the final training of an ensemble's member."""
+        self._receive("final_epoch_ended", member, epoch, logs)
+
+    def _receive(self, event: str, *arguments: Any) -> None:
+        """Receive whichever event is not overridden."""
 
 
 class Events(Listener):
@@ -48,22 +56,7 @@ class Events(Listener):
                 stack.enter_context(listener.phase(name, epochs))
             yield
 
-    def trial_known(self, result: TrialResult) -> None:
-        self._emit("trial_known", result)
-
-    def trial_started(self, number: int, hyperparameters: Values) -> None:
-        self._emit("trial_started", number, hyperparameters)
-
-    def epoch_ended(self, number: int, execution: int, epoch: int, logs: Logs) -> None:
-        self._emit("epoch_ended", number, execution, epoch, logs)
-
-    def trial_ended(self, result: TrialResult) -> None:
-        self._emit("trial_ended", result)
-
-    def final_epoch_ended(self, member: int, epoch: int, logs: Logs) -> None:
-        self._emit("final_epoch_ended", member, epoch, logs)
-
-    def _emit(self, event: str, *arguments: Any) -> None:
+    def _receive(self, event: str, *arguments: Any) -> None:
         for listener in self._listeners:
             getattr(listener, event)(*arguments)
 
@@ -75,10 +68,10 @@ class EventQueue(Events):
         super().__init__(*listeners)
         self._waiting: queue.SimpleQueue[tuple[Any, ...]] = queue.SimpleQueue()
 
-    def _emit(self, event: str, *arguments: Any) -> None:
+    def _receive(self, event: str, *arguments: Any) -> None:
         self._waiting.put((event, *arguments))
 
     def deliver(self) -> None:
         """Pass on all events so far."""
         while not self._waiting.empty():
-            super()._emit(*self._waiting.get())
+            super()._receive(*self._waiting.get())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from tests.commands.inspect.made import WRENCH, facts, inspected, recording
@@ -122,3 +123,21 @@ def test_rows_are_read_in_chunks_and_statistics_hold_over_all(tmp_path: Path) ->
     mean, std = (float(cell) for cell in row.split("│")[6:8])
     assert mean == pytest.approx(frame["Fx"].mean(), rel=1e-3)
     assert std == pytest.approx(frame["Fx"].std(), rel=1e-3)
+
+
+def test_a_column_without_values_in_its_first_chunk_may_turn_out_to_hold_text(tmp_path: Path) -> None:
+    rows = 70_000
+    frame = recording(rows).assign(note=pd.Series({rows - 1: "done"}))
+    frame.to_parquet(tmp_path / "a.parquet")
+    seen = facts(tmp_path, "a.parquet")
+    assert (seen["rows"], seen["missing"]) == (rows, {"note": rows - 1})
+    assert "note" not in seen["ranges"]
+
+
+def test_many_classes_are_shown_in_part(tmp_path: Path) -> None:
+    recording(600).assign(label=np.arange(600) % 50).to_csv(tmp_path / "a.csv", index=False)
+    finished = inspected(tmp_path, "--no-figures", "a.csv")
+    assert len(finished.result["balance"]["label"]) == 50
+    classes = finished.err.partition("Classes of label, the label\n")[2].splitlines()[3:45]
+    assert [line.split("│")[1].strip() for line in classes[:41]] == [*map(str, range(40)), "… and 10 more"]
+    assert classes[41].startswith("└")

@@ -1,18 +1,23 @@
-"""Statistics of each column, accumulated chunk by chunk."""
+"""Columns: conversion of their values to numbers or texts, and statistics of them, chunk by chunk."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from forcepos.commands.inspect.roles import PER_SECOND
 from forcepos.data.recordings import Float64
 
 _MOST_DISTINCT = 1000  # a column with more distinct values is taken for continuous
 _PROBED = 4 * _MOST_DISTINCT
+_PROBED_STRINGS = 1000
+_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*", re.IGNORECASE)
 
 
 @dataclass
@@ -39,7 +44,7 @@ class Column:
     at_high: int = 0
     mean: float = 0.0
     squared_deviations: float = 0.0
-    counts: dict[float | str, int] | None = field(default_factory=dict)
+    counts: Counter[float | str] | None = field(default_factory=Counter)
     up: int = 0
     down: int = 0
     squared_steps: float = 0.0
@@ -79,7 +84,69 @@ class Column:
         steps = self.up + self.down
         return steps > 0 and self.std > 0 and np.sqrt(self.squared_steps / self.known) < 0.1 * self.std
 
-    def add_numbers(self, values: Float64) -> None:
+    def add(self, values: pa.Array) -> tuple[Float64 | None, pa.Array]:
+        """Add rows; return them as numbers unless they are text, and as an array without a dictionary."""
+        self.kind = self._kind_with(values)
+        if self.kind == "text":
+            texts = _texts(values)
+            self._add_texts(texts)
+            return None, texts
+        numbers = self._numbers(values)
+        self._add_numbers(numbers)
+        return numbers, values
+
+    def _kind_with(self, values: pa.Array) -> str:
+        """Return the kind of this column with more values."""
+        kind = values.type
+        if pa.types.is_null(kind) or self.kind == "text" or values.null_count == len(values):
+            return self.kind
+        if pa.types.is_temporal(kind):
+            return "time" if self.kind in {"empty", "time"} else "text"
+        if self.kind == "time":
+            return "text"
+        if pa.types.is_integer(kind) or pa.types.is_boolean(kind):
+            return "integer" if self.kind in {"empty", "integer"} else self.kind
+        if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+            return "number"
+        return self.kind if self.numeric else _kind_of_strings(values)
+
+    def _numbers(self, values: pa.Array) -> Float64:
+        """Return numbers, times in seconds; NaN where a value is missing or not a number."""
+        kind = values.type
+        if values.null_count == len(values):
+            return np.full(len(values), np.nan)
+        if self.kind == "time":
+            return self._seconds(values)
+        if pa.types.is_boolean(kind):
+            values = values.cast(pa.int8())
+        elif not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
+            return self._parsed(_texts(values))
+        return np.asarray(values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False))
+
+    def _seconds(self, values: pa.Array) -> Float64:
+        """Return times since the column's first one: as float64, nanoseconds since an epoch would be rounded."""
+        kind = values.type
+        dates_ns = {pa.date32(): 86_400 * 10**9, pa.date64(): 10**6}
+        unit_ns = dates_ns[kind] if pa.types.is_date(kind) else round(1e9 / PER_SECOND[kind.unit])
+        counted = (values.cast(pa.int32()) if kind.bit_width == 32 else values).cast(pa.int64())
+        if self.begin_ns is None:
+            self.begin_ns = counted.drop_null()[0].as_py() * unit_ns
+        begin, rest_ns = divmod(self.begin_ns, unit_ns)
+        since_begin = pc.subtract(counted, pa.scalar(begin, pa.int64())).cast(pa.float64(), safe=False)
+        return np.asarray(since_begin.to_numpy(zero_copy_only=False) * (unit_ns / 1e9) - rest_ns / 1e9)
+
+    def _parsed(self, values: pa.Array) -> Float64:
+        """Parse strings, of which some are not numbers."""
+        numbers = np.full(len(values), np.nan)
+        for row, value in enumerate(values.to_pylist()):
+            try:
+                numbers[row] = float(value) if value else np.nan
+            except ValueError:
+                self.not_numbers += 1
+                self.example = self.example or value[:30]
+        return numbers
+
+    def _add_numbers(self, values: Float64) -> None:
         """Add rows; NaN is a missing value."""
         finite = values[np.isfinite(values)]
         self.rows += len(values)
@@ -89,7 +156,7 @@ class Column:
         self._add_moments(finite)
         self._add_extremes(finite)
         self._add_steps(finite)
-        self._add_counts(finite)
+        self._count(pa.array(finite))
 
     def _add_moments(self, values: Float64) -> None:
         before, more = self.known - len(values), len(values)
@@ -114,24 +181,44 @@ class Column:
         self.squared_steps += float(np.nansum(steps**2))
         self.last = float(values[-1])
 
-    def _add_counts(self, values: Float64) -> None:
-        if self.counts is None or len(np.unique(values[:_PROBED])) > _MOST_DISTINCT:
-            self.counts = None
-            return
-        self._count(*(found.tolist() for found in np.unique(values, return_counts=True)))
-
-    def add_texts(self, values: pa.Array) -> None:
+    def _add_texts(self, values: pa.Array) -> None:
         """Add rows of a text column."""
         self.rows += len(values)
         self.missing += values.null_count
-        if self.counts is not None:
-            found = pc.value_counts(values.drop_null())
-            self._count(found.field("values").to_pylist(), found.field("counts").to_pylist())
+        self._count(values.drop_null())
 
-    def _count(self, values: Sequence[float | str], counts: Sequence[int]) -> None:
-        if self.counts is None:
+    def _count(self, values: pa.Array) -> None:
+        if self.counts is None or len(values[:_PROBED].unique()) > _MOST_DISTINCT:
+            self.counts = None
             return
-        for value, count in zip(values, counts, strict=True):
-            self.counts[value] = self.counts.get(value, 0) + count
+        for found in pc.value_counts(values).to_pylist():
+            self.counts[found["values"]] += found["counts"]
         if len(self.counts) > _MOST_DISTINCT:
             self.counts = None
+
+
+def _kind_of_strings(values: pa.Array) -> str:
+    """Return the kind of a column of strings: numeric where few of them are not numbers."""
+    words = [value for value in _texts(values.slice(0, _PROBED_STRINGS)).to_pylist() if value]
+    numbers = sum(bool(_NUMBER.fullmatch(word)) for word in words)
+    return "number" if numbers > 0.8 * len(words) else "text"
+
+
+def _texts(values: pa.Array) -> pa.Array:
+    if pa.types.is_dictionary(values.type):
+        values = values.dictionary_decode()
+    if values.type in (pa.string(), pa.large_string(), pa.binary(), pa.large_binary()):  # maybe no valid UTF-8
+        raw = values.cast(pa.large_binary()).to_pylist()
+        return pa.array([None if one is None else one.decode("utf-8", "replace") for one in raw], pa.string())
+    try:
+        return values.cast(pa.string())
+    except (pa.ArrowNotImplementedError, pa.ArrowInvalid):  # lists, structures, times beyond what can be written
+        return pa.array([None if value is None else str(value) for value in values], pa.string())
+
+
+def read_chunk(
+    chunk: pa.RecordBatch, columns: Iterable[Column]
+) -> Iterator[tuple[Column, Float64 | None, pa.Array]]:
+    """Add a chunk to its columns; yield each with its values, as `Column.add` returns them."""
+    for column in columns:
+        yield column, *column.add(chunk.column(column.name))

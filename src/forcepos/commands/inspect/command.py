@@ -11,8 +11,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from forcepos.runtime.errors import InputError
-from forcepos.runtime.interruption import ended_by_signals, stop_if_asked
+from forcepos.runtime.interruption import ended_by_input_errors, ended_by_signals
 
 _HELP = """\
 forcepos inspect: check recordings before training: rows, rate, gaps, ranges, missing values, stuck and saturated
@@ -29,8 +28,12 @@ def main(arguments: Sequence[str]) -> None:
     """Run the command, and exit with the code that a shell expects."""
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    with ended_by_signals():
-        _run(options)
+    os.environ.setdefault("MPLBACKEND", "Agg")
+    with ended_by_signals(), ended_by_input_errors():
+        from forcepos.commands.inspect.report import inspect  # noqa: PLC0415  # --help does not need it
+
+        result = inspect(options, Path("outputs/inspect") / time.strftime("%Y-%m-%d_%H-%M-%S"))
+        sys.stdout.write(json.dumps(result, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -51,17 +54,3 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--point", metavar="COLUMN", help="column with the name of the touched point")
     parser.add_argument("--label", metavar="COLUMN", help="column with the class")
     return parser
-
-
-def _run(options: argparse.Namespace) -> None:
-    os.environ.setdefault("MPLBACKEND", "Agg")
-    from forcepos.commands.inspect.report import inspect  # noqa: PLC0415  # --help does not need it
-
-    try:
-        result = inspect(options, Path("outputs/inspect") / time.strftime("%Y-%m-%d_%H-%M-%S"))
-    except InputError as error:
-        sys.exit(f"error: {error}")
-    except Exception:
-        stop_if_asked()  # a library may have turned a signal into an exception of its own
-        raise
-    sys.stdout.write(json.dumps(result, ensure_ascii=False, allow_nan=False) + "\n")

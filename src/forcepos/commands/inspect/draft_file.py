@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,22 +27,19 @@ def check_draft_path(path: Path) -> None:
 
 
 def write_draft(path: Path, text: str) -> None:
-    """Write the draft, complete or not at all.
+    """Write the draft.
 
     Raises:
         InputError: it cannot be written, or has been created since.
     """
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}.unfinished")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_text(text, encoding="utf-8")
-        os.link(unfinished, path)  # unlike a rename, fails if the file exists
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
     except FileExistsError as error:
         raise InputError(f"--write {path}: exists and is not overwritten") from error
     except OSError as error:
         raise InputError(f"--write {path}: cannot be written: {error}") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def training_command(path: Path | None, overrides: Sequence[str]) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from itertools import product
 from typing import Any
-
-import numpy as np
 
 from forcepos.commands.inspect.columns import Column
 from forcepos.commands.inspect.survey import Survey
@@ -32,12 +32,8 @@ def channels(survey: Survey) -> list[Column]:
 
 def stuck(survey: Survey) -> dict[str, int]:
     """Return the number of recordings in which a channel never changes, where there are any."""
-    counts = {column.name: 0 for column in channels(survey)}
-    for recording in survey.recordings:
-        for name in recording.stuck:
-            if name in counts:
-                counts[name] += 1
-    return {name: count for name, count in counts.items() if count}
+    counts = Counter(name for recording in survey.recordings for name in recording.stuck)
+    return {column.name: counts[column.name] for column in channels(survey) if counts[column.name]}
 
 
 def saturated(survey: Survey) -> dict[str, list[dict[str, Any]]]:
@@ -55,40 +51,20 @@ def saturated(survey: Survey) -> dict[str, list[dict[str, Any]]]:
 
 def balance(survey: Survey) -> dict[str, dict[str, int]]:
     """Count the rows of each class, of the label and of columns that may be one."""
-    names = [name for name in (survey.guesses.label, *survey.guesses.candidates) if name]
-    return {
-        name: {_class(value): count for value, count in sorted(counts.items(), key=_order)}
-        for name in names
-        if (counts := survey.columns[name].counts)
-    }
+    names = (survey.guesses.label, *survey.guesses.candidates)
+    return {name: _classes(counts) for name in names if name and (counts := survey.columns[name].counts)}
 
 
-def _class(value: float | str) -> str:
-    return f"{value:g}" if isinstance(value, float) else value
-
-
-def _order(item: tuple[float | str, int]) -> tuple[bool, float, str]:
-    value = item[0]
-    return (isinstance(value, str), 0.0 if isinstance(value, str) else value, str(value))
+def _classes(counts: Mapping[float | str, int]) -> dict[str, int]:
+    in_order = sorted(counts, key=lambda value: (isinstance(value, str), value))
+    return {f"{value:g}" if isinstance(value, float) else value: counts[value] for value in in_order}
 
 
 def target_copies(survey: Survey) -> dict[str, str]:
     """Return features that follow a target so closely that they are copies of it, each with its target."""
-    found = {}
-    columns = {name: survey.sample[:, 2 + index] for index, name in enumerate(survey.numeric)}
-    for target in survey.guesses.positions:
-        for feature in survey.guesses.features:
-            first, second = columns.get(target), columns.get(feature)
-            if first is not None and second is not None and abs(_correlation(first, second)) > _ALIKE:
-                found[feature] = target
-    return found
-
-
-def _correlation(first: Any, second: Any) -> float:
-    valid = np.isfinite(first) & np.isfinite(second)
-    if valid.sum() < 3 or not first[valid].std() or not second[valid].std():
-        return 0.0
-    return float(np.corrcoef(first[valid], second[valid])[0, 1])
+    targets, features = survey.guesses.positions, survey.guesses.features
+    alike = survey.sample.reindex(columns=[*{*targets, *features}]).corr(min_periods=3).abs() > _ALIKE
+    return {feature: target for target, feature in product(targets, features) if alike.at[target, feature]}
 
 
 def remarks(survey: Survey) -> list[str]:

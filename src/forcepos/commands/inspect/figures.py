@@ -44,7 +44,7 @@ def _points(survey: Survey) -> Figure:
     figure, axes = style.single(height=5, width=6)
     across, up, *third = (f"{_shown(survey, name)} ({survey.guesses.unit})" for name in survey.guesses.positions)
     axes.set(xlabel=across, ylabel=up, aspect="equal")
-    x, y, *rest = (survey.sample[:, 2 + survey.numeric.index(name)] for name in survey.guesses.positions)
+    x, y, *rest = (survey.sample[name] for name in survey.guesses.positions)
     dots = axes.scatter(
         x, y, c=rest[0] if rest else style.GREY, s=3, cmap="viridis" if rest else None, rasterized=True
     )
@@ -52,14 +52,9 @@ def _points(survey: Survey) -> Figure:
         figure.colorbar(dots, label=third[0], shrink=0.85)
     named = [one for one in survey.recordings if one.position and one.point]
     for one in named if len(named) <= _NAMED else ():
-        axes.plot(one.position[0], one.position[1], "+", color=style.VERMILLION)
-        axes.annotate(
-            style.literal(one.point),
-            (one.position[0], one.position[1]),
-            (3, 3),
-            textcoords="offset points",
-            fontsize=6,
-        )
+        place = (one.position[0], one.position[1])
+        axes.plot(*place, "+", color=style.VERMILLION)
+        axes.annotate(style.literal(one.point), place, (3, 3), textcoords="offset points", fontsize=6)
     what = quantity(len(survey.points), "point") if survey.points else "positions"
     figure.suptitle(f"{what} in {quantity(len(survey.recordings), 'recording')}", fontsize="medium")
     return figure
@@ -75,16 +70,13 @@ def _signals(survey: Survey) -> Figure:
     figure = style.new_figure(0.7 + 1.5 * len(groups), 8)
     panels = list(figure.subplots(len(groups), sharex=True, squeeze=False).flat)
     row = np.linspace(0, survey.rows, len(survey.sample), endpoint=False)
-    border = row[np.flatnonzero(np.diff(survey.sample[:, 0]))]
+    border = row[np.flatnonzero(np.diff(survey.sample.index))]
     for (name, columns), axes in zip(groups, panels, strict=True):
-        for index, column in enumerate(columns):
-            colour = style.CYCLE[index % len(style.CYCLE)]
-            values = survey.sample[:, 2 + survey.numeric.index(column)]
-            axes.plot(row, values, color=colour, linewidth=0.6, label=style.literal(column), rasterized=True)
+        signals = ((column, survey.sample[column]) for column in columns)
+        style.draw_signals(axes, row, signals, linewidth=0.6, rasterized=True)
+        axes.set_ylabel(name)
         if len(border) <= _NAMED:
             axes.vlines(border, 0, 1, transform=axes.get_xaxis_transform(), color=style.GREY, linewidth=0.4)
-        style.plain(axes).set_ylabel(name)
-        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize="x-small", frameon=False, handlelength=1)
     panels[-1].set_xlabel("row")
     return figure
 
@@ -94,12 +86,8 @@ def _groups(survey: Survey) -> list[tuple[str, list[str]]]:
     kinds: dict[str, list[str]] = {}
     for column in channels(survey):
         kinds.setdefault(survey.guesses.kinds[column.name] or "other", []).append(column.name)
-    groups = [
-        (kind, names[first : first + _LINES])
-        for kind, names in kinds.items()
-        for first in range(0, len(names), _LINES)
-    ]
-    return groups[:_PANELS]
+    starts = [(kind, first) for kind, names in kinds.items() for first in range(0, len(names), _LINES)]
+    return [(kind, kinds[kind][first : first + _LINES]) for kind, first in starts[:_PANELS]]
 
 
 def _time(survey: Survey) -> Figure:
@@ -120,10 +108,8 @@ def _time(survey: Survey) -> Figure:
 
 def _balance(survey: Survey) -> Figure:
     """Draw the number of rows of each class and of each recording."""
-    bars = [
-        (f"class of {style.literal(name)}", list(counts), list(counts.values()))
-        for name, counts in balance(survey).items()
-    ]
+    classes = balance(survey).items()
+    bars = [(f"class of {style.literal(name)}", [*counts], [*counts.values()]) for name, counts in classes]
     if len(survey.recordings) > 1:
         rows = [recording.rows for recording in survey.recordings]
         bars.append(("recording", [recording.name for recording in survey.recordings], rows))
@@ -133,10 +119,6 @@ def _balance(survey: Survey) -> Figure:
         axes.bar(range(len(names)), counts, color=style.BLUE)
         style.plain(axes).set(xlabel=what, ylabel="rows")
         if len(names) <= 40:
-            axes.set_xticks(
-                range(len(names)),
-                list(map(style.literal, names)),
-                rotation=45 if len(names) > 12 else 0,
-                fontsize="x-small",
-            )
+            rotation = 45 if len(names) > 12 else 0
+            axes.set_xticks(range(len(names)), map(style.literal, names), rotation=rotation, fontsize="x-small")
     return figure

@@ -98,7 +98,7 @@ def _unit(name: str, column: Column, start: Float64) -> tuple[str, str]:
         return "s", "from its type"
     if unit_of_time(name):
         return unit_of_time(name) or "s", "from its suffix"
-    step = median_step(start) or 1.0
+    step = median_step(np.diff(start)) or 1.0
     for unit, per_second in PER_SECOND.items():
         if _RATES_HZ[0] <= per_second / step <= _RATES_HZ[1]:
             return unit, f"which gives {per_second / step:.4g} rows per second"

@@ -31,10 +31,7 @@ _PATTERNS = (
 _COMPILED = [(kind, re.compile(pattern, re.IGNORECASE)) for kind, pattern in _PATTERNS]
 _AXIS = re.compile(rf"(.*?)([xyz]){_METRES}?", re.IGNORECASE)
 SIGNALS = ("joint torque", "force", "torque", "joint angle")
-UNITS = {
-    "force": "N", "second force": "N", "torque": "Nm", "second torque": "Nm", "joint torque": "Nm",
-    "force?": "N", "torque?": "Nm", "joint torque?": "Nm",
-}  # fmt: skip
+UNITS = {"force": "N", "second force": "N", "torque": "Nm", "second torque": "Nm", "joint torque": "Nm"}
 
 
 def kind_of(name: str) -> str:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import compress
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from forcepos.commands.inspect.chunks import read_chunk
-from forcepos.commands.inspect.columns import Column
+from forcepos.commands.inspect.columns import Column, read_chunk
 from forcepos.commands.inspect.roles import PER_SECOND, Guesses
 from forcepos.commands.inspect.times import StridedSample, Times
 from forcepos.data.recordings import Float64
@@ -32,73 +34,48 @@ class Recording:
     stuck: tuple[str, ...]
 
 
-class RecordingBuilder:
-    """Collects rows in order; a recording may extend over several chunks."""
-
-    def __init__(self, numeric: tuple[str, ...], axes: int) -> None:
-        self._numeric, self._axes = numeric, axes
-        self.done: list[Recording] = []
-        self._visits: dict[str, int] = {}
-        self._open("", "")
-
-    def _open(self, name: str, point: str) -> None:
-        self._name, self._point, self._rows = name, point, 0
-        self._low = np.full(len(self._numeric), np.inf)
-        self._high = np.full(len(self._numeric), -np.inf)
-        self._sums = np.zeros(self._axes)
-        self._known = np.zeros(self._axes)
-
-    def begin(self, name: str, point: str) -> None:
-        """Start a new recording."""
-        self.close()
-        self._open(name, point)
-
-    def close(self) -> None:
-        """End the open recording."""
-        if not self._rows:
-            return
-        stuck = self._low == self._high if self._rows > 1 else np.zeros(len(self._numeric), bool)
-        names = tuple(name for name, one in zip(self._numeric, stuck, strict=True) if one)
-        position = tuple((self._sums / np.maximum(self._known, 1)).tolist()) if self._known.all() else ()
-        visit = self._visits[self._name] = self._visits.get(self._name, 0) + 1
-        name = self._name + (f", part {visit}" if visit > 1 else "")
-        self.done.append(Recording(name, self._point, self._rows, position, names))
-        self._rows = 0
-
-    def add(self, low: Float64, high: Float64, positions: Float64) -> None:
-        """Add rows to the open recording: minima and maxima of each column, and positions (rows, axes)."""
-        self._low, self._high = np.minimum(self._low, low), np.maximum(self._high, high)
-        known: NDArray[np.bool_] = np.isfinite(positions)
-        self._sums += np.where(known, positions, 0).sum(axis=0)
-        self._known += known.sum(axis=0)
-        self._rows += len(positions)
-
-
 class Reading:
     """Reads the chunks of one file after the other."""
 
-    def __init__(self, guesses: Guesses, columns: Sequence[Column], times: Times) -> None:
-        self._guesses, self._columns, self.times = guesses, columns, times
+    def __init__(self, guesses: Guesses, columns: Iterable[Column], times: Times) -> None:
+        self._guesses, self._columns, self.times = guesses, tuple(columns), times
         self._key = guesses.recording or guesses.point
-        self.numeric: tuple[str, ...] = ()
-        self.sample = StridedSample(_SAMPLED)
-        self._builder = RecordingBuilder((), 0)  # until the first chunk shows which columns are numeric
-        self._file, self._row, self._count = "", 0, 0
+        self._numeric: tuple[str, ...] = ()  # as in the first chunk
+        self._sample = StridedSample(_SAMPLED)
+        self._names: list[tuple[str, str]] = []  # of each recording, with its point
+        self._parts: list[tuple[Any, ...]] = []  # of each chunk, statistics of its recordings
+        self._file, self._row = "", 0
         self._last: Any = _NEW_FILE
         self._last_s = np.nan
 
     @property
+    def sample(self) -> pd.DataFrame:
+        """Return rows at equal distances: their numeric columns, by the number of the recording."""
+        rows = self._sample.rows
+        return pd.DataFrame(rows[:, 1:], rows[:, 0], self._numeric)
+
+    @property
     def recordings(self) -> list[Recording]:
-        """Return the recordings that have ended."""
-        return self._builder.done
+        """Return all recordings; one may extend over several chunks."""
+        low, high, sums, known, rows = (
+            pd.concat(parts).groupby(level=0) for parts in zip(*self._parts, strict=True)
+        )
+        counts = rows.sum()
+        stuck = low.min().eq(high.max()).mul(counts > 1, axis=0).to_numpy(bool)
+        means = (sums.sum() / known.sum()).to_numpy()
+        visits: Counter[str] = Counter()
+        found = []
+        for number, (name, point) in enumerate(self._names):
+            visits[name] += 1
+            title = f"{name}, part {visits[name]}" if visits[name] > 1 else name
+            position = tuple(means[number].tolist()) if np.isfinite(means[number]).all() else ()
+            unchanged = tuple(compress(self._numeric, stuck[number]))
+            found.append(Recording(title, point, int(counts[number]), position, unchanged))
+        return found
 
     def start_file(self, name: str) -> None:
         """Expect chunks of another file."""
         self._file, self._row, self._last, self._last_s = name, 0, _NEW_FILE, np.nan
-
-    def finish(self) -> None:
-        """End the last recording."""
-        self._builder.close()
 
     def add(self, chunk: pa.RecordBatch) -> None:
         """Add the rows of a chunk."""
@@ -108,18 +85,24 @@ class Reading:
             arrays[column.name] = array
             if values is not None:
                 numbers[column.name] = values
-        if not self._count:
-            self.numeric = tuple(numbers)
-            self._builder = RecordingBuilder(self.numeric, len(self._guesses.positions))
-        absent = np.full(chunk.num_rows, np.nan)
+        self._numeric = self._numeric if self._parts else tuple(numbers)
         timed = self._guesses.time and set(self._guesses.time) <= {*numbers}
-        time_s = seconds(self._guesses, numbers) if timed else absent
+        time_s = seconds(self._guesses, numbers) if timed else np.full(chunk.num_rows, np.nan)
         first = self._first_rows(arrays, time_s)
-        table = np.column_stack([numbers.get(name, absent) for name in self.numeric] or [absent])
-        self._split(table, first, arrays)
-        self.sample.add(np.column_stack([self._count + np.cumsum(first) - 1, time_s, table]))
+        number = len(self._names) + np.cumsum(first) - 1
+        for row in np.flatnonzero(first).tolist():
+            name, point = (self._value(column, arrays, row) for column in (self._key, self._guesses.point))
+            self._names.append((name or self._file, point))
+        rows = pd.DataFrame(numbers, number, dtype=float).reindex(columns=self._numeric)
+        self._add_rows(rows.where(np.isfinite(rows)))
         self._row += chunk.num_rows
-        self._count += int(first.sum())
+
+    def _add_rows(self, rows: pd.DataFrame) -> None:
+        """Add rows, indexed by the number of the recording; NaN is a missing value."""
+        self._sample.add(np.column_stack([rows.index, rows]))
+        groups = rows.groupby(level=0)
+        places = rows.reindex(columns=[*self._guesses.positions]).groupby(level=0)
+        self._parts.append((groups.min(), groups.max(), places.sum(), places.count(), groups.size()))
 
     def _first_rows(self, arrays: Mapping[str, pa.Array], time_s: Float64) -> NDArray[np.bool_]:
         """Return (rows,) whether a recording starts; add the steps of time within recordings to `times`."""
@@ -141,20 +124,6 @@ class Reading:
         if not self._key:
             first |= counted & ((steps > self.times.cut_s) | (steps < 0))
         return first
-
-    def _split(self, table: Float64, first: NDArray[np.bool_], arrays: Mapping[str, pa.Array]) -> None:
-        """Add rows to the recordings that they belong to."""
-        cuts = np.unique([0, *np.flatnonzero(first)])
-        low = np.minimum.reduceat(np.where(np.isfinite(table), table, np.inf), cuts, axis=0)
-        high = np.maximum.reduceat(np.where(np.isfinite(table), table, -np.inf), cuts, axis=0)
-        axes = [self.numeric.index(name) for name in self._guesses.positions if name in self.numeric]
-        for number, (start, stop) in enumerate(zip(cuts, [*cuts[1:], len(table)], strict=True)):
-            if first[start]:
-                self._builder.begin(self._name(arrays, start), self._value(self._guesses.point, arrays, start))
-            self._builder.add(low[number], high[number], table[start:stop, axes])
-
-    def _name(self, arrays: Mapping[str, pa.Array], row: int) -> str:
-        return self._value(self._key, arrays, row) or self._file
 
     def _value(self, column: str | None, arrays: Mapping[str, pa.Array], row: int) -> str:
         return str(arrays[column][row].as_py()) if column else ""

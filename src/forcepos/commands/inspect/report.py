@@ -10,7 +10,7 @@ from typing import Any
 from forcepos.commands.inspect.draft import draft
 from forcepos.commands.inspect.draft_file import check_draft_path, training_command, write_draft
 from forcepos.commands.inspect.facts import balance, remarks, saturated, stuck
-from forcepos.commands.inspect.roles import UserHints
+from forcepos.commands.inspect.roles import ROLES, UserHints
 from forcepos.commands.inspect.show import show
 from forcepos.commands.inspect.sources import open_sources
 from forcepos.commands.inspect.survey import Survey, survey_sources
@@ -64,7 +64,7 @@ def _figures(survey: Survey, folder: Path) -> list[str]:
 
 
 def _facts(survey: Survey) -> dict[str, Any]:
-    guesses, times = survey.guesses, survey.times
+    times = survey.times
     numbers = {name: column for name, column in survey.columns.items() if column.kind != "text" and column.known}
     return {
         "files": len(survey.sources),
@@ -78,8 +78,5 @@ def _facts(survey: Survey) -> dict[str, Any]:
         "stuck": stuck(survey),
         "saturated": saturated(survey),
         "balance": balance(survey),
-        "guesses": {
-            "time": list(guesses.time), "positions": list(guesses.positions), "recording": guesses.recording,
-            "point": guesses.point, "label": guesses.label, "features": list(guesses.features),
-        },
-    }  # fmt: skip
+        "guesses": {role: getattr(survey.guesses, role) for role in ROLES},
+    }

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import zip_longest
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -13,11 +12,13 @@ from rich.text import Text
 from forcepos.commands.inspect.columns import Column
 from forcepos.commands.inspect.facts import SHOWN, balance, quantity, role, stuck
 from forcepos.commands.inspect.names import UNITS
+from forcepos.commands.inspect.reading import Recording
+from forcepos.commands.inspect.roles import ROLES
 from forcepos.commands.inspect.survey import Survey
 from forcepos.runtime.wording import first_lines, name_some
 
 _WIDTH = 120
-_FILES, _RECORDINGS, _CLASSES = 10, 12, 40
+_MOST = {"file": 10, "recording": 12, "class": 40}  # rows of a table, by its first column
 
 
 def show(survey: Survey, remarks: Sequence[str], training: Sequence[str]) -> None:
@@ -25,41 +26,38 @@ def show(survey: Survey, remarks: Sequence[str], training: Sequence[str]) -> Non
     console = Console(stderr=True, width=None if sys.stderr.isatty() else _WIDTH)
     for title, columns, rows in _tables(survey):
         console.print(Text(title, "bold"))
-        console.print(_table(columns, rows))
+        console.print(_table(columns, [*rows]))
     for line in (*_overview(survey), *(f"note: {remark}" for remark in remarks), *training):
         console.print(Text(line), soft_wrap=True)
 
 
-def _tables(survey: Survey) -> Iterator[tuple[str, Sequence[str], Iterator[Sequence[str]]]]:
-    yield "Files", ("file", "format", "layout"), _files(survey)
+def _tables(survey: Survey) -> Iterator[tuple[str, Sequence[str], Iterable[Sequence[str]]]]:
+    files = ((str(source.path), source.kind, str(source.layout or "")) for source in survey.sources)
+    yield "Files", ("file", "format", "layout"), files
     yield "Columns", _COLUMNS, (_column(survey, column) for column in survey.columns.values())
     if len(survey.recordings) > 1:
         position = f"mean position ({survey.guesses.unit})" if survey.guesses.positions else ""
-        yield "Recordings", ("recording", "rows", position), _recordings(survey)
+        yield "Recordings", ("recording", "rows", position), map(_recording, survey.recordings)
     for name, counts in balance(survey).items():
         what = "the label" if name == survey.guesses.label else "possibly a label"
         yield f"Classes of {name}, {what}", ("class", "rows", "%"), _classes(counts)
     yield "Guesses", ("role", "columns", "reason"), _guesses(survey)
 
 
-def _table(columns: Sequence[str], rows: Iterator[Sequence[str]]) -> Table:
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     table = Table()
     for name in columns:
         right = name in _RIGHT
         table.add_column(name, justify="right" if right else "left", overflow="fold", no_wrap=right)
-    for row in rows:
+    most = _MOST.get(columns[0], len(rows))
+    more = first_lines([row[0] for row in rows], most)[most:]
+    for row in [*rows[:most], *([line] for line in more)]:
         table.add_row(*map(Text, row))
     return table
 
 
 _COLUMNS = ("column", "kind", "unit", "min", "max", "mean", "std", "missing", "distinct", "stuck in")
 _RIGHT = {"min", "max", "mean", "std", "missing", "distinct", "stuck in", "rows", "%"}
-
-
-def _files(survey: Survey) -> Iterator[Sequence[str]]:
-    paths = first_lines([str(source.path) for source in survey.sources], _FILES)
-    others = [(source.kind, str(source.layout or "")) for source in survey.sources[:_FILES]]
-    yield from ((path, *cells) for path, cells in zip_longest(paths, others, fillvalue=()))
 
 
 def _column(survey: Survey, column: Column) -> Sequence[str]:
@@ -69,33 +67,26 @@ def _column(survey: Survey, column: Column) -> Sequence[str]:
     kind = role(survey, column.name) or column.kind
     count = stuck(survey).get(column.name, 0)
     stuck_in = "" if not count else "all" if count == len(survey.recordings) else f"{count}"
-    unit = survey.guesses.unit if column.name in survey.guesses.positions else UNITS.get(kind, "")
+    unit = (
+        survey.guesses.unit if column.name in survey.guesses.positions else UNITS.get(kind.removesuffix("?"), "")
+    )
     return (column.name, kind, unit, *shown, f"{column.missing or ''}", distinct, stuck_in)
 
 
-def _recordings(survey: Survey) -> Iterator[Sequence[str]]:
-    shown = survey.recordings[:_RECORDINGS]
-    names = first_lines([recording.name for recording in survey.recordings], _RECORDINGS)
-    others = [(str(one.rows), ", ".join(f"{value:.5g}" for value in one.position)) for one in shown]
-    yield from ((name, *cells) for name, cells in zip_longest(names, others, fillvalue=()))
+def _recording(recording: Recording) -> Sequence[str]:
+    return recording.name, str(recording.rows), ", ".join(f"{value:.5g}" for value in recording.position)
 
 
 def _classes(counts: Mapping[str, int]) -> Iterator[Sequence[str]]:
-    for value, count in list(counts.items())[:_CLASSES]:
-        yield value, str(count), f"{100 * count / sum(counts.values()):.1f}"
+    total = sum(counts.values())
+    return ((value, str(count), f"{100 * count / total:.1f}") for value, count in counts.items())
 
 
 def _guesses(survey: Survey) -> Iterator[Sequence[str]]:
-    guesses = survey.guesses
-    roles = {
-        "time": guesses.time, "positions": guesses.positions, "recording": (guesses.recording,),
-        "point": (guesses.point,), "label": (guesses.label,), "features": guesses.features,
-    }  # fmt: skip
-    for name, columns in roles.items():
-        if name in guesses.reasons:
-            yield name, name_some([str(column) for column in columns], SHOWN), guesses.reasons[name]
-        else:
-            yield name, "", "none found"
+    for name in ROLES:
+        columns = getattr(survey.guesses, name) or ()
+        shown = columns if isinstance(columns, str) else name_some(columns, SHOWN)
+        yield name, shown, survey.guesses.reasons.get(name, "none found")
 
 
 def _overview(survey: Survey) -> Iterator[str]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import chain
 
 import numpy as np
+import pandas as pd
 
-from forcepos.commands.inspect.chunks import read_chunk
-from forcepos.commands.inspect.columns import Column
+from forcepos.commands.inspect.columns import Column, read_chunk
 from forcepos.commands.inspect.guesses import guess, guess_roles
 from forcepos.commands.inspect.reading import Reading, Recording, seconds
 from forcepos.commands.inspect.roles import Guesses, UserHints
@@ -27,19 +27,17 @@ class Survey:
     """Everything that one pass over all tables finds.
 
     Attributes:
-        numeric: the names of the numeric columns.
-        sample: (rows, 2 + numeric) at equal distances: number of the recording, seconds, and those columns.
         skipped: for each file of a folder that is no table, why it is none.
+        sample: numeric columns of rows at equal distances, by the number of the recording.
     """
 
     sources: Sequence[Table]
+    skipped: Sequence[str]
     columns: dict[str, Column]
     guesses: Guesses
     times: Times
     recordings: list[Recording]
-    numeric: tuple[str, ...]
-    sample: Float64
-    skipped: Sequence[str] = field(default_factory=list)
+    sample: pd.DataFrame
 
     @property
     def rows(self) -> int:
@@ -65,35 +63,24 @@ def survey_sources(
         InputError: there are no rows, or a file cannot be read.
     """
     guesses, median_s = _first_look(sources, hints)
-    columns = [Column(name) for name in sources[0].columns]
-    reading = Reading(guesses, columns, Times(median_s))
+    columns = {name: Column(name) for name in sources[0].columns}
+    reading = Reading(guesses, columns.values(), Times(median_s))
     for source in sources:
         reading.start_file(source.path.stem)
         for chunk in source.lenient_chunks():
             reading.add(chunk)
             after_chunk()
-    reading.finish()
-    by_name = {column.name: column for column in columns}
-    guess_roles(guesses, by_name, hints)
-    return Survey(
-        sources,
-        by_name,
-        guesses,
-        reading.times,
-        reading.recordings,
-        reading.numeric,
-        reading.sample.rows,
-        skipped,
-    )
+    guess_roles(guesses, columns, hints)
+    return Survey(sources, skipped, columns, guesses, reading.times, reading.recordings, reading.sample)
 
 
 def _first_look(sources: Sequence[Table], hints: UserHints) -> tuple[Guesses, float]:
     """Guess from the first rows, of as many files as it takes; also return the median step of time."""
-    columns = [Column(name) for name in sources[0].columns]
+    columns = {name: Column(name) for name in sources[0].columns}
     start: dict[str, list[Float64]] = {}
     rows = 0
     for chunk in chain.from_iterable(source.lenient_chunks() for source in sources):
-        for column, numbers, _ in read_chunk(chunk, columns):
+        for column, numbers, _ in read_chunk(chunk, columns.values()):
             if numbers is not None:
                 start.setdefault(column.name, []).append(numbers)
         rows += chunk.num_rows
@@ -102,9 +89,9 @@ def _first_look(sources: Sequence[Table], hints: UserHints) -> tuple[Guesses, fl
     if not rows:
         raise InputError(f"{name_some([str(source.path) for source in sources], 3)}: no rows")
     first = {name: np.concatenate(numbers) for name, numbers in start.items()}
-    guesses = guess({column.name: column for column in columns}, first, hints)
+    guesses = guess(columns, first, hints)
     if not guesses.time:
         return guesses, 0.0
     known = first[guesses.time[0]][np.isfinite(first[guesses.time[0]])]
     guesses.origin = float(known[0]) if len(known) else 0.0
-    return guesses, median_step(seconds(guesses, first))
+    return guesses, median_step(np.diff(seconds(guesses, first)))

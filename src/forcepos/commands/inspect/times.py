@@ -19,23 +19,15 @@ class StridedSample:
 
     def __init__(self, limit: int) -> None:
         self._limit, self._stride, self._seen = limit, 1, 0
-        self._kept: list[Float64] = []
-        self._count = 0
+        self.rows: Float64 = np.empty(0)
 
     def add(self, rows: Float64) -> None:
         """Add rows, along the first axis."""
         kept = rows[-self._seen % self._stride :: self._stride]
+        self.rows = np.concatenate([self.rows, kept]) if self._seen else kept
         self._seen += len(rows)
-        self._kept.append(np.array(kept))
-        self._count += len(kept)
-        while self._count > self._limit:
-            thinner = np.concatenate(self._kept)[::2]
-            self._kept, self._stride, self._count = [thinner], 2 * self._stride, len(thinner)
-
-    @property
-    def rows(self) -> Float64:
-        """Return the sample."""
-        return np.concatenate(self._kept) if self._kept else np.empty(0)
+        while len(self.rows) > self._limit:
+            self.rows, self._stride = self.rows[::2], 2 * self._stride
 
 
 @dataclass
@@ -68,8 +60,8 @@ class Times:
     @property
     def rate_hz(self) -> float | None:
         """Return rows per second, from the median step."""
-        forward = self.steps_s[self.steps_s > 0]
-        return round(1 / float(np.median(forward)), 6) if len(forward) else None
+        step = median_step(self.steps_s)
+        return round(1 / step, 6) if step else None
 
     def add(self, steps: Float64, rows: NDArray[np.intp]) -> None:
         """Add steps, with the row at which each ends."""
@@ -81,8 +73,7 @@ class Times:
             self.longest_s, self.longest_row = float(steps.max()), int(rows[steps.argmax()])
 
 
-def median_step(seconds: Float64) -> float:
-    """Return the median step forward; 0 where there is none."""
-    steps = np.diff(seconds)
-    steps = steps[steps > 0]
-    return float(np.median(steps)) if len(steps) else 0.0
+def median_step(steps: Float64) -> float:
+    """Return the median of the steps forward; 0 where there is none."""
+    forward = steps[steps > 0]
+    return float(np.median(forward)) if len(forward) else 0.0

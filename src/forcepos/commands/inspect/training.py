@@ -62,15 +62,9 @@ def _warned() -> Iterator[list[str]]:
 
 def _composed(text: str, overrides: Sequence[str]) -> Config:
     register_schemas()
-    with _folder(text) as folder, initialize_config_dir(str(conf_dir()), version_base="1.3"):
+    with tempfile.TemporaryDirectory() as folder, initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        draft = Path(folder, "data", "inspected.yaml")
+        draft.parent.mkdir()
+        draft.write_text(text, encoding="utf-8")
         searchpath = f"hydra.searchpath=[file://{folder}]"
         return to_config(compose("config", overrides=[searchpath, "data=inspected", *overrides]))
-
-
-@contextmanager
-def _folder(text: str) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory() as folder:
-        data = Path(folder) / "data"
-        data.mkdir()
-        (data / "inspected.yaml").write_text(text, encoding="utf-8")
-        yield Path(folder)

@@ -9,9 +9,8 @@ from collections.abc import Sequence
 
 from forcepos.commands.prepare.config import logs_config
 from forcepos.commands.prepare.conversion import prepare
-from forcepos.results.terminal import StandardErrorHandler
-from forcepos.runtime.errors import InputError
-from forcepos.runtime.interruption import ended_by_signals, stop_if_asked
+from forcepos.runtime.interruption import ended_by_input_errors, ended_by_signals
+from forcepos.runtime.log_lines import StandardErrorHandler
 from forcepos.runtime.paths import conf_dir
 
 _HELP = """\
@@ -34,16 +33,6 @@ def main(arguments: Sequence[str]) -> None:
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", handlers=[StandardErrorHandler()]
     )
-    with ended_by_signals():
-        _run(arguments)
-
-
-def _run(arguments: Sequence[str]) -> None:
-    try:
+    with ended_by_signals(), ended_by_input_errors():
         result = prepare(logs_config(arguments))
-    except InputError as error:
-        sys.exit(f"error: {error}")
-    except Exception:
-        stop_if_asked()  # a library may turn a signal that reached it into an error of its own
-        raise
-    sys.stdout.write(json.dumps(result) + "\n")
+        sys.stdout.write(json.dumps(result) + "\n")

@@ -40,13 +40,8 @@ def prepare(config: LogsConfig) -> dict[str, Any]:
         with feather_file(target, config.columns) as add:
             rows, dropped = _convert(source, logs, config, add)
     log.info("%d recordings, %d rows: train with data=versuch data.path=%s", len(logs), rows, target)
-    return {
-        "path": str(target),
-        "recordings": len(logs),
-        "rows": rows,
-        "skipped": skipped,
-        "dropped_lines": dropped,
-    }
+    facts = {"recordings": len(logs), "rows": rows, "skipped": skipped, "dropped_lines": dropped}
+    return {"path": str(target)} | facts
 
 
 def _target(config: LogsConfig, source: Path) -> Path:
@@ -93,9 +88,7 @@ def _convert(
         if read.cut_line is not None:
             dropped += 1
             log.warning("%s: the last line, %d, is cut short and was dropped", entry.name, read.cut_line)
-        kept = (
-            read.rows if config.keep_rows is None else read.rows.slice(max(0, len(read.rows) - config.keep_rows))
-        )
+        kept = read.rows.slice(max(0, len(read.rows) - (config.keep_rows or len(read.rows))))
         add(kept, visit.point)
         lengths.append(len(kept))
     _refuse(source, problems)

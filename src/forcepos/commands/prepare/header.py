@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.wording import name_some
@@ -17,38 +16,26 @@ _TIMES = {"ZeitInSec": "t_Sec", "ZeitInNanoSec": "t_nSec"}
 _SHOWN = 5
 
 
-@dataclass(frozen=True)
-class Layout:
-    """The fields of a line.
+def read_fields(names: Sequence[str] | None, columns: Sequence[str]) -> list[str]:
+    """Return the column of each field of a line, empty for fields that are not read.
 
-    Attributes:
-        width: number of fields.
-        columns: names of the columns that are read.
-        places: index of the field of each of them.
-    """
-
-    width: int
-    columns: tuple[str, ...]
-    places: tuple[int, ...]
-
-
-def layout(names: Sequence[str] | None, columns: Sequence[str]) -> Layout:
-    """Find columns by name if the header has all of them, in any order and among others; else by position.
+    Columns are found by name if the header has all of them, in any order and among others; else by position.
 
     Raises:
         InputError: the header names some of the columns, but not at their positions, and lacks others.
     """
     ours = [column_of(name) for name in names or []]
-    found = {column: ours.index(column) for column in columns if ours.count(column) == 1}
-    if len(found) == len(columns):
-        return Layout(len(ours), tuple(columns), tuple(found[column] for column in columns))
-    known = {column: place for place, column in enumerate(columns) if column in ours}
-    in_place = len(ours) == len(columns) and all(ours[place] == column for column, place in known.items())
+    lacking = [column for column in columns if ours.count(column) != 1]
+    if not lacking:
+        return [name if name in columns else "" for name in ours]
+    known = set(ours) & set(columns)
+    in_place = len(ours) == len(columns) and all(
+        ours[place] == column for place, column in enumerate(columns) if column in known
+    )
     if known and not in_place:
-        lacking = [column for column in columns if column not in found]
         there = name_some(names or [], _SHOWN)
         raise InputError(f"the header lacks or repeats {name_some(lacking, _SHOWN)}; it has {there}")
-    return Layout(len(columns), tuple(columns), tuple(range(len(columns))))
+    return list(columns)
 
 
 def column_of(name: str) -> str:

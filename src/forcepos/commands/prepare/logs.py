@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 from pyarrow import csv
 
-from forcepos.commands.prepare.header import Layout, layout
+from forcepos.commands.prepare.header import read_fields
 from forcepos.data.readers.lines import (
     BOM,
     CONTROL,
@@ -47,15 +47,20 @@ def parse_log(content: bytes, columns: Sequence[str]) -> Log:
     text = _tidied(content)
     top = find_rows(text, _fields, lambda fields: not any(_is_number(field) for field in fields))
     rows, first = text[top.begin :], top.number
-    shape = layout(top.names, columns)
+    names = read_fields(top.names, columns)
     mark = "," if b"," in rows and rows.count(b",") > rows.count(b".") else "."
     begin = rows.rfind(b"\n") + 1
     last = first + rows.count(b"\n", 0, begin)
-    cut = _is_cut(rows[begin:], shape, mark, ended=content[-1:] in _ENDS)
+    cut = _is_cut(rows[begin:], names, mark, ended=content[-1:] in _ENDS)
     rows = rows[:begin].rstrip(b"\n") if cut else rows
     if not rows:
         raise InputError("has no complete row")
-    return Log(_read(rows, first, shape, mark), last if cut else None)
+    try:
+        return Log(_read(rows, names, columns, mark), last if cut else None)
+    except pa.ArrowInvalid as error:
+        problems = list(_row_errors(rows, first, names, mark))
+        more = f"; {len(problems)} lines are broken" if len(problems) > 1 else ""
+        raise InputError(f"{problems[0]}{more}" if problems else f"cannot be read: {error}") from error
 
 
 def _tidied(content: bytes) -> bytes:
@@ -79,41 +84,33 @@ def _is_number(field: str) -> bool:
     return is_number(field, ".") or is_number(field, ",")
 
 
-def _is_cut(row: bytes, shape: Layout, mark: str, *, ended: bool) -> bool:
-    """Whether the last line is cut short: it lacks fields, or nothing follows its last number."""
+def _is_cut(row: bytes, names: Sequence[str], mark: str, *, ended: bool) -> bool:
+    """Return whether the last line is cut short: it lacks fields, or nothing follows its last number."""
     fields = _fields(row)
-    whole = [fields[place] for place in shape.places if place < len(fields) - 1]
-    short = len(fields) < shape.width or (len(fields) == shape.width and not ended)
+    whole = [field for field, name in zip(fields[:-1], names, strict=False) if name]
+    short = len(fields) < len(names) or (len(fields) == len(names) and not ended)
     return short and all(is_number(field, mark) for field in whole)
 
 
-def _read(rows: bytes, first: int, shape: Layout, mark: str) -> pa.Table:
-    """Read the table with Arrow; if that fails, find the lines that are to blame."""
-    names = [str(place) for place in range(shape.width)]
-    taken = [names[place] for place in shape.places]
-    try:
-        table = csv.read_csv(
-            pa.BufferReader(rows),
-            csv.ReadOptions(column_names=names, block_size=len(rows) + 1),
-            csv.ParseOptions(delimiter=" ", quote_char=False),
-            csv.ConvertOptions(
-                column_types=dict.fromkeys(taken, pa.float64()),
-                include_columns=taken,
-                null_values=[],
-                decimal_point=mark,
-            ),
-        )
-    except pa.ArrowInvalid as error:
-        problems = list(_row_errors(rows, first, shape, mark))
-        more = f"; {len(problems)} lines are broken" if len(problems) > 1 else ""
-        raise InputError(f"{problems[0]}{more}" if problems else f"cannot be read: {error}") from error
-    return table.rename_columns(list(shape.columns))
+def _read(rows: bytes, names: Sequence[str], columns: Sequence[str], mark: str) -> pa.Table:
+    """Read the columns among the fields of these names."""
+    return csv.read_csv(
+        pa.BufferReader(rows),
+        csv.ReadOptions(column_names=names, block_size=len(rows) + 1),
+        csv.ParseOptions(delimiter=" ", quote_char=False),
+        csv.ConvertOptions(
+            column_types=dict.fromkeys(columns, pa.float64()),
+            include_columns=columns,
+            null_values=[],
+            decimal_point=mark,
+        ),
+    )
 
 
-def _row_errors(rows: bytes, first: int, shape: Layout, mark: str) -> Iterator[str]:
+def _row_errors(rows: bytes, first: int, names: Sequence[str], mark: str) -> Iterator[str]:
     """Describe each broken line."""
-    wanted = list(zip(shape.places, shape.columns, strict=True))
+    wanted = [(place, name) for place, name in enumerate(names) if name]
     for _, number, line in lines(rows, first):
-        wrong = row_error(_fields(line), shape.width, wanted, lambda field: is_number(field, mark))
+        wrong = row_error(_fields(line), len(names), wanted, lambda field: is_number(field, mark))
         if wrong:
             yield f"line {number} {wrong}"

@@ -58,11 +58,17 @@ def open_source(path: Path) -> Iterator[list[Entry]]:
         raise InputError(f"data.source={path} is neither a zip file nor a folder")
 
 
-def _opened(path: Path) -> zipfile.ZipFile:
+@contextmanager
+def _explained(what: str) -> Iterator[None]:
     try:
-        return zipfile.ZipFile(path)
+        yield
     except _UNREADABLE as error:
-        raise InputError(f"data.source={path} cannot be read as a zip file: {error}") from error
+        raise InputError(f"{what}: {error}") from error
+
+
+def _opened(path: Path) -> zipfile.ZipFile:
+    with _explained(f"data.source={path} cannot be read as a zip file"):
+        return zipfile.ZipFile(path)
 
 
 def _in_archive(archive: zipfile.ZipFile) -> Iterator[Entry]:
@@ -72,54 +78,41 @@ def _in_archive(archive: zipfile.ZipFile) -> Iterator[Entry]:
             yield Entry(name, partial(_unzipped, archive, info, name))
 
 
+@_explained("cannot be read")
 def _unzipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> bytes:
     if ".." in name.split("/") or re.match(r"/|[A-Za-z]:", name):
         raise InputError("its name points outside the zip file")
     if info.flag_bits & 1:
         raise InputError("is encrypted")
-    try:
-        _refuse_size(info.file_size)
-        with archive.open(info) as file:
-            return _read(file)
-    except _UNREADABLE as error:
-        raise InputError(f"cannot be read: {error}") from error
+    return _read(archive.open(info))
 
 
 def _in_folder(folder: Path) -> Iterator[Entry]:
-    try:
+    with _explained(f"data.source={folder} cannot be read"):
         for place, folders, names in os.walk(folder, onerror=_raise):
             folders[:] = [name for name in folders if not name.startswith(".")]
             for name in names:
                 path = Path(place) / name
                 yield Entry(path.relative_to(folder).as_posix(), partial(_read_file, path, folder))
-    except OSError as error:
-        raise InputError(f"data.source={folder} cannot be read: {error}") from error
 
 
 def _raise(error: OSError) -> None:
     raise error
 
 
+@_explained("cannot be read")
 def _read_file(path: Path, folder: Path) -> bytes:
-    try:
-        if not path.resolve().is_relative_to(folder.resolve()):
-            raise InputError("is a link to outside the folder")
-        if not path.is_file():
-            raise InputError("is not a file")
-        _refuse_size(path.stat().st_size)
-        with path.open("rb") as file:
-            return _read(file)
-    except _UNREADABLE as error:
-        raise InputError(f"cannot be read: {error}") from error
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise InputError("is a link to outside the folder")
+    if not path.is_file():
+        raise InputError("is not a file")
+    return _read(path.open("rb"))
 
 
 def _read(file: IO[bytes]) -> bytes:
-    """Read a file and check its size: the declared one need not be true, and a file may grow."""
-    content = file.read(MAX_BYTES + 1)
-    _refuse_size(len(content))
+    """Read a file as far as a log may go: a zip file need not declare its true size, and a file may grow."""
+    with file:
+        content = file.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise InputError(f"has {len(content):,} bytes or more, too large for a log: at most {MAX_BYTES:,}")
     return content
-
-
-def _refuse_size(size: int) -> None:
-    if size > MAX_BYTES:
-        raise InputError(f"has {size:,} bytes or more, too large for a log: at most {MAX_BYTES:,}")

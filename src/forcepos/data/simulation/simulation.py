@@ -75,14 +75,13 @@ class Simulation:
         signals = np.empty((len(self._visits), config.rows, len(CHANNELS)), np.float32)
         for number, visit in enumerate(self._visits):
             signals[number] = self._signals(visit, noise)
-        count = np.repeat(config.rows, len(self._visits))
         positions = np.array([visit.position_mm for visit in self._visits], np.float32)
         points = np.array([visit.point for visit in self._visits], np.int32)
         return Recordings(
             signals=signals.reshape(-1, len(CHANNELS)),
-            positions=np.repeat(positions, count, axis=0),
-            recording=np.repeat(np.arange(len(self._visits), dtype=np.int32), count),
-            point=np.repeat(points, count),
+            positions=np.repeat(positions, config.rows, axis=0),
+            recording=np.repeat(np.arange(len(self._visits), dtype=np.int32), config.rows),
+            point=np.repeat(points, config.rows),
             channels=CHANNELS,
             names=tuple(self._name(number, visit) for number, visit in enumerate(self._visits)),
             rate_hz=config.rate_hz,

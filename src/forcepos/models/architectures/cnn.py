@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def declare(hp: HyperParameters, config: CnnConfig) -> None:
-    """Tell the tuner what may be chosen; `conv_3_…` exists only where `num_layers` is 4 or more."""
+    """Declare the search space; `conv_3_…` exists only where `num_layers` is 4 or more."""
     space = config.space
     _declare_convolution(hp, space, "conv_input")
     hp.Int("num_layers", space.num_layers.min, space.num_layers.max, space.num_layers.step)
@@ -30,7 +30,7 @@ def _declare_convolution(hp: HyperParameters, space: CnnSpace, name: str) -> Non
 
 
 def hidden_layers(chosen: Mapping[str, Any], channels: int) -> list[layers.Layer]:  # noqa: ARG001
-    """The layers between scaled input (window, channels) and dropout."""
+    """Return the layers between scaled input (window, channels) and dropout."""
     names = ["conv_input", *(f"conv_{layer}" for layer in range(chosen["num_layers"]))]
     return [
         layers.Conv1D(
@@ -44,5 +44,5 @@ def hidden_layers(chosen: Mapping[str, Any], channels: int) -> list[layers.Layer
 
 
 def last_layers() -> list[layers.Layer]:
-    """What stands between the dropout and the output: the mean over the window."""
+    """Return the layers between dropout and output: the mean over the window."""
     return [layers.GlobalAveragePooling1D()]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def declare(hp: HyperParameters, config: FfnnConfig) -> None:
-    """Tell the tuner what may be chosen; `units_3` exists only where `num_layers` is 4 or more."""
+    """Declare the search space; `units_3` exists only where `num_layers` is 4 or more."""
     space = config.space
     hp.Int("num_layers", space.num_layers.min, space.num_layers.max, space.num_layers.step)
     for layer in range(space.num_layers.max):
@@ -24,7 +24,7 @@ def declare(hp: HyperParameters, config: FfnnConfig) -> None:
 
 
 def hidden_layers(chosen: Mapping[str, Any], channels: int) -> list[layers.Layer]:
-    """The layers between scaled input (channels,) and output; the first is as wide as the input."""
+    """Return the layers between scaled input (channels,) and output; the first is as wide as the input."""
     return [
         layers.Dense(channels, activation="relu"),
         *(
@@ -35,5 +35,5 @@ def hidden_layers(chosen: Mapping[str, Any], channels: int) -> list[layers.Layer
 
 
 def last_layers() -> list[layers.Layer]:
-    """What stands between the dropout and the output: nothing."""
+    """Return the layers between dropout and output: none."""
     return []

@@ -1,8 +1,8 @@
 """Training in blocks: many steps in one program, nothing crossing into Python between them.
 
-`keras.Model.fit` keeps its callbacks, progress, early stopping and history. What it takes for a batch is a
+`keras.Model.fit` keeps its callbacks, progress, early stopping and history. What it sees as a batch is a
 block of batches: `train_step` iterates over them in a TensorFlow loop, which XLA compiles as a whole. The
-numbers equal those of plain `fit` on the same batches; the last batch, if it is not full, counts as there.
+results equal those of plain `fit` on the same batches; an incomplete last batch is weighted as it is there.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ from forcepos.runtime.interruption import stop_if_asked
 
 Logs = dict[str, float]
 
-_STEPS = 100  # of a block: an interruption waits for no more than these
+_STEPS = 100  # of a block: an interruption waits for these at most
 _VALIDATION_BATCH = 4096
 
-# Every network is traced once; TensorFlow counts the networks and takes it for a mistake.
+# Every network is traced once; TensorFlow counts the traces of all networks and warns of excessive retracing.
 logging.getLogger("tensorflow").addFilter(lambda record: "tf.function retracing" not in record.getMessage())
 
 
 @dataclass(frozen=True)
 class Program:
-    """How a training's steps are cut and compiled.
+    """Batch size and compilation of the training steps.
 
     Attributes:
         batch_size: samples of a step.
-        xla: compile with XLA, which takes seconds and then halves a step's time or better.
-        mixed: compute in float16 where that is safe.
+        xla: compile with XLA, which takes seconds and then at least halves the time of a step.
+        mixed: compute in float16 where it is safe.
     """
 
     batch_size: int
@@ -49,7 +49,7 @@ class Program:
 
 
 class _BlockModel(keras.Model):  # type: ignore[misc]  # keras is untyped
-    """A network that learns block by block from samples that lie on its device."""
+    """A network that trains block by block on samples that are resident on its device."""
 
     jit_compile: bool
 
@@ -59,7 +59,7 @@ class _BlockModel(keras.Model):  # type: ignore[misc]  # keras is untyped
         super().__init__(name="training")
         self.network = network
         self._dataset, self._train, self._validation = dataset, train, validation
-        self.traces = 0  # how often TensorFlow has traced a training step
+        self.traces = 0  # number of times TensorFlow has traced a training step
 
     def build_metrics(self) -> None:
         """Create the metrics' variables beforehand: TensorFlow traces a program that creates variables twice."""
@@ -100,7 +100,7 @@ class _BlockModel(keras.Model):  # type: ignore[misc]  # keras is untyped
         return predicted
 
     def make_test_function(self, force: bool = False) -> Any:
-        """Measure without XLA: large batches gain too little from it to pay for compiling."""
+        """Build the validation function without XLA: large batches gain too little to justify compiling."""
         xla, self.jit_compile = self.jit_compile, False
         try:
             return super().make_test_function(force)
@@ -108,7 +108,7 @@ class _BlockModel(keras.Model):  # type: ignore[misc]  # keras is untyped
             self.jit_compile = xla
 
     def test_step(self, number: tf.Tensor) -> Logs:
-        """Add the validation block `number`; return the metrics so far."""
+        """Evaluate the validation block `number`; return the metrics so far."""
         chosen, count = self._validation.block(number)
         signals, targets = self._dataset.gather(tf.reshape(chosen, [-1]))
         return self._measure(targets, self(signals, training=False), count)
@@ -134,7 +134,7 @@ def _weights(count: tf.Tensor, size: int) -> tf.Tensor:
 
 
 class Training:
-    """The training of networks of one architecture: traced and compiled once, run as often as wanted."""
+    """The training of networks of one architecture: traced and compiled once, run any number of times."""
 
     def __init__(
         self,
@@ -164,7 +164,7 @@ class Training:
 
     @property
     def traces(self) -> int:
-        """Count how often TensorFlow has traced the training step: once, if all goes well."""
+        """How often TensorFlow has traced the training step: once, unless it was retraced."""
         return self._model.traces
 
     def fit(
@@ -175,7 +175,7 @@ class Training:
         after_epoch: Callable[[int, Logs], None],
         callbacks: Sequence[keras.callbacks.Callback] = (),
     ) -> list[Logs]:
-        """Train `network` from its present weights and return the logs of each epoch.
+        """Train `network` from its current weights and return the logs of each epoch.
 
         It learns from the training subset, in an order drawn with `seed`, and is validated after each epoch.
         """
@@ -193,8 +193,8 @@ class Training:
         return [dict(zip(history, values, strict=True)) for values in zip(*history.values(), strict=True)]
 
     def _start_from(self, network: keras.Sequential) -> None:
-        for mine, given in zip(self._model.network.variables, network.variables, strict=True):
-            mine.assign(given)  # weights, and the state of dropout's random numbers
+        for own, given in zip(self._model.network.variables, network.variables, strict=True):
+            own.assign(given)  # weights, and the state of dropout's random numbers
         for variable, value in zip(self._model.optimizer.variables, self._fresh_optimizer, strict=True):
             variable.assign(value)
 

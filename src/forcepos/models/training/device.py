@@ -19,14 +19,14 @@ _FOR_DATA = 0.9  # of a GPU's memory; the rest is for what CUDA keeps in each pr
 def use_device(config: TrainingConfig, n_processes: int = 1, worker: int | None = None) -> str:
     """Prepare the device that training runs on and return its description.
 
-    A process that is used again for another job keeps the threads and the memory that it has.
+    A process that is reused for another job keeps its threads and its memory.
 
     Args:
-        n_processes: that train on this machine at the same time; each takes its share of cores and memory.
-        worker: number of a search's worker, 0, 1, …; where there are several GPUs, each worker uses one of them.
+        n_processes: number of processes that train on this machine at the same time and share cores and memory.
+        worker: number of a search's worker, 0, 1, …; with several GPUs, each worker uses one of them.
 
     Raises:
-        InputError: a GPU is asked for and there is none.
+        InputError: a GPU is required and there is none, or mixed precision without a GPU.
     """
     gpus = tf.config.list_physical_devices("GPU")
     if config.device == "gpu" and not gpus:
@@ -50,12 +50,12 @@ def use_device(config: TrainingConfig, n_processes: int = 1, worker: int | None 
 
 
 def has_gpu() -> bool:
-    """Return whether TensorFlow computes on a GPU, once `use_device` was called."""
+    """Return whether TensorFlow computes on a GPU; call `use_device` first."""
     return bool(tf.config.get_visible_devices("GPU"))
 
 
 def _use_threads(wanted: int) -> int:
-    """Limit threads to `wanted`; return how many they are: TensorFlow fixes that at its first computation."""
+    """Limit threads to `wanted`; return the actual number, which TensorFlow fixes at its first computation."""
     for library in ThreadpoolController().lib_controllers:  # BLAS and OpenMP
         if library.num_threads > wanted:
             library.set_num_threads(wanted)
@@ -68,7 +68,7 @@ def _use_threads(wanted: int) -> int:
 
 
 def _use_memory(gpu: Any, n_processes: int) -> None:
-    """Take memory as it is needed, and no more than a fair share of it."""
+    """Allocate GPU memory as needed, up to a fair share of it."""
     if tf.config.get_logical_device_configuration(gpu):
         return
     tf.config.experimental.set_memory_growth(gpu, True)

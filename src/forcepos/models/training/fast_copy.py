@@ -1,4 +1,4 @@
-"""The network that is trained in place of the one that is saved: the same weights in faster layers."""
+"""A faster copy of a network for training: the same weights in layers that compile well."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class MatrixConv1D(layers.Conv1D):  # type: ignore[misc]  # keras is untyped
     """
 
     def call(self, inputs: Any) -> Any:
-        """(batch, window, channels) to (batch, window, filters)."""
+        """Convolve (batch, window, channels) to (batch, window, filters)."""
         window, channels = inputs.shape[1:]
         taps = self.kernel_size[0]
         before = (taps - 1) // 2
@@ -32,25 +32,25 @@ class MatrixConv1D(layers.Conv1D):  # type: ignore[misc]  # keras is untyped
 
 
 class HashDropout(layers.Dropout):  # type: ignore[misc]
-    """A Dropout that draws by hashing each value's place with a seed of its own for each step.
+    """A Dropout that draws by hashing each value's index with a new seed in each step.
 
-    XLA's random numbers take more than ten times a whole step on a CPU. The hash is the 32-bit one with the lowest
-    bias that Chris Wellons' search found (lowbias32, "Prospecting for Hash Functions", 2018).
+    On a CPU, XLA's random numbers take more than ten times as long as a whole step. The hash is the 32-bit one
+    with the lowest bias that Chris Wellons' search found (lowbias32, "Prospecting for Hash Functions", 2018).
     """
 
     def call(self, inputs: Any, training: bool = False) -> Any:
-        """Zero where the draw falls below `rate`, the rest scaled up so that the mean stays."""
+        """Set values to zero where the draw falls below `rate`; scale up the others so that the mean stays."""
         if not training or self.rate == 0:  # Keras makes no seed_generator for a rate of 0
             return inputs
         first, second = tf.unstack(tf.cast(self.seed_generator.next(), tf.uint32))
-        places = tf.cast(tf.range(inputs.shape[0] * math.prod(inputs.shape[1:])), tf.uint32)
-        drawn = _lowbias32(_lowbias32(places + first) ^ second)
+        indices = tf.cast(tf.range(inputs.shape[0] * math.prod(inputs.shape[1:])), tf.uint32)
+        drawn = _lowbias32(_lowbias32(indices + first) ^ second)
         kept = tf.reshape(drawn >= tf.constant(int(self.rate * 2**32), tf.uint32), inputs.shape)
         return tf.where(kept, inputs / (1 - self.rate), tf.zeros_like(inputs))
 
 
 def _lowbias32(value: tf.Tensor) -> tf.Tensor:
-    """(n,) uint32 to (n,) uint32."""
+    """Hash (n,) uint32 to (n,) uint32."""
     for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B)):
         value = (value ^ tf.bitwise.right_shift(value, tf.constant(shift, tf.uint32))) * tf.constant(
             factor, tf.uint32
@@ -58,17 +58,17 @@ def _lowbias32(value: tf.Tensor) -> tf.Tensor:
     return value ^ tf.bitwise.right_shift(value, tf.constant(16, tf.uint32))
 
 
-# What XLA is slow at there, by name of the layer's class.
+# Replacements of the layers that XLA is slow at on a CPU, by name of the layer's class.
 _ON_A_CPU: dict[str, Any] = {"Conv1D": MatrixConv1D, "Dropout": HashDropout}
 
 
 def _scales(layer: layers.Layer) -> bool:
-    """Whether it is one of the layers that scale, whose constants do not learn."""
+    """Return whether a layer only scales, with constants that are not trained."""
     return isinstance(layer, layers.Rescaling) or not layer.trainable
 
 
 def fast_copy(network: keras.Sequential, for_cpu: bool, mixed: bool) -> keras.Sequential:
-    """A network of the same layers and variables, for training.
+    """Return a network of the same layers and variables, for training.
 
     Args:
         network: a stack of standard layers.

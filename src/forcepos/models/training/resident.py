@@ -1,4 +1,4 @@
-"""Samples on the device: indices in, signals and targets out."""
+"""Samples resident on the device: indices in, signals and targets out."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from forcepos.models.training.device import has_gpu
 
 @dataclass(frozen=True)
 class DeviceDataset:
-    """All samples on the device, rows once: a window is gathered when a batch needs it, never stored.
+    """All samples on the device, each row stored once: windows are gathered batch by batch, never stored.
 
     Attributes:
         signals: (rows, channels).
@@ -59,9 +59,9 @@ def _index_dtype() -> tf.DType:
 
 
 class Blocks:
-    """Samples in an order of their own, cut into blocks of batches.
+    """Samples in shuffled order, cut into blocks of batches.
 
-    All blocks have one shape, so that one program serves them all; the last one is padded.
+    All blocks have the same shape, so that one compiled program serves all; the last one is padded.
     """
 
     def __init__(self, members: Int32, size: int, steps: int) -> None:
@@ -72,7 +72,7 @@ class Blocks:
 
     @property
     def whole(self) -> int:
-        """Count the samples of a block."""
+        """The number of samples in a block."""
         return self.steps * self.size
 
     def _padded(self, order: Int32) -> Int32:
@@ -83,11 +83,11 @@ class Blocks:
         self._order.assign(self._padded(rng.permutation(self._members)))
 
     def numbers(self) -> tf.data.Dataset:
-        """Return the blocks' numbers, over which Keras iterates in an epoch."""
+        """Return the block numbers, over which Keras iterates in an epoch."""
         return tf.data.Dataset.range(self._order.shape[0])
 
     def block(self, number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return (steps, size) numbers of samples, and how many of them are no padding: the first ones."""
-        chosen = tf.gather(self._order, number)  # a slice would make XLA compile anew for every number
+        """Return (steps, size) numbers of samples, and how many of them, the first ones, are not padding."""
+        chosen = tf.gather(self._order, number)  # a slice would make XLA recompile for every number
         left = len(self._members) - number * self.whole
         return chosen, tf.minimum(tf.cast(left, tf.int32), self.whole)

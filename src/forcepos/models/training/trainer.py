@@ -1,4 +1,4 @@
-"""Training networks on one problem: for a trial, and for the final model."""
+"""Training of networks on one problem: for a trial, and for the final model."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from forcepos.models.training.compiled import Logs, Program, Training
 from forcepos.models.training.resident import DeviceDataset
 from forcepos.runtime.errors import TrialFailure
 
-# Compiling takes 3 to 5 s on two CPU cores and then saves 1 to 2 ms a step: `python -m benchmarks trial`.
+# Compiling takes 3 to 5 s on two CPU cores and then saves 1 to 2 ms per step: `python -m benchmarks trial`.
 _WORTH_COMPILING = 3000  # steps
 
 
@@ -27,7 +27,7 @@ class NetworkTrainer:
     """Builds a network from hyperparameters and trains it from scratch."""
 
     def __init__(self, problem: Problem, folder: Path) -> None:
-        """Prepare to train; `folder` is the run's, for TensorBoard's logs."""
+        """Prepare to train; TensorBoard's logs go to `folder`, the run's."""
         self.problem, self.folder = problem, folder
         self._config = problem.config
         self._scaling = self._fit_scaling(problem.config.model.scaling)
@@ -63,7 +63,7 @@ class NetworkTrainer:
     ) -> tuple[keras.Model, list[Logs]]:
         """Train the ensemble's network number `member` (1, 2, …); return it and the logs of each epoch.
 
-        With training.patience it has the weights of its best epoch by the objective, else those of its last.
+        With training.patience it has the weights of the epoch with the best objective, else those of the last.
         """
         settings = self._config.training
         seed = _seed_of_member(self._config.seed, member)
@@ -104,7 +104,7 @@ class NetworkTrainer:
         """Return the latest training if it fits: a trial's executions share one compiled program.
 
         Args:
-            epochs: that it will be used for in all, which decides whether compiling pays off.
+            epochs: total number that it will be used for, which decides whether compiling pays off.
         """
         xla = self._is_worth_compiling(epochs * -(-len(self.problem.split.train) // batch_size))
         program = Program(batch_size, xla, self._config.training.precision == "mixed")
@@ -119,7 +119,7 @@ class NetworkTrainer:
 
 
 def _seed_of_member(seed: int, member: int) -> int:
-    """The run's own seed for the first one, so that an ensemble's first network is the single one."""
+    """Return the run's own seed for member 1, so that an ensemble's first network equals a single network."""
     return seed if member == 1 else int(np.random.SeedSequence([seed, member]).generate_state(1)[0] >> 1)
 
 

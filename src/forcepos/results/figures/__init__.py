@@ -1,1 +1,4 @@
-"""Pictures of a run, drawn without a display: each function gives a figure that its caller saves."""
+"""Pictures of a run, drawn without a display: each function returns a figure that its caller saves.
+
+Which figures a run gets, their captions and their files are in `results.pictures`; values come from `evaluation`.
+"""

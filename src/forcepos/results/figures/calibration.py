@@ -1,4 +1,4 @@
-"""Pictures of how well a promised certainty is kept."""
+"""Pictures of observed against target coverage."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from forcepos.results.figures import style
 _SAME = 1e-9  # levels this near are one
 
 
-def coverage_curve(asked: Float64, found: Float64, chosen: float) -> Figure:
-    """How often the truth was held, against how often it was asked to be.
+def coverage_curve(target: Float64, observed: Float64, chosen: float) -> Figure:
+    """Plot observed coverage against target coverage.
 
     Args:
-        asked: (levels,) from 0 to 1; those that could be calibrated for, maybe none.
-        found: (levels,) share of the test part's samples.
+        target: (levels,) from 0 to 1; those that could be calibrated for, possibly none.
+        observed: (levels,) share of the test subset's samples.
         chosen: the level that the run's results are given at.
     """
-    order = np.argsort(asked)
+    order = np.argsort(target)
     figure, axes = style.single(height=5.4, width=4.4)
-    axes.plot([0, 1], [0, 1], color=style.GREY, linestyle="--", label="as asked")
-    axes.plot(asked[order], found[order], color=style.BLUE, marker=".", label="found on the test part")
-    _mark(axes, asked[order], found[order], chosen)
-    axes.set(xlabel="asked coverage (%)", ylabel="found coverage (%)", title="Coverage", aspect="equal")
+    axes.plot([0, 1], [0, 1], color=style.GREY, linestyle="--", label="observed = target")
+    axes.plot(target[order], observed[order], color=style.BLUE, marker=".", label="observed on the test subset")
+    _mark(axes, target[order], observed[order], chosen)
+    axes.set(xlabel="target coverage (%)", ylabel="observed coverage (%)", title="Coverage", aspect="equal")
     axes.set(xlim=(0, 1.02), ylim=(0, 1.02))
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(style.percent_ticks())
@@ -33,13 +33,13 @@ def coverage_curve(asked: Float64, found: Float64, chosen: float) -> Figure:
     return figure
 
 
-def _mark(axes: Axes, asked: Float64, found: Float64, chosen: float) -> None:
-    """The chosen level on the curve, or where the curve does not reach it, a line that says so."""
-    label = f"chosen: {style.in_percent(chosen)} asked"
-    reached = len(asked) and asked[0] - _SAME <= chosen <= asked[-1] + _SAME
+def _mark(axes: Axes, target: Float64, observed: Float64, chosen: float) -> None:
+    """Mark the chosen level on the curve, or by a line where the curve does not reach it."""
+    label = f"chosen: target {style.in_percent(chosen)}"
+    reached = len(target) and target[0] - _SAME <= chosen <= target[-1] + _SAME
     if not reached:
-        axes.axvline(chosen, color=style.VERMILLION, linestyle=":", label=f"{label}, beyond the levels found")
+        axes.axvline(chosen, color=style.VERMILLION, linestyle=":", label=f"{label}, beyond the calibrated levels")
         return
-    there = float(np.interp(chosen, asked, found))
-    label = f"{label}, {style.in_percent(there)} found"
-    axes.plot([chosen], [there], "o", color=style.VERMILLION, markersize=8, zorder=3, label=label)
+    interpolated = float(np.interp(chosen, target, observed))
+    label = f"{label}, observed {style.in_percent(interpolated)}"
+    axes.plot([chosen], [interpolated], "o", color=style.VERMILLION, markersize=8, zorder=3, label=label)

@@ -1,4 +1,4 @@
-"""Pictures of how far predictions are off."""
+"""Pictures of prediction errors."""
 
 from __future__ import annotations
 
@@ -18,44 +18,43 @@ _POINTS_SHOWN = 5000
 _STEPS_SHOWN = 1000
 _CLASSES_WITH_VALUES = 20  # more are shown by colour only
 _MARKED = "model"
+_PERCENT = (50, 95)  # percentiles, as the scores give them
 
 
 def true_against_predicted(task: Task, true: Float32, predicted: Float32) -> Figure:
-    """One panel per axis for positions, a confusion matrix for classes."""
+    """Plot positions with one panel per axis, and classes as a confusion matrix."""
     if isinstance(task, Regression):
         return _scatter(task.outputs, true, predicted)
     classes = len(task.outputs)
     few = classes <= _CLASSES_WITH_VALUES
     figure = style.new_figure(min(max(5.4, 0.3 * classes), 16), width=min(max(7.2, 0.4 * classes), 21))
     axes = figure.add_subplot()
-    labels = list(range(len(task.outputs)))
     shown = ConfusionMatrixDisplay.from_predictions(
-        true.argmax(axis=1), predicted.argmax(axis=1), labels=labels,
+        true.argmax(axis=1), predicted.argmax(axis=1), labels=list(range(classes)),
         display_labels=list(map(style.literal, task.outputs)), normalize="true", values_format=".2f",
         include_values=few,
         cmap="cividis", xticks_rotation=45 if few else 90, ax=axes, im_kw={"vmin": 0, "vmax": 1},
     )  # fmt: skip
     shown.im_.colorbar.set_label(f"share of the true {task.kind}'s samples")
-    axes.set(
-        xlabel=f"predicted {task.kind}", ylabel=f"true {task.kind}", title=f"{task.kinds.capitalize()}, test part"
-    )
+    axes.set(xlabel=f"predicted {task.kind}", ylabel=f"true {task.kind}")
+    axes.set(title=f"{task.kinds.capitalize()}, test subset")
     return figure
 
 
 def error_distribution(errors: Mapping[str, Float64], unit: str, label: str) -> Figure:
-    """Share of samples up to each error, a curve per name; median and 95th percentile of "model" marked.
+    """Plot the share of samples up to each error, a curve per name, with median and 95th percentile of "model".
 
     Args:
-        errors: (n,) of each name, none below 0.
-        label: what the errors are, for the x axis.
+        errors: (n,) nonnegative errors by name.
+        label: of the x axis.
     """
     figure, axes = style.single(height=4.2)
     for place, (name, values) in enumerate(errors.items()):
-        look = {"linewidth": 2.2} if name == _MARKED else {"linewidth": 1.2}
-        _plot_shares(axes, values, label=_summary(name, values, unit), color=_colour(place), **look)
+        look = {"color": style.colour(place), "linewidth": 2.2 if name == _MARKED else 1.2}
+        _plot_shares(axes, values, label=_summary(name, values, unit), **look)
         if name == _MARKED:
-            _mark(axes, values, _colour(place))
-    axes.set(xlabel=style.with_unit(label, unit), ylabel="share of samples (%)", title="Errors, test part")
+            _mark(axes, values, style.colour(place))
+    axes.set(xlabel=style.with_unit(label, unit), ylabel="share of samples (%)", title="Errors, test subset")
     axes.set(xlim=(0, None), ylim=(0, 1.02))
     axes.yaxis.set_major_formatter(style.percent_ticks())
     figure.legend(loc="outside lower left", fontsize="small", frameon=False)
@@ -75,17 +74,8 @@ def _scatter(outputs: Sequence[str], true: Float32, predicted: Float32) -> Figur
         )  # fmt: skip
         axes.plot(ends, ends, color=style.BLACK, linewidth=1)
         axes.locator_params(axis="x", nbins=4)
-        axes.set(xlabel=f"true {name} (mm)", ylabel=f"predicted {name} (mm)", title=f"{name}, test part")
+        axes.set(xlabel=f"true {name} (mm)", ylabel=f"predicted {name} (mm)", title=f"{name}, test subset")
     return figure
-
-
-def _colour(place: int) -> str:
-    return style.CYCLE[place % len(style.CYCLE)]
-
-
-def _median_and_high(values: Float64) -> Float64:
-    """(2,) median and 95th percentile, as the scores give them."""
-    return np.asarray(np.percentile(values, [50, 95]), np.float64)
 
 
 def _plot_shares(axes: Axes, values: Float64, **look: Any) -> None:
@@ -95,11 +85,11 @@ def _plot_shares(axes: Axes, values: Float64, **look: Any) -> None:
 
 
 def _summary(name: str, values: Float64, unit: str) -> str:
-    median, high = (f"{value:.3g} {unit}".strip() for value in _median_and_high(values))
+    median, high = (f"{value:.3g} {unit}".strip() for value in np.percentile(values, _PERCENT))
     return f"{name.replace('_', ' ')}: median {median}, 95 % within {high}"
 
 
 def _mark(axes: Axes, values: Float64, colour: str) -> None:
-    errors, shares = _median_and_high(values), [0.5, 0.95]
+    errors, shares = np.percentile(values, _PERCENT), [percent / 100 for percent in _PERCENT]
     axes.vlines(errors, 0, shares, color=colour, linestyle=":", linewidth=1.2)
     axes.plot(errors, shares, "o", color=colour, markersize=6)

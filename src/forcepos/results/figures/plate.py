@@ -1,8 +1,9 @@
-"""Pictures of the plate from above: where predictions go wrong."""
+"""Pictures of the plate from above: errors by position."""
 
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ _NAMES_AT, _EDGE_AT = 1.26, 1.5  # of the farthest point
 
 
 def error_map(true: Float32, predicted: Float32, point: Int32) -> Figure:
-    """An arrow per touched point, from its mean true to its mean predicted x, y.
+    """Plot an arrow per touched point, from its mean true to its mean predicted x, y.
 
     Args:
         true, predicted: (n, 2 or 3) mm, plate frame, x and y first.
@@ -36,11 +37,11 @@ def error_map(true: Float32, predicted: Float32, point: Int32) -> Figure:
 
 
 def sector_map(positions: Float32, correct: NDArray[np.bool_], point: Int32, sectors: Sectors) -> Figure:
-    """Touched points by the share of their samples that are told the right sector, between the borders.
+    """Plot touched points, coloured by the share of their samples with the correct sector, between the borders.
 
     Args:
         positions: (n, 3) mm, plate frame.
-        correct: (n,) whether the sector is right.
+        correct: (n,) whether the predicted sector is correct.
         point: (n,) number of the touched point.
     """
     places = _mean_per_point(positions[:, :2], point)
@@ -52,8 +53,8 @@ def sector_map(positions: Float32, correct: NDArray[np.bool_], point: Int32, sec
         places[:, 0], places[:, 1], c=accuracy, vmin=0, vmax=1, cmap=style.BAD_IS_BRIGHT.reversed(), s=28, zorder=3
     )
     axes.set(xlim=(-_EDGE_AT * reach, _EDGE_AT * reach), ylim=(-_EDGE_AT * reach, _EDGE_AT * reach))
-    figure.colorbar(dots, label="samples told the right sector (%)", shrink=0.85, format=style.percent_ticks())
-    figure.suptitle("Accuracy of each point, test part", fontsize="medium")
+    figure.colorbar(dots, label="samples with correct sector (%)", shrink=0.85, format=style.percent_ticks())
+    figure.suptitle("Accuracy of each point, test subset", fontsize="medium")
     return figure
 
 
@@ -64,7 +65,7 @@ def _plate() -> tuple[Figure, Axes]:
 
 
 def _limit_to_square(axes: Axes, places: Float64) -> None:
-    """Axes of one length that show all places (n, 2), however they lie."""
+    """Set axes of equal length that show all places (n, 2)."""
     low, high = places.min(axis=0), places.max(axis=0)
     half = 0.56 * max(float((high - low).max()), 1.0)
     left, bottom = (low + high) / 2 - half
@@ -72,27 +73,18 @@ def _limit_to_square(axes: Axes, places: Float64) -> None:
 
 
 def _mean_per_point(values: NDArray[np.generic], point: Int32) -> Float64:
-    """(points, k) mean of the values (n, k) of each point that occurs."""
-    numbers, place = np.unique(point, return_inverse=True)
-    sums = np.zeros((len(numbers), values.shape[1]))
-    np.add.at(sums, place, values.astype(np.float64))
-    return np.asarray(sums / np.bincount(place)[:, None], np.float64)
+    """Return the (points, k) mean of the values (n, k) of each point that occurs."""
+    return pd.DataFrame(values.astype(np.float64)).groupby(point).mean().to_numpy()
 
 
 def _draw_borders(axes: Axes, sectors: Sectors, reach: float) -> None:
     for start, end, name in zip(sectors.starts, sectors.ends, sectors.names, strict=True):
         axes.plot(*np.outer(_to_square(start), (0, _EDGE_AT * reach)), color=style.GREY, linewidth=1)
-        x, y = _to_square(_middle(start, end)) * _NAMES_AT * reach
+        middle = start / np.linalg.norm(start) + end / np.linalg.norm(end)  # sectors are less than half a turn
+        x, y = _to_square(middle) * _NAMES_AT * reach
         axes.text(x, y, name, ha="center", va="center", fontsize=8)
 
 
 def _to_square(direction: Float64) -> Float64:
-    """The same direction, as long as it takes to end on the square of half width 1."""
+    """Scale a direction to end on the square of half width 1."""
     return np.asarray(direction / np.abs(direction).max(), np.float64)
-
-
-def _middle(start: Float64, end: Float64) -> Float64:
-    """(2,) the direction halfway from `start` counterclockwise to `end`."""
-    first, last = (np.arctan2(border[1], border[0]) for border in (start, end))
-    between = first + ((last - first) % (2 * np.pi) or 2 * np.pi) / 2
-    return np.array([np.cos(between), np.sin(between)])

@@ -1,4 +1,4 @@
-"""Pictures of what a recording holds."""
+"""Pictures of a recording's signals."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from forcepos.results.figures import style
 
 _UNITS = {"exT": "Nm", "msT": "Nm", "T": "Nm", "F": "N"}
 _OTHER = "other"
-_NAMED = 8  # channels of a panel: more names would not fit beside it
 # exT_A1 is one of exT, Fx one of F; the x of "index" is no axis.
 _PREFIX = re.compile(r"([A-Za-z]+?)_?(?:A?\d+|(?<=[A-Z_])[xyz])")
 _ROWS_AS_LINES = 1000  # longer recordings are drawn as pixels in an SVG
@@ -24,34 +23,29 @@ _ROWS_AS_LINES = 1000  # longer recordings are drawn as pixels in an SVG
 def recording_signals(
     signals: Float32, channels: Sequence[str], time_s: Float64, tested: NDArray[np.bool_], title: str
 ) -> Figure:
-    """The signals of one recording over time, a panel for each kind, rows of the test part shaded.
+    """Plot the signals of one recording over time, a panel for each kind, rows of the test subset shaded.
 
     Args:
         signals: (rows, channels) in Nm and N.
         time_s: (rows,) in order.
-        tested: (rows,) whether a row belongs to the test part.
+        tested: (rows,) whether a row belongs to the test subset.
     """
     groups = _groups(channels)
     figure = style.new_figure(0.6 + 1.7 * len(groups))
     panels = list(figure.subplots(len(groups), sharex=True, squeeze=False).flat)
     for (name, columns), axes in zip(groups.items(), panels, strict=True):
-        for place, column in enumerate(columns):
-            axes.plot(
-                time_s, signals[:, column], color=style.CYCLE[place % len(style.CYCLE)], linewidth=0.9,
-                label=style.literal(channels[column]) if place < _NAMED else "_",
-                rasterized=len(time_s) > _ROWS_AS_LINES,
-            )  # fmt: skip
-        style.plain(axes).set_ylabel(style.with_unit(style.literal(name), _UNITS.get(name, "")))
-        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize="x-small", frameon=False, handlelength=1)
+        shown = ((channels[column], signals[:, column]) for column in columns)
+        style.draw_signals(axes, time_s, shown, linewidth=0.9, rasterized=len(time_s) > _ROWS_AS_LINES)
+        axes.set_ylabel(style.with_unit(style.literal(name), _UNITS.get(name, "")))
         _shade(axes, time_s, tested)
     panels[-1].set_xlabel("time (s)")
     title = style.literal(title)
-    figure.suptitle(f"{title}; shaded: test part" if tested.any() else title, fontsize="medium")
+    figure.suptitle(f"{title}; shaded: test subset" if tested.any() else title, fontsize="medium")
     return figure
 
 
 def _groups(channels: Sequence[str]) -> dict[str, list[int]]:
-    """Columns by the channels' prefix, those without one last."""
+    """Group columns by the channels' prefix, those without one last."""
     groups: dict[str, list[int]] = {}
     for column, channel in enumerate(channels):
         match = _PREFIX.fullmatch(channel)
@@ -62,7 +56,7 @@ def _groups(channels: Sequence[str]) -> dict[str, list[int]]:
 
 
 def _shade(axes: Axes, time_s: Float64, tested: NDArray[np.bool_]) -> None:
-    """A bar over each stretch of tested rows, a row as wide as the time between two."""
+    """Shade each time block of tested rows, a row being as wide as the time between two."""
     step = float(np.median(np.diff(time_s))) if len(time_s) > 1 else 1.0
     change = np.flatnonzero(np.diff(tested.astype(np.int8), prepend=0, append=0))
     bars = [

@@ -1,8 +1,9 @@
-"""What all pictures share: sizes that fit a thesis, colours that colour-blind people can tell apart."""
+"""Common style of all pictures: sizes that fit a thesis, colours that colour-blind readers can distinguish."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
@@ -10,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
+from numpy.typing import ArrayLike
 
 # Okabe and Ito's colours; yellow last, since it is faint on white.
 BLUE, VERMILLION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
@@ -21,30 +23,46 @@ GREY = "#999999"
 BAD_IS_BRIGHT = ListedColormap(colormaps["plasma"](np.linspace(0, 0.85, 256)), "bad_is_bright")
 
 PAGE_IN = 6.3  # the width of the text on an A4 page
-_WIDE = 20  # largest over smallest value, from which on a linear axis hides the small ones
+_NAMED = 8  # signals of a panel: more names would not fit next to it
+_WIDE = 20  # ratio of largest to smallest value above which a linear axis hides the small ones
 
 
 def new_figure(height: float, width: float = PAGE_IN) -> Figure:
-    """An empty figure; sizes in inches."""
+    """Create an empty figure; sizes in inches."""
     return Figure(figsize=(width, height), layout="constrained")
 
 
 def single(height: float = 3.8, width: float = PAGE_IN) -> tuple[Figure, Axes]:
-    """A figure of one panel; sizes in inches."""
+    """Create a figure with a single panel; sizes in inches."""
     figure = new_figure(height, width)
     return figure, plain(figure.add_subplot())
 
 
 def plain(axes: Axes) -> Axes:
-    """The same panel with a faint grid and without a frame."""
+    """Give a panel a faint grid, remove its frame, and return it."""
     axes.grid(alpha=0.25, linewidth=0.6)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     return axes
 
 
+def colour(place: int) -> str:
+    """Return the colour of the line at this place, from 0 on."""
+    return CYCLE[place % len(CYCLE)]
+
+
+def draw_signals(axes: Axes, x: ArrayLike, signals: Iterable[tuple[str, ArrayLike]], **look: Any) -> None:
+    """Draw a line for each signal, and a legend beside the panel."""
+    for place, (name, values) in enumerate(signals):
+        label = literal(name) if place < _NAMED else "_"
+        axes.plot(x, values, color=colour(place), label=label, **look)
+    plain(axes).legend(
+        loc="center left", bbox_to_anchor=(1, 0.5), fontsize="x-small", frameon=False, handlelength=1
+    )
+
+
 def message(text: str) -> Figure:
-    """A picture that says why there is nothing to see."""
+    """Create a figure that only shows a text."""
     figure = new_figure(1.2)
     axes = figure.add_subplot()
     axes.set_axis_off()
@@ -53,12 +71,12 @@ def message(text: str) -> Figure:
 
 
 def literal(name: object) -> str:
-    """A name as it stands, where matplotlib would read a formula between two dollars."""
+    """Escape dollars, between which matplotlib would parse a formula."""
     return str(name).replace("$", r"\$")
 
 
 def with_unit(name: str, unit: str) -> str:
-    """An axis' label."""
+    """Format an axis' label."""
     return f"{name} ({unit})" if unit else name
 
 
@@ -67,12 +85,12 @@ def in_percent(share: float) -> str:
 
 
 def percent_ticks() -> PercentFormatter:
-    """Shares as percent; the axis' label gives the sign."""
+    """Format shares as percent, without the sign, which the axis' label has."""
     return PercentFormatter(xmax=1, symbol="")
 
 
 def log_if_wide(axes: Axes, values: Iterable[float]) -> None:
-    """A logarithmic y axis where one bad value would flatten all others."""
+    """Make the y axis logarithmic where one bad value would flatten all others."""
     known = [value for value in values if np.isfinite(value)]
     if known and min(known) > 0 and max(known) > _WIDE * min(known):
         axes.set_yscale("log")

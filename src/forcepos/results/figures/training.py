@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
@@ -20,7 +21,7 @@ _LOGARITHMIC = ("lr",)
 
 
 def learning_curves(history: Sequence[dict[str, float]], metric: str, unit: str) -> Figure:
-    """`metric` of the training and the validation part after each epoch."""
+    """Plot `metric` on the training and the validation subset after each epoch."""
     figure, axes = style.single()
     epochs = range(1, len(history) + 1)
     for name, label, colour in (
@@ -35,11 +36,11 @@ def learning_curves(history: Sequence[dict[str, float]], metric: str, unit: str)
 
 
 def trial_curves(trials: Sequence[TrialResult], objective: str, direction: str, unit: str) -> Figure:
-    """`objective` after each epoch of every trial that did not fail, the best one highlighted.
+    """Plot `objective` after each epoch of every trial that did not fail, the best one highlighted.
 
     Args:
-        objective: a key of the logs, its value the mean over a trial's executions.
-        direction: of better, "min" or "max".
+        objective: a key of the logs; its values are averaged over a trial's executions.
+        direction: "min" or "max".
     """
     scored = _scored(trials)
     if not scored:
@@ -54,14 +55,14 @@ def trial_curves(trials: Sequence[TrialResult], objective: str, direction: str, 
     _plot_curve(axes, curves[best.number], label=f"trial {best.number} (best)", color=style.BLUE, linewidth=2)
     if direction == "min":
         style.log_if_wide(axes, np.concatenate(list(curves.values())))
-    axes.set(ylabel=style.with_unit(objective, unit), title=f"Trials{_left_out(trials)}")
+    axes.set(ylabel=style.with_unit(objective, unit), title=f"Trials{_failures(trials)}")
     _count_epochs(axes, max(map(len, curves.values())))
     axes.legend()
     return figure
 
 
 def hyperparameter_effects(trials: Sequence[TrialResult], objective: str, direction: str, unit: str) -> Figure:
-    """Score of every trial that did not fail, a panel for each hyperparameter that took several values."""
+    """Plot the score of every trial that did not fail, a panel for each hyperparameter with several values."""
     scored = _scored(trials)
     names = _varying(scored)
     if not names:
@@ -78,12 +79,12 @@ def hyperparameter_effects(trials: Sequence[TrialResult], objective: str, direct
     if direction == "min":
         style.log_if_wide(panels[0], [trial.score for trial in scored if trial.score is not None])
     figure.supylabel(style.with_unit(objective, unit), fontsize="medium")
-    figure.suptitle(f"Trials; the star is trial {best.number}, the best{_left_out(trials)}", fontsize="medium")
+    figure.suptitle(f"Trials; the star is trial {best.number}, the best{_failures(trials)}", fontsize="medium")
     return figure
 
 
 def _count_epochs(axes: Axes, epochs: int) -> None:
-    """An x axis from the first to the last epoch, also where they are the same."""
+    """Make the x axis run from the first to the last epoch, even if they are the same."""
     margin = max(0.04 * epochs, 0.1)
     axes.set(xlabel="epoch", xlim=(1 - margin, epochs + margin))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
@@ -98,13 +99,13 @@ def _best(scored: Sequence[TrialResult], direction: str) -> TrialResult:
     return pick(scored, key=lambda trial: trial.score)  # type: ignore[arg-type,return-value]  # none is None
 
 
-def _left_out(trials: Sequence[TrialResult]) -> str:
+def _failures(trials: Sequence[TrialResult]) -> str:
     failed = len(trials) - len(_scored(trials))
-    return f"; {failed} failed and left out" if failed else ""
+    return f"; {failed} failed, not shown" if failed else ""
 
 
 def _mean_curve(trial: TrialResult, objective: str) -> Float64:
-    """(epochs,) mean over the executions, as far as all of them went."""
+    """Return the (epochs,) mean over the executions, up to the last epoch that all of them reached."""
     epochs = min(len(execution) for execution in trial.history)
     values = [[logs[objective] for logs in execution[:epochs]] for execution in trial.history]
     return np.asarray(np.mean(values, axis=0), np.float64)
@@ -115,16 +116,13 @@ def _plot_curve(axes: Axes, curve: Float64, **look: Any) -> None:
 
 
 def _varying(trials: Sequence[TrialResult]) -> list[str]:
-    """Hyperparameters with more than one value, those that most trials have first.
+    """List hyperparameters with more than one value, those that most trials have first.
 
-    Hyperband's own entries (tuner/epochs, …) are none.
+    Hyperband's own entries (tuner/epochs, …) do not count.
     """
-    values: dict[str, list[Any]] = {}
-    for trial in trials:
-        for name, value in trial.hyperparameters.items():
-            values.setdefault(name, []).append(value)
-    names = [name for name, seen in values.items() if len(set(seen)) > 1 and not name.startswith("tuner/")]
-    return sorted(names, key=lambda name: -len(values[name]))
+    values = pd.DataFrame([trial.hyperparameters for trial in trials], dtype=object)
+    names, distinct = values.count().sort_values(ascending=False, kind="stable").index, values.nunique()
+    return [name for name in names if distinct[name] > 1 and not name.startswith("tuner/")]
 
 
 def _plot_effect(axes: Axes, name: str, trials: Sequence[TrialResult], best: TrialResult) -> None:
@@ -141,11 +139,11 @@ def _plot_effect(axes: Axes, name: str, trials: Sequence[TrialResult], best: Tri
 
 
 def _place_on_axis(axes: Axes, name: str, values: Sequence[Any]) -> list[float]:
-    """Where the values stand on the x axis, which is made ready for them."""
+    """Prepare the x axis for the values and return their places on it."""
     if any(isinstance(value, (str, bool)) for value in values):
         categories = sorted({str(value) for value in values})
-        turned: dict[str, Any] = {"rotation": 30, "ha": "right"} if sum(map(len, categories)) > 14 else {}
-        axes.set_xticks(range(len(categories)), categories, **turned)
+        rotated: dict[str, Any] = {"rotation": 30, "ha": "right"} if sum(map(len, categories)) > 14 else {}
+        axes.set_xticks(range(len(categories)), categories, **rotated)
         axes.set_xlim(-0.6, len(categories) - 0.4)
         return [float(categories.index(str(value))) for value in values]
     if name in _LOGARITHMIC:
@@ -161,7 +159,7 @@ def _place_on_axis(axes: Axes, name: str, values: Sequence[Any]) -> list[float]:
 
 
 def _log_ticks(low: float, high: float) -> list[float]:
-    """Few round numbers in between: the coarsest that are two at least, or both ends."""
+    """Return the coarsest round numbers between `low` and `high` that are at least two, or both ends."""
     decades = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
     for digits in ((1,), (1, 3), (1, 2, 5)):
         ticks = [float(digit * decade) for decade in decades for digit in digits if low <= digit * decade <= high]

@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from forcepos.models.problem import Problem
 from forcepos.models.training.device import use_device
 from forcepos.models.training.trainer import NetworkTrainer
 from forcepos.runtime.errors import InputError
+from forcepos.runtime.process_end import end_promptly
 from forcepos.runtime.resources import jobs_at_once
 from forcepos.tuning.spec import SearchSpec
 from forcepos.tuning.workers.worker import work
@@ -57,6 +59,9 @@ class Worker:
         return process
 
     def _run(self, jobs: int) -> None:
+        end_promptly(partial(self._work, jobs))  # the chief waits for it
+
+    def _work(self, jobs: int) -> None:
         _end_with_chief()
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the chief ends us when it has to
         _log_into(self.search.folder / f"{self.name}.log")

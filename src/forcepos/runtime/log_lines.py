@@ -1,0 +1,25 @@
+"""Log lines on the terminal; Hydra's logging config names the handler, so it is imported before the first line."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import TextIO
+
+
+class StandardErrorHandler(logging.StreamHandler[TextIO]):
+    """Handler that writes to the current sys.stderr, so that log lines appear above a live progress bar."""
+
+    def __init__(self, stream: object = None) -> None:  # noqa: ARG002  # Hydra's default config passes one
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> TextIO:  # type: ignore[override]
+        return sys.stderr
+
+
+def prefix_log_lines(name: str) -> None:
+    """Begin each log line on the terminal with `name`, for several jobs that share it."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, StandardErrorHandler):
+            handler.setFormatter(logging.Formatter(f"%(asctime)s {name}: %(message)s", "%H:%M:%S"))

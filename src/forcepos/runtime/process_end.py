@@ -1,0 +1,51 @@
+"""End a process as soon as its work is done.
+
+By default, Python then destroys every module and object, and TensorFlow's C++ destructors follow: seconds in
+which the shell waits for memory that the operating system reclaims anyway. What matters comes before that: Python
+prints the traceback, joins the threads and calls the exit hooks (process pools, temporary files), the last
+registered first. So a hook that is registered before any large library is imported runs after all of theirs, and
+ends the process.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import sys
+from collections.abc import Callable
+
+_exit_code: list[int] = []  # one entry once the hook is registered
+
+
+def end_promptly(work: Callable[[], object]) -> None:
+    """Do all the work of a process and let it end promptly, with the exit code that Python would give it.
+
+    The process must do nothing else afterwards. If its output cannot be flushed, as to a closed pipe, the hook
+    fails and Python ends the process as usual.
+    """
+    skip_teardown()
+    _exit_code[0] = 1
+    try:
+        work()
+        _exit_code[0] = 0
+    except SystemExit as ended:
+        _exit_code[0] = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+        raise
+    except KeyboardInterrupt:  # not an Interrupted: Python then kills itself by SIGINT
+        atexit.unregister(_leave)
+        raise
+
+
+def skip_teardown() -> None:
+    """End this process right after the exit hooks that are registered from now on, by default with 0."""
+    if not _exit_code:
+        _exit_code.append(0)
+        atexit.register(_leave)
+
+
+def _leave() -> None:
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(_exit_code[0])
