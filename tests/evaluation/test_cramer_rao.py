@@ -9,7 +9,7 @@ import pytest
 
 from forcepos.data.simulation.arm import Arm
 from forcepos.data.simulation.simulation import Simulation
-from forcepos.evaluation.cramer_rao import cramer_rao_scores
+from forcepos.evaluation.limits import cramer_rao_scores
 from forcepos.evaluation.metrics import Scores
 from tests.data.test_simulation import columns, simulate
 

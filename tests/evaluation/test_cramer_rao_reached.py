@@ -12,7 +12,7 @@ from forcepos.config.schema import SimulatedConfig
 from forcepos.data.simulation.arm import MAX_TORQUE_NM, Arm
 from forcepos.data.simulation.noise import mean_weights, row_covariance
 from forcepos.data.simulation.simulation import JOINT_CHANNELS, Simulation
-from forcepos.evaluation.cramer_rao import _information
+from forcepos.evaluation.limits import _information
 from tests.data.test_simulation import columns, simulate
 from tests.evaluation.test_cramer_rao import AHEAD, NO_SLOW_ERROR, WINDOW, cramer_rao
 

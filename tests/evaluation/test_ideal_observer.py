@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from forcepos.data.samples import all_samples
-from forcepos.evaluation.ideal_observer import locate
+from forcepos.evaluation.limits import locate
 from tests.data.test_simulation import simulate
 
 MODEST = ("data.grid=[3,3]", "data.spacing_mm=20", "data.visits=2", "data.rows=50")

@@ -10,7 +10,7 @@ import pytest
 
 from forcepos.data.sectors import make_sectors
 from forcepos.models.calibration import Calibration, spread_mm
-from forcepos.models.inference import inference_model
+from forcepos.models.final import inference_model
 from forcepos.models.tasks import Classification, Regression, Task
 from tests.conftest import checked_config
 

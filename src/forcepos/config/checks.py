@@ -49,13 +49,11 @@ def register_schemas() -> None:
 
 
 def register_resolvers() -> None:
-    """Register the resolvers of our YAML files with OmegaConf, in this process."""
-    OmegaConf.register_new_resolver("if_equal", _if_equal, replace=True)
+    """Register with OmegaConf, in this process, how a preset's value depends on a choice.
 
-
-def _if_equal(value: Any, other: Any, then: Any, otherwise: Any) -> Any:
-    """Let one value of a preset depend on the choice of another: ${if_equal:${tuner.name},random,3,1}."""
-    return then if value == other else otherwise
+    `${if_equal:${tuner.name},random,3,1}` is 3 with tuner=random, else 1.
+    """
+    OmegaConf.register_new_resolver("if_equal", lambda value, other, *cases: cases[value != other], replace=True)
 
 
 def checked(composed: DictConfig, schema: type[Schema]) -> Schema:

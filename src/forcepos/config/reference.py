@@ -51,7 +51,11 @@ Field = dataclasses.Field[Any]
 def help_text() -> str:
     """Return the text of --help without composing a config, which takes Hydra a second."""
     marked_choices = {group: ", ".join(marked(group)) for group in groups()}
-    keys = {name: _with_choices(find_field(name)) for name in _FREQUENT}
+    keys = {}
+    for name in _FREQUENT:
+        metadata = find_field(name).metadata
+        allowed = ", ".join(metadata["limits"].get("choices", ()))
+        keys[name] = metadata["meaning"] + (f" ({allowed})" if allowed else "")
     return _HELP.format(groups=_columns(marked_choices), keys=_columns(keys))
 
 
@@ -84,11 +88,6 @@ def find_field(name: str) -> Field:
     group, _, last = name.rpartition(".")
     schemas = [schema for place, schema in SCHEMAS.items() if place.split("/")[0] == group] or [Config]
     return next(field for schema in schemas for field in dataclasses.fields(schema) if field.name == last)
-
-
-def _with_choices(field: Field) -> str:
-    choices = field.metadata["limits"].get("choices")
-    return f"{field.metadata['meaning']} ({', '.join(choices)})" if choices else str(field.metadata["meaning"])
 
 
 def _columns(texts: dict[str, str]) -> str:

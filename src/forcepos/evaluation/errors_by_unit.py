@@ -31,7 +31,10 @@ def errors_by_unit(
         true, predicted: (n, outputs).
     """
     place = {f"{axis}_mm": positions[:, column] for column, axis in enumerate("xyz")}
-    errors = _distances(task, true, predicted) if isinstance(task, Regression) else _hits(true, predicted)
+    if isinstance(task, Regression):
+        errors = _distances(task, true, predicted)
+    else:
+        errors = {"accuracy": (true.argmax(axis=1) == predicted.argmax(axis=1)).astype(np.float64)}
     frame = pd.DataFrame({"unit": units.number, **place, **errors})
     table = frame.groupby("unit").mean()
     table.insert(0, "samples", frame.groupby("unit").size())
@@ -47,7 +50,3 @@ def _distances(task: Regression, true: Float32, predicted: Float32) -> dict[str,
     error = predicted.astype(np.float64) - true
     bias = {f"bias_{axis}_mm": error[:, column] for column, axis in enumerate(task.outputs)}
     return {"euclidean_mean_mm": np.linalg.norm(error, axis=1), **bias}
-
-
-def _hits(true: Float32, predicted: Float32) -> dict[str, NDArray[np.floating]]:
-    return {"accuracy": (true.argmax(axis=1) == predicted.argmax(axis=1)).astype(np.float64)}

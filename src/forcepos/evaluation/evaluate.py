@@ -12,9 +12,8 @@ from forcepos.data.samples import Samples
 from forcepos.data.simulation.simulation import Simulation
 from forcepos.evaluation.baselines import reference_predictions
 from forcepos.evaluation.coverage import Coverage, measure_coverage
-from forcepos.evaluation.cramer_rao import cramer_rao_scores
-from forcepos.evaluation.ideal_observer import locate
 from forcepos.evaluation.intervals import Interval, intervals, resample
+from forcepos.evaluation.limits import cramer_rao_scores, locate
 from forcepos.evaluation.metrics import (
     Draws,
     Measures,

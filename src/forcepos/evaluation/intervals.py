@@ -8,7 +8,6 @@ bootstrap: Kuensch, "The jackknife and the bootstrap for general stationary obse
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from forcepos.data.samples import Samples
 from forcepos.evaluation.metrics import Draws, Measures
@@ -45,9 +44,5 @@ def intervals(measures: Measures, confidence: float) -> dict[str, Interval]:
     """Return percentile intervals over the draws in which a measure is defined."""
     tails = [50 * (1 - confidence), 50 * (1 + confidence)]
     defined = {name: values[np.isfinite(values)] for name, values in measures.items()}
-    return {name: _interval(values, tails) for name, values in defined.items() if len(values)}
-
-
-def _interval(values: NDArray[np.float64], tails: list[float]) -> Interval:
-    low, high = np.percentile(values, tails)
-    return float(low), float(high)
+    ends = {name: np.percentile(values, tails) for name, values in defined.items() if len(values)}
+    return {name: (float(low), float(high)) for name, (low, high) in ends.items()}

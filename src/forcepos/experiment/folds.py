@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,7 @@ def _over_folds(plan: RunPlan, results: list[dict[str, Any]], run: Run) -> dict[
     return {
         "run_id": run.run_id,
         **{name: _each(np.mean, [result[name] for result in results]) for name in groups},
-        "spread": _each(_deviation, [result["test"] for result in results]),
+        "spread": _each(partial(np.std, ddof=1), [result["test"] for result in results]),
         "coverage": _coverage(results),
         "folds": [{key: result[key] for key in _OF_A_FOLD} for result in results],
         "objective": float(np.mean([result["objective"] for result in results])),
@@ -103,10 +104,6 @@ def _each(measure: Callable[[list[float]], Any], scores: list[Scores]) -> Scores
     """Summarise over folds each score that all folds have."""
     common = [name for name in scores[0] if all(name in fold for fold in scores)]
     return {name: float(measure([fold[name] for fold in scores])) for name in common}
-
-
-def _deviation(values: list[float]) -> float:
-    return float(np.std(values, ddof=1))
 
 
 def _save(result: dict[str, Any], folder: Path, run: Run) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import hashlib
 import json
@@ -100,9 +99,11 @@ def _close(sweep: _Sweep, status: str) -> bool:
     rows = _rows(sweep.folder)
     table = sweep.folder / "sweep.csv"
     if rows:
-        from forcepos.results.terminal import show_table  # noqa: PLC0415  # only the end of a multirun needs it
+        import pandas as pd  # noqa: PLC0415  # only the end of a multirun needs it
 
-        _write_csv(table, rows)
+        from forcepos.results.terminal import show_table  # noqa: PLC0415  # likewise
+
+        pd.DataFrame(rows, columns=list(_COLUMNS), dtype=object).to_csv(table, index=False)
         show_table(f"Jobs by test score ({table})", _SHOWN, _without_common_overrides(rows))
     for row in rows:
         if row["status"] != "FINISHED":
@@ -153,10 +154,7 @@ def _rows(folder: Path) -> list[dict[str, Any]]:
 def _row(job: Path) -> dict[str, Any]:
     asked = job / ".hydra" / "overrides.yaml"  # absent with hydra.output_subdir=null
     overrides = " ".join(map(str, OmegaConf.load(asked))) if asked.is_file() else ""
-    row: dict[str, Any] = dict.fromkeys((*_COLUMNS, "tracking")) | {
-        "job": int(job.name),
-        "overrides": overrides,
-    }
+    row: dict[str, Any] = dict.fromkeys((*_COLUMNS, "tracking")) | {"job": int(job.name), "overrides": overrides}
     try:
         result = json.loads((job / "result.json").read_text())
     except (OSError, ValueError):  # absent, or cut off
@@ -181,10 +179,3 @@ def _without_common_overrides(rows: list[dict[str, Any]]) -> list[dict[str, Any]
         row | {"overrides": " ".join(override for override in overrides if override not in common)}
         for row, overrides in zip(rows, each, strict=True)
     ]
-
-
-def _write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, _COLUMNS, extrasaction="ignore")
-        writer.writeheader()
-        writer.writerows(rows)

@@ -166,12 +166,8 @@ def _of_worst_recording(report: RunReport) -> Drawn:
 def _first_rows(name: str, table: pd.DataFrame) -> Table:
     cut = f", the first {_ROWS_SHOWN} of {len(table)}" if len(table) > _ROWS_SHOWN else ""
     title = name.replace("_", " ").capitalize() + cut
-    rows = [[_cell(value) for value in row] for row in table.head(_ROWS_SHOWN).itertuples(index=False)]
-    return Table(title, list(table.columns), rows)
-
-
-def _cell(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    shown = table.head(_ROWS_SHOWN).map(lambda cell: f"{cell:.4g}" if isinstance(cell, float) else str(cell))
+    return Table(title, list(table.columns), shown.to_numpy().tolist())
 
 
 def _how_to_load(result: dict[str, Any]) -> str:

@@ -65,12 +65,8 @@ def report_html(report: Report) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["data_uri"] = _data_uri
+    environment.filters["base64"] = lambda content: base64.b64encode(content).decode()
     return environment.get_template("report.html.jinja").render(report=report)
-
-
-def _data_uri(png: bytes) -> str:
-    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
 
 
 def _is_numeric(cells: Sequence[str]) -> bool:

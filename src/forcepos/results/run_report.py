@@ -80,7 +80,8 @@ def save(report: RunReport, folder: Path, run: Run) -> dict[str, Any]:
     """Write model, tables and result.json into `folder`, log the same, and return the result."""
     path = folder / "model.keras"
     report.trained.model.save(path)
-    run.log_model(path, _example(report.problem))
+    signals, _ = next(iter(batches(report.problem, report.problem.split.test[:1], 1)))
+    run.log_model(path, signals.numpy())  # one raw sample, as the model takes it
     for name, table in report.tables.items():
         (folder / "tables").mkdir(exist_ok=True)
         write_csv(folder / "tables" / f"{name}.csv", table)
@@ -170,9 +171,3 @@ def _ends(group: str, result: dict[str, Any]) -> dict[str, dict[str, float]]:
         f"{group}_{end}": {name: ends[place] for name, ends in result["intervals"].items()}
         for place, end in enumerate(("low", "high"))
     }
-
-
-def _example(problem: Problem) -> Any:
-    """Return one raw sample, as the model takes it."""
-    signals, _ = next(iter(batches(problem, problem.split.test[:1], 1)))
-    return signals.numpy()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -137,7 +137,7 @@ class MlflowRun:
 
     def log_scores(self, when: int, groups: Mapping[str, Mapping[str, float]]) -> None:
         scores = [(f"{group}/{name}", value) for group in groups for name, value in groups[group].items()]
-        self._log_batch(self.run_id, (Metric(name, value, when, 0) for name, value in scores))
+        self._client.log_batch(self.run_id, metrics=[Metric(name, value, when, 0) for name, value in scores])
 
     def log_hyperparameters(self, when: int, values: Values) -> None:  # noqa: ARG002
         self._log_params(self.run_id, {f"best.{name}": value for name, value in values.items()})
@@ -162,17 +162,12 @@ class MlflowRun:
     def _log_metrics(
         self, run_id: str, when: int, history: Sequence[Logs], first_epoch: int = 1, group: str = ""
     ) -> None:
-        self._log_batch(
-            run_id,
-            (
-                Metric(f"{group}{self._metric_name(name)}", value, when, epoch)
-                for epoch, logs in enumerate(history, first_epoch)
-                for name, value in logs.items()
-            ),
-        )
-
-    def _log_batch(self, run_id: str, metrics: Iterable[Metric]) -> None:
-        self._client.log_batch(run_id, metrics=list(metrics))
+        metrics = [
+            Metric(f"{group}{self._metric_name(name)}", value, when, epoch)
+            for epoch, logs in enumerate(history, first_epoch)
+            for name, value in logs.items()
+        ]
+        self._client.log_batch(run_id, metrics=metrics)
 
     def _metric_name(self, keras_name: str) -> str:
         part = "validation" if keras_name.startswith("val_") else "train"

@@ -31,7 +31,7 @@ def log_keras_model(
         [run.info.experiment_id], f"source_run_id = '{run_id}' AND name = '{model.name}'", max_results=1
     )
     logged = begun[0] if begun else client.create_logged_model(run.info.experiment_id, model.name, run_id)
-    uri = f"models:/{logged.model_id}"
+    uri, versions = f"models:/{logged.model_id}", package_versions()
     with tempfile.TemporaryDirectory() as parent:
         folder = str(Path(parent) / "model")
         # The flavor "keras" makes an array of whatever the model gives, even of answers by name.
@@ -41,7 +41,7 @@ def log_keras_model(
             input_example=example,
             signature=infer_signature(example, model.predict(example, verbose=0)),
             # Named, since MLflow would find out by importing everything in another process.
-            pip_requirements=_requirements(),
+            pip_requirements=[f"{name}=={versions[name]}" for name in ("mlflow", "tensorflow", "keras", "numpy")],
         )
         client.log_model_artifacts(logged.model_id, folder)
     client.finalize_logged_model(logged.model_id, "READY")
@@ -57,8 +57,3 @@ def _register(client: mlflow.MlflowClient, uri: str, model_id: str, name: str) -
     versions = client.search_model_versions(f"name = '{name}'")
     if model_id not in [version.model_id for version in versions]:
         mlflow.register_model(uri, name)
-
-
-def _requirements() -> list[str]:
-    versions = package_versions()
-    return [f"{name}=={versions[name]}" for name in ("mlflow", "tensorflow", "keras", "numpy")]

@@ -120,7 +120,7 @@ class Ledger:
                 f"{len(failed)} of {len(self._results)} trials failed, the last one with: {failed[-1].failure}; "
                 "raise tuner.max_failures to continue all the same"
             )
-        trial = self._trial(result.number)
+        trial = next(trial for trial in self.oracle.trials.values() if number_of(trial) == result.number)
         trial.hyperparameters.values = dict(result.hyperparameters)
         if result.score is None:
             trial.status, trial.message = "FAILED", result.failure
@@ -128,9 +128,6 @@ class Ledger:
             trial.status = "COMPLETED"
             self.oracle.update_trial(trial.trial_id, {self.oracle.objective.name: result.score})
         self.oracle.end_trial(trial)
-
-    def _trial(self, number: int) -> kt.engine.trial.Trial:
-        return next(trial for trial in self.oracle.trials.values() if number_of(trial) == number)
 
     def found(self) -> SearchResult:
         """Return the best of all trials.

@@ -137,7 +137,7 @@ def _targets(survey: Survey) -> Iterator[str]:
             yield "targets: ???  # set it: the columns with x, y, z; none were recognised"
         return
     yield f"# A guess: {guesses.reasons['positions']}."
-    yield f"targets: {_listed(guesses.positions)}"
+    yield f"targets: [{', '.join(map(quoted, guesses.positions))}]"
     if guesses.scale_mm != 1:
         yield f"target_scale_mm: {guesses.scale_mm:g}  # mm per {guesses.unit}"
     ranges = [
@@ -188,11 +188,6 @@ def _time(survey: Survey) -> Iterator[str]:
         yield f"rate_hz: {rate:g}  # from {' and '.join(guesses.time)}"
     else:
         yield "rate_hz: ???  # set it: rows per second; no time column was recognised"
-
-
-def _listed(names: Sequence[str]) -> str:
-    """Return names as a YAML list in one line."""
-    return f"[{', '.join(map(quoted, names))}]"
 
 
 def quoted(text: str) -> str:

@@ -42,7 +42,9 @@ def _figures(survey: Survey) -> Iterator[tuple[str, Figure]]:
 def _points(survey: Survey) -> Figure:
     """Draw rows from above, and the mean position of each recording."""
     figure, axes = style.single(height=5, width=6)
-    across, up, *third = (f"{_shown(survey, name)} ({survey.guesses.unit})" for name in survey.guesses.positions)
+    has_names = survey.sources[0].names is not None
+    shown = (style.literal(name) if has_names else f"column {name}" for name in survey.guesses.positions)
+    across, up, *third = (f"{name} ({survey.guesses.unit})" for name in shown)
     axes.set(xlabel=across, ylabel=up, aspect="equal")
     x, y, *rest = (survey.sample[name] for name in survey.guesses.positions)
     dots = axes.scatter(
@@ -58,10 +60,6 @@ def _points(survey: Survey) -> Figure:
     what = quantity(len(survey.points), "point") if survey.points else "positions"
     figure.suptitle(f"{what} in {quantity(len(survey.recordings), 'recording')}", fontsize="medium")
     return figure
-
-
-def _shown(survey: Survey, name: str) -> str:
-    return style.literal(name) if survey.sources[0].names else f"column {name}"
 
 
 def _signals(survey: Survey) -> Figure:

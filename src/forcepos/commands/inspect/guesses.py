@@ -183,16 +183,16 @@ def _label(guesses: Guesses, columns: Mapping[str, Column], hints: UserHints) ->
     by_name = [name for name in few if guesses.kinds[name] == "label"]
     guesses.label = hints.label or next(iter(by_name), None)
     guesses.reasons |= {"label": _GIVEN if hints.label else "by its name"} if guesses.label else {}
-    by_value = [name for name in few if not guesses.kinds[name] and _repeats(columns[name])]
+    by_value = [
+        name
+        for name in few
+        if not guesses.kinds[name] and 10 * (columns[name].distinct or 0) <= columns[name].known
+    ]
     guesses.candidates = tuple(name for name in by_value if name != guesses.label)
 
 
 def _has_few_values(column: Column) -> bool:
     return (column.kind == "text" or column.integral) and 2 <= (column.distinct or 0) <= _MOST_CLASSES
-
-
-def _repeats(column: Column) -> bool:
-    return 10 * (column.distinct or 0) <= column.known
 
 
 def _features(guesses: Guesses, columns: Mapping[str, Column]) -> None:

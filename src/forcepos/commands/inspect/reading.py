@@ -91,7 +91,8 @@ class Reading:
         first = self._first_rows(arrays, time_s)
         number = len(self._names) + np.cumsum(first) - 1
         for row in np.flatnonzero(first).tolist():
-            name, point = (self._value(column, arrays, row) for column in (self._key, self._guesses.point))
+            keys = (self._key, self._guesses.point)
+            name, point = (str(arrays[key][row].as_py()) if key else "" for key in keys)
             self._names.append((name or self._file, point))
         rows = pd.DataFrame(numbers, number, dtype=float).reindex(columns=self._numeric)
         self._add_rows(rows.where(np.isfinite(rows)))
@@ -124,9 +125,6 @@ class Reading:
         if not self._key:
             first |= counted & ((steps > self.times.cut_s) | (steps < 0))
         return first
-
-    def _value(self, column: str | None, arrays: Mapping[str, pa.Array], row: int) -> str:
-        return str(arrays[column][row].as_py()) if column else ""
 
 
 def seconds(guesses: Guesses, numbers: Mapping[str, Float64]) -> Float64:

@@ -12,7 +12,6 @@ from rich.text import Text
 from forcepos.commands.inspect.columns import Column
 from forcepos.commands.inspect.facts import SHOWN, balance, quantity, role, stuck
 from forcepos.commands.inspect.names import UNITS
-from forcepos.commands.inspect.reading import Recording
 from forcepos.commands.inspect.roles import ROLES
 from forcepos.commands.inspect.survey import Survey
 from forcepos.runtime.wording import first_lines, name_some
@@ -37,7 +36,14 @@ def _tables(survey: Survey) -> Iterator[tuple[str, Sequence[str], Iterable[Seque
     yield "Columns", _COLUMNS, (_column(survey, column) for column in survey.columns.values())
     if len(survey.recordings) > 1:
         position = f"mean position ({survey.guesses.unit})" if survey.guesses.positions else ""
-        yield "Recordings", ("recording", "rows", position), map(_recording, survey.recordings)
+        yield (
+            "Recordings",
+            ("recording", "rows", position),
+            (
+                (each.name, str(each.rows), ", ".join(f"{value:.5g}" for value in each.position))
+                for each in survey.recordings
+            ),
+        )
     for name, counts in balance(survey).items():
         what = "the label" if name == survey.guesses.label else "possibly a label"
         yield f"Classes of {name}, {what}", ("class", "rows", "%"), _classes(counts)
@@ -71,10 +77,6 @@ def _column(survey: Survey, column: Column) -> Sequence[str]:
         survey.guesses.unit if column.name in survey.guesses.positions else UNITS.get(kind.removesuffix("?"), "")
     )
     return (column.name, kind, unit, *shown, f"{column.missing or ''}", distinct, stuck_in)
-
-
-def _recording(recording: Recording) -> Sequence[str]:
-    return recording.name, str(recording.rows), ", ".join(f"{value:.5g}" for value in recording.position)
 
 
 def _classes(counts: Mapping[str, int]) -> Iterator[Sequence[str]]:

@@ -66,14 +66,12 @@ def _paths(names: Sequence[str]) -> Iterator[tuple[Path, bool]]:
     """Yield each file, and whether it is named rather than found in a folder."""
     for name in names:
         is_folder = Path(name).is_dir()
-        found = matching_files(name, _may_be_table)
+        found = matching_files(
+            name, lambda path: path.is_file() and path.name[0] != "." and path.suffix.lower() not in _SKIPPED
+        )
         if not (found or is_folder):
             raise InputError(f"{name} is not a file, a folder or a pattern that matches a file")
         yield from ((path, not is_folder) for path in found)
-
-
-def _may_be_table(path: Path) -> bool:
-    return path.is_file() and not path.name.startswith(".") and path.suffix.lower() not in _SKIPPED
 
 
 def _check_same_columns(source: Table, first: Table) -> None:

@@ -30,7 +30,9 @@ def feather_file(path: Path, columns: Sequence[str]) -> Iterator[Callable[[pa.Ta
         _remove_abandoned(path)
         with unfinished.open("wb") as file:
             with pa.ipc.new_file(file, schema, options=pa.ipc.IpcWriteOptions(compression="lz4")) as writer:
-                yield lambda rows, point: writer.write_table(_with_point(rows, point))
+                yield lambda rows, point: writer.write_table(
+                    rows.append_column(POINT, pa.repeat(pa.scalar(point, pa.large_string()), rows.num_rows))
+                )
             file.flush()
             os.fsync(file.fileno())
         unfinished.replace(path)
@@ -39,10 +41,6 @@ def feather_file(path: Path, columns: Sequence[str]) -> Iterator[Callable[[pa.Ta
     finally:
         with suppress(OSError):
             unfinished.unlink()
-
-
-def _with_point(rows: pa.Table, point: str) -> pa.Table:
-    return rows.append_column(POINT, pa.repeat(pa.scalar(point, pa.large_string()), rows.num_rows))
 
 
 def _remove_abandoned(path: Path) -> None:

@@ -45,7 +45,9 @@ def parse_log(content: bytes, columns: Sequence[str]) -> Log:
         InputError: it is empty, not text, has other columns, or has a broken line; names the line.
     """
     text = _tidied(content)
-    top = find_rows(text, _fields, lambda fields: not any(_is_number(field) for field in fields))
+    top = find_rows(
+        text, _fields, lambda fields: not any(is_number(field, mark) for field in fields for mark in ".,")
+    )
     rows, first = text[top.begin :], top.number
     names = read_fields(top.names, columns)
     mark = "," if b"," in rows and rows.count(b",") > rows.count(b".") else "."
@@ -78,10 +80,6 @@ def _tidied(content: bytes) -> bytes:
 
 def _fields(line: bytes) -> list[str]:
     return decoded(line).split(" ")
-
-
-def _is_number(field: str) -> bool:
-    return is_number(field, ".") or is_number(field, ",")
 
 
 def _is_cut(row: bytes, names: Sequence[str], mark: str, *, ended: bool) -> bool:

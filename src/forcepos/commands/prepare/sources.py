@@ -52,7 +52,9 @@ def open_source(path: Path) -> Iterator[list[Entry]]:
     if path.is_dir():
         yield sorted(_in_folder(path), key=lambda entry: entry.name)
     elif path.is_file():
-        with _opened(path) as archive:
+        with _explained(f"data.source={path} cannot be read as a zip file"):
+            archive = zipfile.ZipFile(path)
+        with archive:
             yield sorted(_in_archive(archive), key=lambda entry: entry.name)
     else:
         raise InputError(f"data.source={path} is neither a zip file nor a folder")
@@ -64,11 +66,6 @@ def _explained(what: str) -> Iterator[None]:
         yield
     except _UNREADABLE as error:
         raise InputError(f"{what}: {error}") from error
-
-
-def _opened(path: Path) -> zipfile.ZipFile:
-    with _explained(f"data.source={path} cannot be read as a zip file"):
-        return zipfile.ZipFile(path)
 
 
 def _in_archive(archive: zipfile.ZipFile) -> Iterator[Entry]:

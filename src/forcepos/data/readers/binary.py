@@ -71,7 +71,6 @@ class FeatherTable(Table):
                 batch = reader.get_batch(number)
                 if batch.num_rows > _LONG:
                     pa.default_memory_pool().release_unused()  # it would keep what was decompressed
-                batch.validate(full=True)
                 for chunk in _sliced(batch, _ROWS):
                     yield {one: chunk.column(read.index(columns[one].place)) for one in wanted}
 
@@ -109,7 +108,6 @@ class ParquetTable(Table):
         names = [self._schema.names[column.place] for column in columns]
         with explained(self.path, self.kind):
             for chunk in self._batches(_ROWS, sorted(set(names))):
-                chunk.validate(full=True)
                 yield {number: chunk.column(name) for number, name in enumerate(names)}
 
     def lenient_chunks(self) -> Iterator[pa.RecordBatch]:
@@ -119,11 +117,14 @@ class ParquetTable(Table):
 
     def _batches(self, rows: int, names: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
         with pq.ParquetFile(self.path, buffer_size=_BUFFER, pre_buffer=False) as file:
-            yield from file.iter_batches(rows, columns=names, use_threads=False)
+            for batch in file.iter_batches(rows, columns=names, use_threads=False):
+                yield from _sliced(batch, rows)
 
 
 def _sliced(batch: pa.RecordBatch, rows: int) -> Iterator[pa.RecordBatch]:
-    return (batch.slice(first, rows) for first in range(0, batch.num_rows, rows))
+    """Yield chunks of a batch, once it is known that they can be read."""
+    batch.validate(full=True)
+    yield from (batch.slice(first, rows) for first in range(0, batch.num_rows, rows))
 
 
 def _check_types(path: Path, schema: pa.Schema, columns: Sequence[Wanted]) -> None:

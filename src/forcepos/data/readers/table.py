@@ -16,7 +16,6 @@ from forcepos.runtime.errors import InputError
 WORDS = ("recording", "point", "label")  # roles of columns that hold words
 LENIENT_ROWS = 65_536  # of a chunk with all columns
 
-
 Chunk = dict[int, pa.Array]  # some rows of columns, by their index among the wanted ones
 
 

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from forcepos.config.schema import BlockedSplitConfig
 from forcepos.data.recordings import Recordings
 from forcepos.data.samples import Samples
-from forcepos.data.splits.draws import draw, set_calibration_aside
-from forcepos.data.splits.subsets import DROPPED, VALIDATION
+from forcepos.data.splits.subsets import DROPPED, VALIDATION, draw, set_calibration_aside
 
 log = logging.getLogger(__name__)
 

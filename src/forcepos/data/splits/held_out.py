@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from forcepos.config.schema import CrossValidationConfig, DrawnSplitConfig
 from forcepos.data.recordings import Int32
 from forcepos.data.samples import Samples
-from forcepos.data.splits.draws import draw, set_calibration_aside
-from forcepos.data.splits.subsets import DROPPED, TEST, TRAIN, VALIDATION
+from forcepos.data.splits.subsets import DROPPED, TEST, TRAIN, VALIDATION, draw, set_calibration_aside
 from forcepos.runtime.errors import InputError
 
 

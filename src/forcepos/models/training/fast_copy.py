@@ -62,11 +62,6 @@ def _lowbias32(value: tf.Tensor) -> tf.Tensor:
 _ON_A_CPU: dict[str, Any] = {"Conv1D": MatrixConv1D, "Dropout": HashDropout}
 
 
-def _scales(layer: layers.Layer) -> bool:
-    """Return whether a layer only scales, with constants that are not trained."""
-    return isinstance(layer, layers.Rescaling) or not layer.trainable
-
-
 def fast_copy(network: keras.Sequential, for_cpu: bool, mixed: bool) -> keras.Sequential:
     """Return a network of the same layers and variables, for training.
 
@@ -80,7 +75,8 @@ def fast_copy(network: keras.Sequential, for_cpu: bool, mixed: bool) -> keras.Se
 
     def copy(layer: layers.Layer) -> layers.Layer:
         settings = layer.get_config()
-        if mixed and layer is not last and not _scales(layer):
+        scales = isinstance(layer, layers.Rescaling) or not layer.trainable
+        if mixed and layer is not last and not scales:
             settings["dtype"] = MIXED
         faster = _ON_A_CPU.get(type(layer).__name__) if for_cpu else None
         return (faster or type(layer)).from_config(settings)
