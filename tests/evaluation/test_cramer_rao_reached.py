@@ -14,7 +14,7 @@ from forcepos.data.simulation.noise import mean_weights, row_covariance
 from forcepos.data.simulation.simulation import JOINT_CHANNELS, Simulation
 from forcepos.evaluation.limits import _information
 from tests.data.test_simulation import columns, simulate
-from tests.evaluation.test_cramer_rao import AHEAD, NO_SLOW_ERROR, WINDOW, cramer_rao
+from tests.evaluation.test_limits import AHEAD, NO_SLOW_ERROR, WINDOW, cramer_rao
 
 
 def memories(config: SimulatedConfig, window: int, offset_known: bool) -> np.ndarray:

@@ -112,7 +112,7 @@ def test_intervals_draw_recordings_of_the_test_subset(evaluation: Evaluation) ->
     assert evaluation.resampled == "recordings"
     alone = problem()
     alone = replace(alone, split=replace(SPLIT, test=np.arange(92, 96, dtype=np.int32)))
-    assert evaluate(alone, trained_on(alone)).resampled == "blocks of time of the only recording"
+    assert evaluate(alone, trained_on(alone)).resampled == "time blocks of the only recording"
 
 
 def test_coverage_is_observed_on_the_test_subset(evaluation: Evaluation) -> None:
