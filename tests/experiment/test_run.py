@@ -278,6 +278,7 @@ def test_what_people_read_goes_to_standard_error(smoke: Smoke) -> None:
         assert noise not in told
 
 
+@pytest.mark.system
 def test_what_libraries_tell_while_they_are_imported_is_not_shown(tmp_path: Path) -> None:
     finished = running.forcepos(QUICK, tmp_path)  # a new process
     assert [json.loads(line) for line in finished.out.splitlines()] == [finished.result]

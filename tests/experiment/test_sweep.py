@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import children, runs
 from tests.running import PLAIN, QUICK
 from tests.warm import Started, forcepos
@@ -47,6 +49,7 @@ def test_a_sweep_without_tracking_writes_no_database(tmp_path: Path) -> None:
     assert not (tmp_path / "mlruns").exists()
 
 
+@pytest.mark.system
 def test_processes_that_create_the_database_at_once_lose_nothing(tmp_path: Path) -> None:
     started = [Started([*QUICK, "model=ffnn_regression", f"seed={seed}"], tmp_path) for seed in (1, 2, 3)]
     for process in started:
