@@ -106,6 +106,7 @@ def test_a_killed_search_is_resumed_in_the_same_run(left: Path) -> None:
     assert len(after) == len(before) + 1  # its third trial
 
 
+@pytest.mark.system
 def test_a_sweep_finds_the_search_of_each_job(left: Path) -> None:
     finished = forcepos(["-m", *COMMAND, "seed=3,4"], left)
     assert finished.code == 0, finished.err

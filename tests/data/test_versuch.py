@@ -71,7 +71,7 @@ def test_a_column_named_twice_in_the_file_is_named(table: pd.DataFrame, tmp_path
     assert str(error.value) == f"{path} has more than one column named Fx"
 
 
-@pytest.mark.parametrize("chunksize", [7, 200, 300_000])
+@pytest.mark.parametrize("chunksize", [7, 200, pytest.param(300_000, marks=pytest.mark.system)])
 def test_how_a_file_is_cut_into_batches_makes_no_difference(
     table: pd.DataFrame, tmp_path: Path, chunksize: int
 ) -> None:

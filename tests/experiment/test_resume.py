@@ -6,6 +6,8 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import PLATE, children, runs
 from tests.running import PLAIN, read_until
 from tests.warm import Started, forcepos
@@ -40,6 +42,7 @@ def test_the_same_command_goes_on_with_the_same_run_after_kill_9(tmp_path: Path)
     ]  # fmt: skip
 
 
+@pytest.mark.system
 def test_a_kill_while_the_database_is_made_leaves_nothing_that_the_next_run_cannot_use(tmp_path: Path) -> None:
     killed = Started([*SEARCH, "tuner.max_trials=1"], tmp_path)
     unfinished = tmp_path / "mlruns" / "mlflow.db.unfinished"

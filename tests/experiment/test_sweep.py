@@ -42,6 +42,7 @@ def test_a_failing_job_takes_no_other_with_it_and_the_exit_code_says_so(tmp_path
     assert [job.info.status for job in children(everything, parent.info.run_id)] == ["FINISHED"]
 
 
+@pytest.mark.system
 def test_a_sweep_without_tracking_writes_no_database(tmp_path: Path) -> None:
     finished = forcepos(["-m", "seed=1,2", "tracking=none", *QUICK], tmp_path)
     assert finished.code == 0, finished.err

@@ -42,7 +42,9 @@ def plate_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return notebook_file(tmp_path_factory.mktemp("plate") / "versuch_x_100_1.feather", rows=100)
 
 
-@pytest.mark.parametrize("model", ["ffnn_classification", "cnn_regression"])
+@pytest.mark.parametrize(
+    "model", ["ffnn_classification", pytest.param("cnn_regression", marks=pytest.mark.system)]
+)
 def test_a_file_in_the_notebooks_format_trains(model: str, plate_file: Path, tmp_path: Path) -> None:
     budget = ["tuner.max_trials=1", "training.epochs=1", "training.final_epochs=3", "model.space.num_layers.max=1"]
     finished = forcepos(["data=versuch", f"data.path={plate_file}", f"model={model}", *budget, *PLAIN], tmp_path)

@@ -73,8 +73,7 @@ def test_numbers_are_those_of_plain_fit(model: str, xla: bool) -> None:
         assert np.abs(ours_weight - weight).max() < 1e-5
 
 
-@pytest.mark.parametrize("batch_size", [7, 16, 64])
-@pytest.mark.parametrize("xla", [False, True])
+@pytest.mark.parametrize(("batch_size", "xla"), [(7, True), (16, False), (64, True)])
 def test_the_loss_of_classes_is_finite_however_much_of_the_last_block_is_empty(batch_size: int, xla: bool) -> None:
     """Rows that no step filled hold zeros, which are not probabilities; their loss must not count."""
     model, data = built("ffnn_classification")
@@ -231,6 +230,7 @@ def test_mixed_precision_keeps_scaling_weights_and_outputs_in_float32() -> None:
     assert {variable.dtype for variable in copy.trainable_variables} == {"float32"}
 
 
+@pytest.mark.system
 def test_mixed_precision_learns_as_full_precision_does() -> None:
     scores = []
     for mixed in (False, True):

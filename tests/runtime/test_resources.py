@@ -147,6 +147,7 @@ def _threads_of_jobs(n_processes: list[int]) -> list[tuple[str, int, int, int]]:
     return found
 
 
+@pytest.mark.system
 def test_jobs_that_share_a_machine_share_its_cores_and_a_process_may_serve_several() -> None:
     os_cores = len(os.sched_getaffinity(0))
     told = in_new_process(_threads_of_jobs, [os_cores, os_cores, os_cores + 5, 1])
