@@ -19,7 +19,7 @@ run: $(READY)
 	$(BIN)/python -m forcepos model=cnn_regression tuner=bayesian
 
 test: $(READY)
-	$(BIN)/python -m pytest -m "not system" -n 2 --dist loadfile
+	$(BIN)/python -m pytest -m "not system" -n 2 --dist loadfile --no-loadscope-reorder
 
 test-system: $(READY)
 	$(BIN)/python -m pytest -m system -n 2 --dist loadgroup -rP

@@ -205,7 +205,7 @@ np.savez(sys.argv[3], **model.predict(signals))
 """
 
 
-@pytest.mark.parametrize("model", ["ffnn_regression", "cnn_classification"])
+@pytest.mark.parametrize("model", ["cnn_classification"])
 def test_the_logged_model_takes_raw_signals_without_forcepos(smoke: Smoke, model: str, tmp_path: Path) -> None:
     finished, folder = smoke(model)
     config = checked_config("debug=smoke").data

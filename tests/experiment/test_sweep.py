@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import children, runs
 from tests.running import PLAIN, QUICK
-from tests.warm import Started, forcepos
+from tests.warm import forcepos
 
 
 def test_jobs_of_a_sweep_share_one_parent(tmp_path: Path) -> None:
@@ -48,15 +47,3 @@ def test_a_sweep_without_tracking_writes_no_database(tmp_path: Path) -> None:
     assert finished.code == 0, finished.err
     assert len(finished.out.splitlines()) == 2
     assert not (tmp_path / "mlruns").exists()
-
-
-@pytest.mark.system
-def test_processes_that_create_the_database_at_once_lose_nothing(tmp_path: Path) -> None:
-    started = [Started([*QUICK, "model=ffnn_regression", f"seed={seed}"], tmp_path) for seed in (1, 2, 3)]
-    for process in started:
-        told = process.stderr.read()
-        assert process.wait(300) == 0, told
-    jobs = [run for run in runs(tmp_path) if "mlflow.parentRunId" not in run.data.tags]
-    assert [run.info.status for run in jobs] == ["FINISHED"] * 3
-    with sqlite3.connect(tmp_path / "mlruns" / "mlflow.db") as database:
-        assert database.execute("select count(*) from experiments where name = 'forcepos'").fetchone() == (1,)
