@@ -286,7 +286,6 @@ def test_what_libraries_tell_while_they_are_imported_is_not_shown(tmp_path: Path
         assert noise not in finished.err
 
 
-@pytest.mark.system
 def test_a_model_can_be_registered(tmp_path: Path) -> None:
     finished = forcepos([*QUICK, "model=ffnn_regression", "tracking.register_as=plate"], tmp_path)
     assert finished.code == 0, finished.err
@@ -294,7 +293,6 @@ def test_a_model_can_be_registered(tmp_path: Path) -> None:
     assert client.get_model_version("plate", "1").status == "READY"
 
 
-@pytest.mark.system
 def test_the_logged_model_can_be_served(smoke: Smoke) -> None:
     finished, folder = smoke("cnn_regression")
     uri = f"sqlite:///{folder}/mlruns/mlflow.db"

@@ -23,7 +23,7 @@ MORE = {"hyperband": ["training.epochs=9", "tuner.max_trials=null"]}
 
 
 def search_of(tuner: str) -> list[str]:
-    return [*SEARCH, f"tuner={tuner}", *MORE.get(tuner, ["tuner.max_trials=28"])]
+    return [*SEARCH, f"tuner={tuner}", *MORE.get(tuner, ["tuner.max_trials=22"])]
 
 
 def trials(folder: Path) -> list[dict[str, Any]]:
