@@ -11,11 +11,21 @@ import numpy as np
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.entities import Run as Recorded
 
-from forcepos.tracking.store import PARENT_TAG, child_of, create_run, resume_run, search_all
+from forcepos.tracking.store import (
+    PARENT_TAG,
+    child_of,
+    create_run,
+    delete_run,
+    find_run,
+    process_start,
+    resume_run,
+    search_all,
+)
 from forcepos.tuning.trials import Logs, TrialResult, Values
 
 _PARAMS_AT_ONCE = 100
 _SEARCH_TAG = "search"  # fingerprint of the search that a job belongs to
+_REPLACES_TAG = "replaces"  # id of the run that an interrupted process left behind
 
 # What Keras calls a metric, and what a run calls it, unit included.
 _NAMES = {
@@ -27,7 +37,9 @@ _NAMES = {
 class MlflowRun:
     """A job's run with its trials as child runs.
 
-    Every step takes the time at which it happened, in ms: what is logged later, or twice, gets the same time.
+    Every step takes the time at which it happened, in ms: what is logged later, or twice, gets the same time, and
+    MLflow keeps it once. What another process does again has other times, maybe other values, and MLflow would
+    keep both: a run that holds metrics of an interrupted process is replaced by a new one.
 
     Args:
         run_id: of a run that was started before; without it, `start` comes first.
@@ -47,33 +59,52 @@ class MlflowRun:
 
     def start(self, when: int, name: str, search: str, parent: str | None, params: Mapping[str, str]) -> None:
         """Start the run, or resume the one that an interrupted process left behind."""
-        self.run_id = self.run_id or self._left_behind(search, params)
+        before = None if self.run_id else self._left_behind(search, parent, params)
+        if before and not before.data.metrics:
+            self.run_id = before.info.run_id
         if self.run_id:
             resume_run(self._client, self.run_id, parent)
-            self._find_trials()
         else:
-            tags = {_SEARCH_TAG: search, **child_of(parent)}
+            replaces = {_REPLACES_TAG: before.info.run_id} if before else {}
+            tags = {_SEARCH_TAG: search, **child_of(parent), **replaces}
             self.run_id = create_run(self._client, self._experiment_id, name, tags, when)
+        self._replace()
+        self._find_trials()
         self._log_params(self.run_id, params)
+
+    def _replace(self) -> None:
+        """Take over the trials or folds of the run that this one replaces, and delete that one."""
+        before = self._client.get_run(self.run_id).data.tags.get(_REPLACES_TAG)
+        if before:
+            for run in list(search_all(self._client, self._experiment_id, _children(before))):
+                self._client.set_tag(run.info.run_id, PARENT_TAG, self.run_id)
+            delete_run(self._client, self._experiment_id, before)
 
     def resume(self, when: int, parent: str | None) -> None:  # noqa: ARG002
         """Resume a run that was started, under `parent` if there is one."""
         resume_run(self._client, self.run_id, parent)
 
-    def _left_behind(self, search: str, params: Mapping[str, str]) -> str:
-        """Return the last run of this search if it has this config and is unfinished, else an empty string."""
+    def _left_behind(self, search: str, parent: str | None, params: Mapping[str, str]) -> Recorded | None:
+        """Return the last run of this search if it has this config and an interrupted process left it."""
         runs = self._client.search_runs(
             [self._experiment_id], f"tags.{_SEARCH_TAG} = '{search}'", order_by=["start_time DESC"], max_results=1
         )
-        if not runs or runs[0].info.status == "FINISHED":
-            return ""
+        if not runs or (runs[0].info.status == "FINISHED" and not self._is_done_again(runs[0], parent)):
+            return None
         # Whoever was killed while logging params has left some of them.
         logged = {key: value for key, value in runs[0].data.params.items() if not key.startswith("best.")}
-        return str(runs[0].info.run_id) if logged.items() <= params.items() else ""
+        return runs[0] if logged.items() <= params.items() else None
+
+    def _is_done_again(self, run: Recorded, parent: str | None) -> bool:
+        """Return whether a run is from before its sweep or cross-validation was resumed."""
+        if parent is None or run.data.tags.get(PARENT_TAG) != parent:
+            return False
+        above = find_run(self._client, parent)
+        return above is not None and run.info.start_time < process_start(above)
 
     def _find_trials(self) -> None:
         """Look up the trials: a call that got no answer may have created one."""
-        for run in search_all(self._client, self._experiment_id, f"tags.`{PARENT_TAG}` = '{self.run_id}'"):
+        for run in search_all(self._client, self._experiment_id, _children(self.run_id)):
             word, _, number = run.info.run_name.partition(" ")
             if word == "trial" and number.isdigit():
                 self._trials[int(number)] = run.info.run_id
@@ -92,7 +123,7 @@ class MlflowRun:
     def trial_known(self, when: int, result: Mapping[str, Any]) -> None:
         """Log a trial of an earlier process, unless that process did."""
         there = self._trial(result["number"], result["hyperparameters"])
-        if there and there.info.status in ("FINISHED", "FAILED"):
+        if there and _holds(there, result):
             return
         self.trial_started(when, result["number"], result["hyperparameters"])
         self.trial_ended(when, result)
@@ -100,9 +131,11 @@ class MlflowRun:
     def trial_started(self, when: int, number: int, hyperparameters: Values) -> None:
         """Start a trial, or resume one that was requeued."""
         there = self._trial(number, hyperparameters)
-        if there:
+        if there and not there.data.metrics:
             resume_run(self._client, there.info.run_id)
         else:
+            if number in self._trials:
+                self._client.delete_run(self._trials.pop(number))
             self._trials[number] = create_run(
                 self._client, self._experiment_id, f"trial {number}", child_of(self.run_id), when
             )
@@ -172,6 +205,17 @@ class MlflowRun:
     def _metric_name(self, keras_name: str) -> str:
         part = "validation" if keras_name.startswith("val_") else "train"
         return f"{part}/{self._names[keras_name.removeprefix('val_')]}"
+
+
+def _children(run_id: str) -> str:
+    return f"tags.`{PARENT_TAG}` = '{run_id}'"
+
+
+def _holds(trial: Recorded, result: Mapping[str, Any]) -> bool:
+    """Return whether a trial's run has all of this result; a job that failed ends its running trials as failed."""
+    if result["score"] is None:
+        return trial.info.status == "FAILED" and trial.data.tags.get("reason") == result["failure"]
+    return trial.info.status == "FINISHED" and trial.data.metrics.get("objective") == result["score"]
 
 
 def _mean_over_executions(history: Sequence[Sequence[Logs]]) -> list[Logs]:

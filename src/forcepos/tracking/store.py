@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from forcepos.config.schema import TrackingConfig
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.interruption import defer_signals
-from forcepos.tracking.outages import unusable
+from forcepos.tracking.outages import is_outage, unusable
 from forcepos.tuning.trials import Values
 
 PARENT_TAG = "mlflow.parentRunId"
@@ -131,6 +131,28 @@ def resume_run(client: MlflowClient, run_id: str, parent: str | None = None) -> 
         client.delete_tag(run_id, "reason")
 
 
+def find_run(client: MlflowClient, run_id: str) -> Run | None:
+    """Return a run, None if there is none or it was deleted."""
+    try:
+        run = client.get_run(run_id)
+    except MlflowException as error:
+        if is_outage(error):
+            raise
+        return None
+    return run if run.info.lifecycle_stage == "active" else None
+
+
+def delete_run(client: MlflowClient, experiment_id: str, run_id: str) -> None:
+    """Delete a run that another one replaces, and its models but those that an alias has put to use."""
+    for model in client.search_logged_models([experiment_id], f"source_run_id = '{run_id}'"):
+        versions = client.search_model_versions(f"run_id = '{run_id}'")
+        if not any(version.aliases for version in versions):
+            for version in versions:
+                client.delete_model_version(version.name, version.version)
+            client.delete_logged_model(model.model_id)
+    client.delete_run(run_id)
+
+
 def mark_dead_runs(client: MlflowClient, experiment_id: str) -> None:
     """Mark as KILLED the runs of processes on this machine that no longer exist, as after kill -9."""
     ours = f"attributes.status = 'RUNNING' and tags.`{_PROCESS_TAG}` like '{socket.gethostname()} %'"
@@ -158,6 +180,11 @@ def search_all(client: MlflowClient, experiment_id: str, query: str) -> Iterator
 def _this_process() -> str:
     process = psutil.Process()
     return f"{socket.gethostname()} {process.pid} {process.create_time():.2f}"
+
+
+def process_start(run: Run) -> float:
+    """Return when the process started that last started or resumed the run, in ms; 0 if unknown."""
+    return float(run.data.tags.get(_PROCESS_TAG, "0").rpartition(" ")[2]) * 1000
 
 
 def _alive(process: str) -> bool:

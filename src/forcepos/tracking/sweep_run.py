@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pandas as pd
 from mlflow import MlflowClient
-from mlflow.exceptions import MlflowException
 
 from forcepos.config.schema import TrackingConfig
 from forcepos.runtime.interruption import defer_signals
 from forcepos.tracking.outages import ERRORS, is_outage, reason, unusable
-from forcepos.tracking.store import create_run, mark_dead_runs, open_store, resolve, resume_run
+from forcepos.tracking.store import create_run, find_run, mark_dead_runs, open_store, resolve, resume_run
 
 log = logging.getLogger(__name__)
 PARENT_VARIABLE = "FORCEPOS_SWEEP_RUN"  # carries the sweep's run id to its jobs, whatever process they run in
@@ -28,22 +27,13 @@ def start_sweep(config: TrackingConfig, overrides: str, begun: str | None = None
     """Start the run of a multirun, or resume the one that was `begun`; return its id."""
     client, experiment_id = open_store(config)
     try:
-        if begun and _is_there(client, begun):
+        if begun and find_run(client, begun):
             resume_run(client, begun)
             return begun
         source = {"mlflow.source.name": f"python -m forcepos -m {overrides}", "mlflow.source.type": "LOCAL"}
         return create_run(client, experiment_id, f"sweep {overrides}", source)
     except ERRORS as error:
         raise unusable(config.uri, error) from error
-
-
-def _is_there(client: MlflowClient, run_id: str) -> bool:
-    try:
-        return bool(client.get_run(run_id).info.lifecycle_stage == "active")
-    except MlflowException as error:
-        if is_outage(error):
-            raise
-        return False
 
 
 @defer_signals()
@@ -58,7 +48,9 @@ def end_sweep(config: TrackingConfig, run_id: str, status: str, table: Path | No
         client.set_terminated(run_id, status)
         if table:
             client.log_artifact(run_id, str(table))
-            client.log_table(run_id, pd.read_csv(table), "sweep.json")  # last: it would add to one that is there
+            # As `log_table` does, which would add to a table that is there.
+            client.log_text(run_id, pd.read_csv(table).to_json(orient="split", index=False), "sweep.json")
+            client.set_tag(run_id, "mlflow.loggedArtifacts", '[{"path": "sweep.json", "type": "table"}]')
     except ERRORS as error:
         if not is_outage(error):
             raise
