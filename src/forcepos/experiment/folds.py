@@ -15,7 +15,7 @@ import pandas as pd
 from forcepos.config.schema import Config, CrossValidationConfig, FixedTunerConfig
 from forcepos.evaluation.metrics import Scores
 from forcepos.experiment.plan import RunPlan
-from forcepos.results.pending_logs import finalize_tracking, log_pending, reopen
+from forcepos.results.pending_logs import finalize_tracking, log_pending, rejoin, reopen
 from forcepos.results.run_cache import cached_result
 from forcepos.results.run_report import repeat_result, write_result
 from forcepos.results.summary import REFERENCES, headline
@@ -35,9 +35,10 @@ def cross_validate(plan: RunPlan, run_fold: Callable[[RunPlan], dict[str, Any]])
     """
     config, folder = plan.config, plan.folder
     cached = cached_result(config, plan.fingerprint)
-    if cached:
+    opened = rejoin(config, cached) if cached else reopen(config, plan.fingerprint)
+    if cached and not opened:
         return repeat_result(cached, folder)
-    run, result = reopen(config, plan.fingerprint) or _cross_validate(plan, run_fold)
+    run, result = opened or _cross_validate(plan, run_fold)
     _complete_folds(plan, result["folds"], run)
     result = finalize_tracking(run, result, config, plan.fingerprint, result["folds"])
     write_result(result, folder)
@@ -68,11 +69,11 @@ def _folds(config: Config) -> list[Config]:
 
 
 def _complete_folds(plan: RunPlan, results: Sequence[dict[str, Any]], run: Run) -> None:
-    """Try once more to log what folds could not, now under a parent that may have got its id since."""
+    """Try once more to log what folds could not, and all of them where the store lost their parent."""
     for config, result in zip(_folds(plan.config), results, strict=True):
-        if result["tracking"] == "incomplete":
+        if result["tracking"] == "incomplete" or run.anew:
             fingerprint = plan.fold(config, Path(result["outputs"]), run).fingerprint
-            again = log_pending(config, fingerprint, run)
+            again = log_pending(config, fingerprint, run, result)
             if again:
                 result.update({name: again[name] for name in ("run_id", "tracking")})
 

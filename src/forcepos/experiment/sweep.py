@@ -8,12 +8,14 @@ import json
 import logging
 import os
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from forcepos.config.schema import TrackingConfig
 from forcepos.experiment.sweep_job import reason_of
@@ -23,6 +25,7 @@ from forcepos.runtime.files import write_json
 from forcepos.runtime.interruption import defer_signals
 from forcepos.runtime.paths import pending_logs_file, short_path
 from forcepos.runtime.resources import JOBS_VARIABLE, jobs_of_sweep
+from forcepos.tracking.place import check_uri
 
 log = logging.getLogger(__name__)
 AGAIN = "run the same command again to log what is missing"
@@ -47,6 +50,12 @@ _open: list[_Sweep] = []  # the multirun that this process launched
 class SweepCallback(Callback):
     """Called by Hydra in the process that launches the jobs, before the first of them."""
 
+    def on_run_start(self, config: DictConfig, **_: Any) -> None:
+        """Refuse a tracking store that cannot work, before Hydra makes the run's folder."""
+        with suppress(OmegaConfBaseException):  # the config's own check tells what is wrong with it
+            if config.tracking.name == "mlflow":
+                _check_uri(config.tracking.uri)
+
     @defer_signals()  # an interruption here would leave a run behind that nobody closes
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         """Start the sweep's run and put its id where the jobs find it."""
@@ -60,6 +69,7 @@ class SweepCallback(Callback):
         unfinished = _unfinished(tracking, overrides)
         run_id = None
         if tracking.name == "mlflow":
+            _check_uri(tracking.uri)
             # MLflow takes seconds.
             from forcepos.tracking.sweep_run import PARENT_VARIABLE, start_sweep  # noqa: PLC0415
 
@@ -76,6 +86,13 @@ class SweepCallback(Callback):
             os.environ[JOBS_VARIABLE] = str(jobs)
         elsewhere = "submitit" in str(config.hydra.launcher.get("_target_"))
         _open.append(_Sweep(folder, tracking, run_id, elsewhere, unfinished))
+
+
+def _check_uri(uri: str) -> None:
+    try:
+        check_uri(uri)
+    except InputError as error:  # Hydra would make a warning of it
+        sys.exit(f"error: {error}")
 
 
 def _unfinished(tracking: TrackingConfig, overrides: list[str]) -> Path:

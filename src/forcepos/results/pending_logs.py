@@ -20,6 +20,7 @@ from forcepos.tracking.run import Run, Step, TrackedRun
 from forcepos.tracking.track import is_part, parent_id
 
 log = logging.getLogger(__name__)
+_LOGS_OF_PART = "tracking.json"  # all of them, in case that the store is lost before the whole is complete
 
 
 def finalize_tracking(
@@ -45,23 +46,30 @@ def finalize_tracking(
 
 def _with_status(run: Run, result: dict[str, Any], folds: Sequence[dict[str, Any]]) -> dict[str, Any]:
     lacking = any(fold["tracking"] == "incomplete" for fold in folds)
+    saved = Path(result["outputs"], "model.keras").as_uri() if result["model_uri"] else None
     return result | {
         "run_id": run.run_id,
-        "model_uri": run.model_uri or result["model_uri"],
+        "model_uri": run.model_uri or saved,
         "tracking": "incomplete" if lacking else run.tracking,
     }
 
 
 def _keep(run: Run, result: dict[str, Any], config: Config, fingerprint: str) -> None:
+    """Keep the logs in a file until they are complete; those of a fold or a sweep's job in its folder for ever."""
     if not isinstance(run, TrackedRun):
         return
-    path = _path(config, fingerprint)
+    path, folder = _path(config, fingerprint), Path(result["outputs"])
+    steps = [dataclasses.asdict(step) for step in run.steps]
+    lacking, logged = steps[run.done :], steps[: run.done]
+    tracking = dataclasses.asdict(config.tracking)
+    logs = {"tracking": tracking, "result": result, "steps": lacking, "logged": logged}
     if result["tracking"] == "complete":
+        if run.is_part and folder.is_dir():
+            write_json(folder / _LOGS_OF_PART, logs)
         path.unlink(missing_ok=True)
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    steps = [dataclasses.asdict(step) for step in run.kept]
-    write_json(path, {"tracking": dataclasses.asdict(config.tracking), "result": result, "steps": steps})
+    write_json(path, logs)
     log.warning("what %s lacks of this run is kept in %s", config.tracking.uri, path)
 
 
@@ -79,12 +87,7 @@ def reopen(
     if not path.is_file():
         warn_of_earlier_versions(path.parent, "only that version can log them, with the same commands")
         return None
-    kept = json.loads(path.read_text())
-    result = kept["result"]
-    steps = [Step(**step) for step in kept["steps"]]
-    # Only a URI of MLflow's: until it has one, it is the file in the run's folder.
-    uri = result["model_uri"] if (result["model_uri"] or "").startswith("models:") else None
-    run = TrackedRun(config, result["run_id"], uri, steps)
+    run, result = _read(path, config)
     log.info("trained before, in %s: logging what %s lacks of it", result["outputs"], config.tracking.uri)
     try:
         if not is_part(parent):
@@ -97,9 +100,37 @@ def reopen(
     return run, result
 
 
-def log_pending(config: Config, fingerprint: str, parent: Run | None = None) -> dict[str, Any] | None:
-    """Log what is pending of a finished run, and return its result; None if nothing is pending."""
-    opened = reopen(config, fingerprint, parent)
+def _read(path: Path, config: Config) -> tuple[TrackedRun, dict[str, Any]]:
+    kept = json.loads(path.read_text())
+    result, logged = kept["result"], kept.get("logged", [])  # earlier versions kept only what was lacking
+    steps = [Step(**step) for step in [*logged, *kept["steps"]]]
+    # Only a URI of MLflow's: until it has one, it is the file in the run's folder.
+    uri = result["model_uri"] if (result["model_uri"] or "").startswith("models:") else None
+    return TrackedRun(config, result["run_id"], uri, steps, len(logged)), result
+
+
+def rejoin(
+    config: Config, result: dict[str, Any], parent: Run | None = None
+) -> tuple[TrackedRun, dict[str, Any]] | None:
+    """Return a completely logged fold or sweep's job whose store has been lost since, logged anew or moved.
+
+    Its sweep or cross-validation has another run then, and lacks it.
+    """
+    path = Path(result["outputs"], _LOGS_OF_PART)
+    if config.tracking.name == "none" or not is_part(parent) or not path.is_file():
+        return None
+    if json.loads(path.read_text())["tracking"] != dataclasses.asdict(config.tracking):
+        return None  # of another store
+    run, result = _read(path, config)
+    run.rejoin(parent_id(parent))
+    return run, result
+
+
+def log_pending(
+    config: Config, fingerprint: str, parent: Run | None = None, cached: dict[str, Any] | None = None
+) -> dict[str, Any] | None:
+    """Log what is pending of a finished run, or what its store lost, and return its result; None if nothing is."""
+    opened = reopen(config, fingerprint, parent) or (rejoin(config, cached, parent) if cached else None)
     return finalize_tracking(*opened, config, fingerprint) if opened else None
 
 

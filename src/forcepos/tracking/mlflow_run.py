@@ -84,6 +84,12 @@ class MlflowRun:
         """Resume a run that was started, under `parent` if there is one."""
         resume_run(self._client, self.run_id, parent)
 
+    def move(self, when: int, parent: str | None) -> None:  # noqa: ARG002
+        """Put the run under `parent`, unless it is under one that is there."""
+        above = self._client.get_run(self.run_id).data.tags.get(PARENT_TAG)
+        if parent and not (above and find_run(self._client, above)):
+            self._client.set_tag(self.run_id, PARENT_TAG, parent)
+
     def _left_behind(self, search: str, parent: str | None, params: Mapping[str, str]) -> Recorded | None:
         """Return the last run of this search if it has this config and an interrupted process left it."""
         runs = self._client.search_runs(
@@ -214,8 +220,8 @@ def _children(run_id: str) -> str:
 def _holds(trial: Recorded, result: Mapping[str, Any]) -> bool:
     """Return whether a trial's run has all of this result; a job that failed ends its running trials as failed."""
     if result["score"] is None:
-        return trial.info.status == "FAILED" and trial.data.tags.get("reason") == result["failure"]
-    return trial.info.status == "FINISHED" and trial.data.metrics.get("objective") == result["score"]
+        return bool(trial.info.status == "FAILED" and trial.data.tags.get("reason") == result["failure"])
+    return bool(trial.info.status == "FINISHED" and trial.data.metrics.get("objective") == result["score"])
 
 
 def _mean_over_executions(history: Sequence[Sequence[Logs]]) -> list[Logs]:

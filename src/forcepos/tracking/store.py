@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 
 import psutil
 from filelock import FileLock
@@ -13,13 +15,14 @@ from mlflow import MlflowClient, set_tracking_uri
 from mlflow.artifacts import load_dict
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from forcepos.config.schema import TrackingConfig
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.interruption import defer_signals
 from forcepos.tracking.outages import is_outage, unusable
+from forcepos.tracking.place import check_uri, follow_move, resolve
 from forcepos.tuning.trials import Values
 
 PARENT_TAG = "mlflow.parentRunId"
@@ -39,15 +42,17 @@ def open_store(config: TrackingConfig) -> tuple[MlflowClient, str]:
     Raises:
         InputError: MLflow cannot use tracking.uri, or the experiment was deleted.
     """
-    uri, folder = resolve(config.uri)
-    artifacts = (folder / "artifacts").as_uri() if folder else None
-    if folder:
-        folder.mkdir(parents=True, exist_ok=True)
+    check_uri(config.uri)
+    uri, database = resolve(config.uri)
+    artifacts = (database.parent / "artifacts").as_uri() if database else None
     set_tracking_uri(uri)
     try:
-        with _alone(uri, folder):
-            if artifacts:
-                _create(uri, artifacts)
+        if database:
+            database.parent.mkdir(parents=True, exist_ok=True)
+        with _alone(uri, database):
+            if database and artifacts:
+                _create(database, artifacts)
+                follow_move(database)
             client = MlflowClient(uri)
             experiment_id = _experiment(client, config.experiment, artifacts)
             mark_dead_runs(client, experiment_id)
@@ -57,10 +62,10 @@ def open_store(config: TrackingConfig) -> tuple[MlflowClient, str]:
 
 
 @contextmanager
-def _alone(uri: str, folder: Path | None) -> Iterator[None]:
+def _alone(uri: str, database: Path | None) -> Iterator[None]:
     """Let one process in at a time, unless the store has a server that takes care of it."""
-    if folder:
-        with FileLock(folder / "mlflow.lock"):
+    if database:
+        with FileLock(database.parent / "mlflow.lock"):
             yield
     elif uri.startswith("postgresql"):
         with create_engine(uri).begin() as connection:
@@ -70,14 +75,12 @@ def _alone(uri: str, folder: Path | None) -> Iterator[None]:
         yield
 
 
-def _create(uri: str, artifacts: str) -> None:
+def _create(database: Path, artifacts: str) -> None:
     """Create an SQLite database whole or not at all.
 
     MLflow creates it by dozens of migrations that SQLite commits one by one: if its process is killed then, no
     other can use the file.
     """
-    url = make_url(uri)
-    database = Path(str(url.database))
     if database.exists():
         return
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore  # noqa: PLC0415  # a second; others need none
@@ -85,13 +88,15 @@ def _create(uri: str, artifacts: str) -> None:
     unfinished = database.with_name(f"{database.name}.unfinished")
     for suffix in ("", "-journal", "-wal", "-shm"):
         unfinished.with_name(unfinished.name + suffix).unlink(missing_ok=True)
-    whole = SqlAlchemyStore(str(url.set(database=str(unfinished))), artifacts)  # type: ignore[no-untyped-call]
+    whole = SqlAlchemyStore(f"sqlite:///{unfinished}", artifacts)  # type: ignore[no-untyped-call]
     whole.engine.dispose()
     unfinished.replace(database)
 
 
 def _experiment(client: MlflowClient, name: str, artifacts: str | None) -> str:
     experiment = client.get_experiment_by_name(name)
+    if experiment is None and name == os.environ.get("MLFLOW_EXPERIMENT_ID"):
+        experiment = client.get_experiment(name)
     if experiment is None:
         tags = {"mlflow.experimentKind": "custom_model_development"}  # the UI's view of training runs
         try:
@@ -211,14 +216,5 @@ def read_hyperparameters(config: TrackingConfig, source: str) -> Values:
 
 def ui_command(config: TrackingConfig) -> str | None:
     """Return the command that shows the runs, None if there are none or a server shows them."""
-    uri, folder = resolve(config.uri)
-    return f"mlflow ui --backend-store-uri {uri}" if folder and config.name == "mlflow" else None
-
-
-def resolve(uri: str) -> tuple[str, Path | None]:
-    """Make the URI absolute; return it, and the folder of the database if it is a local one."""
-    prefix = "sqlite:///"
-    if not uri.startswith(prefix):
-        return uri, None
-    path = Path(uri.removeprefix(prefix)).absolute()
-    return f"{prefix}{path}", path.parent
+    uri, database = resolve(config.uri)
+    return f"mlflow ui --backend-store-uri {quote(uri)}" if database and config.name == "mlflow" else None

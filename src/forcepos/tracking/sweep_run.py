@@ -12,7 +12,8 @@ from mlflow import MlflowClient
 from forcepos.config.schema import TrackingConfig
 from forcepos.runtime.interruption import defer_signals
 from forcepos.tracking.outages import ERRORS, is_outage, reason, unusable
-from forcepos.tracking.store import create_run, find_run, mark_dead_runs, open_store, resolve, resume_run
+from forcepos.tracking.place import resolve
+from forcepos.tracking.store import create_run, find_run, mark_dead_runs, open_store, resume_run
 
 log = logging.getLogger(__name__)
 PARENT_VARIABLE = "FORCEPOS_SWEEP_RUN"  # carries the sweep's run id to its jobs, whatever process they run in
@@ -44,7 +45,11 @@ def end_sweep(config: TrackingConfig, run_id: str, status: str, table: Path | No
     """
     try:
         client = MlflowClient(resolve(config.uri)[0])
-        mark_dead_runs(client, client.get_run(run_id).info.experiment_id)
+        run = find_run(client, run_id)
+        if run is None:
+            log.warning("tracking.uri=%s no longer has the sweep's run", config.uri)
+            return False
+        mark_dead_runs(client, run.info.experiment_id)
         client.set_terminated(run_id, status)
         if table:
             client.log_artifact(run_id, str(table))

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from forcepos.config.schema import Config, TrackingConfig
+from forcepos.tracking.place import resolve
 from forcepos.tracking.run import Run, TrackedRun
 from forcepos.tracking.store import open_store
 from forcepos.tracking.sweep_run import parent_run
+
+log = logging.getLogger(__name__)
 
 
 def check_server(config: TrackingConfig) -> None:
@@ -20,7 +25,12 @@ def check_server(config: TrackingConfig) -> None:
     Raises:
         InputError: it is unreachable.
     """
-    if config.name == "mlflow" and config.uri.startswith("http") and parent_run() is None:
+    if config.name == "none" or parent_run() is not None:
+        return
+    for variable in ("MLFLOW_EXPERIMENT_NAME", "MLFLOW_EXPERIMENT_ID"):
+        if os.environ.get(variable) == config.experiment:
+            log.info("tracking.experiment=%s, from %s", config.experiment, variable)
+    if resolve(config.uri)[1] is None:
         open_store(config)
 
 
