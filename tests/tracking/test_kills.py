@@ -18,7 +18,6 @@ from mlflow.entities import Run
 
 from forcepos.tracking import run as run_module
 from forcepos.tracking import store
-from forcepos.tracking.store import open_store
 from forcepos.tracking.sweep_run import end_sweep, start_sweep
 from forcepos.tracking.track import track
 from forcepos.tuning.trials import TrialResult
@@ -51,13 +50,6 @@ class Mortal:
             return getattr(self._client, name)(*arguments, **named)
 
         return call
-
-
-@pytest.fixture(scope="module")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("empty")
-    open_store(smoke_with(f"sqlite:///{folder}/mlruns/mlflow.db").tracking)
-    return folder
 
 
 @pytest.fixture

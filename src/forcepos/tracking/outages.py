@@ -17,6 +17,7 @@ _WORDS = (
     (re.compile(r"too many (\d+) error responses"), "it answers with HTTP {}"),
     (re.compile(r"error code (\d{3})"), "it answers with HTTP {}"),
     (re.compile(r"\[Errno -?\d+\] ([^\"'()\n]+)"), "{}"),
+    (re.compile(r"\(sqlite3\.\w+\) ([^\n]+)"), "{}"),
     (re.compile(r"(time)(?:d out|out exception)"), "no answer in time"),
 )
 ERRORS = (MlflowException, OSError, SQLAlchemyError, InputError)  # among them the outages
