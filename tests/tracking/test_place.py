@@ -18,6 +18,7 @@ from forcepos.runtime.errors import InputError
 from forcepos.tracking import place
 from forcepos.tracking.place import check_uri, follow_move
 from forcepos.tracking.store import open_store, ui_command
+from forcepos.tracking.track import check_server
 from tests.conftest import checked_config
 from tests.running import forcepos
 from tests.tracking.test_outages import smoke_with
@@ -149,6 +150,7 @@ def test_an_old_place_that_is_the_same_folder_by_another_name_is_no_move(
     ("uri", "problem"),
     [
         ("mlruns", "MLflow needs a database, as in tracking.uri=sqlite:///mlruns/mlflow.db"),
+        ("here.db", "MLflow needs a database, as in tracking.uri=sqlite:///here.db"),
         ("/data/mlruns", "MLflow needs a database, as in tracking.uri=sqlite:////data/mlruns/mlflow.db"),
         ("file:///data/x", "MLflow needs a database, as in tracking.uri=sqlite:////data/x/mlflow.db"),
         ("", "MLflow needs a database, as in tracking.uri=sqlite:///mlruns/mlflow.db"),
@@ -169,6 +171,12 @@ def test_an_old_place_that_is_the_same_folder_by_another_name_is_no_move(
 def test_a_uri_that_cannot_work_is_refused(uri: str, problem: str) -> None:
     with pytest.raises(InputError, match=f"^{re.escape(f'tracking.uri={uri} cannot be used: {problem}')}$"):
         check_uri(uri)
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "table.db").write_text("x,y\n")
+    with pytest.raises(InputError, match=f"cannot be used: {tmp_path}/table.db is no SQLite database$"):
+        check_uri(f"sqlite:///{tmp_path}/table.db")
 
 
 def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -223,6 +231,9 @@ def test_mlflows_variables_choose_the_experiment_unless_the_config_does(
     monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", "0")
     client, experiment = open_store(checked_config().tracking)
     assert client.get_experiment(experiment).name == "Default"
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", "77")
+    with pytest.raises(InputError, match=r"^MLFLOW_EXPERIMENT_ID=77: the tracking store has no such experiment$"):
+        check_server(checked_config().tracking)
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "plates")
     assert checked_config().tracking.experiment == "plates"
     assert checked_config("tracking.experiment=mine").tracking.experiment == "mine"

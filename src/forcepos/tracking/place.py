@@ -55,7 +55,10 @@ def check_uri(uri: str) -> None:
     Raises:
         InputError: it cannot; says why.
     """
-    problem = _problem(uri)
+    try:
+        problem = _problem(uri)
+    except OSError as error:  # its folder cannot be looked into
+        problem = f"{error.filename}: {error.strerror}"
     if problem:
         raise InputError(f"tracking.uri={uri} cannot be used: {problem}")
 
@@ -69,9 +72,10 @@ def _problem(uri: str) -> str | None:
     if scheme == "sqlite":
         return _FILE_NEEDED
     if scheme == "file" or (not colon and scheme not in _SCHEMES):
-        folder = rest.removeprefix("//") or scheme or "mlruns"
+        path = rest.removeprefix("//") or scheme or "mlruns"
+        file = path if path.endswith(".db") else f"{path}/mlflow.db"
         allowed = os.environ.get("MLFLOW_ALLOW_FILE_STORE", "").lower() in ("true", "1")
-        return None if allowed else f"MLflow needs a database, as in tracking.uri=sqlite:///{folder}/mlflow.db"
+        return None if allowed else f"MLflow needs a database, as in tracking.uri={_SQLITE}{file}"
     if kind not in (*_SCHEMES, *(plugin.name for plugin in entry_points(group="mlflow.tracking_store"))):
         return f"MLflow knows no {scheme}:, but sqlite:///FILE, http://HOST:PORT and others"
     try:
@@ -91,6 +95,8 @@ def _problem_of_file(uri: str, database: Path) -> str | None:
     if database.is_dir() or not uri.removeprefix(_SQLITE).partition("?")[0] or database.name == ":memory:":
         return _FILE_NEEDED
     place = next(path for path in (database, *database.parents) if path.exists())
+    if place == database and database.stat().st_size and database.open("rb").read(15) != b"SQLite format 3":
+        return f"{place} is no SQLite database"
     if place != database and not place.is_dir():
         return f"{place} is no folder"
     return None if os.access(place, os.W_OK) else f"{place} cannot be written"

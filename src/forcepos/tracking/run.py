@@ -119,7 +119,7 @@ class TrackedRun(Run):
         self._mlflow = MlflowRun(client, experiment_id, self._task, self.run_id)
 
     def _start_over(self) -> None:
-        if self.steps[0].name != "start":
+        if "start" not in [step.name for step in self.steps]:
             kept = "an earlier version of forcepos kept only what it lacked"
             raise MlflowException(f"{self._config.uri} no longer has the run, and {kept}", RESOURCE_DOES_NOT_EXIST)
         log.warning("tracking.uri=%s no longer has this run: all of it is logged anew", self._config.uri)
@@ -206,7 +206,6 @@ class TrackedRun(Run):
     def _log_next(self, mlflow_run: MlflowRun) -> None:
         try:
             self._log(self.steps[self.done], mlflow_run)
-            self.done += 1
         except Exception as error:
             if is_outage(error):
                 raise
@@ -224,6 +223,7 @@ class TrackedRun(Run):
         finally:  # a step that was done in part may have got this far
             self.run_id = mlflow_run.run_id or None
             self.model_uri = mlflow_run.model_uri or self.model_uri
+        self.done += 1
 
 
 def _milliseconds() -> int:

@@ -96,7 +96,12 @@ def _create(database: Path, artifacts: str) -> None:
 def _experiment(client: MlflowClient, name: str, artifacts: str | None) -> str:
     experiment = client.get_experiment_by_name(name)
     if experiment is None and name == os.environ.get("MLFLOW_EXPERIMENT_ID"):
-        experiment = client.get_experiment(name)
+        try:
+            experiment = client.get_experiment(name)
+        except MlflowException as error:
+            if is_outage(error):
+                raise
+            raise InputError(f"MLFLOW_EXPERIMENT_ID={name}: the tracking store has no such experiment") from error
     if experiment is None:
         tags = {"mlflow.experimentKind": "custom_model_development"}  # the UI's view of training runs
         try:

@@ -23,14 +23,15 @@ def check_server(config: TrackingConfig) -> None:
     """Check that a tracking server is reachable, before anything that takes long; a job of a sweep needs none.
 
     Raises:
-        InputError: it is unreachable.
+        InputError: it is unreachable, or has no experiment that MLFLOW_EXPERIMENT_ID names.
     """
     if config.name == "none" or parent_run() is not None:
         return
-    for variable in ("MLFLOW_EXPERIMENT_NAME", "MLFLOW_EXPERIMENT_ID"):
-        if os.environ.get(variable) == config.experiment:
-            log.info("tracking.experiment=%s, from %s", config.experiment, variable)
-    if resolve(config.uri)[1] is None:
+    variables = ("MLFLOW_EXPERIMENT_NAME", "MLFLOW_EXPERIMENT_ID")
+    given = [name for name in variables if os.environ.get(name) == config.experiment]
+    if given:
+        log.info("tracking.experiment=%s, from %s", config.experiment, given[0])
+    if given or resolve(config.uri)[1] is None:
         open_store(config)
 
 
