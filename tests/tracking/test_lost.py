@@ -167,3 +167,15 @@ def test_a_job_that_another_sweep_holds_stays_there(
     monkeypatch.setenv(PARENT_VARIABLE, second)
     log_pending(config, "v1-abc", None, result)
     assert [one.info.run_name for one in children(runs(tmp_path), first)] == ["job"]
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[1]", '{"tracking": {}, "result": null, "steps": 1}'])
+def test_damaged_logs_of_a_finished_job_are_told_and_its_result_stays(
+    content: str, config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv(PARENT_VARIABLE, "sweep")
+    (tmp_path / "tracking.json").write_text(content)
+    assert log_pending(config, "v1-abc", None, result_in(tmp_path)) is None
+    assert caplog.messages == [
+        f"{tmp_path}/tracking.json is damaged: what the tracking store lost of that run, it will lack"
+    ]

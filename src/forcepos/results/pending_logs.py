@@ -59,18 +59,18 @@ def _keep(run: Run, result: dict[str, Any], config: Config, fingerprint: str) ->
     if not isinstance(run, TrackedRun):
         return
     path, folder = _path(config, fingerprint), Path(result["outputs"])
-    steps = [dataclasses.asdict(step) for step in run.steps]
-    lacking, logged = steps[run.done :], steps[: run.done]
-    tracking = dataclasses.asdict(config.tracking)
-    logs = {"tracking": tracking, "result": result, "steps": lacking, "logged": logged}
-    if result["tracking"] == "complete":
-        if run.is_part and folder.is_dir():
-            write_json(folder / _LOGS_OF_PART, logs)
+    complete = result["tracking"] == "complete"
+    if not complete or (run.is_part and folder.is_dir()):
+        steps = [dataclasses.asdict(step) for step in run.steps]
+        lacking, logged = steps[run.done :], steps[: run.done]
+        tracking = dataclasses.asdict(config.tracking)
+        logs = {"tracking": tracking, "result": result, "steps": lacking, "logged": logged}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_json(folder / _LOGS_OF_PART if complete else path, logs)
+    if complete:
         path.unlink(missing_ok=True)
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_json(path, logs)
-    log.warning("what %s lacks of this run is kept in %s", config.tracking.uri, path)
+    else:
+        log.warning("what %s lacks of this run is kept in %s", config.tracking.uri, path)
 
 
 def reopen(
@@ -119,9 +119,14 @@ def rejoin(
     path = Path(result["outputs"], _LOGS_OF_PART)
     if config.tracking.name == "none" or not is_part(parent) or not path.is_file():
         return None
-    if json.loads(path.read_text())["tracking"] != dataclasses.asdict(config.tracking):
-        return None  # of another store
-    run, result = _read(path, config)
+    try:
+        run, result = _read(path, config)
+        elsewhere = json.loads(path.read_text())["tracking"] != dataclasses.asdict(config.tracking)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        log.warning("%s is damaged: what the tracking store lost of that run, it will lack", path)
+        return None
+    if elsewhere:
+        return None
     run.rejoin(parent_id(parent))
     return run, result
 
