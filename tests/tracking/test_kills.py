@@ -186,6 +186,24 @@ def test_a_trial_that_the_end_of_a_failed_run_has_ended_is_logged_by_the_next(pl
     ]  # fmt: skip
 
 
+def test_the_same_search_of_somebody_else_on_the_same_server_is_left_alone(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = smoke_with(f"sqlite:///{place}/mlruns/mlflow.db")
+    for person in ("one", "other"):
+        (place / person).mkdir()
+    monkeypatch.chdir(place / "one")
+    with track(config, "one", "abc") as mine:
+        mine.final_epoch_ended(1, 1, {"loss": 1.0})
+        monkeypatch.chdir(place / "other")
+        with track(config, "other", "abc") as theirs:
+            theirs.final_epoch_ended(1, 1, {"loss": 2.0})
+        mine.final_epoch_ended(1, 2, {"loss": 1.0})
+    assert [(run.info.run_name, run.data.metrics) for run in runs(place)] == [
+        ("one", {"train/loss_mm2": 1.0}), ("other", {"train/loss_mm2": 2.0}),
+    ]  # fmt: skip
+
+
 def test_a_sweep_that_is_ended_twice_has_its_table_once(place: Path) -> None:
     tracking = smoke_with(f"sqlite:///{place}/mlruns/mlflow.db").tracking
     sweep, table = start_sweep(tracking, "seed=1"), place / "sweep.csv"

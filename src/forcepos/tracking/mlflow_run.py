@@ -25,6 +25,7 @@ from forcepos.tuning.trials import Logs, TrialResult, Values
 
 _PARAMS_AT_ONCE = 100
 _SEARCH_TAG = "search"  # fingerprint of the search that a job belongs to
+_DIRECTORY_TAG = "directory"  # that it was started in: others may do the same search on the same server
 _REPLACES_TAG = "replaces"  # id of the run that an interrupted process left behind
 
 # What Keras calls a metric, and what a run calls it, unit included.
@@ -66,7 +67,7 @@ class MlflowRun:
             resume_run(self._client, self.run_id, parent)
         else:
             replaces = {_REPLACES_TAG: before.info.run_id} if before else {}
-            tags = {_SEARCH_TAG: search, **child_of(parent), **replaces}
+            tags = {_SEARCH_TAG: search, _DIRECTORY_TAG: str(Path.cwd()), **child_of(parent), **replaces}
             self.run_id = create_run(self._client, self._experiment_id, name, tags, when)
         self._replace()
         self._find_trials()
@@ -91,15 +92,18 @@ class MlflowRun:
             self._client.set_tag(self.run_id, PARENT_TAG, parent)
 
     def _left_behind(self, search: str, parent: str | None, params: Mapping[str, str]) -> Recorded | None:
-        """Return the last run of this search if it has this config and an interrupted process left it."""
-        runs = self._client.search_runs(
-            [self._experiment_id], f"tags.{_SEARCH_TAG} = '{search}'", order_by=["start_time DESC"], max_results=1
+        """Return the last run of this search here if it has this config and an interrupted process left it."""
+        here = str(Path.cwd())
+        found = self._client.search_runs(
+            [self._experiment_id], f"tags.{_SEARCH_TAG} = '{search}'", order_by=["start_time DESC"]
         )
-        if not runs or (runs[0].info.status == "FINISHED" and not self._is_done_again(runs[0], parent)):
+        # Earlier versions did not tell the directory.
+        run = next((run for run in found if run.data.tags.get(_DIRECTORY_TAG, here) == here), None)
+        if run is None or (run.info.status == "FINISHED" and not self._is_done_again(run, parent)):
             return None
         # Whoever was killed while logging params has left some of them.
-        logged = {key: value for key, value in runs[0].data.params.items() if not key.startswith("best.")}
-        return runs[0] if logged.items() <= params.items() else None
+        logged = {key: value for key, value in run.data.params.items() if not key.startswith("best.")}
+        return run if logged.items() <= params.items() else None
 
     def _is_done_again(self, run: Recorded, parent: str | None) -> bool:
         """Return whether a run is from before its sweep or cross-validation was resumed."""
