@@ -129,6 +129,7 @@ def test_a_run_killed_at_any_call_has_its_trials_curves_and_scores_once_and_the_
         )
 
 
+@pytest.mark.system
 def test_a_cross_validation_killed_at_any_call_has_each_fold_once(place: Path) -> None:
     config = smoke_with(f"sqlite:///{place}/mlruns/mlflow.db")
 
