@@ -52,7 +52,7 @@ class SweepCallback(Callback):
 
     def on_run_start(self, config: DictConfig, **_: Any) -> None:
         """Refuse a tracking store that cannot work, before Hydra makes the run's folder."""
-        with suppress(OmegaConfBaseException, AttributeError):  # the config's own check tells what is wrong with it
+        with suppress(OmegaConfBaseException, AttributeError):  # the config's own check follows
             if config.tracking.name == "mlflow":
                 _check_uri(config.tracking.uri)
 

@@ -95,10 +95,12 @@ def _problem_of_file(uri: str, database: Path) -> str | None:
     if database.is_dir() or not uri.removeprefix(_SQLITE).partition("?")[0] or database.name == ":memory:":
         return _FILE_NEEDED
     place = next(path for path in (database, *database.parents) if path.exists())
-    if place == database and database.stat().st_size and database.open("rb").read(15) != b"SQLite format 3":
-        return f"{place} is no SQLite database"
     if place != database and not place.is_dir():
         return f"{place} is no folder"
+    if place.is_file():
+        with place.open("rb") as file:
+            if file.read(15) not in (b"", b"SQLite format 3"):
+                return f"{place} is no SQLite database"
     return None if os.access(place, os.W_OK) else f"{place} cannot be written"
 
 
