@@ -16,6 +16,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
 from forcepos.config.schema import TrackingConfig
+from forcepos.experiment.launchers import prepare_launcher
 from forcepos.experiment.sweep_job import reason_of
 from forcepos.results.run_cache import SKIP_VARIABLE
 from forcepos.runtime.errors import InputError
@@ -55,6 +56,10 @@ class SweepCallback(Callback):
             raise TypeError(f"not a tracking config: {type(tracking)}")
         overrides = list(config.hydra.overrides.task)
         jobs, folder = jobs_of_sweep(config.hydra), Path(config.hydra.sweep.dir).absolute()
+        try:
+            prepare_launcher(config.hydra.launcher)
+        except InputError as error:  # Hydra would make a warning of it
+            sys.exit(f"error: {error}")
         count = "1 job" if jobs == 1 else f"{jobs or 'several'} jobs"
         log.info("multirun of %s; outputs: %s", count, short_path(folder))
         unfinished = _unfinished(tracking, overrides)

@@ -13,7 +13,12 @@ import atexit
 import logging
 import os
 import sys
+import time
 from collections.abc import Callable
+from functools import cache
+from threading import Thread
+
+_LOOK_S = 0.5
 
 _exit_code: list[int] = []  # one entry once the hook is registered
 
@@ -42,6 +47,19 @@ def skip_teardown() -> None:
     if not _exit_code:
         _exit_code.append(0)
         atexit.register(_leave)
+
+
+@cache
+def end_with_parent() -> None:
+    """End this process when its parent's ends: one that is killed cannot end its children."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_LOOK_S)
+        os._exit(1)
+
+    Thread(target=watch, daemon=True).start()
 
 
 def _leave() -> None:
