@@ -51,7 +51,7 @@ def _known_result(plan: RunPlan) -> dict[str, Any] | None:
     """Return the result of the same run from before: its tracking is completed now, or skip_finished=true."""
     with lock_search(plan.search_dir, fresh=False, wait=in_sweep()):
         known = log_pending(plan.config, plan.fingerprint, plan.parent)
-    known = known or cached_result(plan.config, plan.fingerprint)
+    known = known or cached_result(plan.config, plan.fingerprint, plan.since)
     return repeat_result(known, plan.folder) if known else None
 
 

@@ -104,8 +104,10 @@ def _run(tracking: TrackingConfig, overrides: list[str], unfinished: Path) -> st
     if begun and begun["run_id"] == run_id:
         kept = short_path(unfinished)
         log.info("resuming this sweep: complete jobs are skipped; to begin it anew, remove %s", kept)
-        os.environ[SKIP_VARIABLE] = "true"
-    write_json(unfinished, {"run_id": run_id})
+        # Earlier versions wrote the file at the end of a sweep, with more in it.
+        os.environ[SKIP_VARIABLE] = "0" if "tracking" in begun else str(unfinished.stat().st_mtime)
+    else:
+        write_json(unfinished, {"run_id": run_id})
     return run_id
 
 
@@ -136,10 +138,10 @@ def _close(sweep: _Sweep, status: str) -> bool:
     if sweep.elsewhere:
         _write_results(sweep.folder, rows)
     logged = _end_run(sweep, status, rows, table)
-    if logged and status == "FINISHED":
-        sweep.unfinished.unlink()
-        sweep.unfinished.with_suffix(".lock").unlink()
     sweep.lock.release()
+    if logged and status == "FINISHED":
+        sweep.unfinished.unlink(missing_ok=True)
+        Path(sweep.lock.lock_file).unlink(missing_ok=True)
     return logged
 
 

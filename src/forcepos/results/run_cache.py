@@ -15,7 +15,9 @@ from forcepos.runtime.files import write_json
 from forcepos.runtime.paths import finished_file
 
 log = logging.getLogger(__name__)
-SKIP_VARIABLE = "FORCEPOS_SKIP_FINISHED"  # set for the jobs of a resumed sweep
+SKIP_VARIABLE = (
+    "FORCEPOS_SKIP_FINISHED"  # for what resumes: when it began, such that only its own runs are skipped
+)
 _VERSION = 1  # raise it with a change of the code after which the same run has another result
 _NO_MATTER = {"tracking": None, "skip_finished": None}
 
@@ -28,11 +30,16 @@ def run_fingerprint(config: Config, data_fingerprint: str) -> str:
     return f"v{_VERSION}-{digest.hexdigest()[:12]}"
 
 
-def cached_result(config: Config, fingerprint: str) -> dict[str, Any] | None:
-    """Return the result of a finished run with this fingerprint under this working directory, if asked for."""
-    if not (config.skip_finished or os.environ.get(SKIP_VARIABLE)):
-        return None
+def cached_result(config: Config, fingerprint: str, since: str | None = None) -> dict[str, Any] | None:
+    """Return the result of a finished run with this fingerprint under this working directory, if asked for.
+
+    Args:
+        since: asks for a run that finished later; a time of files. So do the variable and skip_finished=true.
+    """
+    since = "0" if config.skip_finished else os.environ.get(SKIP_VARIABLE, since)
     path = finished_file(fingerprint)
+    if since is None or (path.is_file() and path.stat().st_mtime < float(since)):
+        return None
     if not path.is_file():
         warn_of_earlier_versions(path.parent, "not reused, since this version's results may differ")
         return None
