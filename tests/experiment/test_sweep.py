@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from mlflow import MlflowClient
+from mlflow.artifacts import load_dict
 from mlflow.entities import Run
 
 from tests.conftest import children, runs
@@ -73,6 +75,9 @@ def test_a_sweep_that_did_not_finish_is_resumed_by_the_same_command(failed: tupl
     parent, jobs = tree(folder)
     assert (parent.info.run_id, parent.info.status) == (begun.info.run_id, "FAILED")
     assert [run.info.run_id for run in jobs] == [job.info.run_id]
+    client = MlflowClient(f"sqlite:///{folder}/mlruns/mlflow.db")
+    shown = load_dict(f"{client.get_run(parent.info.run_id).info.artifact_uri}/sweep.json")
+    assert [row[0] for row in shown["data"]] == [1, 0], "not one row for each job"
 
 
 def test_a_sweep_that_another_process_works_on_is_refused(failed: tuple[Finished, Path]) -> None:
@@ -96,6 +101,12 @@ def test_a_launcher_for_slurm_is_refused_where_there_is_none(launcher: str, tmp_
         "cluster: start the sweep on a login node, or run its jobs here with hydra/launcher=joblib\n"
     )
     assert not list(tmp_path.iterdir())
+
+
+def test_no_job_at_a_time_is_refused(tmp_path: Path) -> None:
+    refused = forcepos(["-m", "hydra/launcher=joblib", "hydra.launcher.n_jobs=0", "seed=1,2", *QUICK], tmp_path)
+    assert refused.code == 1
+    assert refused.err == "error: hydra.launcher.n_jobs=0 runs no job: give a number, or -1 for as many as cores\n"
 
 
 @pytest.mark.system

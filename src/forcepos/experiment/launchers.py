@@ -15,9 +15,11 @@ def prepare_launcher(launcher: DictConfig) -> None:
     """Prepare this process to launch jobs with `hydra.launcher`.
 
     Raises:
-        InputError: it is for Slurm, which this machine cannot submit jobs to.
+        InputError: it is for Slurm, which this machine cannot submit jobs to, or would run none at a time.
     """
     match str(launcher.get("_target_", "")).rpartition(".")[2]:
+        case "JoblibLauncher" if launcher.n_jobs == 0:
+            raise InputError("hydra.launcher.n_jobs=0 runs no job: give a number, or -1 for as many as cores")
         case "JoblibLauncher":
             # They import NumPy, which the first log line should not wait for.
             from joblib import register_parallel_backend  # noqa: PLC0415

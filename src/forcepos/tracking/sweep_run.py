@@ -58,7 +58,9 @@ def end_sweep(config: TrackingConfig, run_id: str, status: str, table: Path | No
         client.set_terminated(run_id, status)
         if table:
             client.log_artifact(run_id, str(table))
-            client.log_table(run_id, pd.read_csv(table), "sweep.json")  # last: it would add to one that is there
+            # As `log_table` does, which would add to a table that is there.
+            client.log_text(run_id, pd.read_csv(table).to_json(orient="split", index=False), "sweep.json")
+            client.set_tag(run_id, "mlflow.loggedArtifacts", '[{"path": "sweep.json", "type": "table"}]')
     except ERRORS as error:
         if not is_outage(error):
             raise
