@@ -15,9 +15,7 @@ from forcepos.runtime.files import write_json
 from forcepos.runtime.paths import finished_file
 
 log = logging.getLogger(__name__)
-SKIP_VARIABLE = (
-    "FORCEPOS_SKIP_FINISHED"  # for what resumes: when it began, such that only its own runs are skipped
-)
+SKIP_VARIABLE = "FORCEPOS_SKIP_FINISHED"  # set for the jobs of a resumed sweep: when it began
 _VERSION = 1  # raise it with a change of the code after which the same run has another result
 _NO_MATTER = {"tracking": None, "skip_finished": None}
 
