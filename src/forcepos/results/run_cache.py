@@ -35,14 +35,15 @@ def cached_result(config: Config, fingerprint: str, since: str | None = None) ->
         since: asks for a run that finished later; a time of files. So do the variable and skip_finished=true.
     """
     since = "0" if config.skip_finished else os.environ.get(SKIP_VARIABLE, since)
-    path = finished_file(fingerprint)
-    if since is None or (path.is_file() and path.stat().st_mtime < float(since)):
+    if since is None:
         return None
+    path = finished_file(fingerprint)
     if not path.is_file():
-        warn_of_earlier_versions(path.parent, "not reused, since this version's results may differ")
+        if config.skip_finished:
+            warn_of_earlier_versions(path.parent, "not reused, since this version's results may differ")
         return None
     result: dict[str, Any] = json.loads(path.read_text())
-    return None if result.get("tracking") == "incomplete" else result
+    return None if result.get("tracking") == "incomplete" or path.stat().st_mtime < float(since) else result
 
 
 def remember_result(fingerprint: str, result: dict[str, Any]) -> None:
