@@ -145,9 +145,10 @@ SWEEP = "outputs/sweeps/*/"
 
 
 @pytest.mark.parametrize(
-    ("command", "marks"),
+    ("what", "command", "marks"),
     [
         (
+            "a run",
             RUN,
             [
                 "trial 1: val_mae", "outputs/search/*/trial_0002.json", "training for split=held_out_points",
@@ -156,6 +157,7 @@ SWEEP = "outputs/sweeps/*/"
             ],
         ),
         (
+            "folds",
             TWO_FOLDS,
             [
                 "trial 1: val_mae", f"{FOLDER}fold_1/model.keras", "fold 2 of 2", f"{FOLDER}fold_2/model.keras",
@@ -163,6 +165,7 @@ SWEEP = "outputs/sweeps/*/"
             ],
         ),
         (
+            "a sweep",
             TWO_JOBS,
             [
                 "job 0: trial 1: val_mae", f"{SWEEP}0/model.keras", f"{SWEEP}1/forcepos.log",
@@ -173,7 +176,7 @@ SWEEP = "outputs/sweeps/*/"
     ids=["a run", "folds", "a sweep"],
 )  # fmt: skip
 def test_what_is_killed_in_every_phase_equals_an_uninterrupted_one(
-    command: list[str], marks: list[str], tmp_path: Path
+    what: str, command: list[str], marks: list[str], tmp_path: Path
 ) -> None:
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     whole.mkdir()
@@ -187,7 +190,7 @@ def test_what_is_killed_in_every_phase_equals_an_uninterrupted_one(
     assert scores(ended) == scores(expected)
     assert tree(parts) == tree(whole)
     lost = len(trials(whole)) - len(trials(parts))
-    check_counts(parts, command[0], len(marks), lost)
+    check_counts(parts, what, len(marks), lost)
 
 
 def scores(finished: Finished) -> list[dict[str, Any]]:
