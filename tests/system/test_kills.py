@@ -242,7 +242,7 @@ def test_a_job_that_is_killed_costs_a_sweep_that_job_only(launcher: str, sign: s
 
     process, _ = start_until(1, command, tmp_path)  # now the process that launches the job
     process.kill()
-    process.communicate(timeout=60)
+    process.wait(60)  # submitit's job outlives it, and has its standard output
 
     ended = forcepos_cold(command, tmp_path)
     assert ended.code == 0, ended.err
