@@ -260,7 +260,7 @@ def test_workers_and_chief_of_a_search_are_killed(tmp_path: Path) -> None:
         assert process.poll() is None, log.read_text()
         time.sleep(0.05)
     process.kill()
-    process.communicate(timeout=60)
+    process.wait(60)
     ended = forcepos_cold(command, tmp_path)
     assert ended.code == 0, ended.err
     check_counts(tmp_path, "tuner.workers=2", 2, lost=3 - len(trials(tmp_path)))

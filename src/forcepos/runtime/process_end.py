@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import atexit
 import logging
+import multiprocessing
 import os
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from threading import Thread
 
@@ -51,12 +53,16 @@ def skip_teardown() -> None:
 
 @cache
 def end_with_parent() -> None:
-    """End this process when its parent's ends: one that is killed cannot end its children."""
-    parent = os.getppid()
+    """End this process of a pool when the one that started it ends: one that is killed cannot end its children."""
+    import psutil  # noqa: PLC0415  # a command's start does without
+
+    starter = multiprocessing.parent_process()
 
     def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(_LOOK_S)
+        with suppress(psutil.NoSuchProcess):
+            parent = psutil.Process(starter.pid if starter else None)
+            while parent.is_running() and parent.status() != psutil.STATUS_ZOMBIE:
+                time.sleep(_LOOK_S)
         os._exit(1)
 
     Thread(target=watch, daemon=True).start()
