@@ -46,6 +46,10 @@ def cross_validate(plan: RunPlan, run_fold: Callable[[RunPlan], dict[str, Any]])
 
 
 def _cross_validate(plan: RunPlan, run_fold: Callable[[RunPlan], dict[str, Any]]) -> tuple[Run, dict[str, Any]]:
+    begun = plan.search_dir.with_name(f"{plan.fingerprint}.begun")  # as old as this cross-validation
+    begun.parent.mkdir(parents=True, exist_ok=True)
+    begun.open("a").close()
+    since = str(begun.stat().st_mtime)
     with track(plan.config, plan.name, plan.search_fingerprint) as run:
         run.log_tags(plan.facts)
         results, folds = [], _folds(plan.config)
@@ -53,9 +57,10 @@ def _cross_validate(plan: RunPlan, run_fold: Callable[[RunPlan], dict[str, Any]]
             log.info("fold %d of %d", number, len(folds))
             folder = plan.folder / f"fold_{number}"
             folder.mkdir()
-            results.append(run_fold(plan.fold(fold, folder, run)))
+            results.append(run_fold(plan.fold(fold, folder, run, since)))
         result = _over_folds(plan, results, run)
         _save(result, plan.folder, run)
+    begun.unlink(missing_ok=True)
     return run, result
 
 

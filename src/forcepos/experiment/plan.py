@@ -25,6 +25,7 @@ class RunPlan:
         overrides: of the command line.
         device: that training runs on, in words.
         parent: the run of the cross-validation that this one is a fold of.
+        since: when that began, for `cached_result`.
     """
 
     config: Config
@@ -33,10 +34,11 @@ class RunPlan:
     overrides: tuple[str, ...]
     device: str
     parent: Run | None = None
+    since: str | None = None
 
-    def fold(self, config: Config, folder: Path, parent: Run) -> RunPlan:
+    def fold(self, config: Config, folder: Path, parent: Run, since: str | None = None) -> RunPlan:
         """Return the plan of a fold of this run."""
-        return dataclasses.replace(self, config=config, folder=folder, parent=parent)
+        return dataclasses.replace(self, config=config, folder=folder, parent=parent, since=since)
 
     @property
     def name(self) -> str:

@@ -50,7 +50,7 @@ def _run_once(plan: RunPlan) -> dict[str, Any]:
 def _known_result(plan: RunPlan) -> dict[str, Any] | None:
     """Return the result of the same run from before: its tracking is completed now, or skip_finished=true."""
     with lock_search(plan.search_dir, fresh=False, wait=in_sweep()):
-        cached = cached_result(plan.config, plan.fingerprint)
+        cached = cached_result(plan.config, plan.fingerprint, plan.since)
         known = log_pending(plan.config, plan.fingerprint, plan.parent, cached) or cached
     return repeat_result(known, plan.folder) if known else None
 

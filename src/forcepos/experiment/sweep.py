@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import logging
@@ -13,11 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from forcepos.config.schema import TrackingConfig
+from forcepos.experiment.launchers import prepare_launcher
 from forcepos.experiment.sweep_job import reason_of
 from forcepos.results.run_cache import SKIP_VARIABLE
 from forcepos.runtime.errors import InputError
@@ -41,7 +42,8 @@ class _Sweep:
     tracking: TrackingConfig
     run_id: str | None
     elsewhere: bool  # its jobs write to standard output of their own
-    unfinished: Path  # holds the run's id until the run is complete
+    unfinished: Path  # holds the run's id until the sweep is complete
+    lock: FileLock
 
 
 _open: list[_Sweep] = []  # the multirun that this process launched
@@ -58,34 +60,31 @@ class SweepCallback(Callback):
 
     @defer_signals()  # an interruption here would leave a run behind that nobody closes
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
-        """Start the sweep's run and put its id where the jobs find it."""
-        tracking = OmegaConf.to_object(config.tracking)
-        if not isinstance(tracking, TrackingConfig):
-            raise TypeError(f"not a tracking config: {type(tracking)}")
-        overrides = list(config.hydra.overrides.task)
-        jobs, folder = jobs_of_sweep(config.hydra), Path(config.hydra.sweep.dir).absolute()
-        count = "1 job" if jobs == 1 else f"{jobs or 'several'} jobs"
-        log.info("multirun of %s; outputs: %s", count, short_path(folder))
-        unfinished = _unfinished(tracking, overrides)
-        run_id = None
-        if tracking.name == "mlflow":
-            _check_uri(tracking.uri)
-            # MLflow takes seconds.
-            from forcepos.tracking.sweep_run import PARENT_VARIABLE, start_sweep  # noqa: PLC0415
+        """Start the sweep's run, or resume an unfinished sweep's, and put its id where the jobs find it."""
+        try:
+            _open.append(_start(config))
+        except InputError as error:  # Hydra would make a warning of it
+            sys.exit(f"error: {error}")
 
-            begun = json.loads(unfinished.read_text())["run_id"] if unfinished.is_file() else None
-            try:
-                run_id = start_sweep(tracking, " ".join(overrides), begun)
-            except InputError as error:  # Hydra would make a warning of it
-                sys.exit(f"error: {error}")
-            os.environ[PARENT_VARIABLE] = run_id
-            if begun:
-                log.info("the sweep before is incomplete in %s: complete jobs are skipped", tracking.uri)
-                os.environ[SKIP_VARIABLE] = "true"
-        if jobs:
-            os.environ[JOBS_VARIABLE] = str(jobs)
-        elsewhere = "submitit" in str(config.hydra.launcher.get("_target_"))
-        _open.append(_Sweep(folder, tracking, run_id, elsewhere, unfinished))
+
+def _start(config: DictConfig) -> _Sweep:
+    tracking = OmegaConf.to_object(config.tracking)
+    if not isinstance(tracking, TrackingConfig):
+        raise TypeError(f"not a tracking config: {type(tracking)}")
+    overrides = list(config.hydra.overrides.task)
+    jobs, folder = jobs_of_sweep(config.hydra), Path(config.hydra.sweep.dir).absolute()
+    if tracking.name == "mlflow":
+        check_uri(tracking.uri)
+    prepare_launcher(config.hydra.launcher)
+    count = "1 job" if jobs == 1 else f"{jobs or 'several'} jobs"
+    log.info("multirun of %s; outputs: %s", count, short_path(folder))
+    unfinished = _unfinished(tracking, overrides)
+    lock = _lock(unfinished)
+    run_id = _run(tracking, overrides, unfinished)
+    if jobs:
+        os.environ[JOBS_VARIABLE] = str(jobs)
+    elsewhere = "submitit" in str(config.hydra.launcher.get("_target_"))
+    return _Sweep(folder, tracking, run_id, elsewhere, unfinished, lock)
 
 
 def _check_uri(uri: str) -> None:
@@ -99,6 +98,35 @@ def _unfinished(tracking: TrackingConfig, overrides: list[str]) -> Path:
     asked = sorted(override for override in overrides if not override.startswith("skip_finished="))
     digest = hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:12]
     return pending_logs_file(f"sweep-{digest}", f"{tracking.uri} {tracking.experiment}")
+
+
+def _lock(unfinished: Path) -> FileLock:
+    unfinished.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(unfinished.with_suffix(".lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise InputError("another process works on this sweep: wait for it, or change an override") from error
+    return lock
+
+
+def _run(tracking: TrackingConfig, overrides: list[str], unfinished: Path) -> str | None:
+    """Start or resume the sweep's run, if it is tracked; return its id."""
+    begun = json.loads(unfinished.read_text()) if unfinished.is_file() else {}
+    run_id = None
+    if tracking.name == "mlflow":
+        from forcepos.tracking.sweep_run import PARENT_VARIABLE, start_sweep  # noqa: PLC0415  # MLflow takes seconds
+
+        run_id = start_sweep(tracking, " ".join(overrides), begun.get("run_id"))
+        os.environ[PARENT_VARIABLE] = run_id
+    if begun and begun["run_id"] == run_id:
+        kept = short_path(unfinished)
+        log.info("resuming this sweep: complete jobs are skipped; to begin it anew, remove %s", kept)
+        # Earlier versions wrote the file at the end of a sweep, with more in it.
+        os.environ[SKIP_VARIABLE] = "0" if "tracking" in begun else str(unfinished.stat().st_mtime)
+    else:
+        write_json(unfinished, {"run_id": run_id})
+    return run_id
 
 
 def close_sweep(status: str) -> bool:
@@ -127,7 +155,12 @@ def _close(sweep: _Sweep, status: str) -> bool:
             sys.stderr.write(f"job {row['job']}: {reason_of(sweep.folder / str(row['job']))}\n")
     if sweep.elsewhere:
         _write_results(sweep.folder, rows)
-    return _end_run(sweep, status, rows, table)
+    logged = _end_run(sweep, status, rows, table)
+    sweep.lock.release()
+    if logged and status == "FINISHED":
+        sweep.unfinished.unlink(missing_ok=True)
+        Path(sweep.lock.lock_file).unlink(missing_ok=True)
+    return logged
 
 
 def _end_run(sweep: _Sweep, status: str, rows: list[dict[str, Any]], table: Path) -> bool:
@@ -141,10 +174,7 @@ def _end_run(sweep: _Sweep, status: str, rows: list[dict[str, Any]], table: Path
     # The table follows once all that it lists is there.
     ended = end_sweep(sweep.tracking, sweep.run_id, status, table if rows and not lacking else None)
     if ended and not lacking:
-        sweep.unfinished.unlink(missing_ok=True)
         return True
-    sweep.unfinished.parent.mkdir(parents=True, exist_ok=True)
-    write_json(sweep.unfinished, {"run_id": sweep.run_id, "tracking": dataclasses.asdict(sweep.tracking)})
     of = f" of {lacking} of {len(rows)} jobs" if lacking else " of the sweep itself"
     sys.stderr.write(f"tracking{of} is incomplete: {AGAIN}\n")
     return False

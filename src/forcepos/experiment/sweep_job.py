@@ -6,19 +6,21 @@ import logging
 import multiprocessing
 import textwrap
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from hydra.core.utils import JobReturn, JobStatus
 from hydra.errors import CompactHydraException
 
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.interruption import listen_in_job, stop_if_asked
 from forcepos.runtime.log_lines import prefix_log_lines
-from forcepos.runtime.process_end import skip_teardown
+from forcepos.runtime.process_end import end_with_parent, skip_teardown
 
 log = logging.getLogger(__name__)
 _LONGEST = 200  # characters of a reason on the terminal
+_LOST = "it ended unexpectedly: interrupted, killed, or out of memory"
 _FAILURE = "failure.txt"  # in a job's folder: the reason, then where the code was
 
 
@@ -37,6 +39,7 @@ def sweep_job(number: int, folder: Path) -> Iterator[None]:
     listen_in_job()
     if multiprocessing.parent_process():  # of joblib: the process that launched the jobs waits for its end
         skip_teardown()
+        end_with_parent()
     try:
         yield
     except Exception as error:
@@ -49,11 +52,18 @@ def sweep_job(number: int, folder: Path) -> Iterator[None]:
         raise JobFailed(f"error: job {number}: {reason_of(folder)}") from error
 
 
+def lost_job(number: int, overrides: Sequence[str]) -> JobReturn:
+    """Report a job whose process ended without a result, as `sweep_job` does for one that fails."""
+    log.error("job %d: %s", number, _LOST)
+    failure = JobFailed(f"error: job {number}: {_LOST}")
+    return JobReturn(overrides=overrides, status=JobStatus.FAILED, _return_value=failure)
+
+
 def reason_of(folder: Path) -> str:
     """Return in a line why a job has no result."""
     try:
         reason, *where = (folder / _FAILURE).read_text().splitlines()
     except OSError:
-        return "it ended unexpectedly: interrupted, killed, or out of memory"
+        return _LOST
     short = textwrap.shorten(reason, _LONGEST, placeholder=" …")
     return short if short == reason and not where else f"{short} (more in {folder / _FAILURE})"

@@ -15,7 +15,7 @@ from forcepos.runtime.files import write_json
 from forcepos.runtime.paths import finished_file
 
 log = logging.getLogger(__name__)
-SKIP_VARIABLE = "FORCEPOS_SKIP_FINISHED"  # set for the jobs of a resumed sweep
+SKIP_VARIABLE = "FORCEPOS_SKIP_FINISHED"  # set for the jobs of a resumed sweep: when it began
 _VERSION = 1  # raise it with a change of the code after which the same run has another result
 _NO_MATTER = {"tracking": None, "skip_finished": None}
 
@@ -28,16 +28,22 @@ def run_fingerprint(config: Config, data_fingerprint: str) -> str:
     return f"v{_VERSION}-{digest.hexdigest()[:12]}"
 
 
-def cached_result(config: Config, fingerprint: str) -> dict[str, Any] | None:
-    """Return the result of a finished run with this fingerprint under this working directory, if asked for."""
-    if not (config.skip_finished or os.environ.get(SKIP_VARIABLE)):
+def cached_result(config: Config, fingerprint: str, since: str | None = None) -> dict[str, Any] | None:
+    """Return the result of a finished run with this fingerprint under this working directory, if asked for.
+
+    Args:
+        since: asks for a run that finished later; a time of files. So do the variable and skip_finished=true.
+    """
+    since = "0" if config.skip_finished else os.environ.get(SKIP_VARIABLE, since)
+    if since is None:
         return None
     path = finished_file(fingerprint)
     if not path.is_file():
-        warn_of_earlier_versions(path.parent, "not reused, since this version's results may differ")
+        if config.skip_finished:
+            warn_of_earlier_versions(path.parent, "not reused, since this version's results may differ")
         return None
     result: dict[str, Any] = json.loads(path.read_text())
-    return None if result.get("tracking") == "incomplete" else result
+    return None if result.get("tracking") == "incomplete" or path.stat().st_mtime < float(since) else result
 
 
 def remember_result(fingerprint: str, result: dict[str, Any]) -> None:

@@ -11,9 +11,16 @@ from __future__ import annotations
 
 import atexit
 import logging
+import multiprocessing
 import os
 import sys
+import time
 from collections.abc import Callable
+from contextlib import suppress
+from functools import cache
+from threading import Thread
+
+_LOOK_S = 0.5
 
 _exit_code: list[int] = []  # one entry once the hook is registered
 
@@ -42,6 +49,23 @@ def skip_teardown() -> None:
     if not _exit_code:
         _exit_code.append(0)
         atexit.register(_leave)
+
+
+@cache
+def end_with_parent() -> None:
+    """End this process of a pool when the one that started it ends: one that is killed cannot end its children."""
+    import psutil  # noqa: PLC0415  # a command's start does without
+
+    starter = multiprocessing.parent_process()
+
+    def watch() -> None:
+        with suppress(psutil.NoSuchProcess):
+            parent = psutil.Process(starter.pid if starter else None)
+            while parent.is_running() and parent.status() != psutil.STATUS_ZOMBIE:
+                time.sleep(_LOOK_S)
+        os._exit(1)
+
+    Thread(target=watch, daemon=True).start()
 
 
 def _leave() -> None:

@@ -49,13 +49,17 @@ def jobs_at_once() -> int:
     known = int(jobs) if jobs.isdigit() else None
     match str(launcher.get("_target_", "")).rpartition(".")[2]:
         case "JoblibLauncher":
-            count = launcher.n_jobs
-            at_once = int(count if count > 0 else max(1, _cores() + 1 + count))  # -1: as many as cores
+            at_once = joblib_workers(launcher.n_jobs)
             return min(at_once, known or at_once)
         case "LocalLauncher":  # submitit's: starts all at once
             return known or available_cores()
         case _:  # one after the other; or, as on Slurm, each with cores of its own
             return 1
+
+
+def joblib_workers(n_jobs: int) -> int:
+    """Return how many workers joblib means by n_jobs; -1: as many as cores."""
+    return int(n_jobs if n_jobs > 0 else max(1, _cores() + 1 + n_jobs))
 
 
 def jobs_of_sweep(hydra: DictConfig) -> int | None:

@@ -7,7 +7,6 @@ import multiprocessing
 import os
 import signal
 import sys
-import threading
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.process import BaseProcess
@@ -17,7 +16,7 @@ from forcepos.models.problem import Problem
 from forcepos.models.training.device import use_device
 from forcepos.models.training.trainer import NetworkTrainer
 from forcepos.runtime.errors import InputError
-from forcepos.runtime.process_end import end_promptly
+from forcepos.runtime.process_end import end_promptly, end_with_parent
 from forcepos.runtime.resources import jobs_at_once
 from forcepos.tuning.spec import SearchSpec
 from forcepos.tuning.workers.worker import work
@@ -62,7 +61,7 @@ class Worker:
         end_promptly(partial(self._work, jobs))  # the chief waits for it
 
     def _work(self, jobs: int) -> None:
-        _end_with_chief()
+        end_with_parent()  # a chief that was killed could not end it
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the chief ends us when it has to
         _log_into(self.search.folder / f"{self.name}.log")
         use_device(self.search.problem.config.training, self.count * jobs, self.number - 1)
@@ -71,19 +70,6 @@ class Worker:
             work(self.search.spec, trainer.trial, self.name, self.port)
         except InputError as error:
             sys.exit(f"error: {error}")
-
-
-def _end_with_chief() -> None:
-    """End this process when the chief's ends: a chief that was killed cannot do it."""
-    chief = multiprocessing.parent_process()
-    if chief is None:
-        raise RuntimeError("a worker's process must be started by its chief")
-
-    def watch() -> None:
-        chief.join()
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def _log_into(path: Path) -> None:
