@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from forcepos.data.recordings import Float32, Float64
 
-Scores = dict[str, float]
+Scores = dict[str, float | None]  # None where a score is undefined
 Measures = dict[str, Float64]  # (draws,) each
 _ROUNDING = 1e-12  # a variance below this share of the squared values is rounding
 
@@ -49,15 +49,18 @@ def every_sample_once(count: int) -> Draws:
 def regression_scores(true: Float32, predicted: Float32, axes: Sequence[str]) -> Scores:
     """Score positions (n, axes) in mm: per axis, over all axes, and by distance.
 
-    `r2` over all axes is the mean of the axes' r2. With a single sample r2 is undefined and omitted.
+    `r2` over all axes is the mean of the axes' r2. That of an axis on which the truth does not vary, as with a
+    single sample, is undefined and left out of the mean.
     """
-    measures = regression_measures(true, predicted, axes, every_sample_once(len(true)))
-    scores = {name: float(values[0]) for name, values in measures.items()}
-    return {name: value for name, value in scores.items() if len(true) > 1 or not name.startswith("r2")}
+    return _scores(regression_measures(true, predicted, axes, every_sample_once(len(true))))
+
+
+def _scores(measures: Measures) -> Scores:
+    return {name: float(values[0]) if np.isfinite(values[0]) else None for name, values in measures.items()}
 
 
 def regression_measures(true: Float32, predicted: Float32, axes: Sequence[str], draws: Draws) -> Measures:
-    """Compute the measures of `regression_scores` for each draw."""
+    """Compute the measures of `regression_scores` for each draw; nan where r2 is undefined."""
     truth, error = true.astype(np.float64), predicted.astype(np.float64) - true
     distance = np.linalg.norm(error, axis=1)
     count = draws.totals(np.ones(len(true)))
@@ -76,15 +79,21 @@ def regression_measures(true: Float32, predicted: Float32, axes: Sequence[str], 
         measures[f"mae_{axis}_mm"] = absolute[column] / count
         measures[f"rmse_{axis}_mm"] = np.sqrt(square[column] / count)
     each = [_r2(values, left, draws) for values, left in zip(truth.T, square, strict=True)]
+    known = [r2 for r2 in each if not np.isnan(r2).any()]
     return measures | {
-        "r2": np.mean(each, axis=0),
+        "r2": np.mean(known or each, axis=0),
         **{f"r2_{axis}": r2 for axis, r2 in zip(axes, each, strict=True)},
     }
 
 
 def _r2(true: Float64, square: Float64, draws: Draws) -> Float64:
-    """Return (draws,) 1 - square / variation; where the truth does not vary, 1 without error and 0 with any."""
+    """Return (draws,) 1 - square / variation, nan if the truth does not vary.
+
+    In a draw in which it happens not to vary it is 1 without error and 0 with any.
+    """
     centred = true - true.mean()
+    if (centred**2).mean() <= _ROUNDING * (true**2).max():
+        return np.full(len(square), np.nan)
     count = draws.totals(np.ones(len(true)))
     variation = draws.totals(centred**2) - draws.totals(centred) ** 2 / count
     varies = variation > _ROUNDING * count * (true**2).max()
@@ -114,8 +123,7 @@ def classification_scores(
     Precision, recall and F1 are macro averages over the classes that occur; a class that is never
     predicted has precision 0.
     """
-    measures = classification_measures(true, predicted, border, every_sample_once(len(true)))
-    return {name: float(values[0]) for name, values in measures.items()}
+    return _scores(classification_measures(true, predicted, border, every_sample_once(len(true))))
 
 
 def classification_measures(
