@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 from sklearn.metrics import precision_recall_fscore_support, r2_score
 
-from forcepos.evaluation.metrics import classification_scores, regression_scores
+from forcepos.evaluation.metrics import (
+    Scores,
+    classification_measures,
+    every_sample_once,
+    regression_measures,
+    scores_of,
+)
+
+
+def regression_scores(true: np.ndarray, predicted: np.ndarray, axes: Sequence[str]) -> Scores:
+    return scores_of(regression_measures(true, predicted, axes, every_sample_once(len(true))))
+
+
+def classification_scores(true: np.ndarray, predicted: np.ndarray, border: np.ndarray | None) -> Scores:
+    return scores_of(classification_measures(true, predicted, border, every_sample_once(len(true))))
 
 
 def test_regression_scores_of_a_case_worked_out_by_hand() -> None:

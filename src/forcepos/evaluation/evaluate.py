@@ -19,9 +19,9 @@ from forcepos.evaluation.metrics import (
     Measures,
     Scores,
     classification_measures,
-    classification_scores,
+    every_sample_once,
     regression_measures,
-    regression_scores,
+    scores_of,
 )
 from forcepos.models.final import TrainedModel
 from forcepos.models.prediction import Predictions, predict
@@ -86,9 +86,7 @@ def evaluate(problem: Problem, trained: TrainedModel) -> Evaluation:
 
 def score(task: Task, test: Samples, true: Float32, predicted: Float32) -> Scores:
     """Score predictions (n, outputs): mm, or one weight per class, of which the largest counts."""
-    if isinstance(task, Regression):
-        return regression_scores(true, predicted, task.outputs)
-    return classification_scores(true.argmax(axis=1), predicted.argmax(axis=1), _border(task, test))
+    return scores_of(_measures(task, test, true, predicted, every_sample_once(len(true))))
 
 
 def _measures(task: Task, test: Samples, true: Float32, predicted: Float32, draws: Draws) -> Measures:

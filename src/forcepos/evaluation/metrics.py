@@ -46,21 +46,17 @@ def every_sample_once(count: int) -> Draws:
     return Draws(np.zeros(count, np.int64), np.ones((1, 1), np.int64))
 
 
-def regression_scores(true: Float32, predicted: Float32, axes: Sequence[str]) -> Scores:
-    """Score positions (n, axes) in mm: per axis, over all axes, and by distance.
-
-    `r2` over all axes is the mean of the axes' r2. That of an axis on which the truth does not vary, as with a
-    single sample, is undefined and left out of the mean.
-    """
-    return _scores(regression_measures(true, predicted, axes, every_sample_once(len(true))))
-
-
-def _scores(measures: Measures) -> Scores:
+def scores_of(measures: Measures) -> Scores:
+    """Return the scores of a single draw, such as the data set itself."""
     return {name: float(values[0]) if np.isfinite(values[0]) else None for name, values in measures.items()}
 
 
 def regression_measures(true: Float32, predicted: Float32, axes: Sequence[str], draws: Draws) -> Measures:
-    """Compute the measures of `regression_scores` for each draw; nan where r2 is undefined."""
+    """Measure positions (n, axes) in mm for each draw: per axis, over all axes, and by distance.
+
+    `r2` over all axes is the mean of the axes' r2. That of an axis on which a draw's truth does not vary, as with
+    a single sample, is nan and left out of the mean.
+    """
     truth, error = true.astype(np.float64), predicted.astype(np.float64) - true
     distance = np.linalg.norm(error, axis=1)
     count = draws.totals(np.ones(len(true)))
@@ -79,26 +75,19 @@ def regression_measures(true: Float32, predicted: Float32, axes: Sequence[str], 
         measures[f"mae_{axis}_mm"] = absolute[column] / count
         measures[f"rmse_{axis}_mm"] = np.sqrt(square[column] / count)
     each = [_r2(values, left, draws) for values, left in zip(truth.T, square, strict=True)]
-    known = [r2 for r2 in each if not np.isnan(r2).any()]
     return measures | {
-        "r2": np.mean(known or each, axis=0),
+        "r2": _share(np.nansum(each, axis=0), np.isfinite(each).sum(axis=0).astype(np.float64), np.nan),
         **{f"r2_{axis}": r2 for axis, r2 in zip(axes, each, strict=True)},
     }
 
 
 def _r2(true: Float64, square: Float64, draws: Draws) -> Float64:
-    """Return (draws,) 1 - square / variation, nan if the truth does not vary.
-
-    In a draw in which it happens not to vary it is 1 without error and 0 with any.
-    """
+    """Return (draws,) 1 - square / variation, nan where the truth does not vary."""
     centred = true - true.mean()
-    if (centred**2).mean() <= _ROUNDING * (true**2).max():
-        return np.full(len(square), np.nan)
     count = draws.totals(np.ones(len(true)))
     variation = draws.totals(centred**2) - draws.totals(centred) ** 2 / count
     varies = variation > _ROUNDING * count * (true**2).max()
-    share = np.divide(square, variation, out=np.ones_like(square), where=varies)
-    return np.where(varies | (square > 0), 1 - share, 1.0)
+    return np.asarray(1 - np.divide(square, variation, out=np.full_like(square, np.nan), where=varies))
 
 
 def _quantiles(values: Float64, shares: Sequence[float], draws: Draws) -> list[Float64]:
@@ -115,23 +104,13 @@ def _quantiles(values: Float64, shares: Sequence[float], draws: Draws) -> list[F
     return list(quantiles)
 
 
-def classification_scores(
-    true: NDArray[np.integer], predicted: NDArray[np.integer], border: NDArray[np.bool_] | None
-) -> Scores:
-    """Score classes (n,): over all samples, and `_off_border` over those away from borders.
-
-    Precision, recall and F1 are macro averages over the classes that occur; a class that is never
-    predicted has precision 0.
-    """
-    return _scores(classification_measures(true, predicted, border, every_sample_once(len(true))))
-
-
 def classification_measures(
     true: NDArray[np.integer], predicted: NDArray[np.integer], border: NDArray[np.bool_] | None, draws: Draws
 ) -> Measures:
-    """Compute the measures of `classification_scores` for each draw; nan where it has no sample off the border.
+    """Measure classes (n,) for each draw: over all samples, and `_off_border` over those away from borders.
 
-    Classes without borders (None) have no measures off the border.
+    Precision, recall and F1 are macro averages over the classes that occur; a class that is never predicted has
+    precision 0. Without a sample off the border those measures are nan; classes without borders (None) have none.
     """
     measures = _classes(true, predicted, "", draws)
     if border is None:
