@@ -64,7 +64,7 @@ def train_model(
         with events.phase(phase, training.final_epochs * training.ensemble):
             return train_final(trainer, best, events.final_epoch_ended)
     except TrialFailure as failure:
-        where = "model.space.lr.max; the trials of the search are kept"
+        what = "training.final_epochs, which keeps the trials of this search, or model.space.lr.max"
         if isinstance(config.tuner, FixedTunerConfig):
-            where = config.tuner.hyperparameters
-        raise InputError(f"{phase} with lr={best['lr']:g} failed: {failure}; lower lr in {where}") from failure
+            what = f"lr in {config.tuner.hyperparameters}"
+        raise InputError(f"{phase} with lr={best['lr']:g} failed: {failure}; lower {what}") from failure

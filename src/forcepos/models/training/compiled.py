@@ -182,7 +182,7 @@ class Training:
         It learns from the training subset, in an order drawn with `seed`, and is validated after each epoch.
 
         Raises:
-            TrialFailure: it diverges: a loss or a weight is not finite after an epoch, which is the last one.
+            TrialFailure: it diverges: a loss is not finite, which ends it in that epoch, or a weight is not.
         """
         self._start_from(network)
         hook = _EpochHook(partial(self._train.shuffle, np.random.default_rng(seed)), after_epoch)
@@ -194,7 +194,10 @@ class Training:
             shuffle=False,  # the hook does
             callbacks=[hook, *callbacks],
         ).history
-        network.set_weights(self._model.get_weights())
+        weights = self._model.get_weights()
+        if not all(np.isfinite(values).all() for values in weights):  # a relu can hide that from the loss
+            raise TrialFailure("the weights are not finite")
+        network.set_weights(weights)
         return [dict(zip(history, values, strict=True)) for values in zip(*history.values(), strict=True)]
 
     def _start_from(self, network: keras.Sequential) -> None:
@@ -218,6 +221,3 @@ class _EpochHook(keras.callbacks.Callback):  # type: ignore[misc]  # keras is un
         for name, value in (logs or {}).items():
             if name.endswith("loss") and not math.isfinite(value):
                 raise TrialFailure(f"the {name.replace('val_', 'validation ')} is not finite in epoch {epoch + 1}")
-        # A relu can hide such a weight from the loss.
-        if not all(np.isfinite(variable.numpy()).all() for variable in self.model.trainable_variables):
-            raise TrialFailure(f"the weights are not finite after epoch {epoch + 1}")
