@@ -10,7 +10,6 @@ import pytest
 from forcepos.data.simulation.arm import Arm
 from forcepos.data.simulation.simulation import Simulation
 from forcepos.evaluation.limits import cramer_rao_scores
-from forcepos.evaluation.metrics import Scores
 from tests.data.test_simulation import columns, simulate
 
 # The plate is straight ahead of the arm: x points away from its base, so distance is observable, direction is not.
@@ -20,7 +19,9 @@ NO_SLOW_ERROR = ("data.drift_percent=0", "data.visit_offset_percent=0")
 WINDOW = 5
 
 
-def cramer_rao(simulation: Simulation, *outputs: str, window: int = WINDOW, offsets_known: bool = False) -> Scores:
+def cramer_rao(
+    simulation: Simulation, *outputs: str, window: int = WINDOW, offsets_known: bool = False
+) -> dict[str, float]:
     point = np.arange(len(simulation.nominal_postures), dtype=np.int32)
     return cramer_rao_scores(outputs, point, simulation, window, offsets_known)
 

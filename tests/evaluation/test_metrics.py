@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import pytest
 from sklearn.metrics import precision_recall_fscore_support, r2_score
 
-from forcepos.evaluation.metrics import classification_scores, regression_scores
+from forcepos.evaluation.metrics import (
+    Scores,
+    classification_measures,
+    every_sample_once,
+    regression_measures,
+    scores_of,
+)
+
+
+def regression_scores(true: np.ndarray, predicted: np.ndarray, axes: Sequence[str]) -> Scores:
+    return scores_of(regression_measures(true, predicted, axes, every_sample_once(len(true))))
+
+
+def classification_scores(true: np.ndarray, predicted: np.ndarray, border: np.ndarray | None) -> Scores:
+    return scores_of(classification_measures(true, predicted, border, every_sample_once(len(true))))
 
 
 def test_regression_scores_of_a_case_worked_out_by_hand() -> None:
@@ -33,14 +50,21 @@ def test_regression_scores_of_a_case_worked_out_by_hand() -> None:
 
 
 def test_one_sample_has_no_r2() -> None:
-    assert "r2" not in regression_scores(np.ones((1, 2), np.float32), np.ones((1, 2), np.float32), ("x", "y"))
+    scores = regression_scores(np.ones((1, 2), np.float32), np.ones((1, 2), np.float32), ("x", "y"))
+    assert (scores["r2"], scores["r2_x"], scores["mae_mm"]) == (None, None, 0)
 
 
-def test_r2_of_a_constant_truth_is_one_without_error_and_zero_with_any() -> None:
-    true = np.full((3, 2), 0.1, np.float32)
-    predicted = true + np.array([[0, 1], [0, 0], [0, 0]], np.float32)
+@pytest.mark.parametrize("error", [0, 1])
+def test_an_axis_on_which_the_truth_is_constant_is_left_out_of_r2(error: float) -> None:
+    true = np.array([[0, 0.1], [2, 0.1], [4, 0.1]], np.float32)
+    predicted = true + np.array([[1, error], [0, 0], [0, 0]], np.float32)
     scores = regression_scores(true, predicted, ("x", "y"))
-    assert (scores["r2_x"], scores["r2_y"]) == (1, 0)
+    assert (scores["r2"], scores["r2_x"], scores["r2_y"]) == (1 - 1 / 8, 1 - 1 / 8, None)
+
+
+def test_without_an_axis_on_which_the_truth_varies_there_is_no_r2() -> None:
+    scores = regression_scores(np.full((3, 2), 0.1, np.float32), np.zeros((3, 2), np.float32), ("x", "y"))
+    assert (scores["r2"], scores["r2_x"], scores["r2_y"]) == (None, None, None)
 
 
 def test_scores_are_those_of_scikit_learn() -> None:
@@ -65,7 +89,7 @@ def test_rmse_is_of_the_data_set_not_a_mean_over_batches() -> None:
     rng = np.random.default_rng(1)
     true, predicted = rng.normal(size=(2, 1000, 3)).astype(np.float32)
     whole = regression_scores(true, predicted, ("x", "y", "z"))["rmse_mm"]
-    batches = [
+    batches: list[Any] = [
         regression_scores(true[i : i + 7], predicted[i : i + 7], "xyz")["rmse_mm"] for i in range(0, 1000, 7)
     ]
     assert whole == pytest.approx(np.sqrt(((predicted.astype(float) - true) ** 2).mean()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import time
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from tests.conftest import PLATE, children, runs
 from tests.running import PLAIN, read_until
+from tests.runtime.test_files import strictly_parsed
 from tests.warm import Started, forcepos
 
 SEARCH = ["debug=smoke", "model=ffnn_regression", "tuner=random", *PLAIN]
@@ -97,6 +99,8 @@ def test_failed_trials_are_recorded_with_their_reason_and_too_many_end_the_run(t
     trials = [run for run in everything if "mlflow.parentRunId" in run.data.tags]
     assert len(trials) == 2
     assert all(trial.data.tags["reason"].startswith("the loss is not finite in epoch ") for trial in trials)
+    kept = [strictly_parsed(path.read_text()) for path in (tmp_path / "outputs" / "search").rglob("trial_*.json")]
+    assert [trial["history"][0][-1]["loss"] for trial in kept] == [None, None]
 
 
 def test_hyperparameters_of_a_run_are_trained_without_a_search(tmp_path: Path) -> None:
@@ -107,6 +111,20 @@ def test_hyperparameters_of_a_run_are_trained_without_a_search(tmp_path: Path) -
     assert again.result["best_hyperparameters"] == first.result["best_hyperparameters"]
     assert again.result["test"] == first.result["test"]
     assert children(runs(tmp_path), again.result["run_id"]) == []
+
+
+def test_a_final_training_that_diverges_ends_the_run_in_a_line_and_leaves_no_result(tmp_path: Path) -> None:
+    values = {"num_layers": 1, "units_0": 32, "activation": "relu", "dropout": False, "lr": 1e30, "batch_size": 32}
+    (tmp_path / "f.json").write_text(json.dumps(values))
+    fixed = ["debug=smoke", "model=ffnn_regression", "tuner=fixed", "tuner.hyperparameters=f.json", *PLAIN]
+    finished = forcepos([*fixed, "hydra.run.dir=run"], tmp_path)
+    assert (finished.code, finished.out) == (1, "")
+    reason = "final training with lr=1e+30 failed: the loss is not finite in epoch 1; lower lr in f.json"
+    assert finished.err.splitlines()[-1] == f"error: {reason}"
+    assert not {"result.json", "model.keras"} & {path.name for path in (tmp_path / "run").iterdir()}
+    (run,) = runs(tmp_path)
+    assert (run.info.status, run.data.tags["reason"]) == ("FAILED", f"InputError: {reason}")
+    assert run.data.metrics == {}
 
 
 def test_hyperparameters_of_no_run_are_an_error(tmp_path: Path) -> None:

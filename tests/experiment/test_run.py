@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import mlflow
 import numpy as np
 import pandas as pd
 import pytest
@@ -230,6 +231,19 @@ def test_the_logged_model_takes_raw_signals_without_forcepos(smoke: Smoke, model
         assert answers["position"].shape == (len(signals), 3 if "ffnn" in model else 2)
         assert np.abs(answers["position"]).max() < 60  # mm on a plate of 30 mm
         assert answers["radius"].shape == (len(signals),)
+
+
+@pytest.mark.parametrize("model", ["ffnn_regression", "ffnn_classification"])
+def test_the_logged_model_has_no_answer_to_a_dead_sensor(smoke: Smoke, model: str) -> None:
+    finished, folder = smoke(model)
+    found = list((folder / "mlruns").rglob(f"{finished.result['model_uri'].removeprefix('models:/')}/artifacts"))
+    logged = mlflow.pyfunc.load_model(str(found[0]))
+    signals = np.zeros((3, 20) if "ffnn" in model else (3, 10, 20), np.float32)
+    whole = logged.predict(signals)
+    signals[1, ..., 4] = np.nan
+    for name, values in logged.predict(signals).items():
+        assert (values[1] if values.dtype == bool else np.isnan(values[1])).all()
+        assert np.array_equal(values[[0, 2]], whole[name][[0, 2]])
 
 
 def test_the_same_seed_gives_the_same_scores_in_another_folder(smoke: Smoke, tmp_path: Path) -> None:

@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from tests.conftest import runs
 from tests.running import QUICK
+from tests.runtime.test_files import strictly_parsed
 from tests.warm import forcepos
 
 
@@ -49,6 +51,32 @@ def test_a_folder_of_texts_without_headers_trains_by_column_numbers(tmp_path: Pa
     assert finished.code == 0, finished.err
     assert "6 recordings of 6 points, 360 rows" in finished.err
     assert set(finished.result["test"]) >= {"mae_x_mm", "mae_y_mm"}
+
+
+def test_an_axis_that_never_changes_is_reported_and_left_out_of_r2(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    rows = np.arange(600)
+    x = rows // 30 * 2.0
+    signals = {name: x + rng.normal(size=600) for name in ("Fx", "Fy")}
+    pd.DataFrame({**signals, "x": x, "y": 12.5}).to_csv(tmp_path / "line.csv", index=False)
+    command = [
+        "data=table", "data.path=line.csv", "data.features=[Fx,Fy]", "data.targets=[x,y]", "data.rate_hz=100",
+        "model=ffnn_regression", "model.axes=[x,y]", "split=random", "tuner=random", "tuner.max_trials=1",
+        "training.epochs=1", "training.final_epochs=1", "evaluation.also=null", "evaluation.figures=false",
+    ]  # fmt: skip
+    finished = forcepos(command, tmp_path)
+    assert finished.code == 0, finished.err
+    assert (
+        "target y is 12.5 mm in all samples of these subsets: train, validation, test, calibration; "
+        "r2 leaves it out there; remove it from model.axes, or check data and split"
+    ) in finished.err
+    result = strictly_parsed(finished.out)
+    for name in ("test", "baseline", "linear", "boosted_trees"):
+        assert result[name]["r2_y"] is None
+        assert result[name]["r2"] == result[name]["r2_x"]
+    metrics = runs(tmp_path)[0].data.metrics
+    assert metrics["test/r2_x"] == result["test"]["r2_x"]
+    assert not [name for name in metrics if name.endswith("r2_y")]
 
 
 def test_what_is_wrong_with_a_table_ends_the_run_in_a_line(tmp_path: Path) -> None:

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from forcepos.data.sectors import make_sectors
 from forcepos.models.calibration import Calibration, spread_mm
 from forcepos.models.final import inference_model
-from forcepos.models.tasks import Classification, Regression, Task
-from tests.conftest import checked_config
+from forcepos.models.networks import build_network
+from forcepos.models.scaling import Scaling
+from forcepos.models.tasks import Classification, Regression, Task, make_task
+from tests.conftest import MODELS, checked_config
 
 REGRESSION: Task = Regression(("x", "y"))
 CLASSIFICATION: Task = Classification(make_sectors(checked_config().sectors))
@@ -74,3 +81,92 @@ def test_sectors_are_those_that_are_probable_enough_and_always_the_most_probable
     assert np.array_equal(sectors, probabilities >= np.minimum(0.15, probabilities.max(axis=1, keepdims=True)))
     certain = outputs_of(CLASSIFICATION, networks(CLASSIFICATION, 1), calibration(0.0, 0), tmp_path)
     assert certain["sectors"].sum(axis=1).tolist() == [1] * 6
+
+
+# --- samples that are not finite ---
+
+CHOSEN = {"num_layers": 1, "units_0": 8, "activation": "relu", "dropout": False, "lr": 1e-3, "batch_size": 8}
+CHOSEN |= {f"conv_{place}_{name}": value for place in ("input", "0")
+           for name, value in (("filter", 8), ("kernel", 3), ("activation", "relu"))}  # fmt: skip
+BROKEN = [np.nan, np.inf, -np.inf, 1e38, -1e38]  # the last two are infinite once they are standardised
+Answers = Callable[[np.ndarray], dict[str, Any]]
+
+
+def plate_model(name: str, count: int, calibrated: Calibration | None, scaling: str = "whiten") -> keras.Model:
+    """Build an untrained model of our own networks for signals of six channels, about 0.001 large."""
+    config = checked_config(f"model={name}").model
+    task = make_task(config, make_sectors(checked_config().sectors))
+    moments, rng = (np.zeros(6), np.full(6, 1e-3)), np.random.default_rng(1)
+    scales = Scaling(moments, None, rng.normal(size=(6, 6))) if scaling == "whiten" else Scaling()
+    keras.utils.set_random_seed(1)
+    members = [build_network(config, CHOSEN, task, 6, scales) for _ in range(count)]
+    for number, member in enumerate(members):
+        member.name = f"network_{number}"
+    return inference_model(task, members, calibrated, name)
+
+
+def broken_and_whole(model: keras.Model) -> tuple[np.ndarray, np.ndarray]:
+    """Return eight samples, the first five with one broken value each, the sixth with no other; and whole ones."""
+    whole = np.random.default_rng(2).normal(size=(8, *model.input_shape[1:])).astype(np.float32) * 1e-3
+    broken = whole.copy()
+    for sample, value in enumerate(BROKEN):
+        broken[sample].flat[sample + 1] = value
+    broken[5] = np.nan
+    return broken, whole
+
+
+def check_answers(answer: Answers, model: keras.Model) -> None:
+    broken, whole = broken_and_whole(model)
+    told, expected = answer(broken), answer(whole)
+    assert set(told) == set(model.output)
+    for name, values in ((name, np.asarray(each)) for name, each in told.items()):
+        assert (values[:6] if values.dtype == bool else np.isnan(values[:6])).all(), name
+        assert np.array_equal(values[6:], np.asarray(expected[name])[6:]), name
+        assert np.isfinite(np.asarray(expected[name])).all(), name
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_sample_that_is_not_finite_has_no_answer_and_leaves_the_others_alone(name: str, tmp_path: Path) -> None:
+    model = plate_model(name, 1, calibration(0.7, 0.1))
+    check_answers(model, model)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    check_answers(lambda signals: dict(loaded.predict(signals, verbose=0)), model)
+    loaded.export(tmp_path / "exported", verbose=False)
+    served = tf.saved_model.load(tmp_path / "exported")
+    check_answers(served.serve, model)
+
+
+@pytest.mark.parametrize(
+    ("name", "count", "calibrated", "scaling"),
+    [
+        ("ffnn_regression", 3, calibration(0.7, 0.1), "whiten"),
+        ("ffnn_classification", 2, None, "whiten"),
+        ("ffnn_classification", 1, calibration(0.7, 0.1), "none"),
+    ],
+)
+def test_ensembles_and_models_without_radius_or_scaling_have_no_answer_either(
+    name: str, count: int, calibrated: Calibration | None, scaling: str
+) -> None:
+    model = plate_model(name, count, calibrated, scaling)
+    check_answers(tf.function(model), model)
+
+
+def test_a_prediction_that_overflows_is_no_answer() -> None:
+    for task, name in ((REGRESSION, "position"), (CLASSIFICATION, "probabilities")):
+        members = networks(task, 1)
+        members[0].set_weights([np.full_like(weights, 1e38) for weights in members[0].get_weights()])
+        outputs = inference_model(task, members, calibration(0.7, 0.1), "plate").predict(SIGNALS, verbose=0)
+        assert np.isnan(outputs[name]).all()
+        assert np.all(outputs["sectors"] if name == "probabilities" else np.isnan(outputs["radius"]))
+
+
+def test_the_file_of_a_model_holds_strict_json(tmp_path: Path) -> None:
+    def refuse(constant: str) -> None:
+        raise AssertionError(constant)
+
+    model = inference_model(REGRESSION, networks(REGRESSION, 1), calibration(0.7, 0.1), "plate")
+    model.save(tmp_path / "model.keras")
+    with zipfile.ZipFile(tmp_path / "model.keras") as archive:
+        for part in ("config.json", "metadata.json"):
+            json.loads(archive.read(part), parse_constant=refuse)

@@ -11,12 +11,15 @@ import pytest
 from forcepos.data.loading import load_recordings
 from forcepos.data.samples import all_samples
 from forcepos.data.splits.subsets import Split
+from forcepos.experiment.steps import train_model
 from forcepos.models.prediction import batches, network_outputs
 from forcepos.models.problem import Problem
 from forcepos.models.tasks import Classification, Regression
+from forcepos.models.training.compiled import Logs
 from forcepos.models.training.device import use_device
 from forcepos.models.training.trainer import NetworkTrainer
 from forcepos.runtime.errors import InputError, TrialFailure
+from forcepos.tuning.events import Events
 from tests.conftest import checked_config
 from tests.data.test_splits import plate
 
@@ -129,6 +132,63 @@ def test_samples_on_the_origin_are_dropped_and_counted(caplog: pytest.LogCapture
     assert isinstance(data.task, Classification)
     assert len(data.samples.starts) == 120 - 7
     assert "7 samples on the exact origin belong to no sector and are dropped" in caplog.text
+
+
+def test_classes_that_a_subset_lacks_are_reported(caplog: pytest.LogCaptureFixture) -> None:
+    recordings = plate([40] * 9, visits=1)
+    recordings.positions[:] = [3, 1, 0]
+    config = checked_config("model=ffnn_classification", "split=held_out_recordings")
+    Problem.of(config, recordings)
+    assert caplog.messages[-1] == (
+        "sector class 2 in all samples of these subsets: train, validation, test; "
+        "no score there tells how well other sectors are found; set data.label or sectors, or check data and split"
+    )
+    train = Problem.of(config, recordings).split.train
+    recordings.positions[train[: len(train) // 2]] = [-3, 1, 0]
+    caplog.clear()
+    Problem.of(config, recordings)
+    assert "in all samples of these subsets: validation, test; no score there" in caplog.messages[-1]
+
+
+NOT_FINITE = "is not finite in epoch 1"
+
+
+@pytest.mark.parametrize("patience", ["null", "2"])
+def test_a_final_training_that_diverges_stops_in_that_epoch(patience: str, tmp_path: Path) -> None:
+    problem = prepared("training.final_epochs=5", f"training.patience={patience}")
+    epochs: list[int] = []
+    with pytest.raises(TrialFailure, match=f"^the loss {NOT_FINITE}$"):
+        NetworkTrainer(problem, tmp_path).final(CHOSEN | {"lr": 1e30}, 1, lambda epoch, _: epochs.append(epoch))
+    assert epochs == [1]
+
+
+@pytest.mark.parametrize("weight", [np.nan, np.inf])
+def test_weights_that_are_not_finite_fail_a_training_whose_losses_do_not_show_them(
+    weight: float, tmp_path: Path
+) -> None:
+    trainer = NetworkTrainer(prepared(), tmp_path)
+    network = trainer._build(CHOSEN, 1)
+    training = trainer._training(network, CHOSEN, 16, 1)
+
+    def spoil(_epoch: int, logs: Logs) -> None:
+        assert np.isfinite(logs["val_loss"])
+        first = training._model.trainable_variables[0]
+        first.assign(np.full(first.shape, weight))
+
+    with pytest.raises(TrialFailure, match="^the weights are not finite$"):
+        training.fit(network, 1, 1, spoil)
+
+
+def test_a_training_that_fails_names_its_phase_what_to_lower_and_what_is_kept(tmp_path: Path) -> None:
+    problem = prepared("tuner=random", "training.ensemble=2", "training.final_epochs=2")
+    trainer = NetworkTrainer(problem, tmp_path)
+    for phase in ("final training", "training for split=held_out_points"):
+        with pytest.raises(InputError) as error:
+            train_model(trainer, CHOSEN | {"lr": 1e30}, Events(), phase)
+        assert str(error.value) == (
+            f"{phase} with lr=1e+30 failed: the loss {NOT_FINITE}; "
+            "lower training.final_epochs, which keeps the trials of this search, or model.space.lr.max"
+        )
 
 
 def test_without_a_gpu_asking_for_one_is_an_error() -> None:

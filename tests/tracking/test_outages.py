@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
+import json
+import math
 import random
 import threading
 from collections.abc import Callable, Iterator
@@ -16,6 +19,7 @@ from mlflow.exceptions import MlflowException
 
 from forcepos.config.schema import Config
 from forcepos.runtime.errors import InputError
+from forcepos.runtime.files import to_json
 from forcepos.tracking import store
 from forcepos.tracking.mlflow_run import MlflowRun
 from forcepos.tracking.outages import is_outage, reason
@@ -134,6 +138,21 @@ def what_is_stored(uri: str) -> list[Any]:
         child = "mlflow.parentRunId" in run.data.tags
         found.append((run.info.run_name, run.info.status, child, params, history, sorted(files), tags))
     return found
+
+
+def test_values_that_are_not_finite_or_null_in_a_file_are_not_logged(tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path}/mlruns/mlflow.db"
+    diverged = TrialResult(1, {"lr": 0.1}, [[LOGS, LOGS | {"loss": math.nan}], [LOGS, LOGS]], None, "diverged")
+    kept = TrialResult(**json.loads(to_json(dataclasses.asdict(diverged))))
+    with track(smoke_with(uri), "run", search="search") as run:
+        run.trial_known(kept)
+        run.trial_ended(dataclasses.replace(diverged, number=1))
+        run.final_epoch_ended(1, 1, LOGS | {"mae": math.inf})
+        run.log_scores({"test": {"mae_mm": 1.25, "r2": None}})
+    (_, _, _, _, of_run, _, _), (_, _, _, _, of_trial, _, _) = what_is_stored(uri)
+    assert set(of_run) == {"train/loss_mm2", "validation/loss_mm2", "validation/mae_mm", "test/mae_mm"}
+    assert {step for step, _ in of_trial["train/loss_mm2"]} == {1}
+    assert {step for step, _ in of_trial["validation/loss_mm2"]} == {1, 2}
 
 
 class Shaky:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
 from pathlib import Path
@@ -16,6 +15,7 @@ from forcepos.config.checks import register_resolvers, register_schemas, to_conf
 from forcepos.config.schema import Config
 from forcepos.experiment.sweep import AGAIN, close_sweep
 from forcepos.experiment.sweep_job import sweep_job
+from forcepos.runtime.files import to_json
 from forcepos.runtime.interruption import (
     Interrupted,
     end_children,
@@ -69,7 +69,7 @@ def _run(config: Config, folder: Path, overrides: list[str]) -> dict[str, Any]:
         from forcepos.experiment.run import run_experiment  # noqa: PLC0415  # TensorFlow takes seconds
     stop_if_asked()
     result = run_experiment(config, inputs, folder, overrides)
-    sys.stdout.write(json.dumps(result) + "\n")
+    sys.stdout.write(to_json(result) + "\n")
     sys.stdout.flush()
     return result
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,6 +17,7 @@ _AXES = ("x", "y", "z")
 _TOO_SIMILAR = 0.999  # absolute correlation
 _ROWS_LOOKED_AT = 20_000  # evenly spread over all: a correlation of 0.999 is then accurate to 0.00002
 _ROWS_CORRELATED = 8192  # at once
+_SAME = 1e-6  # of the larger value: a difference below this share is rounding
 _ROUNDING = 1e-10  # a variance below this share of the squared values is rounding error
 
 
@@ -74,6 +77,30 @@ def _constant(recordings: Recordings) -> list[str]:
         where = "every recording" if len(stuck) == len(same) else f"recording {name_some(stuck, _SHOWN)}"
         lines.append(f"column {recordings.channels[column]} never changes in {where}")
     return lines
+
+
+def constant_targets(subsets: Mapping[str, Float32], outputs: Sequence[str], kind: str | None) -> list[str]:
+    """Describe subsets whose targets (n, outputs) are of one class only, or do not vary along an axis.
+
+    Args:
+        kind: the word for a class, None for axes.
+    """
+    found: dict[str, list[str]] = {}
+    for name, targets in subsets.items():
+        low, high = targets.min(axis=0), targets.max(axis=0)
+        constant = high - low <= _SAME * np.maximum(np.abs(low), np.abs(high))
+        if kind and constant.all():
+            found.setdefault(f"{kind} {outputs[low.argmax()]}", []).append(name)
+        for output, same, value in zip(outputs, constant, low, strict=True):
+            if same and not kind:
+                found.setdefault(f"target {output} is {value:g} mm", []).append(name)
+    advice = "r2 leaves it out there; remove it from model.axes"
+    if kind:
+        advice = f"no score there tells how well other {kind}s are found; set data.label or sectors"
+    return [
+        f"{what} in all samples of these subsets: {', '.join(names)}; {advice}, or check data and split"
+        for what, names in found.items()
+    ]
 
 
 def _never_changes(signals: Float32) -> NDArray[np.bool_]:

@@ -19,14 +19,15 @@ from forcepos.evaluation.metrics import (
     Measures,
     Scores,
     classification_measures,
-    classification_scores,
+    every_sample_once,
     regression_measures,
-    regression_scores,
+    scores_of,
 )
 from forcepos.models.final import TrainedModel
 from forcepos.models.prediction import Predictions, predict
 from forcepos.models.problem import Problem
 from forcepos.models.tasks import Classification, Regression, Task
+from forcepos.runtime.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -51,11 +52,22 @@ class Evaluation:
 
 
 def evaluate(problem: Problem, trained: TrainedModel) -> Evaluation:
-    """Score a model on the test subset."""
+    """Score a model on the test subset.
+
+    Raises:
+        InputError: it has no answer for some of the samples.
+    """
     task, settings = problem.task, problem.config.evaluation
     true, test = problem.test_targets, problem.test_samples
     outputs = predict(trained.model, problem, problem.split.test)
     predicted = outputs["position" if isinstance(task, Regression) else "probabilities"]
+    lost = np.flatnonzero(~np.isfinite(predicted).all(axis=1))
+    if len(lost):
+        first = test.recordings.names[test.recordings.recording[test.starts[lost[0]]]]
+        raise InputError(
+            f"the model has no finite prediction for {len(lost)} of {len(predicted)} samples of the test subset, "
+            f"the first one of recording {first}: its signals, or the model's weights, are too large"
+        )
     draws, resampled = resample(test, settings.resamples, problem.config.seed)
     return Evaluation(
         test=score(task, test, true, predicted),
@@ -74,9 +86,7 @@ def evaluate(problem: Problem, trained: TrainedModel) -> Evaluation:
 
 def score(task: Task, test: Samples, true: Float32, predicted: Float32) -> Scores:
     """Score predictions (n, outputs): mm, or one weight per class, of which the largest counts."""
-    if isinstance(task, Regression):
-        return regression_scores(true, predicted, task.outputs)
-    return classification_scores(true.argmax(axis=1), predicted.argmax(axis=1), _border(task, test))
+    return scores_of(_measures(task, test, true, predicted, every_sample_once(len(true))))
 
 
 def _measures(task: Task, test: Samples, true: Float32, predicted: Float32, draws: Draws) -> Measures:

@@ -34,7 +34,6 @@ from forcepos.data.recordings import Float32, Float64, Int32, Recordings
 from forcepos.data.simulation.arm import MAX_TORQUE_NM
 from forcepos.data.simulation.noise import row_covariance
 from forcepos.data.simulation.simulation import JOINT_CHANNELS, Candidates, Simulation
-from forcepos.evaluation.metrics import Scores
 from forcepos.models.tasks import AXES
 
 # Without drift a row's exT follows exactly from the rows before it. This much additional variance, about what
@@ -49,7 +48,7 @@ _LEAST_PROJECTION = 1e-9  # squared component of an axis along a direction that 
 
 def cramer_rao_scores(
     outputs: Sequence[str], point: Int32, simulation: Simulation, window: int, offsets_known: bool
-) -> Scores:
+) -> dict[str, float]:
     """Bound the errors of unbiased estimators from below, in mm; infinite where the torques carry no information.
 
     Args:

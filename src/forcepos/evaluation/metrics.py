@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from forcepos.data.recordings import Float32, Float64
 
-Scores = dict[str, float]
+Scores = dict[str, float | None]  # None where a score is undefined
 Measures = dict[str, Float64]  # (draws,) each
 _ROUNDING = 1e-12  # a variance below this share of the squared values is rounding
 
@@ -46,18 +46,17 @@ def every_sample_once(count: int) -> Draws:
     return Draws(np.zeros(count, np.int64), np.ones((1, 1), np.int64))
 
 
-def regression_scores(true: Float32, predicted: Float32, axes: Sequence[str]) -> Scores:
-    """Score positions (n, axes) in mm: per axis, over all axes, and by distance.
-
-    `r2` over all axes is the mean of the axes' r2. With a single sample r2 is undefined and omitted.
-    """
-    measures = regression_measures(true, predicted, axes, every_sample_once(len(true)))
-    scores = {name: float(values[0]) for name, values in measures.items()}
-    return {name: value for name, value in scores.items() if len(true) > 1 or not name.startswith("r2")}
+def scores_of(measures: Measures) -> Scores:
+    """Return the scores of a single draw, such as the data set itself."""
+    return {name: float(values[0]) if np.isfinite(values[0]) else None for name, values in measures.items()}
 
 
 def regression_measures(true: Float32, predicted: Float32, axes: Sequence[str], draws: Draws) -> Measures:
-    """Compute the measures of `regression_scores` for each draw."""
+    """Measure positions (n, axes) in mm for each draw: per axis, over all axes, and by distance.
+
+    `r2` over all axes is the mean of the axes' r2. That of an axis on which a draw's truth does not vary, as with
+    a single sample, is nan and left out of the mean.
+    """
     truth, error = true.astype(np.float64), predicted.astype(np.float64) - true
     distance = np.linalg.norm(error, axis=1)
     count = draws.totals(np.ones(len(true)))
@@ -77,19 +76,18 @@ def regression_measures(true: Float32, predicted: Float32, axes: Sequence[str], 
         measures[f"rmse_{axis}_mm"] = np.sqrt(square[column] / count)
     each = [_r2(values, left, draws) for values, left in zip(truth.T, square, strict=True)]
     return measures | {
-        "r2": np.mean(each, axis=0),
+        "r2": _share(np.nansum(each, axis=0), np.isfinite(each).sum(axis=0).astype(np.float64), np.nan),
         **{f"r2_{axis}": r2 for axis, r2 in zip(axes, each, strict=True)},
     }
 
 
 def _r2(true: Float64, square: Float64, draws: Draws) -> Float64:
-    """Return (draws,) 1 - square / variation; where the truth does not vary, 1 without error and 0 with any."""
+    """Return (draws,) 1 - square / variation, nan where the truth does not vary."""
     centred = true - true.mean()
     count = draws.totals(np.ones(len(true)))
     variation = draws.totals(centred**2) - draws.totals(centred) ** 2 / count
     varies = variation > _ROUNDING * count * (true**2).max()
-    share = np.divide(square, variation, out=np.ones_like(square), where=varies)
-    return np.where(varies | (square > 0), 1 - share, 1.0)
+    return np.asarray(1 - np.divide(square, variation, out=np.full_like(square, np.nan), where=varies))
 
 
 def _quantiles(values: Float64, shares: Sequence[float], draws: Draws) -> list[Float64]:
@@ -106,24 +104,13 @@ def _quantiles(values: Float64, shares: Sequence[float], draws: Draws) -> list[F
     return list(quantiles)
 
 
-def classification_scores(
-    true: NDArray[np.integer], predicted: NDArray[np.integer], border: NDArray[np.bool_] | None
-) -> Scores:
-    """Score classes (n,): over all samples, and `_off_border` over those away from borders.
-
-    Precision, recall and F1 are macro averages over the classes that occur; a class that is never
-    predicted has precision 0.
-    """
-    measures = classification_measures(true, predicted, border, every_sample_once(len(true)))
-    return {name: float(values[0]) for name, values in measures.items()}
-
-
 def classification_measures(
     true: NDArray[np.integer], predicted: NDArray[np.integer], border: NDArray[np.bool_] | None, draws: Draws
 ) -> Measures:
-    """Compute the measures of `classification_scores` for each draw; nan where it has no sample off the border.
+    """Measure classes (n,) for each draw: over all samples, and `_off_border` over those away from borders.
 
-    Classes without borders (None) have no measures off the border.
+    Precision, recall and F1 are macro averages over the classes that occur; a class that is never predicted has
+    precision 0. Without a sample off the border those measures are nan; classes without borders (None) have none.
     """
     measures = _classes(true, predicted, "", draws)
     if border is None:

@@ -106,10 +106,10 @@ def _coverage(results: list[dict[str, Any]]) -> Scores | None:
     return _each(np.mean, values) if len(values) == len(results) else None
 
 
-def _each(measure: Callable[[list[float]], Any], scores: list[Scores]) -> Scores:
-    """Summarise over folds each score that all folds have."""
-    common = [name for name in scores[0] if all(name in fold for fold in scores)]
-    return {name: float(measure([fold[name] for fold in scores])) for name in common}
+def _each(measure: Callable[[list[Any]], Any], scores: list[Scores]) -> Scores:
+    """Summarise over folds each score that all folds have; None where one of them has it undefined."""
+    common = {name: [fold[name] for fold in scores] for name in scores[0] if all(name in fold for fold in scores)}
+    return {name: None if None in values else float(measure(values)) for name, values in common.items()}
 
 
 def _save(result: dict[str, Any], folder: Path, run: Run) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from forcepos.config.schema import Config, CrossValidationConfig
 from forcepos.data.loading import Loaded
@@ -22,6 +22,7 @@ from forcepos.results.pictures import save_pictures
 from forcepos.results.run_cache import cached_result
 from forcepos.results.run_report import RunReport, repeat_result, save
 from forcepos.results.terminal import Terminal
+from forcepos.runtime.interruption import stop_if_asked
 from forcepos.runtime.resources import in_sweep, jobs_at_once
 from forcepos.tracking.store import ui_command
 from forcepos.tracking.track import track
@@ -29,6 +30,7 @@ from forcepos.tuning.events import Events
 from forcepos.tuning.search import lock_search
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 def run_experiment(config: Config, loaded: Loaded, folder: Path, overrides: Sequence[str]) -> dict[str, Any]:
@@ -65,20 +67,28 @@ def _run(plan: RunPlan) -> dict[str, Any]:
         run.log_tags(plan.facts)
         log.info("searching on %s, trials in %s", plan.device, plan.search_dir)
         events, trainer = Events(terminal, run), NetworkTrainer(problem, folder)
-        search = find_hyperparameters(trainer, plan.search_dir, events)
+        search = _stage(find_hyperparameters, trainer, plan.search_dir, events)
         run.log_tags(search.counts)
-        trained = train_model(trainer, search.best, events)
+        trained = _stage(train_model, trainer, search.best, events)
         report = RunReport(
             problem,
             search,
             trained,
-            evaluate(problem, trained),
-            references(problem, plan.loaded.simulation),
-            evaluate_on_second_split(trainer, plan.loaded.recordings, search.best, Events(terminal)),
+            _stage(evaluate, problem, trained),
+            _stage(references, problem, plan.loaded.simulation),
+            _stage(evaluate_on_second_split, trainer, plan.loaded.recordings, search.best, Events(terminal)),
         )
-        result = save(report, folder, run)
+        result = _stage(save, report, folder, run)
         if config.evaluation.figures:
-            save_pictures(report, result, plan.facts, run)
+            _stage(save_pictures, report, result, plan.facts, run)
     result = finalize_tracking(run, result, config, plan.fingerprint)
     terminal.summary(result, ui_command(config.tracking))
     return result
+
+
+def _stage(work: Callable[..., T], *arguments: Any) -> T:
+    """Do a stage of a run, and end the run if a library has swallowed a signal or made an error of it."""
+    try:
+        return work(*arguments)
+    finally:
+        stop_if_asked()

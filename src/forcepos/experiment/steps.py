@@ -12,6 +12,7 @@ from forcepos.config.schema import FixedTunerConfig
 from forcepos.models.final import TrainedModel, train_final
 from forcepos.models.networks import declare_space
 from forcepos.models.training.trainer import NetworkTrainer
+from forcepos.runtime.errors import InputError, TrialFailure
 from forcepos.tracking.store import read_hyperparameters as read_run
 from forcepos.tuning.events import Events
 from forcepos.tuning.given import check_hyperparameters, read_hyperparameters
@@ -52,7 +53,18 @@ def find_hyperparameters(trainer: NetworkTrainer, directory: Path, events: Event
 def train_model(
     trainer: NetworkTrainer, best: Mapping[str, Any], events: Events, phase: str = "final training"
 ) -> TrainedModel:
-    """Train the final model, and show it as a phase of the run."""
-    training = trainer.problem.config.training
-    with events.phase(phase, training.final_epochs * training.ensemble):
-        return train_final(trainer, best, events.final_epoch_ended)
+    """Train the final model, and show it as a phase of the run.
+
+    Raises:
+        InputError: it diverges.
+    """
+    config = trainer.problem.config
+    training = config.training
+    try:
+        with events.phase(phase, training.final_epochs * training.ensemble):
+            return train_final(trainer, best, events.final_epoch_ended)
+    except TrialFailure as failure:
+        what = "training.final_epochs, which keeps the trials of this search, or model.space.lr.max"
+        if isinstance(config.tuner, FixedTunerConfig):
+            what = f"lr in {config.tuner.hyperparameters}"
+        raise InputError(f"{phase} with lr={best['lr']:g} failed: {failure}; lower {what}") from failure

@@ -22,7 +22,7 @@ from forcepos.experiment.launchers import prepare_launcher
 from forcepos.experiment.sweep_job import reason_of
 from forcepos.results.run_cache import SKIP_VARIABLE
 from forcepos.runtime.errors import InputError
-from forcepos.runtime.files import write_json
+from forcepos.runtime.files import to_json, write_json
 from forcepos.runtime.interruption import defer_signals
 from forcepos.runtime.paths import pending_logs_file, short_path
 from forcepos.runtime.resources import JOBS_VARIABLE, jobs_of_sweep
@@ -184,7 +184,7 @@ def _write_results(folder: Path, rows: list[dict[str, Any]]) -> None:
     """Write a line for each finished job to standard output, as a job does that runs here."""
     for number in sorted(row["job"] for row in rows if row["status"] == "FINISHED"):
         result = json.loads((folder / str(number) / "result.json").read_text())
-        sys.stdout.write(json.dumps(result) + "\n")
+        sys.stdout.write(to_json(result) + "\n")
     sys.stdout.flush()
 
 

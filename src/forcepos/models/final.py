@@ -17,6 +17,9 @@ from forcepos.models.tasks import Classification, Regression, Task
 from forcepos.models.training.compiled import Logs
 from forcepos.models.training.trainer import NetworkTrainer
 
+# The root of the largest float32: what is larger overflows in a network's products.
+_LARGEST = 1e19
+
 
 @dataclass(frozen=True)
 class TrainedModel:
@@ -36,7 +39,11 @@ class TrainedModel:
 def train_final(
     trainer: NetworkTrainer, best: Mapping[str, Any], after_epoch: Callable[[int, int, Logs], None]
 ) -> TrainedModel:
-    """Train `training.ensemble` networks and calibrate them; call `after_epoch` with member, epoch and logs."""
+    """Train `training.ensemble` networks and calibrate them; call `after_epoch` with member, epoch and logs.
+
+    Raises:
+        TrialFailure: one of them diverges.
+    """
     problem, config = trainer.problem, trainer.problem.config
     networks, histories = [], []
     for member in range(1, config.training.ensemble + 1):
@@ -69,17 +76,36 @@ def inference_model(
     A regression gives `position` (n, outputs) in mm and, if calibrated, `radius` (n,) in mm around it. A
     classification gives `probabilities` (n, classes) and, if calibrated, `sectors` (n, classes), or `classes`
     where the data has labels: the set that should contain the true one, and always contains the most probable one.
+
+    If a sample holds NaN, infinity or a value that overflows, all numbers are NaN and the set holds all classes:
+    some kernels turn NaN into 0 behind a relu, so that a network alone would answer as if nothing had happened.
     """
     signals = keras.Input(members[0].input_shape[1:], name="signals")
     predictions = [member(signals) for member in members]
     mean = layers.Average(name="ensemble")(predictions) if len(predictions) > 1 else predictions[0]
-    outputs = {"position" if isinstance(task, Regression) else "probabilities": mean}
+    usable = _is_usable(signals, members[0], mean)
+    unknown = ops.sqrt(ops.full_like(mean, -1.0))  # NaN, which the JSON inside a .keras file cannot hold
+    answer = ops.where(usable, mean, unknown)
+    outputs = {"position" if isinstance(task, Regression) else "probabilities": answer}
     if calibration and isinstance(task, Regression):
-        outputs["radius"] = _radius(predictions, mean, calibration)
+        outputs["radius"] = ops.where(usable[:, 0], _radius(predictions, mean, calibration), unknown[:, 0])
     elif calibration and isinstance(task, Classification):
         most = ops.max(mean, axis=-1, keepdims=True)
-        outputs[task.kinds] = ops.greater_equal(mean, ops.minimum(most, 1 - calibration.bound))
+        likely = ops.greater_equal(mean, ops.minimum(most, 1 - calibration.bound))
+        outputs[task.kinds] = ops.logical_or(likely, ops.logical_not(usable))
     return keras.Model(signals, outputs, name=name)
+
+
+def _is_usable(signals: Any, network: keras.Model, mean: Any) -> Any:
+    """Return (n, 1) whether a sample's values, standardised as the network does it, and its prediction are usable.
+
+    Comparisons are false for NaN, and unlike a product with 0 no optimiser of graphs removes them.
+    """
+    first = network.layers[0]
+    if isinstance(first, layers.Rescaling):
+        signals = layers.Rescaling(first.scale, first.offset)(signals)
+    small = [ops.all(ops.abs(each) <= _LARGEST, axis=tuple(range(1, each.ndim))) for each in (signals, mean)]
+    return ops.expand_dims(ops.logical_and(*small), -1)
 
 
 def _radius(predictions: Sequence[Any], mean: Any, calibration: Calibration) -> Any:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from forcepos.config.schema import Config, RandomSplitConfig
+from forcepos.data.checks import constant_targets
 from forcepos.data.recordings import Float32, Recordings
 from forcepos.data.samples import Samples, all_samples
 from forcepos.data.sectors import NO_SECTOR, make_sectors
@@ -48,6 +49,10 @@ class Problem:
             len(samples.starts), len(split.train), len(split.validation),
             len(split.calibration), len(split.test),
         )  # fmt: skip
+        subsets = {name: targets[members] for name, members in vars(split).items() if len(members)}
+        kind = task.kind if isinstance(task, Classification) else None
+        for warning in constant_targets(subsets, task.outputs, kind):
+            log.warning("%s", warning)
         return cls(config, task, samples, targets, split)
 
     @property

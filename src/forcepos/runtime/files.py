@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 from pathlib import Path
@@ -18,11 +19,23 @@ def write_json(path: Path, value: Any) -> None:
     """Write `value` to `path` atomically: a process that is killed here leaves the old file, or none."""
     unfinished = path.with_suffix(".unfinished")
     with unfinished.open("w") as file:
-        json.dump(value, file, indent=2)
-        file.write("\n")
+        file.write(to_json(value, indent=2) + "\n")
         file.flush()
         os.fsync(file.fileno())
     unfinished.replace(path)
+
+
+def to_json(value: Any, indent: int | None = None) -> str:
+    """Return `value` as strict JSON, which knows neither NaN nor infinity: both become null."""
+    return json.dumps(_strict(value), indent=indent, allow_nan=False)
+
+
+def _strict(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _strict(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_strict(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:

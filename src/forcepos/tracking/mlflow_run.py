@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -176,11 +177,12 @@ class MlflowRun:
 
     def log_epoch(self, when: int, member: int, epoch: int, logs: Logs) -> None:
         group = "" if member == 1 else f"network_{member}/"
-        self._log_metrics(self.run_id, when, [logs], epoch, group)
+        self._log_metrics(self.run_id, when, _mean_over_executions([[logs]]), epoch, group)
 
-    def log_scores(self, when: int, groups: Mapping[str, Mapping[str, float]]) -> None:
+    def log_scores(self, when: int, groups: Mapping[str, Mapping[str, float | None]]) -> None:
         scores = [(f"{group}/{name}", value) for group in groups for name, value in groups[group].items()]
-        self._client.log_batch(self.run_id, metrics=[Metric(name, value, when, 0) for name, value in scores])
+        metrics = [Metric(name, value, when, 0) for name, value in scores if value is not None]
+        self._client.log_batch(self.run_id, metrics=metrics)
 
     def log_hyperparameters(self, when: int, values: Values) -> None:  # noqa: ARG002
         self._log_params(self.run_id, {f"best.{name}": value for name, value in values.items()})
@@ -209,6 +211,7 @@ class MlflowRun:
             Metric(f"{group}{self._metric_name(name)}", value, when, epoch)
             for epoch, logs in enumerate(history, first_epoch)
             for name, value in logs.items()
+            if math.isfinite(value)
         ]
         self._client.log_batch(run_id, metrics=metrics)
 
@@ -231,6 +234,6 @@ def _holds(trial: Recorded, result: Mapping[str, Any]) -> bool:
 def _mean_over_executions(history: Sequence[Sequence[Logs]]) -> list[Logs]:
     """Average each epoch over the executions, as far as all of them went."""
     return [
-        {name: sum(logs[name] for logs in epoch) / len(epoch) for name in epoch[0]}
+        {name: sum(np.array([logs[name] for logs in epoch], float)) / len(epoch) for name in epoch[0]}  # None: NaN
         for epoch in zip(*history, strict=False)
     ]

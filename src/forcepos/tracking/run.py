@@ -38,7 +38,7 @@ class Run(Listener):
     def log_tags(self, tags: Mapping[str, str]) -> None:
         self._do("log_tags", tags=dict(tags))
 
-    def log_scores(self, groups: Mapping[str, Mapping[str, float]]) -> None:
+    def log_scores(self, groups: Mapping[str, Mapping[str, float | None]]) -> None:
         self._do("log_scores", groups=groups)
 
     def log_hyperparameters(self, values: Values) -> None:

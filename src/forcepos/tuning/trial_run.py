@@ -40,7 +40,10 @@ def run_trial(spec: SearchSpec, number: int, values: Values, train: Trainer, rep
         return TrialResult(number, values, history, None, str(failure))
     pick = min if config.direction == "min" else max
     best = [pick(logs[config.objective] for logs in each) for each in history]
-    return TrialResult(number, values, history, sum(best) / len(best))
+    score = sum(best) / len(best)
+    if not math.isfinite(score):
+        return TrialResult(number, values, history, None, f"{config.objective} is not finite")
+    return TrialResult(number, values, history, score)
 
 
 def _epoch_ended(history: list[Logs], report: Callable[[int, Logs], None], epoch: int, logs: Logs) -> None:

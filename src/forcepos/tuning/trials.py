@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from forcepos.runtime.files import write_json
+from forcepos.runtime.files import to_json, write_json
 
 Logs = dict[str, float]
 Values = dict[str, Any]
@@ -100,6 +100,6 @@ class Journal:
 
     def _write(self, entry: dict[str, Any]) -> None:
         with self._path.open("a") as file:
-            file.write(json.dumps(entry) + "\n")
+            file.write(to_json(entry) + "\n")
             file.flush()
             os.fsync(file.fileno())

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
 from collections.abc import Sequence
 
 from forcepos.commands.prepare.config import logs_config
 from forcepos.commands.prepare.conversion import prepare
+from forcepos.runtime.files import to_json
 from forcepos.runtime.interruption import ended_by_input_errors, ended_by_signals
 from forcepos.runtime.log_lines import StandardErrorHandler
 from forcepos.runtime.paths import conf_dir
@@ -35,4 +35,4 @@ def main(arguments: Sequence[str]) -> None:
     )
     with ended_by_signals(), ended_by_input_errors():
         result = prepare(logs_config(arguments))
-        sys.stdout.write(json.dumps(result) + "\n")
+        sys.stdout.write(to_json(result) + "\n")

@@ -8,6 +8,7 @@ results equal those of plain `fit` on the same batches; an incomplete last batch
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +23,7 @@ from forcepos.models.tasks import Task
 from forcepos.models.training.device import has_gpu
 from forcepos.models.training.fast_copy import fast_copy
 from forcepos.models.training.resident import Blocks, DeviceDataset
+from forcepos.runtime.errors import TrialFailure
 from forcepos.runtime.interruption import stop_if_asked
 
 Logs = dict[str, float]
@@ -178,6 +180,9 @@ class Training:
         """Train `network` from its current weights and return the logs of each epoch.
 
         It learns from the training subset, in an order drawn with `seed`, and is validated after each epoch.
+
+        Raises:
+            TrialFailure: it diverges: a loss is not finite, which ends it in that epoch, or a weight is not.
         """
         self._start_from(network)
         hook = _EpochHook(partial(self._train.shuffle, np.random.default_rng(seed)), after_epoch)
@@ -189,7 +194,10 @@ class Training:
             shuffle=False,  # the hook does
             callbacks=[hook, *callbacks],
         ).history
-        network.set_weights(self._model.get_weights())
+        weights = self._model.get_weights()
+        if not all(np.isfinite(values).all() for values in weights):  # a relu can hide that from the loss
+            raise TrialFailure("the weights are not finite")
+        network.set_weights(weights)
         return [dict(zip(history, values, strict=True)) for values in zip(*history.values(), strict=True)]
 
     def _start_from(self, network: keras.Sequential) -> None:
@@ -210,3 +218,6 @@ class _EpochHook(keras.callbacks.Callback):  # type: ignore[misc]  # keras is un
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         stop_if_asked()
         self._after_epoch(epoch + 1, {name: float(value) for name, value in (logs or {}).items()})
+        for name, value in (logs or {}).items():
+            if name.endswith("loss") and not math.isfinite(value):
+                raise TrialFailure(f"the {name.replace('val_', 'validation ')} is not finite in epoch {epoch + 1}")

@@ -47,7 +47,7 @@ class NetworkTrainer:
         """Train a trial's network once and return the logs of each epoch.
 
         Raises:
-            TrialFailure: the network cannot be built or does not fit into memory.
+            TrialFailure: the network cannot be built, does not fit into memory or diverges.
         """
         trainings = self._config.tuner.executions_per_trial
         batch_size = hyperparameters["batch_size"]
@@ -64,6 +64,9 @@ class NetworkTrainer:
         """Train the ensemble's network number `member` (1, 2, …); return it and the logs of each epoch.
 
         With training.patience it has the weights of the epoch with the best objective, else those of the last.
+
+        Raises:
+            TrialFailure: it diverges, or its objective is not finite.
         """
         settings = self._config.training
         seed = _seed_of_member(self._config.seed, member)
@@ -72,6 +75,9 @@ class NetworkTrainer:
         network.name = f"network_{member}"
         training = self._training(network, hyperparameters, batch_size, settings.final_epochs)
         history = training.fit(network, seed, settings.final_epochs, after_epoch, self._final_callbacks())
+        objective = self._config.tuner.objective
+        if not np.isfinite([logs[objective] for logs in history]).all():
+            raise TrialFailure(f"{objective} is not finite")
         return network, history
 
     def _final_callbacks(self) -> Sequence[keras.callbacks.Callback]:

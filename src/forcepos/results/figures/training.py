@@ -108,7 +108,7 @@ def _mean_curve(trial: TrialResult, objective: str) -> Float64:
     """Return the (epochs,) mean over the executions, up to the last epoch that all of them reached."""
     epochs = min(len(execution) for execution in trial.history)
     values = [[logs[objective] for logs in execution[:epochs]] for execution in trial.history]
-    return np.asarray(np.mean(values, axis=0), np.float64)
+    return np.asarray(np.mean(np.array(values, np.float64), axis=0))
 
 
 def _plot_curve(axes: Axes, curve: Float64, **look: Any) -> None:
