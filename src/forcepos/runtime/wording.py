@@ -15,3 +15,8 @@ def first_lines(lines: Sequence[str], most: int) -> list[str]:
     """Keep the first `most` lines and count the others in one more: `… and 3 more`."""
     more = [f"… and {len(lines) - most} more"] if len(lines) > most else []
     return [*lines[:most], *more]
+
+
+def shortened(text: str, most: int = 60) -> str:
+    """Cut what is longer than `most` characters, keeping its beginning and its end."""
+    return text if len(text) <= most else f"{text[: most - most // 3]}…{text[-(most // 3) + 1 :]}"

@@ -77,6 +77,7 @@ class Reading:
         """Expect chunks of another file."""
         self._file, self._row, self._last, self._last_s = name, 0, _NEW_FILE, np.nan
 
+    @np.errstate(over="ignore", invalid="ignore")  # of the sums and differences of huge values
     def add(self, chunk: pa.RecordBatch) -> None:
         """Add the rows of a chunk."""
         numbers: dict[str, Float64] = {}

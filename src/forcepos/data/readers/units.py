@@ -94,6 +94,7 @@ def split_at_gaps(
     )
 
 
+@np.errstate(over="ignore", invalid="ignore")  # of the differences of huge values, which make no rate
 def median_step_s(recording: Int32, time_s: Float64, columns: str, every: int = 1) -> float:
     """Return the median step of time within a recording; `every`: take every so-many-th row.
 
