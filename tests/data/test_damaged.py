@@ -16,7 +16,6 @@ import pyarrow.parquet
 import pytest
 
 from forcepos.commands.inspect.report import inspect
-from forcepos.config.schema import DataConfig
 from forcepos.data.loading import load_recordings
 from forcepos.data.recordings import Recordings
 from forcepos.runtime.errors import InputError
@@ -28,7 +27,7 @@ NO_TIME = 2**63 - 1
 
 
 @cache
-def _config(data: str) -> DataConfig:
+def _config(data: str) -> Any:
     keys = ("data.features=[Fx,Fy]", "data.targets=[x,y]", "data.time=t", "model.axes=[x,y]")
     return checked_config(f"data={data}", "data.path=FILE", *(keys if data == "table" else ())).data
 

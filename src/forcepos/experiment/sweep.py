@@ -23,6 +23,7 @@ from forcepos.runtime.files import write_json
 from forcepos.runtime.interruption import defer_signals
 from forcepos.runtime.paths import pending_logs_file, short_path
 from forcepos.runtime.resources import JOBS_VARIABLE, jobs_of_sweep
+from forcepos.runtime.wording import visible, visible_lines
 
 log = logging.getLogger(__name__)
 AGAIN = "run the same command again to log what is missing"
@@ -65,7 +66,7 @@ class SweepCallback(Callback):
 
             begun = json.loads(unfinished.read_text())["run_id"] if unfinished.is_file() else None
             try:
-                run_id = start_sweep(tracking, " ".join(overrides), begun)
+                run_id = start_sweep(tracking, visible(" ".join(overrides)), begun)
             except InputError as error:  # Hydra would make a warning of it
                 sys.exit(f"error: {error}")
             os.environ[PARENT_VARIABLE] = run_id
@@ -107,7 +108,8 @@ def _close(sweep: _Sweep, status: str) -> bool:
         show_table(f"Jobs by test score ({table})", _SHOWN, _without_common_overrides(rows))
     for row in rows:
         if row["status"] != "FINISHED":
-            sys.stderr.write(f"job {row['job']}: {reason_of(sweep.folder / str(row['job']))}\n")
+            reason = visible_lines(reason_of(sweep.folder / str(row["job"])))
+            sys.stderr.write(f"job {row['job']}: {reason}\n")
     if sweep.elsewhere:
         _write_results(sweep.folder, rows)
     return _end_run(sweep, status, rows, table)
@@ -153,7 +155,7 @@ def _rows(folder: Path) -> list[dict[str, Any]]:
 
 def _row(job: Path) -> dict[str, Any]:
     asked = job / ".hydra" / "overrides.yaml"  # absent with hydra.output_subdir=null
-    overrides = " ".join(map(str, OmegaConf.load(asked))) if asked.is_file() else ""
+    overrides = visible(" ".join(map(str, OmegaConf.load(asked)))) if asked.is_file() else ""
     row: dict[str, Any] = dict.fromkeys((*_COLUMNS, "tracking")) | {"job": int(job.name), "overrides": overrides}
     try:
         result = json.loads((job / "result.json").read_text())

@@ -15,7 +15,7 @@ from forcepos.data.readers.files import matching_files
 from forcepos.data.readers.layout import SPACE
 from forcepos.data.readers.table import Table
 from forcepos.runtime.paths import conf_dir
-from forcepos.runtime.wording import name_some
+from forcepos.runtime.wording import name_some, visible
 
 _PLAIN = re.compile(r"[A-Za-z_][\w./ -]*(?<! )")
 _NOT_TEXT = {"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"}
@@ -193,4 +193,4 @@ def _time(survey: Survey) -> Iterator[str]:
 def quoted(text: str) -> str:
     """Return text as a YAML scalar that stands for exactly this text."""
     plain = _PLAIN.fullmatch(text) and text.lower() not in _NOT_TEXT
-    return text if plain else json.dumps(text, ensure_ascii=False).replace("${", "\\\\${")
+    return text if plain else visible(json.dumps(text, ensure_ascii=False)).replace("${", "\\\\${")

@@ -14,7 +14,7 @@ from forcepos.commands.inspect.facts import SHOWN, balance, quantity, role, stuc
 from forcepos.commands.inspect.names import UNITS
 from forcepos.commands.inspect.roles import ROLES
 from forcepos.commands.inspect.survey import Survey
-from forcepos.runtime.wording import first_lines, name_some
+from forcepos.runtime.wording import first_lines, name_some, visible, visible_lines, visible_name
 
 _WIDTH = 120
 _MOST = {"file": 10, "recording": 12, "class": 40}  # rows of a table, by its first column
@@ -24,10 +24,10 @@ def show(survey: Survey, remarks: Sequence[str], training: Sequence[str]) -> Non
     """Print all tables, remarks and warnings of training."""
     console = Console(stderr=True, width=None if sys.stderr.isatty() else _WIDTH)
     for title, columns, rows in _tables(survey):
-        console.print(Text(title, "bold"))
+        console.print(Text(visible(title), "bold"))
         console.print(_table(columns, [*rows]))
     for line in (*_overview(survey), *(f"note: {remark}" for remark in remarks), *training):
-        console.print(Text(line), soft_wrap=True)
+        console.print(Text(visible_lines(line)), soft_wrap=True)
 
 
 def _tables(survey: Survey) -> Iterator[tuple[str, Sequence[str], Iterable[Sequence[str]]]]:
@@ -58,7 +58,7 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     most = _MOST.get(columns[0], len(rows))
     more = first_lines([row[0] for row in rows], most)[most:]
     for row in [*rows[:most], *([line] for line in more)]:
-        table.add_row(*map(Text, row))
+        table.add_row(*(Text(visible_name(cell)) for cell in row))
     return table
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from forcepos.config.schema import TableConfig
 from forcepos.data.readers.table import WORDS, Table, Wanted
 from forcepos.runtime.errors import InputError
-from forcepos.runtime.wording import name_some
+from forcepos.runtime.wording import name_some, visible_name
 
 _SHOWN = 20
 
@@ -41,7 +41,7 @@ def find_columns(table: Table, wanted: Sequence[tuple[str, str]]) -> list[Wanted
         problems.append(f"{table.path} has more than one column named {name_some(twice, _SHOWN)}")
     if problems:
         raise InputError("\n  ".join(problems))
-    shown = {name: name if name in (table.names or []) else f"column {name}" for name in found}
+    shown = {name: visible_name(name) if name in (table.names or []) else f"column {name}" for name in found}
     return [Wanted(role, shown[name], found[name][0]) for role, name in wanted]
 
 

@@ -13,6 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from numpy.typing import ArrayLike
 
+from forcepos.runtime.wording import shortened, visible
+
 # Okabe and Ito's colours; yellow last, since it is faint on white.
 BLUE, VERMILLION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
 PURPLE, SKY, BLACK, YELLOW = "#CC79A7", "#56B4E9", "#000000", "#F0E442"
@@ -71,8 +73,8 @@ def message(text: str) -> Figure:
 
 
 def literal(name: object) -> str:
-    """Escape dollars, between which matplotlib would parse a formula."""
-    return str(name).replace("$", r"\$")
+    """Shorten a name and make it visible; escape dollars, between which matplotlib would parse a formula."""
+    return shortened(visible(str(name))).replace("$", r"\$")
 
 
 def with_unit(name: str, unit: str) -> str:
