@@ -8,13 +8,14 @@ from collections.abc import Sequence
 
 # Categories of Unicode: control, format (such as the direction of writing), half a character, line, paragraph.
 _HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+_LONGEST_LINE = 5000  # characters
 _LIKE_A_CODE = re.compile(r"\\(?=x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})")
 
 
 def name_some(names: Sequence[str], most: int) -> str:
     """Join the first `most` names and count the others: `a, b and 3 more`."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
+    return ", ".join(map(shortened, names[:most])) + more
 
 
 def first_lines(lines: Sequence[str], most: int) -> list[str]:
@@ -23,7 +24,7 @@ def first_lines(lines: Sequence[str], most: int) -> list[str]:
     return [*lines[:most], *more]
 
 
-def shortened(text: str, most: int = 60) -> str:
+def shortened(text: str, most: int = 200) -> str:
     """Cut what is longer than `most` characters, keeping its beginning and its end."""
     return text if len(text) <= most else f"{text[: most - most // 3]}…{text[-(most // 3) + 1 :]}"
 
@@ -39,8 +40,8 @@ def visible(text: str, kept: str = "") -> str:
 
 
 def visible_lines(text: str) -> str:
-    """Make a message of ours visible: its further lines are indented, so a line of a name's own is none."""
-    return "\n  ".join(visible(line) for line in text.split("\n  "))
+    """Make a message of ours visible, long lines in part: its further lines are indented, a name's own are not."""
+    return "\n  ".join(shortened(visible(line), _LONGEST_LINE) for line in text.split("\n  "))
 
 
 def visible_name(name: str) -> str:

@@ -17,7 +17,8 @@ from forcepos.data.recordings import Float64
 _MOST_DISTINCT = 1000  # a column with more distinct values is taken for continuous
 _PROBED = 4 * _MOST_DISTINCT
 _PROBED_STRINGS = 1000
-_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*", re.IGNORECASE)
+_LONGEST_NUMBER = 1000  # characters
+_NUMBER = re.compile(r"\s*[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?\s*", re.IGNORECASE)
 
 
 @dataclass
@@ -201,7 +202,7 @@ class Column:
 def _kind_of_strings(values: pa.Array) -> str:
     """Return the kind of a column of strings: numeric where few of them are not numbers."""
     words = [value for value in _texts(values.slice(0, _PROBED_STRINGS)).to_pylist() if value]
-    numbers = sum(bool(_NUMBER.fullmatch(word)) for word in words)
+    numbers = sum(len(word) < _LONGEST_NUMBER and bool(_NUMBER.fullmatch(word)) for word in words)
     return "number" if numbers > 0.8 * len(words) else "text"
 
 

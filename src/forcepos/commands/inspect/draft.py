@@ -123,8 +123,10 @@ def _features(survey: Survey) -> Iterator[str]:
         yield f"  - {quoted(name)}{f'  # {kind}' if kind else ''}"
     used = {*features, *survey.guesses.positions, *survey.guesses.time}
     unused = [name for name in survey.columns if name not in used]
-    for kind in dict.fromkeys(role(survey, name) for name in unused):
-        names = [quoted(name) for name in unused if role(survey, name) == kind]
+    by_role: dict[str, list[str]] = {}
+    for name in unused:
+        by_role.setdefault(role(survey, name), []).append(quoted(name))
+    for kind, names in by_role.items():
         yield f"# Not used as features, {kind or 'other'}: {', '.join(names)}"
 
 

@@ -16,6 +16,7 @@ from forcepos.runtime.wording import shortened
 
 _ROWS = 8192
 _LONG = 1 << 18  # rows of a batch, from which its columns are read one by one
+_LONGEST = 60  # characters of a type in a message
 _BUFFER = 1 << 16  # bytes: the columns of a row group are streamed through it, not loaded whole
 
 
@@ -133,7 +134,7 @@ def _check_types(path: Path, schema: pa.Schema, columns: Sequence[Wanted]) -> No
     for column in columns:
         wanted, kind = "words" if column.role in WORDS else "numbers", schema.field(column.place).type
         if not any(is_kind(kind) for is_kind in _KINDS[wanted]):
-            wrong[wanted].append(f"{column.name} holds {shortened(str(kind))}")
+            wrong[wanted].append(f"{column.name} holds {shortened(str(kind), _LONGEST)}")
     lines = [f"{', '.join(dict.fromkeys(names))}, not {wanted}" for wanted, names in wrong.items() if names]
     if lines:
         raise InputError(f"{path}: {'; '.join(lines)}")

@@ -25,6 +25,7 @@ GREY = "#999999"
 BAD_IS_BRIGHT = ListedColormap(colormaps["plasma"](np.linspace(0, 0.85, 256)), "bad_is_bright")
 
 PAGE_IN = 6.3  # the width of the text on an A4 page
+_LONGEST = 60  # characters of a name
 _NAMED = 8  # signals of a panel: more names would not fit next to it
 _WIDE = 20  # ratio of largest to smallest value above which a linear axis hides the small ones
 
@@ -74,7 +75,7 @@ def message(text: str) -> Figure:
 
 def literal(name: object) -> str:
     """Shorten a name and make it visible; escape dollars, between which matplotlib would parse a formula."""
-    return shortened(visible(str(name))).replace("$", r"\$")
+    return shortened(visible(str(name)), _LONGEST).replace("$", r"\$")
 
 
 def with_unit(name: str, unit: str) -> str:
