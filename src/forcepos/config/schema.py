@@ -138,7 +138,7 @@ class RandomSplitConfig(DrawnSplitConfig):
 class BlockedSplitConfig(DrawnSplitConfig):
     """Draw time blocks of each recording."""
 
-    blocks: int = key("time blocks per recording", min=3)
+    blocks: int = key("time blocks per recording", min=3, max=100_000)
     gap_s: float = key("time dropped on either side of a border between two subsets", min=0, max=1_000_000)
 
 
@@ -157,7 +157,7 @@ class CrossValidationConfig(SplitConfig):
     """Test every unit once, in as many runs as there are folds."""
 
     unit: str = key("what is dealt into folds as a whole", choices=("point", "recording"))
-    folds: int = key("number of folds; each is tested once, by a model of its own", min=2)
+    folds: int = key("number of folds; each is tested once, by a model of its own", min=2, max=100_000)
     fold: int | None = key("the only fold to run, 1, 2, …, such as one per job of a cluster; null: all", min=1)
 
 
@@ -337,7 +337,7 @@ class TrackingConfig:
 
 @dataclass
 class Config:
-    seed: int = key("random seed of splits, hyperparameters and weights", min=1)
+    seed: int = key("random seed of splits, hyperparameters and weights", min=1, max=4_294_967_295)
     skip_finished: bool = key("skip a run that has finished with the same config and data")
     data: DataConfig = key("recordings: read from files or simulated")
     split: SplitConfig = key("how samples are divided into training, validation, calibration and test subsets")
