@@ -41,8 +41,11 @@ def training_warnings(survey: Survey, text: str, overrides: Sequence[str]) -> li
             recordings = load_recordings(config.data, config.model.window).recordings
             messages.extend(check(recordings, config.model.window))
             split_samples(all_samples(recordings, config.model.window), config.split, config.seed)
-        except (InputError, HydraException, OmegaConfBaseException) as error:
+        except InputError as error:
             return [f"training would fail: {error}"]
+        except (HydraException, OmegaConfBaseException) as error:
+            reason = str(error).partition("\n")[0]
+            return [f"training would fail: {reason}"]
     known = {row_error for source in survey.sources for row_error in source.row_errors}  # reported with the files
     return [f"training would warn: {line}" for line in messages if line not in known]
 
