@@ -211,7 +211,7 @@ def test_a_picture_shows_any_name_as_it_stands(name: str) -> None:
     ("name", "cell"),
     [
         ("=1+1", "'=1+1"), ("@SUM(A1)", "'@SUM(A1)"), ("+cmd|' /C calc'!A0", "'+cmd|' /C calc'!A0"),
-        ("-2+3+cmd|'x'!A0", "'-2+3+cmd|'x'!A0"), ("\t=1", "'\t=1"),
+        ("-2+3+cmd|'x'!A0", "'-2+3+cmd|'x'!A0"), ("\t=1", "\\x09=1"),
         ("-1,0 visit 2", "-1,0 visit 2"), ("f = m", "f = m"),
     ],
 )  # fmt: skip

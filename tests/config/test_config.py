@@ -8,7 +8,7 @@ import pytest
 from hydra.errors import ConfigCompositionException, MissingConfigException
 from omegaconf import OmegaConf
 
-from forcepos.config.schema import BayesianTunerConfig, Config, RandomSplitConfig
+from forcepos.config.schema import BayesianTunerConfig, Config, RandomSplitConfig, SimulatedConfig
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.paths import conf_dir
 from tests.conftest import checked_config, compose_config
@@ -159,6 +159,17 @@ def test_a_users_own_choice_builds_on_ours(group: str, choice: str, text: str, t
 def test_the_command_line_wins_over_a_preset() -> None:
     assert checked_config("debug=smoke").tuner.max_trials == 2
     assert checked_config("debug=smoke", "tuner.max_trials=7").tuner.max_trials == 7
+
+
+def test_a_smoke_run_simulates_a_tiny_plate_and_takes_any_other_data_as_they_are() -> None:
+    simulated = checked_config("debug=smoke").data
+    assert isinstance(simulated, SimulatedConfig)
+    assert (simulated.grid, simulated.spacing_mm) == ([3, 3], 15)
+    table = ["data=table", "data.path=some.csv", "data.features=[Fx]", "data.targets=[x,y]", "data.rate_hz=100"]
+    for data in (["data=versuch", "data.path=some.feather"], [*table, "model.axes=[x,y]"]):
+        smoke = checked_config(*data, "debug=smoke")
+        assert smoke.data == checked_config(*data).data
+        assert (smoke.tuner.max_trials, smoke.training.epochs) == (2, 1)
 
 
 def test_the_objective_comes_with_its_direction_from_the_model() -> None:

@@ -26,6 +26,7 @@ from forcepos.runtime.interruption import (
 from forcepos.runtime.paths import conf_dir, short_path
 from forcepos.runtime.resources import in_sweep
 from forcepos.runtime.silence import quiet_import
+from forcepos.runtime.wording import visible
 from forcepos.tracking.description import run_name
 
 log = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ def _job(composed: DictConfig) -> float:
     """Do one run; return what Hydra's sweepers minimise."""
     register_resolvers()  # a launcher's worker process receives Hydra's state, but not these
     settings = HydraConfig.get()
-    folder, overrides = Path(settings.runtime.output_dir), list(settings.overrides.task)
+    folder, overrides = Path(settings.runtime.output_dir), list(map(visible, settings.overrides.task))
     with ended_by_input_errors():
         if in_sweep():
             with sweep_job(settings.job.num, folder):

@@ -67,7 +67,8 @@ def own_config() -> Any:
 def groups() -> dict[str, str | None]:
     """Return the groups in the order of conf/config.yaml, each with its default choice."""
     entries = [entry for entry in own_config()["defaults"] if isinstance(entry, dict)]
-    return {group: choice for entry in entries for group, choice in entry.items()} | {"hydra/launcher": "basic"}
+    chosen = {group: choice for entry in entries for group, choice in entry.items() if " " not in group}
+    return chosen | {"hydra/launcher": "basic"}
 
 
 def choices(group: str) -> list[str]:

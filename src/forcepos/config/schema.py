@@ -32,7 +32,9 @@ def key(meaning: str, *, nested: type | None = None, **limits: Any) -> Any:
 class DataConfig:
     name: str = key("kind of data")
     features: list[str] = key("columns that the model sees")
-    offset_mm: list[float] = key("added to the targets: from their frame to the plate's", length=3)
+    offset_mm: list[float] = key(
+        "added to the targets: from their frame to the plate's", min=-1_000_000_000, max=1_000_000_000, length=3
+    )
 
 
 @dataclass
@@ -44,7 +46,7 @@ class VersuchConfig(DataConfig):
     point: str = key("column with the touched point's name")
     seconds: str | None = key("column with the whole seconds of a row's time; null: there is none")
     nanoseconds: str | None = key("column with the nanoseconds of a row's time; null: there is none")
-    rate_hz: float | None = key("rows per second; null: from the time", above=0)
+    rate_hz: float | None = key("rows per second; null: from the time", above=0, max=1_000_000)
 
 
 @dataclass
@@ -60,14 +62,18 @@ class TableConfig(DataConfig):
     separator: str | None = key("text: between fields; null: the first line's (csv), or spaces and tabs (text)")
     decimal: str = key("text files: decimal mark", choices=(".", ","))
     targets: list[str] | None = key("one to three columns with x, y, z, in this order; null: only a label")
-    target_scale_mm: float = key("mm per unit of the targets, applied before the offset: 1000 for m", above=0)
+    target_scale_mm: float = key(
+        "mm per unit of the targets, applied before the offset: 1000 for m", above=0, max=1_000_000
+    )
     recording: str | None = key("column with the recording's name; null: each file is one recording")
-    gap_s: float | None = key("a longer pause, or time going back, starts a new recording; null: neither", above=0)
+    gap_s: float | None = key(
+        "a longer pause, or time going back, starts a new recording; null: neither", above=0, max=1_000_000_000
+    )
     point: str | None = key("column with the touched point's name; null: cells of a grid of positions")
-    point_grid_mm: float = key("width of that grid's cells", above=0)
+    point_grid_mm: float = key("width of that grid's cells", above=0, max=1_000_000)
     time: str | None = key("column with a row's time; null: rate_hz gives it")
     time_unit: str = key("unit of that column, unless it is of a time type", choices=("s", "ms", "us", "ns"))
-    rate_hz: float | None = key("rows per second; null: from the time", above=0)
+    rate_hz: float | None = key("rows per second; null: from the time", above=0, max=1_000_000)
     label: str | None = key("column with the classes for a classification, any number of them; null: sectors")
 
 
@@ -76,21 +82,29 @@ class SimulatedConfig(DataConfig):
     """An iiwa 14 that presses on a plate; docs/simulation.md explains the physics and the sizes of the errors."""
 
     seed: int = key("random seed of the simulation; splits and training have their own, `seed`", min=1)
-    grid: list[int] = key("points along x and along y", min=1, length=2)
-    spacing_mm: float = key("distance between neighbouring points", above=0)
-    visits: int = key("recordings of each point", min=1)
-    rows: int = key("rows of each recording", min=1)
-    rate_hz: float = key("rows per second", above=0)
-    force_n: float = key("force that the plate exerts on the tool, upwards", above=0)
-    force_spread_n: float = key("standard deviation of the force from visit to visit, per axis", min=0)
-    repeatability_mm: float = key("standard deviation of the position from visit to visit, per axis", min=0)
-    noise_percent: float = key("standard deviation of a row's noise, % of the axis' largest torque", above=0)
-    visit_offset_percent: float = key(
-        "standard deviation of a visit's offset, % of the axis' largest torque", min=0
+    grid: list[int] = key("points along x and along y", min=1, max=10_000, length=2)
+    spacing_mm: float = key("distance between neighbouring points", above=0, max=1_000_000)
+    visits: int = key("recordings of each point", min=1, max=1_000_000)
+    rows: int = key("rows of each recording", min=1, max=1_000_000_000)
+    rate_hz: float = key("rows per second", above=0, max=1_000_000)
+    force_n: float = key("force that the plate exerts on the tool, upwards", above=0, max=1_000_000)
+    force_spread_n: float = key(
+        "standard deviation of the force from visit to visit, per axis", min=0, max=1_000_000
     )
-    drift_percent: float = key("standard deviation of slow drift, % of the axis' largest torque", min=0)
-    drift_time_s: float = key("correlation time of that drift", above=0)
-    observer_time_s: float = key("time constant of the controller's external torque estimate", above=0)
+    repeatability_mm: float = key(
+        "standard deviation of the position from visit to visit, per axis", min=0, max=1_000_000
+    )
+    noise_percent: float = key(
+        "standard deviation of a row's noise, % of the axis' largest torque", above=0, max=1_000_000
+    )
+    visit_offset_percent: float = key(
+        "standard deviation of a visit's offset, % of the axis' largest torque", min=0, max=1_000_000
+    )
+    drift_percent: float = key(
+        "standard deviation of slow drift, % of the axis' largest torque", min=0, max=1_000_000
+    )
+    drift_time_s: float = key("correlation time of that drift", above=0, max=1_000_000)
+    observer_time_s: float = key("time constant of the controller's external torque estimate", above=0, max=10)
 
 
 # --- split ------------------------------------------------------------------------------------------
@@ -124,8 +138,8 @@ class RandomSplitConfig(DrawnSplitConfig):
 class BlockedSplitConfig(DrawnSplitConfig):
     """Draw time blocks of each recording."""
 
-    blocks: int = key("time blocks per recording", min=3)
-    gap_s: float = key("time dropped on either side of a border between two subsets", min=0)
+    blocks: int = key("time blocks per recording", min=3, max=100_000)
+    gap_s: float = key("time dropped on either side of a border between two subsets", min=0, max=1_000_000)
 
 
 @dataclass
@@ -143,7 +157,7 @@ class CrossValidationConfig(SplitConfig):
     """Test every unit once, in as many runs as there are folds."""
 
     unit: str = key("what is dealt into folds as a whole", choices=("point", "recording"))
-    folds: int = key("number of folds; each is tested once, by a model of its own", min=2)
+    folds: int = key("number of folds; each is tested once, by a model of its own", min=2, max=100_000)
     fold: int | None = key("the only fold to run, 1, 2, …, such as one per job of a cluster; null: all", min=1)
 
 
@@ -323,7 +337,7 @@ class TrackingConfig:
 
 @dataclass
 class Config:
-    seed: int = key("random seed of splits, hyperparameters and weights", min=1)
+    seed: int = key("random seed of splits, hyperparameters and weights", min=1, max=4_294_967_295)
     skip_finished: bool = key("skip a run that has finished with the same config and data")
     data: DataConfig = key("recordings: read from files or simulated")
     split: SplitConfig = key("how samples are divided into training, validation, calibration and test subsets")

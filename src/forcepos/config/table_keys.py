@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 
 from forcepos.config.schema import ModelConfig, TableConfig, VersuchConfig
@@ -16,7 +17,7 @@ def check_table(data: TableConfig | VersuchConfig, model: ModelConfig) -> None:
     Raises:
         InputError: keys contradict one another; one line, with their names.
     """
-    problems = [*_repeated_columns(data)]
+    problems = [*_empty(data), *_repeated_columns(data)]
     if isinstance(data, TableConfig):
         problems += [*_of_columns(data), *_of_time(data), *_of_task(data, model)]
     if problems:
@@ -26,6 +27,16 @@ def check_table(data: TableConfig | VersuchConfig, model: ModelConfig) -> None:
 def known_axes(data: TableConfig) -> tuple[str, ...]:
     """Return the axes that the targets cover."""
     return AXES[: len(data.targets or [])]
+
+
+def _empty(data: TableConfig | VersuchConfig) -> Iterator[str]:
+    for field in dataclasses.fields(data):
+        if getattr(data, field.name) == "":
+            what = "name a file or a folder" if field.name == "path" else "give it a value, or leave it out"
+            column = (
+                ", a column without a name by its number" if "column with" in field.metadata["meaning"] else ""
+            )
+            yield f"data.{field.name} is empty: {what}{column}"
 
 
 def _repeated_columns(data: TableConfig | VersuchConfig) -> Iterator[str]:

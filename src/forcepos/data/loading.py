@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from forcepos.config.schema import DataConfig, SimulatedConfig, TableConfig, VersuchConfig
@@ -10,6 +11,9 @@ from forcepos.data.readers.versuch import read_versuch
 from forcepos.data.recordings import Recordings
 from forcepos.data.short import drop_short
 from forcepos.data.simulation.simulation import Simulation
+from forcepos.runtime.errors import InputError
+
+_MOST_ROWS = 2**31  # that can be numbered
 
 
 @dataclass(frozen=True)
@@ -31,11 +35,23 @@ def load_recordings(config: DataConfig, window: int = 1) -> Loaded:
     """
     match config:
         case SimulatedConfig():
-            simulation = Simulation(config)
-            return Loaded(simulation.recordings.select(config.features), simulation)
+            return _simulate(config)
         case VersuchConfig():
             return Loaded(read_versuch(config))
         case TableConfig():
             return Loaded(drop_short(read_table(config), window))
         case _:
             raise TypeError(f"not a data source: {type(config)}")
+
+
+def _simulate(config: SimulatedConfig) -> Loaded:
+    rows = math.prod(config.grid) * config.visits * config.rows
+    try:
+        if rows > _MOST_ROWS:
+            raise MemoryError  # noqa: TRY301  # as it would after hours
+        simulation = Simulation(config)
+        return Loaded(simulation.recordings.select(config.features), simulation)
+    except MemoryError as error:
+        raise InputError(
+            f"{rows:,} simulated rows do not fit into memory: reduce data.grid, data.visits or data.rows"
+        ) from error

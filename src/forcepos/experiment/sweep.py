@@ -26,6 +26,7 @@ from forcepos.runtime.files import to_json, write_json
 from forcepos.runtime.interruption import defer_signals
 from forcepos.runtime.paths import pending_logs_file, short_path
 from forcepos.runtime.resources import JOBS_VARIABLE, jobs_of_sweep
+from forcepos.runtime.wording import visible, visible_lines
 from forcepos.tracking.place import check_uri
 
 log = logging.getLogger(__name__)
@@ -117,7 +118,7 @@ def _run(tracking: TrackingConfig, overrides: list[str], unfinished: Path) -> st
     if tracking.name == "mlflow":
         from forcepos.tracking.sweep_run import PARENT_VARIABLE, start_sweep  # noqa: PLC0415  # MLflow takes seconds
 
-        run_id = start_sweep(tracking, " ".join(overrides), begun.get("run_id"))
+        run_id = start_sweep(tracking, visible(" ".join(overrides)), begun.get("run_id"))
         os.environ[PARENT_VARIABLE] = run_id
     if begun and begun["run_id"] == run_id:
         kept = short_path(unfinished)
@@ -152,7 +153,8 @@ def _close(sweep: _Sweep, status: str) -> bool:
         show_table(f"Jobs by test score ({table})", _SHOWN, _without_common_overrides(rows))
     for row in rows:
         if row["status"] != "FINISHED":
-            sys.stderr.write(f"job {row['job']}: {reason_of(sweep.folder / str(row['job']))}\n")
+            reason = visible_lines(reason_of(sweep.folder / str(row["job"])))
+            sys.stderr.write(f"job {row['job']}: {reason}\n")
     if sweep.elsewhere:
         _write_results(sweep.folder, rows)
     logged = _end_run(sweep, status, rows, table)
@@ -200,7 +202,7 @@ def _rows(folder: Path) -> list[dict[str, Any]]:
 
 def _row(job: Path) -> dict[str, Any]:
     asked = job / ".hydra" / "overrides.yaml"  # absent with hydra.output_subdir=null
-    overrides = " ".join(map(str, OmegaConf.load(asked))) if asked.is_file() else ""
+    overrides = visible(" ".join(map(str, OmegaConf.load(asked)))) if asked.is_file() else ""
     row: dict[str, Any] = dict.fromkeys((*_COLUMNS, "tracking")) | {"job": int(job.name), "overrides": overrides}
     try:
         result = json.loads((job / "result.json").read_text())

@@ -7,8 +7,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from forcepos.runtime.wording import visible
 
 _NUMBER = re.compile(r"[-+\u2212]?(\d|inf$|nan$)")
 
@@ -62,11 +66,17 @@ def report_html(report: Report) -> str:
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_visible,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters["base64"] = lambda content: base64.b64encode(content).decode()
     return environment.get_template("report.html.jinja").render(report=report)
+
+
+def _visible(value: Any) -> Any:
+    """Make texts visible; what a macro has written is finished."""
+    return value if isinstance(value, Markup) or not isinstance(value, str) else visible(value, kept="\n")
 
 
 def _is_numeric(cells: Sequence[str]) -> bool:

@@ -17,6 +17,7 @@ from rich.text import Text
 from forcepos.config.schema import Config
 from forcepos.results.summary import remarks, score_table
 from forcepos.runtime.resources import jobs_at_once
+from forcepos.runtime.wording import visible
 from forcepos.tuning.events import Listener
 from forcepos.tuning.trials import TrialResult
 
@@ -111,7 +112,7 @@ class Terminal(Listener):
         for number, name in enumerate(columns):
             table.add_column(name, justify="right" if number else "left")
         for row in rows:
-            table.add_row(*row)
+            table.add_row(*map(Text, row))
         self._console.print(table)
         if result["best_hyperparameters"]:
             log.info("best hyperparameters: %s", _named(result["best_hyperparameters"]))
@@ -129,7 +130,7 @@ def show_table(title: str, columns: Sequence[str], rows: Sequence[Mapping[str, A
     for name in columns:
         table.add_column(name, overflow="fold")
     for row in rows:
-        table.add_row(*(Text("" if row[name] is None else str(row[name])) for name in columns))
+        table.add_row(*(Text("" if row[name] is None else visible(str(row[name]))) for name in columns))
     _console().print(table)
 
 

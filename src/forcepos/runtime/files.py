@@ -9,6 +9,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from forcepos.runtime.wording import visible
+
 if TYPE_CHECKING:  # imports for a third of a second, which writing JSON does not need
     import pandas as pd
 
@@ -45,9 +47,9 @@ def write_csv(path: Path, table: pd.DataFrame) -> None:
 
 
 def _as_text(cell: Any) -> Any:
-    """Put an apostrophe before what a spreadsheet would evaluate."""
+    """Make a text visible, and put an apostrophe before what a spreadsheet would evaluate."""
+    cell = visible(cell) if isinstance(cell, str) else cell
     formula = isinstance(cell, str) and (
-        cell.startswith(("=", "@", "\t", "\r"))
-        or (cell.startswith(("+", "-")) and not _PLAIN_SIGNED.fullmatch(cell))
+        cell.startswith(("=", "@")) or (cell.startswith(("+", "-")) and not _PLAIN_SIGNED.fullmatch(cell))
     )
     return f"'{cell}" if formula else cell

@@ -19,6 +19,7 @@ from types import FrameType
 import psutil
 
 from forcepos.runtime.errors import InputError
+from forcepos.runtime.wording import visible_lines
 
 _PATIENCE_S = 5.0  # time for a process to close its runs
 _INSIST_S = 2.0  # a signal that is repeated after this long is no longer deferred
@@ -59,7 +60,7 @@ def ended_by_input_errors() -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        sys.exit(f"error: {error}")
+        sys.exit(f"error: {visible_lines(str(error))}")
     except Exception:
         stop_if_asked()  # a library may turn a signal into an exception of its own
         raise

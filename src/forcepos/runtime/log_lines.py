@@ -6,12 +6,25 @@ import logging
 import sys
 from typing import TextIO
 
+from forcepos.runtime.wording import visible, visible_lines
+
+
+class VisibleFormatter(logging.Formatter):
+    """Formatter for lines that may hold names from files: no control character passes."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # logging's name
+        return visible_lines(super().formatMessage(record))
+
+    def format(self, record: logging.LogRecord) -> str:
+        return visible(super().format(record), kept="\n")  # a traceback has lines of its own
+
 
 class StandardErrorHandler(logging.StreamHandler[TextIO]):
     """Handler that writes to the current sys.stderr, so that log lines appear above a live progress bar."""
 
     def __init__(self, stream: object = None) -> None:  # noqa: ARG002  # Hydra's default config passes one
         logging.Handler.__init__(self)
+        self.setFormatter(VisibleFormatter())
 
     @property
     def stream(self) -> TextIO:  # type: ignore[override]
@@ -22,4 +35,4 @@ def prefix_log_lines(name: str) -> None:
     """Begin each log line on the terminal with `name`, for several jobs that share it."""
     for handler in logging.getLogger().handlers:
         if isinstance(handler, StandardErrorHandler):
-            handler.setFormatter(logging.Formatter(f"%(asctime)s {name}: %(message)s", "%H:%M:%S"))
+            handler.setFormatter(VisibleFormatter(f"%(asctime)s {name}: %(message)s", "%H:%M:%S"))

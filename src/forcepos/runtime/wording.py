@@ -1,17 +1,54 @@
-"""Shorten lists for messages."""
+"""Shorten lists and names for messages, and make visible what would be hidden in them."""
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Sequence
+
+# Categories of Unicode: control, format (such as the direction of writing), half a character, line, paragraph.
+_HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+_LONGEST_LINE = 5000  # characters
+_LIKE_A_CODE = re.compile(r"\\(?=x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})")
 
 
 def name_some(names: Sequence[str], most: int) -> str:
     """Join the first `most` names and count the others: `a, b and 3 more`."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
+    return ", ".join(map(shortened, names[:most])) + more
 
 
 def first_lines(lines: Sequence[str], most: int) -> list[str]:
     """Keep the first `most` lines and count the others in one more: `… and 3 more`."""
     more = [f"… and {len(lines) - most} more"] if len(lines) > most else []
     return [*lines[:most], *more]
+
+
+def shortened(text: str, most: int = 200) -> str:
+    """Cut what is longer than `most` characters, keeping its beginning and its end."""
+    return text if len(text) <= most else f"{text[: most - most // 3]}…{text[-(most // 3) + 1 :]}"
+
+
+def visible(text: str, kept: str = "") -> str:
+    r"""Replace control and format characters, other than the kept ones, by their codes: `\x1b`, `\x0a`, `\u202e`.
+
+    A terminal would obey them, a file format would not hold them, and a reader would not see them.
+    """
+    if text.isprintable():
+        return text
+    return "".join(_code(one) if one not in kept and unicodedata.category(one) in _HIDDEN else one for one in text)
+
+
+def visible_lines(text: str) -> str:
+    """Make a message of ours visible, long lines in part: its further lines are indented, a name's own are not."""
+    return "\n  ".join(shortened(visible(line), _LONGEST_LINE) for line in text.split("\n  "))
+
+
+def visible_name(name: str) -> str:
+    r"""Make a name visible such that different names stay different: a literal `\x1b` becomes `\x5cx1b`."""
+    return visible(_LIKE_A_CODE.sub(r"\\x5c", name))
+
+
+def _code(character: str) -> str:
+    kind, digits = next(one for one in (("x", 2), ("u", 4), ("U", 8)) if ord(character) < 16 ** one[1])
+    return f"\\{kind}{ord(character):0{digits}x}"

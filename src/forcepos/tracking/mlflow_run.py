@@ -12,6 +12,7 @@ import numpy as np
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.entities import Run as Recorded
 
+from forcepos.runtime.wording import visible
 from forcepos.tracking.store import (
     PARENT_TAG,
     child_of,
@@ -200,7 +201,7 @@ class MlflowRun:
         self.model_uri = log_keras_model(self._client, self.run_id, Path(path), signals, register_as)
 
     def _log_params(self, run_id: str, values: Mapping[str, Any]) -> None:
-        params = [Param(name, str(value)) for name, value in values.items()]
+        params = [Param(name, visible(str(value))) for name, value in values.items()]
         for first in range(0, len(params), _PARAMS_AT_ONCE):
             self._client.log_batch(run_id, params=params[first : first + _PARAMS_AT_ONCE])
 

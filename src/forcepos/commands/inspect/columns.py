@@ -17,7 +17,8 @@ from forcepos.data.recordings import Float64
 _MOST_DISTINCT = 1000  # a column with more distinct values is taken for continuous
 _PROBED = 4 * _MOST_DISTINCT
 _PROBED_STRINGS = 1000
-_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*", re.IGNORECASE)
+_LONGEST_NUMBER = 1000  # characters
+_NUMBER = re.compile(r"\s*[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?\s*", re.IGNORECASE)
 
 
 @dataclass
@@ -100,7 +101,7 @@ class Column:
         kind = values.type
         if pa.types.is_null(kind) or self.kind == "text" or values.null_count == len(values):
             return self.kind
-        if pa.types.is_temporal(kind):
+        if pa.types.is_temporal(kind) and not pa.types.is_interval(kind):
             return "time" if self.kind in {"empty", "time"} else "text"
         if self.kind == "time":
             return "text"
@@ -132,7 +133,7 @@ class Column:
         if self.begin_ns is None:
             self.begin_ns = counted.drop_null()[0].as_py() * unit_ns
         begin, rest_ns = divmod(self.begin_ns, unit_ns)
-        since_begin = pc.subtract(counted, pa.scalar(begin, pa.int64())).cast(pa.float64(), safe=False)
+        since_begin = pc.subtract_checked(counted, pa.scalar(begin, pa.int64())).cast(pa.float64(), safe=False)
         return np.asarray(since_begin.to_numpy(zero_copy_only=False) * (unit_ns / 1e9) - rest_ns / 1e9)
 
     def _parsed(self, values: pa.Array) -> Float64:
@@ -146,6 +147,7 @@ class Column:
                 self.example = self.example or value[:30]
         return numbers
 
+    @np.errstate(over="ignore", invalid="ignore")  # of the squares of huge values
     def _add_numbers(self, values: Float64) -> None:
         """Add rows; NaN is a missing value."""
         finite = values[np.isfinite(values)]
@@ -160,10 +162,10 @@ class Column:
 
     def _add_moments(self, values: Float64) -> None:
         before, more = self.known - len(values), len(values)
-        mean = float(values.mean())
+        mean = values.mean()
         shift = mean - self.mean
-        self.squared_deviations += float(((values - mean) ** 2).sum()) + shift**2 * before * more / (before + more)
-        self.mean += shift * more / (before + more)
+        self.squared_deviations += float(((values - mean) ** 2).sum() + shift**2 * before * more / (before + more))
+        self.mean += float(shift * more / (before + more))
 
     def _add_extremes(self, values: Float64) -> None:
         low, high = float(values.min()), float(values.max())
@@ -200,7 +202,7 @@ class Column:
 def _kind_of_strings(values: pa.Array) -> str:
     """Return the kind of a column of strings: numeric where few of them are not numbers."""
     words = [value for value in _texts(values.slice(0, _PROBED_STRINGS)).to_pylist() if value]
-    numbers = sum(bool(_NUMBER.fullmatch(word)) for word in words)
+    numbers = sum(len(word) < _LONGEST_NUMBER and bool(_NUMBER.fullmatch(word)) for word in words)
     return "number" if numbers > 0.8 * len(words) else "text"
 
 

@@ -10,8 +10,11 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from forcepos.runtime.interruption import ended_by_input_errors, ended_by_signals
+from forcepos.runtime.log_lines import StandardErrorHandler
+from forcepos.runtime.wording import visible
 
 _HELP = """\
 forcepos inspect: check recordings before training: rows, rate, gaps, ranges, missing values, stuck and saturated
@@ -27,17 +30,25 @@ python -m forcepos inspect FILE --time t_ms --positions X Y Z --label grip      
 def main(arguments: Sequence[str]) -> None:
     """Run the command, and exit with the code that a shell expects."""
     options = _parser().parse_args(arguments)
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    logging.basicConfig(level=logging.WARNING, handlers=[StandardErrorHandler()])
     os.environ.setdefault("MPLBACKEND", "Agg")
     with ended_by_signals(), ended_by_input_errors():
         from forcepos.commands.inspect.report import inspect  # noqa: PLC0415  # --help does not need it
 
         result = inspect(options, Path("outputs/inspect") / time.strftime("%Y-%m-%d_%H-%M-%S"))
-        sys.stdout.write(json.dumps(result, ensure_ascii=False, allow_nan=False) + "\n")
+        line = json.dumps(result, ensure_ascii=False, allow_nan=False)
+        sys.stdout.write((line if line.isprintable() else json.dumps(result)) + "\n")  # hidden characters as codes
+
+
+class _Parser(argparse.ArgumentParser):
+    """Parser that does not repeat control characters."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(visible(message))
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="forcepos inspect", description=_HELP, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(

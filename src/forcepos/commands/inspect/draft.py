@@ -15,7 +15,7 @@ from forcepos.data.readers.files import matching_files
 from forcepos.data.readers.layout import SPACE
 from forcepos.data.readers.table import Table
 from forcepos.runtime.paths import conf_dir
-from forcepos.runtime.wording import name_some
+from forcepos.runtime.wording import name_some, visible
 
 _PLAIN = re.compile(r"[A-Za-z_][\w./ -]*(?<! )")
 _NOT_TEXT = {"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"}
@@ -123,8 +123,10 @@ def _features(survey: Survey) -> Iterator[str]:
         yield f"  - {quoted(name)}{f'  # {kind}' if kind else ''}"
     used = {*features, *survey.guesses.positions, *survey.guesses.time}
     unused = [name for name in survey.columns if name not in used]
-    for kind in dict.fromkeys(role(survey, name) for name in unused):
-        names = [quoted(name) for name in unused if role(survey, name) == kind]
+    by_role: dict[str, list[str]] = {}
+    for name in unused:
+        by_role.setdefault(role(survey, name), []).append(quoted(name))
+    for kind, names in by_role.items():
         yield f"# Not used as features, {kind or 'other'}: {', '.join(names)}"
 
 
@@ -193,4 +195,4 @@ def _time(survey: Survey) -> Iterator[str]:
 def quoted(text: str) -> str:
     """Return text as a YAML scalar that stands for exactly this text."""
     plain = _PLAIN.fullmatch(text) and text.lower() not in _NOT_TEXT
-    return text if plain else json.dumps(text, ensure_ascii=False).replace("${", "\\\\${")
+    return text if plain else visible(json.dumps(text, ensure_ascii=False)).replace("${", "\\\\${")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from itertools import product
 from typing import Any
+
+import numpy as np
 
 from forcepos.commands.inspect.columns import Column
 from forcepos.commands.inspect.survey import Survey
 from forcepos.commands.inspect.times import GAP_STEPS
+from forcepos.data.recordings import Float64
 from forcepos.runtime.wording import name_some
 
 SHOWN = 8  # names in a list
@@ -62,9 +64,26 @@ def _classes(counts: Mapping[float | str, int]) -> dict[str, int]:
 
 def target_copies(survey: Survey) -> dict[str, str]:
     """Return features that follow a target so closely that they are copies of it, each with its target."""
-    targets, features = survey.guesses.positions, survey.guesses.features
-    alike = survey.sample.reindex(columns=[*{*targets, *features}]).corr(min_periods=3).abs() > _ALIKE
-    return {feature: target for target, feature in product(targets, features) if alike.at[target, feature]}
+    features = [*survey.guesses.features]
+    found: dict[str, str] = {}
+    for target in survey.guesses.positions:  # not all columns with all, of which there may be thousands
+        values = survey.sample.reindex(columns=features).to_numpy()
+        alike = np.abs(_correlations(values, survey.sample.reindex(columns=[target]).to_numpy())) > _ALIKE
+        found |= dict.fromkeys((name for name, is_alike in zip(features, alike, strict=True) if is_alike), target)
+    return found
+
+
+def _correlations(columns: Float64, column: Float64) -> Float64:
+    """(columns,) over the rows in which both are known; NaN where these are fewer than three or all alike."""
+    known = np.isfinite(columns) & np.isfinite(column)
+    count = known.sum(axis=0)
+    with np.errstate(all="ignore"):
+        first, second = (
+            np.where(known, values - values.sum(axis=0, where=known) / count, 0.0)
+            for values in (columns, np.broadcast_to(column, columns.shape))
+        )
+        together = (first * second).sum(axis=0) / np.sqrt((first**2).sum(axis=0) * (second**2).sum(axis=0))
+    return np.where(count >= 3, together, np.nan)
 
 
 def remarks(survey: Survey) -> list[str]:

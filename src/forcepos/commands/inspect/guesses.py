@@ -13,7 +13,9 @@ from forcepos.commands.inspect.roles import PER_SECOND, Guesses, UserHints
 from forcepos.commands.inspect.times import median_step
 from forcepos.data.recordings import Float64
 from forcepos.runtime.errors import InputError
+from forcepos.runtime.wording import name_some
 
+_SHOWN = 50  # names of columns
 _MOST_CLASSES = 64  # a column with more distinct values is no label
 _GIVEN = "given on the command line"
 _SMOOTH = "three adjacent columns that vary smoothly, by tens of millimetres or more"
@@ -35,7 +37,7 @@ def guess(columns: Mapping[str, Column], start: Mapping[str, Float64], hints: Us
     """
     for name in (hints.time, *hints.positions, hints.point, hints.label):
         if name is not None and name not in columns:
-            raise InputError(f"no column named {name}; the columns are {', '.join(columns)}")
+            raise InputError(f"no column named {name}; the columns are {name_some([*columns], _SHOWN)}")
     if hints.time and columns[hints.time].kind == "text":
         raise InputError(f"--time {hints.time}: the column holds text, not times")
     guesses = Guesses(kinds={name: kind_of(name) for name in columns})
@@ -179,7 +181,8 @@ def _angles(names: Sequence[str], before: str) -> dict[str, str]:
 
 
 def _label(guesses: Guesses, columns: Mapping[str, Column], hints: UserHints) -> None:
-    few = [name for name, column in columns.items() if name not in guesses.taken and _has_few_values(column)]
+    taken = guesses.taken
+    few = [name for name, column in columns.items() if name not in taken and _has_few_values(column)]
     by_name = [name for name in few if guesses.kinds[name] == "label"]
     guesses.label = hints.label or next(iter(by_name), None)
     guesses.reasons |= {"label": _GIVEN if hints.label else "by its name"} if guesses.label else {}
@@ -197,7 +200,8 @@ def _has_few_values(column: Column) -> bool:
 
 def _features(guesses: Guesses, columns: Mapping[str, Column]) -> None:
     varying = [name for name, column in columns.items() if column.numeric and column.low < column.high]
-    free = [name for name in varying if name not in guesses.taken and guesses.kinds[name] not in _NEVER_SIGNALS]
+    taken = guesses.taken
+    free = [name for name in varying if name not in taken and guesses.kinds[name] not in _NEVER_SIGNALS]
     known = [name for name in free if guesses.kinds[name] in SIGNALS]
     guesses.features = tuple(known or free)
     if known:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import cache
 
+_LONGEST = 200  # characters; patterns take a time that grows with the square of a name's length
 _SECONDS = r"([_ ]?[\[(]?(s|ms|us|ns|sec)[\])]?)"
 _METRES = r"([_ ]?[\[(]?mm?[\])]?)"
 # The first pattern that matches a spatial name, without case, decides.
@@ -34,8 +36,11 @@ SIGNALS = ("joint torque", "force", "torque", "joint angle")
 UNITS = {"force": "N", "second force": "N", "torque": "Nm", "second torque": "Nm", "joint torque": "Nm"}
 
 
+@cache
 def kind_of(name: str) -> str:
-    """Return the kind of a column by its name; empty where no pattern matches."""
+    """Return the kind of a column by its name; empty where no pattern matches, as for names longer than any."""
+    if len(name) > _LONGEST:
+        return ""
     return next((kind for kind, pattern in _COMPILED if pattern.fullmatch(name.strip())), "")
 
 

@@ -60,15 +60,16 @@ class Reading:
         low, high, sums, known, rows = (
             pd.concat(parts).groupby(level=0) for parts in zip(*self._parts, strict=True)
         )
-        counts = rows.sum()
+        counts = rows.sum().to_numpy()
         stuck = low.min().eq(high.max()).mul(counts > 1, axis=0).to_numpy(bool)
         means = (sums.sum() / known.sum()).to_numpy()
+        placed = np.isfinite(means).all(axis=1).tolist()
         visits: Counter[str] = Counter()
         found = []
         for number, (name, point) in enumerate(self._names):
             visits[name] += 1
             title = f"{name}, part {visits[name]}" if visits[name] > 1 else name
-            position = tuple(means[number].tolist()) if np.isfinite(means[number]).all() else ()
+            position = tuple(means[number].tolist()) if placed[number] else ()
             unchanged = tuple(compress(self._numeric, stuck[number]))
             found.append(Recording(title, point, int(counts[number]), position, unchanged))
         return found
@@ -77,6 +78,7 @@ class Reading:
         """Expect chunks of another file."""
         self._file, self._row, self._last, self._last_s = name, 0, _NEW_FILE, np.nan
 
+    @np.errstate(over="ignore", invalid="ignore")  # of the sums and differences of huge values
     def add(self, chunk: pa.RecordBatch) -> None:
         """Add the rows of a chunk."""
         numbers: dict[str, Float64] = {}

@@ -17,6 +17,7 @@ from forcepos.commands.inspect.survey import Survey, survey_sources
 from forcepos.commands.inspect.training import training_warnings
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.interruption import stop_if_asked
+from forcepos.runtime.wording import visible
 
 
 def inspect(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
@@ -40,7 +41,8 @@ def inspect(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     figures = [] if options.no_figures else _figures(survey, folder)
     if options.write is not None:
         write_draft(options.write, text)
-        sys.stderr.write(f"config: {options.write}; train with {training_command(options.write, overrides)}\n")
+        wrote = f"config: {options.write}; train with {training_command(options.write, overrides)}"
+        sys.stderr.write(visible(wrote) + "\n")
     return _facts(survey) | {
         "remarks": notes, "training": training, "figures": figures,
         "config": str(options.write) if options.write else None,

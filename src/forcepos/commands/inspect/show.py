@@ -14,26 +14,27 @@ from forcepos.commands.inspect.facts import SHOWN, balance, quantity, role, stuc
 from forcepos.commands.inspect.names import UNITS
 from forcepos.commands.inspect.roles import ROLES
 from forcepos.commands.inspect.survey import Survey
-from forcepos.runtime.wording import first_lines, name_some
+from forcepos.runtime.wording import first_lines, name_some, shortened, visible, visible_lines, visible_name
 
 _WIDTH = 120
-_MOST = {"file": 10, "recording": 12, "class": 40}  # rows of a table, by its first column
+_MOST = {"file": 10, "column": 500, "recording": 12, "class": 40}  # rows of a table, by its first column
 
 
 def show(survey: Survey, remarks: Sequence[str], training: Sequence[str]) -> None:
     """Print all tables, remarks and warnings of training."""
     console = Console(stderr=True, width=None if sys.stderr.isatty() else _WIDTH)
     for title, columns, rows in _tables(survey):
-        console.print(Text(title, "bold"))
+        console.print(Text(shortened(visible(title)), "bold"))
         console.print(_table(columns, [*rows]))
     for line in (*_overview(survey), *(f"note: {remark}" for remark in remarks), *training):
-        console.print(Text(line), soft_wrap=True)
+        console.print(Text(visible_lines(line)), soft_wrap=True)
 
 
 def _tables(survey: Survey) -> Iterator[tuple[str, Sequence[str], Iterable[Sequence[str]]]]:
     files = ((str(source.path), source.kind, str(source.layout or "")) for source in survey.sources)
     yield "Files", ("file", "format", "layout"), files
-    yield "Columns", _COLUMNS, (_column(survey, column) for column in survey.columns.values())
+    counts = stuck(survey)
+    yield "Columns", _COLUMNS, (_column(survey, column, counts) for column in survey.columns.values())
     if len(survey.recordings) > 1:
         position = f"mean position ({survey.guesses.unit})" if survey.guesses.positions else ""
         yield (
@@ -58,7 +59,7 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     most = _MOST.get(columns[0], len(rows))
     more = first_lines([row[0] for row in rows], most)[most:]
     for row in [*rows[:most], *([line] for line in more)]:
-        table.add_row(*map(Text, row))
+        table.add_row(*(Text(shortened(visible_name(cell))) for cell in row))
     return table
 
 
@@ -66,12 +67,12 @@ _COLUMNS = ("column", "kind", "unit", "min", "max", "mean", "std", "missing", "d
 _RIGHT = {"min", "max", "mean", "std", "missing", "distinct", "stuck in", "rows", "%"}
 
 
-def _column(survey: Survey, column: Column) -> Sequence[str]:
+def _column(survey: Survey, column: Column, counts: Mapping[str, int]) -> Sequence[str]:
     distinct = f"{column.distinct}" if column.distinct is not None else "many"
     numbers = (f"{value:.5g}" for value in (column.low, column.high, column.mean, column.std))
     shown = tuple(numbers) if column.kind != "text" and column.known else ("",) * 4
     kind = role(survey, column.name) or column.kind
-    count = stuck(survey).get(column.name, 0)
+    count = counts.get(column.name, 0)
     stuck_in = "" if not count else "all" if count == len(survey.recordings) else f"{count}"
     unit = (
         survey.guesses.unit if column.name in survey.guesses.positions else UNITS.get(kind.removesuffix("?"), "")

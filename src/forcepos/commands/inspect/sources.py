@@ -75,11 +75,13 @@ def _paths(names: Sequence[str]) -> Iterator[tuple[Path, bool]]:
 
 
 def _check_same_columns(source: Table, first: Table) -> None:
-    added = [name for name in source.columns if name not in first.columns]
-    missing = [name for name in first.columns if name not in source.columns]
+    if source.columns == first.columns:
+        return
+    ours, others = set(source.columns), set(first.columns)
+    added = [name for name in source.columns if name not in others]
+    missing = [name for name in first.columns if name not in ours]
     differences = [
         f"it {verb} {name_some(names, 5)}" for verb, names in (("adds", added), ("lacks", missing)) if names
     ]
-    if source.columns != first.columns:
-        what = " and ".join(differences) or "their order differs"
-        raise InputError(f"{source.path} has different columns from {first.path}: {what}")
+    what = " and ".join(differences) or "their order differs"
+    raise InputError(f"{source.path} has different columns from {first.path}: {what}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import chain
 
 import numpy as np
 import pandas as pd
@@ -14,7 +13,7 @@ from forcepos.commands.inspect.guesses import guess, guess_roles
 from forcepos.commands.inspect.reading import Reading, Recording, seconds
 from forcepos.commands.inspect.roles import Guesses, UserHints
 from forcepos.commands.inspect.times import Times, median_step
-from forcepos.data.readers.table import Table
+from forcepos.data.readers.table import Table, explained
 from forcepos.data.recordings import Float64
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.wording import name_some
@@ -68,7 +67,8 @@ def survey_sources(
     for source in sources:
         reading.start_file(source.path.stem)
         for chunk in source.lenient_chunks():
-            reading.add(chunk)
+            with explained(source.path, source.kind):
+                reading.add(chunk)
             after_chunk()
     guess_roles(guesses, columns, hints)
     return Survey(sources, skipped, columns, guesses, reading.times, reading.recordings, reading.sample)
@@ -79,10 +79,11 @@ def _first_look(sources: Sequence[Table], hints: UserHints) -> tuple[Guesses, fl
     columns = {name: Column(name) for name in sources[0].columns}
     start: dict[str, list[Float64]] = {}
     rows = 0
-    for chunk in chain.from_iterable(source.lenient_chunks() for source in sources):
-        for column, numbers, _ in read_chunk(chunk, columns.values()):
-            if numbers is not None:
-                start.setdefault(column.name, []).append(numbers)
+    for source, chunk in ((each, chunk) for each in sources for chunk in each.lenient_chunks()):
+        with explained(source.path, source.kind):
+            for column, numbers, _ in read_chunk(chunk, columns.values()):
+                if numbers is not None:
+                    start.setdefault(column.name, []).append(numbers)
         rows += chunk.num_rows
         if rows >= _PROBED:
             break

@@ -22,6 +22,7 @@ from forcepos.data.splits.split import split_samples
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.paths import conf_dir
 
+_LONGEST = 200_000  # characters of a draft, likewise
 _MOST_VALUES = 50_000_000  # more are not loaded: an inspection must not need the memory that training does
 
 
@@ -30,6 +31,8 @@ def training_warnings(survey: Survey, text: str, overrides: Sequence[str]) -> li
     values = survey.rows * (len(survey.guesses.features) + len(survey.guesses.positions))
     if "???" in text:
         return ["training would need the values that are marked ??? in the draft"]
+    if len(text) > _LONGEST:
+        return [f"the checks of training were skipped: a draft of {len(text):,} characters takes too long to read"]
     if values > _MOST_VALUES:
         return [f"the checks of training were skipped: {values:,} values are too many to load here"]
     with _warned() as messages:
@@ -38,8 +41,11 @@ def training_warnings(survey: Survey, text: str, overrides: Sequence[str]) -> li
             recordings = load_recordings(config.data, config.model.window).recordings
             messages.extend(check(recordings, config.model.window))
             split_samples(all_samples(recordings, config.model.window), config.split, config.seed)
-        except (InputError, HydraException, OmegaConfBaseException) as error:
+        except InputError as error:
             return [f"training would fail: {error}"]
+        except (HydraException, OmegaConfBaseException) as error:
+            reason = str(error).partition("\n")[0]
+            return [f"training would fail: {reason}"]
     known = {row_error for source in survey.sources for row_error in source.row_errors}  # reported with the files
     return [f"training would warn: {line}" for line in messages if line not in known]
 

@@ -10,7 +10,7 @@ from forcepos.commands.prepare.config import logs_config
 from forcepos.commands.prepare.conversion import prepare
 from forcepos.runtime.files import to_json
 from forcepos.runtime.interruption import ended_by_input_errors, ended_by_signals
-from forcepos.runtime.log_lines import StandardErrorHandler
+from forcepos.runtime.log_lines import StandardErrorHandler, VisibleFormatter
 from forcepos.runtime.paths import conf_dir
 
 _HELP = """\
@@ -30,9 +30,9 @@ def main(arguments: Sequence[str]) -> None:
         keys = (conf_dir() / "prepare.yaml").read_text()
         sys.stdout.write(_HELP + keys[keys.index("data:") :])
         return
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", handlers=[StandardErrorHandler()]
-    )
+    handler = StandardErrorHandler()
+    handler.setFormatter(VisibleFormatter("%(asctime)s %(message)s", "%H:%M:%S"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
     with ended_by_signals(), ended_by_input_errors():
         result = prepare(logs_config(arguments))
         sys.stdout.write(to_json(result) + "\n")

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from forcepos.runtime.errors import InputError
+from forcepos.runtime.wording import visible_name
 
 MAX_BYTES = 500_000_000  # of one log: some 500 000 rows of 48 numbers
 # The errors that Python's zipfile raises for broken files.
@@ -29,7 +30,7 @@ class Entry:
     """A file of a source.
 
     Attributes:
-        name: path relative to the source.
+        name: path relative to the source, made visible.
         read: returns the content; raises an InputError if it is refused or cannot be read.
     """
 
@@ -72,7 +73,7 @@ def _in_archive(archive: zipfile.ZipFile) -> Iterator[Entry]:
     for info in archive.infolist():
         name = info.filename.replace("\\", "/")  # some programs under Windows write their own separator
         if not name.endswith("/"):
-            yield Entry(name, partial(_unzipped, archive, info, name))
+            yield Entry(visible_name(name), partial(_unzipped, archive, info, name))
 
 
 @_explained("cannot be read")
@@ -90,7 +91,7 @@ def _in_folder(folder: Path) -> Iterator[Entry]:
             folders[:] = [name for name in folders if not name.startswith(".")]
             for name in names:
                 path = Path(place) / name
-                yield Entry(path.relative_to(folder).as_posix(), partial(_read_file, path, folder))
+                yield Entry(visible_name(path.relative_to(folder).as_posix()), partial(_read_file, path, folder))
 
 
 def _raise(error: OSError) -> None:

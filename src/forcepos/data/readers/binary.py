@@ -10,11 +10,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from forcepos.data.readers.table import LENIENT_ROWS, Chunk, Table, Wanted, explained, numbers
+from forcepos.data.readers.table import LENIENT_ROWS, WORDS, Chunk, Table, Wanted, explained, numbers
 from forcepos.runtime.errors import InputError
+from forcepos.runtime.wording import shortened
 
 _ROWS = 8192
 _LONG = 1 << 18  # rows of a batch, from which its columns are read one by one
+_LONGEST = 60  # characters of a type in a message
 _BUFFER = 1 << 16  # bytes: the columns of a row group are streamed through it, not loaded whole
 
 
@@ -26,7 +28,7 @@ class FeatherTable(Table):
     def __init__(self, path: Path) -> None:
         with explained(path, self.kind), pa.OSFile(str(path)) as file:
             self._schema = pa.ipc.open_file(file).schema
-        super().__init__(path, self._schema.names, len(self._schema))
+            super().__init__(path, self._schema.names, len(self._schema))
 
     def rows(self, columns: Sequence[Wanted]) -> int:
         """Count the rows; reads one column."""
@@ -96,7 +98,7 @@ class ParquetTable(Table):
     def __init__(self, path: Path) -> None:
         with explained(path, self.kind), pq.ParquetFile(path) as file:
             self._schema, self._rows = file.schema_arrow, file.metadata.num_rows
-        super().__init__(path, self._schema.names, len(self._schema))
+            super().__init__(path, self._schema.names, len(self._schema))
 
     def rows(self, columns: Sequence[Wanted]) -> int:  # noqa: ARG002  # the same for every table
         """Return the number of rows."""
@@ -128,21 +130,25 @@ def _sliced(batch: pa.RecordBatch, rows: int) -> Iterator[pa.RecordBatch]:
 
 
 def _check_types(path: Path, schema: pa.Schema, columns: Sequence[Wanted]) -> None:
-    wrong = [
-        f"{column.name} holds {schema.field(column.place).type}"
-        for column in numbers(columns)
-        if not _is_numeric(schema.field(column.place).type)
-    ]
-    if wrong:
-        raise InputError(f"{path}: {', '.join(dict.fromkeys(wrong))}, not numbers")
+    wrong: dict[str, list[str]] = {"numbers": [], "words": []}
+    for column in columns:
+        wanted, kind = "words" if column.role in WORDS else "numbers", schema.field(column.place).type
+        if not any(is_kind(kind) for is_kind in _KINDS[wanted]):
+            wrong[wanted].append(f"{column.name} holds {shortened(str(kind), _LONGEST)}")
+    lines = [f"{', '.join(dict.fromkeys(names))}, not {wanted}" for wanted, names in wrong.items() if names]
+    if lines:
+        raise InputError(f"{path}: {'; '.join(lines)}")
 
 
-def _is_numeric(kind: pa.DataType) -> bool:
-    """Whether a column of this type can be read as float64; timestamps and durations are read as seconds."""
-    return any(
-        is_kind(kind)
-        for is_kind in (
-            pa.types.is_floating, pa.types.is_integer, pa.types.is_boolean, pa.types.is_decimal, pa.types.is_null,
-            pa.types.is_timestamp, pa.types.is_duration,
-        )
-    )  # fmt: skip
+_NUMBERS = (
+    pa.types.is_floating, pa.types.is_integer, pa.types.is_boolean, pa.types.is_decimal, pa.types.is_null,
+    pa.types.is_timestamp, pa.types.is_duration,
+)  # fmt: skip
+_KINDS = {
+    "numbers": _NUMBERS,  # can be read as float64; timestamps and durations are read as seconds
+    "words": (
+        *_NUMBERS, pa.types.is_dictionary, pa.types.is_date, pa.types.is_time,
+        pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view,
+        pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view,
+    ),
+}  # fmt: skip

@@ -8,9 +8,10 @@ from collections.abc import Iterator, Sequence
 from forcepos.config.schema import TableConfig
 from forcepos.data.readers.table import WORDS, Table, Wanted
 from forcepos.runtime.errors import InputError
-from forcepos.runtime.wording import name_some
+from forcepos.runtime.wording import name_some, visible_name
 
 _SHOWN = 20
+_COMPARED = 1000  # names, and characters of a name: a comparison takes long
 
 
 def wanted_columns(config: TableConfig) -> list[tuple[str, str]]:
@@ -30,26 +31,27 @@ def find_columns(table: Table, wanted: Sequence[tuple[str, str]]) -> list[Wanted
     Raises:
         InputError: some are missing or there more than once; names all of them.
     """
-    found = {name: _places(name, table.names, table.width) for _, name in wanted}
+    present: dict[str, list[int]] = {}
+    for place, name in enumerate(table.names or []):
+        present.setdefault(name, []).append(place)
+    found = {name: present.get(name) or _by_number(name, table.width) for _, name in wanted}
     missing = [name for name, places in found.items() if not places]
     twice = [name for name, places in found.items() if len(places) > 1]
     problems = []
     if missing:
-        present = _present(missing, table.names, table.width)
-        problems.append(f"{table.path} lacks {name_some(missing, _SHOWN)}; it has {present}")
+        there = _present(missing, table.names, table.width)
+        problems.append(f"{table.path} lacks {name_some(missing, _SHOWN)}; it has {there}")
     if twice:
         problems.append(f"{table.path} has more than one column named {name_some(twice, _SHOWN)}")
     if problems:
         raise InputError("\n  ".join(problems))
-    shown = {name: name if name in (table.names or []) else f"column {name}" for name in found}
+    shown = {name: visible_name(name) if name in present else f"column {name}" for name in found}
     return [Wanted(role, shown[name], found[name][0]) for role, name in wanted]
 
 
-def _places(name: str, names: Sequence[str] | None, width: int) -> list[int]:
-    found = [place for place, present in enumerate(names or []) if present == name]
-    if not found and name.isdecimal() and name.isascii() and len(name) < 10 and int(name) < width:
-        return [int(name)]
-    return found
+def _by_number(name: str, width: int) -> list[int]:
+    is_number = name.isdecimal() and name.isascii() and len(name) < 10
+    return [int(name)] if is_number and int(name) < width else []
 
 
 def _present(missing: Sequence[str], names: Sequence[str] | None, width: int) -> str:
@@ -60,6 +62,6 @@ def _present(missing: Sequence[str], names: Sequence[str] | None, width: int) ->
 
 
 def _similar(missing: Sequence[str], names: Sequence[str]) -> Iterator[str]:
-    lower = {name.lower(): name for name in reversed(names)}
-    for name in missing:
-        yield from (lower[near] for near in difflib.get_close_matches(name.lower(), lower, n=3))
+    lower = {name.lower(): name for name in reversed(names[:_COMPARED]) if len(name) < _COMPARED}
+    for name in missing[:_SHOWN]:
+        yield from (lower[near] for near in difflib.get_close_matches(name[:_COMPARED].lower(), lower, n=3))

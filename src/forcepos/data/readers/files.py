@@ -60,9 +60,10 @@ def format_of(path: Path, config: TableConfig) -> str:
     return known
 
 
-def natural_sort_key(name: str) -> list[tuple[int, int, str]]:
-    """Return a key that sorts names as people do: 2 before 10, numbers before words."""
-    return [(0, int(run), run) if run.isdecimal() else (1, 0, run) for run in re.split(r"([0-9]+)", name) if run]
+def natural_sort_key(name: str) -> list[tuple[int, int, str, str]]:
+    """Return a key that sorts names as people do: 2 before 10, numbers, of however many digits, before words."""
+    runs = [(run, run.lstrip("0")) for run in re.split(r"([0-9]+)", name) if run]
+    return [(0, len(value), value, run) if run.isdecimal() else (1, 0, "", run) for run, value in runs]
 
 
 def short_names(paths: Sequence[Path]) -> list[str]:

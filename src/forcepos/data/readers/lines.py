@@ -19,7 +19,7 @@ _SHOWN = 30  # characters of a value
 # The numbers that Arrow parses.
 _NUMBERS = {
     mark: re.compile(
-        rf"[+-]?(?:(?:[0-9]+[{mark}]?[0-9]*|[{mark}][0-9]+)(?:e[+-]?[0-9]+)?|nan(?:\([a-z0-9_]*\))?|inf(?:inity)?)",
+        rf"[+-]?(?:(?:[0-9]+(?:[{mark}][0-9]*)?|[{mark}][0-9]+)(?:e[+-]?[0-9]+)?|nan(?:\([a-z0-9_]*\))?|inf(?:inity)?)",
         re.IGNORECASE | re.ASCII,
     )
     for mark in (".", ",")

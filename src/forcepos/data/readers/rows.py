@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from forcepos.config.schema import TableConfig
-from forcepos.data.readers.table import WORDS, Chunk, Table, Wanted
+from forcepos.data.readers.table import WORDS, Chunk, Table, Wanted, explained
 from forcepos.data.readers.units import Vocabulary
 from forcepos.data.recordings import Float32, Float64, Int32
 from forcepos.runtime.errors import InputError
@@ -83,7 +83,8 @@ class Rows:
         self._missing, begin = {}, self.filled
         first = dict.fromkeys(range(len(file.columns)), begin)  # next row of each column
         for chunk in file.table.chunks(file.columns):
-            self._take(chunk, first, file.name, several)
+            with explained(file.table.path, file.table.kind):
+                self._take(chunk, first, file.name, several)
             del chunk  # it may be all that keeps a long column in memory, and the next one is about to be read
         self.filled = first[0]
         file.rows = slice(begin, self.filled)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from forcepos.data.readers.layout import SPACE, Written, split_fields
-from forcepos.data.readers.lines import is_number, is_text, lines
+from forcepos.data.readers.lines import LONGEST, is_number, is_text, lines
 from forcepos.data.readers.text import TextTable
 from forcepos.runtime.errors import InputError
 
@@ -23,6 +23,8 @@ def open_text(path: Path) -> TextTable:
     """
     with path.open("rb") as file:
         start = file.read(_START)
+        if start.count(b"\n") < _LOOKED_AT // 10:
+            start += file.read(2 * LONGEST)  # long lines
     if not is_text(start):
         raise InputError(f"{path} is not a Feather, Parquet or text file")
     rows = _first_lines(path, start)
@@ -39,7 +41,7 @@ def _first_lines(path: Path, start: bytes) -> list[bytes]:
         found = [line for _, _, line in lines(start)]
     except InputError as error:
         raise InputError(f"{path} {error}") from error
-    whole = found[:-1] if len(start) == _START and len(found) > 1 else found
+    whole = found[:-1] if len(start) >= _START and len(found) > 1 else found
     rows = [line for line in whole if not line.startswith((b"%", b"#"))][:_LOOKED_AT]
     if not rows:
         raise InputError(f"{path} has {'a header but no' if found else 'no'} rows")

@@ -77,9 +77,10 @@ class Table(ABC):
 
 @contextmanager
 def explained(path: Path, kind: str) -> Iterator[None]:
-    """Turn the errors of a file that is not what it seems into an InputError."""
+    """Turn the errors of a file that is not what it seems into an InputError; some only show late."""
     try:
         yield
-    except (pa.ArrowException, OSError, ValueError, KeyError, MemoryError) as error:
-        reason = str(error).partition("\n")[0]
+    except (pa.ArrowException, ArithmeticError, LookupError, MemoryError, OSError, ValueError) as error:
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        reason = "a value is out of range" if isinstance(error, OverflowError) else reason
         raise InputError(f"{path} cannot be read as a {kind} file: {reason}") from error

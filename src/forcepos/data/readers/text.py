@@ -20,6 +20,7 @@ from forcepos.runtime.errors import InputError
 log = logging.getLogger(__name__)
 
 _BLOCK = 1 << 20  # bytes
+_PER_COLUMN = 1 << 10  # bytes, at least: thousands of columns take as long a chunk, however few its rows
 _SHOWN = 10
 
 
@@ -91,7 +92,7 @@ class TextTable(Table):
         left = self.layout.end - self.layout.first
         with self.path.open("rb") as file:
             file.seek(self.layout.first)
-            while block := file.read(min(_BLOCK, left)):
+            while block := file.read(min(max(_BLOCK, _PER_COLUMN * self.width), left)):
                 left -= len(block)
                 yield block
 

@@ -14,7 +14,7 @@ from forcepos.data.readers.files import natural_sort_key
 from forcepos.data.readers.lines import decoded
 from forcepos.data.recordings import Float32, Float64, Int32
 from forcepos.runtime.errors import InputError
-from forcepos.runtime.wording import name_some
+from forcepos.runtime.wording import name_some, visible_name
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ class Vocabulary:
         key = name if key is None else key
         if key not in self._numbers:
             self._numbers[key] = len(self.names)
-            self.names.append(name)
+            self.names.append(visible_name(name))
         return self._numbers[key]
 
     def of_column(self, column: pa.Array, prefix: str = "") -> Int32:
@@ -94,6 +94,7 @@ def split_at_gaps(
     )
 
 
+@np.errstate(over="ignore", invalid="ignore")  # of the differences of huge values, which make no rate
 def median_step_s(recording: Int32, time_s: Float64, columns: str, every: int = 1) -> float:
     """Return the median step of time within a recording; `every`: take every so-many-th row.
 

@@ -12,6 +12,7 @@ from forcepos.data.readers.read import read_rows
 from forcepos.data.readers.units import Vocabulary, median_step_s
 from forcepos.data.recordings import Int32, Recordings
 from forcepos.runtime.errors import InputError
+from forcepos.runtime.wording import visible_name
 
 
 def read_versuch(config: VersuchConfig) -> Recordings:
@@ -35,7 +36,7 @@ def read_versuch(config: VersuchConfig) -> Recordings:
         positions=rows.positions,
         recording=recording,
         point=rows.point,
-        channels=tuple(config.features),
+        channels=tuple(map(visible_name, config.features)),
         names=names,
         rate_hz=config.rate_hz or round(1 / median_step_s(recording, rows.time_s, times), 6),
     )

@@ -13,6 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from numpy.typing import ArrayLike
 
+from forcepos.runtime.wording import shortened, visible
+
 # Okabe and Ito's colours; yellow last, since it is faint on white.
 BLUE, VERMILLION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
 PURPLE, SKY, BLACK, YELLOW = "#CC79A7", "#56B4E9", "#000000", "#F0E442"
@@ -23,6 +25,7 @@ GREY = "#999999"
 BAD_IS_BRIGHT = ListedColormap(colormaps["plasma"](np.linspace(0, 0.85, 256)), "bad_is_bright")
 
 PAGE_IN = 6.3  # the width of the text on an A4 page
+_LONGEST = 60  # characters of a name
 _NAMED = 8  # signals of a panel: more names would not fit next to it
 _WIDE = 20  # ratio of largest to smallest value above which a linear axis hides the small ones
 
@@ -71,8 +74,8 @@ def message(text: str) -> Figure:
 
 
 def literal(name: object) -> str:
-    """Escape dollars, between which matplotlib would parse a formula."""
-    return str(name).replace("$", r"\$")
+    """Shorten a name and make it visible; escape dollars, between which matplotlib would parse a formula."""
+    return shortened(visible(str(name)), _LONGEST).replace("$", r"\$")
 
 
 def with_unit(name: str, unit: str) -> str:
