@@ -19,10 +19,10 @@ from forcepos.config.schema import TrackingConfig
 from forcepos.experiment.sweep_job import reason_of
 from forcepos.results.run_cache import SKIP_VARIABLE
 from forcepos.runtime.errors import InputError
-from forcepos.runtime.files import write_json
 from forcepos.runtime.interruption import defer_signals
 from forcepos.runtime.paths import pending_logs_file, short_path
 from forcepos.runtime.resources import JOBS_VARIABLE, jobs_of_sweep
+from forcepos.runtime.state_files import read_state, write_state
 
 log = logging.getLogger(__name__)
 AGAIN = "run the same command again to log what is missing"
@@ -39,6 +39,11 @@ class _Sweep:
     run_id: str | None
     elsewhere: bool  # its jobs write to standard output of their own
     unfinished: Path  # holds the run's id until the run is complete
+
+
+@dataclass(frozen=True)
+class _Unfinished:
+    run_id: str
 
 
 _open: list[_Sweep] = []  # the multirun that this process launched
@@ -63,8 +68,9 @@ class SweepCallback(Callback):
             # MLflow takes seconds.
             from forcepos.tracking.sweep_run import PARENT_VARIABLE, start_sweep  # noqa: PLC0415
 
-            begun = json.loads(unfinished.read_text())["run_id"] if unfinished.is_file() else None
             try:
+                known = read_state(unfinished, _Unfinished, "a new sweep is started")
+                begun = known.run_id if known else None
                 run_id = start_sweep(tracking, " ".join(overrides), begun)
             except InputError as error:  # Hydra would make a warning of it
                 sys.exit(f"error: {error}")
@@ -126,8 +132,7 @@ def _end_run(sweep: _Sweep, status: str, rows: list[dict[str, Any]], table: Path
     if ended and not lacking:
         sweep.unfinished.unlink(missing_ok=True)
         return True
-    sweep.unfinished.parent.mkdir(parents=True, exist_ok=True)
-    write_json(sweep.unfinished, {"run_id": sweep.run_id, "tracking": dataclasses.asdict(sweep.tracking)})
+    write_state(sweep.unfinished, {"run_id": sweep.run_id, "tracking": dataclasses.asdict(sweep.tracking)})
     of = f" of {lacking} of {len(rows)} jobs" if lacking else " of the sweep itself"
     sys.stderr.write(f"tracking{of} is incomplete: {AGAIN}\n")
     return False

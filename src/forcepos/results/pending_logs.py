@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from forcepos.config.schema import Config
-from forcepos.results.run_cache import remember_result, warn_of_earlier_versions
+from forcepos.results.run_cache import check_result, remember_result, warn_of_earlier_versions
 from forcepos.results.run_report import write_result
 from forcepos.runtime.errors import InputError
-from forcepos.runtime.files import write_json
 from forcepos.runtime.paths import pending_logs_file
+from forcepos.runtime.state_files import read_state, write_state
 from forcepos.tracking.outages import ERRORS, reason
 from forcepos.tracking.run import Run, Step, TrackedRun
 from forcepos.tracking.track import is_part, parent_id
 
 log = logging.getLogger(__name__)
+_OF_DAMAGE = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    TypeError,
+    ValueError,
+)  # no step could have such values
+
+
+@dataclass(frozen=True)
+class _Kept:
+    result: dict[str, Any]
+    steps: list[Step]
 
 
 def finalize_tracking(
@@ -59,9 +72,8 @@ def _keep(run: Run, result: dict[str, Any], config: Config, fingerprint: str) ->
     if result["tracking"] == "complete":
         path.unlink(missing_ok=True)
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
     steps = [dataclasses.asdict(step) for step in run.kept]
-    write_json(path, {"tracking": dataclasses.asdict(config.tracking), "result": result, "steps": steps})
+    write_state(path, {"tracking": dataclasses.asdict(config.tracking), "result": result, "steps": steps})
     log.warning("what %s lacks of this run is kept in %s", config.tracking.uri, path)
 
 
@@ -76,15 +88,14 @@ def reopen(
     path = _path(config, fingerprint)
     if config.tracking.name == "none":
         return None
-    if not path.is_file():
+    kept = read_state(path, _Kept, "the run is done again", lambda kept: check_result(path, config, kept.result))
+    if kept is None:
         warn_of_earlier_versions(path.parent, "only that version can log them, with the same commands")
         return None
-    kept = json.loads(path.read_text())
-    result = kept["result"]
-    steps = [Step(**step) for step in kept["steps"]]
+    result = kept.result
     # Only a URI of MLflow's: until it has one, it is the file in the run's folder.
     uri = result["model_uri"] if (result["model_uri"] or "").startswith("models:") else None
-    run = TrackedRun(config, result["run_id"], uri, steps)
+    run = TrackedRun(config, result["run_id"], uri, kept.steps)
     log.info("trained before, in %s: logging what %s lacks of it", result["outputs"], config.tracking.uri)
     try:
         if not is_part(parent):
@@ -92,7 +103,14 @@ def reopen(
         run.resume(parent_id(parent))
     except InputError:
         raise
-    except ERRORS as error:
+    except (
+        *ERRORS,
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        TypeError,
+        ValueError,
+    ) as error:  # damaged values
         raise InputError(f"{path} cannot be logged: {reason(error)}; remove it to train again") from error
     return run, result
 
