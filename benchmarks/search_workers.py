@@ -27,8 +27,8 @@ def forcepos(path: str, folder: str, epochs: int) -> Callable[[], dict[str, floa
     """The search, as a run does it."""
     from forcepos.data.checks import check  # noqa: PLC0415  # only this worker needs TensorFlow
     from forcepos.data.loading import load_recordings  # noqa: PLC0415
-    from forcepos.models.networks import declare_space  # noqa: PLC0415
     from forcepos.models.problem import Problem  # noqa: PLC0415
+    from forcepos.models.space import declare_space  # noqa: PLC0415
     from forcepos.models.training.trainer import NetworkTrainer  # noqa: PLC0415
     from forcepos.tuning.events import Events, Listener  # noqa: PLC0415
     from forcepos.tuning.search import search  # noqa: PLC0415

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import time
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from tests.conftest import PLATE, children, runs
 from tests.running import PLAIN, read_until
+from tests.running import forcepos as in_new_process
 from tests.runtime.test_files import strictly_parsed
 from tests.warm import Started, forcepos
 
@@ -58,6 +60,24 @@ def test_a_kill_while_the_database_is_made_leaves_nothing_that_the_next_run_cann
     assert finished.code == 0, finished.err
     assert not unfinished.exists()
     assert {run.info.status for run in runs(tmp_path)} == {"FINISHED"}
+
+
+@pytest.mark.system
+def test_the_same_command_goes_on_after_its_files_were_damaged(tmp_path: Path) -> None:
+    command = [*SEARCH, "tuner.max_trials=2", "skip_finished=true"]
+    first = forcepos(command, tmp_path)
+    damaged = [next(tmp_path.glob(f"outputs/{name}")) for name in ("search/*/trial_0001.json", "finished/*.json")]
+    for path in damaged:
+        path.write_bytes(path.read_bytes()[:20])
+    again = forcepos(command, tmp_path)
+    assert again.code == 0, again.err
+    told = [line.partition(" ")[2] for line in again.err.splitlines() if " is damaged (" in line]
+    assert [line.partition(" is damaged (")[0] for line in told] == [str(path) for path in reversed(damaged)]
+    assert [line.partition("moved to ")[2] for line in told] == [
+        f"{damaged[1].name}.damaged; the run is done again", "trial_0001.json.damaged; trial 1 is done again",
+    ]  # fmt: skip
+    assert "reused 1 of 2 trials from an earlier run" in again.err
+    assert again.result["test"] == first.result["test"]
 
 
 def test_more_trials_extend_a_search_and_the_new_run_shows_them_all(tmp_path: Path) -> None:
@@ -125,6 +145,24 @@ def test_a_final_training_that_diverges_ends_the_run_in_a_line_and_leaves_no_res
     (run,) = runs(tmp_path)
     assert (run.info.status, run.data.tags["reason"]) == ("FAILED", f"InputError: {reason}")
     assert run.data.metrics == {}
+
+
+def test_hyperparameters_that_no_network_has_are_told_before_the_data_are_read(tmp_path: Path) -> None:
+    """And before TensorFlow is loaded, which takes seconds."""
+    (tmp_path / "f.json").write_text('{"num_layers": 1, "units_0": 0}')
+    (tmp_path / "tensorflow.py").write_text("raise SystemExit('tensorflow is needed')")
+    fixed = [
+        "model=ffnn_regression",
+        "tuner=fixed",
+        "tuner.hyperparameters=f.json",
+        "data=versuch",
+        "data.path=no",
+    ]
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    finished = in_new_process(fixed, tmp_path, PYTHONPATH=path)
+    assert (finished.code, finished.out) == (1, "")
+    assert finished.err.splitlines()[1:] == ["error: tuner.hyperparameters=f.json: units_0=0 must be at least 1"]
+    assert not (tmp_path / "mlruns").exists()
 
 
 def test_hyperparameters_of_no_run_are_an_error(tmp_path: Path) -> None:

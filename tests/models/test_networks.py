@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from forcepos.data.sectors import make_sectors
-from forcepos.models.networks import build_network, declare_space
+from forcepos.models.networks import build_network
 from forcepos.models.scaling import Scaling
+from forcepos.models.space import declare_space
 from forcepos.models.tasks import make_task
 from tests.conftest import checked_config
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import pytest
 
-from forcepos.models.networks import declare_space
 from forcepos.tuning.given import check_hyperparameters, read_hyperparameters
 from tests.conftest import DATA, checked_config
 from tests.models.test_networks import described, network
@@ -63,8 +60,7 @@ def test_every_file_has_its_network() -> None:
 def test_hyperparameters_build_the_notebooks_network(name: str) -> None:
     path = DATA / "best_hyperparameters" / f"versuch_own_{name}.obj"
     model = "_".join(name.split("_")[:2])
-    declare = partial(declare_space, config=checked_config(f"model={model}").model)
-    chosen = check_hyperparameters(read_hyperparameters(path), declare, str(path))
+    chosen = check_hyperparameters(read_hyperparameters(path), checked_config(f"model={model}").model, str(path))
     layers, parameters = NETWORKS[name]
     built = network(model, chosen)
     assert described(built) == layers

@@ -57,6 +57,20 @@ def test_exit_code_output_threads_hooks_and_temporary_folders_are_those_of_any_p
     assert list(tmp_path.iterdir()) == []
 
 
+def test_output_that_cannot_be_written_ends_a_process_in_one_line() -> None:
+    code = "from forcepos.runtime.process_end import end_promptly; end_promptly(lambda: print(1))"
+    buffered = {**os.environ, "PYTHONUNBUFFERED": ""}
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [sys.executable, "-c", code],
+            stdout=full, stderr=subprocess.PIPE, env=buffered, text=True, check=False,
+        )  # fmt: skip
+    assert (ended.returncode, ended.stderr) == (
+        1,
+        "error: standard output: No space left on device; free some space; then the same command continues\n",
+    )
+
+
 def test_ctrl_c_before_anyone_listens_ends_a_process_as_ever(tmp_path: Path) -> None:
     ended = run(BEGINNING + WORK.format(folder=str(tmp_path), end="raise KeyboardInterrupt"))
     assert (ended.returncode, ended.stdout) == (-signal.SIGINT, f"{OUTPUT}destroyed")

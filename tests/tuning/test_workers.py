@@ -253,3 +253,20 @@ def test_half_a_line_in_the_journal_is_left_out(tmp_path: Path) -> None:
     found = Search(tmp_path / "s", "tuner=random", "tuner.max_trials=5").run(Formula())
     assert (found.reused, len(found.trials)) == (3, 5)
     assert '"beg\n' not in (tmp_path / "s" / "journal.jsonl").read_text()
+
+
+def test_workers_wait_for_a_damaged_trial_to_be_done_again(tmp_path: Path) -> None:
+    """What the oracle proposed after it may depend on it."""
+    searching = Search(tmp_path / "s", "tuner=hyperband", "tuner.max_trials=11")
+    before = searching.run(Slow())
+    (tmp_path / "s" / "trial_0002.json").write_text("")
+    with open_ledger(searching.spec, searching.events) as ledger:
+        chief = Chief(ledger, searching.directory, searching.events)
+        assert (chief.create_trial("worker_1").trial_id, chief.create_trial("worker_2").status) == ("01", "IDLE")
+        chief.lost("worker_1", "was ended by SIGKILL")
+        assert chief.create_trial("worker_2").trial_id == "01"
+    again = Search(tmp_path / "s", "tuner=hyperband", "tuner.max_trials=12")
+    found = again.run(Slow(), Slow())
+    assert list(found.trials[:11]) == list(before.trials)
+    assert sorted(again.heard.numbers("started")) == [2, 12]
+    assert found.reused == 10

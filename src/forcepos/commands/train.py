@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import hydra
+from hydra._internal import utils
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
@@ -78,10 +81,21 @@ def _run(config: Config, folder: Path, overrides: list[str]) -> dict[str, Any]:
 def main() -> None:
     """Run the job or jobs and exit with the code that a shell expects."""
     register_schemas()
-    with ended_by_signals():
+    utils.run_and_report = partial(_report, utils.run_and_report)
+    with ended_by_signals(), ended_by_input_errors():
         complete = _jobs()
     if not complete:
         sys.exit(_INCOMPLETE)
+
+
+def _report(hydras: Callable[[Callable[[], Any]], Any], step: Callable[[], Any]) -> Any:
+    """Do a step of Hydra's, which makes folders and log files before our code begins."""
+
+    def do() -> Any:
+        with ended_by_input_errors():
+            return step()
+
+    return hydras(do)
 
 
 def _jobs() -> bool:

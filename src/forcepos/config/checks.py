@@ -126,8 +126,15 @@ def _leaves(node: Any, prefix: str) -> Iterator[tuple[str, Any, dict[str, Any]]]
 
 
 def _check_limits(key: str, value: Any, limits: dict[str, Any]) -> None:
+    wanted = wanted_limit(value, limits)
+    if wanted:
+        raise InputError(f"{key}={value} must be {wanted}")
+
+
+def wanted_limit(value: Any, limits: dict[str, Any]) -> str | None:
+    """Return the limit that a value breaks, in words; None if it breaks none."""
     if value is None:
-        return
+        return None
     for kind, limit in limits.items():
         match kind:
             case "min":
@@ -141,7 +148,8 @@ def _check_limits(key: str, value: Any, limits: dict[str, Any]) -> None:
             case _:
                 kept, wanted = value in limit, f"one of {', '.join(limit)}"
         if not kept:
-            raise InputError(f"{key}={value} must be {wanted}")
+            return wanted
+    return None
 
 
 def _check_model(model: ModelConfig) -> None:

@@ -176,19 +176,21 @@ class SectorsConfig:
 
 
 ACTIVATIONS = ("elu", "gelu", "leaky_relu", "relu", "selu", "sigmoid", "silu", "softplus", "tanh")
+_MOST = 1_000_000  # more than a machine can hold or a training step can take, whatever is counted
+_LARGEST = 1e38  # a single-precision number
 
 
 @dataclass
 class IntRange:
-    min: int = key("smallest value", min=1)
-    max: int = key("largest value", min=1)
+    min: int = key("smallest value", min=1, max=_MOST)
+    max: int = key("largest value", min=1, max=_MOST)
     step: int = key("distance between values", min=1)
 
 
 @dataclass
 class FloatRange:
-    min: float = key("smallest value", above=0)
-    max: float = key("largest value", above=0)
+    min: float = key("smallest value", above=0, max=_LARGEST)
+    max: float = key("largest value", above=0, max=_LARGEST)
     sampling: str = key("linear or log: scale on which values are drawn", choices=("linear", "log"))
 
 
@@ -199,18 +201,18 @@ class FfnnSpace:
     activation: list[str] = key("activation functions of the hidden layers", choices=ACTIVATIONS)
     dropout: list[bool] = key("whether a dropout layer follows the hidden layers")
     lr: FloatRange = key("learning rate", nested=FloatRange)
-    batch_size: list[int] = key("samples per training step", min=1)
+    batch_size: list[int] = key("samples per training step", min=1, max=_MOST)
 
 
 @dataclass
 class CnnSpace:
     num_layers: IntRange = key("hidden convolutions, after the input convolution", nested=IntRange)
     filters: IntRange = key("filters of each convolution", nested=IntRange)
-    kernel: list[int] = key("kernel sizes, in rows", min=1)
+    kernel: list[int] = key("kernel sizes, in rows", min=1, max=_MOST)
     activation: list[str] = key("activation functions of the hidden layers", choices=ACTIVATIONS)
     dropout: list[bool] = key("whether a dropout layer follows the hidden layers")
     lr: FloatRange = key("learning rate", nested=FloatRange)
-    batch_size: list[int] = key("samples per training step", min=1)
+    batch_size: list[int] = key("samples per training step", min=1, max=_MOST)
 
 
 @dataclass

@@ -3,29 +3,51 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
-from forcepos.config.schema import Config
+from forcepos.config.schema import Config, FixedTunerConfig
 from forcepos.data.checks import check
 from forcepos.data.loading import Loaded, load_recordings
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.resources import step_size
+from forcepos.tracking.store import read_hyperparameters as read_run
 from forcepos.tracking.track import check_server
+from forcepos.tuning.given import check_hyperparameters, parse_hyperparameters, read_hyperparameters
+from forcepos.tuning.trials import Values
 
 log = logging.getLogger(__name__)
 
 
 def read_inputs(config: Config) -> Loaded:
-    """Look for the tracking server and read the recordings.
+    """Look for the tracking server, check given hyperparameters, and read the recordings.
 
     Raises:
-        InputError: Slurm started the command several times, or the tracking server or the data cannot be used.
+        InputError: Slurm started the command several times, or tracking server, hyperparameters or data cannot be
+            used.
     """
     _refuse_slurm_tasks()
     check_server(config.tracking)
+    given_hyperparameters(config)
     loaded = load_recordings(config.data, config.model.window)
     for warning in check(loaded.recordings, config.model.window):
         log.warning("%s", warning)
     return loaded
+
+
+def given_hyperparameters(config: Config) -> Values | None:
+    """Return the hyperparameters that are trained without a search; None if there is a search.
+
+    Raises:
+        InputError: they cannot be read, or no such network can be trained.
+    """
+    if not isinstance(config.tuner, FixedTunerConfig):
+        return None
+    source = config.tuner.hyperparameters
+    if source.startswith("runs:/"):
+        given = parse_hyperparameters(read_run(config.tracking, source), source)
+    else:
+        given = read_hyperparameters(Path(source))
+    return check_hyperparameters(given, config.model, source)
 
 
 def _refuse_slurm_tasks() -> None:

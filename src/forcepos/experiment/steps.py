@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from forcepos.config.schema import FixedTunerConfig
+from forcepos.experiment.inputs import given_hyperparameters
 from forcepos.models.final import TrainedModel, train_final
-from forcepos.models.networks import declare_space
+from forcepos.models.space import declare_space
 from forcepos.models.training.trainer import NetworkTrainer
 from forcepos.runtime.errors import InputError, TrialFailure
-from forcepos.tracking.store import read_hyperparameters as read_run
 from forcepos.tuning.events import Events
-from forcepos.tuning.given import check_hyperparameters, read_hyperparameters
 from forcepos.tuning.ledger import SearchResult
 from forcepos.tuning.search import search
 from forcepos.tuning.spec import SearchSpec
@@ -32,12 +31,10 @@ def find_hyperparameters(trainer: NetworkTrainer, directory: Path, events: Event
         InputError: the given ones cannot be used, or too many trials failed.
     """
     config = trainer.problem.config
+    given = given_hyperparameters(config)
+    if given:
+        return SearchResult(given, None, (), 0)
     declare = partial(declare_space, config=config.model)
-    if isinstance(config.tuner, FixedTunerConfig):
-        source = config.tuner.hyperparameters
-        is_run = source.startswith("runs:/")
-        given = read_run(config.tracking, source) if is_run else read_hyperparameters(Path(source))
-        return SearchResult(check_hyperparameters(given, declare, source), None, (), 0)
     spec = SearchSpec(config.tuner, declare, directory, config.seed, config.training.epochs)
     epochs = (config.tuner.max_trials or 0) * config.tuner.executions_per_trial * config.training.epochs
     with events.phase("search", epochs):

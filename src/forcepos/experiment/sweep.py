@@ -22,10 +22,11 @@ from forcepos.experiment.launchers import prepare_launcher
 from forcepos.experiment.sweep_job import reason_of
 from forcepos.results.run_cache import SKIP_VARIABLE
 from forcepos.runtime.errors import InputError
-from forcepos.runtime.files import to_json, write_json
+from forcepos.runtime.files import to_json
 from forcepos.runtime.interruption import defer_signals
 from forcepos.runtime.paths import pending_logs_file, short_path
 from forcepos.runtime.resources import JOBS_VARIABLE, jobs_of_sweep
+from forcepos.runtime.state_files import read_state, write_state
 from forcepos.runtime.wording import visible, visible_lines
 from forcepos.tracking.place import check_uri
 
@@ -45,6 +46,14 @@ class _Sweep:
     elsewhere: bool  # its jobs write to standard output of their own
     unfinished: Path  # holds the run's id until the sweep is complete
     lock: FileLock
+
+
+@dataclass(frozen=True)
+class _Unfinished:
+    run_id: str | None
+    tracking: dict[str, Any] | None = (
+        None  # by earlier versions, at the end of a sweep
+    )
 
 
 _open: list[_Sweep] = []  # the multirun that this process launched
@@ -113,20 +122,19 @@ def _lock(unfinished: Path) -> FileLock:
 
 def _run(tracking: TrackingConfig, overrides: list[str], unfinished: Path) -> str | None:
     """Start or resume the sweep's run, if it is tracked; return its id."""
-    begun = json.loads(unfinished.read_text()) if unfinished.is_file() else {}
+    begun = read_state(unfinished, _Unfinished, "the sweep begins anew")
     run_id = None
     if tracking.name == "mlflow":
         from forcepos.tracking.sweep_run import PARENT_VARIABLE, start_sweep  # noqa: PLC0415  # MLflow takes seconds
 
-        run_id = start_sweep(tracking, visible(" ".join(overrides)), begun.get("run_id"))
+        run_id = start_sweep(tracking, visible(" ".join(overrides)), begun.run_id if begun else None)
         os.environ[PARENT_VARIABLE] = run_id
-    if begun and begun["run_id"] == run_id:
+    if begun and begun.run_id == run_id:
         kept = short_path(unfinished)
         log.info("resuming this sweep: complete jobs are skipped; to begin it anew, remove %s", kept)
-        # Earlier versions wrote the file at the end of a sweep, with more in it.
-        os.environ[SKIP_VARIABLE] = "0" if "tracking" in begun else str(unfinished.stat().st_mtime)
+        os.environ[SKIP_VARIABLE] = "0" if begun.tracking else str(unfinished.stat().st_mtime)
     else:
-        write_json(unfinished, {"run_id": run_id})
+        write_state(unfinished, {"run_id": run_id})
     return run_id
 
 

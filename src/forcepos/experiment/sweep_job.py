@@ -7,7 +7,7 @@ import multiprocessing
 import textwrap
 import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from hydra.core.utils import JobReturn, JobStatus
@@ -17,6 +17,7 @@ from forcepos.runtime.errors import InputError
 from forcepos.runtime.interruption import listen_in_job, stop_if_asked
 from forcepos.runtime.log_lines import prefix_log_lines
 from forcepos.runtime.process_end import end_with_parent, skip_teardown
+from forcepos.runtime.storage import storage_fault
 
 log = logging.getLogger(__name__)
 _LONGEST = 200  # characters of a reason on the terminal
@@ -44,10 +45,11 @@ def sweep_job(number: int, folder: Path) -> Iterator[None]:
         yield
     except Exception as error:
         stop_if_asked()  # a library may make an error of its own of a signal that reached it
-        meant_for_people = isinstance(error, InputError)
-        reason = str(error) if meant_for_people else f"{type(error).__name__}: {error}"
-        where = "" if meant_for_people else "".join(traceback.format_exception(error))
-        (folder / _FAILURE).write_text(f"{' '.join(reason.split())}\n{where}")
+        fault = str(error) if isinstance(error, InputError) else storage_fault(error)
+        reason = fault or f"{type(error).__name__}: {error}"
+        where = "" if fault else "".join(traceback.format_exception(error))
+        with suppress(OSError):  # a full disk may be the reason
+            (folder / _FAILURE).write_text(f"{' '.join(reason.split())}\n{where}")
         log.error("%s", reason_of(folder))  # noqa: TRY400  # where it was is in the file
         raise JobFailed(f"error: job {number}: {reason_of(folder)}") from error
 

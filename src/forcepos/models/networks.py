@@ -3,32 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 from keras import layers
 
-from forcepos.config.schema import CnnConfig, FfnnConfig, ModelConfig
-from forcepos.models.architectures import cnn, ffnn
+from forcepos.config.schema import FfnnConfig, ModelConfig
 from forcepos.models.scaling import Scaling
+from forcepos.models.space import ARCHITECTURES
 from forcepos.models.tasks import Regression, Task
-
-if TYPE_CHECKING:
-    from keras_tuner import HyperParameters
-
-_ARCHITECTURES: dict[type[ModelConfig], Any] = {FfnnConfig: ffnn, CnnConfig: cnn}
-
-
-def declare_space(hp: HyperParameters, config: ModelConfig) -> None:
-    """Declare the whole search space, under the notebook's names."""
-    space = config.space  # type: ignore[attr-defined]  # every architecture has one of its own type
-    _ARCHITECTURES[type(config)].declare(hp, config)
-    if len(set(space.dropout)) == 1:
-        hp.Fixed("dropout", space.dropout[0])
-    else:
-        hp.Boolean("dropout")
-    hp.Float("lr", space.lr.min, space.lr.max, sampling=space.lr.sampling)
-    hp.Choice("batch_size", space.batch_size)
 
 
 def build_network(
@@ -43,7 +26,7 @@ def build_network(
     Input: raw signals, (batch, channels) for ffnn or (batch, window, channels) for cnn.
     Output: (batch, outputs) mm, or the probability of each sector.
     """
-    architecture = _ARCHITECTURES[type(config)]
+    architecture = ARCHITECTURES[type(config)]
     shape = (channels,) if isinstance(config, FfnnConfig) else (config.window, channels)
     stack = [keras.Input(shape), *scaling.input_layers()]
     stack += architecture.hidden_layers(chosen, channels)

@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from forcepos.config.schema import Config
-from forcepos.results.run_cache import remember_result, warn_of_earlier_versions
+from forcepos.results.run_cache import check_result, remember_result, warn_of_earlier_versions
 from forcepos.results.run_report import write_result
 from forcepos.runtime.errors import InputError
-from forcepos.runtime.files import write_json
 from forcepos.runtime.paths import pending_logs_file
+from forcepos.runtime.state_files import read_state, write_state
 from forcepos.tracking.outages import ERRORS, reason
 from forcepos.tracking.run import Run, Step, TrackedRun
 from forcepos.tracking.track import is_part, parent_id
 
 log = logging.getLogger(__name__)
 _LOGS_OF_PART = "tracking.json"  # all of them, in case that the store is lost before the whole is complete
+_IMPOSSIBLE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)  # from a damaged step's values
+
+
+@dataclass(frozen=True)
+class _Kept:
+    result: dict[str, Any]
+    steps: list[Step]
+    tracking: dict[str, Any]
+    logged: list[Step] = field(default_factory=list)  # earlier versions kept only what was lacking
 
 
 def finalize_tracking(
@@ -65,8 +75,7 @@ def _keep(run: Run, result: dict[str, Any], config: Config, fingerprint: str) ->
         lacking, logged = steps[run.done :], steps[: run.done]
         tracking = dataclasses.asdict(config.tracking)
         logs = {"tracking": tracking, "result": result, "steps": lacking, "logged": logged}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_json(folder / _LOGS_OF_PART if complete else path, logs)
+        write_state(folder / _LOGS_OF_PART if complete else path, logs)
     if complete:
         path.unlink(missing_ok=True)
     else:
@@ -84,10 +93,11 @@ def reopen(
     path = _path(config, fingerprint)
     if config.tracking.name == "none":
         return None
-    if not path.is_file():
+    kept = read_state(path, _Kept, "the run is done again", partial(_check, path, config))
+    if kept is None:
         warn_of_earlier_versions(path.parent, "only that version can log them, with the same commands")
         return None
-    run, result = _read(path, config)
+    run, result = _restored(kept, config)
     log.info("trained before, in %s: logging what %s lacks of it", result["outputs"], config.tracking.uri)
     try:
         if not is_part(parent):
@@ -95,18 +105,21 @@ def reopen(
         run.resume(parent_id(parent))
     except InputError:
         raise
-    except ERRORS as error:
+    except (*ERRORS, *_IMPOSSIBLE) as error:
         raise InputError(f"{path} cannot be logged: {reason(error)}; remove it to train again") from error
     return run, result
 
 
-def _read(path: Path, config: Config) -> tuple[TrackedRun, dict[str, Any]]:
-    kept = json.loads(path.read_text())
-    result, logged = kept["result"], kept.get("logged", [])  # earlier versions kept only what was lacking
-    steps = [Step(**step) for step in [*logged, *kept["steps"]]]
+def _check(path: Path, config: Config, kept: _Kept) -> None:
+    check_result(path, config, kept.result)
+
+
+def _restored(kept: _Kept, config: Config) -> tuple[TrackedRun, dict[str, Any]]:
+    result = kept.result
     # Only a URI of MLflow's: until it has one, it is the file in the run's folder.
     uri = result["model_uri"] if (result["model_uri"] or "").startswith("models:") else None
-    return TrackedRun(config, result["run_id"], uri, steps, len(logged)), result
+    steps = [*kept.logged, *kept.steps]
+    return TrackedRun(config, result["run_id"], uri, steps, len(kept.logged)), result
 
 
 def rejoin(
@@ -116,17 +129,14 @@ def rejoin(
 
     Its sweep or cross-validation has another run then, and lacks it.
     """
+    if config.tracking.name == "none" or not is_part(parent):
+        return None
     path = Path(result["outputs"], _LOGS_OF_PART)
-    if config.tracking.name == "none" or not is_part(parent) or not path.is_file():
+    check = partial(_check, path, config)
+    kept = read_state(path, _Kept, "what the tracking store lost of that run, it will lack", check)
+    if kept is None or kept.tracking != dataclasses.asdict(config.tracking):
         return None
-    try:
-        run, result = _read(path, config)
-        elsewhere = json.loads(path.read_text())["tracking"] != dataclasses.asdict(config.tracking)
-    except (ValueError, KeyError, TypeError, AttributeError):
-        log.warning("%s is damaged: what the tracking store lost of that run, it will lack", path)
-        return None
-    if elsewhere:
-        return None
+    run, result = _restored(kept, config)
     run.rejoin(parent_id(parent))
     return run, result
 

@@ -19,6 +19,7 @@ from types import FrameType
 import psutil
 
 from forcepos.runtime.errors import InputError
+from forcepos.runtime.storage import quiet_logging, storage_fault
 from forcepos.runtime.wording import visible_lines
 
 _PATIENCE_S = 5.0  # time for a process to close its runs
@@ -47,6 +48,7 @@ def listen() -> None:
 def ended_by_signals() -> Iterator[None]:
     """Listen; if a signal ends the block, exit with the code that a shell expects."""
     listen()
+    quiet_logging()
     try:
         yield
     except Interrupted as interrupted:
@@ -56,14 +58,17 @@ def ended_by_signals() -> Iterator[None]:
 
 @contextmanager
 def ended_by_input_errors() -> Iterator[None]:
-    """End the program with one line if what is inside refuses its input; let other errors pass."""
+    """End the program in one line if what is inside refuses its input or cannot write; let other errors pass."""
     try:
         yield
     except InputError as error:
         sys.exit(f"error: {visible_lines(str(error))}")
-    except Exception:
+    except Exception as error:
         stop_if_asked()  # a library may turn a signal into an exception of its own
-        raise
+        fault = storage_fault(error)
+        if fault is None:
+            raise
+        sys.exit(f"error: {visible_lines(fault)}")
 
 
 def listen_in_job() -> None:

@@ -20,6 +20,8 @@ from contextlib import suppress
 from functools import cache
 from threading import Thread
 
+from forcepos.runtime.storage import flush_output, storage_fault
+
 _LOOK_S = 0.5
 
 _exit_code: list[int] = []  # one entry once the hook is registered
@@ -34,7 +36,7 @@ def end_promptly(work: Callable[[], object]) -> None:
     skip_teardown()
     _exit_code[0] = 1
     try:
-        work()
+        _work_or_say(work)
         _exit_code[0] = 0
     except SystemExit as ended:
         _exit_code[0] = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
@@ -42,6 +44,19 @@ def end_promptly(work: Callable[[], object]) -> None:
     except KeyboardInterrupt:  # not an Interrupted: Python then kills itself by SIGINT
         atexit.unregister(_leave)
         raise
+
+
+def _work_or_say(work: Callable[[], object]) -> None:
+    try:
+        work()
+        flush_output()
+    except OSError as error:
+        fault = storage_fault(error)
+        if fault is None:
+            raise
+        with suppress(OSError):
+            flush_output()  # else the end of the process would fail of it again
+        sys.exit(f"error: {fault}")
 
 
 def skip_teardown() -> None:

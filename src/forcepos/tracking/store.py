@@ -12,7 +12,7 @@ from shlex import quote
 import psutil
 from filelock import FileLock
 from mlflow import MlflowClient, set_tracking_uri
-from mlflow.artifacts import load_dict
+from mlflow.artifacts import load_text
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from sqlalchemy import create_engine, text
@@ -23,7 +23,6 @@ from forcepos.runtime.errors import InputError
 from forcepos.runtime.interruption import defer_signals
 from forcepos.tracking.outages import is_outage, unusable
 from forcepos.tracking.place import check_uri, follow_move, resolve
-from forcepos.tuning.trials import Values
 
 PARENT_TAG = "mlflow.parentRunId"
 _LONGEST_NAME = 250  # of a run, in MLflow's tables
@@ -206,15 +205,15 @@ def _alive(process: str) -> bool:
 
 
 @defer_signals()
-def read_hyperparameters(config: TrackingConfig, source: str) -> Values:
-    """Read the best hyperparameters of a run of ours, `source` being runs:/ID.
+def read_hyperparameters(config: TrackingConfig, source: str) -> bytes:
+    """Read the best hyperparameters of a run of ours, as JSON, `source` being runs:/ID.
 
     Raises:
         InputError: there is no such run, or it has none.
     """
     open_store(config)
     try:
-        return dict(load_dict(f"{source}/best_hyperparameters.json"))
+        return load_text(f"{source}/best_hyperparameters.json").encode()
     except (MlflowException, OSError) as error:
         raise InputError(f"tuner.hyperparameters={source} names no run with best hyperparameters") from error
 

@@ -1,67 +1,92 @@
-"""Given hyperparameters: read from a file, checked against the model's space."""
+"""Given hyperparameters: read from a file or a run, checked against the model's space and its limits."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
-from collections.abc import Callable, Mapping
+import reprlib
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import keras_tuner as kt
-
+from forcepos.config.checks import wanted_limit
+from forcepos.config.schema import ModelConfig
+from forcepos.models.space import declare_space
 from forcepos.runtime.errors import InputError
+from forcepos.tuning.space import Space
 from forcepos.tuning.trials import Values
-
-_KINDS: dict[str, tuple[type, ...]] = {"Int": (int,), "Float": (int, float), "Boolean": (bool,)}
 
 
 def read_hyperparameters(path: Path) -> Values:
     """Read hyperparameters from a JSON file: an object of them, or a result.json that holds them.
 
     Raises:
-        InputError: the file is missing or not a JSON object.
+        InputError: the file is missing or not a JSON object, or holds a key twice.
     """
     try:
-        values = json.loads(path.read_text())
+        text = path.read_bytes()
     except OSError as error:
         raise InputError(f"tuner.hyperparameters={path} cannot be read: {error.strerror}") from error
+    return parse_hyperparameters(text, str(path))
+
+
+def parse_hyperparameters(text: bytes, source: str) -> Values:
+    """Parse hyperparameters from JSON, as `read_hyperparameters` does."""
+    try:
+        values = json.loads(text, object_pairs_hook=_without_repetition)
     except ValueError as error:
-        raise InputError(f"tuner.hyperparameters={path} is not JSON: {error}") from error
-    if not isinstance(values, dict):
-        raise InputError(f"tuner.hyperparameters={path} holds a {type(values).__name__}, not an object")
-    return dict(values.get("best_hyperparameters", values))
+        raise InputError(f"tuner.hyperparameters={source} is not JSON: {error}") from error
+    except RecursionError as error:
+        raise InputError(f"tuner.hyperparameters={source} is not JSON: it is nested too deeply") from error
+    place, given = "", values
+    if isinstance(values, dict) and "best_hyperparameters" in values:
+        place, given = ": best_hyperparameters", values["best_hyperparameters"]
+    if not isinstance(given, dict):
+        kind = "null" if given is None else f"a {type(given).__name__}"
+        raise InputError(f"tuner.hyperparameters={source}{place} holds {kind}, not an object")
+    return given
 
 
-def check_hyperparameters(
-    values: Mapping[str, Any], declare: Callable[[kt.HyperParameters], None], source: str
-) -> Values:
+def _without_repetition(pairs: Sequence[tuple[str, Any]]) -> Values:
+    values: Values = {}
+    for name, value in pairs:
+        if name in values:
+            raise ValueError(f"it holds {reprlib.repr(name)} twice")
+        values[name] = value
+    return values
+
+
+def check_hyperparameters(values: Mapping[str, Any], model: ModelConfig, source: str) -> Values:
     """Return the values that the network they describe needs, without those of unused layers.
 
     Raises:
-        InputError: a key is missing or its value of the wrong kind.
+        InputError: a key is missing, or its value is of the wrong kind or out of the limits that model.space has.
     """
-    hp = kt.HyperParameters()
-    declare(hp)
     needed: Values = {}
-    for entry in hp.space:
-        if not all(needed.get(condition.name) in condition.values for condition in entry.conditions):
-            continue
+    space = model.space  # type: ignore[attr-defined]  # every architecture has one of its own type
+    for entry in Space(partial(declare_space, config=model)).needed(needed):
         if entry.name not in values:
             raise InputError(f"tuner.hyperparameters={source} lacks {entry.name}")
-        _check_kind(entry, values[entry.name], source)
-        needed[entry.name] = values[entry.name]
-    layers = [entry for entry in hp.space if entry.name == "num_layers"]
-    if layers and needed["num_layers"] > layers[0].max_value:
+        value = values[entry.name]
+        kinds = " or ".join(kind.__name__ for kind in entry.kinds)
+        wanted = wanted_limit(value, _limits(space, entry.name)) if entry.is_of_kind(value) else kinds
+        if wanted:
+            raise InputError(
+                f"tuner.hyperparameters={source}: {entry.name}={reprlib.repr(value)} must be {wanted}"
+            )
+        needed[entry.name] = value
+    if needed["num_layers"] > space.num_layers.max:
         raise InputError(
             f"tuner.hyperparameters={source}: num_layers={needed['num_layers']} is more than "
-            f"model.space.num_layers.max={layers[0].max_value}"
+            f"model.space.num_layers.max={space.num_layers.max}"
         )
     return needed
 
 
-def _check_kind(entry: Any, value: Any, source: str) -> None:
-    kinds = _KINDS.get(type(entry).__name__) or tuple({type(option) for option in entry.values})
-    right = isinstance(value, kinds) and (isinstance(value, bool) == (bool in kinds))
-    if not right:
-        names = " or ".join(kind.__name__ for kind in kinds)
-        raise InputError(f"tuner.hyperparameters={source}: {entry.name}={value!r} must be {names}")
+def _limits(space: Any, name: str) -> dict[str, Any]:
+    """Return the limits of the key in model.space that a hyperparameter belongs to: filters of conv_0_filter."""
+    key = next(field for field in dataclasses.fields(space) if field.name.rstrip("s") in name)
+    values = getattr(space, key.name)
+    ends = {field.name: field for field in dataclasses.fields(values)} if dataclasses.is_dataclass(values) else {}
+    return dict(ends.get("max", key).metadata["limits"])

@@ -19,7 +19,7 @@ from forcepos.tuning.ledger import RUNNING, Ledger, SearchResult, number_of
 from forcepos.tuning.oracles import make_oracle
 from forcepos.tuning.spec import SearchSpec
 from forcepos.tuning.trial_run import Trainer, run_trial
-from forcepos.tuning.trials import load_trials, save_trial
+from forcepos.tuning.trials import save_trial
 
 log = logging.getLogger(__name__)
 _POLL_S = 0.5  # how often a waiting process tries again
@@ -47,7 +47,7 @@ def lock_search(directory: Path, fresh: bool, wait: bool = False) -> Iterator[No
         log.info("another process works on this search, %s: waiting for it", directory)
         lock.acquire(poll_interval=_POLL_S)
     try:
-        if fresh and load_trials(directory):
+        if fresh and any(directory.glob("trial_*.json")):
             directory.rename(directory.with_name(f"{directory.name}.before-{time.strftime('%Y-%m-%d_%H-%M-%S')}"))
             directory.mkdir()
         yield

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import keras_tuner as kt
 
-from forcepos.config.schema import TunerConfig
+from forcepos.config.schema import HyperbandTunerConfig, TunerConfig
+from forcepos.tuning.space import Space
 
 
 @dataclass(frozen=True)
@@ -27,3 +28,11 @@ class SearchSpec:
     directory: Path
     seed: int
     epochs: int
+
+    @property
+    def space(self) -> Space:
+        """The space that a trial's hyperparameters come from, Hyperband's own included."""
+        space = Space(self.declare)
+        if isinstance(self.config, HyperbandTunerConfig):
+            space.declare_hyperband(self.epochs)
+        return space

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
 
+from forcepos.config.schema import TunerConfig
 from forcepos.runtime.errors import TrialFailure
 from forcepos.tuning.spec import SearchSpec
 from forcepos.tuning.trials import Logs, TrialResult, Values
@@ -38,12 +39,17 @@ def run_trial(spec: SearchSpec, number: int, values: Values, train: Trainer, rep
             train(values, _weights_seed(spec.seed, number, execution), epochs, after_epoch)
     except TrialFailure as failure:
         return TrialResult(number, values, history, None, str(failure))
-    pick = min if config.direction == "min" else max
-    best = [pick(logs[config.objective] for logs in each) for each in history]
-    score = sum(best) / len(best)
+    score = score_of(config, history)
     if not math.isfinite(score):
         return TrialResult(number, values, history, None, f"{config.objective} is not finite")
     return TrialResult(number, values, history, score)
+
+
+def score_of(config: TunerConfig, history: Sequence[Sequence[Logs]]) -> float:
+    """Return the mean over executions of the best epoch's objective."""
+    pick = min if config.direction == "min" else max
+    best = [pick(logs[config.objective] for logs in each) for each in history]
+    return sum(best) / len(best)
 
 
 def _epoch_ended(history: list[Logs], report: Callable[[int, Logs], None], epoch: int, logs: Logs) -> None:

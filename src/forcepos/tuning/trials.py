@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 import dataclasses
-import json
+import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from forcepos.runtime.files import to_json, write_json
+from pydantic import BeforeValidator, FiniteFloat, PositiveInt
+
+from forcepos.runtime.files import to_json
+from forcepos.runtime.state_files import (
+    VERSION,
+    Damaged,
+    move_aside,
+    parse,
+    read_bytes,
+    read_state,
+    write_state,
+)  # fmt: skip
+from forcepos.tuning.space import Space
 
 Logs = dict[str, float]
 Values = dict[str, Any]
-Event = tuple[str, int, Values]  # "begun" with hyperparameters, or "ended"; the trial's number
+Event = tuple[str, int]  # "begun" or "ended"; the trial's number
+_StoredLogs = dict[str, Annotated[float, BeforeValidator(lambda value: math.nan if value is None else value)]]
+_OURS = b'{"event": "'  # a journal's line begins with this
 
 
 @dataclass(frozen=True)
@@ -28,71 +42,127 @@ class TrialResult:
         failure: why it failed, None where it did not.
     """
 
-    number: int
+    number: PositiveInt
     hyperparameters: Values
-    history: list[list[Logs]]
-    score: float | None
+    history: list[list[_StoredLogs]]
+    score: FiniteFloat | None
     failure: str | None = None
 
 
 def save_trial(directory: Path, result: TrialResult) -> None:
     """Write trial_<number>.json."""
-    write_json(_file(directory, result.number), dataclasses.asdict(result))
+    write_state(_file(directory, result.number), dataclasses.asdict(result))
 
 
-def load_trial(directory: Path, number: int) -> TrialResult | None:
-    """Load the trial with this number, None if it is not finished."""
-    path = _file(directory, number)
-    return TrialResult(**json.loads(path.read_text())) if path.is_file() else None
+def load_trial(
+    directory: Path, number: int, fault_of: Callable[[TrialResult], str | None] = lambda _: None
+) -> TrialResult | None:
+    """Load the trial with this number, None if it is not finished or its file was damaged.
+
+    Args:
+        fault_of: says what is wrong with a result, None if nothing is.
+    """
+
+    def check(result: TrialResult) -> None:
+        fault = f"it holds trial {result.number}" if result.number != number else fault_of(result)
+        if not fault and (result.score is None) != (result.failure is not None):
+            fault = "it must hold either a score or a failure"
+        if fault:
+            raise Damaged(fault)
+
+    return read_state(_file(directory, number), TrialResult, f"trial {number} is done again", check)
 
 
-def load_trials(directory: Path) -> list[TrialResult]:
+def load_trials(
+    directory: Path, fault_of: Callable[[TrialResult], str | None] = lambda _: None
+) -> list[TrialResult]:
     """Load the finished trials by number; with several workers, some may be missing in between."""
-    found = [TrialResult(**json.loads(path.read_text())) for path in directory.glob("trial_*.json")]
-    return sorted(found, key=lambda result: result.number)
+    numbers = sorted(int(path.stem[6:]) for path in directory.glob("trial_*.json") if path.stem[6:].isdecimal())
+    found = [load_trial(directory, number, fault_of) for number in numbers]
+    return [result for result in found if result]
+
+
+def set_aside(directory: Path, number: int, fault: str) -> None:
+    """Move a trial's file aside: it contradicts the journal."""
+    move_aside(_file(directory, number), fault, f"trial {number} is done again")
 
 
 def _file(directory: Path, number: int) -> Path:
     return directory / f"trial_{number:04}.json"
 
 
+@dataclass(frozen=True)
+class _Line:
+    event: Literal["begun", "ended"]
+    trial: PositiveInt
+    hyperparameters: Values | None = None
+
+
 class Journal:
-    """The order in which trials began and ended: lines of JSON that are only ever appended."""
+    """The order in which trials began and ended: lines of JSON that are only ever appended.
 
-    def __init__(self, directory: Path) -> None:
-        self._path = directory / "journal.jsonl"
-        self._events = self._read()
-        self._begun = {number for kind, number, _ in self._events if kind == "begun"}
+    Args:
+        known: numbers of the trials whose results are there.
+    """
 
-    def _read(self) -> list[Event]:
-        if not self._path.is_file():
+    def __init__(self, directory: Path, space: Space, known: Collection[int]) -> None:
+        self._path, self._space, self._known = directory / "journal.jsonl", space, known
+        self._begun: dict[int, Values] = {}
+        self._written = self._read()
+
+    def _read(self) -> list[Event | None]:
+        """Return the event of each line, None for one that is damaged, now or since an earlier run."""
+        try:
+            text = read_bytes(self._path) or b""
+        except Damaged as damaged:
+            self._move_aside(str(damaged))
             return []
-        text = self._path.read_text()
-        whole = text[: text.rfind("\n") + 1]
-        if whole != text:  # whoever wrote the last line was killed
-            os.truncate(self._path, len(whole.encode()))
-        entries = [json.loads(line) for line in whole.splitlines()]
-        return [(entry["event"], entry["trial"], entry.get("hyperparameters", {})) for entry in entries]
+        *lines, rest = text.split(b"\n")
+        if rest[: len(_OURS)] != _OURS[: len(rest)]:  # else whoever wrote the line was killed
+            lines.append(rest)
+        events, faults = list[Event | None](), list[str]()
+        for place, line in enumerate(lines, 1):
+            try:
+                events.append(self._event(line, len(lines)) if line else None)
+            except Damaged as damaged:
+                faults.append(f"line {place}: {damaged}")
+                events.append(None)
+        whole = b"".join((line if event else b"") + b"\n" for line, event in zip(lines, events, strict=True))
+        if faults:
+            self._move_aside(f"{len(faults)} of {len(lines)} lines, {faults[0]}")
+        if whole != text:
+            self._replace(whole if any(events) else b"")
+        return events if any(events) else []
 
-    def events(self, known: Mapping[int, TrialResult]) -> Iterator[Event]:
-        """Yield all events so far, and those of `known` trials that were not written down."""
-        ended: set[int] = set()
-        for kind, number, values in self._events:
-            if kind == "begun" or number in known:
-                yield kind, number, values
-            if kind == "ended":
-                ended.add(number)
-        for number in sorted(known.keys() - ended):
-            if not self.knows(number):
-                yield "begun", number, known[number].hyperparameters
-            yield "ended", number, {}
+    def _event(self, line: bytes, lines: int) -> Event:
+        read = parse(self._path, line, _Line)
+        if read.trial > lines + max(self._known, default=0):
+            raise Damaged(f"trial {read.trial} is more than there can be")
+        if read.event == "begun":
+            fault = self._space.fault_of(read.hyperparameters or {})
+            if fault:
+                raise Damaged(fault)
+            self._begun.setdefault(read.trial, read.hyperparameters or {})
+        return read.event, read.trial
 
-    def knows(self, number: int) -> bool:
-        """Return whether the journal holds the beginning of this trial."""
-        return number in self._begun
+    def _move_aside(self, fault: str) -> None:
+        move_aside(self._path, fault, "the order of trials is restored from its other lines and the trials' files")
+
+    def _replace(self, text: bytes) -> None:
+        unfinished = self._path.with_suffix(".unfinished")
+        unfinished.write_bytes(text)
+        unfinished.replace(self._path)
+
+    def events(self) -> Iterator[Event]:
+        """Yield all events so far, those included that are damaged or were not written down."""
+        return _restored(self._written, self._known)
+
+    def begun_with(self, number: int) -> Values | None:
+        """Return the hyperparameters with which a trial began, None if the journal does not hold them."""
+        return self._begun.get(number)
 
     def begun(self, number: int, hyperparameters: Values) -> None:
-        self._begun.add(number)
+        self._begun[number] = hyperparameters
         self._write({"event": "begun", "trial": number, "hyperparameters": hyperparameters})
 
     def ended(self, number: int) -> None:
@@ -100,6 +170,46 @@ class Journal:
 
     def _write(self, entry: dict[str, Any]) -> None:
         with self._path.open("a") as file:
-            file.write(to_json(entry) + "\n")
+            file.write(to_json({**entry, "version": VERSION}) + "\n")
             file.flush()
             os.fsync(file.fileno())
+
+
+def _restored(written: Sequence[Event | None], known: Collection[int]) -> Iterator[Event]:
+    """Yield events in order; each trial begins before the next one, and before it ends.
+
+    A trial that no event mentions began and ended before the next one, as with one process.
+    """
+    events = set(written)
+    begun, ended = 0, set[int]()
+    for event in written:
+        kind, number = event or _lost_event(events, begun, ended, known)
+        for next_one in range(begun + 1, number + 1):
+            yield "begun", next_one
+            if next_one < number and next_one in known and ("ended", next_one) not in events:
+                ended.add(next_one)
+                yield "ended", next_one
+        begun = max(begun, number)
+        if kind == "ended" and number not in ended:
+            ended.add(number)
+            yield "ended", number
+    for number in range(1, _last(events, known) + 1):
+        if number > begun:
+            yield "begun", number
+        if number not in ended and (number > begun or number in known):
+            yield "ended", number
+
+
+def _lost_event(
+    events: Collection[Event | None], begun: int, ended: Collection[int], known: Collection[int]
+) -> Event:
+    """Infer the event of a damaged line: the end of a trial that no line ends, or else the next beginning."""
+    under_way = [n for n in range(1, begun + 1) if n not in ended and ("ended", n) not in events]
+    if under_way:
+        return "ended", min(under_way, key=lambda number: (number not in known, number))
+    elsewhere = ("begun", begun + 1) in events
+    return "begun", begun if elsewhere or begun >= _last(events, known) else begun + 1
+
+
+def _last(events: Collection[Event | None], known: Collection[int]) -> int:
+    return max([0, *known, *(event[1] for event in events if event)])

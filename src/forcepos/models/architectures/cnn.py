@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from keras import layers
-
 from forcepos.config.schema import CnnConfig, CnnSpace
 
 if TYPE_CHECKING:
+    from keras import layers
     from keras_tuner import HyperParameters
 
 
@@ -31,6 +30,8 @@ def _declare_convolution(hp: HyperParameters, space: CnnSpace, name: str) -> Non
 
 def hidden_layers(chosen: Mapping[str, Any], channels: int) -> list[layers.Layer]:  # noqa: ARG001
     """Return the layers between scaled input (window, channels) and dropout."""
+    from keras import layers  # noqa: PLC0415  # takes seconds, and declaring a space does not need it
+
     names = ["conv_input", *(f"conv_{layer}" for layer in range(chosen["num_layers"]))]
     return [
         layers.Conv1D(
@@ -45,4 +46,6 @@ def hidden_layers(chosen: Mapping[str, Any], channels: int) -> list[layers.Layer
 
 def last_layers() -> list[layers.Layer]:
     """Return the layers between dropout and output: the mean over the window."""
+    from keras import layers  # noqa: PLC0415  # takes seconds, and declaring a space does not need it
+
     return [layers.GlobalAveragePooling1D()]

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from keras import layers
-
 from forcepos.config.schema import FfnnConfig
 
 if TYPE_CHECKING:
+    from keras import layers
     from keras_tuner import HyperParameters
 
 
@@ -25,6 +24,8 @@ def declare(hp: HyperParameters, config: FfnnConfig) -> None:
 
 def hidden_layers(chosen: Mapping[str, Any], channels: int) -> list[layers.Layer]:
     """Return the layers between scaled input (channels,) and output; the first is as wide as the input."""
+    from keras import layers  # noqa: PLC0415  # takes seconds, and declaring a space does not need it
+
     return [
         layers.Dense(channels, activation="relu"),
         *(
