@@ -29,18 +29,6 @@ def test_the_scores_of_a_draw_are_those_of_the_samples_that_it_repeats() -> None
         assert {name: values[draw] for name, values in measures.items()} == pytest.approx(scores)
 
 
-def test_draws_in_which_the_truth_does_not_vary_have_no_r2() -> None:
-    true = np.repeat([[1.0, 7], [2, 7], [5, 7]], 30, axis=0).astype(np.float32)
-    predicted = true + RNG.normal(size=true.shape).astype(np.float32)
-    draws, _ = resample(all_samples(plate([30, 30, 30]), 1), 50, seed=1)
-    measures = regression_measures(true, predicted, "xy", draws)
-    alone = (draws.weights == 3).any(axis=1)
-    assert 0 < alone.sum() < 50
-    assert np.array_equal(np.isnan(measures["r2_x"]), alone)
-    assert np.isnan(measures["r2_y"]).all()
-    assert np.array_equal(measures["r2"], measures["r2_x"], equal_nan=True)
-
-
 def test_the_class_scores_of_a_draw_are_those_of_the_samples_that_it_repeats() -> None:
     true, predicted = RNG.integers(0, 5, (2, 90))
     border = RNG.random(90) < 0.3

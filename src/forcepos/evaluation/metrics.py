@@ -54,8 +54,8 @@ def scores_of(measures: Measures) -> Scores:
 def regression_measures(true: Float32, predicted: Float32, axes: Sequence[str], draws: Draws) -> Measures:
     """Measure positions (n, axes) in mm for each draw: per axis, over all axes, and by distance.
 
-    `r2` over all axes is the mean of the axes' r2. That of an axis on which a draw's truth does not vary, as with
-    a single sample, is nan and left out of the mean.
+    `r2` over all axes is the mean of the axes' r2. That of an axis on which the truth does not vary, as with a
+    single sample, is nan and left out of the mean.
     """
     truth, error = true.astype(np.float64), predicted.astype(np.float64) - true
     distance = np.linalg.norm(error, axis=1)
@@ -82,12 +82,18 @@ def regression_measures(true: Float32, predicted: Float32, axes: Sequence[str], 
 
 
 def _r2(true: Float64, square: Float64, draws: Draws) -> Float64:
-    """Return (draws,) 1 - square / variation, nan where the truth does not vary."""
+    """Return (draws,) 1 - square / variation, nan if the truth does not vary.
+
+    In a draw in which it happens not to vary it is 1 without error and 0 with any.
+    """
     centred = true - true.mean()
+    if (centred**2).mean() <= _ROUNDING * (true**2).max():
+        return np.full_like(square, np.nan)
     count = draws.totals(np.ones(len(true)))
     variation = draws.totals(centred**2) - draws.totals(centred) ** 2 / count
     varies = variation > _ROUNDING * count * (true**2).max()
-    return np.asarray(1 - np.divide(square, variation, out=np.full_like(square, np.nan), where=varies))
+    share = np.divide(square, variation, out=np.ones_like(square), where=varies)
+    return np.where(varies | (square > 0), 1 - share, 1.0)
 
 
 def _quantiles(values: Float64, shares: Sequence[float], draws: Draws) -> list[Float64]:
