@@ -16,6 +16,7 @@ from forcepos.config.checks import register_resolvers, register_schemas, to_conf
 from forcepos.config.schema import Config
 from forcepos.experiment.sweep import AGAIN, close_sweep
 from forcepos.experiment.sweep_job import sweep_job
+from forcepos.results.run_folder import unfinished
 from forcepos.runtime.interruption import (
     Interrupted,
     end_children,
@@ -68,7 +69,8 @@ def _run(config: Config, folder: Path, overrides: list[str]) -> dict[str, Any]:
     with quiet_import():
         from forcepos.experiment.run import run_experiment  # noqa: PLC0415  # TensorFlow takes seconds
     stop_if_asked()
-    result = run_experiment(config, inputs, folder, overrides)
+    with unfinished(folder):
+        result = run_experiment(config, inputs, folder, overrides)
     sys.stdout.write(json.dumps(result) + "\n")
     sys.stdout.flush()
     return result

@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,10 @@ from omegaconf import DictConfig, OmegaConf
 from forcepos.config.schema import TrackingConfig
 from forcepos.experiment.sweep_job import reason_of
 from forcepos.results.run_cache import SKIP_VARIABLE
+from forcepos.results.run_folder import read_config, refuse_used
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.files import write_json
-from forcepos.runtime.interruption import defer_signals
+from forcepos.runtime.interruption import defer_signals, ended_by_input_errors
 from forcepos.runtime.paths import pending_logs_file, short_path
 from forcepos.runtime.resources import JOBS_VARIABLE, jobs_of_sweep
 
@@ -45,7 +47,15 @@ _open: list[_Sweep] = []  # the multirun that this process launched
 
 
 class SweepCallback(Callback):
-    """Called by Hydra in the process that launches the jobs, before the first of them."""
+    """Called by Hydra before a run, or in the process that launches the jobs before the first of them."""
+
+    def on_run_start(self, config: DictConfig, **_: Any) -> None:
+        """Refuse a folder that another run has used, before Hydra writes into it."""
+        folder = Path(config.hydra.run.dir)
+        before = read_config(folder / ".hydra" / "config.yaml")
+        same = _meaning(before) == _meaning(dict(OmegaConf.to_container(config)))  # type: ignore[arg-type]
+        with ended_by_input_errors():
+            refuse_used([folder], same, config.skip_finished)
 
     @defer_signals()  # an interruption here would leave a run behind that nobody closes
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
@@ -56,8 +66,14 @@ class SweepCallback(Callback):
         overrides = list(config.hydra.overrides.task)
         jobs, folder = jobs_of_sweep(config.hydra), Path(config.hydra.sweep.dir).absolute()
         count = "1 job" if jobs == 1 else f"{jobs or 'several'} jobs"
-        log.info("multirun of %s; outputs: %s", count, short_path(folder))
         unfinished = _unfinished(tracking, overrides)
+        before = read_config(folder / "multirun.yaml")
+        same = _asked(overrides) == _asked(
+            OmegaConf.select(OmegaConf.create(before), "hydra.overrides.task") or []
+        )
+        with ended_by_input_errors():
+            refuse_used(_jobs(folder), same, config.skip_finished or unfinished.is_file())
+        log.info("multirun of %s; outputs: %s", count, short_path(folder))
         run_id = None
         if tracking.name == "mlflow":
             # MLflow takes seconds.
@@ -78,9 +94,22 @@ class SweepCallback(Callback):
         _open.append(_Sweep(folder, tracking, run_id, elsewhere, unfinished))
 
 
+def _meaning(config: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in config.items() if key not in {"hydra", "skip_finished", "tracking"}}
+
+
+def _asked(overrides: Sequence[str]) -> list[str]:
+    return sorted(override for override in overrides if not override.startswith("skip_finished="))
+
+
+def _jobs(folder: Path) -> list[Path]:
+    """Return the jobs' folders, by number."""
+    jobs = [path for path in folder.glob("*") if path.is_dir() and path.name.isdigit()]
+    return sorted(jobs, key=lambda path: int(path.name))
+
+
 def _unfinished(tracking: TrackingConfig, overrides: list[str]) -> Path:
-    asked = sorted(override for override in overrides if not override.startswith("skip_finished="))
-    digest = hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:12]
+    digest = hashlib.sha256(json.dumps(_asked(overrides)).encode()).hexdigest()[:12]
     return pending_logs_file(f"sweep-{digest}", f"{tracking.uri} {tracking.experiment}")
 
 
@@ -143,8 +172,7 @@ def _write_results(folder: Path, rows: list[dict[str, Any]]) -> None:
 
 def _rows(folder: Path) -> list[dict[str, Any]]:
     """Return a row for each job: regressions before classifications, the best first, failed ones last."""
-    jobs = [path for path in folder.glob("*") if path.is_dir() and path.name.isdigit()]
-    rows = [_row(path) for path in sorted(jobs, key=lambda path: int(path.name))]
+    rows = [_row(path) for path in _jobs(folder)]
     return sorted(
         rows,
         key=lambda row: (row["status"] != "FINISHED", row["euclidean_mean_mm"] or 1e9, -(row["accuracy"] or 0)),
