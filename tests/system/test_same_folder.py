@@ -72,3 +72,15 @@ def test_a_second_sweep_in_a_folder_is_refused_before_a_job_starts_and_the_same_
     again = forcepos([*command, "skip_finished=true"], tmp_path)
     assert again.code == 0, again.err
     assert again.err.count("finished before, in ") == 2
+
+
+def test_a_sweep_over_plain_values_of_a_space_works_in_any_directory(tmp_path: Path) -> None:
+    plain = ["model.space.num_layers=1,2", "model.space.units=16", "model.space.lr=0.001"]
+    moved = ["hydra.job.chdir=true", "hydra.sweep.dir=X", "tracking=none", "evaluation.figures=false"]
+    swept = forcepos([TINY[0], *plain, "-m", *TINY[1:], *moved], tmp_path)
+    assert swept.code == 0, swept.err
+    assert len(swept.out.splitlines()) == 2
+    best = swept.result["best_hyperparameters"]
+    assert (best["num_layers"], best["units_1"], best["lr"]) == (2, 16, 0.001)
+    assert len(list(tmp_path.glob("outputs/search/*/trial_*.json"))) == 2
+    assert not list(tmp_path.glob("X/*/outputs"))

@@ -16,15 +16,15 @@ from typing import Any
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
+from forcepos.config.mistakes import resolving
 from forcepos.config.schema import TrackingConfig
 from forcepos.experiment.sweep_job import reason_of
 from forcepos.results.run_cache import SKIP_VARIABLE
 from forcepos.results.run_folder import read_config, refuse_used
-from forcepos.runtime.errors import InputError
 from forcepos.runtime.files import write_json
 from forcepos.runtime.interruption import defer_signals, ended_by_input_errors
 from forcepos.runtime.paths import pending_logs_file, short_path
-from forcepos.runtime.resources import JOBS_VARIABLE, jobs_of_sweep
+from forcepos.runtime.resources import JOBS_VARIABLE, jobs_of_sweep, overrides_of
 
 log = logging.getLogger(__name__)
 AGAIN = "run the same command again to log what is missing"
@@ -49,21 +49,24 @@ _open: list[_Sweep] = []  # the multirun that this process launched
 class SweepCallback(Callback):
     """Called by Hydra before a run, or in the process that launches the jobs before the first of them."""
 
+    @ended_by_input_errors()
+    @resolving()
     def on_run_start(self, config: DictConfig, **_: Any) -> None:
         """Refuse a folder that another run has used, before Hydra writes into it."""
         folder = Path(config.hydra.run.dir)
         before = read_config(folder / ".hydra" / "config.yaml")
         same = _meaning(before) == _meaning(dict(OmegaConf.to_container(config)))  # type: ignore[arg-type]
-        with ended_by_input_errors():
-            refuse_used([folder], same, config.skip_finished)
+        refuse_used([folder], same, config.skip_finished)
 
+    @ended_by_input_errors()  # of which Hydra would make warnings
+    @resolving()
     @defer_signals()  # an interruption here would leave a run behind that nobody closes
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         """Start the sweep's run and put its id where the jobs find it."""
         tracking = OmegaConf.to_object(config.tracking)
         if not isinstance(tracking, TrackingConfig):
             raise TypeError(f"not a tracking config: {type(tracking)}")
-        overrides = list(config.hydra.overrides.task)
+        overrides = overrides_of(config.hydra)
         jobs, folder = jobs_of_sweep(config.hydra), Path(config.hydra.sweep.dir).absolute()
         count = "1 job" if jobs == 1 else f"{jobs or 'several'} jobs"
         unfinished = _unfinished(tracking, overrides)
@@ -71,8 +74,7 @@ class SweepCallback(Callback):
         same = _asked(overrides) == _asked(
             OmegaConf.select(OmegaConf.create(before), "hydra.overrides.task") or []
         )
-        with ended_by_input_errors():
-            refuse_used(_jobs(folder), same, config.skip_finished or unfinished.is_file())
+        refuse_used(_jobs(folder), same, config.skip_finished or unfinished.is_file())
         log.info("multirun of %s; outputs: %s", count, short_path(folder))
         run_id = None
         if tracking.name == "mlflow":
@@ -80,10 +82,7 @@ class SweepCallback(Callback):
             from forcepos.tracking.sweep_run import PARENT_VARIABLE, start_sweep  # noqa: PLC0415
 
             begun = json.loads(unfinished.read_text())["run_id"] if unfinished.is_file() else None
-            try:
-                run_id = start_sweep(tracking, " ".join(overrides), begun)
-            except InputError as error:  # Hydra would make a warning of it
-                sys.exit(f"error: {error}")
+            run_id = start_sweep(tracking, " ".join(overrides), begun)
             os.environ[PARENT_VARIABLE] = run_id
             if begun:
                 log.info("the sweep before is incomplete in %s: complete jobs are skipped", tracking.uri)

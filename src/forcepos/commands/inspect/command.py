@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from forcepos.config.mistakes import answer_in_one_line
 from forcepos.runtime.interruption import ended_by_input_errors, ended_by_signals
 
 _HELP = """\
@@ -26,7 +27,9 @@ python -m forcepos inspect FILE --time t_ms --positions X Y Z --label grip      
 
 def main(arguments: Sequence[str]) -> None:
     """Run the command, and exit with the code that a shell expects."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    answer_in_one_line(parser)
+    options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     os.environ.setdefault("MPLBACKEND", "Agg")
     with ended_by_signals(), ended_by_input_errors():
