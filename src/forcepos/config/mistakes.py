@@ -7,6 +7,7 @@ import dataclasses
 import re
 import shlex
 import sys
+from collections import ChainMap
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from difflib import SequenceMatcher, get_close_matches
@@ -41,10 +42,11 @@ def resolving() -> Iterator[None]:
 
 def explain(error: BaseException) -> str | None:
     """Return the error in one line; None if it has to be shown as it is, as of a job that fails."""
-    frames = [frame.f_locals for frame, _ in walk_tb(error.__traceback__)]
-    if str(error).startswith("error: ") or any({"task_cfg", "hydra_context"} <= names.keys() for names in frames):
+    frames = [frame for frame, _ in walk_tb(error.__traceback__)]
+    if str(error).startswith("error: ") or "_job" in [frame.f_code.co_name for frame in frames]:
         return None
-    files = [short_path(Path(names["full_path"])) for names in frames if "full_path" in names]  # of Hydra's reader
+    names = ChainMap(*(frame.f_locals for frame in reversed(frames)))  # of the innermost function first
+    file = short_path(Path(names["full_path"])) if "full_path" in names else None  # of Hydra's reader
     line = None
     match error:
         case OverrideParseException():
@@ -53,23 +55,19 @@ def explain(error: BaseException) -> str | None:
             line = _of_composition(error)
         case OmegaConfBaseException():
             line = _of_omegaconf(error)
-        case MarkedYAMLError(problem_mark=mark) if files and mark is not None:
+        case MarkedYAMLError(problem_mark=mark) if mark is not None:
             tab = ": indent with blanks, not with a tab" if "'\\t'" in str(error.problem) else ""
-            line = f"{files[-1]}, line {mark.line + 1}, column {mark.column + 1}: {error.problem}{tab}"
+            line = f"{file}, line {mark.line + 1}, column {mark.column + 1}: {error.problem}{tab}"
         case ValueError() | OSError() | YAMLError():
-            asked = [
-                names["override"].input_line for names in frames if hasattr(names.get("override"), "input_line")
-            ]
-            where = f"{files[-1]} cannot be read" if files else asked[-1] if asked else ""
+            where = f"{file} cannot be read" if file else getattr(names.get("override"), "input_line", "")
             line = " ".join(f"{where}: {error}".removeprefix(": ").split())
     return line
 
 
 def explain_word(word: str) -> str:
     """Return what is wrong with a word that is no command, no option and not key=value."""
-    meant = get_close_matches(word, _COMMANDS, 1) or [
-        f"{group}={word}" for group in groups() if word in choices(group)
-    ]
+    meant = get_close_matches(word, _COMMANDS, 1)
+    meant = meant or [f"{group}={word}" for group in groups() if word in choices(group)]
     meant = meant or [f"{key}=…" for key in nearest(word, _all_keys(word)) if word != "train"]
     hint = f"did you mean {' or '.join(meant)}?" if meant else "without one, a model is trained"
     return f"{word} is neither key=value nor a command ({', '.join(_COMMANDS)}): {hint}"
@@ -96,25 +94,25 @@ def unknown_key(key: str, kind: Any, place: str) -> str:
     Args:
         kind: the dataclass that lacks it, of what is under `place`, which ends in a dot or is empty.
     """
-    if kind is dict:  # a range that is not yet checked
-        keys = [name.removeprefix(place) for name in dict.fromkeys(_all_keys(key)) if name.startswith(place)]
-        return f"unknown key {key}" + (f": {place[:-1]} is one value, or has {', '.join(keys)}" if keys else "")
-    siblings = [field.name for field in dataclasses.fields(kind)] if dataclasses.is_dataclass(kind) else []
-    # Other keys of a part that lacks this one belong to other choices of its group.
-    ours = re.compile(rf"(?!{re.escape(place)})|{re.escape(place)}({'|'.join(siblings)})\b" if place else "")
-    names = [
-        name.partition("/") for name, schema in SCHEMAS.items() if key in _keys(schema, f"{name.split('/')[0]}.")
-    ]
+    known = list(dict.fromkeys(_all_keys(key)))
+    if dataclasses.is_dataclass(kind):
+        siblings = [field.name for field in dataclasses.fields(kind)]
+    else:  # a range, before it is checked
+        siblings = [name.removeprefix(place) for name in known if place and name.startswith(place)]
+    if place:  # other keys of a part that lacks this one belong to other choices of its group
+        ours = tuple(f"{place}{name}" for name in siblings)
+        known = [*ours, *(name for name in known if not name.startswith(place) or name.startswith(ours))]
+    elif kind not in (None, Config):
+        known = siblings
+    parts = [name.partition("/") for name, schema in SCHEMAS.items() if key in _keys_of(name, schema)]
     owners = [
-        f"{group}={choice}" for group, _, name in names for choice in choices(group) if choice.startswith(name)
+        f"{group}={choice}" for group, _, name in parts for choice in choices(group) if choice.startswith(name)
     ]
-    others = (
-        filter(ours.match, _all_keys(key)) if place or kind in (None, Config) else ()
-    )  # prepare has none of them
-    near = nearest(key, [*(f"{place}{name}" for name in siblings), *others])
-    if owners:
+    if owners and kind is not dict:
         return f"unknown key {key}: it belongs to {' or '.join(owners)}"
-    if near:
+    if key in known:
+        return f"{key} cannot be set: {place[:-1]} is one value"
+    if near := nearest(key, known):
         return f"unknown key {key}: did you mean {' or '.join(near)}?"
     return f"unknown key {key}" + (f": {place[:-1] or 'the config'} has {', '.join(siblings)}" if siblings else "")
 
@@ -138,7 +136,11 @@ def _all_keys(key: str) -> Iterator[str]:
     yield from groups()
     yield from _keys(Config, "")
     for name, schema in SCHEMAS.items():
-        yield from _keys(schema, f"{name.split('/')[0]}.")
+        yield from _keys_of(name, schema)
+
+
+def _keys_of(name: str, schema: type) -> Iterator[str]:
+    return _keys(schema, f"{name.split('/', maxsplit=1)[0]}.")
 
 
 def _keys(schema: Any, prefix: str) -> Iterator[str]:
@@ -154,12 +156,10 @@ def _of_argument(argument: str) -> str:
     key, equals, value = argument.partition("=")
     if not equals:
         return explain_word(argument)
-    if found := re.fullmatch(r"(\[)(.*)(\])", value) or (
-        {"-m", "--multirun"} & {*sys.argv} and re.match("()(.*)()", value)
-    ):
-        quoted = f"{found[1]}{','.join(map(_quoted, found[2].split(',')))}{found[3]}"
-    else:
-        quoted = _quoted(value)
+    entries = ",".join(map(_quoted, value.strip("[]").split(",")))
+    quoted = entries if {"-m", "--multirun"} & {*sys.argv} else _quoted(value)
+    if value.startswith("[") and value.endswith("]"):
+        quoted = f"[{entries}]"
     try:
         OverridesParser.create().parse_override(f"{key}={quoted}")
     except HydraException:
