@@ -44,7 +44,8 @@ def _job(composed: DictConfig) -> float:
     """Do one run; return what Hydra's sweepers minimise."""
     register_resolvers()  # a launcher's worker process receives Hydra's state, but not these
     settings = HydraConfig.get()
-    os.chdir(settings.runtime.cwd)  # where relative paths begin and earlier searches are, with hydra.job.chdir too
+    if settings.job.chdir:  # relative paths begin, and earlier searches are, where the command was started
+        os.chdir(settings.runtime.cwd)
     folder, overrides = Path(settings.runtime.output_dir), overrides_of(settings)
     with ended_by_input_errors():
         if in_sweep():

@@ -29,6 +29,7 @@ from forcepos.runtime.paths import short_path
 # Likeness of last words, and of keys, from which one may have been meant; distance of further ones from the best.
 _ALIKE, _LIKE, _NEARLY = 0.6, 0.4, 0.15
 _COMMANDS = ("prepare", "inspect")
+UNREADABLE = (OSError, ValueError, YAMLError, OmegaConfBaseException)  # what reading a YAML file may raise
 
 
 @contextmanager

@@ -54,8 +54,9 @@ class SweepCallback(Callback):
     def on_run_start(self, config: DictConfig, **_: Any) -> None:
         """Refuse a folder that another run has used, before Hydra writes into it."""
         folder = Path(config.hydra.run.dir)
-        before = read_config(folder / ".hydra" / "config.yaml")
-        same = _meaning(before) == _meaning(dict(OmegaConf.to_container(config)))  # type: ignore[arg-type]
+        before = read_config(folder / (config.hydra.output_subdir or "") / "config.yaml")
+        now = dict(OmegaConf.to_container(config))  # type: ignore[arg-type]
+        same = not before or _meaning(before) == _meaning(now)
         refuse_used([folder], same, config.skip_finished)
 
     @ended_by_input_errors()  # of which Hydra would make warnings
@@ -71,9 +72,8 @@ class SweepCallback(Callback):
         count = "1 job" if jobs == 1 else f"{jobs or 'several'} jobs"
         unfinished = _unfinished(tracking, overrides)
         before = read_config(folder / "multirun.yaml")
-        same = _asked(overrides) == _asked(
-            OmegaConf.select(OmegaConf.create(before), "hydra.overrides.task") or []
-        )
+        asked = before.get("hydra", {}).get("overrides", {}).get("task", [])
+        same = not before or _asked(overrides) == _asked(asked)
         refuse_used(_jobs(folder), same, config.skip_finished or unfinished.is_file())
         log.info("multirun of %s; outputs: %s", count, short_path(folder))
         run_id = None

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
 
+from forcepos.config.mistakes import UNREADABLE
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.paths import short_path
 
@@ -71,7 +70,7 @@ def read_config(path: Path) -> dict[str, Any]:
     """Read a config that Hydra has saved; an absent or broken one is empty."""
     try:
         return dict(OmegaConf.to_container(OmegaConf.load(path)))  # type: ignore[arg-type]
-    except (OSError, ValueError, YAMLError, OmegaConfBaseException):
+    except UNREADABLE:
         return {}
 
 
