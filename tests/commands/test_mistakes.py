@@ -58,6 +58,7 @@ def refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Refused
          "executions_per_trial, max_failures, workers, fresh, num_initial_points, alpha, beta"),
         ("model.space.kernels.max=3", "unknown key model.space.kernels: did you mean model.space.kernel?"),
         ("data.päth=3", "data.päth=3 is not key=value: did you mean data.path?"),
+        ("data.name=a\n\x1b[1mü", r"'data.name=a\n\x1b[1mü' holds a character that cannot stand there"),
         ("+seed=3", "seed is in the config already: leave out the +"),
         ("model=cnn_regresion",
          "unknown choice model=cnn_regresion: did you mean "

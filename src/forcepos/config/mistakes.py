@@ -155,6 +155,8 @@ def _keys(schema: Any, prefix: str) -> Iterator[str]:
 def _of_argument(argument: str) -> str:
     """Quote an argument that Hydra's grammar does not take as it is."""
     key, equals, value = argument.partition("=")
+    if not argument.isprintable():
+        return f"{argument!r} holds a character that cannot stand there"
     if not equals:
         return explain_word(argument)
     entries = ",".join(map(_quoted, value.strip("[]").split(",")))
