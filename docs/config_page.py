@@ -9,7 +9,7 @@ import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
@@ -63,7 +63,8 @@ def page() -> str:
 def _ranges() -> str:
     fields = {field.name: field for kind in (IntRange, FloatRange) for field in dataclasses.fields(kind)}
     keys = ", ".join(f"`{name}` ({field.metadata['meaning']})" for name, field in fields.items())
-    return textwrap.fill(f"The keys of a range are {keys}.", _WIDTH)
+    plain = "A plain value makes a range, or a list, of that value alone: `model.space.num_layers=3`."
+    return textwrap.fill(f"The keys of a range are {keys}. {plain}", _WIDTH)
 
 
 def _own_rows() -> Iterator[tuple[str, str, str, str]]:
@@ -124,18 +125,19 @@ def _composed(group: str, choice: str) -> Iterator[tuple[str, Field, Any]]:
 
 
 def _leaves(schema: Any, values: Any, prefix: str) -> Iterator[tuple[str, Field, Any]]:
-    types = get_type_hints(schema)
     for field in dataclasses.fields(schema):
-        name, kind, value = f"{prefix}.{field.name}", types[field.name], values[field.name]
-        if dataclasses.is_dataclass(kind) and kind not in (IntRange, FloatRange):
-            yield from _leaves(kind, value, name)
+        name, nested, value = f"{prefix}.{field.name}", field.metadata["nested"], values[field.name]
+        if nested:
+            yield from _leaves(nested, value, name)
         else:
             yield name, field, value
 
 
 def _type(field: Field) -> str:
     """Return a key's type with its limits: `list of 2 integers ≥ 1`, `number > 0 or null`."""
-    kind = str(field.type).removesuffix(" | None")
+    kind, of = str(field.type).removesuffix(" | None"), field.metadata["of"]
+    if of:
+        kind = of.__name__ if of in (IntRange, FloatRange) else f"list[{of.__name__}]"
     entry = kind.removeprefix("list[").removesuffix("]")
     limits = dict(field.metadata["limits"])
     length, allowed = limits.pop("length", None), limits.pop("choices", ())

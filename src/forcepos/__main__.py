@@ -1,5 +1,6 @@
 """`python -m forcepos`, or `forcepos`: dispatch to the commands."""
 
+import re
 import sys
 
 from forcepos.runtime.process_end import end_promptly
@@ -25,6 +26,11 @@ def _command() -> None:
             from forcepos.config.reference import help_text  # noqa: PLC0415
 
             sys.stdout.write(help_text())
+        case [word, *_] if re.fullmatch(r"[^-~+=][^=]*", word):
+            from forcepos.config.mistakes import explain_word  # noqa: PLC0415
+            from forcepos.runtime.wording import visible  # noqa: PLC0415
+
+            sys.exit(f"error: {visible(explain_word(word))}")
         case _:
             from forcepos.commands.train import main as train  # noqa: PLC0415
 

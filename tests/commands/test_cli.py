@@ -95,9 +95,6 @@ def test_what_is_written_to_a_pipe_arrives_in_full(tmp_path: Path) -> None:
         (["tuner.max_trials=0"], "error: tuner.max_trials=0 must be at least 1"),
         (["+model.foo=1"], "error: unknown key model.foo: model has name, task, axes, window, scaling, "
          "dropout_rate, objective, direction, space"),
-        (["model.windw=3"], "Could not override 'model.windw'."),
-        (["model=cnnn"], "In 'config': Could not find 'model/cnnn'"),
-        (["tuner=random,bayesian"], "Ambiguous value for argument 'tuner=random,bayesian'"),
         (["model.window=1"], "error: model.window=1 must be at least 2: cnn_regression sees rows in sequence"),
     ],
 )  # fmt: skip
@@ -107,8 +104,7 @@ def test_a_mistake_on_the_command_line_is_answered_without_a_traceback(
     finished = forcepos(arguments, tmp_path, PYTHONPATH=without_libraries(tmp_path, *LARGE))
     assert finished.code == 1
     assert finished.out == ""
-    assert finished.err.splitlines()[0] == message
-    assert "Traceback" not in finished.err
+    assert finished.err == f"{message}\n"
 
 
 def test_a_mistake_in_the_data_is_told_before_tensorflow_is_loaded(tmp_path: Path) -> None:

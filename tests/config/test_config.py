@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
 from hydra.errors import ConfigCompositionException, MissingConfigException
 from omegaconf import OmegaConf
 
-from forcepos.config.schema import BayesianTunerConfig, Config, RandomSplitConfig, SimulatedConfig
+from forcepos.config.schema import (
+    BayesianTunerConfig,
+    CnnConfig,
+    CnnSpace,
+    Config,
+    FfnnConfig,
+    FfnnSpace,
+    FloatRange,
+    IntRange,
+    RandomSplitConfig,
+    SimulatedConfig,
+)
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.paths import conf_dir
 from tests.conftest import checked_config, compose_config
@@ -41,15 +53,33 @@ def test_every_preset_begins_with_the_command_that_runs_it(choice: str) -> None:
     [
         (
             ["+tuner.max_trails=3"],
-            "unknown key tuner.max_trails (did you mean max_trials?): tuner has name, objective, direction, "
-            "max_trials, executions_per_trial, max_failures, workers, fresh, num_initial_points, alpha, beta",
+            "unknown key tuner.max_trails: did you mean tuner.max_trials?",
         ),
         (
             ["+sede=1"],
-            "unknown key sede (did you mean seed?): the config has seed, skip_finished, data, split, "
-            "sectors, model, tuner, training, evaluation, tracking",
+            "unknown key sede: did you mean seed?",
         ),
         (["data=versuch"], "data.path is required: set it on the command line, data.path=…"),
+        (["~seed"], "seed is required: do not remove it"),
+        (["seed=${nope}"], "seed: Interpolation key 'nope' not found"),
+        (["data=versuch", "data.path=${oc.env:NOPE}"], "data.path: the environment variable NOPE is not set"),
+        (["model.window=${model.window}"], "model.window: Recursive interpolation detected"),
+        (["tuner.name=${nonsense:1}"], "tuner.name: Unsupported interpolation type nonsense"),
+        (["data.force_n=inf"], "data.force_n=inf must be finite"),
+        (["tuner.max_trials=null"], "tuner.max_trials=null needs a tuner that ends by itself, grid or hyperband: "
+         "bayesian never does"),
+        (["tuner=random", "tuner.max_trials=null"], "tuner.max_trials=null needs a tuner that ends by itself, "
+         "grid or hyperband: random never does"),
+        (["model.space.num_layers=0"], "model.space.num_layers.min=0 must be at least 1"),
+        (["model.space.num_layers=2.5"], "model.space.num_layers.min=2.5: Value '2.5' of type 'float' could not "
+         "be converted to Integer"),
+        (["model.space.lr=null"], "model.space.lr.min=None: Incompatible value 'None' for field of type 'float'"),
+        (["model.space.kernel=big"],
+         "model.space.kernel[0]=big: Value 'big' of type 'str' could not be converted to Integer"),
+        (["model.space.activation=sinus"], "model.space.activation[0]=sinus must be one of elu, gelu, leaky_relu, "
+         "relu, selu, sigmoid, silu, softplus, tanh"),
+        (["+model.space.num_layers.many=3"],
+         "unknown key model.space.num_layers.many: model.space.num_layers has min, max, step"),
         (["tuner.max_trials=0"], "tuner.max_trials=0 must be at least 1"),
         (["tuner.executions_per_trial=0"], "tuner.executions_per_trial=0 must be at least 1"),
         (["split.test_ratio=1.2"], "split.test_ratio=1.2 must be below 1"),
@@ -154,6 +184,49 @@ def test_a_users_own_choice_builds_on_ours(group: str, choice: str, text: str, t
     composed = compose_config(f"hydra.searchpath=[file://{tmp_path}]", f"{group}={choice}")
     own = {key: value for key, value in OmegaConf.create(text).items() if key != "defaults"}
     assert {key: composed[group][key] for key in own} == own
+
+
+PLAIN = {
+    "num_layers": ("3", IntRange(3, 3, 1)), "units": ("20", IntRange(20, 20, 1)),
+    "filters": ("1", IntRange(1, 1, 1)), "kernel": ("4", [4]), "activation": ("elu", ["elu"]),
+    "dropout": ("true", [True]), "batch_size": ("8", [8]),
+    "lr": ("1e-3", FloatRange(1e-3, 1e-3, "linear")),
+}  # fmt: skip
+SPACES = {"cnn": CnnSpace, "ffnn": FfnnSpace}
+
+
+@pytest.mark.parametrize(
+    ("kind", "key"), [(kind, field.name) for kind in SPACES for field in dataclasses.fields(SPACES[kind])]
+)
+def test_a_plain_value_is_a_range_or_a_list_of_one(kind: str, key: str) -> None:
+    given, meant = PLAIN[key]
+    model = checked_config(f"model={kind}_classification", f"model.space.{key}={given}").model
+    assert isinstance(model, CnnConfig | FfnnConfig)
+    assert getattr(model.space, key) == meant
+
+
+def test_a_plain_value_in_a_file_of_ones_own_may_be_replaced(tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "own.yaml").write_text(
+        "defaults: [cnn_regression, _self_]\naxes: x\nspace: {num_layers: 3, kernel: 5}\n"
+    )
+    own = [f"hydra.searchpath=[file://{tmp_path}]", "model=own"]
+    for preset, layers in (([], 3), (["debug=smoke"], 1), (["model.space.num_layers={min:2,max:2,step:1}"], 2)):
+        model = checked_config(*own, *preset).model
+        assert isinstance(model, CnnConfig)
+        assert (model.axes, model.space.kernel) == (["x"], [5])
+        assert model.space.num_layers == IntRange(layers, layers, 1)
+
+
+def test_one_end_of_a_range_may_still_be_moved(tmp_path: Path) -> None:
+    model = checked_config("model.space.num_layers.max=4").model
+    assert isinstance(model, CnnConfig)
+    assert model.space.num_layers == IntRange(1, 4, 1)
+
+
+@pytest.mark.parametrize("tuner", ["grid", "hyperband"])
+def test_a_tuner_that_ends_by_itself_needs_no_number_of_trials(tuner: str) -> None:
+    assert checked_config(f"tuner={tuner}", "tuner.max_trials=null").tuner.max_trials is None
 
 
 def test_the_command_line_wins_over_a_preset() -> None:

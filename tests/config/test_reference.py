@@ -26,9 +26,10 @@ OFFERED = [path for path in FILES if path.parts[0] not in SHARED]
 def schemas(schema: Any) -> Iterator[Any]:
     """A schema, and those of the keys in it that hold further keys."""
     yield schema
-    for kind in get_type_hints(schema).values():
-        if dataclasses.is_dataclass(kind):
-            yield from schemas(kind)
+    for field in dataclasses.fields(schema):
+        for kind in (get_type_hints(schema)[field.name], field.metadata["of"]):
+            if dataclasses.is_dataclass(kind):
+                yield from schemas(kind)
 
 
 FIELDS = {

@@ -343,3 +343,20 @@ def ask(url: str, body: bytes, seconds: float) -> dict[str, Any]:
             if time.monotonic() > until:
                 raise
             time.sleep(0.5)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "way_out"), [(["seed=2"], "move it away"), ([], "set skip_finished=true to reuse it")]
+)
+def test_a_second_run_in_a_folder_is_refused_and_leaves_it_as_it_was(
+    overrides: list[str], way_out: str, smoke: Smoke, tmp_path: Path
+) -> None:
+    folder = Path(smoke("cnn_regression")[0].result["outputs"])
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    asked = ["debug=smoke", "model=cnn_regression", "tuner=random", *overrides, f"hydra.run.dir={folder}"]
+    refused = forcepos(asked, tmp_path)
+    assert (refused.code, refused.out) == (1, "")
+    assert (
+        refused.err == f"error: {folder} holds the result of a finished run: choose another folder, or {way_out}\n"
+    )
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before

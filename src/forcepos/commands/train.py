@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -15,9 +16,11 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from forcepos.config.checks import register_resolvers, register_schemas, to_config
+from forcepos.config.mistakes import answer_in_one_line, explain
 from forcepos.config.schema import Config
 from forcepos.experiment.sweep import AGAIN, close_sweep
 from forcepos.experiment.sweep_job import sweep_job
+from forcepos.results.run_folder import unfinished
 from forcepos.runtime.files import to_json
 from forcepos.runtime.interruption import (
     Interrupted,
@@ -27,12 +30,13 @@ from forcepos.runtime.interruption import (
     stop_if_asked,
 )
 from forcepos.runtime.paths import conf_dir, short_path
-from forcepos.runtime.resources import in_sweep
+from forcepos.runtime.resources import in_sweep, overrides_of
 from forcepos.runtime.silence import quiet_import
-from forcepos.runtime.wording import visible
+from forcepos.runtime.wording import visible, visible_lines
 from forcepos.tracking.description import run_name
 
 log = logging.getLogger(__name__)
+_hydras_report = utils.run_and_report
 _INCOMPLETE = 3  # exit code: the run is complete, but MLflow lacks some of it
 
 
@@ -41,7 +45,9 @@ def _job(composed: DictConfig) -> float:
     """Do one run; return what Hydra's sweepers minimise."""
     register_resolvers()  # a launcher's worker process receives Hydra's state, but not these
     settings = HydraConfig.get()
-    folder, overrides = Path(settings.runtime.output_dir), list(map(visible, settings.overrides.task))
+    if settings.job.chdir:  # relative paths begin, and earlier searches are, where the command was started
+        os.chdir(settings.runtime.cwd)
+    folder, overrides = Path(settings.runtime.output_dir), list(map(visible, overrides_of(settings)))
     with ended_by_input_errors():
         if in_sweep():
             with sweep_job(settings.job.num, folder):
@@ -72,7 +78,8 @@ def _run(config: Config, folder: Path, overrides: list[str]) -> dict[str, Any]:
     with quiet_import():
         from forcepos.experiment.run import run_experiment  # noqa: PLC0415  # TensorFlow takes seconds
     stop_if_asked()
-    result = run_experiment(config, inputs, folder, overrides)
+    with unfinished(folder):
+        result = run_experiment(config, inputs, folder, overrides)
     sys.stdout.write(to_json(result) + "\n")
     sys.stdout.flush()
     return result
@@ -81,28 +88,46 @@ def _run(config: Config, folder: Path, overrides: list[str]) -> dict[str, Any]:
 def main() -> None:
     """Run the job or jobs and exit with the code that a shell expects."""
     register_schemas()
-    utils.run_and_report = partial(_report, utils.run_and_report)
+    utils.run_and_report = _report
     with ended_by_signals(), ended_by_input_errors():
+        sys.argv[1:] = _options_first(sys.argv[1:])
         complete = _jobs()
     if not complete:
         sys.exit(_INCOMPLETE)
 
 
-def _report(hydras: Callable[[Callable[[], Any]], Any], step: Callable[[], Any]) -> Any:
-    """Do a step of Hydra's, which makes folders and log files before our code begins."""
+def _options_first(arguments: list[str]) -> list[str]:
+    """Put options before overrides: Hydra takes none after or between them."""
+    parser = utils.get_args_parser()
+    answer_in_one_line(parser)
+    others = list(arguments)
+    overrides = parser.parse_intermixed_args(arguments).overrides
+    for override in overrides:
+        others.remove(override)
+    return [*others, *overrides]
 
-    def do() -> Any:
-        with ended_by_input_errors():
+
+def _report(func: Callable[[], Any]) -> Any:
+    """Do a step of Hydra's: a mistake of the user's that it meets is told in one line, all else as Hydra does."""
+    return _hydras_report(partial(_explaining, func))
+
+
+def _explaining(step: Callable[[], Any]) -> Any:
+    try:
+        with ended_by_input_errors():  # Hydra makes folders and log files before our code begins
             return step()
-
-    return hydras(do)
+    except Exception as error:
+        line = None if os.environ.get("HYDRA_FULL_ERROR") == "1" else explain(error)
+        if line is None:
+            raise
+        sys.exit(f"error: {visible_lines(line)}")
 
 
 def _jobs() -> bool:
     """Do one run, or all of a multirun; return whether MLflow has all of it."""
     status = "FAILED"
     try:
-        _job()
+        _explaining(_job)
         status = "FINISHED"
     except Interrupted:
         end_children()

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
+import math
 from collections.abc import Iterator
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_type_hints
 
 from hydra.core.config_store import ConfigStore
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import BooleanNode, DictConfig, FloatNode, IntegerNode, OmegaConf, StringNode
+from omegaconf.errors import ValidationError
 
+from forcepos.config.mistakes import resolving, unknown_key
 from forcepos.config.schema import (
     SCHEMAS,
+    BayesianTunerConfig,
     CnnConfig,
     Config,
     CrossValidationConfig,
@@ -19,6 +22,7 @@ from forcepos.config.schema import (
     FloatRange,
     IntRange,
     ModelConfig,
+    RandomTunerConfig,
     SectorsConfig,
     SplitConfig,
     TableConfig,
@@ -30,6 +34,8 @@ from forcepos.config.table_keys import check_table
 from forcepos.runtime.errors import InputError
 
 Schema = TypeVar("Schema")
+
+_NODES: dict[type, Any] = {bool: BooleanNode, int: IntegerNode, float: FloatNode, str: StringNode}
 
 # What Keras logs for each task, with the direction in which it gets better.
 OBJECTIVES = {
@@ -56,19 +62,22 @@ def register_resolvers() -> None:
     OmegaConf.register_new_resolver("if_equal", lambda value, other, *cases: cases[value != other], replace=True)
 
 
+@resolving()
 def checked(composed: DictConfig, schema: type[Schema]) -> Schema:
     """Convert a composed config to `schema`: no key unknown or missing, no value out of its limits.
 
     Raises:
-        InputError: a key is unknown or missing, or a value is out of its limits; names the key.
+        InputError: a key is unknown or missing, or a value refers to nothing or is out of limits; names the key.
     """
     _refuse_unknown_keys(composed, "")
     missing = sorted(OmegaConf.missing_keys(composed))
     if missing:
-        raise InputError(f"{missing[0]} is required: set it on the command line, {missing[0]}=…")
+        raise InputError(_lacks(missing[0]))
     config = OmegaConf.to_object(composed)
     if not isinstance(config, schema):
         raise TypeError(f"not a {schema.__name__}: {type(config)}")
+    if isinstance(config, Config):
+        _complete(config.model, "model.")
     for key, value, limits in _leaves(config, ""):
         _check_limits(key, value, limits)
     return config
@@ -82,6 +91,7 @@ def to_config(composed: DictConfig) -> Config:
     """
     config = checked(composed, Config)
     _check_model(config.model)
+    _check_tuner(config.tuner)
     _check_objective(config.tuner, config.model.task)
     _check_sectors(config.sectors)
     _check_split(config.split)
@@ -97,14 +107,48 @@ def _refuse_unknown_keys(node: DictConfig, prefix: str) -> None:
     if not dataclasses.is_dataclass(kind):
         return
     known = [field.name for field in dataclasses.fields(kind)]
+    for key in sorted({*known} - {*node}):
+        raise InputError(f"{prefix}{key} is required: do not remove it")
     for key in map(str, node):
         if key not in known:
-            near = difflib.get_close_matches(key, known, n=1)
-            hint = f" (did you mean {near[0]}?)" if near else ""
-            place = prefix.rstrip(".") or "the config"
-            raise InputError(f"unknown key {prefix}{key}{hint}: {place} has {', '.join(known)}")
+            raise InputError(unknown_key(f"{prefix}{key}", kind, prefix))
         if not OmegaConf.is_missing(node, key) and isinstance(node[key], DictConfig):
             _refuse_unknown_keys(node[key], f"{prefix}{key}.")
+
+
+def _complete(node: Any, prefix: str) -> None:
+    """Make ranges and lists of plain values: a search space may name the one value that it has."""
+    for field in dataclasses.fields(node):
+        key, value, kind = f"{prefix}{field.name}", getattr(node, field.name), field.metadata["of"]
+        if field.metadata["nested"]:
+            _complete(value, f"{key}.")
+        elif dataclasses.is_dataclass(kind):
+            setattr(node, field.name, _as_range(key, value, kind))
+        elif kind:
+            entries = enumerate(value) if isinstance(value, list) else [(0, value)]
+            setattr(node, field.name, [_converted(f"{key}[{place}]", entry, kind) for place, entry in entries])
+
+
+def _as_range(key: str, value: Any, kind: Any) -> Any:
+    kinds, plain = get_type_hints(kind), {"min": value, "max": value, "step": 1, "sampling": "linear"}
+    given = value if isinstance(value, dict) else {name: plain[name] for name in kinds}
+    for name in sorted({*given} ^ {*kinds}):
+        raise InputError(
+            unknown_key(f"{key}.{name}", kind, f"{key}.") if name in given else _lacks(f"{key}.{name}")
+        )
+    return kind(**{name: _converted(f"{key}.{name}", given[name], kinds[name]) for name in kinds})
+
+
+def _lacks(key: str) -> str:
+    return f"{key} is required: set it on the command line, {key}=…"
+
+
+def _converted(key: str, value: Any, kind: type) -> Any:
+    try:
+        return _NODES[kind](value, is_optional=False)._value()  # noqa: SLF001
+    except ValidationError as error:
+        text = str(error).replace("$VALUE_TYPE", type(value).__name__).replace("$VALUE", str(value))
+        raise InputError(f"{key}={value}: {text}") from error
 
 
 def _leaves(node: Any, prefix: str) -> Iterator[tuple[str, Any, dict[str, Any]]]:
@@ -149,7 +193,7 @@ def wanted_limit(value: Any, limits: dict[str, Any]) -> str | None:
                 kept, wanted = value in limit, f"one of {', '.join(limit)}"
         if not kept:
             return wanted
-    return None
+    return "finite" if isinstance(value, float) and not math.isfinite(value) else None
 
 
 def _check_model(model: ModelConfig) -> None:
@@ -194,6 +238,13 @@ def _check_tracking(tracking: TrackingConfig) -> None:
     name = tracking.register_as
     if name is not None and (not name.strip() or set(name) & set("/\\:") or name in {".", ".."}):
         raise InputError(f"tracking.register_as={name} must be a name without /, \\ and :")
+
+
+def _check_tuner(tuner: TunerConfig) -> None:
+    if tuner.max_trials is None and isinstance(tuner, RandomTunerConfig | BayesianTunerConfig):
+        raise InputError(
+            f"tuner.max_trials=null needs a tuner that ends by itself, grid or hyperband: {tuner.name} never does"
+        )
 
 
 def _check_sectors(sectors: SectorsConfig) -> None:

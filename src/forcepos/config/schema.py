@@ -11,15 +11,17 @@ from typing import Any
 from omegaconf import MISSING
 
 
-def key(meaning: str, *, nested: type | None = None, **limits: Any) -> Any:
+def key(meaning: str, *, nested: type | None = None, of: type | None = None, **limits: Any) -> Any:
     """Declare a key: its meaning, for docs/config.md and --help, and what its type cannot express.
 
     Args:
         meaning: a phrase without a full stop; what null stands for goes last.
         nested: the dataclass of a key that holds further keys.
+        of: a range's dataclass, or the type of a list's entries, where a plain value may stand for a range or list
+            of one. Such a key is declared as Any, and `checks` makes the range or list.
         limits: `min` and `max` (inclusive), `above` and `below` (exclusive), `choices`, or the `length` of a list.
     """
-    metadata = {"meaning": meaning, "limits": limits}
+    metadata = {"meaning": meaning, "limits": limits, "nested": nested, "of": of}
     if nested is not None:
         return field(default_factory=nested, metadata=metadata)
     return field(default=MISSING, metadata=metadata)
@@ -196,30 +198,30 @@ class FloatRange:
 
 @dataclass
 class FfnnSpace:
-    num_layers: IntRange = key("hidden layers", nested=IntRange)
-    units: IntRange = key("units of each hidden layer", nested=IntRange)
-    activation: list[str] = key("activation functions of the hidden layers", choices=ACTIVATIONS)
-    dropout: list[bool] = key("whether a dropout layer follows the hidden layers")
-    lr: FloatRange = key("learning rate", nested=FloatRange)
-    batch_size: list[int] = key("samples per training step", min=1, max=_MOST)
+    num_layers: Any = key("hidden layers", of=IntRange)
+    units: Any = key("units of each hidden layer", of=IntRange)
+    activation: Any = key("activation functions of the hidden layers", of=str, choices=ACTIVATIONS)
+    dropout: Any = key("whether a dropout layer follows the hidden layers", of=bool)
+    lr: Any = key("learning rate", of=FloatRange)
+    batch_size: Any = key("samples per training step", of=int, min=1, max=_MOST)
 
 
 @dataclass
 class CnnSpace:
-    num_layers: IntRange = key("hidden convolutions, after the input convolution", nested=IntRange)
-    filters: IntRange = key("filters of each convolution", nested=IntRange)
-    kernel: list[int] = key("kernel sizes, in rows", min=1, max=_MOST)
-    activation: list[str] = key("activation functions of the hidden layers", choices=ACTIVATIONS)
-    dropout: list[bool] = key("whether a dropout layer follows the hidden layers")
-    lr: FloatRange = key("learning rate", nested=FloatRange)
-    batch_size: list[int] = key("samples per training step", min=1, max=_MOST)
+    num_layers: Any = key("hidden convolutions, after the input convolution", of=IntRange)
+    filters: Any = key("filters of each convolution", of=IntRange)
+    kernel: Any = key("kernel sizes, in rows", of=int, min=1, max=_MOST)
+    activation: Any = key("activation functions of the hidden layers", of=str, choices=ACTIVATIONS)
+    dropout: Any = key("whether a dropout layer follows the hidden layers", of=bool)
+    lr: Any = key("learning rate", of=FloatRange)
+    batch_size: Any = key("samples per training step", of=int, min=1, max=_MOST)
 
 
 @dataclass
 class ModelConfig:
     name: str = key("name of the model, as shown in results")
     task: str = key("whether a position or a class is predicted", choices=("regression", "classification"))
-    axes: list[str] = key("axes that a regression predicts", choices=("x", "y", "z"))
+    axes: Any = key("axes that a regression predicts", of=str, choices=("x", "y", "z"))
     window: int = key("rows of a sample", min=1)
     scaling: str = key(
         "scaling of the signals, inside the model; whiten: each one standardized, and all decorrelated",

@@ -17,6 +17,7 @@ from forcepos.evaluation.metrics import Scores
 from forcepos.experiment.plan import RunPlan
 from forcepos.results.pending_logs import finalize_tracking, log_pending, rejoin, reopen
 from forcepos.results.run_cache import cached_result
+from forcepos.results.run_folder import refuse_result
 from forcepos.results.run_report import repeat_result, write_result
 from forcepos.results.summary import REFERENCES, headline
 from forcepos.results.terminal import show_table
@@ -46,6 +47,7 @@ def cross_validate(plan: RunPlan, run_fold: Callable[[RunPlan], dict[str, Any]])
 
 
 def _cross_validate(plan: RunPlan, run_fold: Callable[[RunPlan], dict[str, Any]]) -> tuple[Run, dict[str, Any]]:
+    refuse_result(plan.folder)
     begun = plan.search_dir.with_name(f"{plan.fingerprint}.begun")  # as old as this cross-validation
     begun.parent.mkdir(parents=True, exist_ok=True)
     begun.open("a").close()
@@ -56,7 +58,7 @@ def _cross_validate(plan: RunPlan, run_fold: Callable[[RunPlan], dict[str, Any]]
         for number, fold in enumerate(folds, 1):
             log.info("fold %d of %d", number, len(folds))
             folder = plan.folder / f"fold_{number}"
-            folder.mkdir()
+            folder.mkdir(exist_ok=True)  # by the same run, before it was killed
             results.append(run_fold(plan.fold(fold, folder, run, since)))
         result = _over_folds(plan, results, run)
         _save(result, plan.folder, run)

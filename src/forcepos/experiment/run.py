@@ -20,6 +20,7 @@ from forcepos.models.training.trainer import NetworkTrainer
 from forcepos.results.pending_logs import finalize_tracking, log_pending
 from forcepos.results.pictures import save_pictures
 from forcepos.results.run_cache import cached_result
+from forcepos.results.run_folder import refuse_result
 from forcepos.results.run_report import RunReport, repeat_result, save
 from forcepos.results.terminal import Terminal
 from forcepos.runtime.interruption import stop_if_asked
@@ -59,6 +60,8 @@ def _known_result(plan: RunPlan) -> dict[str, Any] | None:
 
 def _run(plan: RunPlan) -> dict[str, Any]:
     config, folder = plan.config, plan.folder
+    if plan.parent is None:  # a fold's folder may hold what an interrupted cross-validation has left
+        refuse_result(folder)
     terminal, problem = Terminal(config), Problem.of(config, plan.loaded.recordings)
     with (
         lock_search(plan.search_dir, config.tuner.fresh, wait=in_sweep()),

@@ -7,7 +7,7 @@ import json
 import logging
 import os
 import sys
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,17 +15,18 @@ from typing import Any
 from filelock import FileLock, Timeout
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
+from forcepos.config.mistakes import resolving
 from forcepos.config.schema import TrackingConfig
 from forcepos.experiment.launchers import prepare_launcher
 from forcepos.experiment.sweep_job import reason_of
 from forcepos.results.run_cache import SKIP_VARIABLE
+from forcepos.results.run_folder import read_config, refuse_used
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.files import to_json
-from forcepos.runtime.interruption import defer_signals
+from forcepos.runtime.interruption import defer_signals, ended_by_input_errors
 from forcepos.runtime.paths import pending_logs_file, short_path
-from forcepos.runtime.resources import JOBS_VARIABLE, jobs_of_sweep
+from forcepos.runtime.resources import JOBS_VARIABLE, jobs_of_sweep, overrides_of
 from forcepos.runtime.state_files import read_state, write_state
 from forcepos.runtime.wording import visible, visible_lines
 from forcepos.tracking.place import check_uri
@@ -51,44 +52,48 @@ class _Sweep:
 @dataclass(frozen=True)
 class _Unfinished:
     run_id: str | None
-    tracking: dict[str, Any] | None = (
-        None  # by earlier versions, at the end of a sweep
-    )
+    tracking: dict[str, Any] | None = None  # by earlier versions, at the end of a sweep
 
 
 _open: list[_Sweep] = []  # the multirun that this process launched
 
 
 class SweepCallback(Callback):
-    """Called by Hydra in the process that launches the jobs, before the first of them."""
+    """Called by Hydra before a run, or in the process that launches the jobs before the first of them."""
 
+    @ended_by_input_errors()
+    @resolving()
     def on_run_start(self, config: DictConfig, **_: Any) -> None:
-        """Refuse a tracking store that cannot work, before Hydra makes the run's folder."""
-        with suppress(OmegaConfBaseException, AttributeError):  # the config's own check follows
-            if config.tracking.name == "mlflow":
-                _check_uri(config.tracking.uri)
+        """Refuse a folder that another run has used and a store that cannot work, before anything is written."""
+        folder = Path(config.hydra.run.dir)
+        before = read_config(folder / (config.hydra.output_subdir or "") / "config.yaml")
+        now = dict(OmegaConf.to_container(config))  # type: ignore[arg-type]
+        same = not before or _meaning(before) == _meaning(now)
+        refuse_used([folder], same, config.skip_finished)
+        if config.tracking.name == "mlflow":
+            check_uri(config.tracking.uri)
 
+    @ended_by_input_errors()  # of which Hydra would make warnings
+    @resolving()
     @defer_signals()  # an interruption here would leave a run behind that nobody closes
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         """Start the sweep's run, or resume an unfinished sweep's, and put its id where the jobs find it."""
-        try:
-            _open.append(_start(config))
-        except InputError as error:  # Hydra would make a warning of it
-            sys.exit(f"error: {error}")
+        _open.append(_start(config))
 
 
 def _start(config: DictConfig) -> _Sweep:
     tracking = OmegaConf.to_object(config.tracking)
     if not isinstance(tracking, TrackingConfig):
         raise TypeError(f"not a tracking config: {type(tracking)}")
-    overrides = list(config.hydra.overrides.task)
+    overrides = overrides_of(config.hydra)
     jobs, folder = jobs_of_sweep(config.hydra), Path(config.hydra.sweep.dir).absolute()
+    unfinished = _unfinished(tracking, overrides)
+    _refuse_used(folder, overrides, config.skip_finished or unfinished.is_file())
     if tracking.name == "mlflow":
         check_uri(tracking.uri)
     prepare_launcher(config.hydra.launcher)
     count = "1 job" if jobs == 1 else f"{jobs or 'several'} jobs"
     log.info("multirun of %s; outputs: %s", count, short_path(folder))
-    unfinished = _unfinished(tracking, overrides)
     lock = _lock(unfinished)
     run_id = _run(tracking, overrides, unfinished)
     if jobs:
@@ -97,16 +102,28 @@ def _start(config: DictConfig) -> _Sweep:
     return _Sweep(folder, tracking, run_id, elsewhere, unfinished, lock)
 
 
-def _check_uri(uri: str) -> None:
-    try:
-        check_uri(uri)
-    except InputError as error:  # Hydra would make a warning of it
-        sys.exit(f"error: {error}")
+def _refuse_used(folder: Path, overrides: list[str], skip: bool) -> None:
+    before = read_config(folder / "multirun.yaml")
+    asked = before.get("hydra", {}).get("overrides", {}).get("task", [])
+    refuse_used(_jobs(folder), not before or _asked(overrides) == _asked(asked), skip)
+
+
+def _meaning(config: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in config.items() if key not in {"hydra", "skip_finished", "tracking"}}
+
+
+def _asked(overrides: Sequence[str]) -> list[str]:
+    return sorted(override for override in overrides if not override.startswith("skip_finished="))
+
+
+def _jobs(folder: Path) -> list[Path]:
+    """Return the jobs' folders, by number."""
+    jobs = [path for path in folder.glob("*") if path.is_dir() and path.name.isdigit()]
+    return sorted(jobs, key=lambda path: int(path.name))
 
 
 def _unfinished(tracking: TrackingConfig, overrides: list[str]) -> Path:
-    asked = sorted(override for override in overrides if not override.startswith("skip_finished="))
-    digest = hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:12]
+    digest = hashlib.sha256(json.dumps(_asked(overrides)).encode()).hexdigest()[:12]
     return pending_logs_file(f"sweep-{digest}", f"{tracking.uri} {tracking.experiment}")
 
 
@@ -200,8 +217,7 @@ def _write_results(folder: Path, rows: list[dict[str, Any]]) -> None:
 
 def _rows(folder: Path) -> list[dict[str, Any]]:
     """Return a row for each job: regressions before classifications, the best first, failed ones last."""
-    jobs = [path for path in folder.glob("*") if path.is_dir() and path.name.isdigit()]
-    rows = [_row(path) for path in sorted(jobs, key=lambda path: int(path.name))]
+    rows = [_row(path) for path in _jobs(folder)]
     return sorted(
         rows,
         key=lambda row: (row["status"] != "FINISHED", row["euclidean_mean_mm"] or 1e9, -(row["accuracy"] or 0)),

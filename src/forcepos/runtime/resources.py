@@ -10,7 +10,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 JOBS_VARIABLE = "FORCEPOS_SWEEP_JOBS"  # number of jobs, for the sweep's jobs in whatever process they run
 
@@ -62,13 +62,18 @@ def joblib_workers(n_jobs: int) -> int:
     return int(n_jobs if n_jobs > 0 else max(1, _cores() + 1 + n_jobs))
 
 
+def overrides_of(hydra: Any) -> list[str]:
+    """Return the overrides of the command line as they were given, with their interpolations."""
+    return list(map(str, OmegaConf.to_container(hydra.overrides.task) or []))
+
+
 def jobs_of_sweep(hydra: DictConfig) -> int | None:
     """Return how many jobs Hydra launches in a batch; None where another sweeper or a glob determines that."""
     sweeper = hydra.sweeper
     if not str(sweeper.get("_target_", "")).endswith(".BasicSweeper"):
         return None
     params = [f"{key}={value}" for key, value in (sweeper.get("params") or {}).items()]
-    overrides = OverridesParser.create().parse_overrides([*params, *hydra.overrides.task])
+    overrides = OverridesParser.create().parse_overrides([*params, *overrides_of(hydra)])
     try:
         return len(BasicSweeper.split_arguments(overrides, sweeper.get("max_batch_size"))[0])
     except HydraException:

@@ -17,13 +17,11 @@ from tests.commands.prepare.running import ROWS, ZIPPED, prepared, refused, tabl
         ([], "data.source is required: set it on the command line, data.source=…"),
         (["versuch.zip"], "versuch.zip is not key=value, such as data.source=versuch_f1.zip; see prepare --help"),
         (["--cfg=job"], "--cfg=job is not key=value, such as data.source=versuch_f1.zip; see prepare --help"),
-        (["data.sorce=a"], "unknown key data.sorce (did you mean source?): data has "
-         "source, target, overwrite, pattern, keep_rows, columns"),
-        (["+data.sorce=a"], "unknown key data.sorce (did you mean source?): data has "
-         "source, target, overwrite, pattern, keep_rows, columns"),
+        (["data.sorce=a"], "unknown key data.sorce: did you mean data.source?"),
+        (["+data.sorce=a"], "unknown key data.sorce: did you mean data.source?"),
         (["seed=1"], "unknown key seed: the config has data"),
         (["data.source=a", "data.keep_rows=0"], "data.keep_rows=0 must be at least 1"),
-        (["data.source=a", "data.keep_rows=many"], "Error merging override data.keep_rows=many: "
+        (["data.source=a", "data.keep_rows=many"], "data.keep_rows=many: "
          "Value 'many' of type 'str' could not be converted to Integer"),
         (["data.source=a", "data.columns=[]"], "data.columns=[] must not be empty"),
         (["data.source=a", "data.columns=[Fx,Fy,Fx]"], "data.columns names Fx twice"),
@@ -32,11 +30,12 @@ from tests.commands.prepare.running import ROWS, ZIPPED, prepared, refused, tabl
         (["data.source=a", "data.pattern=f.txt"], "data.pattern=f.txt lacks {i}: "
          "it takes {experiment}, {visit}, {i}, {j}, each once, and needs i and j"),
         (["data.source="], "data.source is empty: give a zip file or a folder"),
-        (["data.source=a,b"], "Ambiguous value for argument 'data.source=a,b'"),
+        (["data.source=a,b"], "data.source=a,b has several values: -m sweeps over them, "
+         "data.source=[a,b] is a list, 'data.source=\"a,b\"' a text"),
         (["data.source=${a}"], "data.source: Interpolation key 'a' not found"),
         (["data=versuch"], "force-add of config groups is not supported: 'data=versuch'"),
-        (["data.source=a", "data.pattern={i}_{j}.txt"], "data.pattern={i}_{j}.txt cannot be parsed: "
-         """a value with braces and the like needs quotes: 'data.pattern="{i}_{j}.txt"'"""),
+        (["data.source=a", "data.pattern={i}_{j}.txt"], "data.pattern={i}_{j}.txt has to be quoted: "
+         """'data.pattern="{i}_{j}.txt"'"""),
         (["data.source=nowhere"], "data.source=nowhere is neither a zip file nor a folder"),
         (["data.source=.", "data.target=."], "data.target=. is a folder: name a file in it"),
     ],

@@ -10,11 +10,10 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
+from forcepos.config.mistakes import answer_in_one_line
 from forcepos.runtime.interruption import ended_by_input_errors, ended_by_signals
 from forcepos.runtime.log_lines import StandardErrorHandler
-from forcepos.runtime.wording import visible
 
 _HELP = """\
 forcepos inspect: check recordings before training: rows, rate, gaps, ranges, missing values, stuck and saturated
@@ -29,7 +28,9 @@ python -m forcepos inspect FILE --time t_ms --positions X Y Z --label grip      
 
 def main(arguments: Sequence[str]) -> None:
     """Run the command, and exit with the code that a shell expects."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    answer_in_one_line(parser)
+    options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, handlers=[StandardErrorHandler()])
     os.environ.setdefault("MPLBACKEND", "Agg")
     with ended_by_signals(), ended_by_input_errors():
@@ -40,15 +41,8 @@ def main(arguments: Sequence[str]) -> None:
         sys.stdout.write((line if line.isprintable() else json.dumps(result)) + "\n")  # hidden characters as codes
 
 
-class _Parser(argparse.ArgumentParser):
-    """Parser that does not repeat control characters."""
-
-    def error(self, message: str) -> NoReturn:
-        super().error(visible(message))
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+    parser = argparse.ArgumentParser(
         prog="forcepos inspect", description=_HELP, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 
 from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
-from hydra.errors import HydraException, OverrideParseException
+from hydra.errors import HydraException
 from omegaconf import MISSING, DictConfig
-from omegaconf.errors import OmegaConfBaseException
 
 from forcepos.commands.prepare.feather import POINT
 from forcepos.config.checks import checked
+from forcepos.config.mistakes import explain
 from forcepos.config.schema import key
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.paths import conf_dir
@@ -48,8 +48,8 @@ def logs_config(overrides: Sequence[str]) -> LogsConfig:
             )
     try:
         config = checked(_composed(overrides), PrepareConfig).data
-    except (HydraException, OmegaConfBaseException) as error:
-        raise InputError(_explained(error)) from error
+    except HydraException as error:
+        raise InputError((explain(error) or str(error)).replace("++", "")) from error
     if not config.source:
         raise InputError("data.source is empty: give a zip file or a folder")
     twice = sorted({name for name in config.columns if config.columns.count(name) > 1})
@@ -66,14 +66,3 @@ def _composed(overrides: Sequence[str]) -> DictConfig:
     forced = [override if override.startswith("+") else f"++{override}" for override in overrides]
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
         return compose("prepare", overrides=forced)
-
-
-def _explained(error: BaseException) -> str:
-    """Shorten the messages of Hydra and OmegaConf to one line."""
-    lines = [str(one).partition("\n")[0] for one in (error, error.__cause__) if one is not None]
-    if isinstance(error, OverrideParseException):
-        quotes = """a value with braces and the like needs quotes: 'data.pattern="{i}_{j}.txt"'"""
-        lines = [f"{error.override} cannot be parsed", quotes]
-    if isinstance(error, OmegaConfBaseException):
-        lines.insert(0, error.full_key or "the config")
-    return ": ".join(lines).replace(" ++", " ").replace("'++", "'").removeprefix("++")

@@ -1,0 +1,226 @@
+"""Explain in one line what Hydra, OmegaConf or YAML refuse about a config, and what may have been meant."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import re
+import shlex
+import sys
+from collections import ChainMap
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from difflib import SequenceMatcher, get_close_matches
+from pathlib import Path
+from traceback import walk_tb
+from typing import Any, NoReturn
+
+from hydra.conf import HydraConf
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import CompactHydraException, HydraException, MissingConfigException, OverrideParseException
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, InterpolationKeyError, OmegaConfBaseException
+from yaml import MarkedYAMLError, YAMLError
+
+from forcepos.config.reference import choices, groups
+from forcepos.config.schema import SCHEMAS, Config
+from forcepos.runtime.errors import InputError
+from forcepos.runtime.paths import short_path
+from forcepos.runtime.wording import visible
+
+# Likeness of last words, and of keys, from which one may have been meant; distance of further ones from the best.
+_ALIKE, _LIKE, _NEARLY = 0.6, 0.4, 0.15
+_COMMANDS = ("prepare", "inspect")
+UNREADABLE = (OSError, ValueError, YAMLError, OmegaConfBaseException)  # what reading a YAML file may raise
+
+
+@contextmanager
+def resolving() -> Iterator[None]:
+    """Make an InputError of what OmegaConf refuses, such as an interpolation that fails."""
+    try:
+        yield
+    except OmegaConfBaseException as error:
+        raise InputError(_of_omegaconf(error)) from error
+
+
+def explain(error: BaseException) -> str | None:
+    """Return the error in one line; None if it has to be shown as it is, as of a job that fails."""
+    frames = [frame for frame, _ in walk_tb(error.__traceback__)]
+    if str(error).startswith("error: ") or "_job" in [frame.f_code.co_name for frame in frames]:
+        return None
+    names = ChainMap(*(frame.f_locals for frame in reversed(frames)))  # of the innermost function first
+    file = short_path(Path(names["full_path"])) if "full_path" in names else None  # of Hydra's reader
+    line = None
+    match error:
+        case OverrideParseException():
+            line = _of_argument(error.override)
+        case CompactHydraException():
+            line = _of_composition(error)
+        case OmegaConfBaseException():
+            line = _of_omegaconf(error)
+        case MarkedYAMLError(problem_mark=mark) if mark is not None:
+            tab = ": indent with blanks, not with a tab" if "'\\t'" in str(error.problem) else ""
+            line = f"{file}, line {mark.line + 1}, column {mark.column + 1}: {error.problem}{tab}"
+        case ValueError() | OSError() | YAMLError():
+            where = f"{file} cannot be read" if file else getattr(names.get("override"), "input_line", "")
+            line = " ".join(f"{where}: {error}".removeprefix(": ").split())
+    return line
+
+
+def explain_word(word: str) -> str:
+    """Return what is wrong with a word that is no command, no option and not key=value."""
+    meant = get_close_matches(word, _COMMANDS, 1)
+    meant = meant or [f"{group}={word}" for group in groups() if word in choices(group)]
+    meant = meant or [f"{key}=…" for key in nearest(word, _all_keys(word)) if word != "train"]
+    hint = f"did you mean {' or '.join(meant)}?" if meant else "without one, a model is trained"
+    return f"{word} is neither key=value nor a command ({', '.join(_COMMANDS)}): {hint}"
+
+
+def answer_in_one_line(parser: argparse.ArgumentParser) -> None:
+    """Let the parser end the program with one line instead of its usage."""
+
+    def refuse(message: str) -> NoReturn:
+        text, _, unknown = message.partition("unrecognized arguments: ")
+        option, known = unknown.split("=")[0].split(" ")[0], re.findall(r"--?[\w-]+", parser.format_usage())
+        near = get_close_matches(option, known, 2)
+        keys = [] if near else nearest(option.lstrip("-"), _all_keys(option.lstrip("-")))
+        hint = " or ".join(near or [f"{key}=…" for key in keys])
+        unknown = unknown and f"unknown option {unknown}"
+        more = f": did you mean {hint}?" if unknown and hint else "; see --help"
+        sys.exit(f"error: {visible(text + unknown)}{more}")
+
+    parser.error = refuse  # type: ignore[method-assign]
+
+
+def unknown_key(key: str, kind: Any, place: str) -> str:
+    """Return what may have been meant by a key.
+
+    Args:
+        kind: the dataclass that lacks it, of what is under `place`, which ends in a dot or is empty.
+    """
+    known = list(dict.fromkeys(_all_keys(key)))
+    if dataclasses.is_dataclass(kind):
+        siblings = [field.name for field in dataclasses.fields(kind)]
+    else:  # a range, before it is checked
+        siblings = [name.removeprefix(place) for name in known if place and name.startswith(place)]
+    if place:  # other keys of a part that lacks this one belong to other choices of its group
+        ours = tuple(f"{place}{name}" for name in siblings)
+        known = [*ours, *(name for name in known if not name.startswith(place) or name.startswith(ours))]
+    elif kind not in (None, Config):
+        known = siblings
+    parts = [name.partition("/") for name, schema in SCHEMAS.items() if key in _keys_of(name, schema)]
+    owners = [
+        f"{group}={choice}" for group, _, name in parts for choice in choices(group) if choice.startswith(name)
+    ]
+    if owners and kind is not dict:
+        return f"unknown key {key}: it belongs to {' or '.join(owners)}"
+    if key in known:
+        return f"{key} cannot be set: {place[:-1]} is one value"
+    if near := nearest(key, known):
+        return f"unknown key {key}: did you mean {' or '.join(near)}?"
+    return f"unknown key {key}" + (f": {place[:-1] or 'the config'} has {', '.join(siblings)}" if siblings else "")
+
+
+def nearest(name: str, known: Iterable[str]) -> list[str]:
+    """Return up to three keys that are most like `name`, in their last words above all."""
+    likeness = {key: _likeness(name, key) for key in known}
+    enough = max(_LIKE, max(likeness.values(), default=0) - _NEARLY)
+    return sorted((key for key in likeness if likeness[key] >= enough), key=lambda key: -likeness[key])[:3]
+
+
+def _likeness(one: str, other: str) -> float:
+    (before, last), (other_before, other_last) = (re.split(r"[./](?=[^./]*$)", f".{key}") for key in (one, other))
+    alike = SequenceMatcher(None, last, other_last).ratio()
+    return alike**2 * (1 + SequenceMatcher(None, before, other_before).ratio()) / 2 if alike >= _ALIKE else 0
+
+
+def _all_keys(key: str) -> Iterator[str]:
+    if key.startswith("hydra"):
+        yield from _keys(HydraConf, "hydra.")
+    yield from groups()
+    yield from _keys(Config, "")
+    for name, schema in SCHEMAS.items():
+        yield from _keys_of(name, schema)
+
+
+def _keys_of(name: str, schema: type) -> Iterator[str]:
+    return _keys(schema, f"{name.split('/', maxsplit=1)[0]}.")
+
+
+def _keys(schema: Any, prefix: str) -> Iterator[str]:
+    for field in dataclasses.fields(schema):
+        yield f"{prefix}{field.name}"
+        nested = field.metadata.get("nested") or field.metadata.get("of") or field.default_factory
+        if dataclasses.is_dataclass(nested):
+            yield from _keys(nested, f"{prefix}{field.name}.")
+
+
+def _of_argument(argument: str) -> str:
+    """Quote an argument that Hydra's grammar does not take as it is."""
+    key, equals, value = argument.partition("=")
+    if not argument.isprintable():
+        return f"{argument!r} holds a character that cannot stand there"
+    if not equals:
+        return explain_word(argument)
+    entries = ",".join(map(_quoted, value.strip("[]").split(",")))
+    quoted = entries if {"-m", "--multirun"} & {*sys.argv} else _quoted(value)
+    if value.startswith("[") and value.endswith("]"):
+        quoted = f"[{entries}]"
+    try:
+        OverridesParser.create().parse_override(f"{key}={quoted}")
+    except HydraException:
+        near = nearest(key, _all_keys(key))
+        return f"{argument} is not key=value" + (f": did you mean {' or '.join(near)}?" if near else "")
+    return f"{argument} has to be quoted: {shlex.quote(f'{key}={quoted}')}"
+
+
+def _quoted(text: str) -> str:
+    text = str(Path(text.strip()).expanduser()) if text.startswith("~/") else text.strip()
+    return '"' + re.sub(r'(\\*)("|$)', lambda found: found[1] * 2 + ('\\"' if found[2] else ""), text) + '"'
+
+
+def _of_choice(error: MissingConfigException) -> str:
+    group, _, name = str(error.missing_cfg_file).rpartition("/")
+    options = list(error.options or [])
+    near = [option for option in options if name in option] or get_close_matches(name, options)
+    where = re.match(r"In '(.+?)': ", str(error))
+    file = f"{where[1]}.yaml: " if where and where[1].split("/")[-1] != "config" else ""
+    hint = f"did you mean {' or '.join(near[:3])}?" if near else f"{group} has {', '.join(options)}"
+    return f"{file}unknown choice {group}={name}: {hint}"
+
+
+def _of_composition(error: CompactHydraException) -> str | None:
+    if isinstance(error, MissingConfigException) and error.options:
+        return _of_choice(error)
+    first, *more = str(error).strip().splitlines() or [""]
+    cause = error.__cause__ or error.__context__
+    if found := re.fullmatch(r"Could not override '(.+?)'\.( No match in the defaults list\.)?", first):
+        return _of_key(found[1], cause)
+    if found := re.fullmatch(r"Ambiguous value for argument '(.+?)=(.*)'", first):
+        key, value = found.groups()
+        ways = f", {key}=[{value}] is a list, {shlex.quote(f'{key}={_quoted(value)}')} a text"
+        return f"{key}={value} has several values: -m sweeps over them{'' if key in groups() else ways}"
+    if found := re.fullmatch(r"Could not append to config\. An item is already at '(.+?)'\.", first):
+        return f"{found[1]} is in the config already: leave out the +"
+    if isinstance(cause, OmegaConfBaseException):
+        file = re.match(r"In '(.+?)'", first)
+        where = f"{file[1]}.yaml" if file else first.removeprefix("Error merging override ")
+        return ": ".join(filter(None, (where, _of_omegaconf(cause, named=not file))))
+    return None if more and not isinstance(error, MissingConfigException) else first
+
+
+def _of_omegaconf(error: OmegaConfBaseException, named: bool = False) -> str:
+    """Explain an error of OmegaConf's; its key goes first unless it is `named` already."""
+    key, text = error.full_key, str(error).partition("\n")[0]
+    if isinstance(error, ConfigKeyError | ConfigAttributeError) and not isinstance(error, InterpolationKeyError):
+        return _of_key(key or "", error)
+    if text == "Cannot merge DictConfig with ListConfig":
+        text = "a list stands where keys belong, or the other way round"
+    if found := re.search(r"Environment variable '(.+?)' not found", text):
+        text = f"the environment variable {found[1]} is not set"
+    return text if named or not key else f"{key}: {text}"
+
+
+def _of_key(key: str, error: BaseException | None) -> str:
+    lacking = str(getattr(error, "full_key", None) or "")
+    place = lacking[: lacking.rfind(".") + 1]
+    return unknown_key(lacking if place else key, getattr(error, "object_type", None), place)

@@ -1,0 +1,81 @@
+"""The folder of a run or sweep: the files of one only, so that no report lies beside the result of another."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from forcepos.config.mistakes import UNREADABLE
+from forcepos.runtime.errors import InputError
+from forcepos.runtime.paths import short_path
+
+_MARK = ".unfinished"  # in a run's folder until it has ended well, so that the same run may be repeated there
+_OUTPUTS = ("model.keras", "tables", "result.json", "figures", "report.html", "fold_1")
+
+
+@contextmanager
+def unfinished(folder: Path) -> Iterator[None]:
+    """Mark the folder of a run that begins; remove the mark if it ends well."""
+    if not holds_result(folder):
+        (folder / _MARK).touch()
+    yield
+    (folder / _MARK).unlink(missing_ok=True)
+
+
+def holds_result(folder: Path) -> bool:
+    """Return whether a run has ended well in this folder."""
+    return (folder / "result.json").exists() and not (folder / _MARK).exists()
+
+
+def refuse_result(folder: Path, way_out: str = "move it away") -> None:
+    """Refuse to train into a folder that holds a result.
+
+    Raises:
+        InputError: a run has ended well there.
+    """
+    if holds_result(folder):
+        raise InputError(
+            f"{short_path(folder)} holds the result of a finished run: choose another folder, or {way_out}"
+        )
+
+
+def refuse_used(folders: Sequence[Path], same: bool, skip: bool) -> None:
+    """Refuse folders of runs in which another command has left something, or the same one its results.
+
+    Args:
+        same: the same command made them: it goes on where it was killed, and logs what the store lacks.
+        skip: finished runs are skipped.
+
+    Raises:
+        InputError: names the first such folder.
+    """
+    for folder in folders:
+        if not same:
+            refuse_result(folder)
+            if (folder / _MARK).exists() and any((folder / output).exists() for output in _OUTPUTS):
+                raise InputError(
+                    f"{short_path(folder)} holds parts of an interrupted run of another command: "
+                    "choose another folder, or move it away"
+                )
+        elif not (skip or _lacks_tracking(folder)):
+            refuse_result(folder, "set skip_finished=true to reuse it")
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """Read a config that Hydra has saved; an absent or broken one is empty."""
+    try:
+        return dict(OmegaConf.to_container(OmegaConf.load(path)))  # type: ignore[arg-type]
+    except UNREADABLE:
+        return {}
+
+
+def _lacks_tracking(folder: Path) -> bool:
+    try:
+        return bool(json.loads((folder / "result.json").read_text())["tracking"] == "incomplete")
+    except (OSError, ValueError, TypeError, KeyError):
+        return False
