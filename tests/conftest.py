@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hydra import compose, initialize_config_dir
@@ -74,3 +75,11 @@ def smoke(tmp_path_factory: pytest.TempPathFactory) -> Smoke:
         return done[model]
 
     return run
+
+
+def a_result(outputs: Path | str) -> dict[str, Any]:
+    """Make the result of a finished run, as far as later runs use it."""
+    return {
+        "run_id": None, "test": {"r2": 0.5}, "baseline": {"r2": 0.0}, "objective": 1.5, "best_hyperparameters": {},
+        "model_uri": None, "tracking": "complete", "outputs": str(outputs),
+    }  # fmt: skip

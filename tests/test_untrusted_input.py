@@ -57,6 +57,13 @@ CALLS = {
 # What is of our own making, and what harms nobody.
 ALLOWED = {
     "forcepos/config/mistakes.py": ["yaml"],  # the names of its errors
+    # joblib starts and feeds the workers of a sweep; neither loads a file.
+    "forcepos/experiment/joblib_workers.py": [
+        "joblib.externals.loky",
+        "joblib.externals.loky.process_executor",
+        "joblib.parallel",
+    ],
+    "forcepos/experiment/launchers.py": ["joblib"],
     "forcepos/runtime/resources.py": ["joblib"],  # counts cores, those of a container included
     "forcepos/tracking/model.py": ["load_model"],  # that this run has saved a moment ago, or before an outage
 }

@@ -45,7 +45,7 @@ def interrupted_save(model: keras.Model, path: Path) -> None:
         return
 
 
-def test_a_signal_that_is_swallowed_while_the_model_is_saved_ends_the_run_and_the_next_one_resumes(
+def test_a_signal_that_is_swallowed_while_the_model_is_saved_ends_the_run_and_the_next_one_replaces_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     with monkeypatch.context() as patched:
@@ -58,6 +58,9 @@ def test_a_signal_that_is_swallowed_while_the_model_is_saved_ends_the_run_and_th
     assert (killed.info.status, killed.data.tags["reason"]) == ("KILLED", "interrupted")
     interruption._received.clear()
     result = run_in(tmp_path / "second")
-    assert (result["run_id"], result["tracking"]) == (killed.info.run_id, "complete")
+    assert result["tracking"] == "complete"
+    finished = next(run for run in runs(tmp_path) if "mlflow.parentRunId" not in run.data.tags)
+    assert finished.info.run_id == result["run_id"]
+    assert finished.data.tags["replaces"] == killed.info.run_id  # which held curves already
     assert [run.info.status for run in runs(tmp_path)] == ["FINISHED", "FINISHED"]
     assert len(children(runs(tmp_path), result["run_id"])) == 1

@@ -8,9 +8,9 @@ import pytest
 
 from forcepos.results.run_cache import SKIP_VARIABLE, cached_result, remember_result
 from forcepos.runtime.paths import finished_file
-from tests.conftest import checked_config
+from tests.conftest import a_result, checked_config
 
-RESULT = {"tracking": "complete"}
+RESULT = a_result("run")
 
 
 @pytest.fixture

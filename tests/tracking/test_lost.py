@@ -18,7 +18,7 @@ from forcepos.runtime.errors import InputError
 from forcepos.tracking.run import Run
 from forcepos.tracking.sweep_run import PARENT_VARIABLE, end_sweep, start_sweep
 from forcepos.tracking.track import track
-from tests.conftest import children, runs
+from tests.conftest import a_result, children, runs
 from tests.tracking.test_outages import log_everything, smoke_with, what_is_stored
 
 
@@ -47,13 +47,9 @@ def begin_process() -> None:
         engine.dispose()
 
 
-def result_in(folder: Path) -> dict[str, Any]:
-    return {"run_id": None, "model_uri": None, "tracking": "complete", "outputs": str(folder)}
-
-
 def finish(run: Run, config: Config, folder: Path, fingerprint: str = "v1-abc") -> dict[str, Any]:
     folder.mkdir(exist_ok=True)
-    return finalize_tracking(run, result_in(folder), config, fingerprint)
+    return finalize_tracking(run, a_result(folder), config, fingerprint)
 
 
 def stored(config: Config) -> list[Any]:
@@ -169,13 +165,27 @@ def test_a_job_that_another_sweep_holds_stays_there(
     assert [one.info.run_name for one in children(runs(tmp_path), first)] == ["job"]
 
 
-@pytest.mark.parametrize("content", ["", "{}", "[1]", '{"tracking": {}, "result": null, "steps": 1}'])
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        ("", "Invalid JSON: EOF while parsing a value at line 1 column 0"),
+        ("{}", "result: Field required"),
+        ("[1]", "Input should be an object"),
+        ('{"tracking": {}, "result": null, "steps": 1}', "result: Input should be an object"),
+    ],
+)
 def test_damaged_logs_of_a_finished_job_are_told_and_its_result_stays(
-    content: str, config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    content: str,
+    fault: str,
+    config: Config,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setenv(PARENT_VARIABLE, "sweep")
     (tmp_path / "tracking.json").write_text(content)
-    assert log_pending(config, "v1-abc", None, result_in(tmp_path)) is None
+    assert log_pending(config, "v1-abc", None, a_result(tmp_path)) is None
     assert caplog.messages == [
-        f"{tmp_path}/tracking.json is damaged: what the tracking store lost of that run, it will lack"
+        f"{tmp_path}/tracking.json is damaged ({fault}): moved to tracking.json.damaged; "
+        "what the tracking store lost of that run, it will lack"
     ]
