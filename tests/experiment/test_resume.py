@@ -80,6 +80,7 @@ def test_the_same_command_goes_on_after_its_files_were_damaged(tmp_path: Path) -
     assert again.result["test"] == first.result["test"]
 
 
+@pytest.mark.system
 def test_more_trials_extend_a_search_and_the_new_run_shows_them_all(tmp_path: Path) -> None:
     forcepos([*SEARCH, "tuner.max_trials=2"], tmp_path)
     more = forcepos([*SEARCH, "tuner.max_trials=3"], tmp_path)

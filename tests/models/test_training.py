@@ -107,6 +107,7 @@ def test_a_network_that_cannot_be_built_fails_its_trial(tmp_path: Path) -> None:
         NetworkTrainer(problem, tmp_path).trial(CHOSEN | {"units_0": -1}, 1, 1, lambda *_: None)
 
 
+@pytest.mark.system
 def test_a_network_that_does_not_fit_into_memory_fails_its_trial(tmp_path: Path) -> None:
     problem = prepared()
     huge = CHOSEN | {"num_layers": 2, "units_0": 100_000, "units_1": 10_000_000}  # 4 TB

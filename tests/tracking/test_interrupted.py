@@ -55,6 +55,7 @@ def transactions() -> Iterator[Transactions]:
     counted.end()
 
 
+@pytest.mark.system
 def test_a_run_that_is_interrupted_in_any_transaction_is_closed_and_has_its_trials_once(
     transactions: Transactions, tmp_path: Path
 ) -> None:

@@ -176,6 +176,7 @@ class Shaky:
         return shaken
 
 
+@pytest.mark.system
 def test_calls_that_fail_or_lose_their_answer_lose_and_repeat_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

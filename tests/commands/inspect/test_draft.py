@@ -27,6 +27,7 @@ def trained(place: Path, *overrides: str) -> Finished:
     return finished
 
 
+@pytest.mark.system
 def test_the_notebooks_file_trains(tmp_path: Path) -> None:
     notebook_file(tmp_path / "versuch.feather", rows=60)
     text = drafted(tmp_path, "versuch.feather")

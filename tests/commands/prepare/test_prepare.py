@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pyarrow.feather
+import pytest
 
 from tests.commands.prepare.made import COLUMNS, controller, folder, numbers, text, zipped
 from tests.commands.prepare.running import ROWS, ZIPPED, plate, prepared, table
@@ -97,6 +98,7 @@ def test_skipped_files_and_dropped_lines_are_reported(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.system
 def test_the_file_trains_a_model(tmp_path: Path) -> None:
     budget = ["tuner=random", "tuner.max_trials=1", "training.epochs=1", "training.final_epochs=1", *PLAIN]
     made = prepared(tmp_path, f"data.source={ZIPPED}").result
