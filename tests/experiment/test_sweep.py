@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,21 @@ def test_a_launcher_for_slurm_is_refused_where_there_is_none(launcher: str, tmp_
         "cluster: start the sweep on a login node, or run its jobs here with hydra/launcher=joblib\n"
     )
     assert not list(tmp_path.iterdir())
+
+
+def test_a_slurm_that_takes_no_job_is_reported_in_one_line(tmp_path: Path) -> None:
+    for program in ("sbatch", "srun"):
+        (tmp_path / program).write_text("#!/bin/sh\necho no controller >&2\nexit 1\n")
+        (tmp_path / program).chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    refused = forcepos(
+        ["-m", "hydra/launcher=slurm_cpu", "seed=1,2", "tracking=none", *QUICK], tmp_path, PATH=path
+    )
+    assert refused.code == 1
+    assert refused.err.splitlines()[-1] == (
+        "error: hydra/launcher: no job could be submitted to Slurm: no controller"
+    )
+    assert "Traceback" not in refused.err
 
 
 def test_no_job_at_a_time_is_refused(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from omegaconf import DictConfig
 from forcepos.config.checks import register_resolvers, register_schemas, to_config
 from forcepos.config.mistakes import answer_in_one_line, explain
 from forcepos.config.schema import Config
+from forcepos.experiment.launchers import refused_submission
 from forcepos.experiment.sweep import AGAIN, close_sweep
 from forcepos.experiment.sweep_job import sweep_job
 from forcepos.results.run_folder import unfinished
@@ -117,7 +118,8 @@ def _explaining(step: Callable[[], Any]) -> Any:
         with ended_by_input_errors():  # Hydra makes folders and log files before our code begins
             return step()
     except Exception as error:
-        line = None if os.environ.get("HYDRA_FULL_ERROR") == "1" else explain(error)
+        full = os.environ.get("HYDRA_FULL_ERROR") == "1"
+        line = None if full else refused_submission(error) or explain(error)
         if line is None:
             raise
         sys.exit(f"error: {visible_lines(line)}")

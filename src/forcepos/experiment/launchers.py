@@ -43,6 +43,13 @@ def _check_slurm() -> None:
         )
 
 
+def refused_submission(error: Exception) -> str | None:
+    """Return in a line why Slurm took no job; None for any other error."""
+    if type(error).__name__ != "FailedJobError":  # submitit's, which other launchers do without
+        return None
+    return f"hydra/launcher: no job could be submitted to Slurm: {' '.join(str(error).split())}"
+
+
 def _outlast_lost_jobs() -> None:
     """Let submitit wait for the other jobs where it raises an error for one without a result."""
     import submitit  # noqa: PLC0415  # other launchers do without
