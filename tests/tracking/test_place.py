@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -237,3 +238,34 @@ def test_mlflows_variables_choose_the_experiment_unless_the_config_does(
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "plates")
     assert checked_config().tracking.experiment == "plates"
     assert checked_config("tracking.experiment=mine").tracking.experiment == "mine"
+
+
+def lock_is_a_folder(mlruns: Path) -> None:
+    (mlruns / "mlflow.lock").unlink(missing_ok=True)
+    (mlruns / "mlflow.lock").mkdir()
+
+
+def database_is_cut_off(mlruns: Path) -> None:
+    os.truncate(mlruns / "mlflow.db", 100_000)
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        (
+            lock_is_a_folder,
+            "/mlruns/mlflow.lock: Is a directory; a folder is in the place of a file: move it away",
+        ),
+        (database_is_cut_off, ": database disk image is malformed; move the database away, and a new one begins"),
+    ],
+)
+def test_a_damaged_store_is_reported_with_the_way_out(
+    damage: Callable[[Path], None], told: str, empty_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(empty_store, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    damage(tmp_path / "mlruns")
+    with pytest.raises(InputError) as raised:
+        open_store(smoke_with("sqlite:///mlruns/mlflow.db").tracking)
+    before = f"tracking.uri=sqlite:///mlruns/mlflow.db cannot be used: {tmp_path}"
+    assert str(raised.value) == f"{before}{told}; then the same command continues"

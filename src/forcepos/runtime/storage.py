@@ -25,6 +25,7 @@ _HELP_FOR_WORDS = {
     "database or disk is full": _SPACE,
     "attempt to write a readonly database": _WRITABLE,
     "unable to open database file": _WRITABLE,
+    "database disk image is malformed": "move the database away, and a new one begins",
     "disk I/O error": "check the disk, and the limit on the size of files (ulimit -f)",
 }
 

@@ -8,6 +8,7 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
 from forcepos.runtime.errors import InputError
+from forcepos.runtime.storage import storage_fault
 
 # Whatever happened, MLflow's client raises the same exception. These are answers of a reachable store;
 # BAD_REQUEST is not among them, since a server gives it when its database breaks in the middle of something.
@@ -39,7 +40,7 @@ def is_outage(error: Exception) -> bool:
 def unusable(uri: str, error: Exception) -> InputError:
     """Return the error to raise where nothing can continue without the store."""
     kind = TrackingUnavailable if is_outage(error) else InputError
-    return kind(f"tracking.uri={uri} cannot be used: {reason(error)}")
+    return kind(f"tracking.uri={uri} cannot be used: {storage_fault(error) or reason(error)}")
 
 
 def reason(error: Exception) -> str:
