@@ -140,6 +140,7 @@ def kill_at(mark: str, command: list[str], folder: Path) -> None:
 RUN = ["debug=smoke", "model=ffnn_regression", "tuner=random", "evaluation.baselines=false"]
 TWO_FOLDS = [*RUN, "split=cross_validation", "split.folds=2", "tuner.max_trials=1", *PLAIN]
 TWO_JOBS = ["-m", "seed=1,2", "model=ffnn_regression", "tuner=random", "debug=smoke", *PLAIN]
+SECOND_SPLIT = "samples: 1200 train"  # of split=held_out_points
 FOLDER = "outputs/runs/*/"
 SWEEP = "outputs/sweeps/*/"
 
@@ -151,7 +152,7 @@ SWEEP = "outputs/sweeps/*/"
             "a run",
             RUN,
             [
-                "trial 1: val_mae", "outputs/search/*/trial_0002.json", "training for split=held_out_points",
+                "trial 1: val_mae", "outputs/search/*/trial_0002.json", SECOND_SPLIT,
                 f"{FOLDER}model.keras", f"{FOLDER}tables/*.csv", f"{FOLDER}result.json",
                 f"{FOLDER}figures/trials.png", f"{FOLDER}figures/error_map.svg", f"{FOLDER}report.html",
             ],
