@@ -125,7 +125,9 @@ def test_help_costs_little_more_than_an_import_and_none_of_tensorflow_or_mlflow(
     assert {name for name in named if name not in finished.out} == set()
 
 
-@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("sent", "code"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.system)]
+)
 def test_an_interrupted_run_and_its_trial_are_marked_killed(sent: int, code: int, tmp_path: Path) -> None:
     endless = ["debug=smoke", "training.epochs=100000"]
     process = Started(endless, tmp_path)

@@ -26,6 +26,7 @@ def start_until(words: str, arguments: list[str], folder: Path) -> Started:
     return process
 
 
+@pytest.mark.system
 def test_the_same_command_goes_on_with_the_same_run_after_kill_9(tmp_path: Path) -> None:
     command = [*SEARCH, "tuner.max_trials=4"]
     killed = start_until("trial 3 of 4", command, tmp_path)
@@ -124,6 +125,7 @@ def test_failed_trials_are_recorded_with_their_reason_and_too_many_end_the_run(t
     assert [trial["history"][0][-1]["loss"] for trial in kept] == [None, None]
 
 
+@pytest.mark.system
 def test_hyperparameters_of_a_run_are_trained_without_a_search(tmp_path: Path) -> None:
     first = forcepos([*SEARCH, "tuner.max_trials=1"], tmp_path)
     fixed = ["debug=smoke", "model=ffnn_regression", "tuner=fixed", *PLAIN]
@@ -174,6 +176,7 @@ def test_hyperparameters_of_no_run_are_an_error(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.system
 def test_the_notebooks_preset_trains_the_network_of_a_notebooks_file(tmp_path: Path) -> None:
     source = PLATE.parent / "best_hyperparameters" / "versuch_own_ffnn_regression_1_2.obj"
     finished = forcepos(

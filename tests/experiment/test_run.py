@@ -28,8 +28,12 @@ from tests.conftest import MODELS, Smoke, checked_config, children, runs
 from tests.running import PLAIN, QUICK, Finished
 from tests.warm import forcepos
 
+EACH_MODEL = [
+    pytest.param(model, marks=[pytest.mark.system] if model == "cnn_classification" else []) for model in MODELS
+]  # a run takes 15 s, and the fourth shows little that the others do not
 
-@pytest.mark.parametrize("model", MODELS)
+
+@pytest.mark.parametrize("model", EACH_MODEL)
 def test_a_run_prints_one_line_of_json_the_same_as_its_result_file(smoke: Smoke, model: str) -> None:
     finished, _ = smoke(model)
     assert finished.code == 0, finished.err
@@ -40,7 +44,7 @@ def test_a_run_prints_one_line_of_json_the_same_as_its_result_file(smoke: Smoke,
     assert {"best_hyperparameters", "model_uri", "outputs"} <= result.keys()
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", EACH_MODEL)
 def test_a_run_is_recorded_with_its_trials(smoke: Smoke, model: str) -> None:
     finished, folder = smoke(model)
     everything = runs(folder)
@@ -80,7 +84,7 @@ PICTURES = {
 }
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", EACH_MODEL)
 def test_a_run_leaves_pictures_and_a_report_in_its_folder_and_in_mlflow(smoke: Smoke, model: str) -> None:
     finished, folder = smoke(model)
     own = {"error_distribution", "error_map"} if "regression" in model else {"sector_map"}
@@ -96,7 +100,7 @@ def test_a_run_leaves_pictures_and_a_report_in_its_folder_and_in_mlflow(smoke: S
     assert "split=blocked" in report
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", EACH_MODEL)
 def test_a_run_leaves_tables_of_its_errors(smoke: Smoke, model: str) -> None:
     finished, folder = smoke(model)
     client = MlflowClient(f"sqlite:///{folder}/mlruns/mlflow.db")
@@ -110,7 +114,7 @@ def test_a_run_leaves_tables_of_its_errors(smoke: Smoke, model: str) -> None:
     assert mean == pytest.approx(finished.result["test"][measure])
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", EACH_MODEL)
 def test_every_score_has_an_interval_and_the_honest_figure_beside_it(smoke: Smoke, model: str) -> None:
     finished, folder = smoke(model)
     result, metrics = finished.result, metrics_of(finished, folder)
@@ -128,7 +132,7 @@ def test_every_score_has_an_interval_and_the_honest_figure_beside_it(smoke: Smok
     assert f"split=held_out_points: the same hyperparameters reach {measure}" in finished.err
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", EACH_MODEL)
 def test_baselines_and_coverage_stand_beside_every_score(smoke: Smoke, model: str) -> None:
     finished, folder = smoke(model)
     result, metrics = finished.result, metrics_of(finished, folder)
@@ -183,7 +187,7 @@ def test_without_a_calibration_part_the_model_gives_no_radius(tmp_path: Path) ->
     assert list(model.output) == ["position"]
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", EACH_MODEL)
 def test_scores_stand_beside_the_trivial_baseline_and_the_oracles(smoke: Smoke, model: str) -> None:
     result = smoke(model)[0].result
     assert result["test"].keys() == result["baseline"].keys() == result["oracle_points"].keys()
@@ -206,7 +210,7 @@ np.savez(sys.argv[3], **model.predict(signals))
 """
 
 
-@pytest.mark.parametrize("model", ["cnn_classification"])
+@pytest.mark.parametrize("model", ["ffnn_classification"])
 def test_the_logged_model_takes_raw_signals_without_forcepos(smoke: Smoke, model: str, tmp_path: Path) -> None:
     finished, folder = smoke(model)
     config = checked_config("debug=smoke").data
@@ -307,6 +311,7 @@ def test_a_model_can_be_registered(tmp_path: Path) -> None:
     assert client.get_model_version("plate", "1").status == "READY"
 
 
+@pytest.mark.system
 def test_the_logged_model_can_be_served(smoke: Smoke) -> None:
     finished, folder = smoke("cnn_regression")
     uri = f"sqlite:///{folder}/mlruns/mlflow.db"

@@ -45,6 +45,7 @@ def interrupted_save(model: keras.Model, path: Path) -> None:
         return
 
 
+@pytest.mark.system
 def test_a_signal_that_is_swallowed_while_the_model_is_saved_ends_the_run_and_the_next_one_replaces_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -54,8 +54,13 @@ def plainly_fitted(model: keras.Sequential, data: Problem, batch_size: int) -> l
     return history
 
 
-@pytest.mark.parametrize("xla", [False, True])
-@pytest.mark.parametrize("model", ["ffnn_regression", "cnn_classification"])
+@pytest.mark.parametrize(
+    ("model", "xla"),
+    [
+        ("ffnn_regression", False), ("ffnn_regression", True), ("cnn_classification", False),
+        pytest.param("cnn_classification", True, marks=pytest.mark.system),
+    ],
+)  # fmt: skip
 def test_numbers_are_those_of_plain_fit(model: str, xla: bool) -> None:
     """The training subset fills neither its last batch nor its last block of 100 batches."""
     ours, data = built(model)
@@ -73,7 +78,9 @@ def test_numbers_are_those_of_plain_fit(model: str, xla: bool) -> None:
         assert np.abs(ours_weight - weight).max() < 1e-5
 
 
-@pytest.mark.parametrize(("batch_size", "xla"), [(7, True), (16, False), (64, True)])
+@pytest.mark.parametrize(
+    ("batch_size", "xla"), [pytest.param(7, True, marks=pytest.mark.system), (16, False), (64, True)]
+)
 def test_the_loss_of_classes_is_finite_however_much_of_the_last_block_is_empty(batch_size: int, xla: bool) -> None:
     """Rows that no step filled hold zeros, which are not probabilities; their loss must not count."""
     model, data = built("ffnn_classification")
@@ -208,6 +215,7 @@ def test_dropout_by_hashing_repeats_itself_with_the_same_seed() -> None:
     assert not np.array_equal(draws[0], draws[2])
 
 
+@pytest.mark.system
 def test_compiled_dropout_costs_less_than_a_step_does() -> None:
     """Keras' own takes fifteen times as long as the rest of a step, once XLA compiles it for a CPU."""
     medians = []

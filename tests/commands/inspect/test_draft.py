@@ -66,6 +66,7 @@ def test_a_folder_with_a_label_and_two_coordinates_trains(tmp_path: Path) -> Non
     trained(tmp_path, "model=ffnn_regression", "model.axes=[x,y]")
 
 
+@pytest.mark.system
 def test_a_text_without_names_and_with_points_trains(tmp_path: Path) -> None:
     frame = recording(300)
     numbers = frame[["time", "x", "y", "z", "Fx", "Fy", "Fz", "Tx", "Ty", "Tz"]]
