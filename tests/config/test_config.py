@@ -218,8 +218,9 @@ def test_a_plain_value_in_a_file_of_ones_own_may_be_replaced(tmp_path: Path) -> 
         assert model.space.num_layers == IntRange(layers, layers, 1)
 
 
-def test_one_end_of_a_range_may_still_be_moved(tmp_path: Path) -> None:
-    model = checked_config("model.space.num_layers.max=4").model
+@pytest.mark.parametrize("preset", [[], ["debug=smoke"]])
+def test_one_end_of_a_range_may_still_be_moved(preset: list[str]) -> None:
+    model = checked_config(*preset, "model.space.num_layers.max=4").model
     assert isinstance(model, CnnConfig)
     assert model.space.num_layers == IntRange(1, 4, 1)
 

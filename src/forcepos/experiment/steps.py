@@ -8,12 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from forcepos.config.schema import FixedTunerConfig
+from forcepos.config.schema import Config, FixedTunerConfig
 from forcepos.experiment.inputs import given_hyperparameters
 from forcepos.models.final import TrainedModel, train_final
 from forcepos.models.space import declare_space
 from forcepos.models.training.trainer import NetworkTrainer
-from forcepos.runtime.errors import InputError, TrialFailure
+from forcepos.runtime.errors import ImpossibleNetwork, InputError, TrialFailure
 from forcepos.tuning.events import Events
 from forcepos.tuning.ledger import SearchResult
 from forcepos.tuning.search import search
@@ -53,7 +53,7 @@ def train_model(
     """Train the final model, and show it as a phase of the run.
 
     Raises:
-        InputError: it diverges.
+        InputError: it cannot be built, does not fit into memory or diverges.
     """
     config = trainer.problem.config
     training = config.training
@@ -61,7 +61,15 @@ def train_model(
         with events.phase(phase, training.final_epochs * training.ensemble):
             return train_final(trainer, best, events.final_epoch_ended)
     except TrialFailure as failure:
-        what = "training.final_epochs, which keeps the trials of this search, or model.space.lr.max"
-        if isinstance(config.tuner, FixedTunerConfig):
-            what = f"lr in {config.tuner.hyperparameters}"
-        raise InputError(f"{phase} with lr={best['lr']:g} failed: {failure}; lower {what}") from failure
+        raise InputError(
+            f"{phase} with lr={best['lr']:g} failed: {failure}; {_remedy(config, failure)}"
+        ) from failure
+
+
+def _remedy(config: Config, failure: TrialFailure) -> str:
+    given = config.tuner.hyperparameters if isinstance(config.tuner, FixedTunerConfig) else None
+    if isinstance(failure, ImpossibleNetwork):
+        return f"choose a smaller network in {given}" if given else "choose smaller networks in model.space"
+    if given:
+        return f"lower lr in {given}"
+    return "lower training.final_epochs, which keeps the trials of this search, or model.space.lr.max"

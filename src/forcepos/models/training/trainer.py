@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from forcepos.models.scaling import Scaling, fit_scaling
 from forcepos.models.tasks import Regression
 from forcepos.models.training.compiled import Logs, Program, Training
 from forcepos.models.training.resident import DeviceDataset
-from forcepos.runtime.errors import TrialFailure
+from forcepos.runtime.errors import ImpossibleNetwork, TrialFailure
 
 # Compiling takes 3 to 5 s on two CPU cores and then saves 1 to 2 ms per step: `python -m benchmarks trial`.
 _WORTH_COMPILING = 3000  # steps
@@ -51,12 +52,10 @@ class NetworkTrainer:
         """
         trainings = self._config.tuner.executions_per_trial
         batch_size = hyperparameters["batch_size"]
-        try:
-            network = self._build_or_fail(hyperparameters, seed)
+        with _possible():
+            network = self._build(hyperparameters, seed)
             training = self._training(network, hyperparameters, batch_size, trainings * epochs)
             return training.fit(network, seed, epochs, after_epoch)
-        except (MemoryError, tf.errors.ResourceExhaustedError) as error:
-            raise TrialFailure(f"out of memory: {_first_line(error)}") from error
 
     def final(
         self, hyperparameters: Mapping[str, Any], member: int, after_epoch: Callable[[int, Logs], None]
@@ -66,15 +65,16 @@ class NetworkTrainer:
         With training.patience it has the weights of the epoch with the best objective, else those of the last.
 
         Raises:
-            TrialFailure: it diverges, or its objective is not finite.
+            TrialFailure: it cannot be built, does not fit into memory or diverges, or its objective is not finite.
         """
         settings = self._config.training
         seed = _seed_of_member(self._config.seed, member)
         batch_size = settings.final_batch_size or hyperparameters["batch_size"]
-        network = self._build(hyperparameters, seed)
-        network.name = f"network_{member}"
-        training = self._training(network, hyperparameters, batch_size, settings.final_epochs)
-        history = training.fit(network, seed, settings.final_epochs, after_epoch, self._final_callbacks())
+        with _possible():
+            network = self._build(hyperparameters, seed)
+            network.name = f"network_{member}"
+            training = self._training(network, hyperparameters, batch_size, settings.final_epochs)
+            history = training.fit(network, seed, settings.final_epochs, after_epoch, self._final_callbacks())
         objective = self._config.tuner.objective
         if not np.isfinite([logs[objective] for logs in history]).all():
             raise TrialFailure(f"{objective} is not finite")
@@ -92,17 +92,14 @@ class NetworkTrainer:
             callbacks.append(keras.callbacks.TensorBoard(self.folder / "tensorboard"))
         return callbacks
 
-    def _build_or_fail(self, hyperparameters: Mapping[str, Any], seed: int) -> keras.Sequential:
-        try:
-            return self._build(hyperparameters, seed)
-        except ValueError as error:
-            raise TrialFailure(f"the network cannot be built: {_first_line(error)}") from error
-
     def _build(self, hyperparameters: Mapping[str, Any], seed: int) -> keras.Sequential:
         keras.backend.clear_session()
         keras.utils.set_random_seed(seed)
         channels = len(self.problem.samples.recordings.channels)
-        return build_network(self._config.model, hyperparameters, self.problem.task, channels, self._scaling)
+        try:
+            return build_network(self._config.model, hyperparameters, self.problem.task, channels, self._scaling)
+        except ValueError as error:
+            raise ImpossibleNetwork(f"the network cannot be built: {_first_line(error)}") from error
 
     def _training(
         self, network: keras.Sequential, hyperparameters: Mapping[str, Any], batch_size: int, epochs: int
@@ -127,6 +124,14 @@ class NetworkTrainer:
 def _seed_of_member(seed: int, member: int) -> int:
     """Return the run's own seed for member 1, so that an ensemble's first network equals a single network."""
     return seed if member == 1 else int(np.random.SeedSequence([seed, member]).generate_state(1)[0] >> 1)
+
+
+@contextmanager
+def _possible() -> Iterator[None]:
+    try:
+        yield
+    except (MemoryError, tf.errors.ResourceExhaustedError) as error:
+        raise ImpossibleNetwork(f"out of memory: {_first_line(error)}") from error
 
 
 def _first_line(error: BaseException) -> str:
