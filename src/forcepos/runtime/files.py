@@ -18,10 +18,15 @@ _PLAIN_SIGNED = re.compile(r"[+-][\w., -]*")  # a number, or a point such as -1,
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write `value` to `path` atomically: a process that is killed here leaves the old file, or none."""
+    """Write `value` to `path` atomically, as `write_bytes` does."""
+    write_bytes(path, (to_json(value, indent=2) + "\n").encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file atomically: a process that is killed here leaves the old file, or none."""
     unfinished = path.with_suffix(".unfinished")
-    with unfinished.open("w") as file:
-        file.write(to_json(value, indent=2) + "\n")
+    with unfinished.open("wb") as file:
+        file.write(content)
         file.flush()
         os.fsync(file.fileno())
     unfinished.replace(path)

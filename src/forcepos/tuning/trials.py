@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, FiniteFloat, PositiveInt
 
-from forcepos.runtime.files import to_json
+from forcepos.runtime.files import to_json, write_bytes
 from forcepos.runtime.state_files import (
     VERSION,
     Damaged,
@@ -131,7 +131,7 @@ class Journal:
         if faults:
             self._move_aside(f"{len(faults)} of {len(lines)} lines, {faults[0]}")
         if whole != text:
-            self._replace(whole if any(events) else b"")
+            write_bytes(self._path, whole if any(events) else b"")
         return events if any(events) else []
 
     def _event(self, line: bytes, lines: int) -> Event:
@@ -147,11 +147,6 @@ class Journal:
 
     def _move_aside(self, fault: str) -> None:
         move_aside(self._path, fault, "the order of trials is restored from its other lines and the trials' files")
-
-    def _replace(self, text: bytes) -> None:
-        unfinished = self._path.with_suffix(".unfinished")
-        unfinished.write_bytes(text)
-        unfinished.replace(self._path)
 
     def events(self) -> Iterator[Event]:
         """Yield all events so far, those included that are damaged or were not written down."""
