@@ -1,4 +1,4 @@
-"""Multirun: one parent run in MLflow over all jobs, and a table of them at the end, whatever happens."""
+"""Multirun: one parent run in MLflow over all jobs, which ends with their table, whatever happens."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from forcepos.config.mistakes import resolving
 from forcepos.config.schema import TrackingConfig
 from forcepos.experiment.launchers import prepare_launcher
 from forcepos.experiment.sweep_job import reason_of
+from forcepos.experiment.sweep_table import job_folders, job_rows, write_results, write_table
 from forcepos.results.run_cache import SKIP_VARIABLE
 from forcepos.results.run_folder import read_config, refuse_used
 from forcepos.runtime.errors import InputError
-from forcepos.runtime.files import to_json
 from forcepos.runtime.interruption import defer_signals, ended_by_input_errors
 from forcepos.runtime.paths import pending_logs_file, short_path
 from forcepos.runtime.resources import JOBS_VARIABLE, jobs_of_sweep, overrides_of
@@ -33,10 +33,6 @@ from forcepos.tracking.place import check_uri
 
 log = logging.getLogger(__name__)
 AGAIN = "run the same command again to log what is missing"
-
-# `also`: the same measure on the harder split that evaluation.also names.
-_COLUMNS = ("job", "overrides", "status", "euclidean_mean_mm", "accuracy", "baseline", "also", "run_id")
-_SHOWN = _COLUMNS[:-1]
 
 
 @dataclass(frozen=True)
@@ -105,7 +101,7 @@ def _start(config: DictConfig) -> _Sweep:
 def _refuse_used(folder: Path, overrides: list[str], skip: bool) -> None:
     before = read_config(folder / "multirun.yaml")
     asked = before.get("hydra", {}).get("overrides", {}).get("task", [])
-    refuse_used(_jobs(folder), not before or _asked(overrides) == _asked(asked), skip)
+    refuse_used(job_folders(folder), not before or _asked(overrides) == _asked(asked), skip)
 
 
 def _meaning(config: dict[str, Any]) -> dict[str, Any]:
@@ -114,12 +110,6 @@ def _meaning(config: dict[str, Any]) -> dict[str, Any]:
 
 def _asked(overrides: Sequence[str]) -> list[str]:
     return sorted(override for override in overrides if not override.startswith("skip_finished="))
-
-
-def _jobs(folder: Path) -> list[Path]:
-    """Return the jobs' folders, by number."""
-    jobs = [path for path in folder.glob("*") if path.is_dir() and path.name.isdigit()]
-    return sorted(jobs, key=lambda path: int(path.name))
 
 
 def _unfinished(tracking: TrackingConfig, overrides: list[str]) -> Path:
@@ -167,21 +157,16 @@ def close_sweep(status: str) -> bool:
 def _close(sweep: _Sweep, status: str) -> bool:
     os.environ.pop(SKIP_VARIABLE, None)
     os.environ.pop(JOBS_VARIABLE, None)
-    rows = _rows(sweep.folder)
+    rows = job_rows(sweep.folder)
     table = sweep.folder / "sweep.csv"
     if rows:
-        import pandas as pd  # noqa: PLC0415  # only the end of a multirun needs it
-
-        from forcepos.results.terminal import show_table  # noqa: PLC0415  # likewise
-
-        pd.DataFrame(rows, columns=list(_COLUMNS), dtype=object).to_csv(table, index=False)
-        show_table(f"Jobs by test score ({table})", _SHOWN, _without_common_overrides(rows))
+        write_table(rows, table)
     for row in rows:
         if row["status"] != "FINISHED":
             reason = visible_lines(reason_of(sweep.folder / str(row["job"])))
             sys.stderr.write(f"job {row['job']}: {reason}\n")
     if sweep.elsewhere:
-        _write_results(sweep.folder, rows)
+        write_results(sweep.folder, rows)
     logged = _end_run(sweep, status, rows, table)
     sweep.lock.release()
     if logged and status == "FINISHED":
@@ -205,50 +190,3 @@ def _end_run(sweep: _Sweep, status: str, rows: list[dict[str, Any]], table: Path
     of = f" of {lacking} of {len(rows)} jobs" if lacking else " of the sweep itself"
     sys.stderr.write(f"tracking{of} is incomplete: {AGAIN}\n")
     return False
-
-
-def _write_results(folder: Path, rows: list[dict[str, Any]]) -> None:
-    """Write a line for each finished job to standard output, as a job does that runs here."""
-    for number in sorted(row["job"] for row in rows if row["status"] == "FINISHED"):
-        result = json.loads((folder / str(number) / "result.json").read_text())
-        sys.stdout.write(to_json(result) + "\n")
-    sys.stdout.flush()
-
-
-def _rows(folder: Path) -> list[dict[str, Any]]:
-    """Return a row for each job: regressions before classifications, the best first, failed ones last."""
-    rows = [_row(path) for path in _jobs(folder)]
-    return sorted(
-        rows,
-        key=lambda row: (row["status"] != "FINISHED", row["euclidean_mean_mm"] or 1e9, -(row["accuracy"] or 0)),
-    )
-
-
-def _row(job: Path) -> dict[str, Any]:
-    asked = job / ".hydra" / "overrides.yaml"  # absent with hydra.output_subdir=null
-    overrides = visible(" ".join(map(str, OmegaConf.load(asked)))) if asked.is_file() else ""
-    row: dict[str, Any] = dict.fromkeys((*_COLUMNS, "tracking")) | {"job": int(job.name), "overrides": overrides}
-    try:
-        result = json.loads((job / "result.json").read_text())
-    except (OSError, ValueError):  # absent, or cut off
-        return row | {"status": "FAILED"}
-    score = "euclidean_mean_mm" if "euclidean_mean_mm" in result["test"] else "accuracy"
-    also = result.get("also")
-    return row | {
-        "status": "FINISHED",
-        score: round(result["test"][score], 4),
-        "baseline": round(result["baseline"][score], 4),
-        "also": round(also["test"][score], 4) if also else None,
-        "run_id": result["run_id"],
-        "tracking": result["tracking"],
-    }
-
-
-def _without_common_overrides(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Drop the overrides that all jobs share, for the terminal."""
-    each = [row["overrides"].split(" ") for row in rows]
-    common = set(each[0]).intersection(*each) if len(rows) > 1 else set()
-    return [
-        row | {"overrides": " ".join(override for override in overrides if override not in common)}
-        for row, overrides in zip(rows, each, strict=True)
-    ]
