@@ -9,6 +9,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
+from forcepos.results.run_folder import holds_result
 from forcepos.runtime.files import to_json
 from forcepos.runtime.wording import visible
 
@@ -55,8 +56,10 @@ def _row(job: Path) -> dict[str, Any]:
     overrides = visible(" ".join(map(str, OmegaConf.load(asked)))) if asked.is_file() else ""
     row: dict[str, Any] = dict.fromkeys((*_COLUMNS, "tracking")) | {"job": int(job.name), "overrides": overrides}
     try:
-        result = json.loads((job / "result.json").read_text())
-    except (OSError, ValueError):  # absent, or cut off
+        result = json.loads((job / "result.json").read_text()) if holds_result(job) else None
+    except ValueError:  # cut off
+        result = None
+    if result is None:
         return row | {"status": "FAILED"}
     score = "euclidean_mean_mm" if "euclidean_mean_mm" in result["test"] else "accuracy"
     also = result.get("also")
