@@ -50,8 +50,8 @@ def test_what_will_run_is_logged_before_a_large_library_is_loaded(
 
 
 @pytest.mark.system
-def test_the_first_line_costs_little_more_than_hydra_and_the_end_little(tmp_path: Path) -> None:
-    hydra_s = processor_time_s("-c", "import hydra")  # a busy machine makes this slower, too
+def test_the_first_line_costs_a_fraction_of_tensorflow_and_the_end_little(tmp_path: Path) -> None:
+    tensorflow_s = processor_time_s("-c", "import tensorflow")  # a busy machine makes this slower, too
     with start(QUICK, tmp_path) as process:
         assert process.stderr is not None
         assert process.stdout is not None
@@ -63,11 +63,12 @@ def test_the_first_line_costs_little_more_than_hydra_and_the_end_little(tmp_path
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
         end_s = sum(running.cpu_times()[:2]) - result_s
         print(
-            f"processor time: import of Hydra {hydra_s:.2f} s, first line {first_line_s:.2f} s, end {end_s:.2f} s"
+            f"processor time: import of TensorFlow {tensorflow_s:.2f} s, first line {first_line_s:.2f} s, "
+            f"end {end_s:.2f} s"
         )
         assert process.wait() == 0
-    assert first_line_s < 4 * hydra_s
-    assert end_s < 2 * hydra_s
+    assert first_line_s < tensorflow_s / 3
+    assert end_s < tensorflow_s / 10
 
 
 def test_the_command_prepares_inspects_or_trains(tmp_path: Path) -> None:
