@@ -9,7 +9,13 @@ __version__ = "0.1.0"
 
 def __getattr__(name: str):
     from importlib import import_module
-    places={"Architecture":"models.architectures.architecture","Split":"data.splits.split","Reader":"data.readers.reader","Tuner":"tuning.tuner"}
+
+    places = {
+        "Architecture": "models.architectures.architecture",
+        "Split": "data.splits.split",
+        "Reader": "data.readers.reader",
+        "Tuner": "tuning.tuner",
+    }
     if name in places:
-        return getattr(import_module("forcepos."+places[name]), name)
+        return getattr(import_module("forcepos." + places[name]), name)
     raise AttributeError(name)
