@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +12,9 @@ from forcepos.runtime.errors import InputError
 from forcepos.runtime.wording import first_lines, name_some
 
 _SHOWN = 10
-_ROWS_AT_ONCE = 32_768
 _AXES = ("x", "y", "z")
 _TOO_SIMILAR = 0.999  # absolute correlation
 _ROWS_LOOKED_AT = 20_000  # evenly spread over all: a correlation of 0.999 is then accurate to 0.00002
-_ROWS_CORRELATED = 8192  # at once
 _SAME = 1e-6  # of the larger value: a difference below this share is rounding
 _ROUNDING = 1e-10  # a variance below this share of the squared values is rounding error
 
@@ -34,31 +32,16 @@ def check(recordings: Recordings, window: int) -> list[str]:
     return [*_constant(recordings), *_likely_leakage(recordings)]
 
 
-def _not_finite(recordings: Recordings) -> list[str]:
-    return [
-        line
-        for values, columns in ((recordings.signals, recordings.channels), (recordings.positions, _AXES))
-        for column in np.flatnonzero(~_all_finite(values))
-        for line in _count_by_recording(recordings, ~np.isfinite(values[:, column]), columns[column])
-    ]
-
-
-def _all_finite(values: Float32) -> NDArray[np.bool_]:
-    """(columns,) whether all values are finite; a chunk of rows at a time, to need little memory."""
-    chunks = (values[first : first + _ROWS_AT_ONCE] for first in range(0, len(values), _ROWS_AT_ONCE))
-    return np.asarray(np.logical_and.reduce([np.isfinite(chunk).all(axis=0) for chunk in chunks]))
-
-
-def _count_by_recording(recordings: Recordings, bad: NDArray[np.bool_], column: str) -> list[str]:
-    lines = []
-    for number in np.unique(recordings.recording[bad]):
-        start, stop = recordings.bounds[number]
-        rows = np.flatnonzero(bad[start:stop])
-        lines.append(
-            f"recording {recordings.names[number]}, column {column}: "
-            f"{len(rows)} values missing or not finite, the first in row {rows[0]}"
-        )
-    return lines
+def _not_finite(recordings: Recordings) -> Iterator[str]:
+    for values, columns in ((recordings.signals, recordings.channels), (recordings.positions, _AXES)):
+        for column in np.flatnonzero(~np.isfinite(values).all(axis=0)):
+            rows = np.flatnonzero(~np.isfinite(values[:, column]))
+            found = np.unique(recordings.recording[rows], return_index=True, return_counts=True)
+            for number, first, count in zip(*found, strict=True):
+                yield (
+                    f"recording {recordings.names[number]}, column {columns[column]}: {count} values missing "
+                    f"or not finite, the first in row {rows[first] - recordings.bounds[number, 0]}"
+                )
 
 
 def _too_short(recordings: Recordings, window: int) -> list[str]:
@@ -69,14 +52,12 @@ def _too_short(recordings: Recordings, window: int) -> list[str]:
     ]
 
 
-def _constant(recordings: Recordings) -> list[str]:
+def _constant(recordings: Recordings) -> Iterator[str]:
     same = np.array([_never_changes(recordings.signals[start:stop]) for start, stop in recordings.bounds])
-    lines = []
     for column in np.flatnonzero(same.any(axis=0)):
         stuck = [recordings.names[number] for number in np.flatnonzero(same[:, column])]
         where = "every recording" if len(stuck) == len(same) else f"recording {name_some(stuck, _SHOWN)}"
-        lines.append(f"column {recordings.channels[column]} never changes in {where}")
-    return lines
+        yield f"column {recordings.channels[column]} never changes in {where}"
 
 
 def constant_targets(subsets: Mapping[str, Float32], outputs: Sequence[str], kind: str | None) -> list[str]:
@@ -112,8 +93,7 @@ def _never_changes(signals: Float32) -> NDArray[np.bool_]:
 
 def _likely_leakage(recordings: Recordings) -> list[str]:
     """Describe each feature that follows a target so closely that it is likely to be derived from it."""
-    columns = [_AXES.index(axis) for axis in recordings.axes]
-    correlation = _correlations(recordings, columns)
+    correlation = _correlations(recordings, [_AXES.index(axis) for axis in recordings.axes])
     return [
         f"feature {recordings.channels[channel]} is likely leakage: its correlation with target "
         f"{recordings.axes[axis]} is {correlation[channel, axis]:.5f}; remove it from data.features "
@@ -124,19 +104,14 @@ def _likely_leakage(recordings: Recordings) -> list[str]:
 
 def _correlations(recordings: Recordings, columns: list[int]) -> Float64:
     """(channels, axes) over evenly spread rows; 0 where one of the two does not vary."""
-    every = -(-len(recordings.signals) // _ROWS_LOOKED_AT)
-    channels = recordings.signals.shape[1]
-    centre = np.concatenate([recordings.signals[0], recordings.positions[0, columns]]).astype(np.float64)
-    sums, squares = np.zeros(len(centre)), np.zeros(len(centre))
-    products, count = np.zeros((channels, len(columns))), 0
-    for first in range(0, len(recordings.signals), _ROWS_CORRELATED * every):
-        rows = slice(first, first + _ROWS_CORRELATED * every, every)
-        values = np.hstack([recordings.signals[rows], recordings.positions[rows][:, columns]]) - centre
-        sums += values.sum(axis=0)
-        squares += (values**2).sum(axis=0)
-        products += values[:, :channels].T @ values[:, channels:]
-        count += len(values)
-    varied = squares - sums**2 / count
-    varied = np.where(varied > _ROUNDING * (squares + count * centre**2), varied, np.inf)
-    together = products - np.outer(sums[:channels], sums[channels:]) / count
-    return np.asarray(together / np.sqrt(np.outer(varied[:channels], varied[channels:])))
+    rows = slice(None, None, -(-len(recordings.signals) // _ROWS_LOOKED_AT))
+    targets = _standardized(recordings.positions[rows, columns])
+    return np.array([_standardized(signal[:, None])[:, 0] @ targets for signal in recordings.signals[rows].T])
+
+
+def _standardized(values: Float32) -> Float64:
+    """(rows, columns) around 0 and of length 1; 0 in columns that do not vary."""
+    centred = values - values.mean(axis=0, dtype=np.float64)
+    square = (centred**2).sum(axis=0)
+    varies = square > _ROUNDING * np.square(values, dtype=np.float64).sum(axis=0)
+    return np.asarray(centred / np.sqrt(np.where(varies, square, np.inf)))
