@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -93,20 +92,11 @@ def _scores(task: Task, true: Float32, outputs: Predictions) -> Float64:
 
 
 def _regions(positions: Float32, covered: NDArray[np.bool_], size: Float64) -> pd.DataFrame:
-    borders = [np.linspace(axis.min(), axis.max(), _SIDE + 1) for axis in positions.T[:2]]
-    place = [
-        np.clip(np.searchsorted(border, axis, side="right") - 1, 0, _SIDE - 1)
-        for border, axis in zip(borders, positions.T[:2], strict=True)
-    ]
-    rows: list[dict[str, Any]] = []
-    for column, row in np.ndindex(_SIDE, _SIDE):
-        inside = (place[0] == column) & (place[1] == row)
-        if inside.any():
-            edges = {
-                f"{axis}_{end}_mm": float(border[number + step])
-                for axis, border, number in zip("xy", borders, (column, row), strict=True)
-                for end, step in (("from", 0), ("to", 1))
-            }
-            values = {"samples": int(inside.sum()), "found": covered[inside].mean(), "size": size[inside].mean()}
-            rows.append({**edges, **values})
-    return pd.DataFrame(rows)
+    frame = pd.DataFrame({"found": covered, "size": size})
+    for axis, values in zip("xy", positions.T, strict=False):
+        borders = np.linspace(values.min(), values.max(), _SIDE + 1)
+        place = np.clip(np.searchsorted(borders, values, side="right") - 1, 0, _SIDE - 1)
+        frame[f"{axis}_from_mm"], frame[f"{axis}_to_mm"] = borders.astype(float)[[place, place + 1]]
+    groups = frame.groupby(["x_from_mm", "x_to_mm", "y_from_mm", "y_to_mm"])
+    means = groups[["found", "size"]].agg(lambda values: values.to_numpy().mean())
+    return pd.concat([groups.size().rename("samples"), means], axis=1).reset_index()
