@@ -36,13 +36,16 @@ def reference_predictions(problem: Problem) -> dict[str, Float32]:
     task, samples, seed = problem.task, problem.samples, problem.config.seed
     members = _draw(problem.split.train, problem.config.evaluation.baseline_samples, seed)
     inputs, targets = _windows(samples, members), problem.targets[members]
+    test = problem.split.test
+    chunks = [test[first : first + _WINDOWS_AT_ONCE] for first in range(0, len(test), _WINDOWS_AT_ONCE)]
     predictions = {}
     for name, model in _models(task, seed).items():
         log.info("baseline %s: training on %d samples", name, len(members))
         fit = _fit_classes if isinstance(task, Classification) else _fit_values
         # Its threads busy-wait for one another: next to other work, one is ten times as fast as two.
         with threadpool_limits(1):
-            predictions[name] = _in_chunks(fit(model, inputs, targets), samples, problem.split.test)
+            predict = fit(model, inputs, targets)
+            predictions[name] = np.concatenate([predict(_windows(samples, chunk)) for chunk in chunks])
     return predictions
 
 
@@ -99,8 +102,3 @@ def _fit_classes(model: Any, inputs: Float64, targets: Float32) -> Predictor:
         return probabilities
 
     return predict
-
-
-def _in_chunks(predict: Predictor, samples: Samples, members: Int32) -> Float32:
-    chunks = [members[first : first + _WINDOWS_AT_ONCE] for first in range(0, len(members), _WINDOWS_AT_ONCE)]
-    return np.concatenate([predict(_windows(samples, chunk)) for chunk in chunks])

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from forcepos.data.recordings import Float32
 from forcepos.data.samples import Samples
@@ -26,7 +25,7 @@ from forcepos.evaluation.metrics import (
 from forcepos.models.final import TrainedModel
 from forcepos.models.prediction import Predictions, predict
 from forcepos.models.problem import Problem
-from forcepos.models.tasks import Classification, Regression, Task
+from forcepos.models.tasks import Regression, Task
 from forcepos.runtime.errors import InputError
 
 
@@ -69,15 +68,12 @@ def evaluate(problem: Problem, trained: TrainedModel) -> Evaluation:
             f"the first one of recording {first}: its signals, or the model's weights, are too large"
         )
     draws, resampled = resample(test, settings.resamples, problem.config.seed)
+    calibration = trained.calibration
     return Evaluation(
         test=score(task, test, true, predicted),
         intervals=intervals(_measures(task, test, true, predicted, draws), settings.confidence),
         resampled=resampled,
-        coverage=(
-            measure_coverage(task, true, outputs, test.positions, trained.calibration)
-            if trained.calibration
-            else None
-        ),
+        coverage=calibration and measure_coverage(task, true, outputs, test.positions, calibration),
         true=true,
         predicted=predicted,
         outputs=outputs,
@@ -92,12 +88,8 @@ def score(task: Task, test: Samples, true: Float32, predicted: Float32) -> Score
 def _measures(task: Task, test: Samples, true: Float32, predicted: Float32, draws: Draws) -> Measures:
     if isinstance(task, Regression):
         return regression_measures(true, predicted, task.outputs, draws)
-    return classification_measures(true.argmax(axis=1), predicted.argmax(axis=1), _border(task, test), draws)
-
-
-def _border(task: Classification, test: Samples) -> NDArray[np.bool_] | None:
-    """Return (n,) whether a sample lies near a border of sectors; None for classes without any."""
-    return task.sectors.near_border(test.positions) if task.sectors else None
+    border = task.sectors.near_border(test.positions) if task.sectors else None
+    return classification_measures(true.argmax(axis=1), predicted.argmax(axis=1), border, draws)
 
 
 @dataclass(frozen=True)
@@ -113,42 +105,34 @@ class References:
 
 
 def references(problem: Problem, simulation: Simulation | None) -> References:
-    """Score baselines on the test subset; with a simulation, also ideal observers and the Cramér-Rao bound."""
+    """Score baselines on the test subset; with a simulation, also ideal observers and the Cramér-Rao bound.
+
+    Ideal observers are lookups with perfect knowledge: `oracle_points` knows each grid point's noise-free torques
+    and the distribution of the simulator's noise, offsets and drift. `oracle_visits` also knows each visit's own
+    torques including its sensor offset, which no model can know for a visit that it has not seen.
+    """
     task, settings = problem.task, problem.config.evaluation
     true, test = problem.test_targets, problem.test_samples
     constant = np.broadcast_to(problem.targets[problem.split.train].mean(axis=0), true.shape)
-    predictions = {"baseline": constant}
-    if settings.baselines:
-        predictions |= reference_predictions(problem)
+    predictions = {"baseline": constant} | (reference_predictions(problem) if settings.baselines else {})
     scores = {name: score(task, test, true, predicted) for name, predicted in predictions.items()}
     if simulation is not None and settings.oracle:
-        scores |= ideal_observer_scores(problem, simulation) | _cramer_rao_bounds(task, test, simulation)
+        observers = {"oracle_points": simulation.known_points, "oracle_visits": simulation.known_visits}
+        for name, known in observers.items():
+            places = locate(simulation.recordings, test.starts, test.window, known(test.window))
+            scores[name] = score(task, test, true, _at(places, task))
+        scores |= _cramer_rao_bounds(task, test, simulation)
     return References(scores, predictions)
 
 
-def ideal_observer_scores(problem: Problem, simulation: Simulation) -> dict[str, Scores]:
-    """Score two ideal observers, lookups with perfect knowledge, on the test subset.
-
-    `oracle_points` knows each grid point's noise-free torques and the distribution of the simulator's noise,
-    offsets and drift. `oracle_visits` also knows each visit's own torques including its sensor offset, which no
-    model can know for a visit that it has not seen.
-    """
-    task, test = problem.task, problem.test_samples
-    scores = {}
-    for name, candidates in (
-        ("oracle_points", simulation.known_points(test.window)),
-        ("oracle_visits", simulation.known_visits(test.window)),
-    ):
-        places = locate(simulation.recordings, test.starts, test.window, candidates)
-        if isinstance(task, Regression):
-            predicted = places[:, task.columns]
-        elif task.sectors:
-            # The plate's centre belongs to no sector: all weights are 0, and the first class counts.
-            predicted = (task.sectors.label(places)[:, None] == np.arange(len(task.outputs))).astype(np.float32)
-        else:
-            raise TypeError("a simulation has no classes but sectors")
-        scores[name] = score(task, test, problem.test_targets, predicted)
-    return scores
+def _at(places: Float32, task: Task) -> Float32:
+    """Return the (n, outputs) predictions of an observer that locates samples at places (n, 3)."""
+    if isinstance(task, Regression):
+        return places[:, task.columns]
+    if task.sectors is None:
+        raise TypeError("a simulation has no classes but sectors")
+    # The plate's centre belongs to no sector: all weights are 0, and the first class counts.
+    return (task.sectors.label(places)[:, None] == np.arange(len(task.outputs))).astype(np.float32)
 
 
 def _cramer_rao_bounds(task: Task, test: Samples, simulation: Simulation) -> dict[str, Scores]:
@@ -156,13 +140,10 @@ def _cramer_rao_bounds(task: Task, test: Samples, simulation: Simulation) -> dic
     if not isinstance(task, Regression):
         return {}
     point = simulation.recordings.point[test.starts]
-    rows = {"limit": test.window} | ({"limit_row": 1} if test.window > 1 else {})
-    bounds = {
-        f"{name}_{'known' if known else 'new'}_visit": cramer_rao_scores(
-            task.outputs, point, simulation, window, known
-        )
-        for name, window in rows.items()
-        for known in (False, True)
-    }
-    # Where the torques carry no information the bound is infinite, which JSON cannot represent.
-    return {name: {key: value for key, value in of.items() if np.isfinite(value)} for name, of in bounds.items()}
+    bounds: dict[str, Scores] = {}
+    for name, window in {"limit": test.window, "limit_row": 1}.items() if test.window > 1 else [("limit", 1)]:
+        for visit, known in (("new", False), ("known", True)):
+            of = cramer_rao_scores(task.outputs, point, simulation, window, known)
+            # Where the torques carry no information the bound is infinite, which JSON cannot represent.
+            bounds[f"{name}_{visit}_visit"] = {key: value for key, value in of.items() if np.isfinite(value)}
+    return bounds

@@ -163,7 +163,9 @@ def locate(recordings: Recordings, starts: Int32, window: int, candidates: Candi
         window: rows of a window.
         candidates: positions, expected signals, covariances.
     """
-    means = _window_means(recordings.select(JOINT_CHANNELS).signals, starts, window)
+    signals = recordings.select(JOINT_CHANNELS).signals
+    sums = np.pad(signals, ((1, 0), (0, 0))).cumsum(axis=0, dtype=np.float64)
+    means = (sums[starts + window] - sums[starts]) / window
     best = np.full(len(means), -np.inf)
     choice = np.zeros(len(means), np.int32)
     for number, (expected, covariance) in enumerate(zip(candidates.means, candidates.covariances, strict=True)):
@@ -173,8 +175,3 @@ def locate(recordings: Recordings, starts: Int32, window: int, candidates: Candi
         better = likelihood > best
         best[better], choice[better] = likelihood[better], number
     return candidates.positions[choice].astype(np.float32)
-
-
-def _window_means(signals: Float32, starts: Int32, window: int) -> Float64:
-    sums = np.cumsum(np.vstack([np.zeros((1, signals.shape[1])), signals]), axis=0, dtype=np.float64)
-    return np.asarray((sums[starts + window] - sums[starts]) / window)

@@ -36,10 +36,6 @@ class Draws:
         each = np.bincount(self.unit, values, minlength=self.weights.shape[1])
         return np.asarray(self.weights @ each)
 
-    def take(self, members: NDArray[np.bool_]) -> Draws:
-        """Restrict the draws to some of the samples."""
-        return Draws(self.unit[members], self.weights)
-
 
 def every_sample_once(count: int) -> Draws:
     """Return a single draw: the data set itself."""
@@ -122,7 +118,8 @@ def classification_measures(
     if border is None:
         return measures
     if (~border).any():
-        measures |= _classes(true[~border], predicted[~border], "_off_border", draws.take(~border))
+        off_border = Draws(draws.unit[~border], draws.weights)
+        measures |= _classes(true[~border], predicted[~border], "_off_border", off_border)
     return measures | {"border_share": draws.totals(border) / draws.totals(np.ones(len(border)))}
 
 
