@@ -64,7 +64,7 @@ def least_squares_errors(simulation: Simulation, outputs: list[int], offset_know
     tip, force = simulation.nominal_tips_mm[0], np.array([0, 0, config.force_n])
     signals = columns(simulation.recordings, *JOINT_CHANNELS).reshape(config.visits, window, 2, 7)
     if offset_known:
-        offsets = np.array([visit.offset_nm for visit in simulation._visits])[:, None]
+        offsets = simulation.offsets_nm[:, None]
         signals = signals - np.stack([offsets, -offsets], axis=2)
     away = signals.transpose(0, 2, 1, 3).reshape(config.visits, -1) - expected(tip, force, window)
     known = [0.0 if axis in outputs else config.repeatability_mm**-2 for axis in range(3)]
@@ -72,7 +72,7 @@ def least_squares_errors(simulation: Simulation, outputs: list[int], offset_know
     slopes = window_slopes(tip, force, window)
     weighted = np.linalg.solve(window_covariance(config, window, offset_known), slopes)
     estimates = np.linalg.solve(slopes.T @ weighted + prior, weighted.T @ away.T).T[:, :3]
-    true = np.array([visit.position_mm for visit in simulation._visits])
+    true = simulation.positions_mm
     return np.asarray((estimates - true)[:, outputs])
 
 

@@ -48,18 +48,24 @@ class Candidates:
 
 
 class Simulation:
-    """The simulated plate, deterministic for `config.seed`."""
+    """The simulated plate, deterministic for `config.seed`.
+
+    Attributes:
+        point: (visits,) the touched point of each visit.
+        positions_mm: (visits, 3) where the plate is touched, plate frame.
+        offsets_nm: (visits, 7) of the sensors.
+    """
 
     def __init__(self, config: SimulatedConfig) -> None:
         self.config = config
         points = np.prod(config.grid)
-        self._point = np.repeat(np.arange(points, dtype=np.int32), config.visits)
+        self.point = np.repeat(np.arange(points, dtype=np.int32), config.visits)
         rng = np.random.default_rng([config.seed, 0])
-        places, forces, offsets = np.split(rng.normal(0, 1, (len(self._point), 3 + 3 + JOINTS)), [3, 6], axis=1)
-        self._positions_mm = grid_mm(config)[self._point] + config.repeatability_mm * places
+        places, forces, offsets = np.split(rng.normal(0, 1, (len(self.point), 3 + 3 + JOINTS)), [3, 6], axis=1)
+        self.positions_mm = grid_mm(config)[self.point] + config.repeatability_mm * places
         self._forces_n = np.array([0, 0, config.force_n]) + config.force_spread_n * forces
-        self._offsets_nm = offsets * self._torque(config.visit_offset_percent)
-        self._postures = self._solve(self._positions_mm)
+        self.offsets_nm = offsets * self._torque(config.visit_offset_percent)
+        self._postures = self._solve(self.positions_mm)
 
     def _solve(self, positions_mm: Float64) -> list[Posture]:
         """Solve for the posture at each position (n, 3), from the one before."""
@@ -73,15 +79,15 @@ class Simulation:
         """The rows of all visits: `visits` recordings of `rows` rows for each point of the grid."""
         config = self.config
         noise = np.random.default_rng([config.seed, 1])
-        signals = np.empty((len(self._point), config.rows, len(CHANNELS)), np.float32)
-        for number in range(len(self._point)):
+        signals = np.empty((len(self.point), config.rows, len(CHANNELS)), np.float32)
+        for number in range(len(self.point)):
             signals[number] = self._signals(number, noise)
-        columns_and_rows = np.column_stack(np.divmod(self._point, config.grid[1])).tolist()
+        columns_and_rows = np.column_stack(np.divmod(self.point, config.grid[1])).tolist()
         return Recordings(
             signals=signals.reshape(-1, len(CHANNELS)),
-            positions=np.repeat(self._positions_mm.astype(np.float32), config.rows, axis=0),
-            recording=np.repeat(np.arange(len(self._point), dtype=np.int32), config.rows),
-            point=np.repeat(self._point, config.rows),
+            positions=np.repeat(self.positions_mm.astype(np.float32), config.rows, axis=0),
+            recording=np.repeat(np.arange(len(self.point), dtype=np.int32), config.rows),
+            point=np.repeat(self.point, config.rows),
             channels=CHANNELS,
             names=tuple(
                 f"{column},{row} visit {number % config.visits + 1}"
@@ -100,7 +106,7 @@ class Simulation:
         settling = settling_rows(self.config)
         white = noise.normal(0, 1, (rows + settling, JOINTS)) * self._torque(self.config.noise_percent)
         # Offset and drift pass the observer unchanged: they are slow compared with it.
-        slow = self._offsets_nm[visit] + self._drift(noise)
+        slow = self.offsets_nm[visit] + self._drift(noise)
         contact_torque = posture.contact @ self._forces_n[visit]
         measured = posture.gravity - contact_torque + slow + white[settling:]
         gain = observer_gain(self.config)
@@ -119,11 +125,11 @@ class Simulation:
 
     def known_visits(self, window: int) -> Candidates:
         """Return every visit's noise-free torques, its sensor offset included."""
-        visits = zip(self._postures, self._forces_n, self._offsets_nm, strict=True)
+        visits = zip(self._postures, self._forces_n, self.offsets_nm, strict=True)
         contact_torque = np.array([posture.contact @ force - offset for posture, force, offset in visits])
         gravity = np.array([posture.gravity for posture in self._postures])
         return Candidates(
-            positions=self._positions_mm,
+            positions=self.positions_mm,
             means=np.hstack([gravity - contact_torque, contact_torque]),
             covariances=np.repeat(self._covariance(window)[None], len(contact_torque), axis=0),
         )
