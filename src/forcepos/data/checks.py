@@ -44,12 +44,10 @@ def _not_finite(recordings: Recordings) -> Iterator[str]:
                 )
 
 
-def _too_short(recordings: Recordings, window: int) -> list[str]:
-    lengths = np.diff(recordings.bounds, axis=1)[:, 0]
-    return [
-        f"recording {recordings.names[number]}: {lengths[number]} rows, too short for one window of {window}"
-        for number in np.flatnonzero(lengths < window)
-    ]
+def _too_short(recordings: Recordings, window: int) -> Iterator[str]:
+    for name, (start, stop) in zip(recordings.names, recordings.bounds, strict=True):
+        if stop - start < window:
+            yield f"recording {name}: {stop - start} rows, too short for one window of {window}"
 
 
 def _constant(recordings: Recordings) -> Iterator[str]:
@@ -58,6 +56,34 @@ def _constant(recordings: Recordings) -> Iterator[str]:
         stuck = [recordings.names[number] for number in np.flatnonzero(same[:, column])]
         where = "every recording" if len(stuck) == len(same) else f"recording {name_some(stuck, _SHOWN)}"
         yield f"column {recordings.channels[column]} never changes in {where}"
+
+
+def _never_changes(signals: Float32) -> NDArray[np.bool_]:
+    """(channels,) whether all rows are equal. Few channels end as they began; only those are compared in full."""
+    same = np.asarray(signals[0] == signals[-1])
+    same[same] = (signals[:, same] == signals[0, same]).all(axis=0)
+    return same
+
+
+def _likely_leakage(recordings: Recordings) -> Iterator[str]:
+    """Describe each feature that follows a target so closely that it is likely to be derived from it."""
+    rows = slice(None, None, -(-len(recordings.signals) // _ROWS_LOOKED_AT))
+    targets = _standardized(recordings.positions[rows, [_AXES.index(axis) for axis in recordings.axes]])
+    for name, signal in zip(recordings.channels, recordings.signals[rows].T, strict=True):
+        for axis, correlation in zip(recordings.axes, _standardized(signal[:, None])[:, 0] @ targets, strict=True):
+            if abs(correlation) > _TOO_SIMILAR:
+                yield (
+                    f"feature {name} is likely leakage: its correlation with target {axis} is {correlation:.5f}; "
+                    "remove it from data.features unless a sensor measures it"
+                )
+
+
+def _standardized(values: Float32) -> Float64:
+    """(rows, columns) around 0 and of length 1; 0 in columns that do not vary."""
+    centred = values - values.mean(axis=0, dtype=np.float64)
+    square = (centred**2).sum(axis=0)
+    varies = square > _ROUNDING * np.square(values, dtype=np.float64).sum(axis=0)
+    return np.asarray(centred / np.sqrt(np.where(varies, square, np.inf)))
 
 
 def constant_targets(subsets: Mapping[str, Float32], outputs: Sequence[str], kind: str | None) -> list[str]:
@@ -82,36 +108,3 @@ def constant_targets(subsets: Mapping[str, Float32], outputs: Sequence[str], kin
         f"{what} in all samples of these subsets: {', '.join(names)}; {advice}, or check data and split"
         for what, names in found.items()
     ]
-
-
-def _never_changes(signals: Float32) -> NDArray[np.bool_]:
-    """(channels,) whether all rows are equal. Few channels end as they began; only those are compared in full."""
-    same = np.asarray(signals[0] == signals[-1])
-    same[same] = (signals[:, same] == signals[0, same]).all(axis=0)
-    return same
-
-
-def _likely_leakage(recordings: Recordings) -> list[str]:
-    """Describe each feature that follows a target so closely that it is likely to be derived from it."""
-    correlation = _correlations(recordings, [_AXES.index(axis) for axis in recordings.axes])
-    return [
-        f"feature {recordings.channels[channel]} is likely leakage: its correlation with target "
-        f"{recordings.axes[axis]} is {correlation[channel, axis]:.5f}; remove it from data.features "
-        "unless a sensor measures it"
-        for channel, axis in np.argwhere(np.abs(correlation) > _TOO_SIMILAR)
-    ]
-
-
-def _correlations(recordings: Recordings, columns: list[int]) -> Float64:
-    """(channels, axes) over evenly spread rows; 0 where one of the two does not vary."""
-    rows = slice(None, None, -(-len(recordings.signals) // _ROWS_LOOKED_AT))
-    targets = _standardized(recordings.positions[rows, columns])
-    return np.array([_standardized(signal[:, None])[:, 0] @ targets for signal in recordings.signals[rows].T])
-
-
-def _standardized(values: Float32) -> Float64:
-    """(rows, columns) around 0 and of length 1; 0 in columns that do not vary."""
-    centred = values - values.mean(axis=0, dtype=np.float64)
-    square = (centred**2).sum(axis=0)
-    varies = square > _ROUNDING * np.square(values, dtype=np.float64).sum(axis=0)
-    return np.asarray(centred / np.sqrt(np.where(varies, square, np.inf)))

@@ -77,11 +77,10 @@ def cramer_rao_scores(
 
 def _information(simulation: Simulation, window: int, offsets_known: bool) -> Float64:
     """Return (points, 3, 3) Fisher information of a window's torques about x, y and z, per mm^2."""
-    config, slopes = simulation.config, simulation.nominal_slopes
+    config, slopes = simulation.config, simulation.nominal_slopes / 1000  # per mm
     white = _whitening(config, window, offsets_known)
     contact = np.array([posture.contact for posture in simulation.nominal_postures])
-    gravity_slope = np.array([slope.gravity for slope in slopes]) / 1000  # (points, 3, 7) Nm per mm
-    contact_slope = np.array([slope.contact for slope in slopes]) / 1000  # (points, 3, 7, 3)
+    gravity_slope, contact_slope = slopes[..., 0], slopes[..., 1:]  # (points, 3, 7), (points, 3, 7, 3)
     pushed_slope = contact_slope @ np.array([0, 0, config.force_n])
     mean_slope = np.concatenate([gravity_slope - pushed_slope, pushed_slope], axis=-1) @ white.T
     lever, bent = (

@@ -22,7 +22,7 @@ from scipy.signal import lfilter
 
 from forcepos.config.schema import SimulatedConfig
 from forcepos.data.recordings import Float64, Recordings
-from forcepos.data.simulation.arm import JOINTS, MAX_TORQUE_NM, Arm, Posture, Slopes
+from forcepos.data.simulation.arm import JOINTS, MAX_TORQUE_NM, Arm, Posture
 from forcepos.data.simulation.noise import OPPOSITE, mean_weights, observer_gain, settling_rows
 
 _EXTERNAL = [f"exT_A{joint + 1}" for joint in range(JOINTS)]
@@ -58,8 +58,7 @@ class Simulation:
 
     def __init__(self, config: SimulatedConfig) -> None:
         self.config = config
-        points = np.prod(config.grid)
-        self.point = np.repeat(np.arange(points, dtype=np.int32), config.visits)
+        self.point = np.repeat(np.arange(np.prod(config.grid), dtype=np.int32), config.visits)
         rng = np.random.default_rng([config.seed, 0])
         places, forces, offsets = np.split(rng.normal(0, 1, (len(self.point), 3 + 3 + JOINTS)), [3, 6], axis=1)
         self.positions_mm = grid_mm(config)[self.point] + config.repeatability_mm * places
@@ -80,19 +79,16 @@ class Simulation:
         config = self.config
         noise = np.random.default_rng([config.seed, 1])
         signals = np.empty((len(self.point), config.rows, len(CHANNELS)), np.float32)
-        for number in range(len(self.point)):
-            signals[number] = self._signals(number, noise)
-        columns_and_rows = np.column_stack(np.divmod(self.point, config.grid[1])).tolist()
+        for visit in range(len(self.point)):
+            signals[visit] = self._signals(visit, noise)
+        places = np.column_stack(np.divmod(self.point, config.grid[1])).tolist()
         return Recordings(
             signals=signals.reshape(-1, len(CHANNELS)),
             positions=np.repeat(self.positions_mm.astype(np.float32), config.rows, axis=0),
             recording=np.repeat(np.arange(len(self.point), dtype=np.int32), config.rows),
             point=np.repeat(self.point, config.rows),
             channels=CHANNELS,
-            names=tuple(
-                f"{column},{row} visit {number % config.visits + 1}"
-                for number, (column, row) in enumerate(columns_and_rows)
-            ),
+            names=tuple(f"{i},{j} visit {visit % config.visits + 1}" for visit, (i, j) in enumerate(places)),
             rate_hz=config.rate_hz,
         )
 
@@ -156,10 +152,10 @@ class Simulation:
         return self._solve(grid_mm(self.config))
 
     @cached_property
-    def nominal_slopes(self) -> list[Slopes]:
-        """The derivatives of each grid point's torques as the tip moves off it."""
+    def nominal_slopes(self) -> Float64:
+        """(points, 3, 7, 4) derivatives of each grid point's torques, as of `Arm.slopes`."""
         arm = Arm()
-        return [arm.slopes(posture) for posture in self.nominal_postures]
+        return np.array([arm.slopes(posture) for posture in self.nominal_postures])
 
     @property
     def nominal_tips_mm(self) -> Float64:
