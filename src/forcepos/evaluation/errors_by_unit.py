@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from forcepos.data.recordings import Float32, Int32
 from forcepos.models.tasks import Regression, Task
@@ -29,7 +30,9 @@ def errors_by_unit(
         positions: (n, 3) mm.
         true, predicted: (n, outputs).
     """
-    values = {f"{axis}_mm": positions[:, column] for column, axis in enumerate("xyz")}
+    values: dict[str, NDArray[np.floating]] = {
+        f"{axis}_mm": positions[:, column] for column, axis in enumerate("xyz")
+    }
     if isinstance(task, Regression):
         error = predicted.astype(np.float64) - true
         values["euclidean_mean_mm"] = np.linalg.norm(error, axis=1)

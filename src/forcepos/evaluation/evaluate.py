@@ -73,7 +73,7 @@ def evaluate(problem: Problem, trained: TrainedModel) -> Evaluation:
         test=score(task, test, true, predicted),
         intervals=intervals(_measures(task, test, true, predicted, draws), settings.confidence),
         resampled=resampled,
-        coverage=calibration and measure_coverage(task, true, outputs, test.positions, calibration),
+        coverage=measure_coverage(task, true, outputs, test.positions, calibration) if calibration else None,
         true=true,
         predicted=predicted,
         outputs=outputs,
@@ -132,7 +132,7 @@ def _at(places: Float32, task: Task) -> Float32:
     if task.sectors is None:
         raise TypeError("a simulation has no classes but sectors")
     # The plate's centre belongs to no sector: all weights are 0, and the first class counts.
-    return (task.sectors.label(places)[:, None] == np.arange(len(task.outputs))).astype(np.float32)
+    return np.asarray(task.sectors.label(places)[:, None] == np.arange(len(task.outputs)), np.float32)
 
 
 def _cramer_rao_bounds(task: Task, test: Samples, simulation: Simulation) -> dict[str, Scores]:

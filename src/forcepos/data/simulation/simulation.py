@@ -160,7 +160,7 @@ class Simulation:
     @property
     def nominal_tips_mm(self) -> Float64:
         """(points, 3) the grid in the base frame."""
-        return grid_mm(self.config) - np.asarray(self.config.offset_mm)
+        return grid_mm(self.config) - np.array(self.config.offset_mm, np.float64)
 
     def _covariance(self, window: int) -> Float64:
         """(14, 14) of a window's mean msT and exT: white noise and drift.
