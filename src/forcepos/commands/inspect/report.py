@@ -7,13 +7,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from forcepos.commands.inspect.draft import draft
-from forcepos.commands.inspect.draft_file import check_draft_path, training_command, write_draft
-from forcepos.commands.inspect.facts import balance, remarks, saturated, stuck
-from forcepos.commands.inspect.roles import ROLES, UserHints
+from forcepos.commands.inspect.draft import check_draft_path, draft, training_command, write_draft
+from forcepos.commands.inspect.facts import facts, remarks
+from forcepos.commands.inspect.roles import Guesses, UserHints
 from forcepos.commands.inspect.show import show
 from forcepos.commands.inspect.sources import open_sources
-from forcepos.commands.inspect.survey import Survey, survey_sources
+from forcepos.commands.inspect.survey import survey_sources
 from forcepos.commands.inspect.training import training_warnings
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.interruption import stop_if_asked
@@ -21,7 +20,7 @@ from forcepos.runtime.wording import visible
 
 
 def inspect(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    """Inspect files, print the findings and return them.
+    """Inspect files, print the findings and return them; draw figures into `folder`.
 
     Raises:
         InputError: a file cannot be read, a column does not exist, or the draft cannot be written.
@@ -33,52 +32,27 @@ def inspect(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         raise InputError("--positions takes one to three columns: x, y, z")
     sources, skipped = open_sources(options.files)
     survey = survey_sources(sources, skipped, hints, stop_if_asked)
-    overrides = _overrides(survey)
-    text = draft(survey, options.files, training_command(options.write, overrides))
-    training = training_warnings(survey, text, overrides)
-    notes = remarks(survey)
-    show(survey, notes, training)
-    figures = [] if options.no_figures else _figures(survey, folder)
+    overrides = _overrides(survey.guesses)
+    command = training_command(options.write, overrides)
+    text = draft(survey, options.files, command)
+    found = facts(survey)
+    found |= {"remarks": remarks(survey, found), "training": training_warnings(survey, text, overrides)}
+    show(survey, found, [*(f"note: {remark}" for remark in found["remarks"]), *found["training"]])
+    found["figures"] = []
+    if not options.no_figures:
+        from forcepos.commands.inspect.figures import save_figures  # noqa: PLC0415  # matplotlib takes a second
+
+        found["figures"] = [str(path) for path in save_figures(survey, folder)]
+        sys.stderr.write(f"figures: {', '.join(found['figures'])}\n")
     if options.write is not None:
         write_draft(options.write, text)
-        wrote = f"config: {options.write}; train with {training_command(options.write, overrides)}"
-        sys.stderr.write(visible(wrote) + "\n")
-    return _facts(survey) | {
-        "remarks": notes, "training": training, "figures": figures,
-        "config": str(options.write) if options.write else None,
-    }  # fmt: skip
+        sys.stderr.write(visible(f"config: {options.write}; train with {command}") + "\n")
+    return found | {"config": str(options.write) if options.write else None}
 
 
-def _overrides(survey: Survey) -> list[str]:
+def _overrides(guesses: Guesses) -> list[str]:
     """Return the overrides that training needs besides data=…: a model that suits the targets."""
-    axes = len(survey.guesses.positions)
-    if not axes and survey.guesses.label:
+    axes = len(guesses.positions)
+    if not axes and guesses.label:
         return ["model=cnn_classification"]
     return [f"model.axes=[{','.join('xyz'[:axes])}]"] if axes in {1, 2} else []
-
-
-def _figures(survey: Survey, folder: Path) -> list[str]:
-    from forcepos.commands.inspect.figures import save_figures  # noqa: PLC0415  # matplotlib takes a second
-
-    paths = [str(path) for path in save_figures(survey, folder)]
-    sys.stderr.write(f"figures: {', '.join(paths)}\n")
-    return paths
-
-
-def _facts(survey: Survey) -> dict[str, Any]:
-    times = survey.times
-    numbers = {name: column for name, column in survey.columns.items() if column.kind != "text" and column.known}
-    return {
-        "files": len(survey.sources),
-        "recordings": len(survey.recordings),
-        "points": len(survey.points) or None,
-        "rows": survey.rows,
-        "rate_hz": times.rate_hz,
-        "gaps": {"count": times.gaps, "longest_s": round(times.longest_s, 9) if times.gaps else 0.0},
-        "ranges": {name: [column.low, column.high] for name, column in numbers.items()},
-        "missing": {name: column.missing for name, column in survey.columns.items() if column.missing},
-        "stuck": stuck(survey),
-        "saturated": saturated(survey),
-        "balance": balance(survey),
-        "guesses": {role: getattr(survey.guesses, role) for role in ROLES},
-    }
