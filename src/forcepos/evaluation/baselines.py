@@ -41,10 +41,9 @@ def reference_predictions(problem: Problem) -> dict[str, Float32]:
     predictions = {}
     for name, model in _models(task, seed).items():
         log.info("baseline %s: training on %d samples", name, len(members))
-        fit = _fit_classes if isinstance(task, Classification) else _fit_values
         # Its threads busy-wait for one another: next to other work, one is ten times as fast as two.
         with threadpool_limits(1):
-            predict = fit(model, inputs, targets)
+            predict = _fit(model, inputs, targets, task)
             predictions[name] = np.concatenate([predict(_windows(samples, chunk)) for chunk in chunks])
     return predictions
 
@@ -80,13 +79,11 @@ def _windows(samples: Samples, members: Int32) -> Float64:
     return np.asarray(samples.recordings.signals[rows].reshape(len(members), -1), np.float64)
 
 
-def _fit_values(model: Any, inputs: Float64, targets: Float32) -> Predictor:
-    model.fit(inputs, targets)
-    return lambda windows: np.asarray(model.predict(windows), np.float32).reshape(len(windows), -1)
-
-
-def _fit_classes(model: Any, inputs: Float64, targets: Float32) -> Predictor:
-    """Fit to one-hot targets; return a predictor of (n, classes) probabilities."""
+def _fit(model: Any, inputs: Float64, targets: Float32, task: Task) -> Predictor:
+    """Return a predictor of (n, outputs) values, or probabilities of classes after fitting to one-hot targets."""
+    if not isinstance(task, Classification):
+        model.fit(inputs, targets)
+        return lambda windows: np.asarray(model.predict(windows), np.float32).reshape(len(windows), -1)
     labels = targets.argmax(axis=1)
     present = np.unique(labels)
     if len(present) == 1:  # scikit-learn refuses to fit a single class

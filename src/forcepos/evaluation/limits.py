@@ -1,25 +1,7 @@
 """The limits that a simulation's noise sets: an ideal observer's lookup, and the Cramér-Rao bound.
 
-The observer looks up noise-free torques, so that its error is due to noise alone. The bound is the least error of
-any unbiased estimator from joint torques.
-
-In every row of a visit to position p with force f, the joint torques are msT = m + error, exT = x + error:
-
-    m = g(p) - C(p) f,    x = C(p) f,    C = lever arms of the contact, g = gravity torques
-
-Generalised least squares condenses a window to (m, x) without loss. Force is Gaussian and enters linearly,
-so the condensed values are Gaussian too, and their information about p is known in closed form (Slepian and Bangs;
-Kay, Fundamentals of Statistical Signal Processing: Estimation Theory, 1993, section 3.9):
-
-    y ~ N(mu(p), S(p)),    S = N + s^2 A A^T,    A = (-C, C),    N = covariance of the condensed errors
-    I_ab = mu_a^T S^-1 mu_b + 1/2 trace(S^-1 S_a S^-1 S_b),    a, b = x, y, z
-
-A coordinate that is not estimated counts as drawn with the arm's repeatability, which adds 1/sigma^2 to its
-information: the hybrid bound, unbiased in the estimated coordinates and Bayesian in the rest (Rockah and
-Schultheiss, IEEE Trans. ASSP 35(3), 1987; Van Trees and Bell, Bayesian Bounds, 2007).
-
-The bound holds for models that see joint torques only: the simulated wrench is an exact function of exT and of the
-arm's posture, and together with exT reveals the position without any noise of its own.
+docs/simulation.md has the formulas, whose symbols are used here: m and x are the torques of a window without the
+errors of its rows, N is the covariance of what remains of these errors, and A are the levers of the force.
 """
 
 from __future__ import annotations
