@@ -46,9 +46,12 @@ def measure_coverage(
     task: Task, true: Float32, outputs: Predictions, positions: Float32, calibration: Calibration
 ) -> Coverage:
     """Measure the coverage of a calibrated model's outputs (n, …) on the test subset."""
-    covered = _covered(task, true, outputs)
-    size = outputs["radius" if isinstance(task, Regression) else task.kinds].astype(np.float64)
-    size = size if isinstance(task, Regression) else size.sum(axis=1)
+    if isinstance(task, Regression):
+        covered = np.linalg.norm(outputs["position"] - true, axis=1) <= outputs["radius"]
+        size = outputs["radius"].astype(np.float64)
+    else:
+        covered = outputs[task.kinds][np.arange(len(true)), true.argmax(axis=1)].astype(bool)
+        size = outputs[task.kinds].sum(axis=1, dtype=np.float64)
     return Coverage(
         target=calibration.coverage,
         observed=float(covered.mean()),
@@ -74,12 +77,6 @@ def coverage_at_levels(
     known = np.isfinite(bounds)
     observed = (_scores(task, *test)[:, None] <= bounds[known]).mean(axis=0)
     return _LEVELS[known], observed
-
-
-def _covered(task: Task, true: Float32, outputs: Predictions) -> NDArray[np.bool_]:
-    if isinstance(task, Regression):
-        return np.asarray(np.linalg.norm(outputs["position"] - true, axis=1) <= outputs["radius"])
-    return np.asarray(outputs[task.kinds][np.arange(len(true)), true.argmax(axis=1)], bool)
 
 
 def _scores(task: Task, true: Float32, outputs: Predictions) -> Float64:

@@ -181,20 +181,6 @@ def check_draft_path(path: Path) -> None:
         raise InputError(f"--write {path}: data={path.stem} is built in; choose another name")
 
 
-def write_draft(path: Path, text: str) -> None:
-    """Write the draft.
-
-    Raises:
-        InputError: it cannot be written, or exists by now.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text)
-    except OSError as error:
-        raise InputError(f"--write {path}: cannot be written: {error}") from error
-
-
 def training_command(path: Path | None, overrides: Sequence[str]) -> str:
     """Return the command that trains with the draft."""
     name = path.stem if path else "NAME"

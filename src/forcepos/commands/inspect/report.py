@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from forcepos.commands.inspect.draft import check_draft_path, draft, training_command, write_draft
+from forcepos.commands.inspect.draft import check_draft_path, draft, training_command
 from forcepos.commands.inspect.facts import facts, remarks
 from forcepos.commands.inspect.roles import Guesses, UserHints
 from forcepos.commands.inspect.show import show
@@ -45,7 +45,12 @@ def inspect(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         found["figures"] = [str(path) for path in save_figures(survey, folder)]
         sys.stderr.write(f"figures: {', '.join(found['figures'])}\n")
     if options.write is not None:
-        write_draft(options.write, text)
+        try:
+            options.write.parent.mkdir(parents=True, exist_ok=True)
+            with options.write.open("x", encoding="utf-8") as file:
+                file.write(text)
+        except OSError as error:
+            raise InputError(f"--write {options.write}: cannot be written: {error}") from error
         sys.stderr.write(visible(f"config: {options.write}; train with {command}") + "\n")
     return found | {"config": str(options.write) if options.write else None}
 
