@@ -10,11 +10,11 @@ import pytest
 
 from forcepos.config.schema import SimulatedConfig
 from forcepos.data.simulation.arm import MAX_TORQUE_NM, Arm
-from forcepos.data.simulation.noise import mean_weights, row_covariance
+from forcepos.data.simulation.noise import row_covariance
 from forcepos.data.simulation.simulation import JOINT_CHANNELS, Simulation
 from forcepos.evaluation.limits import _information
 from tests.data.test_simulation import columns, simulate
-from tests.evaluation.test_limits import AHEAD, NO_SLOW_ERROR, WINDOW, cramer_rao
+from tests.evaluation.test_limits import AHEAD, WINDOW, cramer_rao
 
 
 def memories(config: SimulatedConfig, window: int, offset_known: bool) -> np.ndarray:
@@ -114,10 +114,3 @@ def test_the_covariance_of_rows_is_that_of_their_errors() -> None:
     for known in (False, True):
         sources = memories(config, 7, known)
         assert np.allclose(row_covariance(config, 7, known), sources @ sources.T, rtol=1e-9, atol=1e-12)
-
-
-def test_the_mean_of_rows_has_the_ideal_observers_covariance() -> None:
-    config = simulate(*AHEAD, *NO_SLOW_ERROR).config
-    rows = row_covariance(config, 7, offset_known=True).reshape(2, 7, 2, 7).mean(axis=(1, 3))
-    weights = config.noise_percent * mean_weights(config, 7)
-    assert np.allclose(rows, weights @ weights.T, rtol=1e-6)

@@ -23,7 +23,7 @@ from scipy.signal import lfilter
 from forcepos.config.schema import SimulatedConfig
 from forcepos.data.recordings import Float64, Recordings
 from forcepos.data.simulation.arm import JOINTS, MAX_TORQUE_NM, Arm, Posture
-from forcepos.data.simulation.noise import OPPOSITE, mean_weights, observer_gain, settling_rows
+from forcepos.data.simulation.noise import OPPOSITE, observer_gain, settling_rows, white_covariance
 
 _EXTERNAL = [f"exT_A{joint + 1}" for joint in range(JOINTS)]
 _MEASURED = [f"msT_A{joint + 1}" for joint in range(JOINTS)]
@@ -168,8 +168,8 @@ class Simulation:
         A window is short compared with the drift, so drift counts as constant within it.
         """
         config = self.config
-        weights = mean_weights(config, window)
-        white = np.kron(weights @ weights.T, np.diag(self._torque(config.noise_percent) ** 2))
+        mean = white_covariance(config, window).reshape(2, window, 2, window).mean(axis=(1, 3))
+        white = np.kron(mean, np.diag(self._torque(config.noise_percent) ** 2))
         return np.asarray(white + _common(self._torque(config.drift_percent)))
 
 
