@@ -62,12 +62,9 @@ def make_sectors(config: SectorsConfig) -> Sectors:
 
 
 def _direction(angle_deg: float) -> Float64:
-    """Return a vector along the angle with one coordinate of 1 or -1.
-
-    The other one is rounded to twelve digits, so that a slope that an angle gives only inexactly (2, 1/2)
-    becomes exact again, and positions on the line are recognised as such.
-    """
+    """Return a vector along the angle with one coordinate of 1 or -1."""
     cosine, sine = np.cos(np.radians(angle_deg)), np.sin(np.radians(angle_deg))
+    # Rounded, a slope that an angle gives inexactly (2, 1/2) is exact again, and positions on the line are found.
     return np.asarray(np.round(np.array([cosine, sine]) / max(abs(cosine), abs(sine)), 12), np.float64)
 
 

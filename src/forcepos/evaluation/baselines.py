@@ -70,11 +70,7 @@ def _draw(members: Int32, at_most: int, seed: int) -> Int32:
 
 
 def _windows(samples: Samples, members: Int32) -> Float64:
-    """Flatten windows to (members, window * channels), row after row.
-
-    In float64, which boosted trees use anyway: rows of a window are so similar that a linear system is too
-    ill-conditioned for float32.
-    """
+    """Flatten windows to (members, window * channels); rows are too similar for linear systems in float32."""
     rows = samples.starts[members][:, None] + np.arange(samples.window)
     return np.asarray(samples.recordings.signals[rows].reshape(len(members), -1), np.float64)
 

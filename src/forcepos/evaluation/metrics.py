@@ -82,10 +82,7 @@ def regression_measures(true: Float32, predicted: Float32, axes: Sequence[str], 
 
 
 def _r2(true: Float64, square: Float64, draws: Draws) -> Float64:
-    """Return (draws,) 1 - square / variation, nan if the truth does not vary.
-
-    In a draw in which it happens not to vary it is 1 without error and 0 with any.
-    """
+    """Return (draws,) 1 - square / variation; nan if the truth never varies, 1 or 0 where a draw does not."""
     centred = true - true.mean()
     if (centred**2).mean() <= _ROUNDING * (true**2).max():
         return np.full_like(square, np.nan)

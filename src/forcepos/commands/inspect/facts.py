@@ -47,13 +47,11 @@ def channels(survey: Survey) -> list[Column]:
 
 
 def _stuck(survey: Survey) -> dict[str, int]:
-    """Return the number of recordings in which a channel never changes, where there are any."""
     counts = Counter(name for recording in survey.recordings for name in recording.stuck)
     return {column.name: counts[column.name] for column in channels(survey) if counts[column.name]}
 
 
 def _saturated(survey: Survey) -> dict[str, list[dict[str, Any]]]:
-    """Return the ends of channels' ranges at which many rows lie exactly."""
     found: dict[str, list[dict[str, Any]]] = {}
     for column in channels(survey):
         if column.low == column.high or (column.distinct or _SATURATED_ROWS * 2) < _SATURATED_ROWS * 2:

@@ -63,28 +63,23 @@ def _points(survey: Survey) -> Figure:
 
 def _signals(survey: Survey) -> Figure:
     """Draw each channel over the rows; borders between recordings are grey."""
-    groups = _groups(survey)
+    kinds: dict[str, list[str]] = {}
+    for column in channels(survey):
+        kinds.setdefault(survey.guesses.kinds[column.name] or "other", []).append(column.name)
+    panels = [(kind, names[n : n + _LINES]) for kind, names in kinds.items() for n in range(0, len(names), _LINES)]
+    groups = panels[:_PANELS]
     figure = style.new_figure(0.7 + 1.5 * len(groups), 8)
-    panels = list(figure.subplots(len(groups), sharex=True, squeeze=False).flat)
+    drawn = list(figure.subplots(len(groups), sharex=True, squeeze=False).flat)
     row = np.linspace(0, survey.rows, len(survey.sample), endpoint=False)
     border = row[np.flatnonzero(np.diff(survey.sample.index))]
-    for (name, columns), axes in zip(groups, panels, strict=True):
+    for (name, columns), axes in zip(groups, drawn, strict=True):
         signals = ((column, survey.sample[column]) for column in columns)
         style.draw_signals(axes, row, signals, linewidth=0.6, rasterized=True)
         axes.set_ylabel(name)
         if len(border) <= _NAMED:
             axes.vlines(border, 0, 1, transform=axes.get_xaxis_transform(), color=style.GREY, linewidth=0.4)
-    panels[-1].set_xlabel("row")
+    drawn[-1].set_xlabel("row")
     return figure
-
-
-def _groups(survey: Survey) -> list[tuple[str, list[str]]]:
-    """Group channels by kind, few enough for a panel each."""
-    kinds: dict[str, list[str]] = {}
-    for column in channels(survey):
-        kinds.setdefault(survey.guesses.kinds[column.name] or "other", []).append(column.name)
-    starts = [(kind, first) for kind, names in kinds.items() for first in range(0, len(names), _LINES)]
-    return [(kind, kinds[kind][first : first + _LINES]) for kind, first in starts[:_PANELS]]
 
 
 def _time(survey: Survey) -> Figure:

@@ -163,10 +163,7 @@ class Simulation:
         return grid_mm(self.config) - np.array(self.config.offset_mm, np.float64)
 
     def _covariance(self, window: int) -> Float64:
-        """(14, 14) of a window's mean msT and exT: white noise and drift.
-
-        A window is short compared with the drift, so drift counts as constant within it.
-        """
+        """(14, 14) of a window's mean msT and exT: white noise, and drift as if constant in such a short time."""
         config = self.config
         mean = white_covariance(config, window).reshape(2, window, 2, window).mean(axis=(1, 3))
         white = np.kron(mean, np.diag(self._torque(config.noise_percent) ** 2))
