@@ -12,7 +12,6 @@ from omegaconf import OmegaConf
 from forcepos.commands.inspect.facts import SHOWN, quantity, role
 from forcepos.commands.inspect.survey import Survey
 from forcepos.data.readers.files import matching_files
-from forcepos.data.readers.layout import SPACE
 from forcepos.data.readers.table import Table
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.paths import conf_dir
@@ -78,7 +77,7 @@ def _format(source: Table) -> Iterator[str]:
         if ending != f".{source.kind.lower()}":
             yield f"format: {source.kind.lower()}"
         return
-    whitespace = layout.separator == SPACE
+    whitespace = layout.separator == b" "
     if ending not in (_TEXT_ENDINGS if whitespace else _CSV_ENDINGS):
         yield f"format: {'text' if whitespace else 'csv'}"
     if not whitespace:
