@@ -96,11 +96,10 @@ def constant_targets(subsets: Mapping[str, Float32], outputs: Sequence[str], kin
     for name, targets in subsets.items():
         low, high = targets.min(axis=0), targets.max(axis=0)
         constant = high - low <= _SAME * np.maximum(np.abs(low), np.abs(high))
-        if kind and constant.all():
-            found.setdefault(f"{kind} {outputs[low.argmax()]}", []).append(name)
-        for output, same, value in zip(outputs, constant, low, strict=True):
-            if same and not kind:
-                found.setdefault(f"target {output} is {value:g} mm", []).append(name)
+        axes = [f"target {outputs[axis]} is {low[axis]:g} mm" for axis in np.flatnonzero(constant)]
+        one_class = [f"{kind} {outputs[low.argmax()]}"] if constant.all() else []
+        for what in one_class if kind else axes:
+            found.setdefault(what, []).append(name)
     advice = "r2 leaves it out there; remove it from model.axes"
     if kind:
         advice = f"no score there tells how well other {kind}s are found; set data.label or sectors"
