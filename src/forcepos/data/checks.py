@@ -96,7 +96,7 @@ def constant_targets(subsets: Mapping[str, Float32], outputs: Sequence[str], kin
     for name, targets in subsets.items():
         low, high = targets.min(axis=0), targets.max(axis=0)
         constant = high - low <= _SAME * np.maximum(np.abs(low), np.abs(high))
-        axes = [f"target {outputs[axis]} is {low[axis]:g} mm" for axis in np.flatnonzero(constant)]
+        axes = [f"target {outputs[axis]} is {low[axis]:g} mm" for axis in np.flatnonzero(constant).tolist()]
         one_class = [f"{kind} {outputs[low.argmax()]}"] if constant.all() else []
         for what in one_class if kind else axes:
             found.setdefault(what, []).append(name)
