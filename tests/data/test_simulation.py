@@ -94,8 +94,8 @@ def test_slopes_are_those_of_the_postures_beside() -> None:
     for axis, way in enumerate(np.eye(3)):
         ahead, behind = (arm.posture(CENTRE_M + sign * step * way) for sign in (1, -1))
         gravity, contact = ahead.gravity - behind.gravity, ahead.contact - behind.contact
-        assert np.allclose(slopes.gravity[axis], gravity / (2 * step), atol=1e-2)  # of 107 Nm per m
-        assert np.allclose(slopes.contact[axis], contact / (2 * step), atol=1e-4)  # of 1 Nm per N and m
+        assert np.allclose(slopes[axis, :, 0], gravity / (2 * step), atol=1e-2)  # of 107 Nm per m
+        assert np.allclose(slopes[axis, :, 1:], contact / (2 * step), atol=1e-4)  # of 1 Nm per N and m
 
 
 def test_a_point_out_of_reach_is_an_error() -> None:

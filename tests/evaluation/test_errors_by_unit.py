@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from forcepos.data.sectors import make_sectors
-from forcepos.evaluation.errors_by_unit import Units, errors_by_unit
+from forcepos.evaluation.evaluate import Units, errors_by_unit
 from forcepos.models.tasks import Classification, Regression
 from tests.conftest import checked_config
 

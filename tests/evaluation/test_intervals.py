@@ -6,8 +6,15 @@ import numpy as np
 import pytest
 
 from forcepos.data.samples import all_samples
-from forcepos.evaluation.intervals import BLOCKS, RECORDINGS, intervals, resample
-from forcepos.evaluation.metrics import Draws, classification_measures, regression_measures
+from forcepos.evaluation.metrics import (
+    BLOCKS,
+    RECORDINGS,
+    Draws,
+    classification_measures,
+    intervals,
+    regression_measures,
+    resample,
+)
 from tests.data.test_splits import plate
 from tests.evaluation.test_metrics import classification_scores, regression_scores
 

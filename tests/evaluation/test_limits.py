@@ -136,7 +136,7 @@ def test_with_the_wrench_the_bound_does_not_hold() -> None:
     for _ in range(10):
         slopes = np.array([(away(estimate + step) - away(estimate - step)) / 0.2 for step in 0.1 * np.eye(3)]).T
         estimate = estimate - np.linalg.lstsq(slopes, away(estimate), rcond=None)[0]
-    true = simulation._visits[0].position_mm
+    true = simulation.positions_mm[0]
     assert np.linalg.norm(true) > 10
     assert np.abs(estimate - true).max() < 0.05
 

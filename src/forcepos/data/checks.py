@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +12,9 @@ from forcepos.runtime.errors import InputError
 from forcepos.runtime.wording import first_lines, name_some
 
 _SHOWN = 10
-_ROWS_AT_ONCE = 32_768
 _AXES = ("x", "y", "z")
 _TOO_SIMILAR = 0.999  # absolute correlation
 _ROWS_LOOKED_AT = 20_000  # evenly spread over all: a correlation of 0.999 is then accurate to 0.00002
-_ROWS_CORRELATED = 8192  # at once
 _SAME = 1e-6  # of the larger value: a difference below this share is rounding
 _ROUNDING = 1e-10  # a variance below this share of the squared values is rounding error
 
@@ -34,49 +32,58 @@ def check(recordings: Recordings, window: int) -> list[str]:
     return [*_constant(recordings), *_likely_leakage(recordings)]
 
 
-def _not_finite(recordings: Recordings) -> list[str]:
-    return [
-        line
-        for values, columns in ((recordings.signals, recordings.channels), (recordings.positions, _AXES))
-        for column in np.flatnonzero(~_all_finite(values))
-        for line in _count_by_recording(recordings, ~np.isfinite(values[:, column]), columns[column])
-    ]
+def _not_finite(recordings: Recordings) -> Iterator[str]:
+    for values, columns in ((recordings.signals, recordings.channels), (recordings.positions, _AXES)):
+        for column in np.flatnonzero(~np.isfinite(values).all(axis=0)):
+            rows = np.flatnonzero(~np.isfinite(values[:, column]))
+            found = np.unique(recordings.recording[rows], return_index=True, return_counts=True)
+            for number, first, count in zip(*found, strict=True):
+                yield (
+                    f"recording {recordings.names[number]}, column {columns[column]}: {count} values missing "
+                    f"or not finite, the first in row {rows[first] - recordings.bounds[number, 0]}"
+                )
 
 
-def _all_finite(values: Float32) -> NDArray[np.bool_]:
-    """(columns,) whether all values are finite; a chunk of rows at a time, to need little memory."""
-    chunks = (values[first : first + _ROWS_AT_ONCE] for first in range(0, len(values), _ROWS_AT_ONCE))
-    return np.asarray(np.logical_and.reduce([np.isfinite(chunk).all(axis=0) for chunk in chunks]))
+def _too_short(recordings: Recordings, window: int) -> Iterator[str]:
+    for name, (start, stop) in zip(recordings.names, recordings.bounds, strict=True):
+        if stop - start < window:
+            yield f"recording {name}: {stop - start} rows, too short for one window of {window}"
 
 
-def _count_by_recording(recordings: Recordings, bad: NDArray[np.bool_], column: str) -> list[str]:
-    lines = []
-    for number in np.unique(recordings.recording[bad]):
-        start, stop = recordings.bounds[number]
-        rows = np.flatnonzero(bad[start:stop])
-        lines.append(
-            f"recording {recordings.names[number]}, column {column}: "
-            f"{len(rows)} values missing or not finite, the first in row {rows[0]}"
-        )
-    return lines
-
-
-def _too_short(recordings: Recordings, window: int) -> list[str]:
-    lengths = np.diff(recordings.bounds, axis=1)[:, 0]
-    return [
-        f"recording {recordings.names[number]}: {lengths[number]} rows, too short for one window of {window}"
-        for number in np.flatnonzero(lengths < window)
-    ]
-
-
-def _constant(recordings: Recordings) -> list[str]:
+def _constant(recordings: Recordings) -> Iterator[str]:
     same = np.array([_never_changes(recordings.signals[start:stop]) for start, stop in recordings.bounds])
-    lines = []
     for column in np.flatnonzero(same.any(axis=0)):
         stuck = [recordings.names[number] for number in np.flatnonzero(same[:, column])]
         where = "every recording" if len(stuck) == len(same) else f"recording {name_some(stuck, _SHOWN)}"
-        lines.append(f"column {recordings.channels[column]} never changes in {where}")
-    return lines
+        yield f"column {recordings.channels[column]} never changes in {where}"
+
+
+def _never_changes(signals: Float32) -> NDArray[np.bool_]:
+    """(channels,) whether all rows are equal. Few channels end as they began; only those are compared in full."""
+    same = np.asarray(signals[0] == signals[-1])
+    same[same] = (signals[:, same] == signals[0, same]).all(axis=0)
+    return same
+
+
+def _likely_leakage(recordings: Recordings) -> Iterator[str]:
+    """Describe each feature that follows a target so closely that it is likely to be derived from it."""
+    rows = slice(None, None, -(-len(recordings.signals) // _ROWS_LOOKED_AT))
+    targets = _standardized(recordings.positions[rows, [_AXES.index(axis) for axis in recordings.axes]])
+    for name, signal in zip(recordings.channels, recordings.signals[rows].T, strict=True):
+        for axis, correlation in zip(recordings.axes, _standardized(signal[:, None])[:, 0] @ targets, strict=True):
+            if abs(correlation) > _TOO_SIMILAR:
+                yield (
+                    f"feature {name} is likely leakage: its correlation with target {axis} is {correlation:.5f}; "
+                    "remove it from data.features unless a sensor measures it"
+                )
+
+
+def _standardized(values: Float32) -> Float64:
+    """(rows, columns) around 0 and of length 1; 0 in columns that do not vary."""
+    centred = values - values.mean(axis=0, dtype=np.float64)
+    square = (centred**2).sum(axis=0)
+    varies = square > _ROUNDING * np.square(values, dtype=np.float64).sum(axis=0)
+    return np.asarray(centred / np.sqrt(np.where(varies, square, np.inf)))
 
 
 def constant_targets(subsets: Mapping[str, Float32], outputs: Sequence[str], kind: str | None) -> list[str]:
@@ -89,11 +96,10 @@ def constant_targets(subsets: Mapping[str, Float32], outputs: Sequence[str], kin
     for name, targets in subsets.items():
         low, high = targets.min(axis=0), targets.max(axis=0)
         constant = high - low <= _SAME * np.maximum(np.abs(low), np.abs(high))
-        if kind and constant.all():
-            found.setdefault(f"{kind} {outputs[low.argmax()]}", []).append(name)
-        for output, same, value in zip(outputs, constant, low, strict=True):
-            if same and not kind:
-                found.setdefault(f"target {output} is {value:g} mm", []).append(name)
+        axes = [f"target {outputs[axis]} is {low[axis]:g} mm" for axis in np.flatnonzero(constant).tolist()]
+        one_class = [f"{kind} {outputs[low.argmax()]}"] if constant.all() else []
+        for what in one_class if kind else axes:
+            found.setdefault(what, []).append(name)
     advice = "r2 leaves it out there; remove it from model.axes"
     if kind:
         advice = f"no score there tells how well other {kind}s are found; set data.label or sectors"
@@ -101,42 +107,3 @@ def constant_targets(subsets: Mapping[str, Float32], outputs: Sequence[str], kin
         f"{what} in all samples of these subsets: {', '.join(names)}; {advice}, or check data and split"
         for what, names in found.items()
     ]
-
-
-def _never_changes(signals: Float32) -> NDArray[np.bool_]:
-    """(channels,) whether all rows are equal. Few channels end as they began; only those are compared in full."""
-    same = np.asarray(signals[0] == signals[-1])
-    same[same] = (signals[:, same] == signals[0, same]).all(axis=0)
-    return same
-
-
-def _likely_leakage(recordings: Recordings) -> list[str]:
-    """Describe each feature that follows a target so closely that it is likely to be derived from it."""
-    columns = [_AXES.index(axis) for axis in recordings.axes]
-    correlation = _correlations(recordings, columns)
-    return [
-        f"feature {recordings.channels[channel]} is likely leakage: its correlation with target "
-        f"{recordings.axes[axis]} is {correlation[channel, axis]:.5f}; remove it from data.features "
-        "unless a sensor measures it"
-        for channel, axis in np.argwhere(np.abs(correlation) > _TOO_SIMILAR)
-    ]
-
-
-def _correlations(recordings: Recordings, columns: list[int]) -> Float64:
-    """(channels, axes) over evenly spread rows; 0 where one of the two does not vary."""
-    every = -(-len(recordings.signals) // _ROWS_LOOKED_AT)
-    channels = recordings.signals.shape[1]
-    centre = np.concatenate([recordings.signals[0], recordings.positions[0, columns]]).astype(np.float64)
-    sums, squares = np.zeros(len(centre)), np.zeros(len(centre))
-    products, count = np.zeros((channels, len(columns))), 0
-    for first in range(0, len(recordings.signals), _ROWS_CORRELATED * every):
-        rows = slice(first, first + _ROWS_CORRELATED * every, every)
-        values = np.hstack([recordings.signals[rows], recordings.positions[rows][:, columns]]) - centre
-        sums += values.sum(axis=0)
-        squares += (values**2).sum(axis=0)
-        products += values[:, :channels].T @ values[:, channels:]
-        count += len(values)
-    varied = squares - sums**2 / count
-    varied = np.where(varied > _ROUNDING * (squares + count * centre**2), varied, np.inf)
-    together = products - np.outer(sums[:channels], sums[channels:]) / count
-    return np.asarray(together / np.sqrt(np.outer(varied[:channels], varied[channels:])))

@@ -11,7 +11,6 @@ from forcepos.config.schema import SectorsConfig
 from forcepos.data.recordings import Float64
 
 NO_SECTOR = -1
-_ROWS_AT_ONCE = 32_768  # as many as a processor's cache holds
 
 
 @dataclass(frozen=True)
@@ -37,13 +36,11 @@ class Sectors:
 
         A border belongs to the class that begins there, as in the notebook's `add_classes`.
         """
-        labels = np.full(len(positions), NO_SECTOR, np.int32)
-        for first in range(0, len(positions), _ROWS_AT_ONCE):
-            rows = slice(first, first + _ROWS_AT_ONCE)
-            x, y = np.asarray(positions[rows, :2], np.float64).T
-            left = {tuple(border): _is_left(border, x, y) for border in self.starts}  # each is an end, too
-            for number, (start, end) in enumerate(zip(self.starts, self.ends, strict=True)):
-                labels[rows][left[tuple(start)] & ~left[tuple(end)]] = number
+        points = np.asarray(positions, np.float64)
+        left = {tuple(border): _cross(border, points)[:, 0] >= 0 for border in self.starts}  # each is an end, too
+        labels = np.full(len(points), NO_SECTOR, np.int32)
+        for number, (start, end) in enumerate(zip(self.starts, self.ends, strict=True)):
+            labels[left[tuple(start)] & ~left[tuple(end)]] = number
         return labels
 
     def near_border(self, positions: NDArray[np.floating]) -> NDArray[np.bool_]:
@@ -65,20 +62,12 @@ def make_sectors(config: SectorsConfig) -> Sectors:
 
 
 def _direction(angle_deg: float) -> Float64:
-    """Return a vector along the angle with one coordinate of 1 or -1.
-
-    The other one is rounded to twelve digits, so that a slope that an angle gives only inexactly (2, 1/2)
-    becomes exact again, and positions on the line are recognised as such.
-    """
+    """Return a vector along the angle with one coordinate of 1 or -1."""
     cosine, sine = np.cos(np.radians(angle_deg)), np.sin(np.radians(angle_deg))
+    # Rounded, a slope that an angle gives inexactly (2, 1/2) is exact again, and positions on the line are found.
     return np.asarray(np.round(np.array([cosine, sine]) / max(abs(cosine), abs(sine)), 12), np.float64)
 
 
-def _is_left(direction: Float64, x: Float64, y: Float64) -> NDArray[np.bool_]:
-    """(n,) whether points lie counterclockwise of a direction, or on its line."""
-    return np.asarray(y * direction[0] - x * direction[1] >= 0)
-
-
 def _cross(directions: Float64, points: Float64) -> Float64:
-    """(n, classes) positive where a point lies counterclockwise of a direction, 0 on its line."""
-    return points[:, 1:2] * directions[:, 0] - points[:, :1] * directions[:, 1]
+    """(n, directions) positive where a point lies counterclockwise of a direction, 0 on its line."""
+    return points[:, 1:2] * directions[..., 0] - points[:, :1] * directions[..., 1]

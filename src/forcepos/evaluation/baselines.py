@@ -36,13 +36,15 @@ def reference_predictions(problem: Problem) -> dict[str, Float32]:
     task, samples, seed = problem.task, problem.samples, problem.config.seed
     members = _draw(problem.split.train, problem.config.evaluation.baseline_samples, seed)
     inputs, targets = _windows(samples, members), problem.targets[members]
+    test = problem.split.test
+    chunks = [test[first : first + _WINDOWS_AT_ONCE] for first in range(0, len(test), _WINDOWS_AT_ONCE)]
     predictions = {}
     for name, model in _models(task, seed).items():
         log.info("baseline %s: training on %d samples", name, len(members))
-        fit = _fit_classes if isinstance(task, Classification) else _fit_values
         # Its threads busy-wait for one another: next to other work, one is ten times as fast as two.
         with threadpool_limits(1):
-            predictions[name] = _in_chunks(fit(model, inputs, targets), samples, problem.split.test)
+            predict = _fit(model, inputs, targets, task)
+            predictions[name] = np.concatenate([predict(_windows(samples, chunk)) for chunk in chunks])
     return predictions
 
 
@@ -68,22 +70,16 @@ def _draw(members: Int32, at_most: int, seed: int) -> Int32:
 
 
 def _windows(samples: Samples, members: Int32) -> Float64:
-    """Flatten windows to (members, window * channels), row after row.
-
-    In float64, which boosted trees use anyway: rows of a window are so similar that a linear system is too
-    ill-conditioned for float32.
-    """
+    """Flatten windows to (members, window * channels); rows are too similar for linear systems in float32."""
     rows = samples.starts[members][:, None] + np.arange(samples.window)
     return np.asarray(samples.recordings.signals[rows].reshape(len(members), -1), np.float64)
 
 
-def _fit_values(model: Any, inputs: Float64, targets: Float32) -> Predictor:
-    model.fit(inputs, targets)
-    return lambda windows: np.asarray(model.predict(windows), np.float32).reshape(len(windows), -1)
-
-
-def _fit_classes(model: Any, inputs: Float64, targets: Float32) -> Predictor:
-    """Fit to one-hot targets; return a predictor of (n, classes) probabilities."""
+def _fit(model: Any, inputs: Float64, targets: Float32, task: Task) -> Predictor:
+    """Return a predictor of (n, outputs) values, or probabilities of classes after fitting to one-hot targets."""
+    if not isinstance(task, Classification):
+        model.fit(inputs, targets)
+        return lambda windows: np.asarray(model.predict(windows), np.float32).reshape(len(windows), -1)
     labels = targets.argmax(axis=1)
     present = np.unique(labels)
     if len(present) == 1:  # scikit-learn refuses to fit a single class
@@ -99,8 +95,3 @@ def _fit_classes(model: Any, inputs: Float64, targets: Float32) -> Predictor:
         return probabilities
 
     return predict
-
-
-def _in_chunks(predict: Predictor, samples: Samples, members: Int32) -> Float32:
-    chunks = [members[first : first + _WINDOWS_AT_ONCE] for first in range(0, len(members), _WINDOWS_AT_ONCE)]
-    return np.concatenate([predict(_windows(samples, chunk)) for chunk in chunks])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -47,9 +46,12 @@ def measure_coverage(
     task: Task, true: Float32, outputs: Predictions, positions: Float32, calibration: Calibration
 ) -> Coverage:
     """Measure the coverage of a calibrated model's outputs (n, …) on the test subset."""
-    covered = _covered(task, true, outputs)
-    size = outputs["radius" if isinstance(task, Regression) else task.kinds].astype(np.float64)
-    size = size if isinstance(task, Regression) else size.sum(axis=1)
+    if isinstance(task, Regression):
+        covered = np.linalg.norm(outputs["position"] - true, axis=1) <= outputs["radius"]
+        size = outputs["radius"].astype(np.float64)
+    else:
+        covered = outputs[task.kinds][np.arange(len(true)), true.argmax(axis=1)].astype(bool)
+        size = outputs[task.kinds].sum(axis=1, dtype=np.float64)
     return Coverage(
         target=calibration.coverage,
         observed=float(covered.mean()),
@@ -77,12 +79,6 @@ def coverage_at_levels(
     return _LEVELS[known], observed
 
 
-def _covered(task: Task, true: Float32, outputs: Predictions) -> NDArray[np.bool_]:
-    if isinstance(task, Regression):
-        return np.asarray(np.linalg.norm(outputs["position"] - true, axis=1) <= outputs["radius"])
-    return np.asarray(outputs[task.kinds][np.arange(len(true)), true.argmax(axis=1)], bool)
-
-
 def _scores(task: Task, true: Float32, outputs: Predictions) -> Float64:
     """Return (n,) distances in radii, or 1 - probability of the true class."""
     if isinstance(task, Regression):
@@ -93,20 +89,14 @@ def _scores(task: Task, true: Float32, outputs: Predictions) -> Float64:
 
 
 def _regions(positions: Float32, covered: NDArray[np.bool_], size: Float64) -> pd.DataFrame:
-    borders = [np.linspace(axis.min(), axis.max(), _SIDE + 1) for axis in positions.T[:2]]
-    place = [
-        np.clip(np.searchsorted(border, axis, side="right") - 1, 0, _SIDE - 1)
-        for border, axis in zip(borders, positions.T[:2], strict=True)
+    frame = pd.DataFrame({"found": covered, "size": size})
+    for axis, values in zip("xy", positions.T, strict=False):
+        borders = np.linspace(values.min(), values.max(), _SIDE + 1)
+        place = np.clip(np.searchsorted(borders, values, side="right") - 1, 0, _SIDE - 1)
+        frame[f"{axis}_from_mm"], frame[f"{axis}_to_mm"] = borders.astype(float)[[place, place + 1]]
+    edges = ["x_from_mm", "x_to_mm", "y_from_mm", "y_to_mm"]
+    rows = [
+        [*place, len(each), each["found"].to_numpy().mean(), each["size"].to_numpy().mean()]
+        for place, each in frame.groupby(edges)
     ]
-    rows: list[dict[str, Any]] = []
-    for column, row in np.ndindex(_SIDE, _SIDE):
-        inside = (place[0] == column) & (place[1] == row)
-        if inside.any():
-            edges = {
-                f"{axis}_{end}_mm": float(border[number + step])
-                for axis, border, number in zip("xy", borders, (column, row), strict=True)
-                for end, step in (("from", 0), ("to", 1))
-            }
-            values = {"samples": int(inside.sum()), "found": covered[inside].mean(), "size": size[inside].mean()}
-            rows.append({**edges, **values})
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=[*edges, "samples", "found", "size"])

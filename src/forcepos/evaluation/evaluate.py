@@ -1,32 +1,25 @@
-"""Scores on the test subset: of the final model, of baselines, and the best that simulated noise allows."""
+"""Scores on the test subset: of the model, of each point, of baselines, and the best that noise allows."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
-from forcepos.data.recordings import Float32
+from forcepos.data.recordings import Float32, Int32
 from forcepos.data.samples import Samples
 from forcepos.data.simulation.simulation import Simulation
+from forcepos.evaluation import metrics
 from forcepos.evaluation.baselines import reference_predictions
 from forcepos.evaluation.coverage import Coverage, measure_coverage
-from forcepos.evaluation.intervals import Interval, intervals, resample
 from forcepos.evaluation.limits import cramer_rao_scores, locate
-from forcepos.evaluation.metrics import (
-    Draws,
-    Measures,
-    Scores,
-    classification_measures,
-    every_sample_once,
-    regression_measures,
-    scores_of,
-)
 from forcepos.models.final import TrainedModel
 from forcepos.models.prediction import Predictions, predict
 from forcepos.models.problem import Problem
-from forcepos.models.tasks import Classification, Regression, Task
+from forcepos.models.tasks import Regression, Task
 from forcepos.runtime.errors import InputError
 
 
@@ -42,8 +35,8 @@ class Evaluation:
         outputs: all outputs of the model, by name.
     """
 
-    test: Scores
-    intervals: dict[str, Interval]
+    test: metrics.Scores
+    intervals: dict[str, metrics.Interval]
     resampled: str
     coverage: Coverage | None
     true: Float32
@@ -68,36 +61,31 @@ def evaluate(problem: Problem, trained: TrainedModel) -> Evaluation:
             f"the model has no finite prediction for {len(lost)} of {len(predicted)} samples of the test subset, "
             f"the first one of recording {first}: its signals, or the model's weights, are too large"
         )
-    draws, resampled = resample(test, settings.resamples, problem.config.seed)
+    draws, resampled = metrics.resample(test, settings.resamples, problem.config.seed)
+    calibration = trained.calibration
     return Evaluation(
         test=score(task, test, true, predicted),
-        intervals=intervals(_measures(task, test, true, predicted, draws), settings.confidence),
+        intervals=metrics.intervals(_measures(task, test, true, predicted, draws), settings.confidence),
         resampled=resampled,
-        coverage=(
-            measure_coverage(task, true, outputs, test.positions, trained.calibration)
-            if trained.calibration
-            else None
-        ),
+        coverage=measure_coverage(task, true, outputs, test.positions, calibration) if calibration else None,
         true=true,
         predicted=predicted,
         outputs=outputs,
     )
 
 
-def score(task: Task, test: Samples, true: Float32, predicted: Float32) -> Scores:
+def score(task: Task, test: Samples, true: Float32, predicted: Float32) -> metrics.Scores:
     """Score predictions (n, outputs): mm, or one weight per class, of which the largest counts."""
-    return scores_of(_measures(task, test, true, predicted, every_sample_once(len(true))))
+    return metrics.scores_of(_measures(task, test, true, predicted, metrics.every_sample_once(len(true))))
 
 
-def _measures(task: Task, test: Samples, true: Float32, predicted: Float32, draws: Draws) -> Measures:
+def _measures(
+    task: Task, test: Samples, true: Float32, predicted: Float32, draws: metrics.Draws
+) -> metrics.Measures:
     if isinstance(task, Regression):
-        return regression_measures(true, predicted, task.outputs, draws)
-    return classification_measures(true.argmax(axis=1), predicted.argmax(axis=1), _border(task, test), draws)
-
-
-def _border(task: Classification, test: Samples) -> NDArray[np.bool_] | None:
-    """Return (n,) whether a sample lies near a border of sectors; None for classes without any."""
-    return task.sectors.near_border(test.positions) if task.sectors else None
+        return metrics.regression_measures(true, predicted, task.outputs, draws)
+    border = task.sectors.near_border(test.positions) if task.sectors else None
+    return metrics.classification_measures(true.argmax(axis=1), predicted.argmax(axis=1), border, draws)
 
 
 @dataclass(frozen=True)
@@ -108,61 +96,86 @@ class References:
         predictions: (test samples, outputs) of the baselines.
     """
 
-    scores: dict[str, Scores]
+    scores: dict[str, metrics.Scores]
     predictions: dict[str, Float32]
 
 
 def references(problem: Problem, simulation: Simulation | None) -> References:
-    """Score baselines on the test subset; with a simulation, also ideal observers and the Cramér-Rao bound."""
+    """Score baselines on the test subset; with a simulation, also ideal observers and the Cramér-Rao bound.
+
+    Ideal observers are lookups with perfect knowledge: `oracle_points` knows each grid point's noise-free torques
+    and the distribution of the simulator's noise, offsets and drift. `oracle_visits` also knows each visit's own
+    torques including its sensor offset, which no model can know for a visit that it has not seen.
+    """
     task, settings = problem.task, problem.config.evaluation
     true, test = problem.test_targets, problem.test_samples
     constant = np.broadcast_to(problem.targets[problem.split.train].mean(axis=0), true.shape)
-    predictions = {"baseline": constant}
-    if settings.baselines:
-        predictions |= reference_predictions(problem)
+    predictions = {"baseline": constant} | (reference_predictions(problem) if settings.baselines else {})
     scores = {name: score(task, test, true, predicted) for name, predicted in predictions.items()}
     if simulation is not None and settings.oracle:
-        scores |= ideal_observer_scores(problem, simulation) | _cramer_rao_bounds(task, test, simulation)
+        observers = {"oracle_points": simulation.known_points, "oracle_visits": simulation.known_visits}
+        for name, known in observers.items():
+            places = locate(simulation.recordings, test.starts, test.window, known(test.window))
+            scores[name] = score(task, test, true, _at(places, task))
+        scores |= _cramer_rao_bounds(task, test, simulation)
     return References(scores, predictions)
 
 
-def ideal_observer_scores(problem: Problem, simulation: Simulation) -> dict[str, Scores]:
-    """Score two ideal observers, lookups with perfect knowledge, on the test subset.
-
-    `oracle_points` knows each grid point's noise-free torques and the distribution of the simulator's noise,
-    offsets and drift. `oracle_visits` also knows each visit's own torques including its sensor offset, which no
-    model can know for a visit that it has not seen.
-    """
-    task, test = problem.task, problem.test_samples
-    scores = {}
-    for name, candidates in (
-        ("oracle_points", simulation.known_points(test.window)),
-        ("oracle_visits", simulation.known_visits(test.window)),
-    ):
-        places = locate(simulation.recordings, test.starts, test.window, candidates)
-        if isinstance(task, Regression):
-            predicted = places[:, task.columns]
-        elif task.sectors:
-            # The plate's centre belongs to no sector: all weights are 0, and the first class counts.
-            predicted = (task.sectors.label(places)[:, None] == np.arange(len(task.outputs))).astype(np.float32)
-        else:
-            raise TypeError("a simulation has no classes but sectors")
-        scores[name] = score(task, test, problem.test_targets, predicted)
-    return scores
+def _at(places: Float32, task: Task) -> Float32:
+    """Return the (n, outputs) predictions of an observer that locates samples at places (n, 3)."""
+    if isinstance(task, Regression):
+        return places[:, task.columns]
+    if task.sectors is None:
+        raise TypeError("a simulation has no classes but sectors")
+    # The plate's centre belongs to no sector: all weights are 0, and the first class counts.
+    return np.asarray(task.sectors.label(places)[:, None] == np.arange(len(task.outputs)), np.float32)
 
 
-def _cramer_rao_bounds(task: Task, test: Samples, simulation: Simulation) -> dict[str, Scores]:
+def _cramer_rao_bounds(task: Task, test: Samples, simulation: Simulation) -> dict[str, metrics.Scores]:
     """Bound unbiased estimators' errors from a row and from a window, a visit's sensor offset known or not."""
     if not isinstance(task, Regression):
         return {}
     point = simulation.recordings.point[test.starts]
-    rows = {"limit": test.window} | ({"limit_row": 1} if test.window > 1 else {})
-    bounds = {
-        f"{name}_{'known' if known else 'new'}_visit": cramer_rao_scores(
-            task.outputs, point, simulation, window, known
-        )
-        for name, window in rows.items()
-        for known in (False, True)
+    bounds: dict[str, metrics.Scores] = {}
+    for name, window in {"limit": test.window, "limit_row": 1}.items() if test.window > 1 else [("limit", 1)]:
+        for visit, known in (("new", False), ("known", True)):
+            of = cramer_rao_scores(task.outputs, point, simulation, window, known)
+            # Where the torques carry no information the bound is infinite, which JSON cannot represent.
+            bounds[f"{name}_{visit}_visit"] = {key: value for key, value in of.items() if np.isfinite(value)}
+    return bounds
+
+
+@dataclass(frozen=True)
+class Units:
+    """Points or recordings: their names, and (n,) the number of each sample's unit."""
+
+    names: Sequence[str]
+    number: Int32
+
+
+def errors_by_unit(
+    task: Task, units: Units, positions: Float32, true: Float32, predicted: Float32
+) -> pd.DataFrame:
+    """Tabulate the errors of each unit that has samples, worst first.
+
+    Args:
+        positions: (n, 3) mm.
+        true, predicted: (n, outputs).
+    """
+    values: dict[str, NDArray[np.floating]] = {
+        f"{axis}_mm": positions[:, column] for column, axis in enumerate("xyz")
     }
-    # Where the torques carry no information the bound is infinite, which JSON cannot represent.
-    return {name: {key: value for key, value in of.items() if np.isfinite(value)} for name, of in bounds.items()}
+    if isinstance(task, Regression):
+        error = predicted.astype(np.float64) - true
+        values["euclidean_mean_mm"] = np.linalg.norm(error, axis=1)
+        values |= {f"bias_{axis}_mm": error[:, column] for column, axis in enumerate(task.outputs)}
+    else:
+        values["accuracy"] = (true.argmax(axis=1) == predicted.argmax(axis=1)).astype(np.float64)
+    units_samples = pd.DataFrame(values).groupby(units.number)
+    table = units_samples.mean()
+    table.insert(0, "name", [units.names[number] for number in table.index])
+    table.insert(1, "samples", units_samples.size())
+    if isinstance(task, Regression):
+        table["euclidean_p95_mm"] = units_samples["euclidean_mean_mm"].quantile(0.95)
+        return table.sort_values("euclidean_mean_mm", ascending=False, kind="stable", ignore_index=True)
+    return table.sort_values("accuracy", kind="stable", ignore_index=True)

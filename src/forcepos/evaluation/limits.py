@@ -1,25 +1,7 @@
 """The limits that a simulation's noise sets: an ideal observer's lookup, and the Cramér-Rao bound.
 
-The observer looks up noise-free torques, so that its error is due to noise alone. The bound is the least error of
-any unbiased estimator from joint torques.
-
-In every row of a visit to position p with force f, the joint torques are msT = m + error, exT = x + error:
-
-    m = g(p) - C(p) f,    x = C(p) f,    C = lever arms of the contact, g = gravity torques
-
-Generalised least squares condenses a window to (m, x) without loss. Force is Gaussian and enters linearly,
-so the condensed values are Gaussian too, and their information about p is known in closed form (Slepian and Bangs;
-Kay, Fundamentals of Statistical Signal Processing: Estimation Theory, 1993, section 3.9):
-
-    y ~ N(mu(p), S(p)),    S = N + s^2 A A^T,    A = (-C, C),    N = covariance of the condensed errors
-    I_ab = mu_a^T S^-1 mu_b + 1/2 trace(S^-1 S_a S^-1 S_b),    a, b = x, y, z
-
-A coordinate that is not estimated counts as drawn with the arm's repeatability, which adds 1/sigma^2 to its
-information: the hybrid bound, unbiased in the estimated coordinates and Bayesian in the rest (Rockah and
-Schultheiss, IEEE Trans. ASSP 35(3), 1987; Van Trees and Bell, Bayesian Bounds, 2007).
-
-The bound holds for models that see joint torques only: the simulated wrench is an exact function of exT and of the
-arm's posture, and together with exT reveals the position without any noise of its own.
+docs/simulation.md has the formulas, whose symbols are used here: m and x are the torques of a window without the
+errors of its rows, N is the covariance of what remains of these errors, and A are the levers of the force.
 """
 
 from __future__ import annotations
@@ -77,11 +59,10 @@ def cramer_rao_scores(
 
 def _information(simulation: Simulation, window: int, offsets_known: bool) -> Float64:
     """Return (points, 3, 3) Fisher information of a window's torques about x, y and z, per mm^2."""
-    config, slopes = simulation.config, simulation.nominal_slopes
+    config, slopes = simulation.config, simulation.nominal_slopes / 1000  # per mm
     white = _whitening(config, window, offsets_known)
     contact = np.array([posture.contact for posture in simulation.nominal_postures])
-    gravity_slope = np.array([slope.gravity for slope in slopes]) / 1000  # (points, 3, 7) Nm per mm
-    contact_slope = np.array([slope.contact for slope in slopes]) / 1000  # (points, 3, 7, 3)
+    gravity_slope, contact_slope = slopes[..., 0], slopes[..., 1:]  # (points, 3, 7), (points, 3, 7, 3)
     pushed_slope = contact_slope @ np.array([0, 0, config.force_n])
     mean_slope = np.concatenate([gravity_slope - pushed_slope, pushed_slope], axis=-1) @ white.T
     lever, bent = (
@@ -163,7 +144,9 @@ def locate(recordings: Recordings, starts: Int32, window: int, candidates: Candi
         window: rows of a window.
         candidates: positions, expected signals, covariances.
     """
-    means = _window_means(recordings.select(JOINT_CHANNELS).signals, starts, window)
+    signals = recordings.select(JOINT_CHANNELS).signals
+    sums = np.pad(signals, ((1, 0), (0, 0))).cumsum(axis=0, dtype=np.float64)
+    means = (sums[starts + window] - sums[starts]) / window
     best = np.full(len(means), -np.inf)
     choice = np.zeros(len(means), np.int32)
     for number, (expected, covariance) in enumerate(zip(candidates.means, candidates.covariances, strict=True)):
@@ -173,8 +156,3 @@ def locate(recordings: Recordings, starts: Int32, window: int, candidates: Candi
         better = likelihood > best
         best[better], choice[better] = likelihood[better], number
     return candidates.positions[choice].astype(np.float32)
-
-
-def _window_means(signals: Float32, starts: Int32, window: int) -> Float64:
-    sums = np.cumsum(np.vstack([np.zeros((1, signals.shape[1])), signals]), axis=0, dtype=np.float64)
-    return np.asarray((sums[starts + window] - sums[starts]) / window)

@@ -1,4 +1,4 @@
-"""Exact scores over a whole data set: never a mean over batches.
+"""Exact scores over a whole data set, never a mean over batches, and their bootstrap intervals.
 
 Every measure is computed from sums over units of samples, so that a bootstrap can draw units a thousand times and
 process the samples only once.
@@ -13,9 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forcepos.data.recordings import Float32, Float64
+from forcepos.data.samples import Samples
 
 Scores = dict[str, float | None]  # None where a score is undefined
 Measures = dict[str, Float64]  # (draws,) each
+Interval = tuple[float, float]
+RECORDINGS, BLOCKS = "recordings", "time blocks of the only recording"
+_CELLS, _BLOCKS = 100, 10  # a single recording is cut into cells, and a block is a tenth of them
 _ROUNDING = 1e-12  # a variance below this share of the squared values is rounding
 
 
@@ -35,10 +39,6 @@ class Draws:
         """Return (draws,) sums over each draw's samples."""
         each = np.bincount(self.unit, values, minlength=self.weights.shape[1])
         return np.asarray(self.weights @ each)
-
-    def take(self, members: NDArray[np.bool_]) -> Draws:
-        """Restrict the draws to some of the samples."""
-        return Draws(self.unit[members], self.weights)
 
 
 def every_sample_once(count: int) -> Draws:
@@ -82,10 +82,7 @@ def regression_measures(true: Float32, predicted: Float32, axes: Sequence[str], 
 
 
 def _r2(true: Float64, square: Float64, draws: Draws) -> Float64:
-    """Return (draws,) 1 - square / variation, nan if the truth does not vary.
-
-    In a draw in which it happens not to vary it is 1 without error and 0 with any.
-    """
+    """Return (draws,) 1 - square / variation; nan if the truth never varies, 1 or 0 where a draw does not."""
     centred = true - true.mean()
     if (centred**2).mean() <= _ROUNDING * (true**2).max():
         return np.full_like(square, np.nan)
@@ -122,7 +119,8 @@ def classification_measures(
     if border is None:
         return measures
     if (~border).any():
-        measures |= _classes(true[~border], predicted[~border], "_off_border", draws.take(~border))
+        off_border = Draws(draws.unit[~border], draws.weights)
+        measures |= _classes(true[~border], predicted[~border], "_off_border", off_border)
     return measures | {"border_share": draws.totals(border) / draws.totals(np.ones(len(border)))}
 
 
@@ -150,3 +148,39 @@ def _share(count: Float64, total: Float64, otherwise: float) -> Float64:
 def _mean_of(values: Float64, occurs: NDArray[np.bool_]) -> Float64:
     """Return the (draws,) mean over the classes that occur; nan where none does."""
     return _share((values * occurs).sum(axis=1), occurs.sum(axis=1).astype(np.float64), np.nan)
+
+
+def resample(samples: Samples, count: int, seed: int) -> tuple[Draws, str]:
+    """Draw these samples `count` times; return the draws and the unit that is drawn: RECORDINGS or BLOCKS.
+
+    Samples of one recording are not independent draws, since they share its posture, force and sensor offset; so
+    recordings are drawn, with all their samples. A single recording is drawn in time blocks (moving-block
+    bootstrap: Kuensch, "The jackknife and the bootstrap for general stationary observations", Ann. Statist. 1989).
+    """
+    rng = np.random.default_rng(seed)
+    numbers, unit = np.unique(samples.recordings.recording[samples.starts], return_inverse=True)
+    if len(numbers) > 1:
+        weights = rng.multinomial(len(numbers), np.full(len(numbers), 1 / len(numbers)), count)
+        return Draws(unit, weights), RECORDINGS
+    return _blocks(samples, count, rng), BLOCKS
+
+
+def _blocks(samples: Samples, count: int, rng: np.random.Generator) -> Draws:
+    total = len(samples.starts)
+    cells = min(_CELLS, total)
+    place = np.empty(total, np.int64)
+    place[np.argsort(samples.starts, kind="stable")] = np.arange(total)
+    length = -(-cells // _BLOCKS)
+    first = rng.integers(0, cells - length + 1, (count, -(-cells // length)))
+    weights = np.zeros((count, cells), np.int64)
+    for offset in range(length):
+        np.add.at(weights, (np.arange(count)[:, None], first + offset), 1)
+    return Draws(place * cells // total, weights)
+
+
+def intervals(measures: Measures, confidence: float) -> dict[str, Interval]:
+    """Return percentile intervals over the draws in which a measure is defined."""
+    tails = [50 * (1 - confidence), 50 * (1 + confidence)]
+    defined = {name: values[np.isfinite(values)] for name, values in measures.items()}
+    ends = {name: np.percentile(values, tails) for name, values in defined.items() if len(values)}
+    return {name: (float(low), float(high)) for name, (low, high) in ends.items()}

@@ -12,8 +12,7 @@ import numpy as np
 import pandas as pd
 
 from forcepos.data.splits.random import leaked_share
-from forcepos.evaluation.errors_by_unit import Units, errors_by_unit
-from forcepos.evaluation.evaluate import Evaluation, References
+from forcepos.evaluation.evaluate import Evaluation, References, Units, errors_by_unit
 from forcepos.models.final import TrainedModel
 from forcepos.models.prediction import batches
 from forcepos.models.problem import Problem

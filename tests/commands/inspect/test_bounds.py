@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forcepos.commands.inspect.facts import _correlations
 from forcepos.commands.inspect.report import inspect
 from forcepos.data.readers.lines import is_number
 from forcepos.runtime.wording import name_some, shortened
@@ -66,13 +65,3 @@ def test_a_long_row_of_digits_is_no_number_at_once() -> None:
 def test_long_names_of_a_list_are_shown_by_both_ends() -> None:
     assert name_some(["a" * 500 + "b", "c"], 2) == "a" * 134 + "…" + "a" * 64 + "b, c"
     assert len(shortened("a" * 500)) == 200
-
-
-def test_correlations_leave_out_what_is_missing() -> None:
-    rng = np.random.default_rng(1)
-    values = rng.normal(size=(50, 4))
-    values[::3, 1], values[:, 2], values[2:, 3] = np.nan, 1.0, np.nan
-    target = values[:, [0]] + rng.normal(size=(50, 1))
-    target[5] = np.nan
-    expected = pd.DataFrame(np.hstack([target, values])).corr(min_periods=3).to_numpy()[0, 1:]
-    assert np.allclose(_correlations(values, target), expected, equal_nan=True)

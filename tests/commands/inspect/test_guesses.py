@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forcepos.commands.inspect.names import kind_of, triples
+from forcepos.commands.inspect.roles import kind_of, triples
 from tests.commands.inspect.made import WRENCH, facts, inspected, recording
 
 

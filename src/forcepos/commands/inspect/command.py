@@ -28,7 +28,17 @@ python -m forcepos inspect FILE --time t_ms --positions X Y Z --label grip      
 
 def main(arguments: Sequence[str]) -> None:
     """Run the command, and exit with the code that a shell expects."""
-    parser = _parser()
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(prog="forcepos inspect", description=_HELP, formatter_class=raw)
+    add = parser.add_argument
+    add("files", nargs="+", metavar="FILES", help="files, folders or patterns, all with the same columns")
+    add("--write", type=Path, metavar="YAML", help="where to write the draft: a file in a folder named data")
+    add("--no-figures", action="store_true", help="draw no figures")
+    add("--time", metavar="COLUMN", help="column with the time")
+    positions = "columns with x, y and z, or x and y, or x"
+    add("--positions", nargs="+", default=(), metavar="COLUMN", help=positions)
+    add("--point", metavar="COLUMN", help="column with the name of the touched point")
+    add("--label", metavar="COLUMN", help="column with the class")
     answer_in_one_line(parser)
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, handlers=[StandardErrorHandler()])
@@ -39,23 +49,3 @@ def main(arguments: Sequence[str]) -> None:
         result = inspect(options, Path("outputs/inspect") / time.strftime("%Y-%m-%d_%H-%M-%S"))
         line = json.dumps(result, ensure_ascii=False, allow_nan=False)
         sys.stdout.write((line if line.isprintable() else json.dumps(result)) + "\n")  # hidden characters as codes
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="forcepos inspect", description=_HELP, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "files", nargs="+", metavar="FILES", help="files, folders or patterns, all with the same columns"
-    )
-    parser.add_argument(
-        "--write", type=Path, metavar="YAML", help="where to write the draft: a file in a folder named data"
-    )
-    parser.add_argument("--no-figures", action="store_true", help="draw no figures")
-    parser.add_argument("--time", metavar="COLUMN", help="column with the time")
-    parser.add_argument(
-        "--positions", nargs="+", default=(), metavar="COLUMN", help="columns with x, y and z, or x and y, or x"
-    )
-    parser.add_argument("--point", metavar="COLUMN", help="column with the name of the touched point")
-    parser.add_argument("--label", metavar="COLUMN", help="column with the class")
-    return parser

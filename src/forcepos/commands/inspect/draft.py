@@ -1,4 +1,4 @@
-"""The YAML text of a drafted config, with a comment wherever it holds a guess."""
+"""The YAML file of a drafted config, with a comment wherever it holds a guess."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from omegaconf import OmegaConf
 from forcepos.commands.inspect.facts import SHOWN, quantity, role
 from forcepos.commands.inspect.survey import Survey
 from forcepos.data.readers.files import matching_files
-from forcepos.data.readers.layout import SPACE
 from forcepos.data.readers.table import Table
+from forcepos.runtime.errors import InputError
 from forcepos.runtime.paths import conf_dir
 from forcepos.runtime.wording import name_some, visible
 
@@ -25,20 +25,26 @@ _CELLS = 10  # across the plate, where no column names any
 
 def draft(survey: Survey, patterns: Sequence[str], command: str) -> str:
     """Return the YAML text; `command` trains with it."""
+    return "\n".join(_lines(survey, patterns, command)) + "\n"
+
+
+def _lines(survey: Survey, patterns: Sequence[str], command: str) -> Iterator[str]:
     kind = "versuch" if _is_versuch(survey) else "table"
-    lines = [
-        f"# Drafted by `forcepos inspect` from {quantity(len(survey.sources), 'file')} with {survey.rows} rows.",
-        "# Guesses are marked as such.",
-        *(f"# {command}" for command in command.splitlines()),
-        "defaults:",
-        f"  - {kind}",
-        "  - _self_",
-        "",
-        f"name: {kind}",
-        _path(survey, patterns),
-        *(_versuch(survey) if kind == "versuch" else _table(survey)),
-    ]
-    return "\n".join(lines) + "\n"
+    yield f"# Drafted by `forcepos inspect` from {quantity(len(survey.sources), 'file')} with {survey.rows} rows."
+    yield "# Guesses are marked as such."
+    yield from (f"# {line}" for line in command.splitlines())
+    yield from ("defaults:", f"  - {kind}", "  - _self_", "", f"name: {kind}", _path(survey, patterns))
+    if kind == "versuch":
+        recordings, points = quantity(len(survey.recordings), "recording"), quantity(len(survey.points), "point")
+        yield "# A guess: its columns are the notebook's, so features, targets and time are those of data=versuch."
+        yield f"# {recordings} of {points}, {survey.times.rate_hz:g} rows per second."
+        return
+    yield from _format(survey.sources[0])
+    yield ""
+    yield from _features(survey)
+    yield from _targets(survey)
+    yield ""
+    yield from _recordings(survey)
 
 
 def _is_versuch(survey: Survey) -> bool:
@@ -52,42 +58,16 @@ def _is_versuch(survey: Survey) -> bool:
 
 
 def _path(survey: Survey, patterns: Sequence[str]) -> str:
-    path = _data_path(patterns, survey.sources)
+    """Return the key of the file, or of a pattern that matches exactly these files."""
+    files = sorted(source.path for source in survey.sources)
+    several = [*(name for name in patterns if "*" in name), f"{files[0].parent.as_posix()}/*{files[0].suffix}"]
+    alike = len({(path.parent, path.suffix) for path in files}) == 1
+    exact = (name for name in several if alike and {*matching_files(name, Path.is_file)} == {*files})
+    path = next(exact, None) if len(files) > 1 else str(files[0])
     if path is None:
         return "path: ???  # set it: a file, a folder or a pattern that matches exactly these files"
     where = "" if Path(path).is_absolute() else "  # relative to the working directory"
     return f"path: {quoted(path)}{where}"
-
-
-def _data_path(patterns: Sequence[str], sources: Sequence[Table]) -> str | None:
-    """Return the file, or a pattern that matches exactly these files; None where there is none."""
-    files = sorted(source.path for source in sources)
-    if len(files) == 1:
-        return str(files[0])
-    folders, endings = {path.parent for path in files}, {path.suffix for path in files}
-    if len(folders) != 1 or len(endings) != 1:
-        return None
-    (folder,), (ending,) = folders, endings
-    patterns = [*(name for name in patterns if "*" in name), f"{folder.as_posix()}/*{ending}"]
-    return next((pattern for pattern in patterns if {*matching_files(pattern, Path.is_file)} == {*files}), None)
-
-
-def _versuch(survey: Survey) -> Iterator[str]:
-    recordings, points = quantity(len(survey.recordings), "recording"), quantity(len(survey.points), "point")
-    yield "# A guess: its columns are the notebook's, so features, targets and time are those of data=versuch."
-    yield f"# {recordings} of {points}, {survey.times.rate_hz:g} rows per second."
-
-
-def _table(survey: Survey) -> Iterator[str]:
-    yield from _format(survey.sources[0])
-    yield ""
-    yield from _features(survey)
-    yield from _targets(survey)
-    yield from _label(survey)
-    yield ""
-    yield from _recordings(survey)
-    yield from _points(survey)
-    yield from _time(survey)
 
 
 def _format(source: Table) -> Iterator[str]:
@@ -97,7 +77,7 @@ def _format(source: Table) -> Iterator[str]:
         if ending != f".{source.kind.lower()}":
             yield f"format: {source.kind.lower()}"
         return
-    whitespace = layout.separator == SPACE
+    whitespace = layout.separator == b" "
     if ending not in (_TEXT_ENDINGS if whitespace else _CSV_ENDINGS):
         yield f"format: {'text' if whitespace else 'csv'}"
     if not whitespace:
@@ -122,36 +102,29 @@ def _features(survey: Survey) -> Iterator[str]:
         kind = survey.guesses.kinds[name]
         yield f"  - {quoted(name)}{f'  # {kind}' if kind else ''}"
     used = {*features, *survey.guesses.positions, *survey.guesses.time}
-    unused = [name for name in survey.columns if name not in used]
     by_role: dict[str, list[str]] = {}
-    for name in unused:
-        by_role.setdefault(role(survey, name), []).append(quoted(name))
+    for name in survey.columns:
+        if name not in used:
+            by_role.setdefault(role(survey, name), []).append(quoted(name))
     for kind, names in by_role.items():
         yield f"# Not used as features, {kind or 'other'}: {', '.join(names)}"
 
 
 def _targets(survey: Survey) -> Iterator[str]:
-    guesses = survey.guesses
-    if not guesses.positions:
-        if guesses.label:
-            yield "targets: null  # no position columns were recognised: only the label is learned"
-        else:
-            yield "targets: ???  # set it: the columns with x, y, z; none were recognised"
-        return
-    yield f"# A guess: {guesses.reasons['positions']}."
-    yield f"targets: [{', '.join(map(quoted, guesses.positions))}]"
-    if guesses.scale_mm != 1:
-        yield f"target_scale_mm: {guesses.scale_mm:g}  # mm per {guesses.unit}"
-    ranges = [
-        f"{guesses.scale_mm * survey.columns[name].low:.5g} to {guesses.scale_mm * survey.columns[name].high:.5g}"
-        for name in guesses.positions
-    ]
-    yield f"# Ranges in mm: {'; '.join(ranges)}."
-    yield "# Sectors are centred on the origin: to classify by them, set offset_mm so that it is mid-plate."
-
-
-def _label(survey: Survey) -> Iterator[str]:
-    guesses = survey.guesses
+    guesses, scale_mm = survey.guesses, survey.guesses.scale_mm
+    if not guesses.positions and guesses.label:
+        yield "targets: null  # no position columns were recognised: only the label is learned"
+    elif not guesses.positions:
+        yield "targets: ???  # set it: the columns with x, y, z; none were recognised"
+    else:
+        yield f"# A guess: {guesses.reasons['positions']}."
+        yield f"targets: [{', '.join(map(quoted, guesses.positions))}]"
+        if scale_mm != 1:
+            yield f"target_scale_mm: {scale_mm:g}  # mm per {guesses.unit}"
+        columns = (survey.columns[name] for name in guesses.positions)
+        ranges = "; ".join(f"{scale_mm * each.low:.5g} to {scale_mm * each.high:.5g}" for each in columns)
+        yield f"# Ranges in mm: {ranges}."
+        yield "# Sectors are centred on the origin: to classify by them, set offset_mm so that it is mid-plate."
     if guesses.label:
         classes = survey.columns[guesses.label].distinct
         yield f"label: {quoted(guesses.label)}  # a guess, {guesses.reasons['label']}: {classes} classes"
@@ -169,20 +142,13 @@ def _recordings(survey: Survey) -> Iterator[str]:
     if survey.cut_by_time and len(guesses.time) == 1:
         count = len(survey.recordings)
         yield f"gap_s: {survey.times.cut_s:g}  # a guess: a longer pause starts a new recording, {count} in all"
-
-
-def _points(survey: Survey) -> Iterator[str]:
-    guesses = survey.guesses
     if guesses.point:
         yield f"point: {quoted(guesses.point)}  # a guess, {guesses.reasons['point']}: {len(survey.points)} points"
     elif guesses.positions:
         ranges = [survey.columns[name].high - survey.columns[name].low for name in guesses.positions]
         step = guesses.scale_mm * max(ranges) / _CELLS
         yield f"point_grid_mm: {float(f'{max(step, 0.001):.1g}'):g}  # a guess: a tenth of the longest side"
-
-
-def _time(survey: Survey) -> Iterator[str]:
-    guesses, rate = survey.guesses, survey.times.rate_hz
+    rate = survey.times.rate_hz
     if len(guesses.time) == 1 and rate:
         yield f"time: {quoted(guesses.time[0])}  # a guess: {guesses.reasons['time']}"
         yield f"time_unit: {guesses.time_unit}"
@@ -196,3 +162,27 @@ def quoted(text: str) -> str:
     """Return text as a YAML scalar that stands for exactly this text."""
     plain = _PLAIN.fullmatch(text) and text.lower() not in _NOT_TEXT
     return text if plain else visible(json.dumps(text, ensure_ascii=False)).replace("${", "\\\\${")
+
+
+def check_draft_path(path: Path) -> None:
+    """Check where the draft is to be written, before anything is read.
+
+    Raises:
+        InputError: the file exists, or cannot be selected as data=….
+    """
+    if path.exists():
+        raise InputError(f"--write {path}: exists and is not overwritten")
+    if path.resolve().parent.name != "data" or path.suffix != ".yaml":
+        raise InputError(f"--write {path}: must be a .yaml file in a folder data, such as conf/data/mine.yaml")
+    if not re.fullmatch(r"[A-Za-z_]\w*", path.stem):
+        raise InputError(f"--write {path}: {path.stem} cannot be selected as data=…; use letters, digits and _")
+    if (conf_dir() / "data" / path.name).exists():
+        raise InputError(f"--write {path}: data={path.stem} is built in; choose another name")
+
+
+def training_command(path: Path | None, overrides: Sequence[str]) -> str:
+    """Return the command that trains with the draft."""
+    name = path.stem if path else "NAME"
+    built_in = path is None or path.resolve().parent.parent == conf_dir().resolve()
+    config_dir = [] if path is None or built_in else ["--config-dir", str(path.parent.parent)]
+    return " ".join(["python -m forcepos", *config_dir, f"data={name}", *overrides])

@@ -3,103 +3,90 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-
 from forcepos.commands.inspect.columns import Column
+from forcepos.commands.inspect.roles import ROLES
 from forcepos.commands.inspect.survey import Survey
 from forcepos.commands.inspect.times import GAP_STEPS
-from forcepos.data.recordings import Float64
 from forcepos.runtime.wording import name_some
 
 SHOWN = 8  # names in a list
+_NO_CHANNELS = {"row number", "commanded position", "commanded angle", "position"}
 _SATURATED_SHARE = 0.01  # of all rows that lie exactly at the end of the range
 _SATURATED_ROWS = 5
-_ALIKE = 0.999  # absolute correlation above which a feature is taken for a copy of a target
 _RARE = 0.1  # of the largest class
+
+
+def facts(survey: Survey) -> dict[str, Any]:
+    """Return what a survey finds, as far as JSON can hold it."""
+    times = survey.times
+    numbers = {name: column for name, column in survey.columns.items() if column.kind != "text" and column.known}
+    return {
+        "files": len(survey.sources),
+        "recordings": len(survey.recordings),
+        "points": len(survey.points) or None,
+        "rows": survey.rows,
+        "rate_hz": times.rate_hz,
+        "gaps": {"count": times.gaps, "longest_s": round(times.longest_s, 9) if times.gaps else 0.0},
+        "ranges": {name: [column.low, column.high] for name, column in numbers.items()},
+        "missing": {name: column.missing for name, column in survey.columns.items() if column.missing},
+        "stuck": _stuck(survey),
+        "saturated": _saturated(survey),
+        "balance": balance(survey),
+        "guesses": {role: getattr(survey.guesses, role) for role in ROLES},
+    }
 
 
 def channels(survey: Survey) -> list[Column]:
     """Return the columns with measurements: not time, positions, names or commands."""
-    taken, kinds = survey.guesses.taken, survey.guesses.kinds
-    never = {"row number", "commanded position", "commanded angle", "position"}
-    return [
-        column
-        for column in survey.columns.values()
-        if column.name not in taken and column.numeric and kinds[column.name] not in never
-    ]
+    kinds, taken = survey.guesses.kinds, survey.guesses.taken
+    columns = [column for column in survey.columns.values() if column.numeric and column.name not in taken]
+    return [column for column in columns if kinds[column.name] not in _NO_CHANNELS]
 
 
-def stuck(survey: Survey) -> dict[str, int]:
-    """Return the number of recordings in which a channel never changes, where there are any."""
+def _stuck(survey: Survey) -> dict[str, int]:
     counts = Counter(name for recording in survey.recordings for name in recording.stuck)
     return {column.name: counts[column.name] for column in channels(survey) if counts[column.name]}
 
 
-def saturated(survey: Survey) -> dict[str, list[dict[str, Any]]]:
-    """Return the ends of channels' ranges at which many rows lie exactly."""
+def _saturated(survey: Survey) -> dict[str, list[dict[str, Any]]]:
     found: dict[str, list[dict[str, Any]]] = {}
     for column in channels(survey):
         if column.low == column.high or (column.distinct or _SATURATED_ROWS * 2) < _SATURATED_ROWS * 2:
             continue
+        usual = column.known / column.distinct if column.distinct else 1
+        many = max(_SATURATED_ROWS, _SATURATED_SHARE * column.known, _SATURATED_ROWS * usual)
         for end, value, rows in (("low", column.low, column.at_low), ("high", column.high, column.at_high)):
-            usual = column.known / column.distinct if column.distinct else 1
-            if rows >= max(_SATURATED_ROWS, _SATURATED_SHARE * column.known, _SATURATED_ROWS * usual):
+            if rows >= many:
                 found.setdefault(column.name, []).append({"end": end, "value": value, "rows": rows})
     return found
 
 
 def balance(survey: Survey) -> dict[str, dict[str, int]]:
     """Count the rows of each class, of the label and of columns that may be one."""
-    names = (survey.guesses.label, *survey.guesses.candidates)
-    return {name: _classes(counts) for name in names if name and (counts := survey.columns[name].counts)}
-
-
-def _classes(counts: Mapping[float | str, int]) -> dict[str, int]:
-    in_order = sorted(counts, key=lambda value: (isinstance(value, str), value))
-    return {f"{value:g}" if isinstance(value, float) else value: counts[value] for value in in_order}
-
-
-def target_copies(survey: Survey) -> dict[str, str]:
-    """Return features that follow a target so closely that they are copies of it, each with its target."""
-    features = [*survey.guesses.features]
-    found: dict[str, str] = {}
-    for target in survey.guesses.positions:  # not all columns with all, of which there may be thousands
-        values = survey.sample.reindex(columns=features).to_numpy()
-        alike = np.abs(_correlations(values, survey.sample.reindex(columns=[target]).to_numpy())) > _ALIKE
-        found |= dict.fromkeys((name for name, is_alike in zip(features, alike, strict=True) if is_alike), target)
+    found: dict[str, dict[str, int]] = {}
+    for name in (survey.guesses.label, *survey.guesses.candidates):
+        counts = survey.columns[name].counts if name else None
+        if name and counts:
+            in_order = sorted(counts, key=lambda value: (isinstance(value, str), value))
+            found[name] = {
+                f"{value:g}" if isinstance(value, float) else value: counts[value] for value in in_order
+            }
     return found
 
 
-def _correlations(columns: Float64, column: Float64) -> Float64:
-    """(columns,) over the rows in which both are known; NaN where these are fewer than three or all alike."""
-    known = np.isfinite(columns) & np.isfinite(column)
-    count = known.sum(axis=0)
-    with np.errstate(all="ignore"):
-        first, second = (
-            np.where(known, values - values.sum(axis=0, where=known) / count, 0.0)
-            for values in (columns, np.broadcast_to(column, columns.shape))
-        )
-        together = (first * second).sum(axis=0) / np.sqrt((first**2).sum(axis=0) * (second**2).sum(axis=0))
-    return np.where(count >= 3, together, np.nan)
+def remarks(survey: Survey, found: dict[str, Any]) -> list[str]:
+    """Return what the user should check, a line each; `found` are the facts."""
+    return [*_of_rows(survey), *_of_channels(survey, found), *_of_roles(survey, found)]
 
 
-def remarks(survey: Survey) -> list[str]:
-    """Return what the user should check, a line each."""
-    return [*_of_files(survey), *_of_values(survey), *_of_time(survey), *_of_channels(survey), *_of_roles(survey)]
-
-
-def _of_files(survey: Survey) -> Iterator[str]:
+def _of_rows(survey: Survey) -> Iterator[str]:
     yield from (f"skipped: {line}" for line in survey.skipped[:SHOWN])
     for source in survey.sources:
-        row_errors = source.row_errors
-        more = f"; {len(row_errors)} such lines" if len(row_errors) > 1 else ""
-        yield from (f"{row_error}{more}" for row_error in row_errors[:1])
-
-
-def _of_values(survey: Survey) -> Iterator[str]:
+        more = f"; {len(source.row_errors)} such lines" if len(source.row_errors) > 1 else ""
+        yield from (f"{row_error}{more}" for row_error in source.row_errors[:1])
     for column in survey.columns.values():
         missing = column.missing - column.not_numbers
         if missing and column.missing < column.rows:
@@ -110,39 +97,27 @@ def _of_values(survey: Survey) -> Iterator[str]:
     empty = [column.name for column in survey.columns.values() if column.missing == column.rows]
     if empty:
         yield f"no values in column {name_some(empty, SHOWN)}"
-
-
-def _of_time(survey: Survey) -> Iterator[str]:
     times = survey.times
     if times.gaps:
-        yield (
-            f"time has {quantity(times.gaps, 'gap')} of more than {GAP_STEPS} steps, "
-            f"the longest of {times.longest_s:.3g} s before row {times.longest_row}"
-        )
+        longest = f"the longest of {times.longest_s:.3g} s before row {times.longest_row}"
+        yield f"time has {quantity(times.gaps, 'gap')} of more than {GAP_STEPS} steps, {longest}"
     if times.back:
         yield f"time goes backwards {quantity(times.back, 'time')}"
     if times.same:
         yield f"{quantity(times.same, 'row')} with the time of the row before"
 
 
-def _of_channels(survey: Survey) -> Iterator[str]:
-    total = len(survey.recordings)
-    constant: dict[int, list[str]] = {}
-    for name, count in stuck(survey).items():
-        if count == total or name in survey.guesses.features:
-            constant.setdefault(count, []).append(name)
-    for count, names in sorted(constant.items(), reverse=True):
-        where = "every recording" if count == total else f"{count} of {total} recordings"
-        yield f"constant in {where}: {name_some(names, SHOWN)}"
-    for name, ends in saturated(survey).items():
+def _of_channels(survey: Survey, found: dict[str, Any]) -> Iterator[str]:
+    constant = [name for name, count in found["stuck"].items() if count == len(survey.recordings)]
+    if constant:
+        yield f"constant in every recording: {name_some(constant, SHOWN)}"
+    for name, ends in found["saturated"].items():
         for end in ends:
-            value = f"its {'minimum' if end['end'] == 'low' else 'maximum'}"
-            yield f"column {name} is exactly {end['value']:.6g}, {value}, in {end['rows']} rows: saturated?"
-    for feature, target in target_copies(survey).items():
-        yield f"column {feature} follows {target} so closely that a model would only copy it"
+            which = "minimum" if end["end"] == "low" else "maximum"
+            yield f"column {name} is exactly {end['value']:.6g}, its {which}, in {end['rows']} rows: saturated?"
 
 
-def _of_roles(survey: Survey) -> Iterator[str]:
+def _of_roles(survey: Survey, found: dict[str, Any]) -> Iterator[str]:
     guesses = survey.guesses
     if not guesses.positions:
         yield "no position columns found: name them with --positions X Y Z, or set data.targets"
@@ -150,11 +125,12 @@ def _of_roles(survey: Survey) -> Iterator[str]:
         yield "no time column found: name it with --time, or set data.rate_hz"
     if not guesses.features:
         yield "no column is left for the features: set data.features"
-    for name, counts in balance(survey).items():
-        rare = [value for value, count in counts.items() if count < _RARE * max(counts.values())]
-        if rare and name == guesses.label:
-            fewest, most = min(counts.values()), max(counts.values())
-            yield f"label {name}: few rows of class {name_some(rare, SHOWN)}, {fewest} compared with {most}"
+    counts = found["balance"].get(guesses.label, {})
+    most = max(counts.values(), default=0)
+    rare = [value for value, count in counts.items() if count < _RARE * most]
+    if rare:
+        few = f"{name_some(rare, SHOWN)}, {min(counts.values())} compared with {most}"
+        yield f"label {guesses.label}: few rows of class {few}"
     if guesses.candidates and not guesses.label:
         few = name_some(guesses.candidates, SHOWN)
         yield f"{few}: few distinct values, so each may be a label; choose one with --label"

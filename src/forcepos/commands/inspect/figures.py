@@ -47,16 +47,15 @@ def _points(survey: Survey) -> Figure:
     across, up, *third = (f"{name} ({survey.guesses.unit})" for name in shown)
     axes.set(xlabel=across, ylabel=up, aspect="equal")
     x, y, *rest = (survey.sample[name] for name in survey.guesses.positions)
-    dots = axes.scatter(
-        x, y, c=rest[0] if rest else style.GREY, s=3, cmap="viridis" if rest else None, rasterized=True
-    )
+    colours = {"c": rest[0], "cmap": "viridis"} if rest else {"c": style.GREY}
+    dots = axes.scatter(x, y, s=3, rasterized=True, **colours)
     if rest:
         figure.colorbar(dots, label=third[0], shrink=0.85)
-    named = [one for one in survey.recordings if one.position and one.point]
-    for one in named if len(named) <= _NAMED else ():
-        place = (one.position[0], one.position[1])
+    named = [each for each in survey.recordings if each.position and each.point]
+    for each in named if len(named) <= _NAMED else ():
+        place = (each.position[0], each.position[1])
         axes.plot(*place, "+", color=style.VERMILLION)
-        axes.annotate(style.literal(one.point), place, (3, 3), textcoords="offset points", fontsize=6)
+        axes.annotate(style.literal(each.point), place, (3, 3), textcoords="offset points", fontsize=6)
     what = quantity(len(survey.points), "point") if survey.points else "positions"
     figure.suptitle(f"{what} in {quantity(len(survey.recordings), 'recording')}", fontsize="medium")
     return figure
@@ -64,41 +63,34 @@ def _points(survey: Survey) -> Figure:
 
 def _signals(survey: Survey) -> Figure:
     """Draw each channel over the rows; borders between recordings are grey."""
-    groups = _groups(survey)
+    kinds: dict[str, list[str]] = {}
+    for column in channels(survey):
+        kinds.setdefault(survey.guesses.kinds[column.name] or "other", []).append(column.name)
+    panels = [(kind, names[n : n + _LINES]) for kind, names in kinds.items() for n in range(0, len(names), _LINES)]
+    groups = panels[:_PANELS]
     figure = style.new_figure(0.7 + 1.5 * len(groups), 8)
-    panels = list(figure.subplots(len(groups), sharex=True, squeeze=False).flat)
+    drawn = list(figure.subplots(len(groups), sharex=True, squeeze=False).flat)
     row = np.linspace(0, survey.rows, len(survey.sample), endpoint=False)
     border = row[np.flatnonzero(np.diff(survey.sample.index))]
-    for (name, columns), axes in zip(groups, panels, strict=True):
+    for (name, columns), axes in zip(groups, drawn, strict=True):
         signals = ((column, survey.sample[column]) for column in columns)
         style.draw_signals(axes, row, signals, linewidth=0.6, rasterized=True)
         axes.set_ylabel(name)
         if len(border) <= _NAMED:
             axes.vlines(border, 0, 1, transform=axes.get_xaxis_transform(), color=style.GREY, linewidth=0.4)
-    panels[-1].set_xlabel("row")
+    drawn[-1].set_xlabel("row")
     return figure
-
-
-def _groups(survey: Survey) -> list[tuple[str, list[str]]]:
-    """Group channels by kind, few enough for a panel each."""
-    kinds: dict[str, list[str]] = {}
-    for column in channels(survey):
-        kinds.setdefault(survey.guesses.kinds[column.name] or "other", []).append(column.name)
-    starts = [(kind, first) for kind, names in kinds.items() for first in range(0, len(names), _LINES)]
-    return [(kind, kinds[kind][first : first + _LINES]) for kind, first in starts[:_PANELS]]
 
 
 def _time(survey: Survey) -> Figure:
     """Draw a histogram of the steps of time from row to row."""
-    figure, axes = style.single(height=2.8)
     steps = survey.times.steps_s[survey.times.steps_s > 0] * 1e3
     if not len(steps):
         return style.message("time does not advance")
-    bins = np.geomspace(steps.min() * 0.9, steps.max() * 1.1, 60)
-    axes.hist(steps, bins.tolist(), color=style.BLUE)
-    axes.axvline(
-        GAP_STEPS * survey.times.median_s * 1e3, color=style.VERMILLION, linewidth=1, label="gaps begin here"
-    )
+    figure, axes = style.single(height=2.8)
+    axes.hist(steps, np.geomspace(steps.min() * 0.9, steps.max() * 1.1, 60).tolist(), color=style.BLUE)
+    gap_ms = GAP_STEPS * survey.times.median_s * 1e3
+    axes.axvline(gap_ms, color=style.VERMILLION, linewidth=1, label="gaps begin here")
     axes.set(xscale="log", yscale="log", xlabel="step of time from row to row (ms)", ylabel="rows")
     axes.legend(fontsize="small", frameon=False)
     return figure
@@ -113,11 +105,11 @@ def _balance(survey: Survey) -> Figure:
         bars.append(("recording", [recording.name for recording in survey.recordings], rows))
     bars = bars[:_PANELS]
     figure = style.new_figure(0.5 + 1.9 * len(bars), 8)
-    for (what, names, counts), axes in zip(bars, figure.subplots(len(bars), squeeze=False).flat, strict=True):
+    for (what, names, rows), axes in zip(bars, figure.subplots(len(bars), squeeze=False).flat, strict=True):
         if len(names) > _NAMED:  # as one shape: thousands of bars take minutes
-            axes.fill_between(range(len(names)), counts, step="mid", color=style.BLUE)
+            axes.fill_between(range(len(names)), rows, step="mid", color=style.BLUE)
         else:
-            axes.bar(range(len(names)), counts, color=style.BLUE)
+            axes.bar(range(len(names)), rows, color=style.BLUE)
         style.plain(axes).set(xlabel=what, ylabel="rows")
         if len(names) <= 40:
             rotation = 45 if len(names) > 12 else 0

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
 import numpy as np
 
 from forcepos.commands.inspect.columns import Column
-from forcepos.commands.inspect.names import SIGNALS, kind_of, triples, unit_of_length, unit_of_time
-from forcepos.commands.inspect.roles import PER_SECOND, Guesses, UserHints
+from forcepos.commands.inspect.roles import (
+    PER_SECOND,
+    Guesses,
+    UserHints,
+    kind_of,
+    mm_per_unit,
+    time_unit,
+    triples,
+)
 from forcepos.commands.inspect.times import median_step
 from forcepos.data.recordings import Float64
 from forcepos.runtime.errors import InputError
@@ -21,8 +28,9 @@ _GIVEN = "given on the command line"
 _SMOOTH = "three adjacent columns that vary smoothly, by tens of millimetres or more"
 _FAR_MM = 20.0  # from the base's origin, for positions in unnamed columns
 _RATES_HZ = (4.0, 2000.0)  # plausible range, by which the unit of time is guessed
-_KINDS_OF_ROUGH = {6: ("force?",) * 3 + ("torque?",) * 3, 7: ("joint torque?",) * 7}
 _HALF_TURN_RAD = np.pi + 1e-3
+_KINDS_OF_ROUGH = {6: ("force?",) * 3 + ("torque?",) * 3, 7: ("joint torque?",) * 7}
+_SIGNALS = ("joint torque", "force", "torque", "joint angle")
 _NEVER_SIGNALS = frozenset({
     "seconds", "nanoseconds", "time", "row number", "recording", "point", "label", "second force", "second torque",
     "commanded angle", "commanded position", "position", "orientation", "orientation?",
@@ -41,30 +49,41 @@ def guess(columns: Mapping[str, Column], start: Mapping[str, Float64], hints: Us
     if hints.time and columns[hints.time].kind == "text":
         raise InputError(f"--time {hints.time}: the column holds text, not times")
     guesses = Guesses(kinds={name: kind_of(name) for name in columns})
-    _drop_bare_letters(guesses)
+    if not triples(columns):  # only beside X, Y and Z are A, B and C the orientation of the hand
+        guesses.kinds |= {name: "" for name in columns if name.lower() in {"a", "b", "c"}}
     _time(guesses, columns, start, hints)
     _positions(guesses, columns, hints)
-    _groups(guesses, hints)
+    guesses.recording = _named(guesses, "recording", columns)
+    guesses.point = _named(guesses, "point", columns, hints.point)
     return guesses
 
 
 def guess_roles(guesses: Guesses, columns: Mapping[str, Column], hints: UserHints) -> None:
     """Add kinds by value, label and features, once all rows are known."""
     guesses.kinds |= _kinds_by_value(columns, guesses.kinds)
-    _label(guesses, columns, hints)
+    taken = guesses.taken
+    few = {name: column for name, column in columns.items() if name not in taken and _has_few_values(column)}
+    guesses.label = _named(guesses, "label", few, hints.label)
+    guesses.candidates = tuple(
+        name
+        for name, column in few.items()
+        if name != guesses.label and not guesses.kinds[name] and 10 * (column.distinct or 0) <= column.known
+    )
     _features(guesses, columns)
 
 
-def _drop_bare_letters(guesses: Guesses) -> None:
-    """Take A, B and C for the orientation of the hand only beside X, Y and Z."""
-    if not triples(list(guesses.kinds)):
-        guesses.kinds.update({name: "" for name in guesses.kinds if name.lower() in {"a", "b", "c"}})
+def _named(guesses: Guesses, role: str, names: Iterable[str], given: str | None = None) -> str | None:
+    """Return the given column, or else the first whose name says its role; note the reason."""
+    name = given or next((name for name in names if guesses.kinds[name] == role), None)
+    if name:
+        guesses.reasons[role] = _GIVEN if given else "by its name"
+    return name
 
 
 def _time(guesses: Guesses, columns: Mapping[str, Column], start: Mapping[str, Float64], hints: UserHints) -> None:
-    seconds, nanoseconds = guesses.first("seconds"), guesses.first("nanoseconds")
-    if hints.time is None and seconds and nanoseconds:
-        guesses.time = (seconds, nanoseconds)
+    first = {kind: name for name, kind in reversed(guesses.kinds.items())}
+    if hints.time is None and {"seconds", "nanoseconds"} <= {*first}:
+        guesses.time = (first["seconds"], first["nanoseconds"])
         guesses.reasons["time"] = "by their names, whole seconds and the rest"
         return
     candidates = [(hints.time, _GIVEN)] if hints.time else [*_time_candidates(guesses, columns)]
@@ -73,7 +92,7 @@ def _time(guesses: Guesses, columns: Mapping[str, Column], start: Mapping[str, F
         guesses.time, guesses.reasons["time"] = (name,), f"{reason}; in {guesses.time_unit}, {how}"
         guesses.kinds[name] = "time"
     counts = [name for name, column in columns.items() if _counts_rows(column) and name not in guesses.time]
-    guesses.kinds.update(dict.fromkeys(counts, "row number"))
+    guesses.kinds |= dict.fromkeys(counts, "row number")
 
 
 def _time_candidates(guesses: Guesses, columns: Mapping[str, Column]) -> Iterator[tuple[str, str]]:
@@ -98,8 +117,9 @@ def _counts_rows(column: Column) -> bool:
 def _unit(name: str, column: Column, start: Float64) -> tuple[str, str]:
     if column.kind == "time":
         return "s", "from its type"
-    if unit_of_time(name):
-        return unit_of_time(name) or "s", "from its suffix"
+    by_name = time_unit(name)
+    if by_name:
+        return by_name, "from its suffix"
     step = median_step(np.diff(start)) or 1.0
     for unit, per_second in PER_SECOND.items():
         if _RATES_HZ[0] <= per_second / step <= _RATES_HZ[1]:
@@ -109,20 +129,17 @@ def _unit(name: str, column: Column, start: Float64) -> tuple[str, str]:
 
 def _positions(guesses: Guesses, columns: Mapping[str, Column], hints: UserHints) -> None:
     numeric = [name for name, column in columns.items() if column.numeric]
-    by_name = triples([name for name in numeric if guesses.kinds[name] == "position"])
-    if hints.positions:
-        guesses.positions, guesses.reasons["positions"] = hints.positions, _GIVEN
-    elif by_name:
-        guesses.positions, guesses.reasons["positions"] = by_name[0], "by their names"
+    by_name = triples(name for name in numeric if guesses.kinds[name] == "position")
+    if hints.positions or by_name:
+        names, reason = (hints.positions, _GIVEN) if hints.positions else (by_name[0], "by their names")
     else:
         free = [name for name in numeric if name not in guesses.time]
         adjacent = zip(free, free[1:], free[2:], strict=False)
-        guesses.positions = next((three for three in adjacent if _look_like_positions(three, columns)), ())
-        guesses.reasons |= {"positions": _SMOOTH} if guesses.positions else {}
-    if guesses.positions:
-        guesses.kinds.update(dict.fromkeys(guesses.positions, "position"))
-        guesses.scale_mm, how = _scale(guesses.positions, columns)
-        guesses.reasons["positions"] += f"; in {guesses.unit}, {how}"
+        names, reason = next((three for three in adjacent if _look_like_positions(three, columns)), ()), _SMOOTH
+    if names:
+        guesses.kinds |= dict.fromkeys(names, "position")
+        guesses.scale_mm, how = _scale(names, columns)
+        guesses.positions, guesses.reasons["positions"] = names, f"{reason}; in {guesses.unit}, {how}"
 
 
 def _look_like_positions(names: Sequence[str], columns: Mapping[str, Column]) -> bool:
@@ -134,7 +151,7 @@ def _look_like_positions(names: Sequence[str], columns: Mapping[str, Column]) ->
 
 
 def _scale(names: Sequence[str], columns: Mapping[str, Column]) -> tuple[float, str]:
-    by_name = unit_of_length(names[0])
+    by_name = mm_per_unit(names[0])
     if by_name:
         return by_name, "from the suffix"
     reach = max(max(abs(columns[name].low), abs(columns[name].high)) for name in names)
@@ -143,55 +160,28 @@ def _scale(names: Sequence[str], columns: Mapping[str, Column]) -> tuple[float, 
     return 1.0, f"since values reach {reach:.4g}"
 
 
-def _groups(guesses: Guesses, hints: UserHints) -> None:
-    guesses.recording = guesses.first("recording")
-    guesses.point = hints.point or guesses.first("point")
-    guesses.reasons |= {"recording": "by its name"} if guesses.recording else {}
-    guesses.reasons |= {"point": _GIVEN if hints.point else "by its name"} if guesses.point else {}
-
-
 def _kinds_by_value(columns: Mapping[str, Column], kinds: Mapping[str, str]) -> dict[str, str]:
     """Return uncertain kinds of continuous columns without one, from their ranges, smoothness and neighbours."""
-    shapes = [(name, _shape(columns[name], kinds[name])) for name in columns]
     found: dict[str, str] = {}
-    after = ""
-    for shape, run in groupby(shapes, key=lambda pair: pair[1]):
-        names = [name for name, _ in run]
-        if shape == "angle":
-            found |= _angles(names, after)
+    before = ""
+    for shape, run in groupby(columns, lambda name: "" if kinds[name] else _shape(columns[name])):
+        names = [*run]
+        if shape == "angle":  # the first three after a position are the orientation of the hand
+            hand = 3 if before == "position" and len(names) >= 3 else 0
+            found |= dict.fromkeys(names[:hand], "orientation?") | dict.fromkeys(names[hand:], "joint angle?")
         elif shape == "rough":
             found |= dict(zip(names, _KINDS_OF_ROUGH.get(len(names), ()), strict=False))
-        after = kinds[names[-1]]
+        before = kinds[names[-1]]
     return found
 
 
-def _shape(column: Column, kind: str) -> str:
-    if kind or column.kind != "number" or column.low == column.high or column.distinct is not None:
+def _shape(column: Column) -> str:
+    if column.kind != "number" or column.low == column.high or column.distinct is not None:
         return ""
     reach_rad = max(abs(column.low), abs(column.high))
     if reach_rad <= _HALF_TURN_RAD and (column.smooth or reach_rad > _HALF_TURN_RAD - 2e-3):
         return "angle"
     return "" if column.smooth else "rough"
-
-
-def _angles(names: Sequence[str], before: str) -> dict[str, str]:
-    """Take the first three angles after a position for the orientation of the hand."""
-    hand = 3 if before == "position" and len(names) >= 3 else 0
-    return {name: "orientation?" if index < hand else "joint angle?" for index, name in enumerate(names)}
-
-
-def _label(guesses: Guesses, columns: Mapping[str, Column], hints: UserHints) -> None:
-    taken = guesses.taken
-    few = [name for name, column in columns.items() if name not in taken and _has_few_values(column)]
-    by_name = [name for name in few if guesses.kinds[name] == "label"]
-    guesses.label = hints.label or next(iter(by_name), None)
-    guesses.reasons |= {"label": _GIVEN if hints.label else "by its name"} if guesses.label else {}
-    by_value = [
-        name
-        for name in few
-        if not guesses.kinds[name] and 10 * (columns[name].distinct or 0) <= columns[name].known
-    ]
-    guesses.candidates = tuple(name for name in by_value if name != guesses.label)
 
 
 def _has_few_values(column: Column) -> bool:
@@ -202,7 +192,7 @@ def _features(guesses: Guesses, columns: Mapping[str, Column]) -> None:
     varying = [name for name, column in columns.items() if column.numeric and column.low < column.high]
     taken = guesses.taken
     free = [name for name in varying if name not in taken and guesses.kinds[name] not in _NEVER_SIGNALS]
-    known = [name for name in free if guesses.kinds[name] in SIGNALS]
+    known = [name for name in free if guesses.kinds[name] in _SIGNALS]
     guesses.features = tuple(known or free)
     if known:
         kinds = dict.fromkeys(guesses.kinds[name] for name in known)

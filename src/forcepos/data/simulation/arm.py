@@ -60,21 +60,6 @@ class Posture:
     wrench: NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Slopes:
-    """Derivatives of a posture's torques as the tip moves along the base's x, y and z (the first axis).
-
-    The hand keeps pointing down and the elbow stays in its plane.
-
-    Attributes:
-        gravity: (3, 7) Nm per m.
-        contact: (3, 7, 3) Nm per N and m.
-    """
-
-    gravity: NDArray[np.float64]
-    contact: NDArray[np.float64]
-
-
 class Arm:
     """An iiwa 14 with a rod as tool, standing on a horizontal floor at the origin of the base frame."""
 
@@ -107,8 +92,14 @@ class Arm:
             "reduce data.grid or data.spacing_mm, or move the plate with data.offset_mm"
         )
 
-    def slopes(self, posture: Posture) -> Slopes:
-        """Differentiate the torques (central differences) along the joint motion that moves the tip only."""
+    def slopes(self, posture: Posture) -> NDArray[np.float64]:
+        """Differentiate a posture's torques as the tip moves along the base's x, y and z, by central differences.
+
+        The hand keeps pointing down and the elbow stays in its plane.
+
+        Returns:
+            (3, 7, 4) of gravity in Nm per m, and of contact in Nm per N and m.
+        """
         data = mujoco.MjData(self._model)
         self._torques(data, posture.angles)
         turn = np.zeros((3, JOINTS))  # rad per m
@@ -117,8 +108,7 @@ class Arm:
             np.array([self._torques(data, posture.angles + step * direction) for direction in turn])
             for step in (_SLOPE_STEP_M, -_SLOPE_STEP_M)
         )
-        slope = (ahead - behind) / (2 * _SLOPE_STEP_M)
-        return Slopes(gravity=slope[..., 0], contact=slope[..., 1:])
+        return np.asarray((ahead - behind) / (2 * _SLOPE_STEP_M))
 
     def _torques(self, data: mujoco.MjData, angles: NDArray[np.float64]) -> NDArray[np.float64]:
         """(7, 4) gravity and contact of a posture, which `data` keeps."""

@@ -26,15 +26,6 @@ def settling_rows(config: SimulatedConfig) -> int:
     return int(np.ceil(10 * config.observer_time_s * config.rate_hz))
 
 
-def mean_weights(config: SimulatedConfig, window: int) -> Float64:
-    """Return the weights (2, rows) of present and past rows' white noise in a window's mean msT and exT."""
-    gain = observer_gain(config)
-    memory = gain * (1 - gain) ** np.arange(settling_rows(config) + 1)
-    mean = np.full(window, 1 / window)
-    smoothed = np.convolve(memory, mean)
-    return np.array([np.pad(mean, (0, len(smoothed) - window)), -smoothed])
-
-
 def row_covariance(config: SimulatedConfig, window: int, offset_known: bool) -> Float64:
     """Return the covariance (2 window, 2 window) in percent^2 of a window's msT, then its exT, of any one joint.
 
@@ -44,11 +35,13 @@ def row_covariance(config: SimulatedConfig, window: int, offset_known: bool) -> 
     apart_s = np.abs(np.subtract.outer(row, row)) / config.rate_hz
     slow = config.drift_percent**2 * np.exp(-apart_s / config.drift_time_s)
     offset = 0.0 if offset_known else config.visit_offset_percent**2
-    return np.asarray(config.noise_percent**2 * _white(config, window) + np.kron(OPPOSITE, slow + offset))
+    return np.asarray(
+        config.noise_percent**2 * white_covariance(config, window) + np.kron(OPPOSITE, slow + offset)
+    )
 
 
-def _white(config: SimulatedConfig, window: int) -> Float64:
-    """(2 window, 2 window) covariance that results from white noise of variance 1.
+def white_covariance(config: SimulatedConfig, window: int) -> Float64:
+    """Return the covariance (2 window, 2 window) of a window's msT, then its exT, from white noise of variance 1.
 
     With gain g the observer weights a row's noise k rows later by a_k = g (1 - g)^k, and
     two of its rows k apart share the variance sum_i a_i a_(i+k) = g / (2 - g) (1 - g)^k.

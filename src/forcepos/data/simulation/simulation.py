@@ -14,7 +14,6 @@ Haddadin and Hirzinger, IROS 2006) that knows the arm's gravity exactly and noth
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -23,8 +22,8 @@ from scipy.signal import lfilter
 
 from forcepos.config.schema import SimulatedConfig
 from forcepos.data.recordings import Float64, Recordings
-from forcepos.data.simulation.arm import JOINTS, MAX_TORQUE_NM, Arm, Posture, Slopes
-from forcepos.data.simulation.noise import OPPOSITE, mean_weights, observer_gain, settling_rows
+from forcepos.data.simulation.arm import JOINTS, MAX_TORQUE_NM, Arm, Posture
+from forcepos.data.simulation.noise import OPPOSITE, observer_gain, settling_rows, white_covariance
 
 _EXTERNAL = [f"exT_A{joint + 1}" for joint in range(JOINTS)]
 _MEASURED = [f"msT_A{joint + 1}" for joint in range(JOINTS)]
@@ -48,73 +47,63 @@ class Candidates:
     covariances: Float64
 
 
-@dataclass(frozen=True)
-class Visit:
-    """One press on the plate: its position, posture, contact force and sensor offset (7,) in Nm."""
-
-    point: int
-    position_mm: Float64
-    posture: Posture
-    force_n: Float64
-    offset_nm: Float64
-
-
 class Simulation:
-    """The simulated plate, deterministic for `config.seed`."""
+    """The simulated plate, deterministic for `config.seed`.
+
+    Attributes:
+        point: (visits,) the touched point of each visit.
+        positions_mm: (visits, 3) where the plate is touched, plate frame.
+        offsets_nm: (visits, 7) of the sensors.
+    """
 
     def __init__(self, config: SimulatedConfig) -> None:
         self.config = config
-        self._origin_mm = -np.asarray(config.offset_mm)
-        self._visits = list(self._press())
+        self.point = np.repeat(np.arange(np.prod(config.grid), dtype=np.int32), config.visits)
+        rng = np.random.default_rng([config.seed, 0])
+        places, forces, offsets = np.split(rng.normal(0, 1, (len(self.point), 3 + 3 + JOINTS)), [3, 6], axis=1)
+        self.positions_mm = grid_mm(config)[self.point] + config.repeatability_mm * places
+        self._forces_n = np.array([0, 0, config.force_n]) + config.force_spread_n * forces
+        self.offsets_nm = offsets * self._torque(config.visit_offset_percent)
+        self._postures = self._solve(self.positions_mm)
+
+    def _solve(self, positions_mm: Float64) -> list[Posture]:
+        """Solve for the posture at each position (n, 3), from the one before."""
+        arm, postures = Arm(), list[Posture]()
+        for position_mm in positions_mm - np.asarray(self.config.offset_mm):
+            postures.append(arm.posture(position_mm / 1000, postures[-1].angles if postures else None))
+        return postures
 
     @cached_property
     def recordings(self) -> Recordings:
         """The rows of all visits: `visits` recordings of `rows` rows for each point of the grid."""
         config = self.config
         noise = np.random.default_rng([config.seed, 1])
-        signals = np.empty((len(self._visits), config.rows, len(CHANNELS)), np.float32)
-        for number, visit in enumerate(self._visits):
-            signals[number] = self._signals(visit, noise)
-        positions = np.array([visit.position_mm for visit in self._visits], np.float32)
-        points = np.array([visit.point for visit in self._visits], np.int32)
+        signals = np.empty((len(self.point), config.rows, len(CHANNELS)), np.float32)
+        for visit in range(len(self.point)):
+            signals[visit] = self._signals(visit, noise)
+        places = np.column_stack(np.divmod(self.point, config.grid[1])).tolist()
         return Recordings(
             signals=signals.reshape(-1, len(CHANNELS)),
-            positions=np.repeat(positions, config.rows, axis=0),
-            recording=np.repeat(np.arange(len(self._visits), dtype=np.int32), config.rows),
-            point=np.repeat(points, config.rows),
+            positions=np.repeat(self.positions_mm.astype(np.float32), config.rows, axis=0),
+            recording=np.repeat(np.arange(len(self.point), dtype=np.int32), config.rows),
+            point=np.repeat(self.point, config.rows),
             channels=CHANNELS,
-            names=tuple(self._name(number, visit) for number, visit in enumerate(self._visits)),
+            names=tuple(f"{i},{j} visit {visit % config.visits + 1}" for visit, (i, j) in enumerate(places)),
             rate_hz=config.rate_hz,
         )
-
-    def _name(self, number: int, visit: Visit) -> str:
-        column, row = divmod(visit.point, self.config.grid[1])
-        return f"{column},{row} visit {number % self.config.visits + 1}"
-
-    def _press(self) -> Iterator[Visit]:
-        config = self.config
-        rng = np.random.default_rng([config.seed, 0])
-        arm, start = Arm(), None
-        for point, nominal_mm in enumerate(grid_mm(config)):
-            for _ in range(config.visits):
-                position_mm = nominal_mm + rng.normal(0, config.repeatability_mm, 3)
-                posture = arm.posture((self._origin_mm + position_mm) / 1000, start)
-                start = posture.angles
-                force = np.array([0, 0, config.force_n]) + rng.normal(0, config.force_spread_n, 3)
-                offset = rng.normal(0, 1, JOINTS) * self._torque(config.visit_offset_percent)
-                yield Visit(point, position_mm, posture, force, offset)
 
     def _torque(self, percent: float) -> Float64:
         """(7,) Nm: a share of each axis' largest torque."""
         return MAX_TORQUE_NM * percent / 100
 
-    def _signals(self, visit: Visit, noise: np.random.Generator) -> Float64:
+    def _signals(self, visit: int, noise: np.random.Generator) -> Float64:
         """(rows, 20) in the order of CHANNELS."""
-        rows, posture = self.config.rows, visit.posture
+        rows, posture = self.config.rows, self._postures[visit]
         settling = settling_rows(self.config)
         white = noise.normal(0, 1, (rows + settling, JOINTS)) * self._torque(self.config.noise_percent)
-        slow = visit.offset_nm + self._drift(noise)  # passes the observer unchanged: it is slow compared with it
-        contact_torque = posture.contact @ visit.force_n
+        # Offset and drift pass the observer unchanged: they are slow compared with it.
+        slow = self.offsets_nm[visit] + self._drift(noise)
+        contact_torque = posture.contact @ self._forces_n[visit]
         measured = posture.gravity - contact_torque + slow + white[settling:]
         gain = observer_gain(self.config)
         smoothed = lfilter([gain], [1, gain - 1], white, axis=0)[settling:]
@@ -132,12 +121,11 @@ class Simulation:
 
     def known_visits(self, window: int) -> Candidates:
         """Return every visit's noise-free torques, its sensor offset included."""
-        contact_torque = np.array(
-            [visit.posture.contact @ visit.force_n - visit.offset_nm for visit in self._visits]
-        )
-        gravity = np.array([visit.posture.gravity for visit in self._visits])
+        visits = zip(self._postures, self._forces_n, self.offsets_nm, strict=True)
+        contact_torque = np.array([posture.contact @ force - offset for posture, force, offset in visits])
+        gravity = np.array([posture.gravity for posture in self._postures])
         return Candidates(
-            positions=np.array([visit.position_mm for visit in self._visits]),
+            positions=self.positions_mm,
             means=np.hstack([gravity - contact_torque, contact_torque]),
             covariances=np.repeat(self._covariance(window)[None], len(contact_torque), axis=0),
         )
@@ -161,31 +149,24 @@ class Simulation:
     @cached_property
     def nominal_postures(self) -> list[Posture]:
         """The posture on each grid point."""
-        arm, start, postures = Arm(), None, []
-        for tip_mm in self.nominal_tips_mm:
-            postures.append(arm.posture(tip_mm / 1000, start))
-            start = postures[-1].angles
-        return postures
+        return self._solve(grid_mm(self.config))
 
     @cached_property
-    def nominal_slopes(self) -> list[Slopes]:
-        """The derivatives of each grid point's torques as the tip moves off it."""
+    def nominal_slopes(self) -> Float64:
+        """(points, 3, 7, 4) derivatives of each grid point's torques, as of `Arm.slopes`."""
         arm = Arm()
-        return [arm.slopes(posture) for posture in self.nominal_postures]
+        return np.array([arm.slopes(posture) for posture in self.nominal_postures])
 
     @property
     def nominal_tips_mm(self) -> Float64:
         """(points, 3) the grid in the base frame."""
-        return self._origin_mm + grid_mm(self.config)
+        return grid_mm(self.config) - np.array(self.config.offset_mm, np.float64)
 
     def _covariance(self, window: int) -> Float64:
-        """(14, 14) of a window's mean msT and exT: white noise and drift.
-
-        A window is short compared with the drift, so drift counts as constant within it.
-        """
+        """(14, 14) of a window's mean msT and exT: white noise, and drift as if constant in such a short time."""
         config = self.config
-        weights = mean_weights(config, window)
-        white = np.kron(weights @ weights.T, np.diag(self._torque(config.noise_percent) ** 2))
+        mean = white_covariance(config, window).reshape(2, window, 2, window).mean(axis=(1, 3))
+        white = np.kron(mean, np.diag(self._torque(config.noise_percent) ** 2))
         return np.asarray(white + _common(self._torque(config.drift_percent)))
 
 
