@@ -17,8 +17,7 @@ from forcepos.evaluation.coverage import coverage_at_levels
 from forcepos.models.calibration import calibration_groups
 from forcepos.models.prediction import predict
 from forcepos.models.tasks import Regression
-from forcepos.results.figures.calibration import coverage_curve
-from forcepos.results.figures.errors import error_distribution, true_against_predicted
+from forcepos.results.figures.errors import coverage_curve, error_distribution, true_against_predicted
 from forcepos.results.figures.plate import error_map, sector_map
 from forcepos.results.figures.signals import recording_signals
 from forcepos.results.figures.training import hyperparameter_effects, learning_curves, trial_curves

@@ -1,12 +1,10 @@
-"""Pictures of prediction errors."""
+"""Pictures of prediction errors, and of observed against target coverage."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sklearn.metrics import ConfusionMatrixDisplay
 
@@ -15,10 +13,10 @@ from forcepos.models.tasks import Regression, Task
 from forcepos.results.figures import style
 
 _POINTS_SHOWN = 5000
-_STEPS_SHOWN = 1000
 _CLASSES_WITH_VALUES = 20  # more are shown by colour only
 _MARKED = "model"
 _PERCENT = (50, 95)  # percentiles, as the scores give them
+_SAME = 1e-9  # levels this near are one
 
 
 def true_against_predicted(task: Task, true: Float32, predicted: Float32) -> Figure:
@@ -41,26 +39,6 @@ def true_against_predicted(task: Task, true: Float32, predicted: Float32) -> Fig
     return figure
 
 
-def error_distribution(errors: Mapping[str, Float64], unit: str, label: str) -> Figure:
-    """Plot the share of samples up to each error, a curve per name, with median and 95th percentile of "model".
-
-    Args:
-        errors: (n,) nonnegative errors by name.
-        label: of the x axis.
-    """
-    figure, axes = style.single(height=4.2)
-    for place, (name, values) in enumerate(errors.items()):
-        look = {"color": style.colour(place), "linewidth": 2.2 if name == _MARKED else 1.2}
-        _plot_shares(axes, values, label=_summary(name, values, unit), **look)
-        if name == _MARKED:
-            _mark(axes, values, style.colour(place))
-    axes.set(xlabel=style.with_unit(label, unit), ylabel="share of samples (%)", title="Errors, test subset")
-    axes.set(xlim=(0, None), ylim=(0, 1.02))
-    axes.yaxis.set_major_formatter(style.percent_ticks())
-    figure.legend(loc="outside lower left", fontsize="small", frameon=False)
-    return figure
-
-
 def _scatter(outputs: Sequence[str], true: Float32, predicted: Float32) -> Figure:
     panel = min(3.2, 7.2 / len(outputs))
     figure = style.new_figure(panel + 0.3, width=panel * len(outputs))
@@ -69,27 +47,59 @@ def _scatter(outputs: Sequence[str], true: Float32, predicted: Float32) -> Figur
         axes = style.plain(figure.add_subplot(1, len(outputs), column + 1))
         ends = [true[:, column].min(), true[:, column].max()]
         axes.scatter(
-            true[shown, column], predicted[shown, column],
-            s=6, alpha=0.3, color=style.BLUE, edgecolors="none", rasterized=True,
-        )  # fmt: skip
+            true[shown, column], predicted[shown, column], s=6, alpha=0.3, edgecolors="none", rasterized=True
+        )
         axes.plot(ends, ends, color=style.BLACK, linewidth=1)
         axes.locator_params(axis="x", nbins=4)
         axes.set(xlabel=f"true {name} (mm)", ylabel=f"predicted {name} (mm)", title=f"{name}, test subset")
     return figure
 
 
-def _plot_shares(axes: Axes, values: Float64, **look: Any) -> None:
-    ranks = np.linspace(1, len(values), min(len(values), _STEPS_SHOWN)).astype(int)
-    errors = np.sort(values)[ranks - 1]
-    axes.plot(np.append(errors[0], errors), np.append(0, ranks / len(values)), drawstyle="steps-post", **look)
+def error_distribution(errors: Mapping[str, Float64], unit: str, label: str) -> Figure:
+    """Plot the share of samples up to each error, a curve per name, with median and 95th percentile of "model".
+
+    Args:
+        errors: (n,) nonnegative errors by name.
+        label: of the x axis.
+    """
+    figure, axes = style.single(height=4.2)
+    for name, values in errors.items():
+        percentiles = np.percentile(values, _PERCENT)
+        median, high = (f"{value:.3g} {unit}".strip() for value in percentiles)
+        summary = f"{name.replace('_', ' ')}: median {median}, 95 % within {high}"
+        curve = axes.ecdf(values, label=summary, linewidth=2.2 if name == _MARKED else 1.2)
+        if name == _MARKED:
+            shares, colour = np.array(_PERCENT) / 100, curve.get_color()
+            axes.vlines(percentiles, 0, shares, color=colour, linestyle=":", linewidth=1.2)
+            axes.plot(percentiles, shares, "o", color=colour, markersize=6)
+    axes.set(xlabel=style.with_unit(label, unit), ylabel="share of samples (%)", title="Errors, test subset")
+    axes.set(xlim=(0, None), ylim=(0, 1.02))
+    axes.yaxis.set_major_formatter(style.percent_ticks())
+    figure.legend(loc="outside lower left", fontsize="small", frameon=False)
+    return figure
 
 
-def _summary(name: str, values: Float64, unit: str) -> str:
-    median, high = (f"{value:.3g} {unit}".strip() for value in np.percentile(values, _PERCENT))
-    return f"{name.replace('_', ' ')}: median {median}, 95 % within {high}"
+def coverage_curve(target: Float64, observed: Float64, chosen: float) -> Figure:
+    """Plot observed against target coverage; mark the chosen level, or draw a line where the curve ends before it.
 
-
-def _mark(axes: Axes, values: Float64, colour: str) -> None:
-    errors, shares = np.percentile(values, _PERCENT), [percent / 100 for percent in _PERCENT]
-    axes.vlines(errors, 0, shares, color=colour, linestyle=":", linewidth=1.2)
-    axes.plot(errors, shares, "o", color=colour, markersize=6)
+    Args:
+        target: (levels,) ascending from 0 to 1; those that could be calibrated for, possibly none.
+        observed: (levels,) share of the test subset's samples.
+        chosen: the level that the run's results are given at.
+    """
+    figure, axes = style.single(height=5.4, width=4.4)
+    axes.plot([0, 1], [0, 1], color=style.GREY, linestyle="--", label="observed = target")
+    axes.plot(target, observed, marker=".", label="observed on the test subset")
+    label = f"chosen: target {100 * chosen:.3g} %"
+    if len(target) and target[0] - _SAME <= chosen <= target[-1] + _SAME:
+        place = np.interp(chosen, target, observed)
+        label += f", observed {100 * place:.3g} %"
+        axes.plot(chosen, place, "o", color=style.VERMILLION, markersize=8, zorder=3, label=label)
+    else:
+        axes.axvline(chosen, color=style.VERMILLION, linestyle=":", label=f"{label}, beyond the calibrated levels")
+    axes.set(xlabel="target coverage (%)", ylabel="observed coverage (%)", title="Coverage", aspect="equal")
+    axes.set(xlim=(0, 1.02), ylim=(0, 1.02))
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(style.percent_ticks())
+    figure.legend(loc="outside lower left", fontsize="small", frameon=False)
+    return figure

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from forcepos.data.recordings import Float32, Float64, Int32
 from forcepos.data.sectors import Sectors
@@ -23,16 +23,16 @@ def error_map(true: Float32, predicted: Float32, point: Int32) -> Figure:
         point: (n,) number of the touched point.
     """
     errors = np.linalg.norm(predicted.astype(np.float64) - true, axis=1)
-    starts, ends = _mean_per_point(true[:, :2], point), _mean_per_point(predicted[:, :2], point)
-    figure, axes = _plate()
+    starts, ends, lengths = np.split(_means([true[:, :2], predicted[:, :2], errors], point), [2, 4], axis=1)
+    low, high = np.vstack([starts, ends]).min(axis=0), np.vstack([starts, ends]).max(axis=0)
+    half = 0.56 * max(float((high - low).max()), 1.0)
+    figure, axes = _plate("From each point's mean true to its mean predicted position", (low + high) / 2, half)
     arrows = axes.quiver(
-        *starts.T, *(ends - starts).T, _mean_per_point(errors[:, None], point)[:, 0],
+        *starts.T, *(ends - starts).T, lengths[:, 0],
         angles="xy", scale_units="xy", scale=1, width=0.005, cmap=style.BAD_IS_BRIGHT, zorder=3,
     )  # fmt: skip
-    axes.scatter(starts[:, 0], starts[:, 1], s=7, color=style.GREY)
-    _limit_to_square(axes, np.vstack([starts, ends]))
+    axes.scatter(*starts.T, s=7, color=style.GREY)
     figure.colorbar(arrows, label="mean error (mm)", shrink=0.85)
-    figure.suptitle("From each point's mean true to its mean predicted position", fontsize="medium")
     return figure
 
 
@@ -44,37 +44,26 @@ def sector_map(positions: Float32, correct: NDArray[np.bool_], point: Int32, sec
         correct: (n,) whether the predicted sector is correct.
         point: (n,) number of the touched point.
     """
-    places = _mean_per_point(positions[:, :2], point)
-    accuracy = _mean_per_point(correct[:, None], point)[:, 0]
-    reach = max(float(np.abs(places).max()), 1.0)
-    figure, axes = _plate()
+    x, y, accuracy = _means([positions[:, :2], correct], point).T
+    reach = max(float(np.abs([x, y]).max()), 1.0)
+    figure, axes = _plate("Accuracy of each point, test subset", np.zeros(2), _EDGE_AT * reach)
     _draw_borders(axes, sectors, reach)
-    dots = axes.scatter(
-        places[:, 0], places[:, 1], c=accuracy, vmin=0, vmax=1, cmap=style.BAD_IS_BRIGHT.reversed(), s=28, zorder=3
-    )
-    axes.set(xlim=(-_EDGE_AT * reach, _EDGE_AT * reach), ylim=(-_EDGE_AT * reach, _EDGE_AT * reach))
+    dots = axes.scatter(x, y, c=accuracy, vmin=0, vmax=1, cmap=style.BAD_IS_BRIGHT.reversed(), s=28, zorder=3)
     figure.colorbar(dots, label="samples with correct sector (%)", shrink=0.85, format=style.percent_ticks())
-    figure.suptitle("Accuracy of each point, test subset", fontsize="medium")
     return figure
 
 
-def _plate() -> tuple[Figure, Axes]:
+def _plate(title: str, centre: Float64, half: float) -> tuple[Figure, Axes]:
     figure, axes = style.single(height=4.4, width=5.4)
-    axes.set(xlabel="x (mm)", ylabel="y (mm)", aspect="equal")
+    xlim, ylim = np.column_stack([centre - half, centre + half])
+    axes.set(xlabel="x (mm)", ylabel="y (mm)", aspect="equal", xlim=xlim, ylim=ylim)
+    figure.suptitle(title, fontsize="medium")
     return figure, axes
 
 
-def _limit_to_square(axes: Axes, places: Float64) -> None:
-    """Set axes of equal length that show all places (n, 2)."""
-    low, high = places.min(axis=0), places.max(axis=0)
-    half = 0.56 * max(float((high - low).max()), 1.0)
-    left, bottom = (low + high) / 2 - half
-    axes.set(xlim=(left, left + 2 * half), ylim=(bottom, bottom + 2 * half))
-
-
-def _mean_per_point(values: NDArray[np.generic], point: Int32) -> Float64:
-    """Return the (points, k) mean of the values (n, k) of each point that occurs."""
-    return pd.DataFrame(values.astype(np.float64)).groupby(point).mean().to_numpy()
+def _means(columns: list[ArrayLike], point: Int32) -> Float64:
+    """Return the (points, columns) means over the samples of each point that occurs."""
+    return pd.DataFrame(np.column_stack(columns).astype(np.float64)).groupby(point).mean().to_numpy()
 
 
 def _draw_borders(axes: Axes, sectors: Sectors, reach: float) -> None:
