@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -17,22 +16,14 @@ from forcepos.runtime.wording import visible
 _NUMBER = re.compile(r"[-+\u2212]?(\d|inf$|nan$)")
 
 
-@dataclass(frozen=True)
-class Table:
+class Table(NamedTuple):
     """A table of formatted cells."""
 
     title: str
-    columns: Sequence[str]
-    rows: Sequence[Sequence[str]]
-
-    @property
-    def numeric(self) -> list[bool]:
-        """(columns,) whether a column holds numbers only, with or without units; unknown values are ignored."""
-        return [_is_numeric([row[column] for row in self.rows]) for column in range(len(self.columns))]
+    cells: pd.DataFrame
 
 
-@dataclass(frozen=True)
-class Picture:
+class Picture(NamedTuple):
     """A figure with its title and caption; `png` is the content of a PNG file."""
 
     title: str
@@ -40,28 +31,13 @@ class Picture:
     png: bytes
 
 
-@dataclass(frozen=True)
-class Report:
-    """The contents of a report, from top to bottom.
+def report_html(**contents: Any) -> str:
+    """Render the report as one self-contained HTML file; every text is escaped.
 
-    Attributes:
-        facts: the run's provenance, by name.
-        notes: caveats of the scores.
-        how_to_load: code that loads the model.
+    Args:
+        contents: title; facts, the provenance by name; scores, a Table; tables, a list of them; notes, caveats
+            of the scores; figures, a list of Pictures; config_yaml; how_to_load, code that loads the model.
     """
-
-    title: str
-    facts: Mapping[str, str]
-    scores: Table
-    tables: Sequence[Table]
-    notes: Sequence[str]
-    figures: Sequence[Picture]
-    config_yaml: str
-    how_to_load: str
-
-
-def report_html(report: Report) -> str:
-    """Render the report as one self-contained HTML file; every text is escaped."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -71,7 +47,8 @@ def report_html(report: Report) -> str:
         lstrip_blocks=True,
     )
     environment.filters["base64"] = lambda content: base64.b64encode(content).decode()
-    return environment.get_template("report.html.jinja").render(report=report)
+    environment.tests["numeric"] = _is_numeric
+    return environment.get_template("report.html.jinja").render(contents)
 
 
 def _visible(value: Any) -> Any:
@@ -79,6 +56,7 @@ def _visible(value: Any) -> Any:
     return value if isinstance(value, Markup) or not isinstance(value, str) else visible(value, kept="\n")
 
 
-def _is_numeric(cells: Sequence[str]) -> bool:
+def _is_numeric(cells: pd.Series[str]) -> bool:
+    """Return whether cells hold numbers only, with or without units; unknown values are ignored."""
     known = [cell for cell in cells if cell.strip("- \u2013")]
     return bool(known) and all(_NUMBER.match(cell) for cell in known)

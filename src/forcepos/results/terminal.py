@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
@@ -107,13 +107,8 @@ class Terminal(Listener):
 
     def summary(self, result: Mapping[str, Any], ui_command: str | None) -> None:
         """Print scores side by side, best hyperparameters, where everything lies, and what not to overlook."""
-        columns, rows = score_table(result)
-        table = Table(title="On the test subset", title_justify="left")
-        for number, name in enumerate(columns):
-            table.add_column(name, justify="right" if number else "left")
-        for row in rows:
-            table.add_row(*map(Text, row))
-        self._console.print(table)
+        rows = score_table(result)
+        show_table("On the test subset", tuple(rows[0]), rows, justify="right")
         if result["best_hyperparameters"]:
             log.info("best hyperparameters: %s", _named(result["best_hyperparameters"]))
         log.info("outputs: %s", result["outputs"])
@@ -124,11 +119,13 @@ class Terminal(Listener):
             log.info("%s", remark)
 
 
-def show_table(title: str, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
-    """Print these columns of the rows, a None as an empty cell."""
+def show_table(
+    title: str, columns: Sequence[str], rows: Sequence[Mapping[str, Any]], justify: JustifyMethod = "left"
+) -> None:
+    """Print these columns of the rows, a None as an empty cell; all but the first are justified as asked."""
     table = Table(title=title, title_justify="left")
     for name in columns:
-        table.add_column(name, overflow="fold")
+        table.add_column(name, overflow="fold", justify=justify if table.columns else "left")
     for row in rows:
         table.add_row(*(Text("" if row[name] is None else visible(str(row[name]))) for name in columns))
     _console().print(table)

@@ -31,7 +31,7 @@ def error_map(true: Float32, predicted: Float32, point: Int32) -> Figure:
         *starts.T, *(ends - starts).T, lengths[:, 0],
         angles="xy", scale_units="xy", scale=1, width=0.005, cmap=style.BAD_IS_BRIGHT, zorder=3,
     )  # fmt: skip
-    axes.scatter(*starts.T, s=7, color=style.GREY)
+    axes.scatter(starts[:, 0], starts[:, 1], s=7, color=style.GREY)
     figure.colorbar(arrows, label="mean error (mm)", shrink=0.85)
     return figure
 

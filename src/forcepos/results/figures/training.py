@@ -113,7 +113,7 @@ def _varying(trials: Sequence[TrialResult]) -> list[str]:
 
 def _plot_effect(axes: Axes, name: str, trials: Sequence[TrialResult], best: TrialResult) -> None:
     places = _place_on_axis(axes, name, [trial.hyperparameters[name] for trial in trials])
-    axes.scatter(places, [trial.score for trial in trials], s=12, alpha=0.6, edgecolors="none")  # type: ignore[misc]
+    axes.scatter(places, [trial.score for trial in trials], s=12, alpha=0.6, edgecolors="none")  # type: ignore[arg-type]
     if best in trials:
         axes.plot(places[trials.index(best)], best.score, "*", markersize=11, color=style.VERMILLION)  # type: ignore[arg-type]
     axes.margins(0.1)
