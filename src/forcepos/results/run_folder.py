@@ -48,22 +48,21 @@ def refuse_used(folders: Sequence[Path], same: bool, skip: bool) -> None:
     """Refuse folders of runs in which another command has left something, or the same one its results.
 
     Args:
-        same: the same command made them: it goes on where it was killed, and logs what the store lacks.
+        same: the same command made them: it resumes, and logs what the store lacks.
         skip: finished runs are skipped.
 
     Raises:
         InputError: names the first such folder.
     """
     for folder in folders:
-        if not same:
-            refuse_result(folder)
-            if (folder / _MARK).exists() and any((folder / output).exists() for output in _OUTPUTS):
-                raise InputError(
-                    f"{short_path(folder)} holds parts of an interrupted run of another command: "
-                    "choose another folder, or move it away"
-                )
-        elif not (skip or _lacks_tracking(folder)):
-            refuse_result(folder, "set skip_finished=true to reuse it")
+        if same and (skip or _lacks_tracking(folder)):
+            continue
+        refuse_result(folder, "set skip_finished=true to reuse it" if same else "move it away")
+        if not same and (folder / _MARK).exists() and any((folder / output).exists() for output in _OUTPUTS):
+            raise InputError(
+                f"{short_path(folder)} holds parts of an interrupted run of another command: "
+                "choose another folder, or move it away"
+            )
 
 
 def read_config(path: Path) -> dict[str, Any]:
