@@ -9,8 +9,13 @@ from matplotlib.quiver import Quiver
 
 from forcepos.data.sectors import make_sectors
 from forcepos.models.tasks import Classification, Regression
-from forcepos.results.figures.errors import coverage_curve, error_distribution, true_against_predicted
-from forcepos.results.figures.plate import error_map, sector_map
+from forcepos.results.figures.errors import (
+    coverage_curve,
+    error_distribution,
+    error_map,
+    sector_map,
+    true_against_predicted,
+)
 from forcepos.results.figures.signals import recording_signals
 from tests.conftest import checked_config
 from tests.results.drawing import drawn, labels, texts

@@ -9,27 +9,21 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from forcepos.results.report_html import Picture, Table, report_html
+from forcepos.results.pictures import report_html
 
 EVIL = '<script>alert("x")</script>\'"&'
 PNG = b"\x89PNG one"
 CALM: dict[str, Any] = {
     "title": "cnn_regression, blocked",
     "facts": {"split": "blocked", "question": "how well does it do later in a visit?"},
-    "scores": Table(
-        "Test subset",
-        pd.DataFrame({"score": ["mean", "r2"], "model": ["1.5 mm", "-"], "interval": ["1.4 to 1.6", "-"]}),
-    ),
-    "tables": [Table("Trials", pd.DataFrame({"trial": ["1", "2"], "activation": ["relu", "tanh"]}))],
+    "scores": pd.DataFrame({"score": ["mean", "r2"], "model": ["1.5 mm", "-"], "interval": ["1.4 to 1.6", "-"]}),
+    "tables": {"trials": pd.DataFrame({"trial": ["1", "2"], "activation": ["relu", "tanh"]})},
     "notes": ["Held-out points: 15 mm."],
-    "figures": [
-        Picture("Learning curves", "Loss by epoch.", PNG),
-        Picture("Error map", "By point.", b"\x89PNG two"),
-    ],
+    "figures": [("Learning curves", "Loss by epoch.", PNG), ("Error map", "By point.", b"\x89PNG two")],
     "config_yaml": "seed: 1\n",
-    "how_to_load": "import mlflow\n",
+    "model_uri": "models:/m-1",
 }
-EVIL_TABLE = Table(EVIL, pd.DataFrame({EVIL: [EVIL]}))
+EVIL_TABLE = pd.DataFrame({EVIL: [EVIL]})
 
 
 @pytest.mark.parametrize(
@@ -38,11 +32,11 @@ EVIL_TABLE = Table(EVIL, pd.DataFrame({EVIL: [EVIL]}))
         {"title": EVIL},
         {"facts": {EVIL: EVIL}},
         {"scores": EVIL_TABLE},
-        {"tables": [EVIL_TABLE]},
+        {"tables": {EVIL: EVIL_TABLE}},
         {"notes": [EVIL]},
-        {"figures": [Picture(EVIL, EVIL, PNG)]},
+        {"figures": [(EVIL, EVIL, PNG)]},
         {"config_yaml": EVIL},
-        {"how_to_load": EVIL},
+        {"model_uri": f"models:{EVIL}"},
     ],
     ids=lambda contents: str(*contents),
 )
@@ -65,18 +59,18 @@ def test_nothing_is_fetched_from_anywhere() -> None:
 def test_every_image_is_shown_with_title_and_caption() -> None:
     html = report_html(**CALM)
     images = re.findall(r'<img src="data:image/png;base64,([^"]+)" alt="([^"]+)">', html)
-    assert [(base64.b64decode(data), title) for data, title in images] == [
-        (picture.png, picture.title) for picture in CALM["figures"]
+    assert [(title, base64.b64decode(data)) for data, title in images] == [
+        (title, png) for title, _, png in CALM["figures"]
     ]
-    assert all(picture.caption in html for picture in CALM["figures"])
+    assert all(caption in html for _, caption, _ in CALM["figures"])
 
 
 def test_every_text_of_the_report_is_on_the_page() -> None:
     html = report_html(**CALM)
-    texts = [CALM[name] for name in ("title", "config_yaml", "how_to_load")]
-    texts += [*CALM["facts"], *CALM["facts"].values(), *CALM["notes"]]
-    for table in (CALM["scores"], *CALM["tables"]):
-        texts += [table.title, *table.cells.columns, *table.cells.to_numpy().flat]
+    texts = [CALM[name] for name in ("title", "config_yaml", "model_uri")]
+    texts += [*CALM["facts"], *CALM["facts"].values(), *CALM["notes"], "Model and references", "Trials"]
+    for table in (CALM["scores"], *CALM["tables"].values()):
+        texts += [*table.columns, *table.to_numpy().flat]
     assert [text for text in texts if text not in html] == []
 
 
@@ -88,7 +82,7 @@ def test_sections_are_in_the_order_of_the_contents() -> None:
 
 
 def test_without_figures_and_tables_the_contents_do_not_list_them() -> None:
-    html = report_html(**CALM | {"figures": [], "tables": [], "notes": []})
+    html = report_html(**CALM | {"figures": [], "tables": {}, "notes": []})
     assert re.findall(r'<section id="(\w+)">', html) == ["provenance", "scores", "config", "load"]
     assert re.findall(r'<a href="#(\w+)">', html) == ["provenance", "scores", "config", "load"]
 
@@ -102,6 +96,27 @@ def test_without_figures_and_tables_the_contents_do_not_list_them() -> None:
     ],
 )  # fmt: skip
 def test_columns_of_numbers_are_distinguished_from_columns_of_text(cells: list[str], numeric: bool) -> None:
-    html = report_html(**CALM | {"tables": [Table("", pd.DataFrame({"only": cells}))]})
+    html = report_html(**CALM | {"tables": {"": pd.DataFrame({"only": cells})}})
     assert ('<th scope="col" class="number">only</th>' in html) == numeric
     assert all((f'<td class="number">{cell}</td>' in html) == numeric for cell in cells if cell != "-")
+
+
+def test_of_a_long_table_the_first_rows_are_shown_with_four_digits() -> None:
+    table = pd.DataFrame({"name": [f"r{number}" for number in range(13)], "mm": [1.23456, *range(12)]})
+    html = report_html(**CALM | {"tables": {"errors_by_recording": table}})
+    assert "<caption>Errors by recording, the first 12 of 13</caption>" in html
+    assert '<td class="number">1.235</td>' in html
+    assert "<td>r11</td>" in html
+    assert "<td>r12</td>" not in html
+
+
+@pytest.mark.parametrize(
+    ("uri", "lines"),
+    [
+        ("models:/m-1", ["import mlflow", "", 'model = mlflow.pyfunc.load_model("models:/m-1")']),
+        ("file:///a/model.keras", ["import keras", "", 'model = keras.models.load_model("model.keras")']),
+    ],
+)
+def test_the_report_says_how_to_load_the_model(uri: str, lines: list[str]) -> None:
+    code = re.findall(r'<pre tabindex="0">(import .*)</pre>', report_html(**CALM | {"model_uri": uri}), re.DOTALL)
+    assert code == ["\n".join([*lines, "predictions = model.predict(signals)  # float32, raw signals"])]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import base64
+import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 from matplotlib.figure import Figure
 from omegaconf import OmegaConf
 
@@ -15,17 +19,22 @@ from forcepos.evaluation.coverage import coverage_at_levels
 from forcepos.models.calibration import calibration_groups
 from forcepos.models.prediction import predict
 from forcepos.models.tasks import Regression
-from forcepos.results.figures.errors import coverage_curve, error_distribution, true_against_predicted
-from forcepos.results.figures.plate import error_map, sector_map
+from forcepos.results.figures.errors import (
+    coverage_curve,
+    error_distribution,
+    error_map,
+    sector_map,
+    true_against_predicted,
+)
 from forcepos.results.figures.signals import recording_signals
 from forcepos.results.figures.training import hyperparameter_effects, learning_curves, trial_curves
-from forcepos.results.report_html import Picture, Table, report_html
 from forcepos.results.run_report import RunReport
 from forcepos.results.summary import remarks, score_table
+from forcepos.runtime.wording import visible
 from forcepos.tracking.run import Run
 
 _DPI = 150
-_ROWS_SHOWN = 12  # of a table in the report; its CSV file has all of them
+_NUMBER = re.compile(r"[-+\u2212]?(\d|inf$|nan$)")
 # The title and the caption of each figure, by the name of its files.
 _TEXTS = {
     "trials": ("Trials", "The objective after each epoch of each trial; the best trial is marked."),
@@ -50,22 +59,22 @@ def save_pictures(report: RunReport, result: dict[str, Any], facts: dict[str, st
     page = report_html(
         title=f"{config.model.name}, split={config.split.name}",
         facts={name: value for name, value in facts.items() if not name.startswith("mlflow.")},
-        scores=Table("Model and references", pd.DataFrame(score_table(result))),
+        scores=pd.DataFrame(score_table(result)),
         notes=[note[:1].upper() + note[1:] for note in remarks(result)],
-        tables=[_first_rows(name, table) for name, table in report.tables.items()],
+        tables=report.tables,
         figures=[_save(name, figure, folder / "figures", run) for name, figure in _draw(report)],
         config_yaml=OmegaConf.to_yaml(OmegaConf.structured(config)),
-        how_to_load=_how_to_load(result["model_uri"]),
+        model_uri=result["model_uri"],
     )
     (folder / "report.html").write_text(page, encoding="utf-8")
     run.log_file(folder / "report.html")
 
 
-def _save(name: str, figure: Figure, folder: Path, run: Run) -> Picture:
+def _save(name: str, figure: Figure, folder: Path, run: Run) -> tuple[str, str, bytes]:
     for suffix in ("svg", "png"):
         figure.savefig(folder / f"{name}.{suffix}", dpi=_DPI)
         run.log_file(folder / f"{name}.{suffix}", "figures")
-    return Picture(*_TEXTS[name], (folder / f"{name}.png").read_bytes())
+    return *_TEXTS[name], (folder / f"{name}.png").read_bytes()
 
 
 def _draw(report: RunReport) -> Iterator[tuple[str, Figure]]:
@@ -126,15 +135,34 @@ def _worst_recording(report: RunReport) -> Figure:
     return recording_signals(recordings.signals[rows], recordings.channels, time_s, tested, str(worst))
 
 
-def _first_rows(name: str, table: pd.DataFrame) -> Table:
-    cut = f", the first {_ROWS_SHOWN} of {len(table)}" if len(table) > _ROWS_SHOWN else ""
-    shown = table.head(_ROWS_SHOWN).map(lambda cell: f"{cell:.4g}" if isinstance(cell, float) else str(cell))
-    return Table(name.replace("_", " ").capitalize() + cut, shown)
+def report_html(**contents: Any) -> str:
+    """Render the report as one HTML file without scripts, network access or other files; every text is escaped.
+
+    Args:
+        contents: title; facts, the provenance by name; scores, a table; tables, by name, of which the first rows
+            are shown; notes, caveats of the scores; figures, as title, caption and PNG; config_yaml; model_uri.
+    """
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_visible,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["base64"] = lambda content: base64.b64encode(content).decode()
+    environment.tests["numeric"] = _are_numeric
+    return environment.get_template("report.html.jinja").render(contents)
 
 
-def _how_to_load(model_uri: str) -> str:
-    if model_uri.startswith("models:"):
-        load = f'import mlflow\n\nmodel = mlflow.pyfunc.load_model("{model_uri}")\n'
-    else:
-        load = 'import keras\n\nmodel = keras.models.load_model("model.keras")\n'
-    return f"{load}predictions = model.predict(signals)  # float32, raw signals"
+def _visible(value: Any) -> Any:
+    """Format numbers and make texts visible; what a macro has written is finished."""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return value if isinstance(value, Markup) or not isinstance(value, str) else visible(value, kept="\n")
+
+
+def _are_numeric(cells: Iterable[object]) -> bool:
+    """Return whether cells hold numbers only, with or without units; unknown values are ignored."""
+    known = [cell for cell in map(str, cells) if cell.strip("- \u2013")]
+    return bool(known) and all(map(_NUMBER.match, known))

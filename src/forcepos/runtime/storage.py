@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import errno
-import logging
 import os
-import sys
 from pathlib import Path
 
 _CONTINUES = "; then the same command continues"
@@ -45,30 +43,3 @@ def storage_fault(error: BaseException) -> str | None:
                 return f"{getattr(cause, 'filename', None) or Path.cwd()}: {words}; {help_}{_CONTINUES}"
         cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
     return None
-
-
-def quiet_logging() -> None:
-    """Leave out log lines that cannot be written, without a traceback for each: what matters fails by itself."""
-    report = logging.Handler.handleError
-
-    def report_bugs(handler: logging.Handler, record: logging.LogRecord) -> None:
-        if not isinstance(sys.exc_info()[1], OSError):
-            report(handler, record)
-
-    logging.Handler.handleError = report_bugs  # type: ignore[method-assign,assignment]
-
-
-def flush_output() -> None:
-    """Flush standard output; a closed pipe is left to Python.
-
-    Raises:
-        OSError: it cannot be written. What it holds is dropped: nobody needs to try again.
-    """
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        return
-    except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        error.filename = "standard output"
-        raise
