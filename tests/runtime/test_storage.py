@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from forcepos.runtime.errors import storage_fault
 from forcepos.runtime.interruption import ended_by_input_errors, ended_by_signals
-from forcepos.runtime.storage import storage_fault
 from tests.running import Finished, environment_with
 
 AGAIN = "then the same command continues"

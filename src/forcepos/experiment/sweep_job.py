@@ -13,11 +13,10 @@ from pathlib import Path
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.errors import CompactHydraException
 
-from forcepos.runtime.errors import InputError
+from forcepos.runtime.errors import InputError, storage_fault
 from forcepos.runtime.interruption import listen, stop_if_asked
 from forcepos.runtime.log_lines import prefix_log_lines
 from forcepos.runtime.process_end import end_with_parent, skip_teardown
-from forcepos.runtime.storage import storage_fault
 
 log = logging.getLogger(__name__)
 _LONGEST = 200  # characters of a reason on the terminal

@@ -19,15 +19,7 @@ from forcepos.evaluation.coverage import coverage_at_levels
 from forcepos.models.calibration import calibration_groups
 from forcepos.models.prediction import predict
 from forcepos.models.tasks import Regression
-from forcepos.results.figures.errors import (
-    coverage_curve,
-    error_distribution,
-    error_map,
-    sector_map,
-    true_against_predicted,
-)
-from forcepos.results.figures.signals import recording_signals
-from forcepos.results.figures.training import hyperparameter_effects, learning_curves, trial_curves
+from forcepos.results.figures import errors, signals, training
 from forcepos.results.run_report import RunReport
 from forcepos.results.summary import remarks, score_table
 from forcepos.runtime.wording import visible
@@ -92,28 +84,28 @@ def _of_training(report: RunReport) -> Iterator[tuple[str, Figure]]:
     squared = "mm²" if isinstance(report.problem.task, Regression) else ""
     unit = {"mae": "mm", "rmse": "mm", "loss": squared}.get(metric, "")
     if trials:
-        yield "trials", trial_curves(trials, objective, direction, unit)
-        yield "hyperparameters", hyperparameter_effects(trials, objective, direction, unit)
-    yield "learning_curves", learning_curves(report.trained.histories[0], metric, unit)
+        yield "trials", training.trial_curves(trials, objective, direction, unit)
+        yield "hyperparameters", training.hyperparameter_effects(trials, objective, direction, unit)
+    yield "learning_curves", training.learning_curves(report.trained.histories[0], metric, unit)
 
 
 def _of_errors(report: RunReport) -> Iterator[tuple[str, Figure]]:
     task, test = report.problem.task, report.problem.test_samples
     true, predicted = report.evaluation.true, report.evaluation.predicted
     point = test.recordings.point[test.last]
-    yield "true_against_predicted", true_against_predicted(task, true, predicted)
+    yield "true_against_predicted", errors.true_against_predicted(task, true, predicted)
     if isinstance(task, Regression):
-        errors = {
+        distances = {
             name: np.linalg.norm(values.astype(np.float64) - true, axis=1)
             for name, values in {"model": predicted, **report.references.predictions}.items()
         }
-        yield "error_distribution", error_distribution(errors, "mm", "distance from the true position")
+        yield "error_distribution", errors.error_distribution(distances, "mm", "distance from the true position")
         if set(task.outputs) >= {"x", "y"}:
             places = [task.outputs.index(axis) for axis in "xy"]
-            yield "error_map", error_map(true[:, places], predicted[:, places], point)
+            yield "error_map", errors.error_map(true[:, places], predicted[:, places], point)
     elif task.sectors:
         correct = true.argmax(axis=1) == predicted.argmax(axis=1)
-        yield "sector_map", sector_map(test.positions, correct, point, task.sectors)
+        yield "sector_map", errors.sector_map(test.positions, correct, point, task.sectors)
 
 
 def _coverage(report: RunReport, chosen: float) -> Figure:
@@ -123,7 +115,7 @@ def _coverage(report: RunReport, chosen: float) -> Figure:
     outputs = predict(report.trained.model, problem, subset)
     calibration = (problem.targets[subset], outputs, groups.number)
     levels = coverage_at_levels(problem.task, calibration, (evaluation.true, evaluation.outputs))
-    return coverage_curve(*levels, chosen)
+    return errors.coverage_curve(*levels, chosen)
 
 
 def _worst_recording(report: RunReport) -> Figure:
@@ -132,7 +124,7 @@ def _worst_recording(report: RunReport) -> Figure:
     rows = slice(*recordings.bounds[recordings.names.index(worst)])
     tested = np.isin(np.arange(rows.start, rows.stop), samples.last[report.problem.split.test])
     time_s = np.arange(len(tested)) / recordings.rate_hz
-    return recording_signals(recordings.signals[rows], recordings.channels, time_s, tested, str(worst))
+    return signals.recording_signals(recordings.signals[rows], recordings.channels, time_s, tested, str(worst))
 
 
 def report_html(**contents: Any) -> str:

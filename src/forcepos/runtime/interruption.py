@@ -17,8 +17,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from types import FrameType
 
-from forcepos.runtime.errors import InputError
-from forcepos.runtime.storage import storage_fault
+from forcepos.runtime.errors import InputError, storage_fault
 from forcepos.runtime.wording import visible_lines
 
 _PATIENCE_S = 5.0  # time for a process to close its runs
