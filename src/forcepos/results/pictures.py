@@ -70,23 +70,18 @@ def _save(name: str, figure: Figure, folder: Path, run: Run) -> tuple[str, str, 
 
 
 def _draw(report: RunReport) -> Iterator[tuple[str, Figure]]:
-    """Draw each figure, with the name of its files."""
-    yield from _of_training(report)
+    config, task, trials = report.problem.config.tuner, report.problem.task, report.search.trials
+    metric = config.objective.removeprefix("val_")
+    unit = {"mae": "mm", "rmse": "mm", "loss": "mm²" if isinstance(task, Regression) else ""}.get(metric, "")
+    if trials:
+        searched = (trials, config.objective, config.direction, unit)
+        yield "trials", training.trial_curves(*searched)
+        yield "hyperparameters", training.hyperparameter_effects(*searched)
+    yield "learning_curves", training.learning_curves(report.trained.histories[0], metric, unit)
     yield from _of_errors(report)
     if report.evaluation.coverage:
         yield "coverage", _coverage(report, report.evaluation.coverage.target)
     yield "worst_recording", _worst_recording(report)
-
-
-def _of_training(report: RunReport) -> Iterator[tuple[str, Figure]]:
-    objective, direction = report.problem.config.tuner.objective, report.problem.config.tuner.direction
-    metric, trials = objective.removeprefix("val_"), report.search.trials
-    squared = "mm²" if isinstance(report.problem.task, Regression) else ""
-    unit = {"mae": "mm", "rmse": "mm", "loss": squared}.get(metric, "")
-    if trials:
-        yield "trials", training.trial_curves(trials, objective, direction, unit)
-        yield "hyperparameters", training.hyperparameter_effects(trials, objective, direction, unit)
-    yield "learning_curves", training.learning_curves(report.trained.histories[0], metric, unit)
 
 
 def _of_errors(report: RunReport) -> Iterator[tuple[str, Figure]]:

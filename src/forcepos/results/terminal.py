@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 from rich.console import Console, JustifyMethod
@@ -31,7 +32,6 @@ class Terminal(Listener):
 
     def __init__(self, config: Config) -> None:
         self._tuner, self._training = config.tuner, config.training
-        self._console = _console()
         self._progress: Progress | None = None
         self._best: float | None = None
         self._done = self._total = 0
@@ -44,12 +44,12 @@ class Terminal(Listener):
         """Show a live bar over `epochs` epochs; without a terminal, lines in the log."""
         self._phase, self._done, self._total = name, 0, epochs
         self._started = time.monotonic()
-        if not self._console.is_terminal or jobs_at_once() > 1:  # bars of several processes overwrite one another
-            yield
-            return
+        console = _console()
+        live = console.is_terminal and jobs_at_once() == 1  # bars of several processes overwrite one another
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("epochs"))
-        with Progress(*columns, console=self._console, transient=True) as self._progress:
-            self._progress.add_task(name, total=epochs)
+        with Progress(*columns, console=console, transient=True, disable=not live) as progress:
+            progress.add_task(name, total=epochs)
+            self._progress = progress if live else None
             yield
         self._progress = None
 
@@ -94,7 +94,7 @@ class Terminal(Listener):
         now = time.monotonic()
         left = (now - self._started) / self._done * (self._total - self._done)
         best = f", best so far {self._best:.4g}" if self._best is not None else ""
-        rest = f", {_duration(left)} left" if left > 0 else ""
+        rest = f", {timedelta(seconds=round(left))} left" if left > 0 else ""
         line = f"{where}: {self._tuner.objective} {logs[self._tuner.objective]:.4g}{best}{rest}"
         if self._progress is not None:
             total = self._total or None
@@ -140,8 +140,3 @@ def _named(values: Mapping[str, Any]) -> str:
     return " ".join(
         f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}" for name, value in values.items()
     )
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

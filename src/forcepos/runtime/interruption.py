@@ -40,7 +40,7 @@ def listen() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         handler = signal.getsignal(number)
         if not callable(handler) or handler is signal.default_int_handler:
-            signal.signal(number, _answer)
+            signal.signal(number, lambda asked, _: _receive(Interrupted(asked)))
     sys.unraisablehook = _keep_quiet
     if "SUBMITIT_EXECUTOR" in os.environ:  # record its preemption signal, which a job near its time limit gets
         number = signal.Signals[f"SIG{os.environ.get('SUBMITIT_PREEMPT_SIGNAL', 'USR2')}"]
@@ -123,10 +123,6 @@ def _keep_quiet(raised: sys.UnraisableHookArgs) -> None:
     """Suppress the report of an Interrupted in a destructor; `stop_if_asked` raises it later."""
     if not isinstance(raised.exc_value, Interrupted):
         sys.__unraisablehook__(raised)
-
-
-def _answer(number: int, _: FrameType | None) -> None:
-    _receive(Interrupted(number))
 
 
 def _answer_as(answer: Callable[[int, FrameType | None], object], number: int, frame: FrameType | None) -> None:

@@ -142,8 +142,12 @@ def sector_map(positions: Float32, correct: NDArray[np.bool_], point: Int32, sec
     x, y, accuracy = _means([positions[:, :2], correct], point).T
     reach = max(float(np.abs([x, y]).max()), 1.0)
     figure, axes = _plate("Accuracy of each point, test subset", np.zeros(2), _EDGE_AT * reach)
-    _draw_borders(axes, sectors, reach)
     dots = axes.scatter(x, y, c=accuracy, vmin=0, vmax=1, cmap=style.BAD_IS_BRIGHT.reversed(), s=28, zorder=3)
+    for start, end, name in zip(sectors.starts, sectors.ends, sectors.names, strict=True):
+        axes.plot(*np.outer(_to_square(start), (0, _EDGE_AT * reach)), color=style.GREY, linewidth=1)
+        middle = start / np.linalg.norm(start) + end / np.linalg.norm(end)  # sectors are less than half a turn
+        x, y = _to_square(middle) * _NAMES_AT * reach
+        axes.text(x, y, name, ha="center", va="center", fontsize=8)
     figure.colorbar(dots, label="samples with correct sector (%)", shrink=0.85, format=style.percent_ticks())
     return figure
 
@@ -159,14 +163,6 @@ def _plate(title: str, centre: Float64, half: float) -> tuple[Figure, Axes]:
 def _means(columns: list[ArrayLike], point: Int32) -> Float64:
     """Return the (points, columns) means over the samples of each point that occurs."""
     return pd.DataFrame(np.column_stack(columns).astype(np.float64)).groupby(point).mean().to_numpy()
-
-
-def _draw_borders(axes: Axes, sectors: Sectors, reach: float) -> None:
-    for start, end, name in zip(sectors.starts, sectors.ends, sectors.names, strict=True):
-        axes.plot(*np.outer(_to_square(start), (0, _EDGE_AT * reach)), color=style.GREY, linewidth=1)
-        middle = start / np.linalg.norm(start) + end / np.linalg.norm(end)  # sectors are less than half a turn
-        x, y = _to_square(middle) * _NAMES_AT * reach
-        axes.text(x, y, name, ha="center", va="center", fontsize=8)
 
 
 def _to_square(direction: Float64) -> Float64:

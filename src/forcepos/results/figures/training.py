@@ -41,7 +41,10 @@ def trial_curves(trials: Sequence[TrialResult], objective: str, direction: str, 
         return style.message("No trial has a score.")
     figure, axes = style.single()
     others = [trial for trial in scored if trial is not best]
-    curves = [_mean_curve(trial, objective) for trial in (*others, best)]
+    curves = [  # means over the executions, up to the last epoch that all of them reached
+        [float(np.mean([logs[objective] for logs in epoch])) for epoch in zip(*trial.history, strict=False)]
+        for trial in (*others, best)
+    ]
     for curve in curves[:-1]:
         label = "_" if axes.lines else f"other trials ({len(others)})"
         _plot_curve(axes, curve, label=label, color=style.GREY, linewidth=0.8, markersize=4)
@@ -56,7 +59,9 @@ def trial_curves(trials: Sequence[TrialResult], objective: str, direction: str, 
 def hyperparameter_effects(trials: Sequence[TrialResult], objective: str, direction: str, unit: str) -> Figure:
     """Plot the score of every trial that did not fail, a panel for each hyperparameter with several values."""
     scored, best, failures = _scored(trials, direction)
-    names = _varying(scored)
+    values = pd.DataFrame([trial.hyperparameters for trial in scored], dtype=object)
+    common, distinct = values.count().sort_values(ascending=False, kind="stable").index, values.nunique()
+    names = [name for name in common if distinct[name] > 1 and not name.startswith("tuner/")]  # Hyperband's own
     if best is None or not names:
         return style.message("No hyperparameter took more than one value in the trials that have a score.")
     columns = min(_COLUMNS, len(names))
@@ -75,18 +80,11 @@ def hyperparameter_effects(trials: Sequence[TrialResult], objective: str, direct
 
 
 def _scored(trials: Sequence[TrialResult], direction: str) -> tuple[list[TrialResult], TrialResult | None, str]:
-    """Return the trials that have a score, the best of them, and words on those that have none."""
     scored = [trial for trial in trials if trial.score is not None]
     pick = min if direction == "min" else max
     best = pick(scored, key=lambda trial: trial.score, default=None)  # type: ignore[arg-type,return-value]
     failed = len(trials) - len(scored)
     return scored, best, f"; {failed} failed, not shown" if failed else ""
-
-
-def _mean_curve(trial: TrialResult, objective: str) -> list[float]:
-    """Return the mean over the executions, up to the last epoch that all of them reached."""
-    epochs = zip(*trial.history, strict=False)
-    return [float(np.mean([logs[objective] for logs in executions])) for executions in epochs]
 
 
 def _plot_curve(axes: Axes, curve: Sequence[float], **look: Any) -> None:
@@ -101,16 +99,6 @@ def _count_epochs(axes: Axes, epochs: int) -> None:
     axes.legend()
 
 
-def _varying(trials: Sequence[TrialResult]) -> list[str]:
-    """List hyperparameters with more than one value, those that most trials have first.
-
-    Hyperband's own entries (tuner/epochs, …) do not count.
-    """
-    values = pd.DataFrame([trial.hyperparameters for trial in trials], dtype=object)
-    names, distinct = values.count().sort_values(ascending=False, kind="stable").index, values.nunique()
-    return [name for name in names if distinct[name] > 1 and not name.startswith("tuner/")]
-
-
 def _plot_effect(axes: Axes, name: str, trials: Sequence[TrialResult], best: TrialResult) -> None:
     places = _place_on_axis(axes, name, [trial.hyperparameters[name] for trial in trials])
     axes.scatter(places, [trial.score for trial in trials], s=12, alpha=0.6, edgecolors="none")  # type: ignore[arg-type]
@@ -122,7 +110,6 @@ def _plot_effect(axes: Axes, name: str, trials: Sequence[TrialResult], best: Tri
 
 
 def _place_on_axis(axes: Axes, name: str, values: Sequence[Any]) -> list[float]:
-    """Prepare the x axis for the values and return their places on it."""
     distinct = sorted(set(values), key=str)
     if any(isinstance(value, (str, bool)) for value in values):
         categories = list(map(str, distinct))
