@@ -41,7 +41,7 @@ def cross_validate(plan: RunPlan, run_fold: Callable[[RunPlan], dict[str, Any]])
         return repeat_result(cached, folder)
     run, result = opened or _cross_validate(plan, run_fold)
     _complete_folds(plan, result["folds"], run)
-    result = finalize_tracking(run, result, config, plan.fingerprint, result["folds"])
+    result = finalize_tracking(run, result, config, plan.fingerprint)
     write_result(result, folder)
     return result
 

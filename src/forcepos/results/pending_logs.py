@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,20 +31,14 @@ class _Kept:
     logged: list[Step] = field(default_factory=list)  # earlier versions kept only what was lacking
 
 
-def finalize_tracking(
-    run: Run, result: dict[str, Any], config: Config, fingerprint: str, folds: Sequence[dict[str, Any]] = ()
-) -> dict[str, Any]:
-    """Update the result with what the store has of the run by now, and keep in a file what it lacks.
-
-    Args:
-        folds: their results, without which the run is not complete either.
-    """
-    final, folder = _with_status(run, result, folds), Path(result["outputs"])
+def finalize_tracking(run: Run, result: dict[str, Any], config: Config, fingerprint: str) -> dict[str, Any]:
+    """Update the result with what the store has of the run and its folds, and keep in a file what it lacks."""
+    final, folder = _with_status(run, result), Path(result["outputs"])
     if final != result and folder.is_dir():
         write_result(final, folder)
         if final["tracking"] == "complete":
             run.log_file(folder / "result.json")
-            final = _with_status(run, final, folds)
+            final = _with_status(run, final)
             write_result(final, folder)
     if isinstance(run, TrackedRun):
         _keep(run, final, config, _path(config, fingerprint))
@@ -53,14 +46,11 @@ def finalize_tracking(
     return final
 
 
-def _with_status(run: Run, result: dict[str, Any], folds: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    lacking = any(fold["tracking"] == "incomplete" for fold in folds)
+def _with_status(run: Run, result: dict[str, Any]) -> dict[str, Any]:
+    lacking = any(fold["tracking"] == "incomplete" for fold in result.get("folds", ()))
     saved = Path(result["outputs"], "model.keras").as_uri() if result["model_uri"] else None
-    return result | {
-        "run_id": run.run_id,
-        "model_uri": run.model_uri or saved,
-        "tracking": "incomplete" if lacking else run.tracking,
-    }
+    tracking = "incomplete" if lacking else run.tracking
+    return result | {"run_id": run.run_id, "model_uri": run.model_uri or saved, "tracking": tracking}
 
 
 def _keep(run: TrackedRun, result: dict[str, Any], config: Config, path: Path) -> None:

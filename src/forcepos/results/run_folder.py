@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -55,7 +54,9 @@ def refuse_used(folders: Sequence[Path], same: bool, skip: bool) -> None:
         InputError: names the first such folder.
     """
     for folder in folders:
-        if same and (skip or _lacks_tracking(folder)):
+        result = folder / "result.json"
+        lacking = result.is_file() and b'"tracking": "incomplete"' in result.read_bytes()  # as the run wrote it
+        if same and (skip or lacking):
             continue
         refuse_result(folder, "set skip_finished=true to reuse it" if same else "move it away")
         if not same and (folder / _MARK).exists() and any((folder / output).exists() for output in _OUTPUTS):
@@ -71,10 +72,3 @@ def read_config(path: Path) -> dict[str, Any]:
         return dict(OmegaConf.to_container(OmegaConf.load(path)))  # type: ignore[arg-type]
     except UNREADABLE:
         return {}
-
-
-def _lacks_tracking(folder: Path) -> bool:
-    try:
-        return bool(json.loads((folder / "result.json").read_text())["tracking"] == "incomplete")
-    except (OSError, ValueError, TypeError, KeyError):
-        return False

@@ -59,9 +59,17 @@ def remarks(result: Result) -> Iterator[str]:
     if result.get("neighbour_share") is not None:
         share = f"{100 * result['neighbour_share']:.3g} % of the test samples have a training sample"
         yield f"{share} of the same recording within a window's length: this score is too optimistic"
-    if result.get("also"):
-        yield from _of_second_split(result["also"])
-    yield from _of_baselines(result)
+    measure = headline(result["test"])
+    if second_split := result.get("also"):
+        where = f"split={second_split['split']}: "
+        yield f"{where}the same hyperparameters reach {measure} {_with_interval(second_split, measure)}"
+        yield from _of_coverage(second_split, where)
+    sign = 1 if measure.endswith("_mm") else -1
+    best = min((name for name in _NAMES if name in result), key=lambda name: sign * result[name][measure])
+    score, reference = result["test"][measure], result[best][measure]
+    if sign * reference <= sign * score:
+        values = f"{measure} {score:.4g} against {reference:.4g}"
+        yield f"the network does not beat {_NAMES[best]} on the test subset: {values}"
 
 
 def _of_bounds(result: Result) -> Iterator[str]:
@@ -89,19 +97,3 @@ def _of_coverage(result: Result, where: str = "") -> Iterator[str]:
     target, observed = 100 * coverage["asked"], 100 * coverage["found"]
     few = "" if coverage["counted"] != "samples" else " (too few recordings to calibrate: samples were counted)"
     yield f"{where}target coverage {target:g} %, observed {observed:.3g} % on the test subset, with {size}{few}"
-
-
-def _of_second_split(second_split: Result) -> Iterator[str]:
-    measure, where = headline(second_split["test"]), f"split={second_split['split']}: "
-    yield f"{where}the same hyperparameters reach {measure} {_with_interval(second_split, measure)}"
-    yield from _of_coverage(second_split, where)
-
-
-def _of_baselines(result: Result) -> Iterator[str]:
-    measure = headline(result["test"])
-    sign = 1 if measure.endswith("_mm") else -1
-    best = min((name for name in _NAMES if name in result), key=lambda name: sign * result[name][measure])
-    score, reference = result["test"][measure], result[best][measure]
-    if sign * reference <= sign * score:
-        values = f"{measure} {score:.4g} against {reference:.4g}"
-        yield f"the network does not beat {_NAMES[best]} on the test subset: {values}"

@@ -8,8 +8,6 @@ import subprocess  # git only, with fixed arguments
 from importlib.metadata import distributions
 from pathlib import Path
 
-import forcepos
-
 _PACKAGES = (
     "forcepos", "tensorflow", "keras", "keras-tuner", "mlflow", "numpy", "scikit-learn", "mujoco", "pyarrow",
 )  # fmt: skip
@@ -23,10 +21,10 @@ def package_versions() -> dict[str, str]:
 
 def code_version() -> str:
     """Return the commit of a checkout, with `+changes` if files differ from it; else the package's version."""
-    top = Path(forcepos.__file__).parents[2]
+    top = Path(__file__).parents[3]
     commit = _git(top, "rev-parse", "--verify", "HEAD") if (top / "pyproject.toml").is_file() else ""
     changes = "+changes" if commit and _git(top, "status", "--porcelain") else ""
-    return f"{commit or forcepos.__version__}{changes}"
+    return f"{commit}{changes}" or package_versions().get("forcepos", "unknown")
 
 
 def user_name() -> str:

@@ -45,8 +45,7 @@ def jobs_at_once() -> int:
     if not in_sweep():
         return 1
     launcher: Any = HydraConfig.get().launcher
-    jobs = os.environ.get(JOBS_VARIABLE, "")
-    known = int(jobs) if jobs.isdigit() else None
+    known = int(os.environ.get(JOBS_VARIABLE, "0"))
     match str(launcher.get("_target_", "")).rpartition(".")[2]:
         case "JoblibLauncher":
             at_once = joblib_workers(launcher.n_jobs)
