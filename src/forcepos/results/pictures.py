@@ -15,8 +15,8 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 from omegaconf import OmegaConf
 
+from forcepos.data.splits.split import split_of
 from forcepos.evaluation.coverage import coverage_at_levels
-from forcepos.models.calibration import calibration_groups
 from forcepos.models.prediction import predict
 from forcepos.models.tasks import Regression
 from forcepos.results.figures import errors, signals, training
@@ -106,7 +106,7 @@ def _of_errors(report: RunReport) -> Iterator[tuple[str, Figure]]:
 def _coverage(report: RunReport, chosen: float) -> Figure:
     evaluation, problem = report.evaluation, report.problem
     subset = problem.split.calibration
-    groups = calibration_groups(problem.samples.take(subset), problem.config.split)
+    groups = split_of(problem.config.split).units(problem.samples.take(subset))
     outputs = predict(report.trained.model, problem, subset)
     calibration = (problem.targets[subset], outputs, groups.number)
     levels = coverage_at_levels(problem.task, calibration, (evaluation.true, evaluation.outputs))

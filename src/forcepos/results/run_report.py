@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forcepos.config.schema import RandomSplitConfig
 from forcepos.data.splits.random import leaked_share
 from forcepos.evaluation.errors_by_unit import Units, errors_by_unit
 from forcepos.evaluation.evaluate import Evaluation, References
@@ -117,14 +116,13 @@ def repeat_result(result: dict[str, Any], folder: Path) -> dict[str, Any]:
 
 def _scores(report: RunReport) -> dict[str, Any]:
     problem = report.problem
-    random, split = isinstance(problem.config.split, RandomSplitConfig), problem.split
-    second = report.second_split
+    leaks, split, second = problem.config.split.leaks, problem.split, report.second_split
     return {
         "test": report.evaluation.test,
         **report.references.scores,
         **_evaluated(report.evaluation, problem.task),
         "confidence": problem.config.evaluation.confidence,
-        "neighbour_share": leaked_share(problem.samples, split.train, split.test) if random else None,
+        "neighbour_share": leaked_share(problem.samples, split.train, split.test) if leaks else None,
         "also": {"split": second[0], **_evaluated(second[1], problem.task)} if second else None,
     }
 
