@@ -150,7 +150,7 @@ def test_a_report_a_picture_a_table_and_a_csv_file_hold_no_hidden_characters(
 ) -> None:
     table = pd.DataFrame({EVIL: [EVIL]})
     page = report_html(
-        title=EVIL, facts={EVIL: EVIL}, scores=table, tables={EVIL: table}, notes=[EVIL], figures=[],
+        title=EVIL, facts={EVIL: EVIL}, scores=table, tables={EVIL: table}, notes=[EVIL], figures={},
         config_yaml=f"a: {EVIL}\nb: 1", model_uri=f"models:{EVIL}",
     )  # fmt: skip
     assert not hidden(page)

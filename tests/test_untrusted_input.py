@@ -199,7 +199,7 @@ EVIL = "<script>alert(1)</script>\" onload='x' &amp; ]]>"
 def test_the_report_escapes_every_text_and_allows_no_script() -> None:
     table = pd.DataFrame({EVIL: [EVIL]})
     page = report_html(
-        title=EVIL, facts={EVIL: EVIL}, scores=table, tables={EVIL: table}, notes=[EVIL], figures=[],
+        title=EVIL, facts={EVIL: EVIL}, scores=table, tables={EVIL: table}, notes=[EVIL], figures={},
         config_yaml=EVIL, model_uri=f"models:{EVIL}",
     )  # fmt: skip
     assert "<script" not in page

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import base64
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,22 +25,6 @@ from forcepos.runtime.wording import visible
 from forcepos.tracking.run import Run
 
 _DPI = 150
-_NUMBER = re.compile(r"[-+\u2212]?(\d|inf$|nan$)")
-# The title and the caption of each figure, by the name of its files.
-_TEXTS = {
-    "trials": ("Trials", "The objective after each epoch of each trial; the best trial is marked."),
-    "hyperparameters": ("Hyperparameters", "Each trial's objective against each of its hyperparameters."),
-    "learning_curves": ("Final training", "Training and validation subsets after each epoch."),
-    "true_against_predicted": (
-        "True against predicted",
-        "Test subset: each sample, or shares of each true class.",
-    ),
-    "error_distribution": ("Errors", "Share of the test samples with at most this error."),
-    "error_map": ("Errors on the plate", "From each point's mean true to its mean predicted position."),
-    "sector_map": ("Sectors on the plate", "Share of each point's test samples with correct sector."),
-    "coverage": ("Uncertainty", "Observed coverage of the test samples against the target coverage."),
-    "worst_recording": ("The worst recording", "Its signals; test subset shaded."),
-}
 
 
 def save_pictures(report: RunReport, result: dict[str, Any], facts: dict[str, str], run: Run) -> None:
@@ -50,11 +33,11 @@ def save_pictures(report: RunReport, result: dict[str, Any], facts: dict[str, st
     (folder / "figures").mkdir(exist_ok=True)
     page = report_html(
         title=f"{config.model.name}, split={config.split.name}",
-        facts={name: value for name, value in facts.items() if not name.startswith("mlflow.")},
+        facts=facts,
         scores=pd.DataFrame(score_table(result)),
-        notes=[note[:1].upper() + note[1:] for note in remarks(result)],
+        notes=list(remarks(result)),
         tables=report.tables,
-        figures=[_save(name, figure, folder / "figures", run) for name, figure in _draw(report)],
+        figures={name: _save(figure, folder / "figures" / name, run) for name, figure in _draw(report)},
         config_yaml=OmegaConf.to_yaml(OmegaConf.structured(config)),
         model_uri=result["model_uri"],
     )
@@ -62,11 +45,11 @@ def save_pictures(report: RunReport, result: dict[str, Any], facts: dict[str, st
     run.log_file(folder / "report.html")
 
 
-def _save(name: str, figure: Figure, folder: Path, run: Run) -> tuple[str, str, bytes]:
-    for suffix in ("svg", "png"):
-        figure.savefig(folder / f"{name}.{suffix}", dpi=_DPI)
-        run.log_file(folder / f"{name}.{suffix}", "figures")
-    return *_TEXTS[name], (folder / f"{name}.png").read_bytes()
+def _save(figure: Figure, path: Path, run: Run) -> bytes:
+    for suffix in (".svg", ".png"):
+        figure.savefig(path.with_suffix(suffix), dpi=_DPI)
+        run.log_file(path.with_suffix(suffix), "figures")
+    return path.with_suffix(".png").read_bytes()
 
 
 def _draw(report: RunReport) -> Iterator[tuple[str, Figure]]:
@@ -127,7 +110,7 @@ def report_html(**contents: Any) -> str:
 
     Args:
         contents: title; facts, the provenance by name; scores, a table; tables, by name, of which the first rows
-            are shown; notes, caveats of the scores; figures, as title, caption and PNG; config_yaml; model_uri.
+            are shown; notes, caveats of the scores; figures, PNGs by name; config_yaml; model_uri.
     """
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
@@ -138,7 +121,6 @@ def report_html(**contents: Any) -> str:
         lstrip_blocks=True,
     )
     environment.filters["base64"] = lambda content: base64.b64encode(content).decode()
-    environment.tests["numeric"] = _are_numeric
     return environment.get_template("report.html.jinja").render(contents)
 
 
@@ -147,9 +129,3 @@ def _visible(value: Any) -> Any:
     if isinstance(value, float):
         return f"{value:.4g}"
     return value if isinstance(value, Markup) or not isinstance(value, str) else visible(value, kept="\n")
-
-
-def _are_numeric(cells: Iterable[object]) -> bool:
-    """Return whether cells hold numbers only, with or without units; unknown values are ignored."""
-    known = [cell for cell in map(str, cells) if cell.strip("- \u2013")]
-    return bool(known) and all(map(_NUMBER.match, known))

@@ -53,8 +53,6 @@ class Terminal(Listener):
             yield
         self._progress = None
 
-    # --- the search ---
-
     def _trial(self, number: int) -> str:
         return f"trial {number} of {self._tuner.max_trials}" if self._tuner.max_trials else f"trial {number}"
 
@@ -83,8 +81,6 @@ class Terminal(Listener):
             "trial %d: %s %.4g, best so far %.4g", result.number, self._tuner.objective, result.score, self._best
         )
 
-    # --- the final training ---
-
     def final_epoch_ended(self, member: int, epoch: int, logs: Mapping[str, float]) -> None:
         network = f", network {member}" if self._training.ensemble > 1 else ""
         self._epoch(f"{self._phase}{network}, epoch {epoch} of at most {self._training.final_epochs}", logs)
@@ -102,8 +98,6 @@ class Terminal(Listener):
         elif now - self._reported >= _QUIET_S:
             self._reported = now
             log.info("%s", line)
-
-    # --- the end ---
 
     def summary(self, result: Mapping[str, Any], ui_command: str | None) -> None:
         """Print scores side by side, best hyperparameters, where everything lies, and what not to overlook."""

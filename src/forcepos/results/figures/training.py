@@ -30,15 +30,13 @@ def learning_curves(history: Sequence[dict[str, float]], metric: str, unit: str)
 
 
 def trial_curves(trials: Sequence[TrialResult], objective: str, direction: str, unit: str) -> Figure:
-    """Plot `objective` after each epoch of every trial that did not fail, the best one highlighted.
+    """Plot `objective` after each epoch of every trial that did not fail (one at least), the best one highlighted.
 
     Args:
         objective: a key of the logs; its values are averaged over a trial's executions.
         direction: "min" or "max".
     """
     scored, best, failures = _scored(trials, direction)
-    if best is None:
-        return style.message("No trial has a score.")
     figure, axes = style.single()
     others = [trial for trial in scored if trial is not best]
     curves = [  # means over the executions, up to the last epoch that all of them reached
@@ -62,7 +60,7 @@ def hyperparameter_effects(trials: Sequence[TrialResult], objective: str, direct
     values = pd.DataFrame([trial.hyperparameters for trial in scored], dtype=object)
     common, distinct = values.count().sort_values(ascending=False, kind="stable").index, values.nunique()
     names = [name for name in common if distinct[name] > 1 and not name.startswith("tuner/")]  # Hyperband's own
-    if best is None or not names:
+    if not names:
         return style.message("No hyperparameter took more than one value in the trials that have a score.")
     columns = min(_COLUMNS, len(names))
     rows = -(-len(names) // columns)
@@ -79,10 +77,10 @@ def hyperparameter_effects(trials: Sequence[TrialResult], objective: str, direct
     return figure
 
 
-def _scored(trials: Sequence[TrialResult], direction: str) -> tuple[list[TrialResult], TrialResult | None, str]:
+def _scored(trials: Sequence[TrialResult], direction: str) -> tuple[list[TrialResult], TrialResult, str]:
     scored = [trial for trial in trials if trial.score is not None]
     pick = min if direction == "min" else max
-    best = pick(scored, key=lambda trial: trial.score, default=None)  # type: ignore[arg-type,return-value]
+    best = pick(scored, key=lambda trial: trial.score)  # type: ignore[arg-type,return-value]  # none is None
     failed = len(trials) - len(scored)
     return scored, best, f"; {failed} failed, not shown" if failed else ""
 
@@ -112,10 +110,10 @@ def _plot_effect(axes: Axes, name: str, trials: Sequence[TrialResult], best: Tri
 def _place_on_axis(axes: Axes, name: str, values: Sequence[Any]) -> list[float]:
     distinct = sorted(set(values), key=str)
     if any(isinstance(value, (str, bool)) for value in values):
-        categories = list(map(str, distinct))
-        rotated: dict[str, Any] = {"rotation": 30, "ha": "right"} if sum(map(len, categories)) > 14 else {}
-        axes.set_xticks(range(len(categories)), categories, **rotated)
-        axes.set_xlim(-0.6, len(categories) - 0.4)
+        long = len("".join(map(str, distinct))) > 14
+        look: dict[str, Any] = {"rotation": 30, "ha": "right"} if long else {}
+        axes.set_xticks(range(len(distinct)), map(str, distinct), **look)
+        axes.set_xlim(-0.6, len(distinct) - 0.4)
         return [float(distinct.index(value)) for value in values]
     if name in _LOGARITHMIC:
         axes.set_xscale("log")
