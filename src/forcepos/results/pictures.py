@@ -45,11 +45,11 @@ def save_pictures(report: RunReport, result: dict[str, Any], facts: dict[str, st
     run.log_file(folder / "report.html")
 
 
-def _save(figure: Figure, path: Path, run: Run) -> bytes:
+def _save(figure: Figure, path: Path, run: Run) -> str:
     for suffix in (".svg", ".png"):
         figure.savefig(path.with_suffix(suffix), dpi=_DPI)
         run.log_file(path.with_suffix(suffix), "figures")
-    return path.with_suffix(".png").read_bytes()
+    return base64.b64encode(path.with_suffix(".png").read_bytes()).decode()
 
 
 def _draw(report: RunReport) -> Iterator[tuple[str, Figure]]:
@@ -110,7 +110,7 @@ def report_html(**contents: Any) -> str:
 
     Args:
         contents: title; facts, the provenance by name; scores, a table; tables, by name, of which the first rows
-            are shown; notes, caveats of the scores; figures, PNGs by name; config_yaml; model_uri.
+            are shown; notes, caveats of the scores; figures, PNGs in base64 by name; config_yaml; model_uri.
     """
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
@@ -120,7 +120,6 @@ def report_html(**contents: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["base64"] = lambda content: base64.b64encode(content).decode()
     return environment.get_template("report.html.jinja").render(contents)
 
 

@@ -86,9 +86,16 @@ def save(report: RunReport, folder: Path, run: Run) -> dict[str, Any]:
         (folder / "tables").mkdir(exist_ok=True)
         write_csv(folder / "tables" / f"{name}.csv", table)
         run.log_file(folder / "tables" / f"{name}.csv", "tables")
+    problem, split, second = report.problem, report.problem.split, report.second_split
+    leaks = problem.config.split.leaks
     result = {
         "run_id": run.run_id,
-        **_scores(report),
+        "test": report.evaluation.test,
+        **report.references.scores,
+        **_evaluated(report.evaluation, problem.task),
+        "confidence": problem.config.evaluation.confidence,
+        "neighbour_share": leaked_share(problem.samples, split.train, split.test) if leaks else None,
+        "also": {"split": second[0], **_evaluated(second[1], problem.task)} if second else None,
         "objective": report.objective,
         "best_hyperparameters": report.search.best,
         "model_uri": run.model_uri or path.as_uri(),
@@ -112,19 +119,6 @@ def repeat_result(result: dict[str, Any], folder: Path) -> dict[str, Any]:
     log.info("finished before, in %s", result["outputs"])
     write_result(result, folder)
     return result
-
-
-def _scores(report: RunReport) -> dict[str, Any]:
-    problem = report.problem
-    leaks, split, second = problem.config.split.leaks, problem.split, report.second_split
-    return {
-        "test": report.evaluation.test,
-        **report.references.scores,
-        **_evaluated(report.evaluation, problem.task),
-        "confidence": problem.config.evaluation.confidence,
-        "neighbour_share": leaked_share(problem.samples, split.train, split.test) if leaks else None,
-        "also": {"split": second[0], **_evaluated(second[1], problem.task)} if second else None,
-    }
 
 
 def _evaluated(evaluation: Evaluation, task: Task) -> dict[str, Any]:

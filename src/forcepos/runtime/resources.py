@@ -36,7 +36,6 @@ def step_size() -> tuple[int, int]:
 
 
 def in_sweep() -> bool:
-    """Return whether this process runs a job of a multirun."""
     return HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
 
 

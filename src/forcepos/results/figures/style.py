@@ -16,10 +16,8 @@ from numpy.typing import ArrayLike
 from forcepos.runtime.wording import shortened, visible
 
 # Okabe and Ito's colours; yellow last, since it is faint on white.
-BLUE, VERMILLION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
-PURPLE, SKY, BLACK, YELLOW = "#CC79A7", "#56B4E9", "#000000", "#F0E442"
-CYCLE = (BLUE, VERMILLION, GREEN, ORANGE, PURPLE, SKY, BLACK, YELLOW)
-GREY = "#999999"
+BLUE, VERMILLION, ORANGE, BLACK, GREY = "#0072B2", "#D55E00", "#E69F00", "#000000", "#999999"
+CYCLE = (BLUE, VERMILLION, "#009E73", ORANGE, "#CC79A7", "#56B4E9", BLACK, "#F0E442")
 
 # From good to bad, without plasma's light end.
 BAD_IS_BRIGHT = ListedColormap(colormaps["plasma"](np.linspace(0, 0.85, 256)), "bad_is_bright")
@@ -59,7 +57,6 @@ def draw_signals(axes: Axes, x: ArrayLike, signals: Iterable[tuple[str, ArrayLik
 
 
 def message(text: str) -> Figure:
-    """Create a figure that only shows a text."""
     figure = new_figure(1.2)
     figure.text(0.5, 0.5, text, ha="center", va="center", wrap=True)
     return figure
@@ -71,7 +68,6 @@ def literal(name: object) -> str:
 
 
 def with_unit(name: str, unit: str) -> str:
-    """Format an axis' label."""
     return f"{name} ({unit})" if unit else name
 
 
