@@ -1,4 +1,4 @@
-"""What a laboratory may have: recordings in JSON lines, and the plug-ins beside this file in a folder of its own."""
+"""What a laboratory may have: recordings in JSON lines, and the plug-ins in the folder beside this file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MINE = Path(__file__).parent / "mine"
 SURFACES = ("foam", "wood", "steel")
 
 
-def recordings(path: Path, visits: int = 12, rows: int = 40) -> Path:
+def recordings(path: Path, visits: int = 24, rows: int = 30) -> Path:
     """Write visits of four points, each on one of three surfaces, one after the other into one file."""
     rng = np.random.default_rng(1)
     with path.open("w") as file:
@@ -22,7 +22,7 @@ def recordings(path: Path, visits: int = 12, rows: int = 40) -> Path:
             for row in range(rows):
                 noise = rng.normal(0, 0.05, 3)
                 force = [x / 20 + noise[0], y / 20 + noise[1], 5 + noise[2]]
-                line = {"visit": f"v{visit}", "t": row / 100, "x": x, "y": y, "surface": SURFACES[visit // 4]}
+                line = {"visit": f"v{visit}", "t": row / 100, "x": x, "y": y, "surface": SURFACES[visit // 8]}
                 file.write(json.dumps(line | dict(zip(("fx", "fy", "fz"), force, strict=True))) + "\n")
     return path
 

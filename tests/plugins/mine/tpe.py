@@ -8,6 +8,8 @@ import optuna
 import forcepos
 from forcepos.config.schema import key
 
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+
 
 @dataclass
 class Tpe(forcepos.Tuner):
