@@ -8,7 +8,7 @@ import sys
 import time
 
 from benchmarks.turns import find
-from forcepos.runtime.silence import quiet_import
+from forcepos.runtime.log_lines import quiet_import
 
 
 def main() -> None:

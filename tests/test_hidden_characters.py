@@ -18,7 +18,7 @@ from omegaconf import OmegaConf
 
 from forcepos.data.loading import load_recordings
 from forcepos.results.figures.signals import recording_signals
-from forcepos.results.report_html import Report, Table, report_html
+from forcepos.results.pictures import report_html
 from forcepos.results.terminal import show_table
 from forcepos.runtime.files import write_csv
 from forcepos.runtime.log_lines import VisibleFormatter
@@ -148,11 +148,14 @@ def test_prepare_names_the_files_of_a_zip_visibly(tmp_path: Path) -> None:
 def test_a_report_a_picture_a_table_and_a_csv_file_hold_no_hidden_characters(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    table = Table(EVIL, [EVIL], [[EVIL]])
-    page = report_html(Report(EVIL, {EVIL: EVIL}, table, [table], [EVIL], [], f"a: {EVIL}\nb: 1", EVIL))
+    table = pd.DataFrame({EVIL: [EVIL]})
+    page = report_html(
+        title=EVIL, facts={EVIL: EVIL}, scores=table, tables={EVIL: table}, notes=[EVIL], figures={},
+        config_yaml=f"a: {EVIL}\nb: 1", model_uri=f"models:{EVIL}",
+    )  # fmt: skip
     assert not hidden(page)
     assert "<table>" in page
-    assert page.count(r"\x1b]0;owned") == 15
+    assert page.count(r"\x1b]0;owned") == 13
     write_csv(tmp_path / "a.csv", pd.DataFrame({"name": [EVIL]}))
     assert (tmp_path / "a.csv").read_text() == f"name\n{SHOWN}\n"
     show_table("jobs", ["overrides"], [{"overrides": EVIL}])

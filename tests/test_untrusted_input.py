@@ -24,7 +24,7 @@ from forcepos.commands.prepare import sources
 from forcepos.commands.prepare.sources import open_source
 from forcepos.config.schema import Config
 from forcepos.results.figures.signals import recording_signals
-from forcepos.results.report_html import Report, Table, report_html
+from forcepos.results.pictures import report_html
 from forcepos.results.terminal import show_table
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.files import write_csv
@@ -199,8 +199,11 @@ EVIL = "<script>alert(1)</script>\" onload='x' &amp; ]]>"
 
 
 def test_the_report_escapes_every_text_and_allows_no_script() -> None:
-    table = Table(EVIL, [EVIL], [[EVIL]])
-    page = report_html(Report(EVIL, {EVIL: EVIL}, table, [table], [EVIL], [], EVIL, EVIL))
+    table = pd.DataFrame({EVIL: [EVIL]})
+    page = report_html(
+        title=EVIL, facts={EVIL: EVIL}, scores=table, tables={EVIL: table}, notes=[EVIL], figures={},
+        config_yaml=EVIL, model_uri=f"models:{EVIL}",
+    )  # fmt: skip
     assert "<script" not in page
     assert "onload='" not in page
     assert page.count("&lt;script&gt;alert(1)") >= 9

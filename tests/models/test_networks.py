@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import keras
@@ -73,6 +74,22 @@ def test_cnn_classification_ends_in_eight_probabilities() -> None:
 
 def test_the_first_dense_layer_is_as_wide_as_there_are_channels() -> None:
     assert described(network("ffnn_regression", FFNN, channels=6))[0] == "Dense 6 relu"
+
+
+@pytest.mark.parametrize(("model", "chosen"), [("ffnn_regression", FFNN), ("cnn_regression", CNN)])
+def test_layers_are_made_in_the_order_of_the_stack_since_each_draws_a_seed(
+    model: str, chosen: dict[str, Any]
+) -> None:
+    keras.utils.set_random_seed(1)
+    seeds = [random.randint(1, 10**9) for _ in range(100)]  # noqa: S311  # as Keras draws them
+    keras.utils.set_random_seed(1)
+    drawn = [
+        seeds.index(seed)
+        for layer in network(model, chosen).layers
+        if (seed := getattr(getattr(layer, "kernel_initializer", None), "seed", None)) is not None
+    ]
+    assert len(drawn) >= 3
+    assert drawn == sorted(drawn)
 
 
 def test_without_dropout_there_is_no_dropout_layer() -> None:

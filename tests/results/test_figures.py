@@ -9,9 +9,13 @@ from matplotlib.quiver import Quiver
 
 from forcepos.data.sectors import make_sectors
 from forcepos.models.tasks import Classification, Regression
-from forcepos.results.figures.calibration import coverage_curve
-from forcepos.results.figures.errors import error_distribution, true_against_predicted
-from forcepos.results.figures.plate import error_map, sector_map
+from forcepos.results.figures.errors import (
+    coverage_curve,
+    error_distribution,
+    error_map,
+    sector_map,
+    true_against_predicted,
+)
 from forcepos.results.figures.signals import recording_signals
 from tests.conftest import checked_config
 from tests.results.drawing import drawn, labels, texts
@@ -86,7 +90,7 @@ def test_the_sector_map_shows_each_points_accuracy_and_every_name_in_its_sector(
 
 
 def test_the_chosen_coverage_is_marked_where_the_curve_passes() -> None:
-    figure = coverage_curve(np.array([0.9, 0.5, 1.0]), np.array([0.8, 0.6, 1.0]), 0.95)
+    figure = coverage_curve(np.array([0.5, 0.9, 1.0]), np.array([0.6, 0.8, 1.0]), 0.95)
     (axes,) = figure.axes
     assert labels(axes) == ("target coverage (%)", "observed coverage (%)")
     assert np.asarray(axes.lines[1].get_xydata()).tolist() == [[0.5, 0.6], [0.9, 0.8], [1, 1]]

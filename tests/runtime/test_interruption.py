@@ -60,10 +60,10 @@ def test_a_signal_in_a_destructor_is_raised_again_and_not_printed() -> None:
 
 WARNED = """
 import os, signal, sys
-from forcepos.runtime.interruption import listen_in_job, stop_if_asked
+from forcepos.runtime.interruption import listen, stop_if_asked
 
 signal.signal(signal.SIGUSR2, lambda *_: sys.exit(144))  # as submitit answers it, when it has queued the job again
-listen_in_job()
+listen()
 try:
     os.kill(os.getpid(), signal.SIGUSR2)
 except BaseException:
@@ -121,13 +121,13 @@ def test_a_signal_waits_for_what_must_not_be_divided_unless_it_comes_again_after
 
 IN_A_JOB = """
 import signal, sys
-from forcepos.runtime.interruption import listen_in_job
+from forcepos.runtime.interruption import listen
 
 def of_the_launcher(*_): ...
 
 signal.signal(signal.SIGTERM, of_the_launcher)  # as submitit, which lets it pass
 signal.signal(signal.SIGINT, signal.default_int_handler)  # also where the tests run in the background
-listen_in_job()
+listen()
 print(signal.getsignal(signal.SIGTERM) is of_the_launcher)
 try:
     signal.raise_signal(signal.SIGINT)

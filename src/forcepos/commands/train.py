@@ -31,9 +31,9 @@ from forcepos.runtime.interruption import (
     ended_by_signals,
     stop_if_asked,
 )
+from forcepos.runtime.log_lines import quiet_import
 from forcepos.runtime.paths import conf_dir, short_path
 from forcepos.runtime.resources import in_sweep, overrides_of
-from forcepos.runtime.silence import quiet_import
 from forcepos.runtime.wording import visible, visible_lines
 from forcepos.tracking.description import run_name
 

@@ -16,8 +16,8 @@ from typing import Any
 
 from forcepos.config.schema import Config
 from forcepos.runtime.errors import InputError
+from forcepos.runtime.log_lines import quiet_import
 from forcepos.runtime.paths import short_path
-from forcepos.runtime.silence import quiet_import
 from forcepos.runtime.wording import visible
 
 _OURS = "forcepos."

@@ -15,7 +15,7 @@ import pandas as pd
 from forcepos.config.schema import Config, CrossValidationConfig, FixedTunerConfig
 from forcepos.evaluation.metrics import Scores
 from forcepos.experiment.plan import RunPlan
-from forcepos.results.pending_logs import finalize_tracking, log_pending, rejoin, reopen
+from forcepos.results.pending_logs import finalize_tracking, log_pending, reopen
 from forcepos.results.run_cache import cached_result
 from forcepos.results.run_folder import refuse_result
 from forcepos.results.run_report import repeat_result, write_result
@@ -36,12 +36,12 @@ def cross_validate(plan: RunPlan, run_fold: Callable[[RunPlan], dict[str, Any]])
     """
     config, folder = plan.config, plan.folder
     cached = cached_result(config, plan.fingerprint)
-    opened = rejoin(config, cached) if cached else reopen(config, plan.fingerprint)
+    opened = reopen(config, plan.fingerprint, cached=cached)
     if cached and not opened:
         return repeat_result(cached, folder)
     run, result = opened or _cross_validate(plan, run_fold)
     _complete_folds(plan, result["folds"], run)
-    result = finalize_tracking(run, result, config, plan.fingerprint, result["folds"])
+    result = finalize_tracking(run, result, config, plan.fingerprint)
     write_result(result, folder)
     return result
 

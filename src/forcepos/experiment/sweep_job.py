@@ -13,11 +13,10 @@ from pathlib import Path
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.errors import CompactHydraException
 
-from forcepos.runtime.errors import InputError
-from forcepos.runtime.interruption import listen_in_job, stop_if_asked
+from forcepos.runtime.errors import InputError, storage_fault
+from forcepos.runtime.interruption import listen, stop_if_asked
 from forcepos.runtime.log_lines import prefix_log_lines
 from forcepos.runtime.process_end import end_with_parent, skip_teardown
-from forcepos.runtime.storage import storage_fault
 
 log = logging.getLogger(__name__)
 _LONGEST = 200  # characters of a reason on the terminal
@@ -37,7 +36,7 @@ def sweep_job(number: int, folder: Path) -> Iterator[None]:
         JobFailed: something went wrong; where it was in the code is in the job's folder.
     """
     prefix_log_lines(f"job {number}")
-    listen_in_job()
+    listen()
     if multiprocessing.parent_process():  # of joblib: the process that launched the jobs waits for its end
         skip_teardown()
         end_with_parent()

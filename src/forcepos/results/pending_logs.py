@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,48 +31,35 @@ class _Kept:
     logged: list[Step] = field(default_factory=list)  # earlier versions kept only what was lacking
 
 
-def finalize_tracking(
-    run: Run, result: dict[str, Any], config: Config, fingerprint: str, folds: Sequence[dict[str, Any]] = ()
-) -> dict[str, Any]:
-    """Update the result with what the store has of the run by now, and keep in a file what it lacks.
-
-    Args:
-        folds: their results, without which the run is not complete either.
-    """
-    final = _with_status(run, result, folds)
-    folder = Path(result["outputs"])
+def finalize_tracking(run: Run, result: dict[str, Any], config: Config, fingerprint: str) -> dict[str, Any]:
+    """Update the result with what the store has of the run and its folds, and keep in a file what it lacks."""
+    final, folder = _with_status(run, result), Path(result["outputs"])
     if final != result and folder.is_dir():
         write_result(final, folder)
         if final["tracking"] == "complete":
             run.log_file(folder / "result.json")
-            final = _with_status(run, final, folds)
+            final = _with_status(run, final)
             write_result(final, folder)
-    _keep(run, final, config, fingerprint)
+    if isinstance(run, TrackedRun):
+        _keep(run, final, config, _path(config, fingerprint))
     remember_result(fingerprint, final)
     return final
 
 
-def _with_status(run: Run, result: dict[str, Any], folds: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    lacking = any(fold["tracking"] == "incomplete" for fold in folds)
+def _with_status(run: Run, result: dict[str, Any]) -> dict[str, Any]:
+    lacking = any(fold["tracking"] == "incomplete" for fold in result.get("folds", ()))
     saved = Path(result["outputs"], "model.keras").as_uri() if result["model_uri"] else None
-    return result | {
-        "run_id": run.run_id,
-        "model_uri": run.model_uri or saved,
-        "tracking": "incomplete" if lacking else run.tracking,
-    }
+    tracking = "incomplete" if lacking else run.tracking
+    return result | {"run_id": run.run_id, "model_uri": run.model_uri or saved, "tracking": tracking}
 
 
-def _keep(run: Run, result: dict[str, Any], config: Config, fingerprint: str) -> None:
+def _keep(run: TrackedRun, result: dict[str, Any], config: Config, path: Path) -> None:
     """Keep the logs in a file until they are complete; those of a fold or a sweep's job in its folder for ever."""
-    if not isinstance(run, TrackedRun):
-        return
-    path, folder = _path(config, fingerprint), Path(result["outputs"])
-    complete = result["tracking"] == "complete"
+    complete, folder = result["tracking"] == "complete", Path(result["outputs"])
     if not complete or (run.is_part and folder.is_dir()):
         steps = [dataclasses.asdict(step) for step in run.steps]
-        lacking, logged = steps[run.done :], steps[: run.done]
-        tracking = dataclasses.asdict(config.tracking)
-        logs = {"tracking": tracking, "result": result, "steps": lacking, "logged": logged}
+        logs = {"steps": steps[run.done :], "logged": steps[: run.done], "result": result}
+        logs["tracking"] = dataclasses.asdict(config.tracking)
         write_state(folder / _LOGS_OF_PART if complete else path, logs)
     if complete:
         path.unlink(missing_ok=True)
@@ -83,22 +68,25 @@ def _keep(run: Run, result: dict[str, Any], config: Config, fingerprint: str) ->
 
 
 def reopen(
-    config: Config, fingerprint: str, parent: Run | None = None
+    config: Config, fingerprint: str, parent: Run | None = None, cached: dict[str, Any] | None = None
 ) -> tuple[TrackedRun, dict[str, Any]] | None:
-    """Return a run that was finished and not logged completely, with its result; log as much as possible now.
+    """Return a finished run that its store lacks, wholly or in part, with its result; log as much as possible now.
+
+    Args:
+        cached: result of a fold or a sweep's job that was logged, whose store may have been lost since.
 
     Raises:
         InputError: the store cannot be used, and the run is neither a fold nor a job of a sweep.
     """
-    path = _path(config, fingerprint)
     if config.tracking.name == "none":
         return None
-    kept = read_state(path, _Kept, "the run is done again", partial(_check, path, config))
+    path = _path(config, fingerprint)
+    kept = _read(path, config, "the run is done again")
     if kept is None:
         warn_of_earlier_versions(path.parent, "only that version can log them, with the same commands")
-        return None
-    run, result = _restored(kept, config)
-    log.info("trained before, in %s: logging what %s lacks of it", result["outputs"], config.tracking.uri)
+        return _rejoin(config, cached, parent) if cached and is_part(parent) else None
+    log.info("trained before, in %s: logging what %s lacks of it", kept.result["outputs"], config.tracking.uri)
+    run = _restored(kept, config)
     try:
         if not is_part(parent):
             run.connect()
@@ -107,46 +95,38 @@ def reopen(
         raise
     except (*ERRORS, *_IMPOSSIBLE) as error:
         raise InputError(f"{path} cannot be logged: {reason(error)}; remove it to train again") from error
-    return run, result
-
-
-def _check(path: Path, config: Config, kept: _Kept) -> None:
-    check_result(path, config, kept.result)
-
-
-def _restored(kept: _Kept, config: Config) -> tuple[TrackedRun, dict[str, Any]]:
-    result = kept.result
-    # Only a URI of MLflow's: until it has one, it is the file in the run's folder.
-    uri = result["model_uri"] if (result["model_uri"] or "").startswith("models:") else None
-    steps = [*kept.logged, *kept.steps]
-    return TrackedRun(config, result["run_id"], uri, steps, len(kept.logged)), result
-
-
-def rejoin(
-    config: Config, result: dict[str, Any], parent: Run | None = None
-) -> tuple[TrackedRun, dict[str, Any]] | None:
-    """Return a completely logged fold or sweep's job whose store has been lost since, logged anew or moved.
-
-    Its sweep or cross-validation has another run then, and lacks it.
-    """
-    if config.tracking.name == "none" or not is_part(parent):
-        return None
-    path = Path(result["outputs"], _LOGS_OF_PART)
-    check = partial(_check, path, config)
-    kept = read_state(path, _Kept, "what the tracking store lost of that run, it will lack", check)
-    if kept is None or kept.tracking != dataclasses.asdict(config.tracking):
-        return None
-    run, result = _restored(kept, config)
-    run.rejoin(parent_id(parent))
-    return run, result
+    return run, kept.result
 
 
 def log_pending(
     config: Config, fingerprint: str, parent: Run | None = None, cached: dict[str, Any] | None = None
 ) -> dict[str, Any] | None:
     """Log what is pending of a finished run, or what its store lost, and return its result; None if nothing is."""
-    opened = reopen(config, fingerprint, parent) or (rejoin(config, cached, parent) if cached else None)
+    opened = reopen(config, fingerprint, parent, cached)
     return finalize_tracking(*opened, config, fingerprint) if opened else None
+
+
+def _rejoin(
+    config: Config, cached: dict[str, Any], parent: Run | None
+) -> tuple[TrackedRun, dict[str, Any]] | None:
+    """Log a run anew that its store lost, or move it: its sweep or cross-validation has another run then."""
+    path = Path(cached["outputs"], _LOGS_OF_PART)
+    kept = _read(path, config, "what the tracking store lost of that run, it will lack")
+    if kept is None or kept.tracking != dataclasses.asdict(config.tracking):
+        return None
+    run = _restored(kept, config)
+    run.rejoin(parent_id(parent))
+    return run, kept.result
+
+
+def _read(path: Path, config: Config, consequence: str) -> _Kept | None:
+    return read_state(path, _Kept, consequence, lambda kept: check_result(path, config, kept.result))
+
+
+def _restored(kept: _Kept, config: Config) -> TrackedRun:
+    uri = kept.result["model_uri"] or ""  # until MLflow has given it one, that of the file in the run's folder
+    model_uri = uri if uri.startswith("models:") else None
+    return TrackedRun(config, kept.result["run_id"], model_uri, [*kept.logged, *kept.steps], len(kept.logged))
 
 
 def _path(config: Config, fingerprint: str) -> Path:

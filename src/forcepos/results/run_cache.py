@@ -89,6 +89,6 @@ def remember_result(fingerprint: str, result: dict[str, Any]) -> None:
 
 def warn_of_earlier_versions(folder: Path, consequence: str) -> None:
     """Log that `folder` holds files of other versions of forcepos, which this one does not use."""
-    others = [path for path in folder.glob("*.json") if not path.name.startswith((f"v{_VERSION}-", "sweep-"))]
+    others = sum(not path.name.startswith((f"v{_VERSION}-", "sweep-")) for path in folder.glob("*.json"))
     if others:
-        log.warning("files of another version of forcepos in %s (%d): %s", folder, len(others), consequence)
+        log.warning("files of another version of forcepos in %s (%d): %s", folder, others, consequence)

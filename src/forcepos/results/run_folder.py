@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -48,22 +47,23 @@ def refuse_used(folders: Sequence[Path], same: bool, skip: bool) -> None:
     """Refuse folders of runs in which another command has left something, or the same one its results.
 
     Args:
-        same: the same command made them: it goes on where it was killed, and logs what the store lacks.
+        same: the same command made them: it resumes, and logs what the store lacks.
         skip: finished runs are skipped.
 
     Raises:
         InputError: names the first such folder.
     """
     for folder in folders:
-        if not same:
-            refuse_result(folder)
-            if (folder / _MARK).exists() and any((folder / output).exists() for output in _OUTPUTS):
-                raise InputError(
-                    f"{short_path(folder)} holds parts of an interrupted run of another command: "
-                    "choose another folder, or move it away"
-                )
-        elif not (skip or _lacks_tracking(folder)):
-            refuse_result(folder, "set skip_finished=true to reuse it")
+        result = folder / "result.json"
+        lacking = result.is_file() and b'"tracking": "incomplete"' in result.read_bytes()  # as the run wrote it
+        if same and (skip or lacking):
+            continue
+        refuse_result(folder, "set skip_finished=true to reuse it" if same else "move it away")
+        if not same and (folder / _MARK).exists() and any((folder / output).exists() for output in _OUTPUTS):
+            raise InputError(
+                f"{short_path(folder)} holds parts of an interrupted run of another command: "
+                "choose another folder, or move it away"
+            )
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -72,10 +72,3 @@ def read_config(path: Path) -> dict[str, Any]:
         return dict(OmegaConf.to_container(OmegaConf.load(path)))  # type: ignore[arg-type]
     except UNREADABLE:
         return {}
-
-
-def _lacks_tracking(folder: Path) -> bool:
-    try:
-        return bool(json.loads((folder / "result.json").read_text())["tracking"] == "incomplete")
-    except (OSError, ValueError, TypeError, KeyError):
-        return False

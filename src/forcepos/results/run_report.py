@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -63,10 +64,10 @@ class RunReport:
             "errors_by_point": Units(points, recordings.point[test.last]),
             "errors_by_recording": Units(recordings.names, recordings.recording[test.starts]),
         }
+        unknown = [f"{axis}_mm" for axis in AXES if axis not in recordings.axes]
+        measured = (test.positions, evaluation.true, evaluation.predicted)
         tables = {
-            name: errors_by_unit(problem.task, each, test.positions, evaluation.true, evaluation.predicted).drop(
-                columns=[f"{axis}_mm" for axis in AXES if axis not in recordings.axes]
-            )
+            name: errors_by_unit(problem.task, each, *measured).drop(columns=unknown)
             for name, each in units.items()
         }
         if evaluation.coverage and set(recordings.axes) >= {"x", "y"}:
@@ -84,9 +85,16 @@ def save(report: RunReport, folder: Path, run: Run) -> dict[str, Any]:
         (folder / "tables").mkdir(exist_ok=True)
         write_csv(folder / "tables" / f"{name}.csv", table)
         run.log_file(folder / "tables" / f"{name}.csv", "tables")
+    problem, split, second = report.problem, report.problem.split, report.second_split
+    leaks = problem.config.split.leaks
     result = {
         "run_id": run.run_id,
-        **_scores(report),
+        "test": report.evaluation.test,
+        **report.references.scores,
+        **_evaluated(report.evaluation, problem.task),
+        "confidence": problem.config.evaluation.confidence,
+        "neighbour_share": leaked_share(problem.samples, split.train, split.test) if leaks else None,
+        "also": {"split": second[0], **_evaluated(second[1], problem.task)} if second else None,
         "objective": report.objective,
         "best_hyperparameters": report.search.best,
         "model_uri": run.model_uri or path.as_uri(),
@@ -94,7 +102,7 @@ def save(report: RunReport, folder: Path, run: Run) -> dict[str, Any]:
         "outputs": str(folder),
     }
     write_result(result, folder)
-    run.log_scores(_metrics(result, report))
+    run.log_scores(_metrics(result, report.references.scores))
     run.log_hyperparameters(report.search.best)
     run.log_file(folder / "result.json")
     return result
@@ -112,64 +120,31 @@ def repeat_result(result: dict[str, Any], folder: Path) -> dict[str, Any]:
     return result
 
 
-def _scores(report: RunReport) -> dict[str, Any]:
-    problem = report.problem
-    evaluated = _evaluated(report.evaluation, problem.task)
-    return {
-        "test": evaluated.pop("test"),
-        **report.references.scores,
-        **evaluated,
-        "confidence": problem.config.evaluation.confidence,
-        "neighbour_share": _leaked_share(problem),
-        "also": _second_split(report),
-    }
-
-
-def _leaked_share(problem: Problem) -> float | None:
-    split = problem.split
-    return leaked_share(problem.samples, split.train, split.test) if problem.config.split.leaks else None
-
-
 def _evaluated(evaluation: Evaluation, task: Task) -> dict[str, Any]:
+    coverage = evaluation.coverage
     return {
         "test": evaluation.test,
         "intervals": {name: list(ends) for name, ends in evaluation.intervals.items()},
         "resampled": evaluation.resampled,
-        "coverage": _coverage(evaluation, task),
+        "coverage": {**coverage.values(task), "counted": coverage.counted} if coverage else None,
     }
 
 
-def _coverage(evaluation: Evaluation, task: Task) -> dict[str, Any] | None:
-    coverage = evaluation.coverage
-    return {**coverage.values(task), "counted": coverage.counted} if coverage else None
-
-
-def _second_split(report: RunReport) -> dict[str, Any] | None:
-    if report.second_split is None:
-        return None
-    split, evaluation = report.second_split
-    return {"split": split, **_evaluated(evaluation, report.problem.task)}
-
-
-def _metrics(result: dict[str, Any], report: RunReport) -> dict[str, dict[str, float]]:
+def _metrics(result: dict[str, Any], references: Iterable[str]) -> dict[str, dict[str, float]]:
     """Group metrics: test scores, ends of their intervals, coverage, references, the second split."""
-    task = report.problem.task
-    groups = {"test": result["test"], **report.references.scores, **_ends("test", result)}
-    if report.evaluation.coverage:
-        groups["coverage"] = report.evaluation.coverage.values(task)
+    groups = {name: result[name] for name in references} | _groups("test", "coverage", result)
     if result["neighbour_share"] is not None:
         groups["leakage"] = {"neighbour_share": result["neighbour_share"]}
-    if report.second_split:
-        split, evaluation = report.second_split
-        groups |= {split: evaluation.test, **_ends(split, result["also"])}
-        if evaluation.coverage:
-            groups[f"{split}_coverage"] = evaluation.coverage.values(task)
+    if result["also"]:
+        split = result["also"]["split"]
+        groups |= _groups(split, f"{split}_coverage", result["also"])
     return groups
 
 
-def _ends(group: str, result: dict[str, Any]) -> dict[str, dict[str, float]]:
-    """Return the ends of the intervals as metrics."""
-    return {
-        f"{group}_{end}": {name: ends[place] for name, ends in result["intervals"].items()}
+def _groups(name: str, coverage: str, scored: dict[str, Any]) -> dict[str, dict[str, float]]:
+    ends = {
+        f"{name}_{end}": {score: interval[place] for score, interval in scored["intervals"].items()}
         for place, end in enumerate(("low", "high"))
     }
+    values = scored["coverage"] or {}
+    return {name: scored["test"], **ends, coverage: {key: values[key] for key in values if key != "counted"}}

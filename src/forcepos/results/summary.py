@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 Result = Mapping[str, Any]
@@ -30,55 +30,64 @@ def headline(scores: Mapping[str, float]) -> str:
     return "euclidean_mean_mm" if "euclidean_mean_mm" in scores else "accuracy"
 
 
-def score_table(result: Result) -> tuple[list[str], list[list[str]]]:
-    """Return columns and rows: the model with its intervals, its references, the model on the second split."""
+def score_table(result: Result) -> list[dict[str, str]]:
+    """Return rows of cells: the model with its intervals, its references, the model on the second split."""
+    scored = {"model": result}
+    scored |= {title: {"test": result[name]} for name, title in REFERENCES.items() if name in result}
+    if result.get("also"):
+        scored[f"model on {result['also']['split']}"] = result["also"]
     measures = [name for name in _SHOWN if name in result["test"]]
-    rows = [["model", *_with_intervals(result, measures)]]
-    for name, title in REFERENCES.items():
-        if name in result:
-            rows.append([title, *(_value(result[name].get(measure)) for measure in measures)])
-    second_split = result.get("also")
-    if second_split:
-        rows.append([f"model on {second_split['split']}", *_with_intervals(second_split, measures)])
-    return ["on the test subset", *measures], rows
-
-
-def remarks(result: Result) -> list[str]:
-    """List caveats of the scores, the most important last."""
     return [
-        *_of_intervals(result),
-        *_of_bounds(result),
-        *_of_coverage(result, ""),
-        *_of_leakage(result),
-        *_of_second_split(result),
-        *_of_baselines(result),
+        {"on the test subset": title} | {name: _with_interval(scores, name) for name in measures}
+        for title, scores in scored.items()
     ]
 
 
-def _of_intervals(result: Result) -> list[str]:
-    if "resampled" not in result:
-        return []
-    level = 100 * result["confidence"]
-    return [f"[low, high]: {level:g} % intervals from a bootstrap over {result['resampled']} of the test subset"]
+def _with_interval(scores: Result, name: str) -> str:
+    value, ends = scores["test"].get(name), scores.get("intervals", {}).get(name, (None, None))
+    interval = "" if ends[0] is None else f" [{ends[0]:.4g}, {ends[1]:.4g}]"
+    return "" if value is None else f"{value:.4g}{interval}"
 
 
-def _of_bounds(result: Result) -> list[str]:
+def remarks(result: Result) -> Iterator[str]:
+    """Yield caveats of the scores, the most important last."""
+    if "resampled" in result:
+        level, units = 100 * result["confidence"], result["resampled"]
+        yield f"[low, high]: {level:g} % intervals from a bootstrap over {units} of the test subset"
+    yield from _of_bounds(result)
+    yield from _of_coverage(result)
+    if result.get("neighbour_share") is not None:
+        share = f"{100 * result['neighbour_share']:.3g} % of the test samples have a training sample"
+        yield f"{share} of the same recording within a window's length: this score is too optimistic"
+    measure = headline(result["test"])
+    if second_split := result.get("also"):
+        where = f"split={second_split['split']}: "
+        yield f"{where}the same hyperparameters reach {measure} {_with_interval(second_split, measure)}"
+        yield from _of_coverage(second_split, where)
+    sign = 1 if measure.endswith("_mm") else -1
+    best = min((name for name in _NAMES if name in result), key=lambda name: sign * result[name][measure])
+    score, reference = result["test"][measure], result[best][measure]
+    if sign * reference <= sign * score:
+        values = f"{measure} {score:.4g} against {reference:.4g}"
+        yield f"the network does not beat {_NAMES[best]} on the test subset: {values}"
+
+
+def _of_bounds(result: Result) -> Iterator[str]:
     """State the Cramér-Rao bound by direction: no single number holds for both."""
-    known = [(source, result[name]) for name, source in _BOUNDS.items() if name in result]
-    if not known:
-        return []
-    radial = [f"{of['rmse_radial_mm']:.2g} mm {source}" for source, of in known if "rmse_radial_mm" in of]
-    return [
-        "Cramér-Rao bound on the rmse of unbiased estimates from joint torques alone (F and T also reveal joint "
-        f"angles): {', '.join(radial)}, along the line to the base"
-        + ("" if any("rmse_tangential_mm" in of for _, of in known) else "; infinite across it")
-    ]
+    known = {source: result[name] for name, source in _BOUNDS.items() if name in result}
+    radial = [f"{of['rmse_radial_mm']:.2g} mm {source}" for source, of in known.items() if "rmse_radial_mm" in of]
+    across = "" if any("rmse_tangential_mm" in of for of in known.values()) else "; infinite across it"
+    if known:
+        yield (
+            "Cramér-Rao bound on the rmse of unbiased estimates from joint torques alone (F and T also reveal "
+            f"joint angles): {', '.join(radial)}, along the line to the base{across}"
+        )
 
 
-def _of_coverage(result: Result, where: str) -> list[str]:
+def _of_coverage(result: Result, where: str = "") -> Iterator[str]:
     coverage = result.get("coverage")
     if not coverage:
-        return []
+        return
     kinds = "sectors" if "sectors_mean" in coverage else "classes"
     size = (
         f"a mean radius of {coverage['radius_mean_mm']:.3g} mm"
@@ -86,48 +95,5 @@ def _of_coverage(result: Result, where: str) -> list[str]:
         else f"{coverage[f'{kinds}_mean']:.3g} {kinds} per set on average"
     )
     target, observed = 100 * coverage["asked"], 100 * coverage["found"]
-    line = f"{where}target coverage {target:g} %, observed {observed:.3g} % on the test subset, with {size}"
     few = "" if coverage["counted"] != "samples" else " (too few recordings to calibrate: samples were counted)"
-    return [f"{line}{few}"]
-
-
-def _of_leakage(result: Result) -> list[str]:
-    share = result.get("neighbour_share")
-    if share is None:
-        return []
-    near = "have a training sample of the same recording within a window's length"
-    return [f"{100 * share:.3g} % of the test samples {near}: this score is too optimistic"]
-
-
-def _of_second_split(result: Result) -> list[str]:
-    second_split = result.get("also")
-    if not second_split:
-        return []
-    measure, prefix = headline(result["test"]), f"split={second_split['split']}: "
-    low, high = second_split["intervals"][measure]
-    score = f"{measure} {second_split['test'][measure]:.4g} [{low:.4g}, {high:.4g}]"
-    return [f"{prefix}the same hyperparameters reach {score}", *_of_coverage(second_split, prefix)]
-
-
-def _of_baselines(result: Result) -> list[str]:
-    measure = headline(result["test"])
-    sign = 1 if measure.endswith("_mm") else -1
-    known = [name for name in _NAMES if name in result]
-    best = min(known, key=lambda name: sign * result[name][measure])
-    if sign * result[best][measure] > sign * result["test"][measure]:
-        return []
-    values = f"{measure} {result['test'][measure]:.4g} against {result[best][measure]:.4g}"
-    return [f"the network does not beat {_NAMES[best]} on the test subset: {values}"]
-
-
-def _with_intervals(scores: Result, measures: list[str]) -> list[str]:
-    cells = []
-    for name in measures:
-        low, high = scores.get("intervals", {}).get(name, (None, None))
-        interval = "" if low is None else f" [{_value(low)}, {_value(high)}]"
-        cells.append(f"{_value(scores['test'].get(name))}{interval}")
-    return cells
-
-
-def _value(value: float | None) -> str:
-    return "" if value is None else f"{value:.4g}"
+    yield f"{where}target coverage {target:g} %, observed {observed:.3g} % on the test subset, with {size}{few}"

@@ -7,9 +7,10 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
@@ -31,7 +32,6 @@ class Terminal(Listener):
 
     def __init__(self, config: Config) -> None:
         self._tuner, self._training = config.tuner, config.training
-        self._console = _console()
         self._progress: Progress | None = None
         self._best: float | None = None
         self._done = self._total = 0
@@ -44,16 +44,14 @@ class Terminal(Listener):
         """Show a live bar over `epochs` epochs; without a terminal, lines in the log."""
         self._phase, self._done, self._total = name, 0, epochs
         self._started = time.monotonic()
-        if not self._console.is_terminal or jobs_at_once() > 1:  # bars of several processes overwrite one another
-            yield
-            return
+        console = _console()
+        live = console.is_terminal and jobs_at_once() == 1  # bars of several processes overwrite one another
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("epochs"))
-        with Progress(*columns, console=self._console, transient=True) as self._progress:
-            self._progress.add_task(name, total=epochs)
+        with Progress(*columns, console=console, transient=True, disable=not live) as progress:
+            progress.add_task(name, total=epochs)
+            self._progress = progress if live else None
             yield
         self._progress = None
-
-    # --- the search ---
 
     def _trial(self, number: int) -> str:
         return f"trial {number} of {self._tuner.max_trials}" if self._tuner.max_trials else f"trial {number}"
@@ -83,8 +81,6 @@ class Terminal(Listener):
             "trial %d: %s %.4g, best so far %.4g", result.number, self._tuner.objective, result.score, self._best
         )
 
-    # --- the final training ---
-
     def final_epoch_ended(self, member: int, epoch: int, logs: Mapping[str, float]) -> None:
         network = f", network {member}" if self._training.ensemble > 1 else ""
         self._epoch(f"{self._phase}{network}, epoch {epoch} of at most {self._training.final_epochs}", logs)
@@ -94,7 +90,7 @@ class Terminal(Listener):
         now = time.monotonic()
         left = (now - self._started) / self._done * (self._total - self._done)
         best = f", best so far {self._best:.4g}" if self._best is not None else ""
-        rest = f", {_duration(left)} left" if left > 0 else ""
+        rest = f", {timedelta(seconds=round(left))} left" if left > 0 else ""
         line = f"{where}: {self._tuner.objective} {logs[self._tuner.objective]:.4g}{best}{rest}"
         if self._progress is not None:
             total = self._total or None
@@ -103,17 +99,10 @@ class Terminal(Listener):
             self._reported = now
             log.info("%s", line)
 
-    # --- the end ---
-
     def summary(self, result: Mapping[str, Any], ui_command: str | None) -> None:
         """Print scores side by side, best hyperparameters, where everything lies, and what not to overlook."""
-        columns, rows = score_table(result)
-        table = Table(title="On the test subset", title_justify="left")
-        for number, name in enumerate(columns):
-            table.add_column(name, justify="right" if number else "left")
-        for row in rows:
-            table.add_row(*map(Text, row))
-        self._console.print(table)
+        rows = score_table(result)
+        show_table("On the test subset", tuple(rows[0]), rows, justify="right")
         if result["best_hyperparameters"]:
             log.info("best hyperparameters: %s", _named(result["best_hyperparameters"]))
         log.info("outputs: %s", result["outputs"])
@@ -124,11 +113,13 @@ class Terminal(Listener):
             log.info("%s", remark)
 
 
-def show_table(title: str, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
-    """Print these columns of the rows, a None as an empty cell."""
+def show_table(
+    title: str, columns: Sequence[str], rows: Sequence[Mapping[str, Any]], justify: JustifyMethod = "left"
+) -> None:
+    """Print these columns of the rows, a None as an empty cell; all but the first are justified as asked."""
     table = Table(title=title, title_justify="left")
     for name in columns:
-        table.add_column(name, overflow="fold")
+        table.add_column(name, overflow="fold", justify=justify if table.columns else "left")
     for row in rows:
         table.add_row(*(Text("" if row[name] is None else visible(str(row[name]))) for name in columns))
     _console().print(table)
@@ -143,8 +134,3 @@ def _named(values: Mapping[str, Any]) -> str:
     return " ".join(
         f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}" for name, value in values.items()
     )
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -1,4 +1,31 @@
-"""Errors that a user can cause, as opposed to bugs."""
+"""Errors that a user can cause, as opposed to bugs, and those of the file system in one line."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+_CONTINUES = "; then the same command continues"
+_SPACE = "free some space"
+_WRITABLE = "make it writable, or work in another folder"
+_IN_THE_WAY = "it is in the place of a folder: move it away"
+_HELP = {
+    errno.EACCES: _WRITABLE, errno.EPERM: _WRITABLE, errno.EEXIST: _IN_THE_WAY, errno.ENOTDIR: _IN_THE_WAY,
+    errno.EISDIR: "a folder is in the place of a file: move it away",
+}  # fmt: skip
+# What any library says in its own class of error.
+_HELP_FOR_WORDS = {
+    os.strerror(errno.ENOSPC): _SPACE,
+    os.strerror(errno.EDQUOT): _SPACE,
+    os.strerror(errno.EFBIG): "raise the limit on the size of files (ulimit -f)",
+    os.strerror(errno.EROFS): _WRITABLE,
+    "database or disk is full": _SPACE,
+    "attempt to write a readonly database": _WRITABLE,
+    "unable to open database file": _WRITABLE,
+    "database disk image is malformed": "move the database away, and a new one begins",
+    "disk I/O error": "check the disk, and the limit on the size of files (ulimit -f)",
+}
 
 
 class InputError(Exception):
@@ -11,3 +38,20 @@ class TrialFailure(Exception):  # noqa: N818  # one result of a search, not an e
 
 class ImpossibleNetwork(TrialFailure):  # likewise
     """A network that cannot be built or does not fit into memory."""
+
+
+def storage_fault(error: BaseException) -> str | None:
+    """Describe an error of the file system, with what helps; None for any other error, such as a bug."""
+    if isinstance(error, OSError) and error.filename is not None and error.errno in _HELP:
+        path = Path(os.fsdecode(error.filename))
+        if error.errno == errno.ENOTDIR:
+            path = next((parent for parent in path.parents if parent.is_file()), path)
+        if error.errno != errno.EEXIST or path.is_file():
+            return f"{path}: {error.strerror}; {_HELP[error.errno]}{_CONTINUES}"
+    cause: BaseException | None = error
+    while cause is not None:
+        for words, help_ in _HELP_FOR_WORDS.items():
+            if words in str(cause):
+                return f"{getattr(cause, 'filename', None) or Path.cwd()}: {words}; {help_}{_CONTINUES}"
+        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
+    return None

@@ -14,7 +14,7 @@ from forcepos.runtime.wording import visible
 if TYPE_CHECKING:  # imports for a third of a second, which writing JSON does not need
     import pandas as pd
 
-_PLAIN_SIGNED = re.compile(r"[+-][\w., -]*")  # a number, or a point such as -1,0
+_FORMULA = re.compile(r"[=@]|[+-](?![\w., -]*\Z)")  # a number, or a point such as -1,0, is none
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -53,8 +53,5 @@ def write_csv(path: Path, table: pd.DataFrame) -> None:
 
 def _as_text(cell: Any) -> Any:
     """Make a text visible, and put an apostrophe before what a spreadsheet would evaluate."""
-    cell = visible(cell) if isinstance(cell, str) else cell
-    formula = isinstance(cell, str) and (
-        cell.startswith(("=", "@")) or (cell.startswith(("+", "-")) and not _PLAIN_SIGNED.fullmatch(cell))
-    )
-    return f"'{cell}" if formula else cell
+    text = visible(cell) if isinstance(cell, str) else ""
+    return f"'{text}" if _FORMULA.match(text) else text or cell

@@ -7,6 +7,7 @@ code polls for it. Where it would leave something half done, it is deferred.
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -16,10 +17,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from types import FrameType
 
-import psutil
-
-from forcepos.runtime.errors import InputError
-from forcepos.runtime.storage import quiet_logging, storage_fault
+from forcepos.runtime.errors import InputError, storage_fault
 from forcepos.runtime.wording import visible_lines
 
 _PATIENCE_S = 5.0  # time for a process to close its runs
@@ -38,17 +36,24 @@ class Interrupted(KeyboardInterrupt):
 
 
 def listen() -> None:
-    """Raise Interrupted on Ctrl-C and SIGTERM."""
-    signal.signal(signal.SIGINT, _answer)
-    signal.signal(signal.SIGTERM, _answer)
+    """Raise Interrupted on Ctrl-C and SIGTERM, except where a launcher handles them itself, as submitit does."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        handler = signal.getsignal(number)
+        if not callable(handler) or handler is signal.default_int_handler:
+            signal.signal(number, lambda asked, _: _receive(Interrupted(asked)))
     sys.unraisablehook = _keep_quiet
+    if "SUBMITIT_EXECUTOR" in os.environ:  # record its preemption signal, which a job near its time limit gets
+        number = signal.Signals[f"SIG{os.environ.get('SUBMITIT_PREEMPT_SIGNAL', 'USR2')}"]
+        handler = signal.getsignal(number)
+        if callable(handler):
+            signal.signal(number, partial(_answer_as, handler))
 
 
 @contextmanager
 def ended_by_signals() -> Iterator[None]:
     """Listen; if a signal ends the block, exit with the code that a shell expects."""
     listen()
-    quiet_logging()
+    logging.raiseExceptions = False  # a log line that cannot be written is left out: what matters fails by itself
     try:
         yield
     except Interrupted as interrupted:
@@ -71,41 +76,19 @@ def ended_by_input_errors() -> Iterator[None]:
         sys.exit(f"error: {visible_lines(fault)}")
 
 
-def listen_in_job() -> None:
-    """Listen in a launcher's process, except for signals that the launcher handles itself, as submitit does."""
-    for number, silence in ((signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, signal.SIG_DFL)):
-        if signal.getsignal(number) == silence:
-            signal.signal(number, _answer)
-    sys.unraisablehook = _keep_quiet
-    _remember_warning()
-
-
-def _remember_warning() -> None:
-    """Record submitit's preemption signal, too, which a job near its time limit gets; no other process does."""
-    name = f"SIG{os.environ.get('SUBMITIT_PREEMPT_SIGNAL', 'USR2')}"
-    number = getattr(signal, name, None)  # None on Windows
-    answer = signal.getsignal(number) if number else None
-    if number and callable(answer) and "SUBMITIT_EXECUTOR" in os.environ:
-        signal.signal(number, partial(_answer_as, answer))
-
-
 def end_children() -> None:
-    """Interrupt the child processes, and kill those that do not end."""
-    children = [child for child in psutil.Process().children(recursive=True) if not _ends_by_itself(child)]
-    for child in children:
-        with suppress(psutil.NoSuchProcess):
-            child.send_signal(signal.SIGINT)
+    """Interrupt the child processes but for resource trackers, which clean up; kill those that do not end."""
+    import psutil  # noqa: PLC0415  # a command's start does without
+
+    children = []
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):  # it has ended
+            if not any("resource_tracker" in argument for argument in child.cmdline()):
+                child.send_signal(signal.SIGINT)
+                children.append(child)
     for child in psutil.wait_procs(children, timeout=_PATIENCE_S)[1]:
         with suppress(psutil.NoSuchProcess):
             child.kill()
-
-
-def _ends_by_itself(child: psutil.Process) -> bool:
-    """Recognize the resource trackers of Python and joblib, which clean up after a process."""
-    try:
-        return any("resource_tracker" in argument for argument in child.cmdline())
-    except psutil.Error:
-        return True  # it has ended
 
 
 def stop_if_asked() -> None:
@@ -140,10 +123,6 @@ def _keep_quiet(raised: sys.UnraisableHookArgs) -> None:
     """Suppress the report of an Interrupted in a destructor; `stop_if_asked` raises it later."""
     if not isinstance(raised.exc_value, Interrupted):
         sys.__unraisablehook__(raised)
-
-
-def _answer(number: int, _: FrameType | None) -> None:
-    _receive(Interrupted(number))
 
 
 def _answer_as(answer: Callable[[int, FrameType | None], object], number: int, frame: FrameType | None) -> None:

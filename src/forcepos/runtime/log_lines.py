@@ -1,9 +1,13 @@
-"""Log lines on the terminal; Hydra's logging config names the handler, so it is imported before the first line."""
+"""Lines on the terminal; Hydra's logging config names the handler, so it is imported before the first line."""
 
 from __future__ import annotations
 
 import logging
+import os
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TextIO
 
 from forcepos.runtime.wording import visible, visible_lines
@@ -36,3 +40,21 @@ def prefix_log_lines(name: str) -> None:
     for handler in logging.getLogger().handlers:
         if isinstance(handler, StandardErrorHandler):
             handler.setFormatter(VisibleFormatter(f"%(asctime)s {name}: %(message)s", "%H:%M:%S"))
+
+
+@contextmanager
+def quiet_import() -> Iterator[None]:
+    """Capture what TensorFlow prints while it is imported, below Python's streams; show it if the import fails."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with tempfile.TemporaryFile() as kept:
+        standard_error = os.dup(2)
+        os.dup2(kept.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            kept.seek(0)
+            os.write(standard_error, kept.read())
+            raise
+        finally:
+            os.dup2(standard_error, 2)
+            os.close(standard_error)

@@ -20,7 +20,7 @@ from contextlib import suppress
 from functools import cache
 from threading import Thread
 
-from forcepos.runtime.storage import flush_output, storage_fault
+from forcepos.runtime.interruption import ended_by_input_errors
 
 _LOOK_S = 0.5
 
@@ -36,27 +36,31 @@ def end_promptly(work: Callable[[], object]) -> None:
     skip_teardown()
     _exit_code[0] = 1
     try:
-        _work_or_say(work)
+        with ended_by_input_errors():
+            work()
+            _flush_output()
         _exit_code[0] = 0
     except SystemExit as ended:
         _exit_code[0] = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+        if _exit_code[0]:
+            with suppress(OSError):
+                _flush_output()  # else the end of the process would fail of it again
         raise
     except KeyboardInterrupt:  # not an Interrupted: Python then kills itself by SIGINT
         atexit.unregister(_leave)
         raise
 
 
-def _work_or_say(work: Callable[[], object]) -> None:
+def _flush_output() -> None:
+    """Flush standard output; what cannot be written is dropped, and a closed pipe is left to Python."""
     try:
-        work()
-        flush_output()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return
     except OSError as error:
-        fault = storage_fault(error)
-        if fault is None:
-            raise
-        with suppress(OSError):
-            flush_output()  # else the end of the process would fail of it again
-        sys.exit(f"error: {fault}")
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        error.filename = "standard output"
+        raise
 
 
 def skip_teardown() -> None:

@@ -5,42 +5,26 @@ from __future__ import annotations
 import getpass
 import shutil
 import subprocess  # git only, with fixed arguments
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import distributions
 from pathlib import Path
 
-import forcepos
-
 _PACKAGES = (
-    "forcepos",
-    "tensorflow",
-    "keras",
-    "keras-tuner",
-    "mlflow",
-    "numpy",
-    "scikit-learn",
-    "mujoco",
-    "pyarrow",
-)
+    "forcepos", "tensorflow", "keras", "keras-tuner", "mlflow", "numpy", "scikit-learn", "mujoco", "pyarrow",
+)  # fmt: skip
 
 
 def package_versions() -> dict[str, str]:
     """Return the versions of the installed libraries that affect a result."""
-    versions = {}
-    for name in _PACKAGES:
-        try:
-            versions[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return versions
+    installed = {name: next(iter(distributions(name=name)), None) for name in _PACKAGES}
+    return {name: found.version for name, found in installed.items() if found}
 
 
 def code_version() -> str:
     """Return the commit of a checkout, with `+changes` if files differ from it; else the package's version."""
-    folder = Path(forcepos.__file__).parent
-    commit = _git(folder, "rev-parse", "HEAD")
-    if not commit or not (folder.parents[1] / "pyproject.toml").is_file():
-        return forcepos.__version__
-    return commit + ("+changes" if _git(folder.parents[1], "status", "--porcelain") else "")
+    top = Path(__file__).parents[3]
+    commit = _git(top, "rev-parse", "--verify", "HEAD") if (top / "pyproject.toml").is_file() else ""
+    changes = "+changes" if commit and _git(top, "status", "--porcelain") else ""
+    return f"{commit}{changes}" or package_versions().get("forcepos", "unknown")
 
 
 def user_name() -> str:
@@ -52,10 +36,8 @@ def user_name() -> str:
 
 
 def _git(folder: Path, *arguments: str) -> str:
-    program = shutil.which("git")
-    if program is None:
+    """Return what git says, nothing where there is no git or no repository."""
+    command = [shutil.which("git") or "", "-C", str(folder), *arguments]
+    if not command[0]:
         return ""
-    done = subprocess.run(  # noqa: S603  # a fixed command, no shell
-        [program, "-C", str(folder), *arguments], capture_output=True, text=True, check=False
-    )
-    return done.stdout.strip() if done.returncode == 0 else ""
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603

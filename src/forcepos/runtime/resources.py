@@ -36,7 +36,6 @@ def step_size() -> tuple[int, int]:
 
 
 def in_sweep() -> bool:
-    """Return whether this process runs a job of a multirun."""
     return HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
 
 
@@ -45,8 +44,7 @@ def jobs_at_once() -> int:
     if not in_sweep():
         return 1
     launcher: Any = HydraConfig.get().launcher
-    jobs = os.environ.get(JOBS_VARIABLE, "")
-    known = int(jobs) if jobs.isdigit() else None
+    known = int(os.environ.get(JOBS_VARIABLE, "0"))
     match str(launcher.get("_target_", "")).rpartition(".")[2]:
         case "JoblibLauncher":
             at_once = joblib_workers(launcher.n_jobs)

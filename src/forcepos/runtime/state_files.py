@@ -56,7 +56,7 @@ def parse(path: Path, text: bytes, schema: type[Schema]) -> Schema:
         parsed: Schema = _parser(TypeAdapter, kind)(text)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        raise Damaged(": ".join([*filter(None, [".".join(map(str, first["loc"]))]), first["msg"]])) from error
+        raise Damaged(f"{'.'.join(map(str, first['loc']))}: {first['msg']}".removeprefix(": ")) from error
     return parsed
 
 
@@ -78,15 +78,13 @@ def read_state(
         InputError: it is of a newer version, which is left alone, or it cannot be moved.
     """
     try:
-        text = read_bytes(path)
-        if text is None:
-            return None
-        state = parse(path, text, schema)
-        check(state)
+        if (text := read_bytes(path)) is not None:
+            state = parse(path, text, schema)
+            check(state)
+            return state
     except Damaged as error:
         move_aside(path, str(error), consequence)
-        return None
-    return state
+    return None
 
 
 def read_bytes(path: Path) -> bytes | None:
@@ -111,8 +109,10 @@ def move_aside(path: Path, fault: str, consequence: str) -> None:
     Raises:
         InputError: it cannot be renamed.
     """
+    names = (f"{path.name}.damaged{'' if number == 1 else f'-{number}'}" for number in count(1))
+    free = next(path.with_name(name) for name in names if not os.path.lexists(path.with_name(name)))
     try:
-        aside = path.rename(_free_name(path))
+        aside = path.rename(free)
     except FileNotFoundError:
         return  # another process was faster
     except OSError as error:
@@ -120,8 +120,3 @@ def move_aside(path: Path, fault: str, consequence: str) -> None:
             f"{path} is damaged ({fault}) and cannot be moved aside ({error.strerror}): remove it"
         ) from error
     log.warning("%s is damaged (%s): moved to %s; %s", path, fault, aside.name, consequence)
-
-
-def _free_name(path: Path) -> Path:
-    names = (f"{path.name}.damaged{'' if number == 1 else f'-{number}'}" for number in count(1))
-    return next(path.with_name(name) for name in names if not os.path.lexists(path.with_name(name)))

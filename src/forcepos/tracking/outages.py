@@ -7,8 +7,7 @@ import re
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
-from forcepos.runtime.errors import InputError
-from forcepos.runtime.storage import storage_fault
+from forcepos.runtime.errors import InputError, storage_fault
 
 # Whatever happened, MLflow's client raises the same exception. These are answers of a reachable store;
 # BAD_REQUEST is not among them, since a server gives it when its database breaks in the middle of something.

@@ -31,5 +31,5 @@ class Ffnn(FfnnSpace, Architecture):
         from keras import layers  # noqa: PLC0415  # takes seconds, and declaring a space does not need it
 
         units = [chosen[f"units_{layer}"] for layer in range(chosen["num_layers"])]
-        hidden = [layers.Dense(width, activation=chosen["activation"]) for width in units]
-        return [layers.Dense(channels, activation="relu"), *hidden]
+        first = layers.Dense(channels, activation="relu")  # made first: making a layer draws its weights' seed
+        return [first, *(layers.Dense(width, activation=chosen["activation"]) for width in units)]

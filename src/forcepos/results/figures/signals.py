@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -31,16 +30,22 @@ def recording_signals(
         tested: (rows,) whether a row belongs to the test subset.
     """
     groups = _groups(channels)
+    step = float(np.median(np.diff(time_s))) if len(time_s) > 1 else 1.0  # how wide a row is
+    firsts, ends = np.flatnonzero(np.diff(tested, prepend=False, append=False)).reshape(-1, 2).T
+    blocks = list(zip(time_s[firsts] - step / 2, time_s[ends - 1] - time_s[firsts] + step, strict=True))
     figure = style.new_figure(0.6 + 1.7 * len(groups))
     panels = list(figure.subplots(len(groups), sharex=True, squeeze=False).flat)
     for (name, columns), axes in zip(groups.items(), panels, strict=True):
         shown = ((channels[column], signals[:, column]) for column in columns)
         style.draw_signals(axes, time_s, shown, linewidth=0.9, rasterized=len(time_s) > _ROWS_AS_LINES)
         axes.set_ylabel(style.with_unit(style.literal(name), _UNITS.get(name, "")))
-        _shade(axes, time_s, tested)
+        axes.broken_barh(
+            blocks, (0, 1), transform=axes.get_xaxis_transform(),
+            facecolors=style.ORANGE, edgecolors="none", alpha=0.25, zorder=0, rasterized=True,
+        )  # fmt: skip
     panels[-1].set_xlabel("time (s)")
-    title = style.literal(title)
-    figure.suptitle(f"{title}; shaded: test subset" if tested.any() else title, fontsize="medium")
+    shaded = "; shaded: test subset" if tested.any() else ""
+    figure.suptitle(f"{style.literal(title)}{shaded}", fontsize="medium")
     return figure
 
 
@@ -50,20 +55,4 @@ def _groups(channels: Sequence[str]) -> dict[str, list[int]]:
     for column, channel in enumerate(channels):
         match = _PREFIX.fullmatch(channel)
         groups.setdefault(match[1] if match else _OTHER, []).append(column)
-    if _OTHER in groups:
-        groups[_OTHER] = groups.pop(_OTHER)
-    return groups
-
-
-def _shade(axes: Axes, time_s: Float64, tested: NDArray[np.bool_]) -> None:
-    """Shade each time block of tested rows, a row being as wide as the time between two."""
-    step = float(np.median(np.diff(time_s))) if len(time_s) > 1 else 1.0
-    change = np.flatnonzero(np.diff(tested.astype(np.int8), prepend=0, append=0))
-    bars = [
-        (time_s[first] - step / 2, time_s[last - 1] - time_s[first] + step)
-        for first, last in change.reshape(-1, 2).tolist()
-    ]
-    axes.broken_barh(
-        bars, (0, 1), transform=axes.get_xaxis_transform(),
-        facecolors=style.ORANGE, edgecolors="none", alpha=0.25, zorder=0, rasterized=True,
-    )  # fmt: skip
+    return dict(sorted(groups.items(), key=lambda group: group[0] == _OTHER))

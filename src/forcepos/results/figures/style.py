@@ -16,10 +16,8 @@ from numpy.typing import ArrayLike
 from forcepos.runtime.wording import shortened, visible
 
 # Okabe and Ito's colours; yellow last, since it is faint on white.
-BLUE, VERMILLION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
-PURPLE, SKY, BLACK, YELLOW = "#CC79A7", "#56B4E9", "#000000", "#F0E442"
-CYCLE = (BLUE, VERMILLION, GREEN, ORANGE, PURPLE, SKY, BLACK, YELLOW)
-GREY = "#999999"
+BLUE, VERMILLION, ORANGE, BLACK, GREY = "#0072B2", "#D55E00", "#E69F00", "#000000", "#999999"
+CYCLE = (BLUE, VERMILLION, "#009E73", ORANGE, "#CC79A7", "#56B4E9", BLACK, "#F0E442")
 
 # From good to bad, without plasma's light end.
 BAD_IS_BRIGHT = ListedColormap(colormaps["plasma"](np.linspace(0, 0.85, 256)), "bad_is_bright")
@@ -42,34 +40,25 @@ def single(height: float = 3.8, width: float = PAGE_IN) -> tuple[Figure, Axes]:
 
 
 def plain(axes: Axes) -> Axes:
-    """Give a panel a faint grid, remove its frame, and return it."""
+    """Give an empty panel our colours and a faint grid, remove its frame, and return it."""
+    axes.set_prop_cycle(color=CYCLE)
     axes.grid(alpha=0.25, linewidth=0.6)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     return axes
 
 
-def colour(place: int) -> str:
-    """Return the colour of the line at this place, from 0 on."""
-    return CYCLE[place % len(CYCLE)]
-
-
 def draw_signals(axes: Axes, x: ArrayLike, signals: Iterable[tuple[str, ArrayLike]], **look: Any) -> None:
-    """Draw a line for each signal, and a legend beside the panel."""
+    """Draw a line for each signal into an empty panel, and a legend beside it."""
+    plain(axes)
     for place, (name, values) in enumerate(signals):
-        label = literal(name) if place < _NAMED else "_"
-        axes.plot(x, values, color=colour(place), label=label, **look)
-    plain(axes).legend(
-        loc="center left", bbox_to_anchor=(1, 0.5), fontsize="x-small", frameon=False, handlelength=1
-    )
+        axes.plot(x, values, label=literal(name) if place < _NAMED else "_", **look)
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize="x-small", frameon=False, handlelength=1)
 
 
 def message(text: str) -> Figure:
-    """Create a figure that only shows a text."""
     figure = new_figure(1.2)
-    axes = figure.add_subplot()
-    axes.set_axis_off()
-    axes.text(0.5, 0.5, text, ha="center", va="center", wrap=True)
+    figure.text(0.5, 0.5, text, ha="center", va="center", wrap=True)
     return figure
 
 
@@ -79,12 +68,7 @@ def literal(name: object) -> str:
 
 
 def with_unit(name: str, unit: str) -> str:
-    """Format an axis' label."""
     return f"{name} ({unit})" if unit else name
-
-
-def in_percent(share: float) -> str:
-    return f"{100 * share:.3g} %"
 
 
 def percent_ticks() -> PercentFormatter:
