@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TextIO
 
 from forcepos.runtime.wording import visible, visible_lines
@@ -29,6 +31,20 @@ class StandardErrorHandler(logging.StreamHandler[TextIO]):
     @property
     def stream(self) -> TextIO:  # type: ignore[override]
         return sys.stderr
+
+
+@contextmanager
+def lines_on_standard_error() -> Iterator[None]:
+    """Show our log lines while the block runs as the command line does, unless the program has handlers."""
+    ours, handler = logging.getLogger("forcepos"), StandardErrorHandler()
+    handler.setFormatter(VisibleFormatter("%(asctime)s %(message)s", "%H:%M:%S"))
+    if not ours.hasHandlers():
+        ours.addHandler(handler)
+        ours.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        ours.removeHandler(handler)
 
 
 def prefix_log_lines(name: str) -> None:

@@ -8,8 +8,6 @@ import subprocess  # git only, with fixed arguments
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import forcepos
-
 _PACKAGES = (
     "forcepos",
     "tensorflow",
@@ -36,10 +34,10 @@ def package_versions() -> dict[str, str]:
 
 def code_version() -> str:
     """Return the commit of a checkout, with `+changes` if files differ from it; else the package's version."""
-    folder = Path(forcepos.__file__).parent
+    folder = Path(__file__).parents[1]
     commit = _git(folder, "rev-parse", "HEAD")
     if not commit or not (folder.parents[1] / "pyproject.toml").is_file():
-        return forcepos.__version__
+        return package_versions().get("forcepos", "unknown")
     return commit + ("+changes" if _git(folder.parents[1], "status", "--porcelain") else "")
 
 
