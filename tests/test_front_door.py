@@ -4,45 +4,29 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import logging
 import os
-import subprocess
-import sys
-import threading
-from concurrent.futures import ThreadPoolExecutor
+import shutil
 from pathlib import Path
 from typing import Any
 
-import mlflow
-import pandas as pd
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
 import forcepos
-from forcepos.config.schema import Config
 from forcepos.data.recordings import Recordings
 from forcepos.runtime.paths import conf_dir
 from forcepos.tuning.fingerprint import search_fingerprint
-from tests import warm
-from tests.conftest import PLATE
+from tests.conftest import PLATE, Smoke
 from tests.conftest import runs as mlflow_runs
-from tests.running import PLAIN, QUICK, environment_with
-from tests.running import forcepos as command_line
+from tests.running import QUICK, Finished, processor_time_s
+from tests.warm import forcepos as command_line
+from tests.warm import python
 
 DOOR = ["InputError", "compose", "load_recordings", "run", "runs"]
 LARGE = ("tensorflow", "keras", "hydra", "omegaconf", "mlflow", "numpy", "pandas")
 FAST = (*QUICK, "model=ffnn_regression")
-
-
-def python(code: str, folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    """Run a program of the user's."""
-    done = subprocess.run(
-        [sys.executable, *options, "-c", code], cwd=folder, env=environment_with(), capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    return done
 
 
 def scores(result: dict[str, Any]) -> dict[str, Any]:
@@ -63,8 +47,8 @@ def test_no_name_of_the_door_is_a_rooms() -> None:
     assert not rooms & {*DOOR}
 
 
-def test_importing_forcepos_loads_no_large_library(tmp_path: Path) -> None:
-    python(f"import sys, forcepos; assert not {{*{LARGE}}} & {{*sys.modules}}", tmp_path)
+def test_importing_forcepos_loads_no_large_library() -> None:
+    processor_time_s("-c", f"import sys, forcepos; assert not {{*{LARGE}}} & {{*sys.modules}}")
 
 
 def test_a_name_that_the_door_lacks_is_an_attribute_error() -> None:
@@ -86,7 +70,9 @@ def test_a_config_is_composed_as_the_command_line_does(tmp_path: Path) -> None:
     overrides = ["tuner=patient", "experiment=notebook_cnn_regression", "tracking.experiment='${now:%Y}'"]
     shown = command_line(["--config-dir", "mine", *overrides, "--cfg", "job", "--resolve"], tmp_path)
     config = forcepos.compose(*overrides, config_dir=tmp_path / "mine")
-    assert json.loads(json.dumps(dataclasses.asdict(config))) == OmegaConf.to_container(OmegaConf.create(shown.out))
+    assert json.loads(json.dumps(dataclasses.asdict(config))) == OmegaConf.to_container(
+        OmegaConf.create(shown.out)
+    )
 
 
 @pytest.mark.parametrize(
@@ -135,8 +121,8 @@ def test_recordings_are_loaded_and_checked(caplog: pytest.LogCaptureFixture) -> 
     config = forcepos.compose("data=versuch", f"data.path={PLATE}", "data.features=[Fx,curCart_x]")
     forcepos.load_recordings(config)
     assert [record.getMessage() for record in caplog.records] == [
-        "feature curCart_x is likely leakage: its correlation with target x is 1.00000; remove it from data.features "
-        "unless a sensor measures it"
+        "feature curCart_x is likely leakage: its correlation with target x is 1.00000; remove it from "
+        "data.features unless a sensor measures it"
     ]
     with pytest.raises(forcepos.InputError, match=r"too short for one window of 1000"):
         forcepos.load_recordings(forcepos.compose("data=versuch", f"data.path={PLATE}", "model.window=1000"))
@@ -149,16 +135,16 @@ config = forcepos.compose("data=versuch", "data.path={PLATE}", "data.features=[F
 forcepos.load_recordings(config)
 """
     done = python(load, tmp_path)
-    assert done.stdout == ""
-    assert done.stderr.splitlines()[0].endswith("remove it from data.features unless a sensor measures it")
-    assert len(done.stderr.splitlines()) == 1
+    assert done.out == ""
+    assert done.err.splitlines()[0].endswith("remove it from data.features unless a sensor measures it")
+    assert len(done.err.splitlines()) == 1
 
 
 # --- run ---
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Finished]:
     """Two runs in one process, one of them in a thread, by a program that has not configured logging."""
     folder = tmp_path_factory.mktemp("door")
     program = f"""
@@ -166,7 +152,7 @@ import json, os
 from concurrent.futures import ThreadPoolExecutor
 import mlflow, forcepos
 mlflow.set_tracking_uri("sqlite:///own.db")
-first = forcepos.compose(*{FAST})
+first = forcepos.compose(*{FAST}, "tracking.uri=sqlite:///mlruns/mlflow.db")
 second = forcepos.compose(*{FAST}, "seed=2", "tracking=none")
 results = [forcepos.run(first, "first")]
 with ThreadPoolExecutor(1) as threads:
@@ -174,25 +160,27 @@ with ThreadPoolExecutor(1) as threads:
 assert mlflow.get_tracking_uri() == os.environ["MLFLOW_TRACKING_URI"] == "sqlite:///own.db"
 json.dump(results, open("results.json", "w"))
 """
-    return folder, python(program, folder)
+    done = python(program, folder)
+    assert done.code == 0, done.err
+    return folder, done
 
 
 def test_a_run_returns_what_is_in_its_result_file(
-    finished: tuple[Path, subprocess.CompletedProcess[str]],
+    finished: tuple[Path, Finished],
 ) -> None:
     folder, done = finished
     first, second = json.loads((folder / "results.json").read_text())
     assert first == json.loads((folder / "first" / "result.json").read_text())
     assert second == json.loads((Path(second["outputs"]) / "result.json").read_text())
     assert Path(second["outputs"]).parent == folder / "outputs" / "runs"
-    assert done.stdout == ""
+    assert done.out == ""
 
 
 def test_progress_is_on_standard_error_as_on_the_command_line(
-    finished: tuple[Path, subprocess.CompletedProcess[str]],
+    finished: tuple[Path, Finished],
 ) -> None:
-    folder, done = finished
-    lines = done.stderr.splitlines()
+    _, done = finished
+    lines = done.err.splitlines()
     named = [line.partition(" ")[2] for line in lines if "; outputs: " in line]
     first, second = ["ffnn_regression random blocked seed=1", "ffnn_regression random blocked seed=2"]
     others = " ".join(override for override in FAST if not override.startswith(("tuner=", "model=")))
@@ -203,38 +191,40 @@ def test_progress_is_on_standard_error_as_on_the_command_line(
 
 
 def test_a_run_has_the_scores_of_the_command_line_to_the_last_digit(
-    finished: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path
+    finished: tuple[Path, Finished], tmp_path: Path
 ) -> None:
     folder, _ = finished
-    same = warm.forcepos([*FAST, "seed=2", "tracking=none"], tmp_path)
+    same = command_line([*FAST, "seed=2", "tracking=none"], tmp_path)
     assert scores(json.loads((folder / "results.json").read_text())[1]) == scores(same.result)
 
 
 def test_a_run_is_named_in_mlflow_by_the_overrides_of_its_config(
-    finished: tuple[Path, subprocess.CompletedProcess[str]],
+    finished: tuple[Path, Finished],
 ) -> None:
     folder, _ = finished
     run = next(run for run in mlflow_runs(folder) if "mlflow.parentRunId" not in run.data.tags)
     assert run.info.status == "FINISHED"
-    assert run.data.tags["overrides"] == " ".join(FAST)
+    assert run.data.tags["overrides"] == " ".join([*FAST, "tracking.uri=sqlite:///mlruns/mlflow.db"])
 
 
 def test_a_folder_with_a_result_is_refused_before_data_are_read(
-    finished: tuple[Path, subprocess.CompletedProcess[str]], monkeypatch: pytest.MonkeyPatch
+    finished: tuple[Path, Finished], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, _ = finished
     monkeypatch.chdir(folder)
-    with pytest.raises(forcepos.InputError, match="^first holds the result of a finished run: choose another folder, "
-                       "or set skip_finished=true to reuse it$"):  # fmt: skip
-        forcepos.run(forcepos.compose(*FAST), "first")
-    other = forcepos.compose("data=versuch", "data.path=nowhere")
-    with pytest.raises(forcepos.InputError, match="^first holds the result of a finished run: choose another folder, "
-                       "or move it away$"):  # fmt: skip
-        forcepos.run(other, "first")
+    for config, way_out in (
+        (forcepos.compose(*FAST, "tracking.uri=x"), "set skip_finished=true to reuse it"),
+        (forcepos.compose("data=versuch", "data.path=nowhere"), "move it away"),
+    ):
+        with pytest.raises(forcepos.InputError) as error:
+            forcepos.run(config, "first")
+        assert str(error.value) == (
+            f"first holds the result of a finished run: choose another folder, or {way_out}"
+        )
 
 
 def test_the_command_line_refuses_a_folder_of_a_run_from_python(
-    finished: tuple[Path, subprocess.CompletedProcess[str]],
+    finished: tuple[Path, Finished],
 ) -> None:
     folder, _ = finished
     refused = command_line([*FAST, "seed=3", "hydra.run.dir=first"], folder)
@@ -261,24 +251,88 @@ def test_a_config_that_was_changed_is_named_by_its_choices_alone() -> None:
     assert composing_overrides(dataclasses.replace(config, seed=5)) == ()
 
 
-def test_ctrl_c_ends_a_run_as_killed_and_reaches_the_program(tmp_path: Path) -> None:
-    """In the process of a notebook, which goes on; the search is gone on with by the next call."""
+def test_ctrl_c_ends_a_run_as_killed_and_reaches_the_program_which_goes_on(tmp_path: Path) -> None:
     program = f"""
-import os, signal, threading, forcepos
+import os, signal, forcepos
 from forcepos.results.terminal import Terminal
-def press(*_):
-    Terminal.epoch_ended = lambda *_: None
-    os.kill(os.getpid(), signal.SIGINT)
-Terminal.epoch_ended = press
+from forcepos.runtime.interruption import stop_if_asked
+Terminal.epoch_ended = lambda *_: os.kill(os.getpid(), signal.SIGINT)
 handlers = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
-config = forcepos.compose(*{FAST}, "tuner.max_trials=2")
 try:
-    forcepos.run(config, "here")
+    forcepos.run(forcepos.compose(*{FAST}))
 except KeyboardInterrupt:
     print("interrupted")
 assert handlers == (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM))
-print(forcepos.run(config, "here")["tracking"])
+stop_if_asked()  # does nothing any more
 """
-    assert python(program, tmp_path).stdout == "interrupted\ncomplete\n"
-    main = [run for run in mlflow_runs(tmp_path) if "mlflow.parentRunId" not in run.data.tags]
-    assert [run.info.status for run in main] == ["FINISHED"]
+    done = python(program, tmp_path)
+    assert (done.code, done.out) == (0, "interrupted\n")
+    assert [run.info.status for run in mlflow_runs(tmp_path)] == ["KILLED", "KILLED"]
+
+
+# --- runs ---
+
+
+def a_run(folder: Path, result: Any, **config: Any) -> None:
+    """What a run leaves that `runs` reads."""
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "result.json").write_text(json.dumps(result))
+
+
+RESULT = {"run_id": "a", "test": {"r2": 0.5}, "model_uri": "models:/m-1", "tracking": "complete", "folds": [{}]}
+
+
+def test_finished_runs_are_a_table_the_earliest_first(tmp_path: Path) -> None:
+    later, earlier = tmp_path / "outputs/runs/a", tmp_path / "outputs/sweeps/b/0"
+    a_run(later, RESULT, seed=1, model={"name": "cnn"}, tracking={"name": "mlflow"})
+    a_run(earlier, RESULT | {"run_id": None, "model_uri": None}, seed=2, model={"name": "ffnn"})
+    os.utime(earlier / "result.json", (1_000_000_000, 1_000_000_000))
+    os.utime(later / "result.json", (1_000_000_060, 1_000_000_060))
+    table = forcepos.runs(tmp_path)
+    assert table.drop(columns="time").astype(object).where(table.notna(), None).to_dict("records") == [
+        {"path": str(earlier), "model_path": None, "seed": 2, "model.name": "ffnn", "tracking.name": None,
+         "run_id": None, "model_uri": None, "tracking": "complete", "test.r2": 0.5},
+        {"path": str(later), "model_path": str(later / "model.keras"), "seed": 1, "model.name": "cnn",
+         "tracking.name": "mlflow", "run_id": "a", "model_uri": "models:/m-1", "tracking": "complete",
+         "test.r2": 0.5},
+    ]  # fmt: skip
+    assert [str(time) for time in table["time"]] == ["2001-09-09 01:46:40+00:00", "2001-09-09 01:47:40+00:00"]
+
+
+def test_unfinished_and_damaged_runs_are_left_out_with_one_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    a_run(tmp_path / "a", RESULT)
+    (tmp_path / "a" / ".unfinished").touch()
+    a_run(tmp_path / "b", RESULT)
+    (tmp_path / "b" / "result.json").write_text('{"run_id": ')
+    a_run(tmp_path / "c", [])
+    (tmp_path / "fold_1").mkdir()  # or what MLflow has of a run
+    (tmp_path / "fold_1" / "result.json").write_text("{}")
+    assert forcepos.runs(tmp_path).empty
+    assert [record.getMessage() for record in caplog.records] == [
+        f"left out, unfinished or damaged: {tmp_path / 'a'} (unfinished), "
+        f"{tmp_path / 'b'} (Expecting value: line 1 column 12 (char 11)), {tmp_path / 'c'} (no result)"
+    ]
+
+
+def test_no_runs_are_an_empty_table_and_no_folder_is_an_error(tmp_path: Path) -> None:
+    assert list(forcepos.runs(tmp_path).columns) == ["path", "time", "model_path"]
+    with pytest.raises(forcepos.InputError, match=r"^nowhere is not a folder$"):
+        forcepos.runs("nowhere")
+
+
+def test_runs_of_the_command_line_and_of_earlier_versions_are_found(smoke: Smoke, tmp_path: Path) -> None:
+    done, folder = smoke("ffnn_regression")
+    shutil.copytree(Path(done.result["outputs"]), tmp_path / "earlier")
+    (tmp_path / "earlier" / "config.json").unlink()  # only Hydra's, which is unresolved
+    now, before = (forcepos.runs(place).iloc[0] for place in (folder, tmp_path))
+    assert now["path"] == str(Path(done.result["outputs"]))
+    assert now["test.euclidean_mean_mm"] == done.result["test"]["euclidean_mean_mm"]
+    for key, value in {
+        "model.name": "ffnn_regression",
+        "tuner.max_trials": 2,
+        "tuner.objective": "val_mae",
+    }.items():
+        assert now[key] == before[key] == value

@@ -130,7 +130,10 @@ def _read(folder: Path) -> tuple[dict[str, Any], Any, dict[str, Any]]:
     if not holds_result(folder):
         raise ValueError("unfinished")
     path, model = folder / "result.json", folder / "model.keras"
-    result = {key: value for key, value in json.loads(path.read_text()).items() if key != "folds"}
+    result = json.loads(path.read_text())
+    if not isinstance(result, dict):
+        raise TypeError("no result")
+    result.pop("folds", None)
     time = datetime.fromtimestamp(path.stat().st_mtime, UTC)
     facts = {"path": str(folder), "time": time, "model_path": str(model) if result["model_uri"] else None}
     if (folder / CONFIG).exists():
