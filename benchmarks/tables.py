@@ -87,6 +87,8 @@ def _features() -> list[str]:
 
 def with_forcepos(path: str) -> Callable[[], dict[str, float]]:
     """Read and check."""
+    from forcepos.data import loading  # noqa: F401, PLC0415  # else within the time that is measured
+
     logging.disable()
     columns = [f"data.features=[{','.join(_features())}]", f"data.targets=[{','.join(_TARGETS)}]"]
     config = compose(

@@ -40,26 +40,28 @@ _FORKS.set_forkserver_preload(_LIBRARIES)
 def forcepos(arguments: Sequence[str], folder: Path, timeout_s: float = 300, **environment: str) -> Finished:
     """What `python -m forcepos` does in `folder`."""
     with tempfile.TemporaryDirectory() as streams:
-        return _finished(arguments, folder, timeout_s, environment_with(**environment), Path(streams))
+        command = ["forcepos", *arguments]
+        return _finished(command, folder, timeout_s, environment_with(**environment), Path(streams))
 
 
-def python(program: str, folder: Path, timeout_s: float = 300) -> Finished:
+def python(program: str, folder: Path, arguments: Sequence[str] = (), timeout_s: float = 300) -> Finished:
     """What a program of the user's does in `folder`."""
     with tempfile.TemporaryDirectory() as streams:
-        Path(streams, "program.py").write_text(program)
-        return _finished(Path(streams, "program.py"), folder, timeout_s, environment_with(), Path(streams))
+        path = Path(streams, "program.py")
+        path.write_text(program)
+        return _finished([str(path), *arguments], folder, timeout_s, environment_with(), Path(streams))
 
 
 def _finished(
-    what: Sequence[str] | Path, folder: Path, timeout_s: float, environment: Mapping[str, str], streams: Path
+    words: Sequence[str], folder: Path, timeout_s: float, environment: Mapping[str, str], streams: Path
 ) -> Finished:
     out, err = streams / "out", streams / "err"
-    process = _start(what, folder, environment, out, err)
+    process = _start(words, folder, environment, out, err)
     process.join(timeout_s)
     if process.exitcode is None:
         process.kill()
         process.join()
-        raise subprocess.TimeoutExpired(str(what), timeout_s, out.read_text(), err.read_text())
+        raise subprocess.TimeoutExpired(list(words), timeout_s, out.read_text(), err.read_text())
     return Finished(process.exitcode, out.read_text(), err.read_text())
 
 
@@ -70,7 +72,7 @@ class Started:
         with tempfile.TemporaryDirectory() as streams:
             pipe = Path(streams, "err")
             os.mkfifo(pipe)
-            self._process = _start(arguments, folder, environment_with(), Path(os.devnull), pipe)
+            self._process = _start(["forcepos", *arguments], folder, environment_with(), Path(os.devnull), pipe)
             self.stderr = pipe.open()  # waits until the other end is open, too
 
     def running(self) -> bool:
@@ -91,31 +93,28 @@ class Started:
 
 
 def _start(
-    what: Sequence[str] | Path, folder: Path, environment: Mapping[str, str], out: Path, err: Path
+    words: Sequence[str], folder: Path, environment: Mapping[str, str], out: Path, err: Path
 ) -> ForkServerProcess:
     with quiet_import():
         forkserver.ensure_running()
-    process = _FORKS.Process(target=_command, args=(what, folder, environment, out, err))
+    process = _FORKS.Process(target=_command, args=(words, folder, environment, out, err))
     process.start()
     return process
 
 
-def _command(
-    what: Sequence[str] | Path, folder: Path, environment: Mapping[str, str], out: Path, err: Path
-) -> None:
-    """Be the command with these arguments, or that program, in a process of its own."""
+def _command(words: Sequence[str], folder: Path, environment: Mapping[str, str], out: Path, err: Path) -> None:
+    """Be that command, `forcepos` or the path of a program, in a process of its own."""
     for path, stream in ((out, 1), (err, 2)):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), stream)
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)
+    sys.argv = list(words)
     try:
-        if isinstance(what, Path):
-            sys.argv = [str(what)]
-            runpy.run_path(str(what), run_name="__main__")
-        else:
-            sys.argv = ["forcepos", *what]
+        if words[0] == "forcepos":
             runpy.run_module("forcepos", run_name="__main__", alter_sys=True)
+        else:
+            runpy.run_path(words[0], run_name="__main__")
     except KeyboardInterrupt:  # before forcepos listens: end as Python does
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGINT)
