@@ -9,23 +9,26 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from forcepos.config.composition import compose
-    from forcepos.experiment.api import load_recordings, run, runs
+    from forcepos.data.readers.reader import Reader
+    from forcepos.data.splits.split import Split
+    from forcepos.experiment.api import compose, load_recordings, run, runs
+    from forcepos.models.architectures.architecture import Architecture
     from forcepos.runtime.errors import InputError
+    from forcepos.tuning.tuner import Tuner
 
 __version__ = "0.1.0"
-__all__ = ["InputError", "compose", "load_recordings", "run", "runs"]
+__all__ = ["Architecture", "InputError", "Reader", "Split", "Tuner", "compose", "load_recordings", "run", "runs"]
 _HOMES = {
+    "Architecture": "models.architectures.architecture",
     "InputError": "runtime.errors",
-    "compose": "config.composition",
-    "load_recordings": "experiment.api",
-    "run": "experiment.api",
-    "runs": "experiment.api",
+    "Reader": "data.readers.reader",
+    "Split": "data.splits.split",
+    "Tuner": "tuning.tuner",
 }
 
-if not TYPE_CHECKING:  # or any name would be one of the door's to mypy
+if not TYPE_CHECKING:  # or mypy would take any name for one of the door's
 
     def __getattr__(name: str) -> object:
-        if name not in _HOMES:
+        if name not in __all__:
             raise AttributeError(f"module 'forcepos' has no attribute {name!r}")
-        return getattr(import_module(f"forcepos.{_HOMES[name]}"), name)
+        return getattr(import_module(f"forcepos.{_HOMES.get(name, 'experiment.api')}"), name)

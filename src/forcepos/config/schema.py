@@ -6,16 +6,19 @@ A key's last word is its unit: `_mm`, `_s`, `_hz`, `_n` (newton), `_deg`, `_perc
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from omegaconf import MISSING
 
 
-def key(meaning: str, *, nested: type | None = None, of: type | None = None, **limits: Any) -> Any:
+def key(
+    meaning: str, *, default: Any = MISSING, nested: type | None = None, of: type | None = None, **limits: Any
+) -> Any:
     """Declare a key: its meaning, for docs/config.md and --help, and what its type cannot express.
 
     Args:
         meaning: a phrase without a full stop; what null stands for goes last.
+        default: of a key that a YAML file need not have.
         nested: the dataclass of a key that holds further keys.
         of: a range's dataclass, or the type of a list's entries, where a plain value may stand for a range or list
             of one. Such a key is declared as Any, and `checks` makes the range or list.
@@ -24,7 +27,12 @@ def key(meaning: str, *, nested: type | None = None, of: type | None = None, **l
     metadata = {"meaning": meaning, "limits": limits, "nested": nested, "of": of}
     if nested is not None:
         return field(default_factory=nested, metadata=metadata)
-    return field(default=MISSING, metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+def plugin_key(default: str = MISSING) -> Any:
+    """Declare the key that names the class behind a choice, forcepos' own or a user's."""
+    return key("class behind this choice: module.Class, of a file in your --config-dir", default=default)
 
 
 # --- data -------------------------------------------------------------------------------------------
@@ -40,43 +48,59 @@ class DataConfig:
 
 
 @dataclass
-class VersuchConfig(DataConfig):
-    """The notebook's Feather files."""
-
-    path: str = key("the Feather file")
-    targets: list[str] = key("columns with x, y, z of the tool's tip in mm, base frame", length=3)
-    point: str = key("column with the touched point's name")
-    seconds: str | None = key("column with the whole seconds of a row's time; null: there is none")
-    nanoseconds: str | None = key("column with the nanoseconds of a row's time; null: there is none")
-    rate_hz: float | None = key("rows per second; null: from the time", above=0, max=1_000_000)
-
-
-@dataclass
 class TableConfig(DataConfig):
     """Any table. A column is given by name, or by number from 0 on where a file has no such name."""
 
     path: str = key("a file, a folder with one recording per file, or a pattern such as logs/*.csv")
+    plugin: str | None = key(
+        "a reader of your own, module.Class of a file beside your config; null: by the file's format", default=None
+    )
     format: str = key(
         "file format; auto: by the ending (.feather, .parquet, .csv, .tsv, .txt, .log, .dat)",
+        default="auto",
         choices=("auto", "feather", "parquet", "csv", "text"),
     )
-    header: bool | None = key("text: whether the first line holds names; null: if none of its fields is a number")
-    separator: str | None = key("text: between fields; null: the first line's (csv), or spaces and tabs (text)")
-    decimal: str = key("text files: decimal mark", choices=(".", ","))
+    header: bool | None = key(
+        "text: whether the first line holds names; null: if none of its fields is a number", default=None
+    )
+    separator: str | None = key(
+        "text: between fields; null: the first line's (csv), or spaces and tabs (text)", default=None
+    )
+    decimal: str = key("text files: decimal mark", default=".", choices=(".", ","))
     targets: list[str] | None = key("one to three columns with x, y, z, in this order; null: only a label")
     target_scale_mm: float = key(
-        "mm per unit of the targets, applied before the offset: 1000 for m", above=0, max=1_000_000
+        "mm per unit of the targets, applied before the offset: 1000 for m", default=1, above=0, max=1_000_000
     )
-    recording: str | None = key("column with the recording's name; null: each file is one recording")
+    recording: str | None = key("column with the recording's name; null: each file is one recording", default=None)
+    visits: bool = key("each run of rows with the same point is a recording, a visit of that point", default=False)
     gap_s: float | None = key(
-        "a longer pause, or time going back, starts a new recording; null: neither", above=0, max=1_000_000_000
+        "a longer pause, or time going back, starts a new recording; null: neither",
+        default=None,
+        above=0,
+        max=1_000_000_000,
     )
     point: str | None = key("column with the touched point's name; null: cells of a grid of positions")
-    point_grid_mm: float = key("width of that grid's cells", above=0, max=1_000_000)
-    time: str | None = key("column with a row's time; null: rate_hz gives it")
-    time_unit: str = key("unit of that column, unless it is of a time type", choices=("s", "ms", "us", "ns"))
+    point_grid_mm: float = key("width of that grid's cells", default=10, above=0, max=1_000_000)
+    time: str | None = key("column with a row's time; null: rate_hz gives it", default=None)
+    time_unit: str = key(
+        "unit of that column, unless it is of a time type", default="s", choices=("s", "ms", "us", "ns")
+    )
+    nanoseconds: str | None = key("column with nanoseconds to add to that time; null: there is none", default=None)
     rate_hz: float | None = key("rows per second; null: from the time", above=0, max=1_000_000)
-    label: str | None = key("column with the classes for a classification, any number of them; null: sectors")
+    label: str | None = key(
+        "column with the classes for a classification, any number of them; null: sectors", default=None
+    )
+    keep: list[str] | None = key("more columns that a split of your own can use; null: none", default=None)
+
+
+@dataclass
+class VersuchConfig(TableConfig):
+    """The notebook's Feather files, a table with whole seconds and nanoseconds in two columns."""
+
+    format: str = key("file format", default="feather", choices=("auto", "feather", "parquet", "csv", "text"))
+    visits: bool = key("each run of rows with the same point is a recording, a visit of that point", default=True)
+    seconds: str | None = key("column with the whole seconds of a row's time; null: there is none")
+    time: str | None = key("column with a row's time", default="${.seconds}")
 
 
 @dataclass
@@ -112,9 +136,12 @@ class SimulatedConfig(DataConfig):
 # --- split ------------------------------------------------------------------------------------------
 
 
-@dataclass
+@dataclass(kw_only=True)
 class SplitConfig:
+    leaks: ClassVar[bool] = False  # neighbours in time may be in different subsets
+
     name: str = key("kind of split, as shown in results")
+    plugin: str = plugin_key()
     validation_ratio: float = key("share of the rest for the validation subset", above=0, below=1)
     calibration_ratio: float = key(
         "share of the rest, out of validation, that calibrates; 0: none", min=0, below=1
@@ -130,6 +157,9 @@ class DrawnSplitConfig(SplitConfig):
 class RandomSplitConfig(DrawnSplitConfig):
     """Draw samples, as the notebook does: neighbours in time land in different subsets."""
 
+    plugin: str = plugin_key("forcepos.data.splits.random.Random")
+    leaks: ClassVar[bool] = True
+
     test_seed: int | None = key("random_state of scikit-learn's first split; null: drawn from `seed`", min=0)
     validation_seed: int | None = key("random_state of the second split; null: drawn from `seed`", min=0)
     shuffle_rows: bool = key("shuffle rows within a point before windows are cut, a slip of the notebook's")
@@ -140,6 +170,8 @@ class RandomSplitConfig(DrawnSplitConfig):
 class BlockedSplitConfig(DrawnSplitConfig):
     """Draw time blocks of each recording."""
 
+    plugin: str = plugin_key("forcepos.data.splits.blocked.Blocked")
+
     blocks: int = key("time blocks per recording", min=3, max=100_000)
     gap_s: float = key("time dropped on either side of a border between two subsets", min=0, max=1_000_000)
 
@@ -148,15 +180,21 @@ class BlockedSplitConfig(DrawnSplitConfig):
 class HeldOutRecordingsConfig(DrawnSplitConfig):
     """Draw whole recordings."""
 
+    plugin: str = plugin_key("forcepos.data.splits.held_out.HeldOutRecordings")
+
 
 @dataclass
 class HeldOutPointsConfig(DrawnSplitConfig):
     """Draw whole points."""
 
+    plugin: str = plugin_key("forcepos.data.splits.held_out.HeldOutPoints")
+
 
 @dataclass
 class CrossValidationConfig(SplitConfig):
     """Test every unit once, in as many runs as there are folds."""
+
+    plugin: str = plugin_key("forcepos.data.splits.held_out.CrossValidation")
 
     unit: str = key("what is dealt into folds as a whole", choices=("point", "recording"))
     folds: int = key("number of folds; each is tested once, by a model of its own", min=2, max=100_000)
@@ -196,30 +234,36 @@ class FloatRange:
     sampling: str = key("linear or log: scale on which values are drawn", choices=("linear", "log"))
 
 
-@dataclass
-class FfnnSpace:
-    num_layers: Any = key("hidden layers", of=IntRange)
-    units: Any = key("units of each hidden layer", of=IntRange)
-    activation: Any = key("activation functions of the hidden layers", of=str, choices=ACTIVATIONS)
+@dataclass(kw_only=True)
+class SpaceConfig:
+    sees: ClassVar[str] = "window"  # what a network takes: a window of rows, or a single row
+
     dropout: Any = key("whether a dropout layer follows the hidden layers", of=bool)
     lr: Any = key("learning rate", of=FloatRange)
     batch_size: Any = key("samples per training step", of=int, min=1, max=_MOST)
 
 
 @dataclass
-class CnnSpace:
+class FfnnSpace(SpaceConfig):
+    sees: ClassVar[str] = "row"
+
+    num_layers: Any = key("hidden layers", of=IntRange)
+    units: Any = key("units of each hidden layer", of=IntRange)
+    activation: Any = key("activation functions of the hidden layers", of=str, choices=ACTIVATIONS)
+
+
+@dataclass
+class CnnSpace(SpaceConfig):
     num_layers: Any = key("hidden convolutions, after the input convolution", of=IntRange)
     filters: Any = key("filters of each convolution", of=IntRange)
     kernel: Any = key("kernel sizes, in rows", of=int, min=1, max=_MOST)
     activation: Any = key("activation functions of the hidden layers", of=str, choices=ACTIVATIONS)
-    dropout: Any = key("whether a dropout layer follows the hidden layers", of=bool)
-    lr: Any = key("learning rate", of=FloatRange)
-    batch_size: Any = key("samples per training step", of=int, min=1, max=_MOST)
 
 
-@dataclass
+@dataclass(kw_only=True)
 class ModelConfig:
     name: str = key("name of the model, as shown in results")
+    plugin: str = plugin_key()
     task: str = key("whether a position or a class is predicted", choices=("regression", "classification"))
     axes: Any = key("axes that a regression predicts", of=str, choices=("x", "y", "z"))
     window: int = key("rows of a sample", min=1)
@@ -230,24 +274,30 @@ class ModelConfig:
     dropout_rate: float = key("dropout rate of trials that use dropout", min=0, below=1)
     objective: str = key("default of tuner.objective")
     direction: str = key("default of tuner.direction", choices=("min", "max"))
+    space: SpaceConfig = key("search space of the hyperparameters", nested=SpaceConfig)
 
 
 @dataclass
 class FfnnConfig(ModelConfig):
+    plugin: str = plugin_key("forcepos.models.architectures.ffnn.Ffnn")
     space: FfnnSpace = key("search space of the hyperparameters", nested=FfnnSpace)
 
 
 @dataclass
 class CnnConfig(ModelConfig):
+    plugin: str = plugin_key("forcepos.models.architectures.cnn.Cnn")
     space: CnnSpace = key("search space of the hyperparameters", nested=CnnSpace)
 
 
 # --- tuner ------------------------------------------------------------------------------------------
 
 
-@dataclass
+@dataclass(kw_only=True)
 class TunerConfig:
+    ends: ClassVar[bool] = False  # by itself, so that max_trials may be null
+
     name: str = key("name of the tuner, as shown in results")
+    plugin: str = plugin_key()
     objective: str = key("metric that the search optimizes, such as mae; val_mae: on the validation subset")
     direction: str = key("whether a smaller or a larger objective is better", choices=("min", "max"))
     max_trials: int | None = key("trials of a search; null: as many as the tuner itself decides", min=1)
@@ -261,10 +311,14 @@ class TunerConfig:
 class RandomTunerConfig(TunerConfig):
     """Draw hyperparameters uniformly."""
 
+    plugin: str = plugin_key("forcepos.tuning.tuner.Random")
+
 
 @dataclass
 class BayesianTunerConfig(TunerConfig):
     """Propose hyperparameters with a Gaussian process after the first, random trials."""
+
+    plugin: str = plugin_key("forcepos.tuning.tuner.Bayesian")
 
     num_initial_points: int = key("random trials before the first proposal", min=1)
     alpha: float = key("noise variance added to the diagonal of the Gaussian process", above=0)
@@ -275,10 +329,16 @@ class BayesianTunerConfig(TunerConfig):
 class GridTunerConfig(TunerConfig):
     """Try every combination in order, the model's defaults first."""
 
+    plugin: str = plugin_key("forcepos.tuning.tuner.Grid")
+    ends: ClassVar[bool] = True
+
 
 @dataclass
 class HyperbandTunerConfig(TunerConfig):
     """Run many short trainings; the best are trained for longer, each from scratch."""
+
+    plugin: str = plugin_key("forcepos.tuning.tuner.Hyperband")
+    ends: ClassVar[bool] = True
 
     factor: int = key("one in `factor` trials advances, to `factor` times as many epochs", min=2)
     iterations: int = key("how often the whole algorithm is repeated", min=1)
@@ -287,6 +347,9 @@ class HyperbandTunerConfig(TunerConfig):
 @dataclass
 class FixedTunerConfig(TunerConfig):
     """Train known hyperparameters, without a search."""
+
+    plugin: str = plugin_key("forcepos.tuning.tuner.Fixed")
+    ends: ClassVar[bool] = True
 
     hyperparameters: str = key("a result.json, an .obj file of the notebook's, or an MLflow run: runs:/ID")
 
@@ -358,14 +421,17 @@ SCHEMAS: dict[str, type] = {
     "data/versuch": VersuchConfig,
     "data/simulated": SimulatedConfig,
     "data/table": TableConfig,
+    "split/any": SplitConfig,
     "split/random": RandomSplitConfig,
     "split/blocked": BlockedSplitConfig,
     "split/held_out_recordings": HeldOutRecordingsConfig,
     "split/held_out_points": HeldOutPointsConfig,
     "split/cross_validation": CrossValidationConfig,
     "sectors": SectorsConfig,
+    "model/any": ModelConfig,
     "model/ffnn": FfnnConfig,
     "model/cnn": CnnConfig,
+    "tuner/any": TunerConfig,
     "tuner/random": RandomTunerConfig,
     "tuner/bayesian": BayesianTunerConfig,
     "tuner/grid": GridTunerConfig,

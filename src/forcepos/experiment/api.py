@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import OmegaConf
 
 from forcepos.config.checks import register_resolvers
-from forcepos.config.composition import composing_overrides
-from forcepos.config.mistakes import UNREADABLE
+from forcepos.config.composition import compose_unchecked
+from forcepos.config.mistakes import UNREADABLE, explain
+from forcepos.config.plugins import add_plugin_folders
 from forcepos.config.schema import Config
+from forcepos.experiment.plugins import to_config
 from forcepos.results.run_folder import CONFIG, MARK, holds_result, meaning, read_config, refuse_used, unfinished
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.files import to_json, write_json
@@ -35,7 +37,30 @@ if TYPE_CHECKING:  # the command line's first log line should not wait for them
 
 log = logging.getLogger(__name__)
 _HYDRAS_CONFIG = Path(".hydra", "config.yaml")  # unresolved; runs of earlier versions have no other
+_overrides: dict[str, tuple[str, ...]] = {}  # of `compose`, by the values that they composed
 _one_at_a_time = Lock()  # seeds, threads and MLflow's store belong to the whole process
+
+
+def compose(*overrides: str, config_dir: str | Path | None = None) -> Config:
+    """Compose the config of a run and check it, as the command line does with the same overrides.
+
+    Args:
+        overrides: such as "model=ffnn_regression", "debug=smoke" or "tuner.max_trials=20".
+        config_dir: a folder with choices and plug-ins of your own, as --config-dir; it is trusted like code.
+
+    Raises:
+        InputError: a key or choice is unknown, or a value is wrong; the line that the command line would show.
+    """
+    add_plugin_folders([] if config_dir is None else [Path(config_dir).absolute()])
+    try:
+        config = to_config(compose_unchecked(overrides, config_dir))
+    except Exception as error:
+        line = explain(error)
+        if line is None:
+            raise
+        raise InputError(line) from error
+    _overrides[to_json(asdict(config))] = overrides
+    return config
 
 
 def run(config: Config, folder: str | Path | None = None) -> dict[str, Any]:
@@ -54,7 +79,7 @@ def run(config: Config, folder: str | Path | None = None) -> dict[str, Any]:
     with quiet_import():
         from forcepos.tracking.store import tracking_uri_kept  # noqa: PLC0415  # MLflow takes a second
     place = Path(folder or datetime.now().astimezone().strftime("outputs/runs/%Y-%m-%d_%H-%M-%S-%f")).absolute()
-    overrides = [visible(override) for override in composing_overrides(config)]
+    overrides = [visible(override) for override in _overrides.get(to_json(asdict(config)), ())]
     with _one_at_a_time, lines_on_standard_error(), listening(), tracking_uri_kept():
         same = meaning(read_config(place / CONFIG)) == meaning(asdict(config))
         refuse_used([place], same, config.skip_finished)

@@ -18,7 +18,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from forcepos.data.splits.subsets import Split
+from forcepos.data.splits.subsets import Subsets
 from forcepos.models.tasks import Task
 from forcepos.models.training.device import has_gpu
 from forcepos.models.training.fast_copy import fast_copy
@@ -143,7 +143,7 @@ class Training:
         network: keras.Sequential,
         task: Task,
         dataset: DeviceDataset,
-        split: Split,
+        split: Subsets,
         program: Program,
     ) -> None:
         """Take architecture and optimizer from a compiled `network`, which stays as it is."""
