@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from tests.running import QUICK, Finished, processor_time_s
 from tests.warm import forcepos as command_line
 from tests.warm import python
 
+TOP = Path(__file__).parents[1]
 DOOR = ["Architecture", "InputError", "Reader", "Split", "Tuner", "compose", "load_recordings", "run", "runs"]
 LARGE = ("tensorflow", "keras", "hydra", "omegaconf", "mlflow", "numpy", "pandas")
 FAST = (*QUICK, "model=ffnn_regression")
@@ -287,6 +289,7 @@ RESULT = {"run_id": "a", "test": {"r2": 0.5}, "model_uri": "models:/m-1", "track
 def test_finished_runs_are_a_table_the_earliest_first(tmp_path: Path) -> None:
     later, earlier = tmp_path / "outputs/runs/a", tmp_path / "outputs/sweeps/b/0"
     a_run(later, RESULT, seed=1, model={"name": "cnn"}, tracking={"name": "mlflow"})
+    (later / "model.keras").touch()
     a_run(earlier, RESULT | {"run_id": None, "model_uri": None}, seed=2, model={"name": "ffnn"})
     os.utime(earlier / "result.json", (1_000_000_000, 1_000_000_000))
     os.utime(later / "result.json", (1_000_000_060, 1_000_000_060))
@@ -337,3 +340,12 @@ def test_runs_of_the_command_line_and_of_earlier_versions_are_found(smoke: Smoke
         "tuner.objective": "val_mae",
     }.items():
         assert now[key] == before[key] == value
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/python.md"])
+def test_what_a_page_shows_of_the_door_is_there(page: str, finished: tuple[Path, Finished]) -> None:
+    folder, _ = finished
+    code = "".join(re.findall(r"```python\n(import forcepos.*?)```", (TOP / page).read_text(), re.DOTALL))
+    assert {"compose", "run", "runs"} <= {*re.findall(r"forcepos\.(\w+)", code)} <= {*DOOR}
+    columns = "".join(re.findall(r"table\[\[(.*?)\]\]", code))
+    assert {*re.findall(r'"(.*?)"', columns)} <= {*forcepos.runs(folder).columns}

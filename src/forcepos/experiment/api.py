@@ -123,9 +123,9 @@ def load_recordings(config: Config) -> Recordings:
 def runs(folder: str | Path = ".") -> pd.DataFrame:
     """Return the finished runs in `folder` and below it, a row each, the earliest first.
 
-    Columns are `path` of the run's folder, `time` (UTC) of its result, `model_path` (None for a cross-validation),
-    each key of its config, such as `model.name`, and each value of result.json, such as `test.euclidean_mean_mm`.
-    Unfinished and damaged ones are left out with a warning.
+    Columns are `path` of the run's folder, `time` (UTC) of its result, `model_path` (None without a model, as of a
+    cross-validation), each key of its config, such as `model.name`, and each value of result.json, such as
+    `test.euclidean_mean_mm`. Unfinished and damaged runs are left out with a warning.
 
     Raises:
         InputError: there is no such folder.
@@ -160,7 +160,7 @@ def _read(folder: Path) -> tuple[dict[str, Any], Any, dict[str, Any]]:
         raise TypeError("no result")
     result.pop("folds", None)
     time = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-    facts = {"path": str(folder), "time": time, "model_path": str(model) if result["model_uri"] else None}
+    facts = {"path": str(folder), "time": time, "model_path": str(model) if model.exists() else None}
     if (folder / CONFIG).exists():
-        return facts, json.loads((folder / CONFIG).read_text()), result
+        return facts, dict(json.loads((folder / CONFIG).read_text())), result
     return facts, OmegaConf.to_container(OmegaConf.load(folder / _HYDRAS_CONFIG), resolve=True), result
