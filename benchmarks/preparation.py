@@ -62,7 +62,7 @@ def _needed(path: str) -> list[str]:
     if not isinstance(data, VersuchConfig):
         raise TypeError("data=versuch is not a VersuchConfig")
     times = [name for name in (data.seconds, data.nanoseconds) if name]
-    return [*data.features, *data.targets, data.point, *times]
+    return [*data.features, *(data.targets or []), *filter(None, [data.point]), *times]
 
 
 def read_with_pandas(path: str) -> Callable[[], dict[str, float]]:
