@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from tests.conftest import checked_config
 
 from benchmarks.cases import CASES
 from benchmarks.table import Table
 from benchmarks.turns import Job, in_turn
+from forcepos import compose, load_recordings
 
 _SEEDS = range(1, 6)
 _EPOCHS = 5
@@ -36,7 +36,6 @@ def trainings(model: str, case: str) -> Callable[[], dict[str, float]]:
     """In a worker: both ways for each seed, each way shuffling as it does."""
     import keras  # noqa: PLC0415  # only workers need TensorFlow
 
-    from forcepos.data.loading import load_recordings  # noqa: PLC0415
     from forcepos.data.recordings import Float32, Int32  # noqa: PLC0415
     from forcepos.models.networks import build_network  # noqa: PLC0415
     from forcepos.models.problem import Problem  # noqa: PLC0415
@@ -44,8 +43,8 @@ def trainings(model: str, case: str) -> Callable[[], dict[str, float]]:
     from forcepos.models.training.trainer import NetworkTrainer  # noqa: PLC0415
 
     logging.disable()
-    config = checked_config(f"model={model}", "training.xla=always")
-    data = Problem.of(config, load_recordings(config.data).recordings)
+    config = compose(f"model={model}", "training.xla=always")
+    data = Problem.of(config, load_recordings(config))
     trainer = NetworkTrainer(data, Path())
     scaling = fit_scaling(data.samples, data.split.train, data.targets[data.split.train])
     chosen = CASES[case].hyperparameters

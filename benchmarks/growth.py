@@ -7,11 +7,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.conftest import checked_config
-
 from benchmarks.notebook_file import POINTS, full_size
 from benchmarks.table import Table
 from benchmarks.turns import Job, in_turn, spread
+from forcepos import compose, load_recordings
 
 _ROWS = (10_000, 100_000, 1_000_000)
 _SPLIT = "split=random"  # the least rows leave nothing between two stretches
@@ -44,12 +43,11 @@ def growth(rounds: int) -> list[Table]:
 def epoch(path: str, model: str, case: str) -> Callable[[], dict[str, float]]:
     """In a worker: one epoch and its validation, compiled before."""
     from benchmarks.cases import CASES  # noqa: PLC0415
-    from forcepos.data.loading import load_recordings  # noqa: PLC0415  # only workers need TensorFlow
     from forcepos.models.problem import Problem  # noqa: PLC0415
     from forcepos.models.training.trainer import NetworkTrainer  # noqa: PLC0415
 
-    config = checked_config("data=versuch", f"data.path={path}", f"model={model}", _SPLIT, "training.xla=always")
-    data = Problem.of(config, load_recordings(config.data).recordings)
+    config = compose("data=versuch", f"data.path={path}", f"model={model}", _SPLIT, "training.xla=always")
+    data = Problem.of(config, load_recordings(config))
     trainer = NetworkTrainer(data, Path())
     ends: list[float] = []
 

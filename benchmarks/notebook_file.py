@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from forcepos import compose
 from forcepos.config.schema import SimulatedConfig
 from forcepos.data.simulation.simulation import Simulation
 
@@ -44,11 +45,9 @@ def write(path: Path, config: SimulatedConfig) -> None:
 
 def full_size(folder: Path, rows_a_point: int = ROWS_A_POINT) -> Path:
     """A file of 121 recordings in `folder`, made once."""
-    from tests.conftest import checked_config  # noqa: PLC0415  # composes a config as the command line does
-
     path = folder / f"versuch_{rows_a_point}_1.feather"
     if not path.exists():
-        config = checked_config("data.visits=1", f"data.rows={rows_a_point}", "data.rate_hz=1000").data
+        config = compose("data.visits=1", f"data.rows={rows_a_point}", "data.rate_hz=1000").data
         if not isinstance(config, SimulatedConfig):
             raise TypeError("the default data is simulated")
         write(path, config)

@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow.feather
-from tests.conftest import MODELS, checked_config
 
+from benchmarks.compare_notebook import MODELS
 from benchmarks.notebook_file import POINTS, ROWS_A_POINT, full_size
 from benchmarks.table import Table
 from benchmarks.turns import Job, in_turn, spread, with_memory
+from forcepos import compose, load_recordings
 from forcepos.config.schema import VersuchConfig
 
 _MODULE = "benchmarks.preparation"
@@ -57,11 +58,11 @@ def _seconds(run: Callable[[], object]) -> float:
 
 
 def _needed(path: str) -> list[str]:
-    data = checked_config("data=versuch", f"data.path={path}").data
+    data = compose("data=versuch", f"data.path={path}").data
     if not isinstance(data, VersuchConfig):
         raise TypeError("data=versuch is not a VersuchConfig")
     times = [name for name in (data.seconds, data.nanoseconds) if name]
-    return [*data.features, *data.targets, data.point, *times]
+    return [*data.features, *(data.targets or []), *filter(None, [data.point]), *times]
 
 
 def read_with_pandas(path: str) -> Callable[[], dict[str, float]]:
@@ -78,17 +79,13 @@ def read_with_pyarrow(path: str) -> Callable[[], dict[str, float]]:
 
 def forcepos(path: str, model: str, *overrides: str) -> Callable[[], dict[str, float]]:
     """Load, check, windows, targets or labels, split: all that comes before training."""
-    from forcepos.data.checks import check  # noqa: PLC0415  # only this worker needs TensorFlow
-    from forcepos.data.loading import load_recordings  # noqa: PLC0415
-    from forcepos.models.problem import Problem  # noqa: PLC0415
+    from forcepos.models.problem import Problem  # noqa: PLC0415  # only this worker needs TensorFlow
 
     logging.disable()
-    config = checked_config("data=versuch", f"data.path={path}", f"model={model}", *overrides)
+    config = compose("data=versuch", f"data.path={path}", f"model={model}", *overrides)
 
     def run() -> Any:
-        recordings = load_recordings(config.data).recordings
-        check(recordings, config.model.window)
-        return Problem.of(config, recordings)
+        return Problem.of(config, load_recordings(config))
 
     return with_memory(run)
 
@@ -96,7 +93,7 @@ def forcepos(path: str, model: str, *overrides: str) -> Callable[[], dict[str, f
 def notebook_labels(path: str) -> Callable[[], None]:
     """Its `add_classes` for some rows: one `df.loc` a row."""
     frame = pd.read_feather(path).sample(n=_LABELLED_ROWS, random_state=1)
-    offset = checked_config().data.offset_mm
+    offset = compose().data.offset_mm
     frame["curCart_x"] += offset[0]
     frame["curCart_y"] += offset[1]
 
@@ -113,7 +110,7 @@ def notebook_windows(path: str) -> Callable[[], None]:
     """Its `time_series_transform` for one point: a dataset for each of the twenty signals."""
     import keras  # noqa: PLC0415  # seconds, and only here
 
-    config = checked_config().data
+    config = compose().data
     frame = pd.read_feather(path)
     point = frame.loc[frame["key"] == "0,0", list(config.features)]
 

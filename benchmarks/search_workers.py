@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from tests.conftest import checked_config
 
+from forcepos import compose, load_recordings
 from forcepos.tuning.trials import load_trials
 
 STEPS = 500  # of a piece of a training
@@ -24,8 +24,6 @@ def widths(chosen: dict[str, Any]) -> list[int]:
 
 def forcepos(path: str, folder: str, epochs: int) -> Callable[[], dict[str, float]]:
     """The search, as a run does it."""
-    from forcepos.data.checks import check  # noqa: PLC0415  # only this worker needs TensorFlow
-    from forcepos.data.loading import load_recordings  # noqa: PLC0415
     from forcepos.models.architectures.architecture import architecture_of  # noqa: PLC0415
     from forcepos.models.problem import Problem  # noqa: PLC0415
     from forcepos.models.training.trainer import NetworkTrainer  # noqa: PLC0415
@@ -34,7 +32,7 @@ def forcepos(path: str, folder: str, epochs: int) -> Callable[[], dict[str, floa
     from forcepos.tuning.spec import SearchSpec  # noqa: PLC0415
 
     logging.disable()
-    config = checked_config("data=versuch", f"data.path={path}", f"training.epochs={epochs}", *OVERRIDES)
+    config = compose("data=versuch", f"data.path={path}", f"training.epochs={epochs}", *OVERRIDES)
 
     class Stopwatch(Listener):
         def __init__(self) -> None:
@@ -48,9 +46,7 @@ def forcepos(path: str, folder: str, epochs: int) -> Callable[[], dict[str, floa
 
     def run() -> dict[str, float]:
         began, watch = time.perf_counter(), Stopwatch()
-        recordings = load_recordings(config.data).recordings
-        check(recordings, config.model.window)
-        data = Problem.of(config, recordings)
+        data = Problem.of(config, load_recordings(config))
         prepared = time.perf_counter() - began
         trainer = NetworkTrainer(data, Path(folder))
         declare = architecture_of(config.model).declare_all
@@ -65,7 +61,6 @@ def forcepos_training(path: str, folder: str, number: int) -> Callable[[], dict[
     """The network of our trial `number` in compiled blocks: some steps, one validation."""
     import keras  # noqa: PLC0415  # only this worker needs TensorFlow
 
-    from forcepos.data.loading import load_recordings  # noqa: PLC0415
     from forcepos.data.splits.subsets import Subsets  # noqa: PLC0415
     from forcepos.models.networks import build_network  # noqa: PLC0415
     from forcepos.models.problem import Problem  # noqa: PLC0415
@@ -75,8 +70,8 @@ def forcepos_training(path: str, folder: str, number: int) -> Callable[[], dict[
 
     logging.disable()
     chosen = load_trials(Path(folder))[number - 1].hyperparameters
-    config = checked_config("data=versuch", f"data.path={path}", *OVERRIDES)
-    data = Problem.of(config, load_recordings(config.data).recordings)
+    config = compose("data=versuch", f"data.path={path}", *OVERRIDES)
+    data = Problem.of(config, load_recordings(config))
     network = build_network(config.model, chosen, data.task, len(data.samples.recordings.channels), Scaling())
     size = chosen["batch_size"]
     part = Subsets(data.split.train[: STEPS * size], data.split.validation, data.split.test)
@@ -114,7 +109,7 @@ def _notebook_arrays(path: str) -> list[Any]:
     """Read, mix, move, split; training signals, validation signals, training targets, validation targets."""
     from sklearn.model_selection import train_test_split  # noqa: PLC0415
 
-    data = checked_config(*OVERRIDES).data
+    data = compose(*OVERRIDES).data
     frame = pd.read_feather(path).sample(frac=1, random_state=1)
     signals = frame[list(data.features)].to_numpy()
     targets = frame[["curCart_x", "curCart_y", "curCart_z"]].to_numpy() + data.offset_mm

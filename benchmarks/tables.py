@@ -12,10 +12,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
-from tests.conftest import checked_config
 
 from benchmarks.table import Table
 from benchmarks.turns import Job, in_turn, spread, with_memory
+from forcepos import compose, load_recordings
 
 _MODULE = "benchmarks.tables"
 ROWS, FEATURES, RECORDINGS = 5_000_000, 10, 500
@@ -87,21 +87,15 @@ def _features() -> list[str]:
 
 def with_forcepos(path: str) -> Callable[[], dict[str, float]]:
     """Read and check."""
-    from forcepos.data.checks import check  # noqa: PLC0415  # only this worker needs it
-    from forcepos.data.loading import load_recordings  # noqa: PLC0415
+    from forcepos.data import loading  # noqa: F401, PLC0415  # else within the time that is measured
 
     logging.disable()
     columns = [f"data.features=[{','.join(_features())}]", f"data.targets=[{','.join(_TARGETS)}]"]
-    config = checked_config(
+    config = compose(
         "data=table", f"data.path={path}", *columns, "data.time=t", "data.recording=visit", "data.rate_hz=1000"
     )
 
-    def run() -> object:
-        recordings = load_recordings(config.data).recordings
-        check(recordings, config.model.window)
-        return recordings
-
-    return with_memory(run)
+    return with_memory(lambda: load_recordings(config))
 
 
 def with_pandas(path: str) -> Callable[[], dict[str, float]]:

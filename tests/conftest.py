@@ -8,15 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hydra import compose, initialize_config_dir
 from mlflow import MlflowClient
 from mlflow.entities import Run
 from omegaconf import DictConfig
 
-from forcepos.config.checks import register_schemas
+from forcepos import compose
+from forcepos.config.composition import compose_unchecked
 from forcepos.config.schema import Config
-from forcepos.experiment.plugins import to_config
-from forcepos.runtime.paths import conf_dir
 from tests.running import Finished
 from tests.warm import forcepos
 
@@ -26,14 +24,12 @@ PLATE = DATA / "versuch_p1_40_1.feather"  # nine points in the notebook's format
 
 def compose_config(*overrides: str) -> DictConfig:
     """The config that these overrides compose, before our own checks."""
-    register_schemas()
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        return compose("config", overrides=list(overrides))
+    return compose_unchecked(overrides)
 
 
 def checked_config(*overrides: str) -> Config:
     """The config that these overrides compose, checked."""
-    return to_config(compose_config(*overrides))
+    return compose(*overrides)
 
 
 _LEFT_BEHIND = ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_ID", "FORCEPOS_SWEEP_RUN", "FORCEPOS_SKIP_FINISHED")

@@ -1,4 +1,4 @@
-"""The command line in processes that begin with the libraries loaded: importing them is most of a small run.
+"""The command line, and programs, in processes that begin with the libraries loaded: importing them takes seconds.
 
 Python's forkserver imports them once and forks for each command. What a command does from there on is what it does
 everywhere; tests of how a command starts, or of what it tells while it does, take `tests.running`.
@@ -40,14 +40,29 @@ _FORKS.set_forkserver_preload(_LIBRARIES)
 def forcepos(arguments: Sequence[str], folder: Path, timeout_s: float = 300, **environment: str) -> Finished:
     """What `python -m forcepos` does in `folder`."""
     with tempfile.TemporaryDirectory() as streams:
-        out, err = Path(streams, "out"), Path(streams, "err")
-        process = _start(arguments, folder, environment_with(**environment), out, err)
-        process.join(timeout_s)
-        if process.exitcode is None:
-            process.kill()
-            process.join()
-            raise subprocess.TimeoutExpired(list(arguments), timeout_s, out.read_text(), err.read_text())
-        return Finished(process.exitcode, out.read_text(), err.read_text())
+        command = ["forcepos", *arguments]
+        return _finished(command, folder, timeout_s, environment_with(**environment), Path(streams))
+
+
+def python(program: str, folder: Path, arguments: Sequence[str] = (), timeout_s: float = 300) -> Finished:
+    """What a program of the user's does in `folder`."""
+    with tempfile.TemporaryDirectory() as streams:
+        path = Path(streams, "program.py")
+        path.write_text(program)
+        return _finished([str(path), *arguments], folder, timeout_s, environment_with(), Path(streams))
+
+
+def _finished(
+    words: Sequence[str], folder: Path, timeout_s: float, environment: Mapping[str, str], streams: Path
+) -> Finished:
+    out, err = streams / "out", streams / "err"
+    process = _start(words, folder, environment, out, err)
+    process.join(timeout_s)
+    if process.exitcode is None:
+        process.kill()
+        process.join()
+        raise subprocess.TimeoutExpired(list(words), timeout_s, out.read_text(), err.read_text())
+    return Finished(process.exitcode, out.read_text(), err.read_text())
 
 
 class Started:
@@ -57,7 +72,7 @@ class Started:
         with tempfile.TemporaryDirectory() as streams:
             pipe = Path(streams, "err")
             os.mkfifo(pipe)
-            self._process = _start(arguments, folder, environment_with(), Path(os.devnull), pipe)
+            self._process = _start(["forcepos", *arguments], folder, environment_with(), Path(os.devnull), pipe)
             self.stderr = pipe.open()  # waits until the other end is open, too
 
     def running(self) -> bool:
@@ -78,25 +93,28 @@ class Started:
 
 
 def _start(
-    arguments: Sequence[str], folder: Path, environment: Mapping[str, str], out: Path, err: Path
+    words: Sequence[str], folder: Path, environment: Mapping[str, str], out: Path, err: Path
 ) -> ForkServerProcess:
     with quiet_import():
         forkserver.ensure_running()
-    process = _FORKS.Process(target=_command, args=(arguments, folder, environment, out, err))
+    process = _FORKS.Process(target=_command, args=(words, folder, environment, out, err))
     process.start()
     return process
 
 
-def _command(arguments: Sequence[str], folder: Path, environment: Mapping[str, str], out: Path, err: Path) -> None:
-    """Be that command, in a process of its own."""
+def _command(words: Sequence[str], folder: Path, environment: Mapping[str, str], out: Path, err: Path) -> None:
+    """Be that command, `forcepos` or the path of a program, in a process of its own."""
     for path, stream in ((out, 1), (err, 2)):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), stream)
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)
-    sys.argv = ["forcepos", *arguments]
+    sys.argv = list(words)
     try:
-        runpy.run_module("forcepos", run_name="__main__", alter_sys=True)
+        if words[0] == "forcepos":
+            runpy.run_module("forcepos", run_name="__main__", alter_sys=True)
+        else:
+            runpy.run_path(words[0], run_name="__main__")
     except KeyboardInterrupt:  # before forcepos listens: end as Python does
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGINT)

@@ -1,21 +1,34 @@
 """forcepos: locate where a robot is touched from its force and torque signals.
 
-Code lives in the packages below, each importing only from those after it: commands, experiment, results, tracking,
-tuning, evaluation, models, data, config, runtime. Nothing is imported here, so that a command starts at once.
+Code lives in the packages below, each importing only from those after it: commands, experiment, results,
+tracking, tuning, evaluation, models, data, config, runtime. `__all__` is the front door, for notebooks and
+programs: a name is imported when it is first used, so that nothing large is loaded before.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from forcepos.data.readers.reader import Reader
+    from forcepos.data.splits.split import Split
+    from forcepos.experiment.api import compose, load_recordings, run, runs
+    from forcepos.models.architectures.architecture import Architecture
+    from forcepos.runtime.errors import InputError
+    from forcepos.tuning.tuner import Tuner
+
 __version__ = "0.1.0"
+__all__ = ["Architecture", "InputError", "Reader", "Split", "Tuner", "compose", "load_recordings", "run", "runs"]
+_HOMES = {
+    "Architecture": "models.architectures.architecture",
+    "InputError": "runtime.errors",
+    "Reader": "data.readers.reader",
+    "Split": "data.splits.split",
+    "Tuner": "tuning.tuner",
+}
 
+if not TYPE_CHECKING:  # or mypy would take any name for one of the door's
 
-def __getattr__(name: str):
-    from importlib import import_module
-
-    places = {
-        "Architecture": "models.architectures.architecture",
-        "Split": "data.splits.split",
-        "Reader": "data.readers.reader",
-        "Tuner": "tuning.tuner",
-    }
-    if name in places:
-        return getattr(import_module("forcepos." + places[name]), name)
-    raise AttributeError(name)
+    def __getattr__(name: str) -> object:
+        if name not in __all__:
+            raise AttributeError(f"module 'forcepos' has no attribute {name!r}")
+        return getattr(import_module(f"forcepos.{_HOMES.get(name, 'experiment.api')}"), name)

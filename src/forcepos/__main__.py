@@ -22,6 +22,10 @@ def _command() -> None:
             from forcepos.commands.inspect.command import main as inspect  # noqa: PLC0415
 
             inspect(arguments)
+        case ["--version"]:
+            from forcepos import __version__  # noqa: PLC0415
+
+            sys.stdout.write(f"forcepos {__version__}\n")
         case arguments if {"--help", "-h"} & {*arguments}:
             from forcepos.config.reference import help_text  # noqa: PLC0415
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 from collections.abc import Callable
@@ -18,26 +17,22 @@ from omegaconf import DictConfig
 from forcepos.config.checks import register_resolvers, register_schemas
 from forcepos.config.mistakes import answer_in_one_line, explain
 from forcepos.config.schema import Config
+from forcepos.experiment.api import start_run
 from forcepos.experiment.launchers import refused_submission
 from forcepos.experiment.plugins import to_config
 from forcepos.experiment.sweep import AGAIN, close_sweep
 from forcepos.experiment.sweep_job import sweep_job
-from forcepos.results.run_folder import unfinished
 from forcepos.runtime.files import to_json
 from forcepos.runtime.interruption import (
     Interrupted,
     end_children,
     ended_by_input_errors,
     ended_by_signals,
-    stop_if_asked,
 )
-from forcepos.runtime.log_lines import quiet_import
-from forcepos.runtime.paths import conf_dir, short_path
+from forcepos.runtime.paths import conf_dir
 from forcepos.runtime.resources import in_sweep, overrides_of
 from forcepos.runtime.wording import visible, visible_lines
-from forcepos.tracking.description import run_name
 
-log = logging.getLogger(__name__)
 _hydras_report = utils.run_and_report
 _INCOMPLETE = 3  # exit code: the run is complete, but MLflow lacks some of it
 
@@ -73,15 +68,7 @@ def _loss(config: Config, result: dict[str, Any]) -> float:
 
 
 def _run(config: Config, folder: Path, overrides: list[str]) -> dict[str, Any]:
-    log.info("%s; outputs: %s", run_name(config, overrides), short_path(folder))
-    with quiet_import():
-        from forcepos.experiment.inputs import read_inputs  # noqa: PLC0415  # MLflow takes a second
-    inputs = read_inputs(config)
-    with quiet_import():
-        from forcepos.experiment.run import run_experiment  # noqa: PLC0415  # TensorFlow takes seconds
-    stop_if_asked()
-    with unfinished(folder):
-        result = run_experiment(config, inputs, folder, overrides)
+    result = start_run(config, folder, overrides)
     sys.stdout.write(to_json(result) + "\n")
     sys.stdout.flush()
     return result

@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 from hydra.conf import HydraConf
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import CompactHydraException, HydraException, MissingConfigException, OverrideParseException
+from hydra.types import RunMode
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, InterpolationKeyError, OmegaConfBaseException
 from yaml import MarkedYAMLError, YAMLError
 
@@ -52,7 +53,7 @@ def explain(error: BaseException) -> str | None:
     line = None
     match error:
         case OverrideParseException():
-            line = _of_argument(error.override)
+            line = _of_argument(error.override, sweep=names.get("run_mode") == RunMode.MULTIRUN)
         case CompactHydraException():
             line = _of_composition(error)
         case OmegaConfBaseException():
@@ -154,7 +155,7 @@ def _keys(schema: Any, prefix: str) -> Iterator[str]:
             yield from _keys(nested, f"{prefix}{field.name}.")
 
 
-def _of_argument(argument: str) -> str:
+def _of_argument(argument: str, sweep: bool) -> str:
     """Quote an argument that Hydra's grammar does not take as it is."""
     key, equals, value = argument.partition("=")
     if not argument.isprintable():
@@ -162,7 +163,7 @@ def _of_argument(argument: str) -> str:
     if not equals:
         return explain_word(argument)
     entries = ",".join(map(_quoted, value.strip("[]").split(",")))
-    quoted = entries if {"-m", "--multirun"} & {*sys.argv} else _quoted(value)
+    quoted = entries if sweep else _quoted(value)
     if value.startswith("[") and value.endswith("]"):
         quoted = f"[{entries}]"
     try:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from dataclasses import dataclass
 
-from forcepos.config.schema import DataConfig, SimulatedConfig, TableConfig
+from forcepos.config.schema import Config, DataConfig, SimulatedConfig, TableConfig
+from forcepos.data.checks import check
 from forcepos.data.readers.read import read_table
 from forcepos.data.recordings import Recordings
 from forcepos.data.short import drop_short
 from forcepos.data.simulation.simulation import Simulation
 from forcepos.runtime.errors import InputError
 
+log = logging.getLogger(__name__)
 _MOST_ROWS = 2**31  # that can be numbered
 
 
@@ -21,6 +24,18 @@ class Loaded:
 
     recordings: Recordings
     simulation: Simulation | None = None
+
+
+def load_checked(config: Config) -> Loaded:
+    """Load the recordings of a run and check them; warnings are logged.
+
+    Raises:
+        InputError: they cannot be used; names the file, recording or column and the reason.
+    """
+    loaded = load_recordings(config.data, config.model.window)
+    for warning in check(loaded.recordings, config.model.window):
+        log.warning("%s", warning)
+    return loaded
 
 
 def load_recordings(config: DataConfig, window: int = 1) -> Loaded:

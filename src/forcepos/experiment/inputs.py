@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 
 from forcepos.config.schema import Config, FixedTunerConfig
-from forcepos.data.checks import check
-from forcepos.data.loading import Loaded, load_recordings
+from forcepos.data.loading import Loaded, load_checked
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.resources import step_size
 from forcepos.tracking.store import read_hyperparameters as read_run
 from forcepos.tracking.track import check_server
 from forcepos.tuning.given import check_hyperparameters, parse_hyperparameters, read_hyperparameters
 from forcepos.tuning.trials import Values
-
-log = logging.getLogger(__name__)
 
 
 def read_inputs(config: Config) -> Loaded:
@@ -28,10 +24,7 @@ def read_inputs(config: Config) -> Loaded:
     _refuse_slurm_tasks()
     check_server(config.tracking)
     given_hyperparameters(config)
-    loaded = load_recordings(config.data, config.model.window)
-    for warning in check(loaded.recordings, config.model.window):
-        log.warning("%s", warning)
-    return loaded
+    return load_checked(config)
 
 
 def given_hyperparameters(config: Config) -> Values | None:

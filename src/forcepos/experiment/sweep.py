@@ -22,7 +22,7 @@ from forcepos.experiment.launchers import prepare_launcher
 from forcepos.experiment.sweep_job import reason_of
 from forcepos.experiment.sweep_table import job_folders, job_rows, write_results, write_table
 from forcepos.results.run_cache import SKIP_VARIABLE
-from forcepos.results.run_folder import read_config, refuse_used
+from forcepos.results.run_folder import CONFIG, meaning, read_config, refuse_used
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.interruption import defer_signals, ended_by_input_errors
 from forcepos.runtime.paths import pending_logs_file, short_path
@@ -62,9 +62,12 @@ class SweepCallback(Callback):
     def on_run_start(self, config: DictConfig, **_: Any) -> None:
         """Refuse a folder that another run has used and a store that cannot work, before anything is written."""
         folder = Path(config.hydra.run.dir)
-        before = read_config(folder / (config.hydra.output_subdir or "") / "config.yaml")
+        subfolder = config.hydra.output_subdir
+        before = read_config(folder / (subfolder or "") / "config.yaml")
+        if subfolder and not before:  # of a run from Python, or none
+            before = read_config(folder / CONFIG)
         now = dict(OmegaConf.to_container(config))  # type: ignore[arg-type]
-        same = not before or _meaning(before) == _meaning(now)
+        same = not before or meaning(before) == meaning(now)
         refuse_used([folder], same, config.skip_finished)
         if config.tracking.name == "mlflow":
             check_uri(config.tracking.uri)
@@ -102,10 +105,6 @@ def _refuse_used(folder: Path, overrides: list[str], skip: bool) -> None:
     before = read_config(folder / "multirun.yaml")
     asked = before.get("hydra", {}).get("overrides", {}).get("task", [])
     refuse_used(job_folders(folder), not before or _asked(overrides) == _asked(asked), skip)
-
-
-def _meaning(config: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in config.items() if key not in {"hydra", "skip_finished", "tracking"}}
 
 
 def _asked(overrides: Sequence[str]) -> list[str]:

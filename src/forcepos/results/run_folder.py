@@ -13,7 +13,8 @@ from forcepos.config.mistakes import UNREADABLE
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.paths import short_path
 
-_MARK = ".unfinished"  # in a run's folder until it has ended well, so that the same run may be repeated there
+MARK = ".unfinished"  # in a run's folder until it has ended well, so that the same run may be repeated there
+CONFIG = "config.json"  # in a run's folder: its checked values, as they were then
 _OUTPUTS = ("model.keras", "tables", "result.json", "figures", "report.html", "fold_1")
 
 
@@ -21,14 +22,14 @@ _OUTPUTS = ("model.keras", "tables", "result.json", "figures", "report.html", "f
 def unfinished(folder: Path) -> Iterator[None]:
     """Mark the folder of a run that begins; remove the mark if it ends well."""
     if not holds_result(folder):
-        (folder / _MARK).touch()
+        (folder / MARK).touch()
     yield
-    (folder / _MARK).unlink(missing_ok=True)
+    (folder / MARK).unlink(missing_ok=True)
 
 
 def holds_result(folder: Path) -> bool:
     """Return whether a run has ended well in this folder."""
-    return (folder / "result.json").exists() and not (folder / _MARK).exists()
+    return (folder / "result.json").exists() and not (folder / MARK).exists()
 
 
 def refuse_result(folder: Path, way_out: str = "move it away") -> None:
@@ -59,15 +60,20 @@ def refuse_used(folders: Sequence[Path], same: bool, skip: bool) -> None:
         if same and (skip or lacking):
             continue
         refuse_result(folder, "set skip_finished=true to reuse it" if same else "move it away")
-        if not same and (folder / _MARK).exists() and any((folder / output).exists() for output in _OUTPUTS):
+        if not same and (folder / MARK).exists() and any((folder / output).exists() for output in _OUTPUTS):
             raise InputError(
                 f"{short_path(folder)} holds parts of an interrupted run of another command: "
                 "choose another folder, or move it away"
             )
 
 
+def meaning(config: dict[str, Any]) -> dict[str, Any]:
+    """Leave out of a config what does not make it another run."""
+    return {key: value for key, value in config.items() if key not in {"hydra", "skip_finished", "tracking"}}
+
+
 def read_config(path: Path) -> dict[str, Any]:
-    """Read a config that Hydra has saved; an absent or broken one is empty."""
+    """Read a config that a run or Hydra has saved; an absent or broken one is empty."""
     try:
         return dict(OmegaConf.to_container(OmegaConf.load(path)))  # type: ignore[arg-type]
     except UNREADABLE:

@@ -11,6 +11,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -59,6 +60,21 @@ def ended_by_signals() -> Iterator[None]:
     except Interrupted as interrupted:
         sys.stderr.write("interrupted\n")
         sys.exit(interrupted.exit_code)
+
+
+@contextmanager
+def listening() -> Iterator[None]:
+    """Listen while the block runs, as a job does; off the main thread, which gets the signals, do nothing."""
+    main = threading.current_thread() is threading.main_thread()
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM) if main}
+    if main:
+        listen()
+    try:
+        yield
+    finally:
+        _received.clear()
+        for number, answer in before.items():
+            signal.signal(number, answer)
 
 
 @contextmanager

@@ -35,6 +35,20 @@ class StandardErrorHandler(logging.StreamHandler[TextIO]):
         return sys.stderr
 
 
+@contextmanager
+def lines_on_standard_error() -> Iterator[None]:
+    """Show our log lines while the block runs as the command line does, unless the program has handlers."""
+    ours, handler = logging.getLogger("forcepos"), StandardErrorHandler()
+    handler.setFormatter(VisibleFormatter("%(asctime)s %(message)s", "%H:%M:%S"))
+    if not ours.hasHandlers():
+        ours.addHandler(handler)
+        ours.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        ours.removeHandler(handler)
+
+
 def prefix_log_lines(name: str) -> None:
     """Begin each log line on the terminal with `name`, for several jobs that share it."""
     for handler in logging.getLogger().handlers:

@@ -15,6 +15,7 @@ from mlflow import MlflowClient, set_tracking_uri
 from mlflow.artifacts import load_text
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
+from mlflow.tracking._tracking_service import utils
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -26,6 +27,7 @@ from forcepos.tracking.place import check_uri, follow_move, resolve
 
 PARENT_TAG = "mlflow.parentRunId"
 _LONGEST_NAME = 250  # of a run, in MLflow's tables
+_VARIABLE = "MLFLOW_TRACKING_URI"  # MLflow writes it, too
 _PROCESS_TAG = "forcepos.process"
 _AT_ONCE = 1000  # runs of a search
 
@@ -58,6 +60,17 @@ def open_store(config: TrackingConfig) -> tuple[MlflowClient, str]:
     except (MlflowException, OSError, SQLAlchemyError, ImportError) as error:  # no driver for the database
         raise unusable(config.uri, error) from error
     return client, experiment_id
+
+
+@contextmanager
+def tracking_uri_kept() -> Iterator[None]:
+    """Leave MLflow's tracking URI, which `open_store` sets for the whole process, as it was before the block."""
+    before, variable = utils._tracking_uri, os.environ.get(_VARIABLE)  # noqa: SLF001  # None: not set in this process
+    try:
+        yield
+    finally:
+        set_tracking_uri(before)  # type: ignore[arg-type]
+        os.environ |= {_VARIABLE: variable} if variable else {}
 
 
 @contextmanager

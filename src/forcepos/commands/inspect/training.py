@@ -8,20 +8,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from forcepos.commands.inspect.survey import Survey
-from forcepos.config.checks import register_schemas
+from forcepos.config.composition import compose_unchecked
 from forcepos.config.schema import Config
-from forcepos.data.checks import check
-from forcepos.data.loading import load_recordings
+from forcepos.data.loading import load_checked
 from forcepos.data.samples import all_samples
 from forcepos.data.splits.split import split_samples
 from forcepos.experiment.plugins import to_config
 from forcepos.runtime.errors import InputError
-from forcepos.runtime.paths import conf_dir
 
 _LONGEST = 200_000  # characters of a draft, likewise
 _MOST_VALUES = 50_000_000  # more are not loaded: an inspection must not need the memory that training does
@@ -39,8 +36,7 @@ def training_warnings(survey: Survey, text: str, overrides: Sequence[str]) -> li
     with _warned() as messages:
         try:
             config = _composed(text, overrides)
-            recordings = load_recordings(config.data, config.model.window).recordings
-            messages.extend(check(recordings, config.model.window))
+            recordings = load_checked(config).recordings
             split_samples(all_samples(recordings, config.model.window), config.split, config.seed)
         except InputError as error:
             return [f"training would fail: {error}"]
@@ -68,10 +64,8 @@ def _warned() -> Iterator[list[str]]:
 
 
 def _composed(text: str, overrides: Sequence[str]) -> Config:
-    register_schemas()
-    with tempfile.TemporaryDirectory() as folder, initialize_config_dir(str(conf_dir()), version_base="1.3"):
+    with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder, "data", "inspected.yaml")
         draft.parent.mkdir()
         draft.write_text(text, encoding="utf-8")
-        searchpath = f"hydra.searchpath=[file://{folder}]"
-        return to_config(compose("config", overrides=[searchpath, "data=inspected", *overrides]))
+        return to_config(compose_unchecked(["data=inspected", *overrides], folder))

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from hydra.errors import HydraException
 from omegaconf import MISSING, DictConfig
 
 from forcepos.config.checks import checked
+from forcepos.config.composition import compose_unchecked
 from forcepos.config.mistakes import explain
 from forcepos.config.schema import key
 from forcepos.runtime.errors import InputError
-from forcepos.runtime.paths import conf_dir
 
 POINT = "key"  # the column with the touched point's name
 
@@ -65,5 +64,4 @@ def _composed(overrides: Sequence[str]) -> DictConfig:
     ConfigStore.instance().store(name="prepare", group="schema", package="_global_", node=PrepareConfig)
     # Forced keys reach our own check, whose message is one line.
     forced = [override if override.startswith("+") else f"++{override}" for override in overrides]
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        return compose("prepare", overrides=forced)
+    return compose_unchecked(forced, name="prepare")
