@@ -21,7 +21,7 @@ from tests.conftest import compose_config, runs
 from tests.running import QUICK, WITHOUT_LIBRARIES, forcepos, processor_time_s, read_until, start
 from tests.warm import Started
 
-LARGE = ("tensorflow", "keras", "mlflow", "sklearn", "matplotlib", "pandas", "numpy", "rich")
+LARGE = ("tensorflow", "keras", "mlflow", "sklearn", "matplotlib", "pandas", "rich")
 
 
 def without_libraries(folder: Path, *names: str) -> str:
