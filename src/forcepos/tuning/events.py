@@ -1,8 +1,7 @@
-"""The events of a run, from whoever trains to whoever listens: terminal, MLflow run, queue between threads."""
+"""The events of a run, from whoever trains to whoever listens: terminal and MLflow run."""
 
 from __future__ import annotations
 
-import queue
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -59,19 +58,3 @@ class Events(Listener):
     def _receive(self, event: str, *arguments: Any) -> None:
         for listener in self._listeners:
             getattr(listener, event)(*arguments)
-
-
-class EventQueue(Events):
-    """Holds events from any thread until the main thread delivers them: its listeners may take their time."""
-
-    def __init__(self, *listeners: Listener) -> None:
-        super().__init__(*listeners)
-        self._waiting: queue.SimpleQueue[tuple[Any, ...]] = queue.SimpleQueue()
-
-    def _receive(self, event: str, *arguments: Any) -> None:
-        self._waiting.put((event, *arguments))
-
-    def deliver(self) -> None:
-        """Pass on all events so far."""
-        while not self._waiting.empty():
-            super()._receive(*self._waiting.get())

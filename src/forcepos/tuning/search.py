@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import logging
 import time
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
-from sklearn.exceptions import ConvergenceWarning
 
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.interruption import stop_if_asked
 from forcepos.tuning.events import Events
-from forcepos.tuning.ledger import RUNNING, Ledger, SearchResult, number_of
-from forcepos.tuning.oracles import make_oracle
+from forcepos.tuning.ledger import Ledger, SearchResult
 from forcepos.tuning.spec import SearchSpec
 from forcepos.tuning.trial_run import Trainer, run_trial
 from forcepos.tuning.trials import save_trial
@@ -55,30 +52,16 @@ def lock_search(directory: Path, fresh: bool, wait: bool = False) -> Iterator[No
         lock.release()
 
 
-@contextmanager
-def open_ledger(spec: SearchSpec, events: Events) -> Iterator[Ledger]:
-    """Open the ledger of the search in `spec.directory`, which this process has locked.
-
-    Raises:
-        InputError: `max_failures` of the trials that are there failed.
-    """
-    with warnings.catch_warnings():
-        # A Gaussian process on a handful of trials often ends at a bound of its length scale; harmless.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        yield Ledger(spec, make_oracle(spec), events)
-
-
 def search(spec: SearchSpec, train: Trainer, events: Events) -> SearchResult:
     """Run trials, one after the other, until there are `max_trials`; finished ones in `spec.directory` count.
 
     Raises:
         InputError: every trial failed, or more than `max_failures` did.
     """
-    with open_ledger(spec, events) as ledger:
-        while (trial := ledger.begin("forcepos")).status == RUNNING:
-            stop_if_asked()
-            values = dict(trial.hyperparameters.values)
-            result = run_trial(spec, number_of(trial), values, train, events.epoch_ended)
-            save_trial(spec.directory, result)
-            ledger.end(result)
-        return ledger.found()
+    ledger = Ledger(spec, events)
+    while begun := ledger.begin():
+        stop_if_asked()
+        result = run_trial(spec, *begun, train, events.epoch_ended)
+        save_trial(spec.directory, result)
+        ledger.end(result)
+    return ledger.found()
