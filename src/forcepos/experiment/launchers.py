@@ -22,11 +22,11 @@ def prepare_launcher(launcher: DictConfig) -> None:
             raise InputError("hydra.launcher.n_jobs=0 runs no job: give a number, or -1 for as many as cores")
         case "JoblibLauncher":
             # They import NumPy, which the first log line should not wait for.
-            from joblib import register_parallel_backend  # noqa: PLC0415
+            from hydra_plugins.hydra_joblib_launcher import _core  # noqa: PLC0415
 
-            from forcepos.experiment.joblib_workers import IsolatedWorkers  # noqa: PLC0415
+            from forcepos.experiment.joblib_workers import IsolatedJobs  # noqa: PLC0415
 
-            register_parallel_backend("loky", IsolatedWorkers)  # the only backend that the launcher asks for
+            _core.Parallel = IsolatedJobs  # the launcher has no door for it
         case "SlurmLauncher":
             _check_slurm()
             _outlast_lost_jobs()

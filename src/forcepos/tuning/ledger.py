@@ -21,8 +21,7 @@ from forcepos.tuning.events import Events
 from forcepos.tuning.oracles import make_oracle
 from forcepos.tuning.space import Space
 from forcepos.tuning.spec import SearchSpec
-from forcepos.tuning.trial_run import score_of
-from forcepos.tuning.trials import Journal, TrialResult, Values, load_trials
+from forcepos.tuning.trials import Journal, Logs, TrialResult, Values, load_trials
 
 
 @dataclass(frozen=True)
@@ -184,3 +183,10 @@ def _fault_of(config: TunerConfig, space: Space, result: TrialResult) -> str | N
     except (KeyError, ValueError, ZeroDivisionError):  # no execution, no epoch, or other metrics
         scored = result.score is None
     return None if scored else f"its score is not the best {config.objective} of its history"
+
+
+def score_of(config: TunerConfig, history: Sequence[Sequence[Logs]]) -> float:
+    """Return the mean over executions of the best epoch's objective."""
+    pick = min if config.direction == "min" else max
+    best = [pick(logs[config.objective] for logs in each) for each in history]
+    return sum(best) / len(best)

@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import Any, Protocol
 
+import numpy as np
 from filelock import FileLock, Timeout
 
-from forcepos.runtime.errors import InputError
+from forcepos.runtime.errors import InputError, TrialFailure
 from forcepos.runtime.interruption import stop_if_asked
 from forcepos.tuning.events import Events
-from forcepos.tuning.ledger import Ledger, SearchResult
+from forcepos.tuning.ledger import Ledger, SearchResult, score_of
 from forcepos.tuning.spec import SearchSpec
-from forcepos.tuning.trial_run import Trainer, run_trial
-from forcepos.tuning.trials import save_trial
+from forcepos.tuning.trials import Logs, TrialResult, Values, save_trial
 
 log = logging.getLogger(__name__)
 _POLL_S = 0.5  # how often a waiting process tries again
+
+Report = Callable[[int, int, int, Logs], None]  # trial, execution, epoch, Keras' logs
+
+
+class Trainer(Protocol):
+    """Trains one network from scratch and returns the logs of each epoch."""
+
+    def __call__(
+        self, hyperparameters: Mapping[str, Any], seed: int, epochs: int, after_epoch: Callable[[int, Logs], None]
+    ) -> list[Logs]: ...
 
 
 @contextmanager
@@ -65,3 +78,32 @@ def search(spec: SearchSpec, train: Trainer, events: Events) -> SearchResult:
         save_trial(spec.directory, result)
         ledger.end(result)
     return ledger.found()
+
+
+def run_trial(spec: SearchSpec, number: int, values: Values, train: Trainer, report: Report) -> TrialResult:
+    """Train as often as the tuner's config says, with weights of its own each time.
+
+    Each execution takes `spec.epochs` epochs, except with Hyperband, which decides that in `values`.
+    """
+    history = list[list[Logs]]()
+    epochs = values.get("tuner/epochs", spec.epochs)
+    try:
+        for execution in range(1, spec.config.executions_per_trial + 1):
+            history.append([])
+            after_epoch = partial(_epoch_ended, history[-1], partial(report, number, execution))
+            # The same seed in every run of the search.
+            seed = np.random.SeedSequence([spec.seed, number, execution]).generate_state(1)[0] >> 1
+            train(values, int(seed), epochs, after_epoch)
+    except TrialFailure as failure:
+        return TrialResult(number, values, history, None, str(failure))
+    score = score_of(spec.config, history)
+    if not math.isfinite(score):
+        return TrialResult(number, values, history, None, f"{spec.config.objective} is not finite")
+    return TrialResult(number, values, history, score)
+
+
+def _epoch_ended(history: list[Logs], report: Callable[[int, Logs], None], epoch: int, logs: Logs) -> None:
+    history.append(logs)
+    report(epoch, logs)
+    if not math.isfinite(logs["loss"]):
+        raise TrialFailure(f"the loss is not finite in epoch {epoch}")

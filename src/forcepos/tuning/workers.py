@@ -31,8 +31,8 @@ from forcepos.runtime.process_end import end_promptly, end_with_parent
 from forcepos.runtime.resources import jobs_at_once
 from forcepos.tuning.events import Events
 from forcepos.tuning.ledger import Ledger, SearchResult
+from forcepos.tuning.search import Trainer, run_trial
 from forcepos.tuning.spec import SearchSpec
-from forcepos.tuning.trial_run import Trainer, run_trial
 from forcepos.tuning.trials import TrialResult, Values, load_trial, save_trial
 
 log = logging.getLogger(__name__)
