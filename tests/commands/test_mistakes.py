@@ -90,8 +90,8 @@ def refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Refused
         ("cnn_regression",
          "cnn_regression is neither key=value nor a command (prepare, inspect): did you mean "
          "model=cnn_regression?"),
-        ("--seed=3", "unknown option --seed=3: did you mean seed=…?"),
-        ("--multirn", "unknown option --multirn: did you mean --multirun?"),
+        ("--seed=3", "unrecognized arguments: --seed=3: did you mean seed=…?"),
+        ("--multirn", "unrecognized arguments: --multirn: did you mean --multirun?"),
         ("--cfg=x", "argument --cfg/-c: invalid choice: 'x' (choose from 'job', 'hydra', 'all'); see --help"),
     ],
 )  # fmt: skip
@@ -107,7 +107,7 @@ def test_what_may_have_been_meant_is_named(argument: str, message: str, refused:
         (["-m", "inspct"], "inspct is neither key=value nor a command (prepare, inspect): did you mean inspect?"),
         (["--run", "seed=2", "--multirun"],
          "Only one of --run, --multirun, --cfg, --info and --shell_completion can be specified"),
-        (["inspect", "x.csv", "--fgures"], "unknown option --fgures: did you mean --no-figures?"),
+        (["inspect", "x.csv", "--fgures"], "unrecognized arguments: --fgures: did you mean --no-figures?"),
         (["model.space.num_layers=3", "model.space.num_layers.max=4"],
          "model.space.num_layers.max cannot be set: model.space.num_layers is one value"),
         (["inspect"], "the following arguments are required: FILES; see --help"),

@@ -49,12 +49,12 @@ class Slow(Formula):
 
 
 class Dying(Slow):
-    """A training whose process is killed by a signal, `times` times, in its trial `trial`."""
+    """A training whose process is killed, `times` times, in its trial `trial`."""
 
-    def __init__(self, folder: Path, trial: int = 1, times: int = 1, by: int = signal.SIGKILL) -> None:
+    def __init__(self, folder: Path, trial: int = 1, times: int = 1) -> None:
         super().__init__()
         self._marks = [folder / f"killed_{trial}_{time}" for time in range(times)]
-        self._trial, self._by = trial, by
+        self._trial = trial
 
     def __call__(
         self, hyperparameters: Mapping[str, Any], seed: int, epochs: int, after_epoch: Epoch
@@ -62,7 +62,7 @@ class Dying(Slow):
         mark = next((mark for mark in self._marks if not mark.exists()), None)
         if mark and len(self.seeds) == self._trial - 1:
             mark.touch()
-            os.kill(os.getpid(), self._by)
+            os.kill(os.getpid(), signal.SIGKILL)
         return super().__call__(hyperparameters, seed, epochs, after_epoch)
 
 
@@ -195,16 +195,6 @@ def test_workers_that_end_before_they_do_a_trial_end_the_search(tmp_path: Path) 
         "3 workers ended before they did a trial, the last one ended with exit code 1: "
         f"see {tmp_path / 'worker_1.log'}"
     )
-
-
-def test_a_worker_that_is_silent_is_replaced(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(workers, "_SIGN_OF_LIFE_S", 0.1)
-    monkeypatch.setattr(workers, "_SILENT_S", 2.0)
-    found = Search(tmp_path / "s", "tuner=random", "tuner.max_trials=3").run(Dying(tmp_path, 2, 1, signal.SIGSTOP))
-    assert len(found.trials) == 3
-    assert caplog.messages == ["worker 1 was silent for 2 s; trial 2 is handed to the next one"]
 
 
 def test_a_worker_that_is_left_waits_for_those_at_trials(tmp_path: Path) -> None:

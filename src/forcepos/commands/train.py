@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -49,26 +50,14 @@ def _job(composed: DictConfig) -> float:
     if settings.job.chdir:  # relative paths begin, and earlier searches are, where the command was started
         os.chdir(settings.runtime.cwd)
     folder, overrides = Path(settings.runtime.output_dir), list(map(visible, overrides_of(settings)))
-    with ended_by_input_errors():
-        if in_sweep():
-            with sweep_job(settings.job.num, folder):
-                config = to_config(composed)
-                return _loss(config, _run(config, folder, overrides))
+    with ended_by_input_errors(), sweep_job(settings.job.num, folder) if in_sweep() else nullcontext():
         config = to_config(composed)
         result = _run(config, folder, overrides)
-    if result["tracking"] == "incomplete":
+    if result["tracking"] == "incomplete" and not in_sweep():
         sys.stderr.write(f"tracking is incomplete: {AGAIN}\n")
         sys.exit(_INCOMPLETE)
-    return _loss(config, result)
-
-
-def _loss(config: Config, result: dict[str, Any]) -> float:
-    """Return the validation objective, such that less is better: what Hydra's sweepers minimise.
-
-    Never a test score: whatever chooses by it would fit the test subset.
-    """
-    objective = float(result["objective"])
-    return objective if config.tuner.direction == "min" else -objective
+    # Never a test score: whatever chooses by it would fit the test subset.
+    return float(result["objective"]) * (1 if config.tuner.direction == "min" else -1)
 
 
 def _run(config: Config, folder: Path, overrides: list[str]) -> dict[str, Any]:

@@ -77,14 +77,12 @@ def answer_in_one_line(parser: argparse.ArgumentParser) -> None:
     """Let the parser end the program with one line instead of its usage."""
 
     def refuse(message: str) -> NoReturn:
-        text, _, unknown = message.partition("unrecognized arguments: ")
-        option, known = unknown.split("=")[0].split(" ")[0], re.findall(r"--?[\w-]+", parser.format_usage())
-        near = get_close_matches(option, known, 2)
-        keys = [] if near else nearest(option.lstrip("-"), _all_keys(option.lstrip("-")))
-        hint = " or ".join(near or [f"{key}=…" for key in keys])
-        unknown = unknown and f"unknown option {unknown}"
-        more = f": did you mean {hint}?" if unknown and hint else "; see --help"
-        sys.exit(f"error: {visible(text + unknown)}{more}")
+        option = re.split("[= ]", message.partition("unrecognized arguments: ")[2])[0]
+        near = get_close_matches(option, re.findall(r"--?[\w-]+", parser.format_usage()), 2)
+        near = near or [f"{key}=…" for key in nearest(option.lstrip("-"), _all_keys(option))]
+        sys.exit(
+            f"error: {visible(message)}" + (f": did you mean {' or '.join(near)}?" if near else "; see --help")
+        )
 
     parser.error = refuse  # type: ignore[method-assign]
 
@@ -180,8 +178,7 @@ def _of_choice(error: MissingConfigException) -> str:
 def _of_composition(error: CompactHydraException) -> str:
     if isinstance(error, MissingConfigException) and error.options:
         return _of_choice(error)
-    first = str(error).strip().partition("\n")[0]
-    cause = error.__cause__ or error.__context__
+    first, cause = str(error).strip().partition("\n")[0], error.__cause__ or error.__context__
     if found := re.fullmatch(r"Could not override '(.+?)'\.( No match in the defaults list\.)?", first):
         return _of_key(found[1], cause)
     if found := re.fullmatch(r"Ambiguous value for argument '(.+?)=(.*)'", first):

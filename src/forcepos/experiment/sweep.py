@@ -19,10 +19,11 @@ from omegaconf import DictConfig, OmegaConf
 from forcepos.config.mistakes import resolving
 from forcepos.experiment.launchers import prepare_launcher
 from forcepos.experiment.sweep_job import reason_of
-from forcepos.experiment.sweep_table import job_folders, job_rows, write_results, write_table
+from forcepos.experiment.sweep_table import job_folders, job_rows, write_table
 from forcepos.results.run_cache import SKIP_VARIABLE
 from forcepos.results.run_folder import read_config, refuse_used
 from forcepos.runtime.errors import InputError
+from forcepos.runtime.files import to_json
 from forcepos.runtime.interruption import defer_signals, ended_by_input_errors
 from forcepos.runtime.paths import pending_logs_file, short_path
 from forcepos.runtime.resources import JOBS_VARIABLE, jobs_of_sweep, overrides_of
@@ -131,11 +132,13 @@ class _Sweep:
         if rows:
             write_table(rows, table)
         for row in rows:
-            if row["status"] != "FINISHED":
+            if not row["result"]:
                 reason = visible_lines(reason_of(self._folder / str(row["job"])))
                 sys.stderr.write(f"job {row['job']}: {reason}\n")
-        if not self._jobs_print:
-            write_results(self._folder, rows)
+        for row in sorted(rows, key=lambda row: int(row["job"])):
+            if row["result"] and not self._jobs_print:
+                sys.stdout.write(to_json(row["result"]) + "\n")
+        sys.stdout.flush()
         logged = self._end_run(status, rows, table)
         self._lock.release()
         if logged and status == "FINISHED":
@@ -150,7 +153,7 @@ class _Sweep:
         from forcepos.tracking.sweep_run import PARENT_VARIABLE, end_sweep  # noqa: PLC0415  # MLflow takes seconds
 
         os.environ.pop(PARENT_VARIABLE, None)
-        lacking = sum(row["tracking"] == "incomplete" for row in rows)
+        lacking = sum((row["result"] or {}).get("tracking") == "incomplete" for row in rows)
         # The table follows once all that it lists is there.
         ended = end_sweep(self._tracking, self._run_id, status, table if rows and not lacking else None)
         if ended and not lacking:

@@ -40,11 +40,6 @@ class SearchResult:
     trials: Sequence[TrialResult]
     reused: int
 
-    @property
-    def counts(self) -> dict[str, str]:
-        """The numbers of trials, as tags of the run."""
-        return {"search.trials": str(len(self.trials)), "search.reused_trials": str(self.reused)}
-
 
 class Ledger:
     """The one place that knows a search's trials.
@@ -173,8 +168,7 @@ class Ledger:
 
 def _fault_of(config: TunerConfig, space: Space, result: TrialResult) -> str | None:
     """Say why a result that was read cannot be one of this search; None if it can."""
-    fault = space.fault_of(result.hyperparameters)
-    if fault:
+    if fault := space.fault_of(result.hyperparameters):
         return fault
     if len({frozenset(logs) for execution in result.history for logs in execution}) > 1:
         return "its epochs have different metrics"

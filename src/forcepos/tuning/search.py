@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -25,14 +25,8 @@ log = logging.getLogger(__name__)
 _POLL_S = 0.5  # how often a waiting process tries again
 
 Report = Callable[[int, int, int, Logs], None]  # trial, execution, epoch, Keras' logs
-
-
-class Trainer(Protocol):
-    """Trains one network from scratch and returns the logs of each epoch."""
-
-    def __call__(
-        self, hyperparameters: Mapping[str, Any], seed: int, epochs: int, after_epoch: Callable[[int, Logs], None]
-    ) -> list[Logs]: ...
+# Trains one network from scratch: hyperparameters, seed of its weights, epochs, what receives each epoch's logs.
+Trainer = Callable[[Mapping[str, Any], int, int, Callable[[int, Logs], None]], list[Logs]]
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 """A search with many workers: processes of this machine that train its trials, replaced when they are lost.
 
 The main process alone asks the oracle, keeps the ledger and emits events; it trains nothing. Through a pipe of its
-own, each worker receives number and hyperparameters of a trial. It sends the logs of epochs, a sign of life every
-few seconds, and None when it is free: the file of its trial is written by then.
+own, each worker receives number and hyperparameters of a trial. It sends the logs of epochs, and None when it is
+free: the file of its trial is written by then.
 """
 
 from __future__ import annotations
@@ -11,15 +11,12 @@ import logging
 import multiprocessing
 import os
 import signal
-import time
 from collections import Counter
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from threading import Lock, Thread
 from typing import Any
 
 from forcepos.models.problem import Problem
@@ -37,8 +34,6 @@ from forcepos.tuning.trials import TrialResult, Values, load_trial, save_trial
 
 log = logging.getLogger(__name__)
 _LOOK_S = 0.2
-_SIGN_OF_LIFE_S = 5.0
-_SILENT_S = 60.0  # a worker that is silent for longer is lost
 _END_S = 30.0  # so long a process may take to end
 _TIMES_LOST = 3  # so often a trial is lost with its worker before it counts as failed
 _USELESS = 3  # so many workers that end without a trial end the search
@@ -84,11 +79,6 @@ class _Worker:
         theirs.close()
         self.free = False
         self.trial: tuple[int, Values] | None = None
-        self.heard: float | None = None  # when it last sent something
-
-    def silence(self) -> str | None:
-        silent = self.heard and time.monotonic() - self.heard > _SILENT_S
-        return f"was silent for {_SILENT_S:.0f} s" if silent else None
 
     def end(self) -> str:
         """Wait for the end of a process that has closed its pipe; say how it ended."""
@@ -126,26 +116,19 @@ class _Pool:
         """Receive a message of each worker that has sent one, and replace those that are lost."""
         sent = wait([worker.pipe for worker in self._workers.values()], _LOOK_S)
         for number, worker in self._workers.items():
-            reason = self._receive(worker) if worker.pipe in sent else worker.silence()
-            if reason:
-                self._take_back(worker, reason)
+            try:
+                message = worker.pipe.recv() if worker.pipe in sent else ()
+            except (EOFError, OSError):
+                self._take_back(worker, worker.end())
                 self._workers[number] = _Worker(self._shared, number)
                 self._hand_out()
-
-    def _receive(self, worker: _Worker) -> str | None:
-        """Receive a message; return why the worker is lost, None if it is not."""
-        try:
-            message = worker.pipe.recv()
-        except (EOFError, OSError):
-            return worker.end()
-        worker.heard = time.monotonic()
-        if message is None:
-            self._close_trial(worker)
-            worker.free = True
-            self._hand_out()
-        elif message and worker.trial:
-            self._events.epoch_ended(worker.trial[0], *message)
-        return None
+                continue
+            if message is None:
+                self._close_trial(worker)
+                worker.free = True
+                self._hand_out()
+            elif message and worker.trial:
+                self._events.epoch_ended(worker.trial[0], *message)
 
     def _close_trial(self, worker: _Worker) -> None:
         """Record the result that a worker has left; without one, its trial is handed out again."""
@@ -211,25 +194,11 @@ def _train(shared: SharedSearch, number: int, jobs: int, pipe: Connection) -> No
 
 def work(spec: SearchSpec, train: Trainer, pipe: Connection) -> None:
     """Do the trials that arrive; their results go to `spec.directory`."""
-    sending = Lock()
-
-    def send(message: Any) -> None:
-        with sending:
-            pipe.send(message)
 
     def report(_: int, *epoch: Any) -> None:
-        send(epoch)
+        pipe.send(epoch)
 
-    Thread(target=_send_signs_of_life, args=(send,), daemon=True).start()
     while True:
-        send(None)
+        pipe.send(None)
         number, values = pipe.recv()
         save_trial(spec.directory, run_trial(spec, number, values, train, report))
-
-
-def _send_signs_of_life(send: Callable[[Any], None]) -> None:
-    """An epoch may take long."""
-    with suppress(OSError):  # the pipe is closed
-        while True:
-            time.sleep(_SIGN_OF_LIFE_S)
-            send(())
