@@ -7,7 +7,6 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -97,28 +96,28 @@ def _options_first(arguments: list[str]) -> list[str]:
     return [*others, *overrides]
 
 
-def _report(func: Callable[[], Any]) -> Any:
+def _report(step: Callable[[], Any]) -> Any:
     """Do a step of Hydra's: a mistake of the user's that it meets is told in one line, all else as Hydra does."""
-    return _hydras_report(partial(_explaining, func))
 
+    def explaining() -> Any:
+        try:
+            with ended_by_input_errors():  # Hydra makes folders and log files before our code begins
+                return step()
+        except Exception as error:
+            full = os.environ.get("HYDRA_FULL_ERROR") == "1"
+            line = None if full else refused_submission(error) or explain(error)
+            if line is None:
+                raise
+            sys.exit(f"error: {visible_lines(line)}")
 
-def _explaining(step: Callable[[], Any]) -> Any:
-    try:
-        with ended_by_input_errors():  # Hydra makes folders and log files before our code begins
-            return step()
-    except Exception as error:
-        full = os.environ.get("HYDRA_FULL_ERROR") == "1"
-        line = None if full else refused_submission(error) or explain(error)
-        if line is None:
-            raise
-        sys.exit(f"error: {visible_lines(line)}")
+    return _hydras_report(explaining)
 
 
 def _jobs() -> bool:
     """Do one run, or all of a multirun; return whether MLflow has all of it."""
     status = "FAILED"
     try:
-        _explaining(_job)
+        _report(_job)
         status = "FINISHED"
     except Interrupted:
         end_children()

@@ -93,7 +93,7 @@ def find_field(name: str) -> Field:
 
 def _columns(texts: dict[str, str]) -> str:
     width = max(map(len, texts)) + 2
-    wrapped = (textwrap.wrap(text, _WIDTH - width, break_on_hyphens=False) for text in texts.values())
+    lines = (f"{name:<{width}}{text}" for name, text in texts.items())
     return "\n".join(
-        f"{name:<{width}}" + f"\n{'':<{width}}".join(lines) for name, lines in zip(texts, wrapped, strict=True)
+        textwrap.fill(line, _WIDTH, subsequent_indent=" " * width, break_on_hyphens=False) for line in lines
     )

@@ -35,8 +35,7 @@ from forcepos.tuning.trials import TrialResult, Values, load_trial, save_trial
 log = logging.getLogger(__name__)
 _LOOK_S = 0.2
 _END_S = 30.0  # so long a process may take to end
-_TIMES_LOST = 3  # so often a trial is lost with its worker before it counts as failed
-_USELESS = 3  # so many workers that end without a trial end the search
+_TIMES_LOST = 3  # so often a trial is lost with its worker before it has failed, or workers before any trial
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ class _Worker:
     """A worker as the main process sees it."""
 
     def __init__(self, shared: SharedSearch, number: int) -> None:
-        self.name = f"worker_{number}"
+        self.name = f"worker {number}"
         self.pipe, theirs = multiprocessing.Pipe()
         self.process = shared.start(number, theirs)
         theirs.close()
@@ -96,8 +95,7 @@ class _Pool:
         self._shared, self._events, self._directory = shared, events, shared.spec.directory
         self._ledger = Ledger(shared.spec, events)
         self._workers: dict[int, _Worker] = {}
-        self._lost = Counter[int]()  # how often each trial was lost with its worker
-        self._useless = 0  # number of workers that ended without a trial
+        self._lost = Counter[int | None]()  # how often each trial was lost; None: a worker without one
         self._ended = False
 
     def search(self) -> SearchResult:
@@ -154,22 +152,20 @@ class _Pool:
     def _take_back(self, worker: _Worker, reason: str) -> None:
         """Take back the trial of a lost worker; one that is lost again and again is taken to be the reason."""
         worker.kill()
-        requeued = f"; trial {worker.trial[0]} is handed to the next one" if worker.trial else ""
-        log.warning("%s %s%s", worker.name.replace("_", " "), reason, requeued)
-        if worker.trial:
-            number, values = worker.trial
-            self._lost[number] += 1
-            if self._lost[number] >= _TIMES_LOST and not load_trial(self._directory, number):
-                failure = f"its worker was lost {_TIMES_LOST} times, the last one {reason}"
-                save_trial(self._directory, TrialResult(number, values, [], None, failure))
-            self._close_trial(worker)
-            return
-        self._useless += 1
-        if self._useless >= _USELESS:
+        number, values = worker.trial or (None, {})
+        self._lost[number] += 1
+        again = self._lost[number] >= _TIMES_LOST
+        if number is None and again:
             raise InputError(
-                f"{self._useless} workers ended before they did a trial, the last one {reason}: "
-                f"see {self._shared.folder / worker.name}.log"
+                f"{_TIMES_LOST} workers ended before they did a trial, the last one {reason}: "
+                f"see {self._shared.folder / worker.name.replace(' ', '_')}.log"
             )
+        requeued = f"; trial {number} is handed to the next one" if number else ""
+        log.warning("%s %s%s", worker.name, reason, requeued)
+        if number and again and not load_trial(self._directory, number):
+            failure = f"its worker was lost {_TIMES_LOST} times, the last one {reason}"
+            save_trial(self._directory, TrialResult(number, values, [], None, failure))
+        self._close_trial(worker)
 
 
 # --- in a worker's process ---
