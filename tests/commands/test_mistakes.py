@@ -150,7 +150,7 @@ def test_each_entry_of_a_list_is_quoted_for_itself(refused: Refused) -> None:
     ("text", "message"),
     [
         (b"defaults:\n  - cnn_regression\n\t- _self_\n", "mine/model/own.yaml, line 3, column 1: found character "
-         "'\\t' that cannot start any token: indent with blanks, not with a tab"),
+         "'\\t' that cannot start any token"),
         (b'name: "abc\n', "mine/model/own.yaml, line 2, column 1: found unexpected end of stream"),
         (b"name: a\nname: b\n", "mine/model/own.yaml, line 2, column 1: found duplicate key name"),
         (b"name: *x\n", "mine/model/own.yaml, line 1, column 7: found undefined alias 'x'"),

@@ -56,8 +56,7 @@ def explain(error: BaseException) -> str | None:
         case OmegaConfBaseException():
             line = _of_omegaconf(error)
         case MarkedYAMLError(problem_mark=mark) if mark is not None:
-            tab = ": indent with blanks, not with a tab" if "'\\t'" in str(error.problem) else ""
-            line = f"{file}, line {mark.line + 1}, column {mark.column + 1}: {error.problem}{tab}"
+            line = f"{file}, line {mark.line + 1}, column {mark.column + 1}: {error.problem}"
         case ValueError() | OSError() | YAMLError():
             where = f"{file} cannot be read" if file else getattr(names.get("override"), "input_line", "")
             line = " ".join(f"{where}: {error}".removeprefix(": ").split())
@@ -102,7 +101,8 @@ def unknown_key(key: str, kind: Any, place: str) -> str:
         known = [*ours, *(name for name in known if not name.startswith(place) or name.startswith(ours))]
     elif kind not in (None, Config):
         known = list(ours)
-    parts = [name.partition("/") for name, schema in SCHEMAS.items() if key in _keys_of(name, schema)]
+    schemas = [(name, _keys(schema, f"{name.partition('/')[0]}.")) for name, schema in SCHEMAS.items()]
+    parts = [name.partition("/") for name, keys in schemas if key in keys]
     owners = [
         f"{group}={choice}" for group, _, name in parts for choice in choices(group) if choice.startswith(name)
     ]
@@ -130,11 +130,7 @@ def _all_keys(key: str) -> Iterator[str]:
     yield from groups()
     yield from _keys(Config, "")
     for name, schema in SCHEMAS.items():
-        yield from _keys_of(name, schema)
-
-
-def _keys_of(name: str, schema: type) -> Iterator[str]:
-    return _keys(schema, f"{name.split('/', maxsplit=1)[0]}.")
+        yield from _keys(schema, f"{name.partition('/')[0]}.")
 
 
 def _keys(schema: Any, prefix: str) -> Iterator[str]:
@@ -167,17 +163,12 @@ def _quoted(text: str) -> str:
     return '"' + re.sub(r'(\\*)("|$)', lambda found: found[1] * 2 + ('\\"' if found[2] else ""), text) + '"'
 
 
-def _of_choice(error: MissingConfigException) -> str:
-    group, _, name = str(error.missing_cfg_file).rpartition("/")
-    options = list(error.options or [])
-    near = [option for option in options if name in option] or get_close_matches(name, options)
-    hint = f"did you mean {' or '.join(near[:3])}?" if near else f"{group} has {', '.join(options)}"
-    return f"unknown choice {group}={name}: {hint}"
-
-
 def _of_composition(error: CompactHydraException) -> str:
     if isinstance(error, MissingConfigException) and error.options:
-        return _of_choice(error)
+        group, _, name = str(error.missing_cfg_file).rpartition("/")
+        near = [option for option in error.options if name in option] or get_close_matches(name, error.options)
+        hint = f"did you mean {' or '.join(near[:3])}?" if near else f"{group} has {', '.join(error.options)}"
+        return f"unknown choice {group}={name}: {hint}"
     first, cause = str(error).strip().partition("\n")[0], error.__cause__ or error.__context__
     if found := re.fullmatch(r"Could not override '(.+?)'\.( No match in the defaults list\.)?", first):
         return _of_key(found[1], cause)

@@ -28,19 +28,14 @@ def prepare_launcher(launcher: DictConfig) -> None:
 
             _core.Parallel = IsolatedJobs  # the launcher has no door for it
         case "SlurmLauncher":
-            _check_slurm()
+            if not shutil.which("srun"):  # as submitit asks
+                raise InputError(
+                    "hydra/launcher: no srun on this machine's PATH, so it cannot submit jobs to a Slurm cluster: "
+                    "start the sweep on a login node, or run its jobs here with hydra/launcher=joblib"
+                )
             _outlast_lost_jobs()
         case "LocalLauncher":
             _outlast_lost_jobs()
-
-
-def _check_slurm() -> None:
-    lacking = [program for program in ("sbatch", "srun") if shutil.which(program) is None]
-    if lacking:
-        raise InputError(
-            f"hydra/launcher: no {' and no '.join(lacking)} on this machine's PATH, so it cannot submit jobs to a "
-            "Slurm cluster: start the sweep on a login node, or run its jobs here with hydra/launcher=joblib"
-        )
 
 
 def refused_submission(error: Exception) -> str | None:
