@@ -55,7 +55,11 @@ def _job(composed: DictConfig) -> float:
     if result["tracking"] == "incomplete" and not in_sweep():
         sys.stderr.write(f"tracking is incomplete: {AGAIN}\n")
         sys.exit(_INCOMPLETE)
-    # Never a test score: whatever chooses by it would fit the test subset.
+    return _loss(config, result)
+
+
+def _loss(config: Config, result: dict[str, Any]) -> float:
+    """Return what sweepers minimise. Never a test score: whatever chooses by it would fit the test subset."""
     return float(result["objective"]) * (1 if config.tuner.direction == "min" else -1)
 
 
@@ -96,13 +100,13 @@ def _options_first(arguments: list[str]) -> list[str]:
     return [*others, *overrides]
 
 
-def _report(step: Callable[[], Any]) -> Any:
+def _report(func: Callable[[], Any]) -> Any:
     """Do a step of Hydra's: a mistake of the user's that it meets is told in one line, all else as Hydra does."""
 
     def explaining() -> Any:
         try:
             with ended_by_input_errors():  # Hydra makes folders and log files before our code begins
-                return step()
+                return func()
         except Exception as error:
             full = os.environ.get("HYDRA_FULL_ERROR") == "1"
             line = None if full else refused_submission(error) or explain(error)

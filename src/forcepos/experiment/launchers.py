@@ -22,7 +22,7 @@ def prepare_launcher(launcher: DictConfig) -> None:
             raise InputError("hydra.launcher.n_jobs=0 runs no job: give a number, or -1 for as many as cores")
         case "JoblibLauncher":
             # They import NumPy, which the first log line should not wait for.
-            from hydra_plugins.hydra_joblib_launcher import _core  # noqa: PLC0415
+            from hydra_plugins.hydra_joblib_launcher import _core  # type: ignore[import-untyped]  # noqa: PLC0415
 
             from forcepos.experiment.joblib_workers import IsolatedJobs  # noqa: PLC0415
 

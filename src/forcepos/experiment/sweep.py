@@ -10,13 +10,14 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from filelock import FileLock, Timeout
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
 from forcepos.config.mistakes import resolving
+from forcepos.config.schema import TrackingConfig
 from forcepos.experiment.launchers import prepare_launcher
 from forcepos.experiment.sweep_job import reason_of
 from forcepos.experiment.sweep_table import job_folders, job_rows, write_table
@@ -71,19 +72,22 @@ def _asked(overrides: Sequence[str]) -> list[str]:
     return sorted(override for override in overrides if not override.startswith("skip_finished="))
 
 
+def _unfinished(tracking: TrackingConfig, overrides: list[str]) -> Path:
+    """Return the file that holds the run's id until the sweep is complete."""
+    digest = hashlib.sha256(json.dumps(_asked(overrides)).encode()).hexdigest()[:12]
+    return pending_logs_file(f"sweep-{digest}", f"{tracking.uri} {tracking.experiment}")
+
+
 class _Sweep:
     """The multirun that this process launches."""
 
     def __init__(self, config: DictConfig) -> None:
-        self._tracking: Any = OmegaConf.to_object(config.tracking)
+        self._tracking = cast("TrackingConfig", OmegaConf.to_object(config.tracking))
         self._overrides = overrides_of(config.hydra)
         self._folder = Path(config.hydra.sweep.dir).absolute()
         self._jobs_print = "submitit" not in str(config.hydra.launcher.get("_target_"))  # to this standard output
-        digest = hashlib.sha256(json.dumps(_asked(self._overrides)).encode()).hexdigest()[:12]
-        store = f"{self._tracking.uri} {self._tracking.experiment}"
-        # Holds the run's id until the sweep is complete.
-        self._unfinished = pending_logs_file(f"sweep-{digest}", store)
-        self._lock = FileLock(self._unfinished.with_suffix(".lock"))
+        self._unfinished = _unfinished(self._tracking, self._overrides)
+        self.lock = FileLock(self._unfinished.with_suffix(".lock"))
         self._check(config)
         jobs = jobs_of_sweep(config.hydra)
         count = "1 job" if jobs == 1 else f"{jobs or 'several'} jobs"
@@ -105,7 +109,7 @@ class _Sweep:
         """Lock the sweep, and start or resume its run, if it is tracked."""
         self._unfinished.parent.mkdir(parents=True, exist_ok=True)
         try:
-            self._lock.acquire(timeout=0)
+            self.lock.acquire(timeout=0)
         except Timeout as error:
             raise InputError("another process works on this sweep: wait for it, or change an override") from error
         begun, self._run_id = read_state(self._unfinished, _Begun, "the sweep begins anew"), None
@@ -140,10 +144,10 @@ class _Sweep:
                 sys.stdout.write(to_json(row["result"]) + "\n")
         sys.stdout.flush()
         logged = self._end_run(status, rows, table)
-        self._lock.release()
+        self.lock.release()
         if logged and status == "FINISHED":
             self._unfinished.unlink(missing_ok=True)
-            Path(self._lock.lock_file).unlink(missing_ok=True)
+            Path(self.lock.lock_file).unlink(missing_ok=True)
         return logged
 
     def _end_run(self, status: str, rows: list[dict[str, Any]], table: Path) -> bool:
