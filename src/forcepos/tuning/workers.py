@@ -33,6 +33,7 @@ from forcepos.tuning.spec import SearchSpec
 from forcepos.tuning.trials import TrialResult, Values, load_trial, save_trial
 
 log = logging.getLogger(__name__)
+_READY = "ready"  # the first message of a worker, which gets the search for an answer
 _LOOK_S = 0.2
 _END_S = 30.0  # so long a process may take to end
 _TIMES_LOST = 3  # so often a trial is lost with its worker before it has failed, or workers before any trial
@@ -52,9 +53,10 @@ class SharedSearch:
 
     def start(self, number: int, pipe: Connection) -> BaseProcess:
         """Start the process of the worker with this number."""
-        # Not forked: TensorFlow's threads do not survive that.
+        # Not forked: TensorFlow's threads do not survive that. What is large is sent once the process asks for it:
+        # as an argument, it would block this one for ever where the new one ends before it has read it all.
         context = multiprocessing.get_context("spawn")
-        process = context.Process(target=_run, args=(self, number, jobs_at_once(), pipe))
+        process = context.Process(target=_run, args=(self.folder, number, jobs_at_once(), pipe))
         process.start()
         return process
 
@@ -78,6 +80,10 @@ class _Worker:
         theirs.close()
         self.free = False
         self.trial: tuple[int, Values] | None = None
+
+    def send(self, message: Any) -> None:
+        with suppress(OSError):  # it is lost, as the pool will notice
+            self.pipe.send(message)
 
     def end(self) -> str:
         """Wait for the end of a process that has closed its pipe; say how it ended."""
@@ -121,7 +127,9 @@ class _Pool:
                 self._workers[number] = _Worker(self._shared, number)
                 self._hand_out()
                 continue
-            if message is None:
+            if message == _READY:
+                worker.send(self._shared)
+            elif message is None:
                 self._close_trial(worker)
                 worker.free = True
                 self._hand_out()
@@ -145,8 +153,7 @@ class _Pool:
         for worker in workers:
             if worker.free and (trial := self._ledger.begin()):
                 worker.free, worker.trial = False, trial
-                with suppress(OSError):  # it is lost, which `_supervise` will notice
-                    worker.pipe.send(trial)
+                worker.send(trial)
         self._ended = any(worker.free for worker in workers) and not any(worker.trial for worker in workers)
 
     def _take_back(self, worker: _Worker, reason: str) -> None:
@@ -171,21 +178,23 @@ class _Pool:
 # --- in a worker's process ---
 
 
-def _run(shared: SharedSearch, number: int, jobs: int, pipe: Connection) -> None:
-    end_promptly(lambda: _train(shared, number, jobs, pipe))
+def _run(folder: Path, number: int, jobs: int, pipe: Connection) -> None:
+    end_promptly(lambda: _train(folder, number, jobs, pipe))
 
 
-def _train(shared: SharedSearch, number: int, jobs: int, pipe: Connection) -> None:
+def _train(folder: Path, number: int, jobs: int, pipe: Connection) -> None:
     end_with_parent()  # one that was killed could not end it
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the main one ends this one
-    with (shared.folder / f"worker_{number}.log").open("a") as file:
+    with (folder / f"worker_{number}.log").open("a") as file:
         for stream in (1, 2):
             os.dup2(file.fileno(), stream)
     logging.basicConfig(format="%(asctime)s %(message)s", level=logging.INFO)
+    pipe.send(_READY)
+    shared: SharedSearch = pipe.recv()
     config = shared.problem.config
     with ended_by_input_errors():
         use_device(config.training, config.tuner.workers * jobs, number - 1)
-        work(shared.spec, NetworkTrainer(shared.problem, shared.folder).trial, pipe)
+        work(shared.spec, NetworkTrainer(shared.problem, folder).trial, pipe)
 
 
 def work(spec: SearchSpec, train: Trainer, pipe: Connection) -> None:
