@@ -18,9 +18,8 @@ from omegaconf import DictConfig
 from forcepos.config.checks import register_resolvers, register_schemas, to_config
 from forcepos.config.mistakes import answer_in_one_line, explain
 from forcepos.config.schema import Config
-from forcepos.experiment.launchers import refused_submission
 from forcepos.experiment.sweep import AGAIN, close_sweep
-from forcepos.experiment.sweep_job import sweep_job
+from forcepos.experiment.sweep_job import refused_submission, sweep_job
 from forcepos.results.run_folder import unfinished
 from forcepos.runtime.files import to_json
 from forcepos.runtime.interruption import (
@@ -93,11 +92,8 @@ def _options_first(arguments: list[str]) -> list[str]:
     """Put options before overrides: Hydra takes none after or between them."""
     parser = utils.get_args_parser()
     answer_in_one_line(parser)
-    others = list(arguments)
     overrides = parser.parse_intermixed_args(arguments).overrides
-    for override in overrides:
-        others.remove(override)
-    return [*others, *overrides]
+    return [*(each for each in arguments if each not in overrides), *overrides]
 
 
 def _report(func: Callable[[], Any]) -> Any:

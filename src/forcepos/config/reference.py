@@ -51,11 +51,9 @@ Field = dataclasses.Field[Any]
 def help_text() -> str:
     """Return the text of --help without composing a config, which takes Hydra a second."""
     marked_choices = {group: ", ".join(marked(group)) for group in groups()}
-    keys = {}
-    for name in _FREQUENT:
-        metadata = find_field(name).metadata
-        allowed = ", ".join(metadata["limits"].get("choices", ()))
-        keys[name] = metadata["meaning"] + (f" ({allowed})" if allowed else "")
+    fields = {name: find_field(name).metadata for name in _FREQUENT}
+    allowed = {name: f" ({', '.join(field['limits'].get('choices', ()))})" for name, field in fields.items()}
+    keys = {name: (field["meaning"] + allowed[name]).removesuffix(" ()") for name, field in fields.items()}
     return _HELP.format(groups=_columns(marked_choices), keys=_columns(keys))
 
 

@@ -18,8 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from forcepos.config.mistakes import resolving
 from forcepos.config.schema import TrackingConfig
-from forcepos.experiment.launchers import prepare_launcher
-from forcepos.experiment.sweep_job import reason_of
+from forcepos.experiment.sweep_job import prepare_launcher, reason_of
 from forcepos.experiment.sweep_table import job_folders, job_rows, write_table
 from forcepos.results.run_cache import SKIP_VARIABLE
 from forcepos.results.run_folder import read_config, refuse_used
@@ -135,12 +134,11 @@ class _Sweep:
         table = self._folder / "sweep.csv"
         if rows:
             write_table(rows, table)
-        for row in rows:
+        for row in sorted(rows, key=lambda row: int(row["job"])):
             if not row["result"]:
                 reason = visible_lines(reason_of(self._folder / str(row["job"])))
                 sys.stderr.write(f"job {row['job']}: {reason}\n")
-        for row in sorted(rows, key=lambda row: int(row["job"])):
-            if row["result"] and not self._jobs_print:
+            elif not self._jobs_print:
                 sys.stdout.write(to_json(row["result"]) + "\n")
         sys.stdout.flush()
         logged = self._end_run(status, rows, table)

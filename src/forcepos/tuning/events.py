@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any
 
 from forcepos.tuning.trials import Logs, TrialResult, Values
@@ -19,26 +20,18 @@ class Listener:
 
     def trial_known(self, result: TrialResult) -> None:
         """Receive a trial that an earlier run finished."""
-        self._receive("trial_known", result)
 
     def trial_started(self, number: int, hyperparameters: Values) -> None:
         """Receive a trial that begins, or begins again since its worker was lost."""
-        self._receive("trial_started", number, hyperparameters)
 
     def epoch_ended(self, number: int, execution: int, epoch: int, logs: Logs) -> None:
         """Receive the logs of an epoch of a trial's execution."""
-        self._receive("epoch_ended", number, execution, epoch, logs)
 
     def trial_ended(self, result: TrialResult) -> None:
         """Receive a finished or failed trial."""
-        self._receive("trial_ended", result)
 
     def final_epoch_ended(self, member: int, epoch: int, logs: Logs) -> None:
         """Receive the logs of an epoch of the final training of an ensemble's member."""
-        self._receive("final_epoch_ended", member, epoch, logs)
-
-    def _receive(self, event: str, *arguments: Any) -> None:
-        """Receive whichever event is not overridden."""
 
 
 class Events(Listener):
@@ -46,6 +39,8 @@ class Events(Listener):
 
     def __init__(self, *listeners: Listener) -> None:
         self._listeners = listeners
+        for event in ("trial_known", "trial_started", "epoch_ended", "trial_ended", "final_epoch_ended"):
+            setattr(self, event, partial(self._pass_on, event))
 
     @contextmanager
     def phase(self, name: str, epochs: int) -> Iterator[None]:
@@ -55,6 +50,6 @@ class Events(Listener):
                 stack.enter_context(listener.phase(name, epochs))
             yield
 
-    def _receive(self, event: str, *arguments: Any) -> None:
+    def _pass_on(self, event: str, *arguments: Any) -> None:
         for listener in self._listeners:
             getattr(listener, event)(*arguments)
