@@ -85,11 +85,13 @@ def _complete_folds(plan: RunPlan, results: Sequence[dict[str, Any]], run: Run) 
 def _over_folds(plan: RunPlan, results: list[dict[str, Any]], run: Run) -> dict[str, Any]:
     fixed = isinstance(plan.config.tuner, FixedTunerConfig)
     groups = [name for name in ("test", *REFERENCES) if name in results[0]]
+    coverage = [result["coverage"] or {} for result in results]
+    ratios = [{name: value for name, value in each.items() if name != "counted"} for each in coverage]
     return {
         "run_id": run.run_id,
         **{name: _each(np.mean, [result[name] for result in results]) for name in groups},
         "spread": _each(partial(np.std, ddof=1), [result["test"] for result in results]),
-        "coverage": _each(np.mean, [_ratios(result["coverage"]) for result in results]) or None,
+        "coverage": _each(np.mean, ratios) or None,
         "folds": [{key: result[key] for key in _OF_A_FOLD} for result in results],
         "objective": float(np.mean([result["objective"] for result in results])),
         "best_hyperparameters": results[0]["best_hyperparameters"] if fixed else None,
@@ -97,10 +99,6 @@ def _over_folds(plan: RunPlan, results: list[dict[str, Any]], run: Run) -> dict[
         "tracking": run.expected_status,
         "outputs": str(plan.folder),
     }
-
-
-def _ratios(coverage: dict[str, Any] | None) -> Scores:
-    return {name: value for name, value in (coverage or {}).items() if name != "counted"}
 
 
 def _each(measure: Callable[[list[Any]], Any], scores: list[Scores]) -> Scores:

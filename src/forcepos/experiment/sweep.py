@@ -128,8 +128,6 @@ class _Sweep:
 
     def close(self, status: str) -> bool:
         """Show the table of jobs, and end the sweep's run; return whether tracking is complete."""
-        os.environ.pop(SKIP_VARIABLE, None)
-        os.environ.pop(JOBS_VARIABLE, None)
         rows = job_rows(self._folder)
         table = self._folder / "sweep.csv"
         if rows:
@@ -152,9 +150,8 @@ class _Sweep:
         """End the sweep's run; return whether the store has all of the sweep."""
         if self._run_id is None:
             return True
-        from forcepos.tracking.sweep_run import PARENT_VARIABLE, end_sweep  # noqa: PLC0415  # MLflow takes seconds
+        from forcepos.tracking.sweep_run import end_sweep  # noqa: PLC0415  # MLflow takes seconds
 
-        os.environ.pop(PARENT_VARIABLE, None)
         lacking = sum((row["result"] or {}).get("tracking") == "incomplete" for row in rows)
         # The table follows once all that it lists is there.
         ended = end_sweep(self._tracking, self._run_id, status, table if rows and not lacking else None)

@@ -62,10 +62,9 @@ def load_trial(
     """
 
     def check(result: TrialResult) -> None:
-        fault = f"it holds trial {result.number}" if result.number != number else fault_of(result)
-        if not fault and (result.score is None) != (result.failure is not None):
-            fault = "it must hold either a score or a failure"
-        if fault:
+        if result.number != number or (result.score is None) == (result.failure is None):
+            raise Damaged(f"it must hold trial {number}, and either a score or a failure")
+        if fault := fault_of(result):
             raise Damaged(fault)
 
     return read_state(_file(directory, number), TrialResult, f"trial {number} is done again", check)
