@@ -66,7 +66,6 @@ ALLOWED = {
         "joblib.externals.loky.process_executor",
         "joblib.parallel",
     ],
-    "forcepos/experiment/launchers.py": ["joblib"],
     "forcepos/runtime/resources.py": ["joblib"],  # counts cores, those of a container included
     "forcepos/tracking/model.py": ["load_model"],  # that this run has saved a moment ago, or before an outage
 }

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 import pytest
 from hydra.core.utils import JobReturn, JobStatus
-from joblib import Parallel, delayed
+from joblib import delayed
 
-from forcepos.experiment.joblib_workers import IsolatedWorkers
+from forcepos.experiment.joblib_workers import IsolatedJobs
 from forcepos.experiment.sweep_job import JobFailed
 
 LOST = "it ended unexpectedly: interrupted, killed, or out of memory"
@@ -32,7 +32,7 @@ def job(number: int, overrides: Sequence[str]) -> JobReturn:
 
 def done(n_jobs: int, kinds: Sequence[str]) -> list[JobReturn]:
     calls = (delayed(job)(number, [kind]) for number, kind in enumerate(kinds))
-    return list(Parallel(n_jobs=n_jobs, backend=IsolatedWorkers())(calls))
+    return IsolatedJobs(n_jobs)(calls)
 
 
 @pytest.mark.parametrize(

@@ -98,8 +98,8 @@ def test_a_launcher_for_slurm_is_refused_where_there_is_none(launcher: str, tmp_
     refused = forcepos(["-m", f"hydra/launcher={launcher}", "seed=1,2", *QUICK], tmp_path, PATH=str(tmp_path))
     assert refused.code == 1
     assert refused.err == (
-        "error: hydra/launcher: no sbatch and no srun on this machine's PATH, so it cannot submit jobs to a Slurm "
-        "cluster: start the sweep on a login node, or run its jobs here with hydra/launcher=joblib\n"
+        "error: hydra/launcher: no srun on this machine's PATH, so it cannot submit jobs to a Slurm cluster: "
+        "start the sweep on a login node, or run its jobs here with hydra/launcher=joblib\n"
     )
     assert not list(tmp_path.iterdir())
 

@@ -253,7 +253,7 @@ def test_a_job_that_is_killed_costs_a_sweep_that_job_only(launcher: str, sign: s
     check_counts(tmp_path, launcher, 2, lost=6 - len(trials(tmp_path)))
 
 
-def test_workers_and_chief_of_a_search_are_killed(tmp_path: Path) -> None:
+def test_workers_and_main_process_of_a_search_are_killed(tmp_path: Path) -> None:
     command = [*SLOW, "tuner.workers=2"]
     process, log = start_until(1, command, tmp_path)
     workers_of(process, "--multiprocessing-fork")[0].kill()

@@ -59,22 +59,7 @@ def test_the_trial_of_a_killed_worker_is_done_by_the_next_one(tmp_path: Path) ->
     print("\n1 worker killed, 6 of 6 trials, 0 lost, 0 repeated")
 
 
-def test_a_worker_that_hangs_is_replaced(tmp_path: Path) -> None:
-    process = start(SEARCH, tmp_path)
-    read_until(process.stderr, "trial 1: ")
-    victim = workers_of(process)[0]
-    victim.send_signal(signal.SIGSTOP)
-    try:
-        out, err = process.communicate(timeout=400)
-    finally:
-        if victim.is_running():
-            victim.kill()
-    assert process.returncode == 0, err
-    assert "was silent for 60 s; trial " in err
-    check_tree(tmp_path, json.loads(out)["run_id"])
-
-
-def test_a_killed_chief_takes_its_workers_with_it_and_is_gone_on_with(tmp_path: Path) -> None:
+def test_a_killed_main_process_takes_its_workers_with_it_and_is_gone_on_with(tmp_path: Path) -> None:
     process = start(SEARCH, tmp_path)
     read_until(process.stderr, "trial 3: ")
     workers = workers_of(process)
@@ -89,10 +74,10 @@ def test_a_killed_chief_takes_its_workers_with_it_and_is_gone_on_with(tmp_path: 
     assert f"{len(kept)} of 6 trials from an earlier run" in again.err
     assert [trial for trial in trials(tmp_path) if trial in kept] == kept
     check_tree(tmp_path, again.result["run_id"])
-    print(f"\nchief killed with {len(kept)} of 6 trials done, 0 lost, 0 repeated")
+    print(f"\nmain process killed with {len(kept)} of 6 trials done, 0 lost, 0 repeated")
 
 
-def test_ctrl_c_ends_chief_and_workers(tmp_path: Path) -> None:
+def test_ctrl_c_ends_the_main_process_and_its_workers(tmp_path: Path) -> None:
     process = start(SEARCH, tmp_path)
     read_until(process.stderr, "trial 1 of 6")
     workers = workers_of(process)

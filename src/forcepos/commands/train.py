@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from functools import partial
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,9 @@ from forcepos.config.checks import register_resolvers, register_schemas
 from forcepos.config.mistakes import answer_in_one_line, explain
 from forcepos.config.schema import Config
 from forcepos.experiment.api import start_run
-from forcepos.experiment.launchers import refused_submission
 from forcepos.experiment.plugins import to_config
 from forcepos.experiment.sweep import AGAIN, close_sweep
-from forcepos.experiment.sweep_job import sweep_job
+from forcepos.experiment.sweep_job import refused_submission, sweep_job
 from forcepos.runtime.files import to_json
 from forcepos.runtime.interruption import (
     Interrupted,
@@ -45,26 +44,18 @@ def _job(composed: DictConfig) -> float:
     if settings.job.chdir:  # relative paths begin, and earlier searches are, where the command was started
         os.chdir(settings.runtime.cwd)
     folder, overrides = Path(settings.runtime.output_dir), list(map(visible, overrides_of(settings)))
-    with ended_by_input_errors():
-        if in_sweep():
-            with sweep_job(settings.job.num, folder):
-                config = to_config(composed)
-                return _loss(config, _run(config, folder, overrides))
+    with ended_by_input_errors(), sweep_job(settings.job.num, folder) if in_sweep() else nullcontext():
         config = to_config(composed)
         result = _run(config, folder, overrides)
-    if result["tracking"] == "incomplete":
+    if result["tracking"] == "incomplete" and not in_sweep():
         sys.stderr.write(f"tracking is incomplete: {AGAIN}\n")
         sys.exit(_INCOMPLETE)
     return _loss(config, result)
 
 
 def _loss(config: Config, result: dict[str, Any]) -> float:
-    """Return the validation objective, such that less is better: what Hydra's sweepers minimise.
-
-    Never a test score: whatever chooses by it would fit the test subset.
-    """
-    objective = float(result["objective"])
-    return objective if config.tuner.direction == "min" else -objective
+    """Return what sweepers minimise. Never a test score: whatever chooses by it would fit the test subset."""
+    return float(result["objective"]) * (1 if config.tuner.direction == "min" else -1)
 
 
 def _run(config: Config, folder: Path, overrides: list[str]) -> dict[str, Any]:
@@ -89,35 +80,32 @@ def _options_first(arguments: list[str]) -> list[str]:
     """Put options before overrides: Hydra takes none after or between them."""
     parser = utils.get_args_parser()
     answer_in_one_line(parser)
-    others = list(arguments)
     overrides = parser.parse_intermixed_args(arguments).overrides
-    for override in overrides:
-        others.remove(override)
-    return [*others, *overrides]
+    return [*(each for each in arguments if each not in overrides), *overrides]
 
 
 def _report(func: Callable[[], Any]) -> Any:
     """Do a step of Hydra's: a mistake of the user's that it meets is told in one line, all else as Hydra does."""
-    return _hydras_report(partial(_explaining, func))
 
+    def explaining() -> Any:
+        try:
+            with ended_by_input_errors():  # Hydra makes folders and log files before our code begins
+                return func()
+        except Exception as error:
+            full = os.environ.get("HYDRA_FULL_ERROR") == "1"
+            line = None if full else refused_submission(error) or explain(error)
+            if line is None:
+                raise
+            sys.exit(f"error: {visible_lines(line)}")
 
-def _explaining(step: Callable[[], Any]) -> Any:
-    try:
-        with ended_by_input_errors():  # Hydra makes folders and log files before our code begins
-            return step()
-    except Exception as error:
-        full = os.environ.get("HYDRA_FULL_ERROR") == "1"
-        line = None if full else refused_submission(error) or explain(error)
-        if line is None:
-            raise
-        sys.exit(f"error: {visible_lines(line)}")
+    return _hydras_report(explaining)
 
 
 def _jobs() -> bool:
     """Do one run, or all of a multirun; return whether MLflow has all of it."""
     status = "FAILED"
     try:
-        _explaining(_job)
+        _report(_job)
         status = "FINISHED"
     except Interrupted:
         end_children()

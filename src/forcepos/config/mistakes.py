@@ -10,7 +10,7 @@ import sys
 from collections import ChainMap
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from difflib import SequenceMatcher, get_close_matches
+from difflib import get_close_matches
 from pathlib import Path
 from traceback import walk_tb
 from typing import Any, NoReturn
@@ -18,7 +18,6 @@ from typing import Any, NoReturn
 from hydra.conf import HydraConf
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import CompactHydraException, HydraException, MissingConfigException, OverrideParseException
-from hydra.types import RunMode
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, InterpolationKeyError, OmegaConfBaseException
 from yaml import MarkedYAMLError, YAMLError
 
@@ -28,8 +27,6 @@ from forcepos.runtime.errors import InputError
 from forcepos.runtime.paths import short_path
 from forcepos.runtime.wording import visible
 
-# Likeness of last words, and of keys, from which one may have been meant; distance of further ones from the best.
-_ALIKE, _LIKE, _NEARLY = 0.6, 0.4, 0.15
 _COMMANDS = ("prepare", "inspect")
 UNREADABLE = (OSError, ValueError, YAMLError, OmegaConfBaseException)  # what reading a YAML file may raise
 
@@ -53,14 +50,13 @@ def explain(error: BaseException) -> str | None:
     line = None
     match error:
         case OverrideParseException():
-            line = _of_argument(error.override, sweep=names.get("run_mode") == RunMode.MULTIRUN)
+            line = _of_argument(error.override)
         case CompactHydraException():
             line = _of_composition(error)
         case OmegaConfBaseException():
             line = _of_omegaconf(error)
         case MarkedYAMLError(problem_mark=mark) if mark is not None:
-            tab = ": indent with blanks, not with a tab" if "'\\t'" in str(error.problem) else ""
-            line = f"{file}, line {mark.line + 1}, column {mark.column + 1}: {error.problem}{tab}"
+            line = f"{file}, line {mark.line + 1}, column {mark.column + 1}: {error.problem}"
         case ValueError() | OSError() | YAMLError():
             where = f"{file} cannot be read" if file else getattr(names.get("override"), "input_line", "")
             line = " ".join(f"{where}: {error}".removeprefix(": ").split())
@@ -80,14 +76,12 @@ def answer_in_one_line(parser: argparse.ArgumentParser) -> None:
     """Let the parser end the program with one line instead of its usage."""
 
     def refuse(message: str) -> NoReturn:
-        text, _, unknown = message.partition("unrecognized arguments: ")
-        option, known = unknown.split("=")[0].split(" ")[0], re.findall(r"--?[\w-]+", parser.format_usage())
-        near = get_close_matches(option, known, 2)
-        keys = [] if near else nearest(option.lstrip("-"), _all_keys(option.lstrip("-")))
-        hint = " or ".join(near or [f"{key}=…" for key in keys])
-        unknown = unknown and f"unknown option {unknown}"
-        more = f": did you mean {hint}?" if unknown and hint else "; see --help"
-        sys.exit(f"error: {visible(text + unknown)}{more}")
+        option = re.split("[= ]", message.partition("unrecognized arguments: ")[2])[0]
+        near = get_close_matches(option, re.findall(r"--?[\w-]+", parser.format_usage()), 2)
+        near = near or [f"{key}=…" for key in nearest(option.lstrip("-"), _all_keys(option))]
+        sys.exit(
+            f"error: {visible(message)}" + (f": did you mean {' or '.join(near)}?" if near else "; see --help")
+        )
 
     parser.error = refuse  # type: ignore[method-assign]
 
@@ -100,15 +94,15 @@ def unknown_key(key: str, kind: Any, place: str) -> str:
     """
     known = list(dict.fromkeys(_all_keys(key)))
     if dataclasses.is_dataclass(kind):
-        siblings = [field.name for field in dataclasses.fields(kind)]
+        ours = tuple(f"{place}{field.name}" for field in dataclasses.fields(kind))
     else:  # a range, before it is checked
-        siblings = [name.removeprefix(place) for name in known if place and name.startswith(place)]
+        ours = tuple(name for name in known if place and name.startswith(place))
     if place:  # other keys of a part that lacks this one belong to other choices of its group
-        ours = tuple(f"{place}{name}" for name in siblings)
         known = [*ours, *(name for name in known if not name.startswith(place) or name.startswith(ours))]
     elif kind not in (None, Config):
-        known = siblings
-    parts = [name.partition("/") for name, schema in SCHEMAS.items() if key in _keys_of(name, schema)]
+        known = list(ours)
+    schemas = [(name, _keys(schema, f"{name.partition('/')[0]}.")) for name, schema in SCHEMAS.items()]
+    parts = [name.partition("/") for name, keys in schemas if key in keys]
     owners = [
         f"{group}={choice}" for group, _, name in parts for choice in choices(group) if choice.startswith(name)
     ]
@@ -118,20 +112,16 @@ def unknown_key(key: str, kind: Any, place: str) -> str:
         return f"{key} cannot be set: {place[:-1]} is one value"
     if near := nearest(key, known):
         return f"unknown key {key}: did you mean {' or '.join(near)}?"
-    return f"unknown key {key}" + (f": {place[:-1] or 'the config'} has {', '.join(siblings)}" if siblings else "")
+    names = ", ".join(name.removeprefix(place) for name in ours)
+    return f"unknown key {key}" + (f": {place[:-1] or 'the config'} has {names}" if names else "")
 
 
 def nearest(name: str, known: Iterable[str]) -> list[str]:
-    """Return up to three keys that are most like `name`, in their last words above all."""
-    likeness = {key: _likeness(name, key) for key in known}
-    enough = max(_LIKE, max(likeness.values(), default=0) - _NEARLY)
-    return sorted((key for key in likeness if likeness[key] >= enough), key=lambda key: -likeness[key])[:3]
-
-
-def _likeness(one: str, other: str) -> float:
-    (before, last), (other_before, other_last) = (re.split(r"[./](?=[^./]*$)", f".{key}") for key in (one, other))
-    alike = SequenceMatcher(None, last, other_last).ratio()
-    return alike**2 * (1 + SequenceMatcher(None, before, other_before).ratio()) / 2 if alike >= _ALIKE else 0
+    """Return up to three keys whose last word is most like that of `name`, those first that are like all of it."""
+    last = {key: re.split("[./]", key)[-1] for key in known}
+    word = get_close_matches(re.split("[./]", name)[-1], last.values(), 1)
+    alike = [key for key in last if last[key] in word]
+    return [name] if name in alike else get_close_matches(name, alike, 3, cutoff=0)
 
 
 def _all_keys(key: str) -> Iterator[str]:
@@ -140,11 +130,7 @@ def _all_keys(key: str) -> Iterator[str]:
     yield from groups()
     yield from _keys(Config, "")
     for name, schema in SCHEMAS.items():
-        yield from _keys_of(name, schema)
-
-
-def _keys_of(name: str, schema: type) -> Iterator[str]:
-    return _keys(schema, f"{name.split('/', maxsplit=1)[0]}.")
+        yield from _keys(schema, f"{name.partition('/')[0]}.")
 
 
 def _keys(schema: Any, prefix: str) -> Iterator[str]:
@@ -155,17 +141,15 @@ def _keys(schema: Any, prefix: str) -> Iterator[str]:
             yield from _keys(nested, f"{prefix}{field.name}.")
 
 
-def _of_argument(argument: str, sweep: bool) -> str:
+def _of_argument(argument: str) -> str:
     """Quote an argument that Hydra's grammar does not take as it is."""
     key, equals, value = argument.partition("=")
     if not argument.isprintable():
         return f"{argument!r} holds a character that cannot stand there"
     if not equals:
         return explain_word(argument)
-    entries = ",".join(map(_quoted, value.strip("[]").split(",")))
-    quoted = entries if sweep else _quoted(value)
-    if value.startswith("[") and value.endswith("]"):
-        quoted = f"[{entries}]"
+    listed = value.startswith("[") and value.endswith("]")
+    quoted = f"[{','.join(map(_quoted, value[1:-1].split(',')))}]" if listed else _quoted(value)
     try:
         OverridesParser.create().parse_override(f"{key}={quoted}")
     except HydraException:
@@ -179,34 +163,24 @@ def _quoted(text: str) -> str:
     return '"' + re.sub(r'(\\*)("|$)', lambda found: found[1] * 2 + ('\\"' if found[2] else ""), text) + '"'
 
 
-def _of_choice(error: MissingConfigException) -> str:
-    group, _, name = str(error.missing_cfg_file).rpartition("/")
-    options = list(error.options or [])
-    near = [option for option in options if name in option] or get_close_matches(name, options)
-    where = re.match(r"In '(.+?)': ", str(error))
-    file = f"{where[1]}.yaml: " if where and where[1].split("/")[-1] != "config" else ""
-    hint = f"did you mean {' or '.join(near[:3])}?" if near else f"{group} has {', '.join(options)}"
-    return f"{file}unknown choice {group}={name}: {hint}"
-
-
-def _of_composition(error: CompactHydraException) -> str | None:
+def _of_composition(error: CompactHydraException) -> str:
     if isinstance(error, MissingConfigException) and error.options:
-        return _of_choice(error)
-    first, *more = str(error).strip().splitlines() or [""]
-    cause = error.__cause__ or error.__context__
+        group, _, name = str(error.missing_cfg_file).rpartition("/")
+        near = [option for option in error.options if name in option] or get_close_matches(name, error.options)
+        hint = f"did you mean {' or '.join(near[:3])}?" if near else f"{group} has {', '.join(error.options)}"
+        return f"unknown choice {group}={name}: {hint}"
+    first, cause = str(error).strip().partition("\n")[0], error.__cause__ or error.__context__
     if found := re.fullmatch(r"Could not override '(.+?)'\.( No match in the defaults list\.)?", first):
         return _of_key(found[1], cause)
     if found := re.fullmatch(r"Ambiguous value for argument '(.+?)=(.*)'", first):
         key, value = found.groups()
         ways = f", {key}=[{value}] is a list, {shlex.quote(f'{key}={_quoted(value)}')} a text"
         return f"{key}={value} has several values: -m sweeps over them{'' if key in groups() else ways}"
-    if found := re.fullmatch(r"Could not append to config\. An item is already at '(.+?)'\.", first):
-        return f"{found[1]} is in the config already: leave out the +"
     if isinstance(cause, OmegaConfBaseException):
         file = re.match(r"In '(.+?)'", first)
         where = f"{file[1]}.yaml" if file else first.removeprefix("Error merging override ")
         return ": ".join(filter(None, (where, _of_omegaconf(cause, named=not file))))
-    return None if more and not isinstance(error, MissingConfigException) else first
+    return first
 
 
 def _of_omegaconf(error: OmegaConfBaseException, named: bool = False) -> str:
@@ -214,8 +188,6 @@ def _of_omegaconf(error: OmegaConfBaseException, named: bool = False) -> str:
     key, text = error.full_key, str(error).partition("\n")[0]
     if isinstance(error, ConfigKeyError | ConfigAttributeError) and not isinstance(error, InterpolationKeyError):
         return _of_key(key or "", error)
-    if text == "Cannot merge DictConfig with ListConfig":
-        text = "a list stands where keys belong, or the other way round"
     if found := re.search(r"Environment variable '(.+?)' not found", text):
         text = f"the environment variable {found[1]} is not set"
     return text if named or not key else f"{key}: {text}"

@@ -51,11 +51,9 @@ Field = dataclasses.Field[Any]
 def help_text() -> str:
     """Return the text of --help without composing a config, which takes Hydra a second."""
     marked_choices = {group: ", ".join(marked(group)) for group in groups()}
-    keys = {}
-    for name in _FREQUENT:
-        metadata = find_field(name).metadata
-        allowed = ", ".join(metadata["limits"].get("choices", ()))
-        keys[name] = metadata["meaning"] + (f" ({allowed})" if allowed else "")
+    fields = {name: find_field(name).metadata for name in _FREQUENT}
+    allowed = {name: f" ({', '.join(field['limits'].get('choices', ()))})" for name, field in fields.items()}
+    keys = {name: (field["meaning"] + allowed[name]).removesuffix(" ()") for name, field in fields.items()}
     return _HELP.format(groups=_columns(marked_choices), keys=_columns(keys))
 
 
@@ -93,7 +91,7 @@ def find_field(name: str) -> Field:
 
 def _columns(texts: dict[str, str]) -> str:
     width = max(map(len, texts)) + 2
-    wrapped = (textwrap.wrap(text, _WIDTH - width, break_on_hyphens=False) for text in texts.values())
+    lines = (f"{name:<{width}}{text}" for name, text in texts.items())
     return "\n".join(
-        f"{name:<{width}}" + f"\n{'':<{width}}".join(lines) for name, lines in zip(texts, wrapped, strict=True)
+        textwrap.fill(line, _WIDTH, subsequent_indent=" " * width, break_on_hyphens=False) for line in lines
     )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -59,7 +59,7 @@ def _cross_validate(plan: RunPlan, run_fold: Callable[[RunPlan], dict[str, Any]]
             log.info("fold %d of %d", number, len(folds))
             folder = plan.folder / f"fold_{number}"
             folder.mkdir(exist_ok=True)  # by the same run, before it was killed
-            results.append(run_fold(plan.fold(fold, folder, run, since)))
+            results.append(run_fold(replace(plan, config=fold, folder=folder, parent=run, since=since)))
         result = _over_folds(plan, results, run)
         _save(result, plan.folder, run)
     begun.unlink(missing_ok=True)
@@ -67,20 +67,17 @@ def _cross_validate(plan: RunPlan, run_fold: Callable[[RunPlan], dict[str, Any]]
 
 
 def _folds(config: Config) -> list[Config]:
-    """Return the config of each fold."""
     split = config.split
     if not isinstance(split, CrossValidationConfig):
         raise TypeError(f"not a cross-validation: {split}")
-    splits = [dataclasses.replace(split, fold=fold) for fold in range(1, split.folds + 1)]
-    return [dataclasses.replace(config, split=fold) for fold in splits]
+    return [replace(config, split=replace(split, fold=fold)) for fold in range(1, split.folds + 1)]
 
 
 def _complete_folds(plan: RunPlan, results: Sequence[dict[str, Any]], run: Run) -> None:
     """Try once more to log what folds could not, and all of them where the store lost their parent."""
     for config, result in zip(_folds(plan.config), results, strict=True):
         if result["tracking"] == "incomplete" or run.anew:
-            fingerprint = plan.fold(config, Path(result["outputs"]), run).fingerprint
-            again = log_pending(config, fingerprint, run, result)
+            again = log_pending(config, replace(plan, config=config).fingerprint, run, result)
             if again:
                 result.update({name: again[name] for name in ("run_id", "tracking")})
 
@@ -88,11 +85,13 @@ def _complete_folds(plan: RunPlan, results: Sequence[dict[str, Any]], run: Run) 
 def _over_folds(plan: RunPlan, results: list[dict[str, Any]], run: Run) -> dict[str, Any]:
     fixed = isinstance(plan.config.tuner, FixedTunerConfig)
     groups = [name for name in ("test", *REFERENCES) if name in results[0]]
+    coverage = [result["coverage"] or {} for result in results]
+    ratios = [{name: value for name, value in each.items() if name != "counted"} for each in coverage]
     return {
         "run_id": run.run_id,
         **{name: _each(np.mean, [result[name] for result in results]) for name in groups},
         "spread": _each(partial(np.std, ddof=1), [result["test"] for result in results]),
-        "coverage": _coverage(results),
+        "coverage": _each(np.mean, ratios) or None,
         "folds": [{key: result[key] for key in _OF_A_FOLD} for result in results],
         "objective": float(np.mean([result["objective"] for result in results])),
         "best_hyperparameters": results[0]["best_hyperparameters"] if fixed else None,
@@ -100,12 +99,6 @@ def _over_folds(plan: RunPlan, results: list[dict[str, Any]], run: Run) -> dict[
         "tracking": run.expected_status,
         "outputs": str(plan.folder),
     }
-
-
-def _coverage(results: list[dict[str, Any]]) -> Scores | None:
-    found = [result["coverage"] for result in results if result["coverage"]]
-    values = [{name: value for name, value in each.items() if name != "counted"} for each in found]
-    return _each(np.mean, values) if len(values) == len(results) else None
 
 
 def _each(measure: Callable[[list[Any]], Any], scores: list[Scores]) -> Scores:
@@ -123,10 +116,6 @@ def _save(result: dict[str, Any], folder: Path, run: Run) -> None:
     run.log_scores({("test_spread" if name == "spread" else name): scores for name, scores in groups.items()})
     for name in ("result.json", "folds.csv"):
         run.log_file(folder / name)
-    _show(result, folder)
-
-
-def _show(result: dict[str, Any], folder: Path) -> None:
     measure = headline(result["test"])
     rows = [
         {"fold": number, measure: f"{fold['test'][measure]:.4g}", "baseline": f"{fold['baseline'][measure]:.4g}"}

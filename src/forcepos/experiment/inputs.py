@@ -21,7 +21,12 @@ def read_inputs(config: Config) -> Loaded:
         InputError: Slurm started the command several times, or tracking server, hyperparameters or data cannot be
             used.
     """
-    _refuse_slurm_tasks()
+    tasks, _ = step_size()
+    if tasks > 1:
+        raise InputError(
+            f"Slurm runs this command as {tasks} tasks, each of which would do the whole run: ask for one task, "
+            f"srun --ntasks=1 --cpus-per-task={tasks} …, and set tuner.workers={tasks}"
+        )
     check_server(config.tracking)
     given_hyperparameters(config)
     return load_checked(config)
@@ -41,13 +46,3 @@ def given_hyperparameters(config: Config) -> Values | None:
     else:
         given = read_hyperparameters(Path(source))
     return check_hyperparameters(given, config.model, source)
-
-
-def _refuse_slurm_tasks() -> None:
-    """Refuse to be one of several tasks of a step: each of them would do the whole run."""
-    tasks, _ = step_size()
-    if tasks > 1:
-        raise InputError(
-            f"Slurm runs this command as {tasks} tasks, each of which would do the whole run: ask for one task, "
-            f"srun --ntasks=1 --cpus-per-task={tasks} …, and set tuner.workers={tasks}"
-        )

@@ -6,14 +6,15 @@ pool of its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 from typing import Any
 
+from hydra.core.utils import JobReturn
 from joblib.externals.loky import ProcessPoolExecutor
 from joblib.externals.loky.process_executor import TerminatedWorkerError
-from joblib.parallel import ParallelBackendBase
+from joblib.parallel import LokyBackend
 
 from forcepos.experiment.sweep_job import lost_job
 from forcepos.runtime.resources import joblib_workers
@@ -24,49 +25,39 @@ _free: SimpleQueue[ProcessPoolExecutor] = SimpleQueue()  # kept from one batch o
 _all: list[ProcessPoolExecutor] = []
 
 
-class IsolatedWorkers(ParallelBackendBase):  # type: ignore[misc]
-    """A backend for joblib."""
+class IsolatedJobs:
+    """Stands where Hydra's launcher expects `joblib.Parallel`."""
 
-    supports_retrieve_callback = True
+    def __init__(self, n_jobs: int, **_: Any) -> None:
+        self._count = joblib_workers(n_jobs)
+        self._env = LokyBackend()._prepare_worker_env(self._count)  # noqa: SLF001  # shares the cores
 
-    def effective_n_jobs(self, n_jobs: int) -> int:
-        return max(2, joblib_workers(n_jobs))  # told of one, joblib does the jobs in this process
-
-    def configure(self, n_jobs: int = 1, parallel: Any = None, **_: Any) -> int:
-        self.parallel, count = parallel, joblib_workers(n_jobs)
-        self._threads, self._env = ThreadPoolExecutor(count), self._prepare_worker_env(count)
-        for _number in range(len(_all), count):
+    def __call__(self, jobs: Iterable[tuple[Any, ...]]) -> list[JobReturn]:
+        """Do jobs of joblib's `delayed`, as many at a time as there are workers."""
+        for _ in range(len(_all), self._count):
             self._add_worker()
-        return self.effective_n_jobs(n_jobs)
-
-    def submit(self, func: Any, callback: Callable[[Future[Any]], object]) -> Future[Any]:
-        future = self._threads.submit(self._do, func)
-        future.add_done_callback(callback)
-        return future
-
-    def retrieve_result_callback(self, out: Future[Any]) -> Any:
-        return out.result()
-
-    def abort_everything(self, **_: Any) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
-        for worker in _all:
-            worker.shutdown(kill_workers=True)
-
-    def terminate(self) -> None:
-        self._threads.shutdown(wait=False)
+        threads = ThreadPoolExecutor(self._count)
+        try:
+            return list(threads.map(self._do, jobs))
+        except BaseException:
+            threads.shutdown(wait=False, cancel_futures=True)
+            for worker in _all:
+                worker.shutdown(kill_workers=True)
+            raise
 
     def _add_worker(self) -> None:
         worker = ProcessPoolExecutor(1, timeout=_IDLE_S, env=self._env)  # its process starts with its first job
         _all.append(worker)
         _free.put(worker)
 
-    def _do(self, jobs: Any) -> Any:
+    def _do(self, job: tuple[Any, ...]) -> JobReturn:
+        function, arguments, _ = job
         worker = _free.get()  # there are as many as threads
         try:
-            result = worker.submit(jobs).result()
+            done: JobReturn = worker.submit(function, *arguments).result()
         except (TerminatedWorkerError, KeyboardInterrupt, SystemExit):  # killed, or asked to end
             self._add_worker()
             worker.shutdown(kill_workers=True)
-            return [lost_job(number, overrides) for _, (number, overrides, *_), _ in jobs.items]
+            return lost_job(*arguments[:2])
         _free.put(worker)
-        return result
+        return done

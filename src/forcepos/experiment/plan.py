@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -35,10 +34,6 @@ class RunPlan:
     device: str
     parent: Run | None = None
     since: str | None = None
-
-    def fold(self, config: Config, folder: Path, parent: Run, since: str | None = None) -> RunPlan:
-        """Return the plan of a fold of this run."""
-        return dataclasses.replace(self, config=config, folder=folder, parent=parent, since=since)
 
     @property
     def name(self) -> str:

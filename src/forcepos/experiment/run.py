@@ -71,7 +71,7 @@ def _run(plan: RunPlan) -> dict[str, Any]:
         log.info("searching on %s, trials in %s", plan.device, plan.search_dir)
         events, trainer = Events(terminal, run), NetworkTrainer(problem, folder)
         search = _stage(find_hyperparameters, trainer, plan.search_dir, events)
-        run.log_tags(search.counts)
+        run.log_tags({"search.trials": str(len(search.trials)), "search.reused_trials": str(search.reused)})
         trained = _stage(train_model, trainer, search.best, events)
         report = RunReport(
             problem,

@@ -17,8 +17,7 @@ from forcepos.tuning.events import Events
 from forcepos.tuning.ledger import SearchResult
 from forcepos.tuning.search import search
 from forcepos.tuning.spec import SearchSpec
-from forcepos.tuning.workers.pool import search_with_workers
-from forcepos.tuning.workers.process import SharedSearch
+from forcepos.tuning.workers import SharedSearch, search_with_workers
 
 log = logging.getLogger(__name__)
 

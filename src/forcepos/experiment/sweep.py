@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from filelock import FileLock, Timeout
 from hydra.experimental.callback import Callback
@@ -18,12 +18,12 @@ from omegaconf import DictConfig, OmegaConf
 
 from forcepos.config.mistakes import resolving
 from forcepos.config.schema import TrackingConfig
-from forcepos.experiment.launchers import prepare_launcher
-from forcepos.experiment.sweep_job import reason_of
-from forcepos.experiment.sweep_table import job_folders, job_rows, write_results, write_table
+from forcepos.experiment.sweep_job import prepare_launcher, reason_of
+from forcepos.experiment.sweep_table import job_folders, job_rows, write_table
 from forcepos.results.run_cache import SKIP_VARIABLE
 from forcepos.results.run_folder import CONFIG, meaning, read_config, refuse_used
 from forcepos.runtime.errors import InputError
+from forcepos.runtime.files import to_json
 from forcepos.runtime.interruption import defer_signals, ended_by_input_errors
 from forcepos.runtime.paths import pending_logs_file, short_path
 from forcepos.runtime.resources import JOBS_VARIABLE, jobs_of_sweep, overrides_of
@@ -36,22 +36,8 @@ AGAIN = "run the same command again to log what is missing"
 
 
 @dataclass(frozen=True)
-class _Sweep:
-    folder: Path
-    tracking: TrackingConfig
+class _Begun:
     run_id: str | None
-    elsewhere: bool  # its jobs write to standard output of their own
-    unfinished: Path  # holds the run's id until the sweep is complete
-    lock: FileLock
-
-
-@dataclass(frozen=True)
-class _Unfinished:
-    run_id: str | None
-    tracking: dict[str, Any] | None = None  # by earlier versions, at the end of a sweep
-
-
-_open: list[_Sweep] = []  # the multirun that this process launched
 
 
 class SweepCallback(Callback):
@@ -77,34 +63,7 @@ class SweepCallback(Callback):
     @defer_signals()  # an interruption here would leave a run behind that nobody closes
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         """Start the sweep's run, or resume an unfinished sweep's, and put its id where the jobs find it."""
-        _open.append(_start(config))
-
-
-def _start(config: DictConfig) -> _Sweep:
-    tracking = OmegaConf.to_object(config.tracking)
-    if not isinstance(tracking, TrackingConfig):
-        raise TypeError(f"not a tracking config: {type(tracking)}")
-    overrides = overrides_of(config.hydra)
-    jobs, folder = jobs_of_sweep(config.hydra), Path(config.hydra.sweep.dir).absolute()
-    unfinished = _unfinished(tracking, overrides)
-    _refuse_used(folder, overrides, config.skip_finished or unfinished.is_file())
-    if tracking.name == "mlflow":
-        check_uri(tracking.uri)
-    prepare_launcher(config.hydra.launcher)
-    count = "1 job" if jobs == 1 else f"{jobs or 'several'} jobs"
-    log.info("multirun of %s; outputs: %s", count, short_path(folder))
-    lock = _lock(unfinished)
-    run_id = _run(tracking, overrides, unfinished)
-    if jobs:
-        os.environ[JOBS_VARIABLE] = str(jobs)
-    elsewhere = "submitit" in str(config.hydra.launcher.get("_target_"))
-    return _Sweep(folder, tracking, run_id, elsewhere, unfinished, lock)
-
-
-def _refuse_used(folder: Path, overrides: list[str], skip: bool) -> None:
-    before = read_config(folder / "multirun.yaml")
-    asked = before.get("hydra", {}).get("overrides", {}).get("task", [])
-    refuse_used(job_folders(folder), not before or _asked(overrides) == _asked(asked), skip)
+        _open.append(_Sweep(config))
 
 
 def _asked(overrides: Sequence[str]) -> list[str]:
@@ -112,80 +71,102 @@ def _asked(overrides: Sequence[str]) -> list[str]:
 
 
 def _unfinished(tracking: TrackingConfig, overrides: list[str]) -> Path:
+    """Return the file that holds the run's id until the sweep is complete."""
     digest = hashlib.sha256(json.dumps(_asked(overrides)).encode()).hexdigest()[:12]
     return pending_logs_file(f"sweep-{digest}", f"{tracking.uri} {tracking.experiment}")
 
 
-def _lock(unfinished: Path) -> FileLock:
-    unfinished.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(unfinished.with_suffix(".lock"))
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise InputError("another process works on this sweep: wait for it, or change an override") from error
-    return lock
+class _Sweep:
+    """The multirun that this process launches."""
+
+    def __init__(self, config: DictConfig) -> None:
+        self._tracking = cast("TrackingConfig", OmegaConf.to_object(config.tracking))
+        self._overrides = overrides_of(config.hydra)
+        self._folder = Path(config.hydra.sweep.dir).absolute()
+        self._jobs_print = "submitit" not in str(config.hydra.launcher.get("_target_"))  # to this standard output
+        self._unfinished = _unfinished(self._tracking, self._overrides)
+        self.lock = FileLock(self._unfinished.with_suffix(".lock"))
+        self._check(config)
+        jobs = jobs_of_sweep(config.hydra)
+        count = "1 job" if jobs == 1 else f"{jobs or 'several'} jobs"
+        log.info("multirun of %s; outputs: %s", count, short_path(self._folder))
+        self._begin()
+        if jobs:
+            os.environ[JOBS_VARIABLE] = str(jobs)
+
+    def _check(self, config: DictConfig) -> None:
+        before = read_config(self._folder / "multirun.yaml")
+        asked = before.get("hydra", {}).get("overrides", {}).get("task", [])
+        same = not before or _asked(self._overrides) == _asked(asked)
+        refuse_used(job_folders(self._folder), same, config.skip_finished or self._unfinished.is_file())
+        if self._tracking.name == "mlflow":
+            check_uri(self._tracking.uri)
+        prepare_launcher(config.hydra.launcher)
+
+    def _begin(self) -> None:
+        """Lock the sweep, and start or resume its run, if it is tracked."""
+        self._unfinished.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self.lock.acquire(timeout=0)
+        except Timeout as error:
+            raise InputError("another process works on this sweep: wait for it, or change an override") from error
+        begun, self._run_id = read_state(self._unfinished, _Begun, "the sweep begins anew"), None
+        if self._tracking.name == "mlflow":
+            # MLflow takes seconds.
+            from forcepos.tracking.sweep_run import PARENT_VARIABLE, start_sweep  # noqa: PLC0415
+
+            overrides = visible(" ".join(self._overrides))
+            self._run_id = start_sweep(self._tracking, overrides, begun.run_id if begun else None)
+            os.environ[PARENT_VARIABLE] = self._run_id
+        if begun and begun.run_id == self._run_id:
+            kept = short_path(self._unfinished)
+            log.info("resuming this sweep: complete jobs are skipped; to begin it anew, remove %s", kept)
+            os.environ[SKIP_VARIABLE] = str(self._unfinished.stat().st_mtime)
+        else:
+            write_state(self._unfinished, {"run_id": self._run_id})
+
+    def close(self, status: str) -> bool:
+        """Show the table of jobs, and end the sweep's run; return whether tracking is complete."""
+        rows = job_rows(self._folder)
+        table = self._folder / "sweep.csv"
+        if rows:
+            write_table(rows, table)
+        for row in sorted(rows, key=lambda row: int(row["job"])):
+            if not row["result"]:
+                reason = visible_lines(reason_of(self._folder / str(row["job"])))
+                sys.stderr.write(f"job {row['job']}: {reason}\n")
+            elif not self._jobs_print:
+                sys.stdout.write(to_json(row["result"]) + "\n")
+        sys.stdout.flush()
+        logged = self._end_run(status, rows, table)
+        self.lock.release()
+        if logged and status == "FINISHED":
+            self._unfinished.unlink(missing_ok=True)
+            Path(self.lock.lock_file).unlink(missing_ok=True)
+        return logged
+
+    def _end_run(self, status: str, rows: list[dict[str, Any]], table: Path) -> bool:
+        """End the sweep's run; return whether the store has all of the sweep."""
+        if self._run_id is None:
+            return True
+        from forcepos.tracking.sweep_run import end_sweep  # noqa: PLC0415  # MLflow takes seconds
+
+        lacking = sum((row["result"] or {}).get("tracking") == "incomplete" for row in rows)
+        # The table follows once all that it lists is there.
+        ended = end_sweep(self._tracking, self._run_id, status, table if rows and not lacking else None)
+        if ended and not lacking:
+            return True
+        of = f" of {lacking} of {len(rows)} jobs" if lacking else " of the sweep itself"
+        sys.stderr.write(f"tracking{of} is incomplete: {AGAIN}\n")
+        return False
 
 
-def _run(tracking: TrackingConfig, overrides: list[str], unfinished: Path) -> str | None:
-    """Start or resume the sweep's run, if it is tracked; return its id."""
-    begun = read_state(unfinished, _Unfinished, "the sweep begins anew")
-    run_id = None
-    if tracking.name == "mlflow":
-        from forcepos.tracking.sweep_run import PARENT_VARIABLE, start_sweep  # noqa: PLC0415  # MLflow takes seconds
-
-        run_id = start_sweep(tracking, visible(" ".join(overrides)), begun.run_id if begun else None)
-        os.environ[PARENT_VARIABLE] = run_id
-    if begun and begun.run_id == run_id:
-        kept = short_path(unfinished)
-        log.info("resuming this sweep: complete jobs are skipped; to begin it anew, remove %s", kept)
-        os.environ[SKIP_VARIABLE] = "0" if begun.tracking else str(unfinished.stat().st_mtime)
-    else:
-        write_state(unfinished, {"run_id": run_id})
-    return run_id
+_open: list[_Sweep] = []  # the multirun that this process launched
 
 
 def close_sweep(status: str) -> bool:
-    """Show the table of jobs and end the sweep's run, if there is one; return whether tracking is complete.
+    """Close the multirun of this process, if there is one; return whether tracking is complete.
 
     Hydra's own hook at the end of a multirun is not called when a job fails.
     """
-    complete = [_close(_open.pop(), status) for _ in range(len(_open))]
-    return all(complete)
-
-
-def _close(sweep: _Sweep, status: str) -> bool:
-    os.environ.pop(SKIP_VARIABLE, None)
-    os.environ.pop(JOBS_VARIABLE, None)
-    rows = job_rows(sweep.folder)
-    table = sweep.folder / "sweep.csv"
-    if rows:
-        write_table(rows, table)
-    for row in rows:
-        if row["status"] != "FINISHED":
-            reason = visible_lines(reason_of(sweep.folder / str(row["job"])))
-            sys.stderr.write(f"job {row['job']}: {reason}\n")
-    if sweep.elsewhere:
-        write_results(sweep.folder, rows)
-    logged = _end_run(sweep, status, rows, table)
-    sweep.lock.release()
-    if logged and status == "FINISHED":
-        sweep.unfinished.unlink(missing_ok=True)
-        Path(sweep.lock.lock_file).unlink(missing_ok=True)
-    return logged
-
-
-def _end_run(sweep: _Sweep, status: str, rows: list[dict[str, Any]], table: Path) -> bool:
-    """End the sweep's run; return whether the store has all of the sweep."""
-    if sweep.run_id is None:
-        return True
-    from forcepos.tracking.sweep_run import PARENT_VARIABLE, end_sweep  # noqa: PLC0415  # MLflow takes seconds
-
-    os.environ.pop(PARENT_VARIABLE, None)
-    lacking = sum(row["tracking"] == "incomplete" for row in rows)
-    # The table follows once all that it lists is there.
-    ended = end_sweep(sweep.tracking, sweep.run_id, status, table if rows and not lacking else None)
-    if ended and not lacking:
-        return True
-    of = f" of {lacking} of {len(rows)} jobs" if lacking else " of the sweep itself"
-    sys.stderr.write(f"tracking{of} is incomplete: {AGAIN}\n")
-    return False
+    return not _open or _open.pop().close(status)

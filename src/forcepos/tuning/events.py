@@ -1,10 +1,10 @@
-"""The events of a run, from whoever trains to whoever listens: terminal, MLflow run, queue between threads."""
+"""The events of a run, from whoever trains to whoever listens: terminal and MLflow run."""
 
 from __future__ import annotations
 
-import queue
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any
 
 from forcepos.tuning.trials import Logs, TrialResult, Values
@@ -20,26 +20,18 @@ class Listener:
 
     def trial_known(self, result: TrialResult) -> None:
         """Receive a trial that an earlier run finished."""
-        self._receive("trial_known", result)
 
     def trial_started(self, number: int, hyperparameters: Values) -> None:
         """Receive a trial that begins, or begins again since its worker was lost."""
-        self._receive("trial_started", number, hyperparameters)
 
     def epoch_ended(self, number: int, execution: int, epoch: int, logs: Logs) -> None:
         """Receive the logs of an epoch of a trial's execution."""
-        self._receive("epoch_ended", number, execution, epoch, logs)
 
     def trial_ended(self, result: TrialResult) -> None:
         """Receive a finished or failed trial."""
-        self._receive("trial_ended", result)
 
     def final_epoch_ended(self, member: int, epoch: int, logs: Logs) -> None:
         """Receive the logs of an epoch of the final training of an ensemble's member."""
-        self._receive("final_epoch_ended", member, epoch, logs)
-
-    def _receive(self, event: str, *arguments: Any) -> None:
-        """Receive whichever event is not overridden."""
 
 
 class Events(Listener):
@@ -47,6 +39,8 @@ class Events(Listener):
 
     def __init__(self, *listeners: Listener) -> None:
         self._listeners = listeners
+        for event in ("trial_known", "trial_started", "epoch_ended", "trial_ended", "final_epoch_ended"):
+            setattr(self, event, partial(self._pass_on, event))
 
     @contextmanager
     def phase(self, name: str, epochs: int) -> Iterator[None]:
@@ -56,22 +50,6 @@ class Events(Listener):
                 stack.enter_context(listener.phase(name, epochs))
             yield
 
-    def _receive(self, event: str, *arguments: Any) -> None:
+    def _pass_on(self, event: str, *arguments: Any) -> None:
         for listener in self._listeners:
             getattr(listener, event)(*arguments)
-
-
-class EventQueue(Events):
-    """Holds events from any thread until the main thread delivers them: its listeners may take their time."""
-
-    def __init__(self, *listeners: Listener) -> None:
-        super().__init__(*listeners)
-        self._waiting: queue.SimpleQueue[tuple[Any, ...]] = queue.SimpleQueue()
-
-    def _receive(self, event: str, *arguments: Any) -> None:
-        self._waiting.put((event, *arguments))
-
-    def deliver(self) -> None:
-        """Pass on all events so far."""
-        while not self._waiting.empty():
-            super()._receive(*self._waiting.get())

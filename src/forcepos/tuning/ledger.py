@@ -7,21 +7,21 @@ the finished trials.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import keras_tuner as kt
+from sklearn.exceptions import ConvergenceWarning
 
 from forcepos.config.schema import TunerConfig
 from forcepos.runtime.errors import InputError
 from forcepos.tuning.events import Events
+from forcepos.tuning.oracles import make_oracle
 from forcepos.tuning.space import Space
 from forcepos.tuning.spec import SearchSpec
-from forcepos.tuning.trial_run import score_of
-from forcepos.tuning.trials import Journal, TrialResult, Values, load_trials, set_aside
-
-RUNNING, IDLE, STOPPED = "RUNNING", "IDLE", "STOPPED"  # KerasTuner's status of a requested trial
+from forcepos.tuning.trials import Journal, Logs, TrialResult, Values, load_trials
 
 
 @dataclass(frozen=True)
@@ -40,108 +40,97 @@ class SearchResult:
     trials: Sequence[TrialResult]
     reused: int
 
-    @property
-    def counts(self) -> dict[str, str]:
-        """The numbers of trials, as tags of the run."""
-        return {"search.trials": str(len(self.trials)), "search.reused_trials": str(self.reused)}
-
 
 class Ledger:
-    """The one place that knows a search's trials. Not safe for threads."""
+    """The one place that knows a search's trials.
 
-    def __init__(self, spec: SearchSpec, oracle: kt.Oracle, events: Events) -> None:
-        self.oracle = oracle
-        self._config, self._directory, self._events = spec.config, spec.directory, events
+    Raises:
+        InputError: `max_failures` of the trials that are there failed.
+    """
+
+    def __init__(self, spec: SearchSpec, events: Events) -> None:
+        self._config, self._oracle, self._events = spec.config, make_oracle(spec), events
+        known = load_trials(spec.directory, partial(_fault_of, spec.config, spec.space))
+        self._known = {result.number: result for result in known}
         self._results: dict[int, TrialResult] = {}
         self._reused = 0
-        found = load_trials(spec.directory, partial(_fault_of, spec.config, spec.space))
-        self._known = {result.number: result for result in found}
-        self._journal = Journal(spec.directory, spec.space, set(self._known))
-        self._past = self._journal.events()
+        self._journal = Journal(spec.directory, spec.space, self._known)
+        self._past = iter(self._journal.past)
+        self._waiting: set[int] = set()  # trials that began and are not under way: handed out next
         self._repeated: int | None = None  # the trial that the replay waits for
         self._replay()
 
-    # --- what an earlier process left ---
-
     def _replay(self) -> None:
-        """Replay the journal to the oracle; trials that began and did not end are handed out next.
+        """Replay to the oracle what an earlier process left.
 
         Where the result of a trial that ended is lost, the replay waits until it is done again, and nothing else
         is handed out: what the oracle proposed afterwards may depend on it.
         """
         self._repeated = None
-        for kind, number in self._past:
-            if kind == "begun":
-                if not self._begin_again(number):
-                    break  # tuner.max_trials is smaller than it was
-            elif number in self._known:
-                self._reused += 1
-                self._events.trial_known(self._known[number])
-                self._close(self._known[number])
-            else:
+        for event in self._past:
+            number, result = event.trial, self._known.get(event.trial)
+            if event.event == "begun":
+                trial = self._proposed()
+                if trial is None:
+                    return  # tuner.max_trials is smaller than it was
+                values = result.hyperparameters if result else event.hyperparameters
+                trial.hyperparameters.values = dict(values or trial.hyperparameters.values)
+                self._waiting.add(number)
+            elif number in self._waiting and result is None:
                 self._repeated = number
-                self.requeue(f"trial {number}")
                 return
-        for worker in reversed(list(self.oracle.ongoing_trials)):
-            if worker.startswith("trial "):
-                self.requeue(worker)
+            elif number in self._waiting and result:
+                self._waiting.remove(number)
+                self._reused += 1
+                self._events.trial_known(result)
+                self._close(result)
 
-    def _begin_again(self, number: int) -> bool:
-        trial = self.oracle.create_trial(f"trial {number}")
-        if trial.status != RUNNING:
-            return False
-        begun, proposed = self._journal.begun_with(number), trial.hyperparameters.values
-        result = self._known.get(number)
-        if result and begun and result.hyperparameters not in (begun, proposed):
-            set_aside(self._directory, number, "its hyperparameters are not those of the journal")
-            del self._known[number]
-            result = None
-        trial.hyperparameters.values = dict(result.hyperparameters if result else begun or proposed)
-        return True
+    def _proposed(self) -> kt.engine.trial.Trial | None:
+        with warnings.catch_warnings():
+            # A Gaussian process on a handful of trials often ends at a bound of its length scale; harmless.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            trial = self._oracle.create_trial(str(len(self._oracle.trials)))
+        return trial if trial.status == "RUNNING" else None
 
-    # --- trials begin and end ---
+    def _trial(self, number: int) -> kt.engine.trial.Trial:
+        return list(self._oracle.trials.values())[number - 1]  # in the order in which they began
 
-    def begin(self, worker: str) -> kt.engine.trial.Trial:
-        """Return the next trial for `worker`, or the one that it works on already.
+    def begin(self) -> tuple[int, Values] | None:
+        """Begin the next trial, or again one that was lost; return its number and its hyperparameters.
 
-        Its status is RUNNING; IDLE if the worker should ask again later; STOPPED if nothing is left to do.
+        None if there is nothing to do, unless a trial that is under way ends or is lost.
         """
-        under_way = self.number_of(worker)
-        if self._repeated and not under_way and not self.oracle._retry_queue:  # noqa: SLF001  # as in `requeue`
-            return kt.engine.trial.Trial(kt.HyperParameters(), status=IDLE)
-        trial = self.oracle.create_trial(worker)
-        number = len(self.oracle.trials)
-        if trial.status == STOPPED and self.oracle.ongoing_trials:
-            trial.status = IDLE  # a worker that is busy may be lost
-        if trial.status != RUNNING or under_way:
-            return trial
-        if number_of(trial) == number and self._journal.begun_with(number) is None:
+        number = self._repeated or min(self._waiting, default=None)
+        if number is None:
+            trial = self._proposed()
+            if trial is None:
+                return None
+            number = len(self._oracle.trials)
             self._journal.begun(number, trial.hyperparameters.values)
-        self._events.trial_started(number_of(trial), dict(trial.hyperparameters.values))
-        return trial
+        elif number in self._waiting:
+            self._waiting.remove(number)
+        else:
+            return None
+        values = dict(self._trial(number).hyperparameters.values)
+        self._events.trial_started(number, values)
+        return number, values
 
-    def number_of(self, worker: str) -> int | None:
-        """Return the number of the trial that `worker` works on, None if it has none."""
-        trial = self.oracle.ongoing_trials.get(worker)
-        return number_of(trial) if trial else None
-
-    def requeue(self, worker: str) -> None:
-        """Hand out the trial of `worker` again, before any new one."""
-        trial = self.oracle.ongoing_trials.pop(worker)
-        self.oracle._retry_queue.append(trial.trial_id)  # noqa: SLF001  # KerasTuner's own queue, without a door
+    def requeue(self, number: int) -> None:
+        """Hand out a trial that was lost again, before any new one."""
+        self._waiting.add(number)
 
     def end(self, result: TrialResult) -> None:
-        """Record a trial's result; nothing happens if it was recorded before.
+        """Record the result of a trial.
 
         Raises:
             InputError: `max_failures` trials failed.
         """
-        if result.number in self._results:
-            return
-        self._journal.ended(result.number)
+        repeated = result.number == self._repeated
+        if not repeated:
+            self._journal.ended(result.number)
         self._events.trial_ended(result)
         self._close(result)
-        if result.number == self._repeated:
+        if repeated:
             self._replay()
 
     def _close(self, result: TrialResult) -> None:
@@ -152,14 +141,13 @@ class Ledger:
                 f"{len(failed)} of {len(self._results)} trials failed, the last one with: {failed[-1].failure}; "
                 "raise tuner.max_failures to continue all the same"
             )
-        trial = next(trial for trial in self.oracle.trials.values() if number_of(trial) == result.number)
+        trial = self._trial(result.number)
         trial.hyperparameters.values = dict(result.hyperparameters)
-        if result.score is None:
-            trial.status, trial.message = "FAILED", result.failure
-        else:
+        trial.status, trial.message = "FAILED", result.failure
+        if result.score is not None:
             trial.status = "COMPLETED"
-            self.oracle.update_trial(trial.trial_id, {self.oracle.objective.name: result.score})
-        self.oracle.end_trial(trial)
+            self._oracle.update_trial(trial.trial_id, {self._oracle.objective.name: result.score})
+        self._oracle.end_trial(trial)
 
     def found(self) -> SearchResult:
         """Return the best of all trials.
@@ -180,8 +168,7 @@ class Ledger:
 
 def _fault_of(config: TunerConfig, space: Space, result: TrialResult) -> str | None:
     """Say why a result that was read cannot be one of this search; None if it can."""
-    fault = space.fault_of(result.hyperparameters)
-    if fault:
+    if fault := space.fault_of(result.hyperparameters):
         return fault
     if len({frozenset(logs) for execution in result.history for logs in execution}) > 1:
         return "its epochs have different metrics"
@@ -192,6 +179,8 @@ def _fault_of(config: TunerConfig, space: Space, result: TrialResult) -> str | N
     return None if scored else f"its score is not the best {config.objective} of its history"
 
 
-def number_of(trial: kt.engine.trial.Trial) -> int:
-    """Return 1, 2, 3, … in the order in which trials began."""
-    return int(trial.trial_id) + 1
+def score_of(config: TunerConfig, history: Sequence[Sequence[Logs]]) -> float:
+    """Return the mean over executions of the best epoch's objective."""
+    pick = min if config.direction == "min" else max
+    best = [pick(logs[config.objective] for logs in each) for each in history]
+    return sum(best) / len(best)

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
-import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 from filelock import FileLock, Timeout
-from sklearn.exceptions import ConvergenceWarning
 
-from forcepos.runtime.errors import InputError
+from forcepos.runtime.errors import InputError, TrialFailure
 from forcepos.runtime.interruption import stop_if_asked
 from forcepos.tuning.events import Events
-from forcepos.tuning.ledger import RUNNING, Ledger, SearchResult, number_of
-from forcepos.tuning.oracles import make_oracle
+from forcepos.tuning.ledger import Ledger, SearchResult, score_of
 from forcepos.tuning.spec import SearchSpec
-from forcepos.tuning.trial_run import Trainer, run_trial
-from forcepos.tuning.trials import save_trial
+from forcepos.tuning.trials import Logs, TrialResult, Values, save_trial
 
 log = logging.getLogger(__name__)
 _POLL_S = 0.5  # how often a waiting process tries again
+
+Report = Callable[[int, int, int, Logs], None]  # trial, execution, epoch, Keras' logs
+# Trains one network from scratch: hyperparameters, seed of its weights, epochs, what receives each epoch's logs.
+Trainer = Callable[[Mapping[str, Any], int, int, Callable[[int, Logs], None]], list[Logs]]
 
 
 @contextmanager
@@ -55,30 +59,45 @@ def lock_search(directory: Path, fresh: bool, wait: bool = False) -> Iterator[No
         lock.release()
 
 
-@contextmanager
-def open_ledger(spec: SearchSpec, events: Events) -> Iterator[Ledger]:
-    """Open the ledger of the search in `spec.directory`, which this process has locked.
-
-    Raises:
-        InputError: `max_failures` of the trials that are there failed.
-    """
-    with warnings.catch_warnings():
-        # A Gaussian process on a handful of trials often ends at a bound of its length scale; harmless.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        yield Ledger(spec, make_oracle(spec), events)
-
-
 def search(spec: SearchSpec, train: Trainer, events: Events) -> SearchResult:
     """Run trials, one after the other, until there are `max_trials`; finished ones in `spec.directory` count.
 
     Raises:
         InputError: every trial failed, or more than `max_failures` did.
     """
-    with open_ledger(spec, events) as ledger:
-        while (trial := ledger.begin("forcepos")).status == RUNNING:
-            stop_if_asked()
-            values = dict(trial.hyperparameters.values)
-            result = run_trial(spec, number_of(trial), values, train, events.epoch_ended)
-            save_trial(spec.directory, result)
-            ledger.end(result)
-        return ledger.found()
+    ledger = Ledger(spec, events)
+    while begun := ledger.begin():
+        stop_if_asked()
+        result = run_trial(spec, *begun, train, events.epoch_ended)
+        save_trial(spec.directory, result)
+        ledger.end(result)
+    return ledger.found()
+
+
+def run_trial(spec: SearchSpec, number: int, values: Values, train: Trainer, report: Report) -> TrialResult:
+    """Train as often as the tuner's config says, with weights of its own each time.
+
+    Each execution takes `spec.epochs` epochs, except with Hyperband, which decides that in `values`.
+    """
+    history = list[list[Logs]]()
+    epochs = values.get("tuner/epochs", spec.epochs)
+    try:
+        for execution in range(1, spec.config.executions_per_trial + 1):
+            history.append([])
+            after_epoch = partial(_epoch_ended, history[-1], partial(report, number, execution))
+            # The same seed in every run of the search.
+            seed = np.random.SeedSequence([spec.seed, number, execution]).generate_state(1)[0] >> 1
+            train(values, int(seed), epochs, after_epoch)
+    except TrialFailure as failure:
+        return TrialResult(number, values, history, None, str(failure))
+    score = score_of(spec.config, history)
+    if not math.isfinite(score):
+        return TrialResult(number, values, history, None, f"{spec.config.objective} is not finite")
+    return TrialResult(number, values, history, score)
+
+
+def _epoch_ended(history: list[Logs], report: Callable[[int, Logs], None], epoch: int, logs: Logs) -> None:
+    history.append(logs)
+    report(epoch, logs)
+    if not math.isfinite(logs["loss"]):
+        raise TrialFailure(f"the loss is not finite in epoch {epoch}")

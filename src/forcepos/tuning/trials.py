@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -26,9 +26,7 @@ from forcepos.tuning.space import Space
 
 Logs = dict[str, float]
 Values = dict[str, Any]
-Event = tuple[str, int]  # "begun" or "ended"; the trial's number
 _StoredLogs = dict[str, Annotated[float, BeforeValidator(lambda value: math.nan if value is None else value)]]
-_OURS = b'{"event": "'  # a journal's line begins with this
 
 
 @dataclass(frozen=True)
@@ -64,10 +62,9 @@ def load_trial(
     """
 
     def check(result: TrialResult) -> None:
-        fault = f"it holds trial {result.number}" if result.number != number else fault_of(result)
-        if not fault and (result.score is None) != (result.failure is not None):
-            fault = "it must hold either a score or a failure"
-        if fault:
+        if result.number != number or (result.score is None) == (result.failure is None):
+            raise Damaged(f"it must hold trial {number}, and either a score or a failure")
+        if fault := fault_of(result):
             raise Damaged(fault)
 
     return read_state(_file(directory, number), TrialResult, f"trial {number} is done again", check)
@@ -82,17 +79,14 @@ def load_trials(
     return [result for result in found if result]
 
 
-def set_aside(directory: Path, number: int, fault: str) -> None:
-    """Move a trial's file aside: it contradicts the journal."""
-    move_aside(_file(directory, number), fault, f"trial {number} is done again")
-
-
 def _file(directory: Path, number: int) -> Path:
     return directory / f"trial_{number:04}.json"
 
 
 @dataclass(frozen=True)
-class _Line:
+class Event:
+    """A line of the journal; a trial that begins has hyperparameters, unless they are lost."""
+
     event: Literal["begun", "ended"]
     trial: PositiveInt
     hyperparameters: Values | None = None
@@ -101,110 +95,63 @@ class _Line:
 class Journal:
     """The order in which trials began and ended: lines of JSON that are only ever appended.
 
+    A damaged journal, or none, is replaced by that of a search whose known trials were done one by one.
+
     Args:
         known: numbers of the trials whose results are there.
+
+    Attributes:
+        past: events of earlier runs; each trial begins after the one before it, and before it ends.
     """
 
     def __init__(self, directory: Path, space: Space, known: Collection[int]) -> None:
-        self._path, self._space, self._known = directory / "journal.jsonl", space, known
-        self._begun: dict[int, Values] = {}
-        self._written = self._read()
-
-    def _read(self) -> list[Event | None]:
-        """Return the event of each line, None for one that is damaged, now or since an earlier run."""
+        self._path, self._space = directory / "journal.jsonl", space
         try:
             text = read_bytes(self._path) or b""
+            self.past = [parse(self._path, line, Event) for line in text.split(b"\n")[:-1]]
+            self._check()
         except Damaged as damaged:
-            self._move_aside(str(damaged))
-            return []
-        *lines, rest = text.split(b"\n")
-        if rest[: len(_OURS)] != _OURS[: len(rest)]:  # else whoever wrote the line was killed
-            lines.append(rest)
-        events, faults = list[Event | None](), list[str]()
-        for place, line in enumerate(lines, 1):
-            try:
-                events.append(self._event(line, len(lines)) if line else None)
-            except Damaged as damaged:
-                faults.append(f"line {place}: {damaged}")
-                events.append(None)
-        whole = b"".join((line if event else b"") + b"\n" for line, event in zip(lines, events, strict=True))
-        if faults:
-            self._move_aside(f"{len(faults)} of {len(lines)} lines, {faults[0]}")
+            move_aside(self._path, str(damaged), "the order of trials is restored from the trials' files")
+            text, self.past = b"", []
+        lost = list(self._lost(known))
+        self.past += lost
+        whole = text[: text.rfind(b"\n") + 1] + b"".join(map(_line, lost))  # whoever wrote the rest was killed
         if whole != text:
-            write_bytes(self._path, whole if any(events) else b"")
-        return events if any(events) else []
+            write_bytes(self._path, whole)
 
-    def _event(self, line: bytes, lines: int) -> Event:
-        read = parse(self._path, line, _Line)
-        if read.trial > lines + max(self._known, default=0):
-            raise Damaged(f"trial {read.trial} is more than there can be")
-        if read.event == "begun":
-            fault = self._space.fault_of(read.hyperparameters or {})
+    def _check(self) -> None:
+        begun = 0
+        for event in self.past:
+            possible = range(1, begun + 1) if event.event == "ended" else [begun + 1]
+            fault = None if event.trial in possible else f"trial {event.trial} cannot have {event.event}"
+            if event.hyperparameters is not None:
+                fault = fault or self._space.fault_of(event.hyperparameters)
             if fault:
                 raise Damaged(fault)
-            self._begun.setdefault(read.trial, read.hyperparameters or {})
-        return read.event, read.trial
+            begun += event.event == "begun"
 
-    def _move_aside(self, fault: str) -> None:
-        move_aside(self._path, fault, "the order of trials is restored from its other lines and the trials' files")
-
-    def events(self) -> Iterator[Event]:
-        """Yield all events so far, those included that are damaged or were not written down."""
-        return _restored(self._written, self._known)
-
-    def begun_with(self, number: int) -> Values | None:
-        """Return the hyperparameters with which a trial began, None if the journal does not hold them."""
-        return self._begun.get(number)
+    def _lost(self, known: Collection[int]) -> Iterator[Event]:
+        begun = sum(event.event == "begun" for event in self.past)
+        ended = {event.trial for event in self.past if event.event == "ended"}
+        for number in range(1, max([begun, *known]) + 1):
+            if number > begun:
+                yield Event("begun", number)
+            if number > begun or number in {*known} - ended:
+                yield Event("ended", number)
 
     def begun(self, number: int, hyperparameters: Values) -> None:
-        self._begun[number] = hyperparameters
-        self._write({"event": "begun", "trial": number, "hyperparameters": hyperparameters})
+        self._append(Event("begun", number, hyperparameters))
 
     def ended(self, number: int) -> None:
-        self._write({"event": "ended", "trial": number})
+        self._append(Event("ended", number))
 
-    def _write(self, entry: dict[str, Any]) -> None:
-        with self._path.open("a") as file:
-            file.write(to_json({**entry, "version": VERSION}) + "\n")
+    def _append(self, event: Event) -> None:
+        with self._path.open("ab") as file:
+            file.write(_line(event))
             file.flush()
             os.fsync(file.fileno())
 
 
-def _restored(written: Sequence[Event | None], known: Collection[int]) -> Iterator[Event]:
-    """Yield events in order; each trial begins before the next one, and before it ends.
-
-    A trial that no event mentions began and ended before the next one, as with one process.
-    """
-    events = set(written)
-    begun, ended = 0, set[int]()
-    for event in written:
-        kind, number = event or _lost_event(events, begun, ended, known)
-        for next_one in range(begun + 1, number + 1):
-            yield "begun", next_one
-            if next_one < number and next_one in known and ("ended", next_one) not in events:
-                ended.add(next_one)
-                yield "ended", next_one
-        begun = max(begun, number)
-        if kind == "ended" and number not in ended:
-            ended.add(number)
-            yield "ended", number
-    for number in range(1, _last(events, known) + 1):
-        if number > begun:
-            yield "begun", number
-        if number not in ended and (number > begun or number in known):
-            yield "ended", number
-
-
-def _lost_event(
-    events: Collection[Event | None], begun: int, ended: Collection[int], known: Collection[int]
-) -> Event:
-    """Infer the event of a damaged line: the end of a trial that no line ends, or else the next beginning."""
-    under_way = [n for n in range(1, begun + 1) if n not in ended and ("ended", n) not in events]
-    if under_way:
-        return "ended", min(under_way, key=lambda number: (number not in known, number))
-    elsewhere = ("begun", begun + 1) in events
-    return "begun", begun if elsewhere or begun >= _last(events, known) else begun + 1
-
-
-def _last(events: Collection[Event | None], known: Collection[int]) -> int:
-    return max([0, *known, *(event[1] for event in events if event)])
+def _line(event: Event) -> bytes:
+    entry = {name: value for name, value in dataclasses.asdict(event).items() if value is not None}
+    return (to_json({**entry, "version": VERSION}) + "\n").encode()

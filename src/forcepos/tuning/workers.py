@@ -1,0 +1,209 @@
+"""A search with many workers: processes of this machine that train its trials, replaced when they are lost.
+
+The main process alone asks the oracle, keeps the ledger and emits events; it trains nothing. Through a pipe of its
+own, each worker receives number and hyperparameters of a trial. It sends the logs of epochs, and None when it is
+free: the file of its trial is written by then.
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import signal
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+from forcepos.models.problem import Problem
+from forcepos.models.training.device import use_device
+from forcepos.models.training.trainer import NetworkTrainer
+from forcepos.runtime.errors import InputError
+from forcepos.runtime.interruption import ended_by_input_errors, stop_if_asked
+from forcepos.runtime.process_end import end_promptly, end_with_parent
+from forcepos.runtime.resources import jobs_at_once
+from forcepos.tuning.events import Events
+from forcepos.tuning.ledger import Ledger, SearchResult
+from forcepos.tuning.search import Trainer, run_trial
+from forcepos.tuning.spec import SearchSpec
+from forcepos.tuning.trials import TrialResult, Values, load_trial, save_trial
+
+log = logging.getLogger(__name__)
+_READY = "ready"  # the first message of a worker, which gets the search for an answer
+_LOOK_S = 0.2
+_END_S = 30.0  # so long a process may take to end
+_TIMES_LOST = 3  # so often a trial is lost with its worker before it has failed, or workers before any trial
+
+
+@dataclass(frozen=True)
+class SharedSearch:
+    """What all workers of a search need.
+
+    Attributes:
+        folder: the run's, for the workers' logs.
+    """
+
+    spec: SearchSpec
+    problem: Problem
+    folder: Path
+
+    def start(self, number: int, pipe: Connection) -> BaseProcess:
+        """Start the process of the worker with this number."""
+        # Not forked: TensorFlow's threads do not survive that. What is large is sent once the process asks for it:
+        # as an argument, it would block this one for ever where the new one ends before it has read it all.
+        context = multiprocessing.get_context("spawn")
+        process = context.Process(target=_run, args=(self.folder, number, jobs_at_once(), pipe))
+        process.start()
+        return process
+
+
+def search_with_workers(shared: SharedSearch, events: Events) -> SearchResult:
+    """Search as `forcepos.tuning.search.search` does, with `tuner.workers` processes that do trials in parallel.
+
+    Raises:
+        InputError: as there; and when workers end again and again without having done a trial.
+    """
+    return _Pool(shared, events).search()
+
+
+class _Worker:
+    """A worker as the main process sees it."""
+
+    def __init__(self, shared: SharedSearch, number: int) -> None:
+        self.name = f"worker {number}"
+        self.pipe, theirs = multiprocessing.Pipe()
+        self.process = shared.start(number, theirs)
+        theirs.close()
+        self.free = False
+        self.trial: tuple[int, Values] | None = None
+
+    def send(self, message: Any) -> None:
+        with suppress(OSError):  # it is lost, as the pool will notice
+            self.pipe.send(message)
+
+    def end(self) -> str:
+        """Wait for the end of a process that has closed its pipe; say how it ended."""
+        self.process.join(_END_S)
+        code = self.process.exitcode or 0
+        return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.join(_END_S)
+
+
+class _Pool:
+    def __init__(self, shared: SharedSearch, events: Events) -> None:
+        self._shared, self._events, self._directory = shared, events, shared.spec.directory
+        self._ledger = Ledger(shared.spec, events)
+        self._workers: dict[int, _Worker] = {}
+        self._lost = Counter[int | None]()  # how often each trial was lost; None: a worker without one
+        self._ended = False
+
+    def search(self) -> SearchResult:
+        try:
+            for number in range(1, self._shared.spec.config.workers + 1):
+                self._workers[number] = _Worker(self._shared, number)
+            while not self._ended:
+                self._supervise()
+                stop_if_asked()
+        finally:
+            for worker in self._workers.values():
+                worker.kill()
+        return self._ledger.found()
+
+    def _supervise(self) -> None:
+        """Receive a message of each worker that has sent one, and replace those that are lost."""
+        sent = wait([worker.pipe for worker in self._workers.values()], _LOOK_S)
+        for number, worker in self._workers.items():
+            try:
+                message = worker.pipe.recv() if worker.pipe in sent else ()
+            except (EOFError, OSError):
+                self._take_back(worker, worker.end())
+                self._workers[number] = _Worker(self._shared, number)
+                self._hand_out()
+                continue
+            if message == _READY:
+                worker.send(self._shared)
+            elif message is None:
+                self._close_trial(worker)
+                worker.free = True
+                self._hand_out()
+            elif message and worker.trial:
+                self._events.epoch_ended(worker.trial[0], *message)
+
+    def _close_trial(self, worker: _Worker) -> None:
+        """Record the result that a worker has left; without one, its trial is handed out again."""
+        if worker.trial:
+            number, _ = worker.trial
+            result = load_trial(self._directory, number)
+            if result:
+                self._ledger.end(result)
+            else:
+                self._ledger.requeue(number)
+        worker.trial = None
+
+    def _hand_out(self) -> None:
+        """Give trials to free workers; the search ends when there are none and none is under way."""
+        workers = self._workers.values()
+        for worker in workers:
+            if worker.free and (trial := self._ledger.begin()):
+                worker.free, worker.trial = False, trial
+                worker.send(trial)
+        self._ended = any(worker.free for worker in workers) and not any(worker.trial for worker in workers)
+
+    def _take_back(self, worker: _Worker, reason: str) -> None:
+        """Take back the trial of a lost worker; one that is lost again and again is taken to be the reason."""
+        worker.kill()
+        number, values = worker.trial or (None, {})
+        self._lost[number] += 1
+        again = self._lost[number] >= _TIMES_LOST
+        if number is None and again:
+            raise InputError(
+                f"{_TIMES_LOST} workers ended before they did a trial, the last one {reason}: "
+                f"see {self._shared.folder / worker.name.replace(' ', '_')}.log"
+            )
+        requeued = f"; trial {number} is handed to the next one" if number else ""
+        log.warning("%s %s%s", worker.name, reason, requeued)
+        if number and again and not load_trial(self._directory, number):
+            failure = f"its worker was lost {_TIMES_LOST} times, the last one {reason}"
+            save_trial(self._directory, TrialResult(number, values, [], None, failure))
+        self._close_trial(worker)
+
+
+# --- in a worker's process ---
+
+
+def _run(folder: Path, number: int, jobs: int, pipe: Connection) -> None:
+    end_promptly(lambda: _train(folder, number, jobs, pipe))
+
+
+def _train(folder: Path, number: int, jobs: int, pipe: Connection) -> None:
+    end_with_parent()  # one that was killed could not end it
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the main one ends this one
+    with (folder / f"worker_{number}.log").open("a") as file:
+        for stream in (1, 2):
+            os.dup2(file.fileno(), stream)
+    logging.basicConfig(format="%(asctime)s %(message)s", level=logging.INFO)
+    pipe.send(_READY)
+    shared: SharedSearch = pipe.recv()
+    config = shared.problem.config
+    with ended_by_input_errors():
+        use_device(config.training, config.tuner.workers * jobs, number - 1)
+        work(shared.spec, NetworkTrainer(shared.problem, folder).trial, pipe)
+
+
+def work(spec: SearchSpec, train: Trainer, pipe: Connection) -> None:
+    """Do the trials that arrive; their results go to `spec.directory`."""
+
+    def report(_: int, *epoch: Any) -> None:
+        pipe.send(epoch)
+
+    while True:
+        pipe.send(None)
+        number, values = pipe.recv()
+        save_trial(spec.directory, run_trial(spec, number, values, train, report))
