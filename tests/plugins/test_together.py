@@ -81,11 +81,9 @@ def test_a_killed_search_is_resumed_as_if_it_had_never_stopped(lab: Path, tmp_pa
 
 def test_jobs_of_a_sweep_and_workers_of_a_search_find_them(tmp_path: Path) -> None:
     with_plugins(tmp_path)
-    swept = forcepos([*ALL, "-m", "hydra/launcher=joblib", "seed=1,2"], tmp_path)
+    swept = forcepos([*ALL, "-m", "hydra/launcher=joblib", "tuner.workers=2", "seed=1,2"], tmp_path)
     assert swept.code == 0, swept.err
     assert len(swept.out.splitlines()) == 2
-    shared = forcepos([*ALL, "tuner.workers=2", "seed=3"], tmp_path)
-    assert shared.code == 0, shared.err
 
 
 def test_a_change_of_their_source_begins_another_search(lab: Path, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from forcepos.models.problem import Problem
 from forcepos.models.training.device import use_device
 from forcepos.models.training.trainer import NetworkTrainer
 from forcepos.runtime.errors import InputError
-from forcepos.runtime.interruption import ended_by_input_errors, stop_if_asked
+from forcepos.runtime.interruption import stop_if_asked
 from forcepos.runtime.process_end import end_promptly, end_with_parent
 from forcepos.runtime.resources import jobs_at_once
 from forcepos.tuning.events import Events
@@ -55,6 +55,8 @@ class SharedSearch:
         """Start the process of the worker with this number."""
         # Not forked: TensorFlow's threads do not survive that. What is large is sent once the process asks for it:
         # as an argument, it would block this one for ever where the new one ends before it has read it all.
+        if multiprocessing.get_start_method() not in multiprocessing.get_all_start_methods():
+            multiprocessing.set_start_method("spawn", force=True)  # joblib's own, which the new one would not find
         context = multiprocessing.get_context("spawn")
         process = context.Process(target=_run, args=(self.folder, number, jobs_at_once(), pipe))
         process.start()
@@ -129,6 +131,8 @@ class _Pool:
                 continue
             if message == _READY:
                 worker.send(self._shared)
+            elif isinstance(message, InputError):
+                raise message
             elif message is None:
                 self._close_trial(worker)
                 worker.free = True
@@ -192,9 +196,11 @@ def _train(folder: Path, number: int, jobs: int, pipe: Connection) -> None:
     pipe.send(_READY)
     shared: SharedSearch = pipe.recv()
     config = shared.problem.config
-    with ended_by_input_errors():
+    try:
         use_device(config.training, config.tuner.workers * jobs, number - 1)
         work(shared.spec, NetworkTrainer(shared.problem, folder).trial, pipe)
+    except InputError as error:
+        pipe.send(error)
 
 
 def work(spec: SearchSpec, train: Trainer, pipe: Connection) -> None:
