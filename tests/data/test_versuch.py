@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.feather
 import pytest
 
-from forcepos.config.schema import VersuchConfig
+from forcepos.config.schema import TableConfig
 from forcepos.data.checks import check
-from forcepos.data.readers.versuch import read_versuch
+from forcepos.data.readers.read import read_table
 from forcepos.data.recordings import Recordings
 from forcepos.runtime.errors import InputError
 from tests.conftest import PLATE, checked_config
@@ -21,8 +21,8 @@ from tests.conftest import PLATE, checked_config
 
 def read(path: Path, *overrides: str) -> Recordings:
     config = checked_config("data=versuch", f"data.path={path}", *overrides).data
-    assert isinstance(config, VersuchConfig)
-    return read_versuch(config)
+    assert isinstance(config, TableConfig)
+    return read_table(config)
 
 
 @pytest.fixture
@@ -135,7 +135,8 @@ def test_a_truncated_file_is_an_error(tmp_path: Path) -> None:
 def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError) as error:
         read(tmp_path / "nowhere.feather")
-    assert str(error.value) == f"data.path={tmp_path / 'nowhere.feather'} is not a file"
+    where = f"data.path={tmp_path / 'nowhere.feather'}"
+    assert str(error.value) == f"{where} is not a file, a folder or a pattern that matches a file"
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, None])
