@@ -156,6 +156,19 @@ class Unfinished(JsonLines):
         raise NotImplementedError
 
 
+@dataclass
+class Growing(JsonLines):
+    def pieces(self, path: Path, columns: Sequence[str]) -> Iterator[Values]:
+        yield from super().pieces(path, columns)
+        if len(columns) > 1:
+            yield from super().pieces(path, columns)
+
+
+def test_rows_that_were_not_counted_are_refused(tmp_path: Path) -> None:
+    path = json_lines(numbers(), tmp_path / "a.jsonl")
+    assert refusal(path, Growing) == f"Growing ({HERE}): a.jsonl: `pieces` yields more rows the second time"
+
+
 def test_an_error_in_another_method_is_one_line_too(tmp_path: Path) -> None:
     path = json_lines(numbers(), tmp_path / "a.jsonl")
     assert refusal(path, Unfinished) == f"Unfinished ({HERE}) failed in names for a.jsonl: NotImplementedError"

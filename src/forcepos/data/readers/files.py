@@ -53,7 +53,7 @@ def matching_files(
     """Return a file, the tables of a folder, or the files that match a pattern, in natural order."""
     path = Path(name)
     if path.is_dir():
-        found = [file for file in path.iterdir() if is_table(file)]
+        found = [file for file in path.iterdir() if not file.name.startswith(".") and is_table(file)]
     else:
         # Path.glob takes no absolute pattern; a file's own name may hold what looks like one.
         named = [path] if path.exists() else map(Path, glob.glob(name, recursive=True))  # noqa: PTH207
@@ -91,8 +91,6 @@ def short_names(paths: Sequence[Path]) -> list[str]:
 
 
 def _is_table(path: Path, config: TableConfig) -> bool:
-    if path.name.startswith("."):
-        return False
     if isinstance(config, Reader):
         return is_source(config, path)
     return path.is_file() and (config.format != "auto" or path.suffix.lower() in _FORMATS)
