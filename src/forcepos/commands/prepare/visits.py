@@ -51,9 +51,9 @@ class Pattern:
         self._named = re.compile("".join(regular))
 
     def match(self, name: str) -> Visit | None:
-        """Return the visit of a file with this name, without its folder; None if it is no log."""
-        found = self._named.fullmatch(name)
-        if found is None or name.startswith("."):
+        """Return the visit of a file with this name, whatever its folder; None if it is no log."""
+        found = self._named.fullmatch(name.rpartition("/")[2])
+        if found is None or found[0].startswith("."):
             return None
         fields = {"experiment": "", "visit": "0"} | found.groupdict()
         return Visit(fields["experiment"], int(fields["visit"]), int(fields["i"]), int(fields["j"]))

@@ -95,6 +95,7 @@ def _recordings(rows: Rows) -> Recordings:
     rate = config.rate_hz or _rate_hz(rows.time_s, config, recording)
     rows.time_s = rows.time_s[:0].copy()  # the time is no longer needed, but its memory is
     labels, label_names = _classes(rows)
+    kept = [words.values for place, words in rows.words.items() if rows.columns[place].role == "keep"]
     return Recordings(
         signals=rows.signals,
         positions=rows.positions,
@@ -106,9 +107,7 @@ def _recordings(rows: Rows) -> Recordings:
         axes=known_axes(config),
         labels=labels,
         label_names=label_names,
-        kept={
-            rows.columns[n].name: words.values for n, words in rows.words.items() if rows.columns[n].role == "keep"
-        },
+        kept=dict(zip(config.keep or (), kept, strict=True)),
     )
 
 
