@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from forcepos.data.readers.binary import FeatherTable, ParquetTable
-from forcepos.data.readers.columns import find_columns
-from forcepos.data.readers.files import matching_files
+from forcepos.data.readers.files import find_columns, matching_files
 from forcepos.data.readers.sniff import open_text
 from forcepos.data.readers.table import Table
 from forcepos.runtime.errors import InputError

@@ -8,8 +8,7 @@ from pathlib import Path
 from forcepos.config.schema import TableConfig
 from forcepos.config.table_keys import known_axes
 from forcepos.data.readers.binary import FeatherTable, ParquetTable
-from forcepos.data.readers.columns import find_columns, wanted_columns
-from forcepos.data.readers.files import find_files, format_of, short_names
+from forcepos.data.readers.files import find_columns, find_files, format_of, short_names, wanted_columns
 from forcepos.data.readers.layout import Written
 from forcepos.data.readers.reader import PluginTable, Reader
 from forcepos.data.readers.rows import File, Rows
