@@ -14,6 +14,7 @@ from benchmarks.gpu import gpu
 from benchmarks.growth import growth
 from benchmarks.logs import logs
 from benchmarks.preparation import preparation
+from benchmarks.readers import readers
 from benchmarks.sweep import sweep
 from benchmarks.table import Table
 from benchmarks.tables import tables
@@ -31,6 +32,7 @@ PARTS: dict[str, Callable[[int], list[Table]]] = {
     "logs": logs,
     "preparation": preparation,
     "tables": tables,
+    "readers": readers,
     "search": partial(whole_search, epochs=15),
     "growth": growth,
     "sweep": sweep,

@@ -18,7 +18,7 @@ from benchmarks.notebook_file import POINTS, ROWS_A_POINT, full_size
 from benchmarks.table import Table
 from benchmarks.turns import Job, in_turn, spread, with_memory
 from forcepos import compose, load_recordings
-from forcepos.config.schema import VersuchConfig
+from forcepos.config.schema import TableConfig
 
 _MODULE = "benchmarks.preparation"
 _LABELLED_ROWS = 2000
@@ -59,10 +59,10 @@ def _seconds(run: Callable[[], object]) -> float:
 
 def _needed(path: str) -> list[str]:
     data = compose("data=versuch", f"data.path={path}").data
-    if not isinstance(data, VersuchConfig):
-        raise TypeError("data=versuch is not a VersuchConfig")
-    times = [name for name in (data.seconds, data.nanoseconds) if name]
-    return [*data.features, *(data.targets or []), *filter(None, [data.point]), *times]
+    if not isinstance(data, TableConfig):
+        raise TypeError("data=versuch is not a TableConfig")
+    times_and_point = [name for name in (data.point, data.time, data.nanoseconds) if name]
+    return [*data.features, *(data.targets or []), *times_and_point]
 
 
 def read_with_pandas(path: str) -> Callable[[], dict[str, float]]:

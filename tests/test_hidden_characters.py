@@ -124,7 +124,8 @@ def test_recordings_columns_and_classes_are_named_visibly_and_none_are_merged(ev
 def test_a_run_logs_names_visibly_on_the_terminal_and_in_its_log_file(evil: Path) -> None:
     done = forcepos(["data=versuch", f"data.path='nowhere{EVIL}'", "hydra.run.dir=run"], evil)
     assert done.code == 1
-    assert done.err.splitlines()[-1] == f"error: data.path=nowhere{SHOWN} is not a file"
+    what = "is not a file, a folder or a pattern that matches a file"
+    assert done.err.splitlines()[-1] == f"error: data.path=nowhere{SHOWN} {what}"
     logged = (evil / "run" / "forcepos.log").read_text()
     assert f"data.path='nowhere{SHOWN}'" in logged
     assert not hidden(done.err + logged)

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.feather
 import pytest
 
-from forcepos.config.schema import VersuchConfig
+from forcepos.config.schema import TableConfig
 from forcepos.data.checks import check
-from forcepos.data.readers.versuch import read_versuch
+from forcepos.data.readers.read import read_table
 from forcepos.data.recordings import Recordings
 from forcepos.runtime.errors import InputError
 from tests.conftest import PLATE, checked_config
@@ -21,8 +21,8 @@ from tests.conftest import PLATE, checked_config
 
 def read(path: Path, *overrides: str) -> Recordings:
     config = checked_config("data=versuch", f"data.path={path}", *overrides).data
-    assert isinstance(config, VersuchConfig)
-    return read_versuch(config)
+    assert isinstance(config, TableConfig)
+    return read_table(config)
 
 
 @pytest.fixture
@@ -135,7 +135,8 @@ def test_a_truncated_file_is_an_error(tmp_path: Path) -> None:
 def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError) as error:
         read(tmp_path / "nowhere.feather")
-    assert str(error.value) == f"data.path={tmp_path / 'nowhere.feather'} is not a file"
+    where = f"data.path={tmp_path / 'nowhere.feather'}"
+    assert str(error.value) == f"{where} is not a file, a folder or a pattern that matches a file"
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, None])
@@ -179,3 +180,44 @@ def test_time_that_stands_still_asks_for_a_rate(table: pd.DataFrame, tmp_path: P
         "time in t_Sec and t_nSec does not advance: set data.rate_hz, or name another column"
     )
     assert read(path, "data.rate_hz=250").rate_hz == 250
+
+
+def test_a_file_of_a_users_that_names_the_schema_but_not_the_keys_of_a_table_composes(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "ours.yaml").write_text(
+        "defaults: [/schema/data/versuch@_here_, /columns/notebook@_here_, _self_]\n"
+        f"name: ours\npath: {PLATE}\ntargets: [curCart_x, curCart_y, curCart_z]\npoint: key\n"
+        "seconds: t_Sec\nnanoseconds: t_nSec\nrate_hz: null\n"
+    )
+    config = checked_config(f"hydra.searchpath=[file://{tmp_path}]", "data=ours").data
+    assert isinstance(config, TableConfig)
+    assert read_table(config).fingerprint == read(PLATE).fingerprint == "7f43727c2192ec3f"
+
+
+def test_the_time_is_named_by_seconds_and_not_needed_where_a_rate_is_given(
+    table: pd.DataFrame, tmp_path: Path
+) -> None:
+    path = write(table.rename(columns={"t_Sec": "sec"}), tmp_path)
+    assert read(path, "data.seconds=sec").fingerprint == read(PLATE).fingerprint
+    assert read(path, "data.rate_hz=500").fingerprint == read(PLATE).fingerprint
+    with pytest.raises(InputError) as error:
+        read(path, "data.seconds=null", "data.nanoseconds=null")
+    assert str(error.value) == "neither data.rate_hz nor data.time is set: set one of them"
+
+
+def test_visits_of_any_table_are_counted_over_all_files(table: pd.DataFrame, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        table[table["key"].isin(["0,0", "0,1"])].to_csv(tmp_path / f"{name}.csv", index=False)
+    recordings = read(tmp_path, "data.format=csv")
+    assert recordings.names == ("0,0", "0,1", "0,0 visit 2", "0,1 visit 2")
+    assert recordings.bounds[2, 0] == 91
+    assert read(tmp_path, "data.format=csv", "data.visits=false").names == ("a", "b")
+
+
+def test_visits_need_a_point_and_no_recording() -> None:
+    for key in ("data.point=null", "data.recording=run"):
+        with pytest.raises(InputError) as error:
+            read(PLATE, key)
+        assert str(error.value) == (
+            "data.visits=true makes recordings of data.point: name a column there, and none in data.recording"
+        )

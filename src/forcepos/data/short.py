@@ -44,18 +44,18 @@ def drop_short(recordings: Recordings, window: int) -> Recordings:
 
 def _only(recordings: Recordings, kept: NDArray[np.bool_]) -> Recordings:
     bounds = recordings.bounds[kept]
-    labels, used = (None, None) if recordings.labels is None else _renumbered(_moved(recordings.labels, bounds))
-    label_names = recordings.label_names
-    if used is not None:
-        label_names = tuple(name for name, there in zip(label_names, used, strict=False) if there)
-        if len(label_names) < 2:
+    labels, label_names = recordings.labels, recordings.label_names
+    if labels is not None:
+        used, labels = _renumbered(_moved(labels, bounds))
+        label_names = tuple(label_names[number] for number in used)
+        if len(used) < 2:
             raise InputError(f"the recordings that are long enough have only one class, {label_names[0]}")
     return replace(
         recordings,
         signals=_moved(recordings.signals, bounds),
         positions=_moved(recordings.positions, bounds),
-        recording=_renumbered(_moved(recordings.recording, bounds))[0],
-        point=_renumbered(_moved(recordings.point, bounds))[0],
+        recording=_renumbered(_moved(recordings.recording, bounds))[1],
+        point=_renumbered(_moved(recordings.point, bounds))[1],
         names=tuple(name for name, there in zip(recordings.names, kept, strict=True) if there),
         labels=labels,
         label_names=label_names,
@@ -72,7 +72,7 @@ def _moved(values: NDArray[Any], bounds: Int32) -> NDArray[Any]:
     return values[:filled]
 
 
-def _renumbered(numbers: Int32) -> tuple[Int32, NDArray[np.bool_]]:
-    """Renumber from 0 on without gaps; return also which of the old numbers are used."""
-    used = np.bincount(numbers) > 0
-    return (np.cumsum(used, dtype=np.int32) - np.int32(1))[numbers], used
+def _renumbered(numbers: Int32) -> tuple[Int32, Int32]:
+    """Renumber from 0 on without gaps; return the numbers that are used, and the new ones."""
+    used = np.flatnonzero(np.bincount(numbers)).astype(np.int32)
+    return used, np.searchsorted(used, numbers).astype(np.int32)

@@ -44,12 +44,6 @@ def test_a_wrong_pattern(pattern: str, message: str) -> None:
     assert str(error.value) == message
 
 
-def test_an_example_matches() -> None:
-    pattern = Pattern("{experiment}_{i}_{j}_{visit}.txt")
-    assert pattern.example() == "f_0_0_1.txt"
-    assert pattern.match(pattern.example()) == Visit("f", 1, 0, 0)
-
-
 def test_numbers_are_in_order_as_numbers_and_visits_come_one_after_the_other() -> None:
     names = ["f_1_10_1", "f_1_9_1", "f_0_2_2", "f_10_0_1", "f_2_0_1", "e_5_5_10", "e_5_5_9"]
     visits = sorted(visit for name in names if (visit := Pattern("{experiment}_{i}_{j}_{visit}").match(name)))

@@ -89,12 +89,18 @@ class Column:
     def add(self, values: pa.Array) -> tuple[Float64 | None, pa.Array]:
         """Add rows; return them as numbers unless they are text, and as an array without a dictionary."""
         self.kind = self._kind_with(values)
+        self.rows += len(values)
         if self.kind == "text":
             texts = _texts(values)
-            self._add_texts(texts)
+            self.missing += texts.null_count
+            self._count(texts.drop_null())
             return None, texts
         numbers = self._numbers(values)
-        self._add_numbers(numbers)
+        finite = numbers[np.isfinite(numbers)]
+        self.missing += len(numbers) - len(finite)
+        if len(finite):
+            self._add_numbers(finite)
+            self._count(pa.array(finite))
         return numbers, values
 
     def _kind_with(self, values: pa.Array) -> str:
@@ -150,25 +156,11 @@ class Column:
 
     @np.errstate(over="ignore", invalid="ignore")  # of the squares of huge values
     def _add_numbers(self, values: Float64) -> None:
-        """Add rows; NaN is a missing value."""
-        finite = values[np.isfinite(values)]
-        self.rows += len(values)
-        self.missing += len(values) - len(finite)
-        if not len(finite):
-            return
-        self._add_moments(finite)
-        self._add_extremes(finite)
-        self._add_steps(finite)
-        self._count(pa.array(finite))
-
-    def _add_moments(self, values: Float64) -> None:
-        before, more = self.known - len(values), len(values)
-        mean = values.mean()
+        """Add numbers of which none is missing."""
+        before, more, mean = self.known - len(values), len(values), values.mean()
         shift = mean - self.mean
         self.squared_deviations += float(((values - mean) ** 2).sum() + shift**2 * before * more / (before + more))
         self.mean += float(shift * more / (before + more))
-
-    def _add_extremes(self, values: Float64) -> None:
         low, high = float(values.min()), float(values.max())
         if low <= self.low:
             self.at_low = int((values == low).sum()) + (self.at_low if low == self.low else 0)
@@ -176,19 +168,11 @@ class Column:
         if high >= self.high:
             self.at_high = int((values == high).sum()) + (self.at_high if high == self.high else 0)
             self.high = high
-
-    def _add_steps(self, values: Float64) -> None:
         steps = np.diff(values, prepend=self.last)
         self.up += int((steps > 0).sum())
         self.down += int((steps < 0).sum())
         self.squared_steps += float(np.nansum(steps**2))
         self.last = float(values[-1])
-
-    def _add_texts(self, values: pa.Array) -> None:
-        """Add rows of a text column."""
-        self.rows += len(values)
-        self.missing += values.null_count
-        self._count(values.drop_null())
 
     def _count(self, values: pa.Array) -> None:
         if self.counts is None or len(values[:_PROBED].unique()) > _MOST_DISTINCT:

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from forcepos.data.readers.binary import FeatherTable, ParquetTable
-from forcepos.data.readers.columns import find_columns
-from forcepos.data.readers.files import matching_files
+from forcepos.data.readers.files import find_columns, matching_files
 from forcepos.data.readers.sniff import open_text
 from forcepos.data.readers.table import Table
 from forcepos.runtime.errors import InputError
@@ -24,25 +23,27 @@ def open_sources(names: Sequence[str]) -> tuple[list[Table], list[str]]:
     """
     sources: list[Table] = []
     skipped: list[str] = []
-    for path, by_name in _paths(names):
-        try:
-            source = _open(path)
-            _check_same_columns(source, (sources or [source])[0])
-            sources.append(source)
-        except InputError as error:
-            if by_name:
-                raise
-            skipped.append(str(error))
+    for name in names:
+        found = matching_files(name, lambda path: path.is_file() and path.suffix.lower() not in _SKIPPED)
+        if not found and not Path(name).is_dir():
+            raise InputError(f"{name} is not a file, a folder or a pattern that matches a file")
+        for path in found:
+            try:
+                sources.append(_open(path, sources))
+            except InputError as error:
+                if not Path(name).is_dir():
+                    raise
+                skipped.append(str(error))
     if not sources:
         raise InputError("\n  ".join([f"{', '.join(names)}: no tables found", *first_lines(skipped, 10)]))
     return sources, skipped
 
 
-def _open(path: Path) -> Table:
+def _open(path: Path, others: Sequence[Table]) -> Table:
     """Open a table.
 
     Raises:
-        InputError: it is missing, empty or not a table, or has two columns with the same name.
+        InputError: it is missing, empty or not a table, has two columns with the same name, or other columns.
     """
     table: Table
     try:
@@ -52,36 +53,19 @@ def _open(path: Path) -> Table:
             raise InputError(f"{path} is empty")
         if magic.startswith((b"ARROW1", b"FEA1")):
             table = FeatherTable(path)
-        elif magic.startswith(b"PAR1"):
-            table = ParquetTable(path)
         else:
-            table = open_text(path)
+            table = ParquetTable(path) if magic.startswith(b"PAR1") else open_text(path)
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error}") from error
     find_columns(table, [("", name) for name in table.names or []])
+    if others and table.columns != others[0].columns:
+        what = " and ".join(_differences(table.columns, others[0].columns)) or "their order differs"
+        raise InputError(f"{path} has different columns from {others[0].path}: {what}")
     return table
 
 
-def _paths(names: Sequence[str]) -> Iterator[tuple[Path, bool]]:
-    """Yield each file, and whether it is named rather than found in a folder."""
-    for name in names:
-        is_folder = Path(name).is_dir()
-        found = matching_files(
-            name, lambda path: path.is_file() and path.name[0] != "." and path.suffix.lower() not in _SKIPPED
-        )
-        if not (found or is_folder):
-            raise InputError(f"{name} is not a file, a folder or a pattern that matches a file")
-        yield from ((path, not is_folder) for path in found)
-
-
-def _check_same_columns(source: Table, first: Table) -> None:
-    if source.columns == first.columns:
-        return
-    ours, others = set(source.columns), set(first.columns)
-    added = [name for name in source.columns if name not in others]
-    missing = [name for name in first.columns if name not in ours]
-    differences = [
-        f"it {verb} {name_some(names, 5)}" for verb, names in (("adds", added), ("lacks", missing)) if names
-    ]
-    what = " and ".join(differences) or "their order differs"
-    raise InputError(f"{source.path} has different columns from {first.path}: {what}")
+def _differences(ours: Sequence[str], others: Sequence[str]) -> Iterator[str]:
+    for verb, names, there in (("adds", ours, {*others}), ("lacks", others, {*ours})):
+        different = [name for name in names if name not in there]
+        if different:
+            yield f"it {verb} {name_some(different, 5)}"

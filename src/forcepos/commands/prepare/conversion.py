@@ -58,13 +58,12 @@ def _target(config: LogsConfig, source: Path) -> Path:
 
 def _logs(source: Path, entries: Sequence[Entry], pattern: Pattern) -> tuple[list[tuple[Visit, Entry]], list[str]]:
     """Return the logs in order, and the names of the other files."""
-    matched = [(pattern.match(entry.base), entry) for entry in entries]
+    matched = [(pattern.match(entry.name), entry) for entry in entries]
     skipped = [entry.name for visit, entry in matched if visit is None]
     logs = sorted(((visit, entry) for visit, entry in matched if visit is not None), key=lambda pair: pair[0])
     if not logs:
         there = f"it has {name_some(skipped, _SHOWN)}" if skipped else "it is empty"
-        wanted = f"data.pattern={pattern.text}, as {pattern.example()} would"
-        raise InputError(f"no file in {source} matches {wanted}: {there}")
+        raise InputError(f"no file in {source} matches data.pattern={pattern.text}: {there}")
     if skipped:
         named = name_some(skipped, _SHOWN)
         log.warning("skipped %d files that do not match data.pattern: %s", len(skipped), named)

@@ -56,7 +56,7 @@ def read_log(name: str, content: bytes, columns: Sequence[str]) -> Log:
             pa.table([chunk[place] for place in range(len(columns))], columns) for chunk in table.chunks(wanted)
         ]
     except InputError as error:
-        broken = [line for line in table.errors(wanted) if line.startswith("line ")]
+        broken = list(table.errors(wanted))
         if len(broken) < 2:
             raise
         raise InputError(f"{name}: {broken[0]}; {len(broken)} lines are broken") from error

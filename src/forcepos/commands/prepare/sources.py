@@ -36,11 +36,6 @@ class Entry:
     name: str
     _open: Callable[[], IO[bytes]]
 
-    @property
-    def base(self) -> str:
-        """The name without folders."""
-        return self.name.rpartition("/")[2]
-
     def read(self) -> bytes:
         """Read as far as a log may go: a zip file need not declare its true size, and a file may grow.
 

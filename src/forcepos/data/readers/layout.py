@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import math
+import csv
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
-from forcepos.data.readers.lines import (
-    BOM,
-    LONGEST,
-    MARKS,
-    MISSING,
-    SPACE,
-    decoded,
-    is_number,
-    is_text,
-    lines,
-    split_fields,
-)
+from forcepos.data.readers.lines import BOM, LONGEST, MARKS, MISSING, decoded, is_number, is_text, lines
 from forcepos.runtime.errors import InputError
 
+SPACE = b" "  # as a separator: any amount of whitespace
+_WHITESPACE = re.compile(rb"[ \t]+")
 _SEPARATORS = {b";": "semicolons", b"\t": "tabs", b",": "commas", SPACE: "whitespace"}  # those that are guessed
 _START = 1 << 17  # bytes from which a layout is guessed
 _LOOKED_AT = 100  # lines, likewise
@@ -81,13 +73,6 @@ class Layout:
         """Return whether a field holds a number or counts as a missing one."""
         return is_number(field.strip(), self.decimal) or field.strip() in self.missing
 
-    def is_finite(self, field: str) -> bool:
-        """Return whether a field holds a finite number."""
-        try:
-            return math.isfinite(float(field.strip().replace(self.decimal, ".")))
-        except ValueError:
-            return False
-
     def row_error(self, fields: Sequence[str], wanted: Sequence[tuple[int, str]]) -> str | None:
         """Describe what is wrong with a row, if anything; `wanted`: index and name of fields with numbers."""
         if len(fields) != self.width:
@@ -144,6 +129,19 @@ def _usual_separator(line: bytes, written: Written) -> str:
 def _is_header(fields: Sequence[str], written: Written) -> bool:
     guessed = not any(is_number(field.strip(), written.decimal) for field in fields)
     return guessed if written.header is None else written.header
+
+
+def split_fields(line: bytes, separator: bytes) -> list[str]:
+    """Split a line into its fields, without whitespace around them."""
+    line = line.rstrip(b"\r\n")
+    if separator == SPACE:
+        return [decoded(field) for field in _WHITESPACE.split(line.strip(b" \t"))]
+    if b'"' not in line:
+        return [decoded(field).strip() for field in line.split(separator)]
+    try:
+        return [field.strip() for field in next(csv.reader([decoded(line)], delimiter=decoded(separator)))]
+    except csv.Error:
+        return [decoded(field) for field in line.split(separator)]
 
 
 def _cut_short(tail: bytes, size: int, layout: Layout, written: Written) -> tuple[int, str | None]:

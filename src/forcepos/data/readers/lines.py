@@ -1,8 +1,7 @@
-"""Lines, fields, numbers and row errors of text files."""
+"""Lines and numbers of text files."""
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterator
 
@@ -10,7 +9,6 @@ import numpy as np
 
 from forcepos.runtime.errors import InputError
 
-SPACE = b" "  # as a separator: any amount of whitespace
 BOM = b"\xef\xbb\xbf"
 LONGEST = 1 << 20  # bytes of a line
 MARKS = (b"%", b"#")  # begin a line that is a note or names the columns
@@ -20,7 +18,6 @@ MISSING = {
     "NaN", "n/a", "nan", "null",
 }  # fmt: skip
 _CONTROL = bytes(sorted({*range(32)} - {*b"\t\n\x0b\x0c\r"})) + b"\x7f"  # in no text
-_WHITESPACE = re.compile(rb"[ \t]+")
 _LINE = re.compile(rb"([^\r\n]*)(?:\r\n|\r|\n|\Z)")
 # The numbers that Arrow parses.
 _NUMBERS = {
@@ -48,19 +45,6 @@ def lines(text: bytes) -> Iterator[tuple[int, int, bytes]]:
 
 def too_long(number: int) -> str:
     return f"has more than {LONGEST:,} characters in line {number}, too many for a row"
-
-
-def split_fields(line: bytes, separator: bytes) -> list[str]:
-    """Split a line into its fields, without whitespace around them."""
-    line = line.rstrip(b"\r\n")
-    if separator == SPACE:
-        return [decoded(field) for field in _WHITESPACE.split(line.strip(b" \t"))]
-    if b'"' not in line:
-        return [decoded(field).strip() for field in line.split(separator)]
-    try:
-        return [field.strip() for field in next(csv.reader([decoded(line)], delimiter=decoded(separator)))]
-    except csv.Error:
-        return [decoded(field) for field in line.split(separator)]
 
 
 def is_number(field: str, decimal: str) -> bool:

@@ -8,8 +8,7 @@ from pathlib import Path
 from forcepos.config.schema import TableConfig
 from forcepos.config.table_keys import known_axes
 from forcepos.data.readers.binary import FeatherTable, ParquetTable
-from forcepos.data.readers.columns import find_columns, wanted_columns
-from forcepos.data.readers.files import find_files, format_of, short_names
+from forcepos.data.readers.files import find_columns, find_files, format_of, short_names, wanted_columns
 from forcepos.data.readers.layout import Written
 from forcepos.data.readers.reader import PluginTable, Reader
 from forcepos.data.readers.rows import File, Rows
@@ -39,10 +38,28 @@ def read_table(config: TableConfig) -> Recordings:
         InputError: a file or a column is missing, unreadable, empty, not numeric or named twice, or a line is
             broken; lists the problems of all files.
     """
-    files, problems = _open_all(config)
-    if not files:
-        raise InputError(_message(problems))
-    count = sum(file.count for file in files)
+    files, problems, wanted, count = [], [], wanted_columns(config), 0
+    paths = find_files(config)
+    for path, name in zip(paths, short_names(paths), strict=True):
+        try:
+            table = _open(path, config)
+            columns = find_columns(table, wanted)
+            count += table.rows(columns)
+            files.append(File(table, columns, name))
+        except InputError as error:
+            problems.append(str(error))
+    rows = _read(config, files, count, problems) if files else None
+    if problems or rows is None:
+        whole = first_lines(problems, _SHOWN)
+        raise InputError(
+            problems[0] if len(problems) == 1 else "\n  ".join(["the tables cannot be read:", *whole])
+        )
+    rows.finish()
+    return _recordings(rows)
+
+
+def _read(config: TableConfig, files: Sequence[File], count: int, problems: list[str]) -> Rows:
+    """Read all rows of the files, `count` at most, and add what is wrong with them to the problems."""
     try:
         rows = Rows(config, files[0].columns, count)
     except (MemoryError, ValueError) as error:  # a file may claim any number of rows
@@ -53,25 +70,7 @@ def read_table(config: TableConfig) -> Recordings:
             problems += rows.add(file, several)
         except InputError as error:
             problems.append(str(error))
-    if problems:
-        # What `check` would report once the files can be read: better reported with everything else.
-        raise InputError(_message([*problems, *(line for file in files for line in rows.not_finite(file))]))
-    rows.finish()
-    return _recordings(rows)
-
-
-def _open_all(config: TableConfig) -> tuple[list[File], list[str]]:
-    """Open the files, and return also what is wrong with those that cannot be opened."""
-    files, problems, wanted = [], [], wanted_columns(config)
-    paths = find_files(config)
-    for path, name in zip(paths, short_names(paths), strict=True):
-        try:
-            table = _open(path, config)
-            columns = find_columns(table, wanted)
-            files.append(File(table, columns, name, table.rows(columns)))
-        except InputError as error:
-            problems.append(str(error))
-    return files, problems
+    return rows
 
 
 def _open(path: Path, config: TableConfig) -> Table:
@@ -86,12 +85,6 @@ def _open(path: Path, config: TableConfig) -> Table:
             return TextTable(path, Written(kind, config.separator, config.decimal, config.header))
 
 
-def _message(problems: Sequence[str]) -> str:
-    if len(problems) == 1:
-        return problems[0]
-    return "\n  ".join(["the tables cannot be read:", *first_lines(problems, _SHOWN)])
-
-
 def _recordings(rows: Rows) -> Recordings:
     config, point = rows.config, rows.of("point")
     order = order_by_recording(rows.recordings.numbers)
@@ -101,6 +94,7 @@ def _recordings(rows: Rows) -> Recordings:
     rate = config.rate_hz or _rate_hz(rows.time_s, config, recording)
     rows.time_s = rows.time_s[:0].copy()  # the time is no longer needed, but its memory is
     labels, label_names = _classes(rows)
+    kept = [words.values for place, words in rows.words.items() if rows.columns[place].role == "keep"]
     return Recordings(
         signals=rows.signals,
         positions=rows.positions,
@@ -112,9 +106,7 @@ def _recordings(rows: Rows) -> Recordings:
         axes=known_axes(config),
         labels=labels,
         label_names=label_names,
-        kept={
-            rows.columns[n].name: words.values for n, words in rows.words.items() if rows.columns[n].role == "keep"
-        },
+        kept=dict(zip(config.keep or (), kept, strict=True)),
     )
 
 

@@ -67,15 +67,17 @@ class PluginTable(Table):
             names = [str(name) for name in reader.names(path)]
         super().__init__(path, names, len(names))
         self._reader, self.kind, self.title = reader, type(reader).__name__, f"{plugin_name(reader)}: {path}"
+        self._count: int | None = None  # of rows, once they are counted
 
     def rows(self, columns: Sequence[Wanted]) -> int:
         """Count the rows; reads one column."""
-        return sum(len(chunk[0]) for chunk in self.chunks(columns[:1]))
+        self._count = sum(len(chunk[0]) for chunk in self.chunks(columns[:1]))
+        return self._count
 
     def chunks(self, columns: Sequence[Wanted] | None = None, strict: bool = True) -> Iterator[Chunk]:  # noqa: ARG002  # knows no lines
         """Yield chunks of the wanted columns."""
         wanted = columns or self.everything
-        names = [self.columns[one.place] for one in wanted]
+        names, rows = [self.columns[one.place] for one in wanted], 0
         with plugin_errors(self._reader, f"pieces for {self.path}"):
             for piece in self._reader.pieces(self.path, list(dict.fromkeys(names))):
                 lacking = [name for name in names if name not in piece]
@@ -86,6 +88,9 @@ class PluginTable(Table):
                 if len({*lengths.values()}) > 1:
                     shown = ", ".join(f"{length} of {name}" for name, length in lengths.items())
                     raise InputError(f"{self.title}: a piece has columns of different lengths, {shown}")
+                rows += len(arrays[0])
+                if self._count is not None and rows > self._count:
+                    raise InputError(f"{self.title}: `pieces` yields more rows the second time")
                 check_kinds(self.title, wanted, [array.type for array in arrays])
                 yield dict(enumerate(arrays))
 

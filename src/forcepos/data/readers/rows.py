@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -67,22 +66,12 @@ def _word(value: object) -> str | None:
     return (decoded(value) if isinstance(value, bytes) else str(value)).strip() or None
 
 
-@dataclass
-class File:
-    """A file that is read.
-
-    Attributes:
-        columns: the wanted ones.
-        name: in messages, and of a recording.
-        count: an upper bound of the number of its rows.
-        rows: those that it has filled among the rows of all files.
-    """
+class File(NamedTuple):
+    """A file that is read, with the wanted columns, and its name in those of recordings."""
 
     table: Table
     columns: Sequence[Wanted]
     name: str
-    count: int
-    rows: slice = field(default_factory=lambda: slice(0))
 
 
 class Rows:
@@ -128,9 +117,8 @@ class Rows:
                 self._take(chunk, following, f"{file.name} " if several else "")
             del chunk  # it may be all that keeps a long column in memory, and the next one is about to be read
         self.filled = following[0]
-        file.rows = slice(begin, self.filled)
         if not self.config.recording:
-            self.recordings.numbers[file.rows] = self.recordings.number(file.name, file.name)
+            self.recordings.numbers[begin : self.filled] = self.recordings.number(file.name, file.name)
         return [
             f"{file.table.title}: {count} rows have no {column.role.replace('keep', 'value')} in {column.name}, "
             f"the first in row {row - begin}"
@@ -166,15 +154,6 @@ class Rows:
         if len(places):
             count, first = self._missing.get(place, (0, rows.start + int(places[0])))
             self._missing[place] = count + len(places), first
-
-    def not_finite(self, file: File) -> Iterator[str]:
-        """Describe the features and targets of a file that have values missing or not finite, a line each."""
-        values = [*self.signals[file.rows].T, *self.positions[file.rows].T]
-        for column, numbers in zip(file.columns, values, strict=False):
-            missing = np.flatnonzero(~np.isfinite(numbers))
-            if len(missing):
-                where = f"{file.table.title}, column {column.name}"
-                yield f"{where}: {len(missing)} values missing or not finite, the first in row {missing[0]}"
 
     def finish(self) -> None:
         """Drop rows that were never filled, since a text may have blank lines.

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 
-from forcepos.data.readers.layout import Written
-from forcepos.data.readers.lines import LONGEST, MARKS, SPACE, is_number, is_text, lines, split_fields
+from forcepos.data.readers.layout import SPACE, Written, split_fields
+from forcepos.data.readers.lines import LONGEST, MARKS, is_number, is_text, lines
 from forcepos.data.readers.text import TextTable
 from forcepos.runtime.errors import InputError
 

@@ -4,24 +4,17 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 from pyarrow import csv
 
-from forcepos.data.readers.layout import Layout, Written, find_layout
-from forcepos.data.readers.lines import (
-    LONGEST,
-    SPACE,
-    decoded,
-    split_fields,
-    too_long,
-    with_single_spaces,
-)
+from forcepos.data.readers.layout import SPACE, Layout, Written, find_layout, split_fields
+from forcepos.data.readers.lines import LONGEST, decoded, too_long, with_single_spaces
 from forcepos.data.readers.table import WORDS, Chunk, Table, Wanted, explained
 from forcepos.runtime.errors import InputError
 
@@ -43,7 +36,7 @@ class TextTable(Table):
     layout: Layout
 
     def __init__(self, path: Path, written: Written, content: bytes | None = None) -> None:
-        self._open = partial(path.open, "rb") if content is None else partial(io.BytesIO, content)
+        self._open: Callable[[], BinaryIO] = lambda: path.open("rb") if content is None else io.BytesIO(content)
         try:
             with self._open() as file:
                 self.layout = find_layout(file, written)
@@ -138,27 +131,16 @@ class TextTable(Table):
 
     def _explained(self, error: Exception, columns: Sequence[Wanted]) -> str:
         found = list(islice(self.errors(columns), _SHOWN + 1))
-        if not any(line.startswith("line ") for line in found):
-            return f"{self.path} cannot be read: {error}"
-        if len(found) == 1:
-            return f"{self.path}: {found[0]}"
+        if len(found) < 2:
+            return f"{self.path}: {found[0]}" if found else f"{self.path} cannot be read: {error}"
         more = ["…"] if len(found) > _SHOWN else []
         return "\n  ".join([f"{self.path} cannot be read:", *found[:_SHOWN], *more])
 
     def errors(self, columns: Sequence[Wanted]) -> Iterator[str]:
-        """Describe broken lines, and values missing in the others."""
+        """Describe each broken line."""
         wanted = [(column.place, column.name) for column in columns if column.role not in WORDS]
-        missing = dict[str, tuple[int, int]]()  # of a column: how many values, and the first line
         for first, text in self._whole_lines():
-            rows = [(number, line) for number, line in enumerate(text.splitlines(), first) if line]
-            for number, line in rows:
-                fields = split_fields(line, self.layout.separator)
-                wrong = self.layout.row_error(fields, wanted)
+            for number, line in enumerate(text.splitlines(), first):
+                wrong = line and self.layout.row_error(split_fields(line, self.layout.separator), wanted)
                 if wrong:
-                    yield f"line {number} {wrong}"
-                for place, name in () if wrong else wanted:
-                    if not self.layout.is_finite(fields[place]):
-                        count, first_line = missing.get(name, (0, number))
-                        missing[name] = count + 1, first_line
-        for name, (count, number) in missing.items():
-            yield f"column {name}: {count} values missing or not finite, the first in line {number}"
+                    yield f"line {number} {wrong!s}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,9 +52,8 @@ def split_at_gaps(
     recording: Int32, names: Sequence[str], time_s: Float64, gap_s: float
 ) -> tuple[Int32, tuple[str, ...]]:
     """Begin a new recording after a gap in time or where time goes backwards; return numbers (rows,) and names."""
-    begins = np.append(True, recording[1:] != recording[:-1])
-    for rows, step in _steps(time_s):
-        begins[rows] |= ~((step >= 0) & (step <= gap_s))
+    step = np.diff(time_s)
+    begins = np.append(True, (recording[1:] != recording[:-1]) | ~((step >= 0) & (step <= gap_s)))
     split = np.cumsum(begins, dtype=np.int32) - np.int32(1)
     whole = recording[np.flatnonzero(begins)]
     count = np.bincount(whole, minlength=len(names))
@@ -82,22 +81,13 @@ def median_step_s(recording: Int32, time_s: Float64, columns: str, every: int = 
 
 def warn_where_time_goes_back(recording: Int32, names: Sequence[str], time_s: Float64) -> None:
     """Log one warning with all recordings where time goes backwards."""
-    back = np.zeros(len(names), np.intp)
-    for rows, step in _steps(time_s):
-        numbers = recording[rows][(step < 0) & (recording[rows] == recording[rows.start - 1 : rows.stop - 1])]
-        back += np.bincount(numbers, minlength=len(names))
+    goes_back = (np.diff(time_s) < 0) & (recording[1:] == recording[:-1])
+    back = np.bincount(recording[1:][goes_back], minlength=len(names))
     if back.any():
         where = [f"{back[number]} times in {names[number]}" for number in np.flatnonzero(back).tolist()]
         log.warning(
             "time goes backwards %s: set data.gap_s to begin a new recording there", name_some(where, _SHOWN)
         )
-
-
-def _steps(time_s: Float64) -> Iterator[tuple[slice, Float64]]:
-    """Yield the time from the row before, for rows from the second on, many at once."""
-    for first in range(1, len(time_s), ROWS_AT_ONCE):
-        rows = slice(first, min(first + ROWS_AT_ONCE, len(time_s)))
-        yield rows, np.diff(time_s[first - 1 : rows.stop])
 
 
 def points_in_grid(positions: Float32, grid_mm: float) -> Int32:
