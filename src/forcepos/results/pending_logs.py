@@ -17,7 +17,7 @@ from forcepos.runtime.errors import InputError
 from forcepos.runtime.paths import pending_logs_file
 from forcepos.runtime.state_files import read_state, write_state
 from forcepos.tracking.outages import ERRORS, reason
-from forcepos.tracking.run import Run, Step, TrackedRun
+from forcepos.tracking.run import Run, Step
 from forcepos.tracking.track import is_part, parent_id
 
 log = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ def _with_status(run: Run, result: dict[str, Any], folds: Sequence[dict[str, Any
 
 def _keep(run: Run, result: dict[str, Any], config: Config, fingerprint: str) -> None:
     """Keep the logs in a file until they are complete; those of a fold or a sweep's job in its folder for ever."""
-    if not isinstance(run, TrackedRun):
+    if config.tracking.name == "none":
         return
     path, folder = _path(config, fingerprint), Path(result["outputs"])
     complete = result["tracking"] == "complete"
@@ -82,9 +82,7 @@ def _keep(run: Run, result: dict[str, Any], config: Config, fingerprint: str) ->
         log.warning("what %s lacks of this run is kept in %s", config.tracking.uri, path)
 
 
-def reopen(
-    config: Config, fingerprint: str, parent: Run | None = None
-) -> tuple[TrackedRun, dict[str, Any]] | None:
+def reopen(config: Config, fingerprint: str, parent: Run | None = None) -> tuple[Run, dict[str, Any]] | None:
     """Return a run that was finished and not logged completely, with its result; log as much as possible now.
 
     Raises:
@@ -114,17 +112,15 @@ def _check(path: Path, config: Config, kept: _Kept) -> None:
     check_result(path, config, kept.result)
 
 
-def _restored(kept: _Kept, config: Config) -> tuple[TrackedRun, dict[str, Any]]:
+def _restored(kept: _Kept, config: Config) -> tuple[Run, dict[str, Any]]:
     result = kept.result
     # Only a URI of MLflow's: until it has one, it is the file in the run's folder.
     uri = result["model_uri"] if (result["model_uri"] or "").startswith("models:") else None
     steps = [*kept.logged, *kept.steps]
-    return TrackedRun(config, result["run_id"], uri, steps, len(kept.logged)), result
+    return Run(config, result["run_id"], uri, steps, len(kept.logged)), result
 
 
-def rejoin(
-    config: Config, result: dict[str, Any], parent: Run | None = None
-) -> tuple[TrackedRun, dict[str, Any]] | None:
+def rejoin(config: Config, result: dict[str, Any], parent: Run | None = None) -> tuple[Run, dict[str, Any]] | None:
     """Return a completely logged fold or sweep's job whose store has been lost since, logged anew or moved.
 
     Its sweep or cross-validation has another run then, and lacks it.
@@ -137,7 +133,7 @@ def rejoin(
     if kept is None or kept.tracking != dataclasses.asdict(config.tracking):
         return None
     run, result = _restored(kept, config)
-    run.rejoin(parent_id(parent))
+    run.resume(parent_id(parent))
     return run, result
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from shlex import quote
 
@@ -16,18 +16,17 @@ from mlflow.artifacts import load_text
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from sqlalchemy import create_engine, text
-from sqlalchemy.exc import SQLAlchemyError
 
 from forcepos.config.schema import TrackingConfig
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.interruption import defer_signals
-from forcepos.tracking.outages import is_outage, unusable
+from forcepos.tracking.outages import is_outage, usable
 from forcepos.tracking.place import check_uri, follow_move, resolve
 
 PARENT_TAG = "mlflow.parentRunId"
 _LONGEST_NAME = 250  # of a run, in MLflow's tables
 _PROCESS_TAG = "forcepos.process"
-_AT_ONCE = 1000  # runs of a search
+_ALL = 50_000  # runs of a search: what every server finds at once
 
 
 @defer_signals()
@@ -45,32 +44,26 @@ def open_store(config: TrackingConfig) -> tuple[MlflowClient, str]:
     uri, database = resolve(config.uri)
     artifacts = (database.parent / "artifacts").as_uri() if database else None
     set_tracking_uri(uri)
-    try:
+    with usable(config.uri), _alone(uri, database):
+        if database and artifacts:
+            _create(database, artifacts)
+        client = MlflowClient(uri)
+        experiment_id = _experiment(client, config.experiment, artifacts)
         if database:
-            database.parent.mkdir(parents=True, exist_ok=True)
-        with _alone(uri, database):
-            if database and artifacts:
-                _create(database, artifacts)
-                follow_move(database)
-            client = MlflowClient(uri)
-            experiment_id = _experiment(client, config.experiment, artifacts)
-            mark_dead_runs(client, experiment_id)
-    except (MlflowException, OSError, SQLAlchemyError, ImportError) as error:  # no driver for the database
-        raise unusable(config.uri, error) from error
+            follow_move(database)
+        mark_dead_runs(client, experiment_id)
     return client, experiment_id
 
 
 @contextmanager
 def _alone(uri: str, database: Path | None) -> Iterator[None]:
     """Let one process in at a time, unless the store has a server that takes care of it."""
-    if database:
-        with FileLock(database.parent / "mlflow.lock"):
-            yield
-    elif uri.startswith("postgresql"):
-        with create_engine(uri).begin() as connection:
+    with ExitStack() as stack:
+        if database:
+            stack.enter_context(FileLock(database.parent / "mlflow.lock"))
+        elif uri.startswith("postgresql"):
+            connection = stack.enter_context(create_engine(uri).begin())
             connection.execute(text("select pg_advisory_xact_lock(hashtext('mlflow'))"))
-            yield
-    else:
         yield
 
 
@@ -85,10 +78,9 @@ def _create(database: Path, artifacts: str) -> None:
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore  # noqa: PLC0415  # a second; others need none
 
     unfinished = database.with_name(f"{database.name}.unfinished")
-    for suffix in ("", "-journal", "-wal", "-shm"):
+    for suffix in ("", "-journal"):
         unfinished.with_name(unfinished.name + suffix).unlink(missing_ok=True)
-    whole = SqlAlchemyStore(f"sqlite:///{unfinished}", artifacts)  # type: ignore[no-untyped-call]
-    whole.engine.dispose()
+    SqlAlchemyStore(f"sqlite:///{unfinished}", artifacts).engine.dispose()  # type: ignore[no-untyped-call]
     unfinished.replace(database)
 
 
@@ -105,12 +97,10 @@ def _experiment(client: MlflowClient, name: str, artifacts: str | None) -> str:
         tags = {"mlflow.experimentKind": "custom_model_development"}  # the UI's view of training runs
         try:
             return str(client.create_experiment(name, artifacts, tags))
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+        except MlflowException:
+            experiment = client.get_experiment_by_name(name)  # another process was faster
+            if experiment is None:
                 raise
-        experiment = client.get_experiment_by_name(name)  # another process was faster
-    if experiment is None:
-        raise InputError(f"tracking.experiment={name} neither exists nor can it be created")
     if experiment.lifecycle_stage == "deleted":
         raise InputError(f"tracking.experiment={name} was deleted: restore it or choose another name")
     return str(experiment.experiment_id)
@@ -165,7 +155,7 @@ def delete_run(client: MlflowClient, experiment_id: str, run_id: str) -> None:
 def mark_dead_runs(client: MlflowClient, experiment_id: str) -> None:
     """Mark as KILLED the runs of processes on this machine that no longer exist, as after kill -9."""
     ours = f"attributes.status = 'RUNNING' and tags.`{_PROCESS_TAG}` like '{socket.gethostname()} %'"
-    for run in list(search_all(client, experiment_id, ours)):
+    for run in search_all(client, experiment_id, ours):
         run_id, (_, _, process) = run.info.run_id, run.data.tags[_PROCESS_TAG].partition(" ")
         # Asked again, since it may have ended well before its process did, and after it was found.
         if not _alive(process) and client.get_run(run_id).info.status == "RUNNING":
@@ -173,17 +163,9 @@ def mark_dead_runs(client: MlflowClient, experiment_id: str) -> None:
             client.set_terminated(run_id, "KILLED")
 
 
-def search_all(client: MlflowClient, experiment_id: str, query: str) -> Iterator[Run]:
-    """Yield all matching runs, first started first."""
-    token = None
-    while True:
-        found = client.search_runs(
-            [experiment_id], query, max_results=_AT_ONCE, order_by=["start_time ASC"], page_token=token
-        )
-        yield from found
-        token = found.token
-        if not token:
-            return
+def search_all(client: MlflowClient, experiment_id: str, query: str) -> list[Run]:
+    """Return all matching runs, first started first."""
+    return list(client.search_runs([experiment_id], query, max_results=_ALL, order_by=["start_time ASC"]))
 
 
 def _this_process() -> str:

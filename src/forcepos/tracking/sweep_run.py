@@ -11,7 +11,7 @@ from mlflow import MlflowClient
 
 from forcepos.config.schema import TrackingConfig
 from forcepos.runtime.interruption import defer_signals
-from forcepos.tracking.outages import ERRORS, is_outage, reason, unusable
+from forcepos.tracking.outages import ERRORS, is_outage, reason, usable
 from forcepos.tracking.place import resolve
 from forcepos.tracking.store import create_run, find_run, mark_dead_runs, open_store, resume_run
 
@@ -27,14 +27,12 @@ def parent_run() -> str | None:
 def start_sweep(config: TrackingConfig, overrides: str, begun: str | None = None) -> str:
     """Start the run of a multirun, or resume the one that was `begun`; return its id."""
     client, experiment_id = open_store(config)
-    try:
+    with usable(config.uri):
         if begun and find_run(client, begun):
             resume_run(client, begun)
             return begun
         source = {"mlflow.source.name": f"python -m forcepos -m {overrides}", "mlflow.source.type": "LOCAL"}
         return create_run(client, experiment_id, f"sweep {overrides}", source)
-    except ERRORS as error:
-        raise unusable(config.uri, error) from error
 
 
 @defer_signals()
