@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +26,8 @@ def forcepos(path: str, folder: str, epochs: int) -> Callable[[], dict[str, floa
     """The search, as a run does it."""
     from forcepos.data.checks import check  # noqa: PLC0415  # only this worker needs TensorFlow
     from forcepos.data.loading import load_recordings  # noqa: PLC0415
+    from forcepos.models.architectures.architecture import architecture_of  # noqa: PLC0415
     from forcepos.models.problem import Problem  # noqa: PLC0415
-    from forcepos.models.space import declare_space  # noqa: PLC0415
     from forcepos.models.training.trainer import NetworkTrainer  # noqa: PLC0415
     from forcepos.tuning.events import Events, Listener  # noqa: PLC0415
     from forcepos.tuning.search import search  # noqa: PLC0415
@@ -54,7 +53,7 @@ def forcepos(path: str, folder: str, epochs: int) -> Callable[[], dict[str, floa
         data = Problem.of(config, recordings)
         prepared = time.perf_counter() - began
         trainer = NetworkTrainer(data, Path(folder))
-        declare = partial(declare_space, config=config.model)
+        declare = architecture_of(config.model).declare_all
         spec = SearchSpec(config.tuner, declare, Path(folder), config.seed, epochs)
         search(spec, trainer.trial, Events(watch))
         return {"preparation_s": prepared, **watch.seconds}
@@ -67,7 +66,7 @@ def forcepos_training(path: str, folder: str, number: int) -> Callable[[], dict[
     import keras  # noqa: PLC0415  # only this worker needs TensorFlow
 
     from forcepos.data.loading import load_recordings  # noqa: PLC0415
-    from forcepos.data.splits.subsets import Split  # noqa: PLC0415
+    from forcepos.data.splits.subsets import Subsets  # noqa: PLC0415
     from forcepos.models.networks import build_network  # noqa: PLC0415
     from forcepos.models.problem import Problem  # noqa: PLC0415
     from forcepos.models.scaling import Scaling  # noqa: PLC0415
@@ -80,7 +79,7 @@ def forcepos_training(path: str, folder: str, number: int) -> Callable[[], dict[
     data = Problem.of(config, load_recordings(config.data).recordings)
     network = build_network(config.model, chosen, data.task, len(data.samples.recordings.channels), Scaling())
     size = chosen["batch_size"]
-    part = Split(data.split.train[: STEPS * size], data.split.validation, data.split.test)
+    part = Subsets(data.split.train[: STEPS * size], data.split.validation, data.split.test)
     training = Training(network, data.task, DeviceDataset.of(data), part, Program(size, xla=True))
 
     class Validation(keras.callbacks.Callback):  # type: ignore[misc]  # keras is untyped

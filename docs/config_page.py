@@ -113,7 +113,8 @@ def _rows(group: str) -> Iterator[tuple[str, str, str, str]]:
         is_its_name = all([value] == names for value, names in values.items()) and len(values) == len(
             names_of_choices
         )
-        yield f"`{name}`", kind, "the choice's name" if is_its_name else "; ".join(shown), meaning
+        value = "the choice's name" if is_its_name else "; ".join(shown)
+        yield f"`{name}`", kind, "forcepos' own" if name.endswith(".plugin") else value, meaning
 
 
 def _composed(group: str, choice: str) -> Iterator[tuple[str, Field, Any]]:

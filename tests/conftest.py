@@ -13,8 +13,9 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 from omegaconf import DictConfig
 
-from forcepos.config.checks import register_schemas, to_config
+from forcepos.config.checks import register_schemas
 from forcepos.config.schema import Config
+from forcepos.experiment.plugins import to_config
 from forcepos.runtime.paths import conf_dir
 from tests.running import Finished
 from tests.warm import forcepos

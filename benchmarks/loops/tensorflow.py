@@ -11,7 +11,7 @@ import tensorflow as tf
 from keras import layers, ops
 
 from benchmarks.cases import CHANNELS, LEARNING_RATE, Case, arrays, windows
-from forcepos.data.splits.subsets import Split
+from forcepos.data.splits.subsets import Subsets
 from forcepos.models.tasks import Regression
 from forcepos.models.training.compiled import Program, Training
 from forcepos.models.training.device import has_gpu
@@ -88,7 +88,7 @@ def training(case: Case, model: keras.Sequential, steps: int, xla: bool) -> Trai
     """Forcepos' own training of a compiled network, `steps` steps an epoch; one sample to validate."""
     resident = samples(case)
     members = np.random.default_rng(1).integers(0, len(resident.starts), steps * case.batch_size, np.int32)
-    split = Split(members, members[:1], members[:1])
+    split = Subsets(members, members[:1], members[:1])
     task = Regression(("x", "y", "z")[: case.outputs])
     return Training(model, task, resident, split, Program(case.batch_size, xla))
 

@@ -54,7 +54,7 @@ def refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Refused
         ("data.path=x.csv", "unknown key data.path: it belongs to data=versuch or data=table"),
         ("model.space.units=32",
          "unknown key model.space.units: it belongs to model=ffnn_classification or model=ffnn_regression"),
-        ("tuner.zzz=1", "unknown key tuner.zzz: tuner has name, objective, direction, max_trials, "
+        ("tuner.zzz=1", "unknown key tuner.zzz: tuner has name, plugin, objective, direction, max_trials, "
          "executions_per_trial, max_failures, workers, fresh, num_initial_points, alpha, beta"),
         ("model.space.kernels.max=3", "unknown key model.space.kernels: did you mean model.space.kernel?"),
         ("data.päth=3", "data.päth=3 is not key=value: did you mean data.path?"),
@@ -109,7 +109,7 @@ def test_what_may_have_been_meant_is_named(argument: str, message: str, refused:
          "Only one of --run, --multirun, --cfg, --info and --shell_completion can be specified"),
         (["inspect", "x.csv", "--fgures"], "unknown option --fgures: did you mean --no-figures?"),
         (["model.space.num_layers=3", "model.space.num_layers.max=4"],
-         "model.space.num_layers.max cannot be set: model.space.num_layers is one value"),
+         "model.space.num_layers.min is required: set it on the command line, model.space.num_layers.min=…"),
         (["inspect"], "the following arguments are required: FILES; see --help"),
         (["prepare", "data.sorce=x"], "unknown key data.sorce: did you mean data.source?"),
         (["-m", "model=ffnn_regression,foo", "tracking=none"],
@@ -158,7 +158,7 @@ def test_each_entry_of_a_list_and_each_value_of_a_sweep_is_quoted_for_itself(ref
         (b"name: [1, 2\n", "mine/model/own.yaml, line 2, column 1: expected ',' or ']', but got '<stream end>'"),
         (b"name: \xfc\n", "mine/model/own.yaml cannot be read: 'utf-8' codec can't decode byte 0xfc in position "
          "6: invalid start byte"),
-        (OWN.encode() + b"windw: 3\n", "model/own.yaml: unknown key model.windw: did you mean model.window?"),
+        (OWN.encode() + b"windw: 3\n", "unknown key model.windw: did you mean model.window?"),
         (OWN.encode() + b"window: abc\n",
          "model/own.yaml: model.window: Value 'abc' of type 'str' could not be converted to Integer"),
         (OWN.encode() + b"space: 3\n", "model/own.yaml: Merge error: int is not a subclass of CnnSpace. value: 3"),

@@ -8,9 +8,8 @@ import pytest
 from forcepos.config.schema import SplitConfig
 from forcepos.data.recordings import Recordings
 from forcepos.data.samples import Samples, all_samples
-from forcepos.data.splits.split import split_samples
-from forcepos.data.splits.subsets import Split
-from forcepos.models.calibration import calibration_groups
+from forcepos.data.splits.split import split_of, split_samples
+from forcepos.data.splits.subsets import Subsets
 from forcepos.runtime.errors import InputError
 from tests.conftest import checked_config
 
@@ -175,7 +174,7 @@ def test_blocked_keeps_windows_across_time_blocks_of_the_same_subset() -> None:
 def test_a_seed_decides_the_draw(name: str) -> None:
     samples = all_samples(plate(UNEVEN), WINDOW)
 
-    def drawn(seed: int) -> Split:
+    def drawn(seed: int) -> Subsets:
         return split_samples(samples, config(name), seed)
 
     assert np.array_equal(drawn(1).test, drawn(1).test)
@@ -215,7 +214,7 @@ def test_one_recording_of_many_time_blocks_calibrates_with_whole_ones(caplog: py
     samples = all_samples(plate([107 * 40]), WINDOW)
     split = split_samples(samples, config("blocked", "split.blocks=107"), 1)
     assert caplog.messages == []
-    groups = calibration_groups(samples.take(split.calibration), config("blocked", "split.blocks=107"))
+    groups = split_of(config("blocked", "split.blocks=107")).units(samples.take(split.calibration))
     assert groups.what == "time blocks of one recording"
     assert len(set(groups.number.tolist())) == 9
     others = set().union(*(rows_of(samples, subset) for subset in (split.train, split.validation, split.test)))

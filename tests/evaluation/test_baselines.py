@@ -10,7 +10,7 @@ import pytest
 from forcepos.data.recordings import Float32, Int32
 from forcepos.data.samples import Samples, all_samples
 from forcepos.data.sectors import make_sectors
-from forcepos.data.splits.subsets import Split
+from forcepos.data.splits.subsets import Subsets
 from forcepos.evaluation import baselines
 from forcepos.evaluation.baselines import reference_predictions
 from forcepos.models.problem import Problem
@@ -34,7 +34,7 @@ def in_thirds(
 ) -> Problem:
     """Use every third sample for validation, every third for testing, the rest or `train` for training."""
     number = np.arange(len(samples.starts), dtype=np.int32)
-    split = Split(
+    split = Subsets(
         train=number[number % 3 == 0] if train is None else train,
         validation=number[number % 3 == 1],
         test=number[number % 3 == 2],

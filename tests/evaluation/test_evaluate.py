@@ -22,7 +22,7 @@ from forcepos.data.checks import check
 from forcepos.data.samples import Samples, all_samples
 from forcepos.data.sectors import make_sectors
 from forcepos.data.simulation.simulation import Simulation
-from forcepos.data.splits.subsets import Split
+from forcepos.data.splits.subsets import Subsets
 from forcepos.evaluation.baselines import reference_predictions
 from forcepos.evaluation.evaluate import Evaluation, References, evaluate, references
 from forcepos.models.final import TrainedModel, train_final
@@ -43,7 +43,7 @@ SIZE = 24  # samples of each subset: equal, so that a mix-up is a wrong number a
 LENGTHS = [6] * 4 + [12] * 2 + [8] * 3 + [4] * 6  # of recordings: 4 train, 2 validate, 3 calibrate, 6 test
 NUMBER = np.repeat([1, 2, 3, 4], SIZE)  # of each row's subset
 X = Regression(("x",))
-SPLIT = Split(
+SPLIT = Subsets(
     train=np.arange(0, 24, dtype=np.int32),
     validation=np.arange(24, 48, dtype=np.int32),
     calibration=np.arange(48, 72, dtype=np.int32),
@@ -321,7 +321,7 @@ def simulated(simulation: Simulation, train: str, validation: str, calibration: 
         for number in (train, validation, test, calibration)
     ]
     chosen = config("evaluation.baselines=false")
-    return references(Problem(chosen, X, samples, X.targets(samples), Split(*members)), simulation)
+    return references(Problem(chosen, X, samples, X.targets(samples), Subsets(*members)), simulation)
 
 
 def test_the_ideal_observer_and_the_limits_depend_on_the_test_subset_alone(simulation: Simulation) -> None:

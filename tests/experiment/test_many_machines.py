@@ -13,8 +13,8 @@ from hydra.core.plugins import Plugins
 from hydra.plugins.launcher import Launcher
 from omegaconf import OmegaConf
 
-from forcepos.config.checks import to_config
 from forcepos.config.schema import Config
+from forcepos.experiment.plugins import to_config
 from forcepos.runtime.paths import conf_dir
 from tests.runtime.test_resources import composed
 

@@ -7,7 +7,8 @@ import pytest
 
 from forcepos.data.samples import all_samples
 from forcepos.data.sectors import make_sectors
-from forcepos.models.calibration import Groups, calibrate, calibration_groups, conformal_bound, spread_mm
+from forcepos.data.splits.split import Units, split_of
+from forcepos.models.calibration import calibrate, conformal_bound, spread_mm
 from forcepos.models.tasks import Classification, Regression
 from tests.conftest import checked_config
 from tests.data.test_splits import plate
@@ -48,7 +49,7 @@ def test_the_radius_of_a_single_network_is_a_distance() -> None:
     true = np.zeros((19, 2), np.float32)
     outputs = np.zeros((1, 19, 2), np.float32)
     outputs[0, :, 0] = np.arange(1, 20)
-    calibration = calibrate(XY, true, outputs, Groups(np.arange(19, dtype=np.int32)), 0.9)
+    calibration = calibrate(XY, true, outputs, Units(np.arange(19, dtype=np.int32)), 0.9)
     assert calibration is not None
     assert (calibration.bound, calibration.floor_mm, calibration.units) == (18.0, 0.0, 19)
 
@@ -63,14 +64,14 @@ def test_the_spread_of_an_ensemble_is_the_distance_of_its_members_from_their_mea
 
 def test_too_few_recordings_are_counted_sample_by_sample() -> None:
     true, outputs = np.zeros((40, 2), np.float32), np.ones((1, 40, 2), np.float32)
-    calibration = calibrate(XY, true, outputs, Groups(np.repeat(np.arange(4, dtype=np.int32), 10)), 0.9)
+    calibration = calibrate(XY, true, outputs, Units(np.repeat(np.arange(4, dtype=np.int32), 10)), 0.9)
     assert calibration is not None
     assert (calibration.units, calibration.counted) == (40, "samples")
 
 
 def test_too_few_samples_give_no_calibration(caplog: pytest.LogCaptureFixture) -> None:
     true, outputs = np.zeros((8, 2), np.float32), np.ones((1, 8, 2), np.float32)
-    assert calibrate(XY, true, outputs, Groups(np.arange(8, dtype=np.int32)), 0.9) is None
+    assert calibrate(XY, true, outputs, Units(np.arange(8, dtype=np.int32)), 0.9) is None
     assert caplog.messages == ["8 calibration samples are too few for a coverage of 0.9: no radius"]
 
 
@@ -79,7 +80,7 @@ def test_the_bound_of_sectors_is_one_minus_the_probability_of_the_true_one() -> 
     true = np.eye(8, dtype=np.float32)[np.zeros(19, int)]
     outputs = np.zeros((1, 19, 8), np.float32)
     outputs[0, :, 0] = np.arange(1, 20) / 20
-    calibration = calibrate(task, true, outputs, Groups(np.arange(19, dtype=np.int32)), 0.9)
+    calibration = calibrate(task, true, outputs, Units(np.arange(19, dtype=np.int32)), 0.9)
     assert calibration is not None
     assert calibration.bound == pytest.approx(1 - 2 / 20)
 
@@ -96,4 +97,4 @@ def test_the_bound_of_sectors_is_one_minus_the_probability_of_the_true_one() -> 
 )
 def test_samples_are_grouped_by_the_unit_that_new_data_differ_in(overrides: list[str], groups: list[int]) -> None:
     samples = all_samples(plate([1, 1, 1, 1]), 1)
-    assert calibration_groups(samples, checked_config(*overrides).split).number.tolist() == groups
+    assert split_of(checked_config(*overrides).split).units(samples).number.tolist() == groups

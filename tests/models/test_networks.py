@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from forcepos.data.sectors import make_sectors
+from forcepos.models.architectures.architecture import architecture_of
 from forcepos.models.networks import build_network
 from forcepos.models.scaling import Scaling
-from forcepos.models.space import declare_space
 from forcepos.models.tasks import make_task
 from tests.conftest import checked_config
 
@@ -110,13 +110,13 @@ def test_scaling_takes_raw_signals_and_gives_mm() -> None:
 )  # fmt: skip
 def test_the_search_space_has_the_notebooks_names(model: str, names: list[str]) -> None:
     hp = kt.HyperParameters()
-    declare_space(hp, checked_config(f"model={model}").model)
+    architecture_of(checked_config(f"model={model}").model).declare_all(hp)
     assert [entry.name for entry in hp.space] == names
 
 
 def test_the_search_space_has_the_configs_ranges() -> None:
     hp = kt.HyperParameters()
-    declare_space(hp, checked_config("model=ffnn_regression", "model.space.units.max=64").model)
+    architecture_of(checked_config("model=ffnn_regression", "model.space.units.max=64").model).declare_all(hp)
     entries = {entry.name: entry.get_config() for entry in hp.space}
     assert (entries["units_0"]["min_value"], entries["units_0"]["max_value"], entries["units_0"]["step"]) == (
         32,
@@ -133,7 +133,7 @@ def test_the_search_space_has_the_configs_ranges() -> None:
 
 def test_only_layers_that_exist_have_hyperparameters() -> None:
     hp = kt.HyperParameters()
-    declare_space(hp, checked_config("model=ffnn_regression").model)
+    architecture_of(checked_config("model=ffnn_regression").model).declare_all(hp)
     assert hp.values["num_layers"] == 1
     assert "units_0" in hp.values
     assert "units_1" not in hp.values
@@ -141,5 +141,5 @@ def test_only_layers_that_exist_have_hyperparameters() -> None:
 
 def test_dropout_can_be_fixed_in_the_config() -> None:
     hp = kt.HyperParameters()
-    declare_space(hp, checked_config("model=ffnn_regression", "model.space.dropout=[true]").model)
+    architecture_of(checked_config("model=ffnn_regression", "model.space.dropout=[true]").model).declare_all(hp)
     assert hp.values["dropout"] is True

@@ -11,7 +11,7 @@ import pytest
 
 from forcepos.data.recordings import Float32, Float64
 from forcepos.data.samples import Samples, all_samples
-from forcepos.data.splits.subsets import Split
+from forcepos.data.splits.subsets import Subsets
 from forcepos.models.problem import Problem
 from forcepos.models.scaling import Scaling, fit_scaling
 from forcepos.models.tasks import Regression
@@ -92,7 +92,7 @@ def test_whitening_lets_a_network_learn_from_a_small_difference(
     signals = nearly_identical()
     everything = np.arange(ROWS, dtype=np.int32)
     targets = (signals[:, 1:] - signals[:, :1]).astype(np.float32) * 100
-    split = Split(everything[:3000], everything[3000:], everything[3000:])
+    split = Subsets(everything[:3000], everything[3000:], everything[3000:])
     config = checked_config("model=ffnn_regression", f"model.scaling={scaling}")
     trainer = NetworkTrainer(Problem(config, Regression(("x",)), samples_of(signals), targets, split), tmp_path)
     chosen = {"num_layers": 1, "units_0": 32, "activation": "relu", "dropout": False, "lr": 1e-2, "batch_size": 64}
@@ -103,7 +103,7 @@ def test_whitening_lets_a_network_learn_from_a_small_difference(
 def test_training_does_not_change_the_whitening(tmp_path: Path) -> None:
     signals = nearly_identical()
     everything = np.arange(ROWS, dtype=np.int32)
-    targets, split = signals[:, :1].astype(np.float32), Split(*3 * [everything])
+    targets, split = signals[:, :1].astype(np.float32), Subsets(*3 * [everything])
     config = checked_config("model=ffnn_regression", "training.final_epochs=1")
     trainer = NetworkTrainer(Problem(config, Regression(("x",)), samples_of(signals), targets, split), tmp_path)
     chosen = {"num_layers": 1, "units_0": 32, "activation": "relu", "dropout": False, "lr": 1e-2, "batch_size": 64}

@@ -10,7 +10,7 @@ import pytest
 
 from forcepos.data.loading import load_recordings
 from forcepos.data.samples import all_samples
-from forcepos.data.splits.subsets import Split
+from forcepos.data.splits.subsets import Subsets
 from forcepos.experiment.steps import train_model
 from forcepos.models.prediction import batches, network_outputs
 from forcepos.models.problem import Problem
@@ -35,7 +35,7 @@ def counted(window: int) -> Problem:
     """Recordings whose signal is the row's number, every sample's target the sample's number."""
     samples = all_samples(plate([20, 20]), window)
     everything = np.arange(len(samples.starts), dtype=np.int32)
-    split, targets = Split(everything, everything, everything), everything.astype(np.float32)[:, None]
+    split, targets = Subsets(everything, everything, everything), everything.astype(np.float32)[:, None]
     return Problem(checked_config("model=ffnn_regression"), Regression(("x",)), samples, targets, split)
 
 

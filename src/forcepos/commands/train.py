@@ -15,10 +15,11 @@ from hydra._internal import utils
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from forcepos.config.checks import register_resolvers, register_schemas, to_config
+from forcepos.config.checks import register_resolvers, register_schemas
 from forcepos.config.mistakes import answer_in_one_line, explain
 from forcepos.config.schema import Config
 from forcepos.experiment.launchers import refused_submission
+from forcepos.experiment.plugins import to_config
 from forcepos.experiment.sweep import AGAIN, close_sweep
 from forcepos.experiment.sweep_job import sweep_job
 from forcepos.results.run_folder import unfinished

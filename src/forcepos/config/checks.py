@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar, get_type_hints
 
 from hydra.core.config_store import ConfigStore
@@ -12,17 +13,14 @@ from omegaconf import BooleanNode, DictConfig, FloatNode, IntegerNode, OmegaConf
 from omegaconf.errors import ValidationError
 
 from forcepos.config.mistakes import resolving, unknown_key
+from forcepos.config.plugins import load_plugin
 from forcepos.config.schema import (
     SCHEMAS,
-    BayesianTunerConfig,
-    CnnConfig,
     Config,
     CrossValidationConfig,
-    FfnnConfig,
     FloatRange,
     IntRange,
     ModelConfig,
-    RandomTunerConfig,
     SectorsConfig,
     SplitConfig,
     TableConfig,
@@ -51,7 +49,15 @@ def register_schemas() -> None:
     store.store(name="root", group="schema", package="_global_", node=Config)
     for name, schema in SCHEMAS.items():
         group, _, choice = name.partition("/")
-        store.store(name=choice or "default", group=f"schema/{group}", node=schema)
+        store.store(name=choice or "default", group=f"schema/{group}", node=_open(schema))
+
+
+def _open(schema: type) -> DictConfig:
+    """Return a node that takes keys of plug-ins', which are checked once their class is known."""
+    node: DictConfig = OmegaConf.structured(schema, flags={"struct": False})
+    if "space" in node:
+        OmegaConf.set_struct(node.space, value=False)
+    return node
 
 
 def register_resolvers() -> None:
@@ -83,12 +89,21 @@ def checked(composed: DictConfig, schema: type[Schema]) -> Schema:
     return config
 
 
-def to_config(composed: DictConfig) -> Config:
+@resolving()
+def check_config(composed: DictConfig, plugins: Mapping[str, type]) -> Config:
     """Check a composed config of a run, each key alone and those that depend on one another.
 
+    Args:
+        plugins: the base class of what plays the part of these keys.
+
     Raises:
-        InputError: a key is unknown or missing, or a value is out of its limits; names the key.
+        InputError: a key is unknown or missing, a value is out of its limits, or a plug-in cannot be used; names
+            the key.
     """
+    composed = copy.deepcopy(composed)
+    OmegaConf.set_struct(composed, value=False)
+    for key, base in plugins.items():
+        _give_class(composed, key, base)
     config = checked(composed, Config)
     _check_model(config.model)
     _check_tuner(config.tuner)
@@ -99,6 +114,17 @@ def to_config(composed: DictConfig) -> Config:
     if isinstance(config.data, TableConfig | VersuchConfig):
         check_table(config.data, config.model)
     return config
+
+
+def _give_class(composed: DictConfig, key: str, base: type) -> None:
+    """Make the node `key` one of the class that its group's key `plugin` names, if it names one."""
+    place = f"{key.partition('.')[0]}.plugin"
+    name = OmegaConf.select(composed, place)
+    if name is not None:
+        kind = load_plugin(name, base, place)
+        typed = OmegaConf.structured(kind, flags={"struct": False})
+        values = OmegaConf.to_container(OmegaConf.select(composed, key), resolve=False)
+        OmegaConf.update(composed, key, OmegaConf.merge(typed, values), merge=False)
 
 
 def _refuse_unknown_keys(node: DictConfig, prefix: str) -> None:
@@ -119,8 +145,8 @@ def _refuse_unknown_keys(node: DictConfig, prefix: str) -> None:
 def _complete(node: Any, prefix: str) -> None:
     """Make ranges and lists of plain values: a search space may name the one value that it has."""
     for field in dataclasses.fields(node):
-        key, value, kind = f"{prefix}{field.name}", getattr(node, field.name), field.metadata["of"]
-        if field.metadata["nested"]:
+        key, value, kind = f"{prefix}{field.name}", getattr(node, field.name), field.metadata.get("of")
+        if field.metadata.get("nested"):
             _complete(value, f"{key}.")
         elif dataclasses.is_dataclass(kind):
             setattr(node, field.name, _as_range(key, value, kind))
@@ -197,9 +223,9 @@ def wanted_limit(value: Any, limits: dict[str, Any]) -> str | None:
 
 
 def _check_model(model: ModelConfig) -> None:
-    if isinstance(model, FfnnConfig) and model.window != 1:
+    if model.space.sees == "row" and model.window != 1:
         raise InputError(f"model.window={model.window} must be 1: {model.name} sees one row at a time")
-    if isinstance(model, CnnConfig) and model.window < 2:
+    if model.space.sees == "window" and model.window < 2:
         raise InputError(f"model.window={model.window} must be at least 2: {model.name} sees rows in sequence")
     if len(set(model.axes)) != len(model.axes):
         raise InputError(f"model.axes={model.axes} contains an axis twice")
@@ -241,7 +267,7 @@ def _check_tracking(tracking: TrackingConfig) -> None:
 
 
 def _check_tuner(tuner: TunerConfig) -> None:
-    if tuner.max_trials is None and isinstance(tuner, RandomTunerConfig | BayesianTunerConfig):
+    if tuner.max_trials is None and not tuner.ends:
         raise InputError(
             f"tuner.max_trials=null needs a tuner that ends by itself, grid or hyperband: {tuner.name} never does"
         )

@@ -6,16 +6,19 @@ A key's last word is its unit: `_mm`, `_s`, `_hz`, `_n` (newton), `_deg`, `_perc
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from omegaconf import MISSING
 
 
-def key(meaning: str, *, nested: type | None = None, of: type | None = None, **limits: Any) -> Any:
+def key(
+    meaning: str, *, default: Any = MISSING, nested: type | None = None, of: type | None = None, **limits: Any
+) -> Any:
     """Declare a key: its meaning, for docs/config.md and --help, and what its type cannot express.
 
     Args:
         meaning: a phrase without a full stop; what null stands for goes last.
+        default: of a key that a YAML file need not have.
         nested: the dataclass of a key that holds further keys.
         of: a range's dataclass, or the type of a list's entries, where a plain value may stand for a range or list
             of one. Such a key is declared as Any, and `checks` makes the range or list.
@@ -24,7 +27,12 @@ def key(meaning: str, *, nested: type | None = None, of: type | None = None, **l
     metadata = {"meaning": meaning, "limits": limits, "nested": nested, "of": of}
     if nested is not None:
         return field(default_factory=nested, metadata=metadata)
-    return field(default=MISSING, metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+def plugin_key(default: str = MISSING) -> Any:
+    """Declare the key that names the class behind a choice, forcepos' own or a user's."""
+    return key("class behind this choice: module.Class, of a file in your --config-dir", default=default)
 
 
 # --- data -------------------------------------------------------------------------------------------
@@ -112,9 +120,12 @@ class SimulatedConfig(DataConfig):
 # --- split ------------------------------------------------------------------------------------------
 
 
-@dataclass
+@dataclass(kw_only=True)
 class SplitConfig:
+    leaks: ClassVar[bool] = False  # neighbours in time may be in different subsets
+
     name: str = key("kind of split, as shown in results")
+    plugin: str = plugin_key()
     validation_ratio: float = key("share of the rest for the validation subset", above=0, below=1)
     calibration_ratio: float = key(
         "share of the rest, out of validation, that calibrates; 0: none", min=0, below=1
@@ -130,6 +141,9 @@ class DrawnSplitConfig(SplitConfig):
 class RandomSplitConfig(DrawnSplitConfig):
     """Draw samples, as the notebook does: neighbours in time land in different subsets."""
 
+    plugin: str = plugin_key("forcepos.data.splits.random.Random")
+    leaks: ClassVar[bool] = True
+
     test_seed: int | None = key("random_state of scikit-learn's first split; null: drawn from `seed`", min=0)
     validation_seed: int | None = key("random_state of the second split; null: drawn from `seed`", min=0)
     shuffle_rows: bool = key("shuffle rows within a point before windows are cut, a slip of the notebook's")
@@ -140,6 +154,8 @@ class RandomSplitConfig(DrawnSplitConfig):
 class BlockedSplitConfig(DrawnSplitConfig):
     """Draw time blocks of each recording."""
 
+    plugin: str = plugin_key("forcepos.data.splits.blocked.Blocked")
+
     blocks: int = key("time blocks per recording", min=3, max=100_000)
     gap_s: float = key("time dropped on either side of a border between two subsets", min=0, max=1_000_000)
 
@@ -148,15 +164,21 @@ class BlockedSplitConfig(DrawnSplitConfig):
 class HeldOutRecordingsConfig(DrawnSplitConfig):
     """Draw whole recordings."""
 
+    plugin: str = plugin_key("forcepos.data.splits.held_out.HeldOutRecordings")
+
 
 @dataclass
 class HeldOutPointsConfig(DrawnSplitConfig):
     """Draw whole points."""
 
+    plugin: str = plugin_key("forcepos.data.splits.held_out.HeldOutPoints")
+
 
 @dataclass
 class CrossValidationConfig(SplitConfig):
     """Test every unit once, in as many runs as there are folds."""
+
+    plugin: str = plugin_key("forcepos.data.splits.held_out.CrossValidation")
 
     unit: str = key("what is dealt into folds as a whole", choices=("point", "recording"))
     folds: int = key("number of folds; each is tested once, by a model of its own", min=2, max=100_000)
@@ -196,30 +218,36 @@ class FloatRange:
     sampling: str = key("linear or log: scale on which values are drawn", choices=("linear", "log"))
 
 
-@dataclass
-class FfnnSpace:
-    num_layers: Any = key("hidden layers", of=IntRange)
-    units: Any = key("units of each hidden layer", of=IntRange)
-    activation: Any = key("activation functions of the hidden layers", of=str, choices=ACTIVATIONS)
+@dataclass(kw_only=True)
+class SpaceConfig:
+    sees: ClassVar[str] = "window"  # what a network takes: a window of rows, or a single row
+
     dropout: Any = key("whether a dropout layer follows the hidden layers", of=bool)
     lr: Any = key("learning rate", of=FloatRange)
     batch_size: Any = key("samples per training step", of=int, min=1, max=_MOST)
 
 
 @dataclass
-class CnnSpace:
+class FfnnSpace(SpaceConfig):
+    sees: ClassVar[str] = "row"
+
+    num_layers: Any = key("hidden layers", of=IntRange)
+    units: Any = key("units of each hidden layer", of=IntRange)
+    activation: Any = key("activation functions of the hidden layers", of=str, choices=ACTIVATIONS)
+
+
+@dataclass
+class CnnSpace(SpaceConfig):
     num_layers: Any = key("hidden convolutions, after the input convolution", of=IntRange)
     filters: Any = key("filters of each convolution", of=IntRange)
     kernel: Any = key("kernel sizes, in rows", of=int, min=1, max=_MOST)
     activation: Any = key("activation functions of the hidden layers", of=str, choices=ACTIVATIONS)
-    dropout: Any = key("whether a dropout layer follows the hidden layers", of=bool)
-    lr: Any = key("learning rate", of=FloatRange)
-    batch_size: Any = key("samples per training step", of=int, min=1, max=_MOST)
 
 
-@dataclass
+@dataclass(kw_only=True)
 class ModelConfig:
     name: str = key("name of the model, as shown in results")
+    plugin: str = plugin_key()
     task: str = key("whether a position or a class is predicted", choices=("regression", "classification"))
     axes: Any = key("axes that a regression predicts", of=str, choices=("x", "y", "z"))
     window: int = key("rows of a sample", min=1)
@@ -230,24 +258,30 @@ class ModelConfig:
     dropout_rate: float = key("dropout rate of trials that use dropout", min=0, below=1)
     objective: str = key("default of tuner.objective")
     direction: str = key("default of tuner.direction", choices=("min", "max"))
+    space: SpaceConfig = key("search space of the hyperparameters", nested=SpaceConfig)
 
 
 @dataclass
 class FfnnConfig(ModelConfig):
+    plugin: str = plugin_key("forcepos.models.architectures.ffnn.Ffnn")
     space: FfnnSpace = key("search space of the hyperparameters", nested=FfnnSpace)
 
 
 @dataclass
 class CnnConfig(ModelConfig):
+    plugin: str = plugin_key("forcepos.models.architectures.cnn.Cnn")
     space: CnnSpace = key("search space of the hyperparameters", nested=CnnSpace)
 
 
 # --- tuner ------------------------------------------------------------------------------------------
 
 
-@dataclass
+@dataclass(kw_only=True)
 class TunerConfig:
+    ends: ClassVar[bool] = False  # by itself, so that max_trials may be null
+
     name: str = key("name of the tuner, as shown in results")
+    plugin: str = plugin_key()
     objective: str = key("metric that the search optimizes, such as mae; val_mae: on the validation subset")
     direction: str = key("whether a smaller or a larger objective is better", choices=("min", "max"))
     max_trials: int | None = key("trials of a search; null: as many as the tuner itself decides", min=1)
@@ -261,10 +295,14 @@ class TunerConfig:
 class RandomTunerConfig(TunerConfig):
     """Draw hyperparameters uniformly."""
 
+    plugin: str = plugin_key("forcepos.tuning.tuner.Random")
+
 
 @dataclass
 class BayesianTunerConfig(TunerConfig):
     """Propose hyperparameters with a Gaussian process after the first, random trials."""
+
+    plugin: str = plugin_key("forcepos.tuning.tuner.Bayesian")
 
     num_initial_points: int = key("random trials before the first proposal", min=1)
     alpha: float = key("noise variance added to the diagonal of the Gaussian process", above=0)
@@ -275,10 +313,16 @@ class BayesianTunerConfig(TunerConfig):
 class GridTunerConfig(TunerConfig):
     """Try every combination in order, the model's defaults first."""
 
+    plugin: str = plugin_key("forcepos.tuning.tuner.Grid")
+    ends: ClassVar[bool] = True
+
 
 @dataclass
 class HyperbandTunerConfig(TunerConfig):
     """Run many short trainings; the best are trained for longer, each from scratch."""
+
+    plugin: str = plugin_key("forcepos.tuning.tuner.Hyperband")
+    ends: ClassVar[bool] = True
 
     factor: int = key("one in `factor` trials advances, to `factor` times as many epochs", min=2)
     iterations: int = key("how often the whole algorithm is repeated", min=1)
@@ -287,6 +331,9 @@ class HyperbandTunerConfig(TunerConfig):
 @dataclass
 class FixedTunerConfig(TunerConfig):
     """Train known hyperparameters, without a search."""
+
+    plugin: str = plugin_key("forcepos.tuning.tuner.Fixed")
+    ends: ClassVar[bool] = True
 
     hyperparameters: str = key("a result.json, an .obj file of the notebook's, or an MLflow run: runs:/ID")
 
@@ -364,6 +411,7 @@ SCHEMAS: dict[str, type] = {
     "split/held_out_points": HeldOutPointsConfig,
     "split/cross_validation": CrossValidationConfig,
     "sectors": SectorsConfig,
+    "model/any": ModelConfig,
     "model/ffnn": FfnnConfig,
     "model/cnn": CnnConfig,
     "tuner/random": RandomTunerConfig,

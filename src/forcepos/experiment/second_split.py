@@ -7,13 +7,8 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from forcepos.config.schema import (
-    CrossValidationConfig,
-    DrawnSplitConfig,
-    HeldOutPointsConfig,
-    HeldOutRecordingsConfig,
-)
 from forcepos.data.recordings import Recordings
+from forcepos.data.splits.held_out import harder_split
 from forcepos.evaluation.evaluate import Evaluation, evaluate
 from forcepos.experiment.steps import train_model
 from forcepos.models.problem import Problem
@@ -22,10 +17,6 @@ from forcepos.runtime.errors import InputError
 from forcepos.tuning.events import Events
 
 log = logging.getLogger(__name__)
-_SPLITS: dict[str, type[DrawnSplitConfig]] = {
-    "held_out_points": HeldOutPointsConfig,
-    "held_out_recordings": HeldOutRecordingsConfig,
-}
 
 
 def evaluate_on_second_split(
@@ -37,11 +28,12 @@ def evaluate_on_second_split(
     A fold of a cross-validation holds units out itself.
     """
     config = trainer.problem.config
-    name, split = config.evaluation.also, config.split
-    if name is None or name == split.name or isinstance(split, CrossValidationConfig):
+    name = config.evaluation.also
+    split = harder_split(config.split, name) if name else None
+    if name is None or split is None:
         return None
     try:
-        problem = Problem.of(dataclasses.replace(config, split=_with_ratios_of(split, name)), recordings)
+        problem = Problem.of(dataclasses.replace(config, split=split), recordings)
     except InputError as error:
         log.warning("no score on evaluation.also=%s: %s", name, error)
         return None
@@ -49,12 +41,3 @@ def evaluate_on_second_split(
         NetworkTrainer(problem, trainer.folder / name), best, events, f"training for split={name}"
     )
     return name, evaluate(problem, trained)
-
-
-def _with_ratios_of(split: Any, name: str) -> DrawnSplitConfig:
-    return _SPLITS[name](
-        name=name,
-        test_ratio=split.test_ratio,
-        validation_ratio=split.validation_ratio,
-        calibration_ratio=split.calibration_ratio,
-    )

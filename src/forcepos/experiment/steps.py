@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from forcepos.config.schema import Config, FixedTunerConfig
 from forcepos.experiment.inputs import given_hyperparameters
+from forcepos.models.architectures.architecture import architecture_of
 from forcepos.models.final import TrainedModel, train_final
-from forcepos.models.space import declare_space
 from forcepos.models.training.trainer import NetworkTrainer
 from forcepos.runtime.errors import ImpossibleNetwork, InputError, TrialFailure
 from forcepos.tuning.events import Events
@@ -34,7 +33,7 @@ def find_hyperparameters(trainer: NetworkTrainer, directory: Path, events: Event
     given = given_hyperparameters(config)
     if given:
         return SearchResult(given, None, (), 0)
-    declare = partial(declare_space, config=config.model)
+    declare = architecture_of(config.model).declare_all
     spec = SearchSpec(config.tuner, declare, directory, config.seed, config.training.epochs)
     epochs = (config.tuner.max_trials or 0) * config.tuner.executions_per_trial * config.training.epochs
     with events.phase("search", epochs):

@@ -13,10 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from forcepos.config.schema import BlockedSplitConfig, HeldOutPointsConfig, SplitConfig
-from forcepos.data.recordings import Float32, Float64, Int32
-from forcepos.data.samples import Samples
-from forcepos.data.splits.blocked import time_blocks
+from forcepos.data.recordings import Float32, Float64
+from forcepos.data.splits.split import Units
 from forcepos.models.tasks import Regression, Task
 
 log = logging.getLogger(__name__)
@@ -41,15 +39,7 @@ class Calibration:
     counted: str
 
 
-@dataclass(frozen=True)
-class Groups:
-    """Groups of samples that are not independent draws: (n,) group number of each, and what a group is."""
-
-    number: Int32
-    what: str = "recordings"
-
-
-def calibrate(task: Task, true: Float32, members: Float32, groups: Groups, coverage: float) -> Calibration | None:
+def calibrate(task: Task, true: Float32, members: Float32, groups: Units, coverage: float) -> Calibration | None:
     """Calibrate for a target coverage; return None where there are too few samples for it.
 
     Args:
@@ -98,18 +88,3 @@ def conformal_bound(scores: Float64, group: NDArray[np.integer], coverage: float
     weights = 1 / ((len(sizes) + 1) * sizes[place[order]])
     reached = np.searchsorted(np.cumsum(weights), coverage - 1e-12)
     return float(scores[order[reached]]) if reached < len(scores) else np.inf
-
-
-def calibration_groups(samples: Samples, split: SplitConfig) -> Groups:
-    """Group samples by the unit that new data differ in: the point where points are held out, else the recording.
-
-    For a single recording with split=blocked it is the time block: blocks are drawn there, so that a calibration
-    block could as well have been a test block.
-    """
-    recordings = samples.recordings
-    if isinstance(split, HeldOutPointsConfig) or getattr(split, "unit", None) == "point":
-        return Groups(recordings.point[samples.starts], "points")
-    if isinstance(split, BlockedSplitConfig) and len(recordings.bounds) == 1:
-        block = time_blocks(len(recordings.recording), split.blocks)[samples.starts]
-        return Groups(block.astype(np.int32), "time blocks of one recording")
-    return Groups(recordings.recording[samples.starts], "recordings")

@@ -9,7 +9,8 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from forcepos.models.calibration import Calibration, calibrate, calibration_groups
+from forcepos.data.splits.split import split_of
+from forcepos.models.calibration import Calibration, calibrate
 from forcepos.models.prediction import network_outputs
 from forcepos.models.problem import Problem
 from forcepos.models.tasks import Classification, Regression, Task
@@ -57,7 +58,7 @@ def _calibrate(problem: Problem, networks: list[keras.Model]) -> Calibration | N
     if len(subset) == 0:
         return None
     outputs = np.array([network_outputs(network, problem, subset) for network in networks])
-    groups = calibration_groups(problem.samples.take(subset), problem.config.split)
+    groups = split_of(problem.config.split).units(problem.samples.take(subset))
     return calibrate(problem.task, problem.targets[subset], outputs, groups, problem.config.evaluation.coverage)
 
 

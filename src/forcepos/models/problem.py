@@ -4,14 +4,13 @@ import logging
 from dataclasses import dataclass
 from typing import Self
 
-from forcepos.config.schema import Config, RandomSplitConfig
+from forcepos.config.schema import Config
 from forcepos.data.checks import constant_targets
 from forcepos.data.recordings import Float32, Recordings
-from forcepos.data.samples import Samples, all_samples
+from forcepos.data.samples import Samples
 from forcepos.data.sectors import NO_SECTOR, make_sectors
-from forcepos.data.splits.notebook import shuffled_samples
-from forcepos.data.splits.split import split_samples
-from forcepos.data.splits.subsets import Split
+from forcepos.data.splits.split import split_of
+from forcepos.data.splits.subsets import Subsets
 from forcepos.models.tasks import Classification, Task, make_task
 
 log = logging.getLogger(__name__)
@@ -29,7 +28,7 @@ class Problem:
     task: Task
     samples: Samples
     targets: Float32
-    split: Split
+    split: Subsets
 
     @classmethod
     def of(cls, config: Config, recordings: Recordings) -> Self:
@@ -39,8 +38,9 @@ class Problem:
             InputError: a subset of the split would be empty.
         """
         task = make_task(config.model, make_sectors(config.sectors), recordings.label_names)
-        samples, targets = _with_targets(_samples(config, recordings), task)
-        split = split_samples(samples, config.split, config.seed)
+        division = split_of(config.split)
+        samples, targets = _with_targets(division.samples(recordings, config.model.window), task)
+        split = division.subsets(samples, config.seed)
         log.info(
             "%d recordings of %d points, %d rows, %d samples: %d train, %d validation, %d calibration, %d test",
             len(recordings.names), recordings.point.max() + 1, len(recordings.signals),
@@ -62,13 +62,6 @@ class Problem:
     def test_targets(self) -> Float32:
         """The targets of the test subset, (test samples, outputs)."""
         return self.targets[self.split.test]
-
-
-def _samples(config: Config, recordings: Recordings) -> Samples:
-    split = config.split
-    if isinstance(split, RandomSplitConfig) and split.shuffle_rows:
-        return shuffled_samples(recordings, config.model.window, split.shuffle_seed)
-    return all_samples(recordings, config.model.window)
 
 
 def _with_targets(samples: Samples, task: Task) -> tuple[Samples, Float32]:

@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from omegaconf import OmegaConf
 
 from forcepos.data.recordings import Float64
+from forcepos.data.splits.split import split_of
 from forcepos.evaluation.coverage import coverage_at_levels
-from forcepos.models.calibration import calibration_groups
 from forcepos.models.prediction import predict
 from forcepos.models.tasks import Regression
 from forcepos.results.figures.calibration import coverage_curve
@@ -141,7 +141,7 @@ def _of_coverage(report: RunReport) -> Iterator[Drawn]:
     if evaluation.coverage is None:
         return
     subset = problem.split.calibration
-    groups = calibration_groups(problem.samples.take(subset), problem.config.split)
+    groups = split_of(problem.config.split).units(problem.samples.take(subset))
     outputs = predict(report.trained.model, problem, subset)
     calibration = (problem.targets[subset], outputs, groups.number)
     target, observed = coverage_at_levels(problem.task, calibration, (evaluation.true, evaluation.outputs))

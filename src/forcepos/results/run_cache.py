@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import logging
@@ -13,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+from forcepos.config.plugins import values_with_plugins
 from forcepos.config.schema import Config, CrossValidationConfig
 from forcepos.runtime.paths import finished_file
 from forcepos.runtime.state_files import Damaged, parse, read_state, write_state
@@ -45,7 +45,7 @@ class _StoredResult(_StoredFold):
 
 def run_fingerprint(config: Config, data_fingerprint: str) -> str:
     """Return a version and a hash of config and data; where a run is tracked does not matter."""
-    values = dataclasses.asdict(config) | _NO_MATTER
+    values = values_with_plugins(config) | _NO_MATTER
     values["tuner"] |= {"fresh": None, "max_failures": None, "workers": None}
     digest = hashlib.sha256(json.dumps([values, data_fingerprint], sort_keys=True).encode())
     return f"v{_VERSION}-{digest.hexdigest()[:12]}"

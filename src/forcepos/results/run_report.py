@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forcepos.config.schema import RandomSplitConfig
 from forcepos.data.splits.random import leaked_share
 from forcepos.evaluation.errors_by_unit import Units, errors_by_unit
 from forcepos.evaluation.evaluate import Evaluation, References
@@ -116,16 +115,20 @@ def repeat_result(result: dict[str, Any], folder: Path) -> dict[str, Any]:
 
 def _scores(report: RunReport) -> dict[str, Any]:
     problem = report.problem
-    random, split = isinstance(problem.config.split, RandomSplitConfig), problem.split
     evaluated = _evaluated(report.evaluation, problem.task)
     return {
         "test": evaluated.pop("test"),
         **report.references.scores,
         **evaluated,
         "confidence": problem.config.evaluation.confidence,
-        "neighbour_share": leaked_share(problem.samples, split.train, split.test) if random else None,
+        "neighbour_share": _leaked_share(problem),
         "also": _second_split(report),
     }
+
+
+def _leaked_share(problem: Problem) -> float | None:
+    split = problem.split
+    return leaked_share(problem.samples, split.train, split.test) if problem.config.split.leaks else None
 
 
 def _evaluated(evaluation: Evaluation, task: Task) -> dict[str, Any]:

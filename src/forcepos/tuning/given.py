@@ -6,13 +6,12 @@ import dataclasses
 import json
 import reprlib
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from forcepos.config.checks import wanted_limit
-from forcepos.config.schema import ModelConfig
-from forcepos.models.space import declare_space
+from forcepos.config.schema import IntRange, ModelConfig
+from forcepos.models.architectures.architecture import architecture_of
 from forcepos.runtime.errors import InputError
 from forcepos.tuning.space import Space
 from forcepos.tuning.trials import Values
@@ -64,8 +63,8 @@ def check_hyperparameters(values: Mapping[str, Any], model: ModelConfig, source:
         InputError: a key is missing, or its value is of the wrong kind or out of the limits that model.space has.
     """
     needed: Values = {}
-    space = model.space  # type: ignore[attr-defined]  # every architecture has one of its own type
-    for entry in Space(partial(declare_space, config=model)).needed(needed):
+    space = architecture_of(model)
+    for entry in Space(space.declare_all).needed(needed):
         if entry.name not in values:
             raise InputError(f"tuner.hyperparameters={source} lacks {entry.name}")
         value = values[entry.name]
@@ -76,17 +75,20 @@ def check_hyperparameters(values: Mapping[str, Any], model: ModelConfig, source:
                 f"tuner.hyperparameters={source}: {entry.name}={reprlib.repr(value)} must be {wanted}"
             )
         needed[entry.name] = value
-    if needed["num_layers"] > space.num_layers.max:
+    layers = getattr(space, "num_layers", None)
+    if isinstance(layers, IntRange) and needed.get("num_layers", 0) > layers.max:
         raise InputError(
             f"tuner.hyperparameters={source}: num_layers={needed['num_layers']} is more than "
-            f"model.space.num_layers.max={space.num_layers.max}"
+            f"model.space.num_layers.max={layers.max}"
         )
     return needed
 
 
 def _limits(space: Any, name: str) -> dict[str, Any]:
     """Return the limits of the key in model.space that a hyperparameter belongs to: filters of conv_0_filter."""
-    key = next(field for field in dataclasses.fields(space) if field.name.rstrip("s") in name)
-    values = getattr(space, key.name)
+    keys = [field for field in dataclasses.fields(space) if field.name.rstrip("s") in name]
+    if not keys:
+        return {}
+    values = getattr(space, keys[0].name)
     ends = {field.name: field for field in dataclasses.fields(values)} if dataclasses.is_dataclass(values) else {}
-    return dict(ends.get("max", key).metadata["limits"])
+    return dict(ends.get("max", keys[0]).metadata.get("limits", {}))

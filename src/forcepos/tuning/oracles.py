@@ -1,4 +1,4 @@
-"""KerasTuner's search algorithms, as the config describes them."""
+"""KerasTuner's search algorithms, changed where ours are better off."""
 
 from __future__ import annotations
 
@@ -7,33 +7,18 @@ from typing import Any
 import keras_tuner as kt
 import numpy as np
 
-from forcepos.config.schema import (
-    BayesianTunerConfig,
-    GridTunerConfig,
-    HyperbandTunerConfig,
-    RandomTunerConfig,
-)
 from forcepos.data.recordings import Float64
+from forcepos.runtime.errors import InputError
+from forcepos.runtime.plugin_errors import plugin_errors, plugin_name
 from forcepos.tuning.spec import SearchSpec
+from forcepos.tuning.tuner import tuner_of
 
 _CANDIDATES = 2000  # drawn evenly, and as many again near the best trials
 _NEAR = 0.1  # standard deviation of a step away from a good trial, as a share of the range
 _GOOD_TRIALS = 3
 
 
-class _InMemory:
-    """Keeps KerasTuner from writing its state: ours is the list of finished trials, replayed to a new oracle."""
-
-    def save(self) -> None: ...
-
-    def _save_trial(self, trial: kt.engine.trial.Trial) -> None: ...
-
-
-class RandomOracle(_InMemory, kt.oracles.RandomSearchOracle):  # type: ignore[misc]  # keras_tuner is untyped
-    """Draws hyperparameters evenly."""
-
-
-class GridOracle(_InMemory, kt.oracles.GridSearchOracle):  # type: ignore[misc]
+class GridOracle(kt.oracles.GridSearchOracle):  # type: ignore[misc]  # keras_tuner is untyped
     """Every combination in order.
 
     KerasTuner waits for a trial to end before it proposes the next combination, since the trial might declare new
@@ -48,11 +33,7 @@ class GridOracle(_InMemory, kt.oracles.GridSearchOracle):  # type: ignore[misc]
         return proposed
 
 
-class HyperbandOracle(_InMemory, kt.oracles.HyperbandOracle):  # type: ignore[misc]
-    """Many short trainings, few long ones."""
-
-
-class BayesianOracle(_InMemory, kt.oracles.BayesianOptimizationOracle):  # type: ignore[misc]
+class BayesianOracle(kt.oracles.BayesianOptimizationOracle):  # type: ignore[misc]
     """Proposes what a Gaussian process expects to be good, or knows little about.
 
     KerasTuner minimises the confidence bound 50 times with numerical gradients, two seconds a proposal, and
@@ -84,29 +65,21 @@ class BayesianOracle(_InMemory, kt.oracles.BayesianOptimizationOracle):  # type:
 
 
 def make_oracle(spec: SearchSpec) -> kt.Oracle:
-    """Create the oracle that proposes hyperparameters. The same results in the same order: the same proposals."""
-    config, space = spec.config, kt.HyperParameters()
+    """Create the oracle that proposes hyperparameters. The same results in the same order: the same proposals.
+
+    Raises:
+        InputError: a user's tuner fails to; names it and its file.
+    """
+    tuner, space = tuner_of(spec.config), kt.HyperParameters()
     spec.declare(space)
-    common = {
-        "objective": kt.Objective(config.objective, config.direction),
-        "hyperparameters": space,
-        "seed": spec.seed,
-        "max_consecutive_failed_trials": None,  # the ledger decides how many failures end a search
-    }
-    match config:
-        case RandomTunerConfig():
-            oracle = RandomOracle(max_trials=config.max_trials, **common)
-        case BayesianTunerConfig():
-            settings = {name: getattr(config, name) for name in ("num_initial_points", "alpha", "beta")}
-            oracle = BayesianOracle(max_trials=config.max_trials, **settings, **common)
-        case GridTunerConfig():
-            oracle = GridOracle(max_trials=config.max_trials, **common)
-        case HyperbandTunerConfig():
-            oracle = HyperbandOracle(
-                max_epochs=spec.epochs, factor=config.factor, hyperband_iterations=config.iterations, **common
-            )
-            oracle.max_trials = config.max_trials
-        case _:
-            raise TypeError(f"not a tuner that searches: {type(config)}")
+    with plugin_errors(tuner, "oracle"):
+        oracle = tuner.oracle(space, kt.Objective(tuner.objective, tuner.direction), spec.seed, spec.epochs)
+    if not isinstance(oracle, kt.Oracle):
+        raise InputError(
+            f"{plugin_name(tuner)}: oracle returned a {type(oracle).__name__}, not a keras_tuner.Oracle"
+        )
+    # Its state is ours: the list of finished trials, replayed to a new oracle. How many may fail is the ledger's.
+    oracle.save = oracle._save_trial = lambda *_: None  # noqa: SLF001
+    oracle.max_consecutive_failed_trials = None
     oracle.verbose = 0  # it would print to standard output
     return oracle

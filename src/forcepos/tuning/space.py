@@ -55,38 +55,45 @@ class Space:
                 return f"{name} is not in the search space"
         return None
 
-    def _add(self, name: str, kinds: tuple[type, ...], contains: Callable[[Any], bool]) -> None:
-        self._entries.append(Entry(name, kinds, contains, self._conditions))
+    def _add(self, name: str, kinds: tuple[type, ...], contains: Callable[[Any], bool], more: Any = None) -> None:
+        more = more or {}
+        parents = ((more["parent_name"], more["parent_values"]),) if more.get("parent_name") else ()
+        self._entries.append(Entry(name, kinds, contains, (*self._conditions, *parents)))
 
-    def declare_hyperband(self, epochs: int) -> None:
-        """Declare what Hyperband adds to the hyperparameters of a trial."""
-        self.Int("tuner/epochs", 1, epochs)
-        for name in ("initial_epoch", "bracket", "round"):
-            self.Int(f"tuner/{name}", 0, epochs)
-        with self.conditional_scope("tuner/round", range(1, epochs + 1)):
-            self._add("tuner/trial_id", (str,), str.isdecimal)
+    def Text(self, name: str, contains: Callable[[str], bool]) -> None:  # noqa: N802
+        """Declare a text that a tuner keeps with the hyperparameters of a trial."""
+        self._add(name, (str,), contains)
 
-    # --- KerasTuner's names ---
+    # --- KerasTuner's names; each returns the default value, as there ---
 
-    def Int(self, name: str, low: int, high: int, step: int = 1) -> None:  # noqa: N802
-        self._add(name, (int,), lambda value: low <= value <= high and (value - low) % step == 0)
+    def Int(self, name: str, min_value: int, max_value: int, step: int | None = None, **more: Any) -> Any:  # noqa: N802
+        size = step if step and more.get("sampling", "linear") == "linear" else 1
 
-    def Float(self, name: str, low: float, high: float, **_: Any) -> None:  # noqa: N802
-        self._add(name, (int, float), lambda value: low * (1 - _ROUNDING) <= value <= high * (1 + _ROUNDING))
+        def contains(value: Any) -> bool:
+            return bool(min_value <= value <= max_value and (value - min_value) % size == 0)
 
-    def Choice(self, name: str, options: Sequence[Any]) -> None:  # noqa: N802
-        self._add(name, tuple({type(option) for option in options}), lambda value: value in options)
+        self._add(name, (int,), contains, more)
+        return more.get("default", min_value)
 
-    def Boolean(self, name: str) -> None:  # noqa: N802
-        self.Choice(name, (True, False))
+    def Float(self, name: str, min_value: float, max_value: float, step: Any = None, **more: Any) -> Any:  # noqa: N802, ARG002
+        low, high = min_value * (1 - _ROUNDING), max_value * (1 + _ROUNDING)
+        self._add(name, (int, float), lambda value: low <= value <= high, more)
+        return more.get("default", min_value)
 
-    def Fixed(self, name: str, value: Any) -> None:  # noqa: N802
-        self.Choice(name, (value,))
+    def Choice(self, name: str, values: Sequence[Any], **more: Any) -> Any:  # noqa: N802
+        self._add(name, tuple({type(value) for value in values}), lambda value: value in values, more)
+        return more.get("default", values[0])
+
+    def Boolean(self, name: str, default: bool = False, **more: Any) -> Any:  # noqa: N802
+        return self.Choice(name, (True, False), default=default, **more)
+
+    def Fixed(self, name: str, value: Any, **more: Any) -> Any:  # noqa: N802
+        return self.Choice(name, (value,), **more)
 
     @contextmanager
-    def conditional_scope(self, name: str, values: Sequence[Any]) -> Iterator[None]:
+    def conditional_scope(self, parent_name: str, parent_values: Sequence[Any]) -> Iterator[None]:
         """Declare what exists only where another hyperparameter has one of these values."""
         before = self._conditions
-        self._conditions = (*before, (name, values))
+        self._conditions = (*before, (parent_name, parent_values))
         yield
         self._conditions = before

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import keras_tuner as kt
 
-from forcepos.config.schema import HyperbandTunerConfig, TunerConfig
+from forcepos.config.schema import TunerConfig
 from forcepos.tuning.space import Space
+from forcepos.tuning.tuner import tuner_of
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,7 @@ class SearchSpec:
 
     @property
     def space(self) -> Space:
-        """The space that a trial's hyperparameters come from, Hyperband's own included."""
+        """The space that a trial's hyperparameters come from, the tuner's own included."""
         space = Space(self.declare)
-        if isinstance(self.config, HyperbandTunerConfig):
-            space.declare_hyperband(self.epochs)
+        tuner_of(self.config).declare(space, self.epochs)
         return space

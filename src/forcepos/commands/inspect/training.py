@@ -13,12 +13,13 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from forcepos.commands.inspect.survey import Survey
-from forcepos.config.checks import register_schemas, to_config
+from forcepos.config.checks import register_schemas
 from forcepos.config.schema import Config
 from forcepos.data.checks import check
 from forcepos.data.loading import load_recordings
 from forcepos.data.samples import all_samples
 from forcepos.data.splits.split import split_samples
+from forcepos.experiment.plugins import to_config
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.paths import conf_dir
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from itertools import count
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from forcepos.config.schema import BlockedSplitConfig
 from forcepos.data.recordings import Recordings
 from forcepos.data.samples import Samples
+from forcepos.data.splits.split import Split, Units
 from forcepos.data.splits.subsets import DROPPED, VALIDATION, draw, set_calibration_aside
 
 log = logging.getLogger(__name__)
@@ -18,19 +20,31 @@ log = logging.getLogger(__name__)
 _NINE_TENTHS = 9  # units that calibrating for a coverage of 0.9 takes: k of them reach k / (k + 1)
 
 
-def blocked(samples: Samples, config: BlockedSplitConfig, rng: np.random.Generator) -> NDArray[np.int8]:
-    """Cut each recording into time blocks, draw their subsets, and return the subset (n,) of each sample.
+@dataclass
+class Blocked(BlockedSplitConfig, Split):
+    """Answer how well the model does later in the same visit."""
 
-    Adjacent blocks of the same subset are joined. A window must lie within one such run of rows, `gap_s` away from
-    its borders with other subsets; others are dropped.
-    """
-    rows = _subset_of_rows(samples.recordings, config, rng)
-    gap = int(np.ceil(config.gap_s * samples.recordings.rate_hz))
-    first, end = samples.starts, samples.last
-    usable = _away_from_borders(samples.recordings, rows, gap)
-    run = np.cumsum(np.diff(rows, prepend=rows[0]) != 0)
-    inside = (run[first] == run[end]) & usable[first] & usable[end]
-    return np.where(inside, rows[first], DROPPED).astype(np.int8)
+    def divide(self, samples: Samples, seed: int) -> NDArray[np.int8]:
+        """Cut each recording into time blocks, draw their subsets, and return the subset (n,) of each sample.
+
+        Adjacent blocks of the same subset are joined. A window must lie within one such run of rows, `gap_s` away
+        from its borders with other subsets; others are dropped.
+        """
+        rows = _subset_of_rows(samples.recordings, self, np.random.default_rng(seed))
+        gap = int(np.ceil(self.gap_s * samples.recordings.rate_hz))
+        first, end = samples.starts, samples.last
+        usable = _away_from_borders(samples.recordings, rows, gap)
+        run = np.cumsum(np.diff(rows, prepend=rows[0]) != 0)
+        inside = (run[first] == run[end]) & usable[first] & usable[end]
+        return np.where(inside, rows[first], DROPPED).astype(np.int8)
+
+    def units(self, samples: Samples) -> Units:
+        """Return recordings; of a single one its time blocks: a calibration block might have been a test block."""
+        recordings = samples.recordings
+        if len(recordings.bounds) > 1:
+            return super().units(samples)
+        block = time_blocks(len(recordings.recording), self.blocks)[samples.starts]
+        return Units(block.astype(np.int32), "time blocks of one recording")
 
 
 def _subset_of_rows(

@@ -20,7 +20,7 @@ _SUBSETS = ("train", "validation", "test", "calibration")  # in the order of the
 
 
 @dataclass(frozen=True)
-class Split:
+class Subsets:
     """Indices into a Samples' `starts`. Except with the random split, no row is in two subsets.
 
     Attributes:
@@ -36,7 +36,7 @@ class Split:
     calibration: Int32 = field(default_factory=lambda: np.empty(0, np.int32))
 
 
-def gather(subset: NDArray[np.int8], config: SplitConfig) -> Split:
+def gather(subset: NDArray[np.int8], config: SplitConfig) -> Subsets:
     """Gather the members of each subset from the subset (n,) of each sample.
 
     Raises:
@@ -49,7 +49,7 @@ def gather(subset: NDArray[np.int8], config: SplitConfig) -> Split:
                 f"split={config.name} leaves no {name} samples: record more rows, "
                 "or change split.test_ratio, split.validation_ratio, split.gap_s or model.window"
             )
-    return Split(*subsets)
+    return Subsets(*subsets)
 
 
 def draw(count: int, config: DrawnSplitConfig, rng: np.random.Generator, units: str) -> NDArray[np.int8]:

@@ -3,49 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from forcepos.config.schema import CnnConfig, CnnSpace
+from forcepos.config.schema import CnnSpace
+from forcepos.models.architectures.architecture import Architecture
 
 if TYPE_CHECKING:
     from keras import layers
     from keras_tuner import HyperParameters
 
 
-def declare(hp: HyperParameters, config: CnnConfig) -> None:
-    """Declare the search space; `conv_3_…` exists only where `num_layers` is 4 or more."""
-    space = config.space
-    _declare_convolution(hp, space, "conv_input")
-    hp.Int("num_layers", space.num_layers.min, space.num_layers.max, space.num_layers.step)
-    for layer in range(space.num_layers.max):
-        with hp.conditional_scope("num_layers", list(range(layer + 1, space.num_layers.max + 1))):
-            _declare_convolution(hp, space, f"conv_{layer}")
+@dataclass
+class Cnn(CnnSpace, Architecture):
+    """Convolutions, then the mean over the window."""
 
+    def declare(self, hp: HyperParameters) -> None:
+        """Declare the search space; `conv_3_…` exists only where `num_layers` is 4 or more."""
+        self._declare_convolution(hp, "conv_input")
+        hp.Int("num_layers", self.num_layers.min, self.num_layers.max, self.num_layers.step)
+        for layer in range(self.num_layers.max):
+            with hp.conditional_scope("num_layers", list(range(layer + 1, self.num_layers.max + 1))):
+                self._declare_convolution(hp, f"conv_{layer}")
 
-def _declare_convolution(hp: HyperParameters, space: CnnSpace, name: str) -> None:
-    hp.Int(f"{name}_filter", space.filters.min, space.filters.max, space.filters.step)
-    hp.Choice(f"{name}_kernel", space.kernel)
-    hp.Choice(f"{name}_activation", space.activation)
+    def _declare_convolution(self, hp: HyperParameters, name: str) -> None:
+        hp.Int(f"{name}_filter", self.filters.min, self.filters.max, self.filters.step)
+        hp.Choice(f"{name}_kernel", self.kernel)
+        hp.Choice(f"{name}_activation", self.activation)
 
+    def hidden_layers(self, chosen: Mapping[str, Any], channels: int) -> list[layers.Layer]:  # noqa: ARG002
+        """Return the layers between scaled input (window, channels) and dropout."""
+        from keras import layers  # noqa: PLC0415  # takes seconds, and declaring a space does not need it
 
-def hidden_layers(chosen: Mapping[str, Any], channels: int) -> list[layers.Layer]:  # noqa: ARG001
-    """Return the layers between scaled input (window, channels) and dropout."""
-    from keras import layers  # noqa: PLC0415  # takes seconds, and declaring a space does not need it
+        names = ["conv_input", *(f"conv_{layer}" for layer in range(chosen["num_layers"]))]
+        return [
+            layers.Conv1D(
+                chosen[f"{name}_filter"],
+                chosen[f"{name}_kernel"],
+                activation=chosen[f"{name}_activation"],
+                padding="same",
+            )
+            for name in names
+        ]
 
-    names = ["conv_input", *(f"conv_{layer}" for layer in range(chosen["num_layers"]))]
-    return [
-        layers.Conv1D(
-            chosen[f"{name}_filter"],
-            chosen[f"{name}_kernel"],
-            activation=chosen[f"{name}_activation"],
-            padding="same",
-        )
-        for name in names
-    ]
+    def last_layers(self) -> list[layers.Layer]:
+        """Return the mean over the window."""
+        from keras import layers  # noqa: PLC0415  # takes seconds, and declaring a space does not need it
 
-
-def last_layers() -> list[layers.Layer]:
-    """Return the layers between dropout and output: the mean over the window."""
-    from keras import layers  # noqa: PLC0415  # takes seconds, and declaring a space does not need it
-
-    return [layers.GlobalAveragePooling1D()]
+        return [layers.GlobalAveragePooling1D()]

@@ -3,38 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from forcepos.config.schema import FfnnConfig
+from forcepos.config.schema import FfnnSpace
+from forcepos.models.architectures.architecture import Architecture
 
 if TYPE_CHECKING:
     from keras import layers
     from keras_tuner import HyperParameters
 
 
-def declare(hp: HyperParameters, config: FfnnConfig) -> None:
-    """Declare the search space; `units_3` exists only where `num_layers` is 4 or more."""
-    space = config.space
-    hp.Int("num_layers", space.num_layers.min, space.num_layers.max, space.num_layers.step)
-    for layer in range(space.num_layers.max):
-        with hp.conditional_scope("num_layers", list(range(layer + 1, space.num_layers.max + 1))):
-            hp.Int(f"units_{layer}", space.units.min, space.units.max, space.units.step)
-    hp.Choice("activation", space.activation)
+@dataclass
+class Ffnn(FfnnSpace, Architecture):
+    """Dense layers, the first of them as wide as the input."""
 
+    def declare(self, hp: HyperParameters) -> None:
+        """Declare the search space; `units_3` exists only where `num_layers` is 4 or more."""
+        hp.Int("num_layers", self.num_layers.min, self.num_layers.max, self.num_layers.step)
+        for layer in range(self.num_layers.max):
+            with hp.conditional_scope("num_layers", list(range(layer + 1, self.num_layers.max + 1))):
+                hp.Int(f"units_{layer}", self.units.min, self.units.max, self.units.step)
+        hp.Choice("activation", self.activation)
 
-def hidden_layers(chosen: Mapping[str, Any], channels: int) -> list[layers.Layer]:
-    """Return the layers between scaled input (channels,) and output; the first is as wide as the input."""
-    from keras import layers  # noqa: PLC0415  # takes seconds, and declaring a space does not need it
+    def hidden_layers(self, chosen: Mapping[str, Any], channels: int) -> list[layers.Layer]:
+        """Return the layers between scaled input (channels,) and dropout."""
+        from keras import layers  # noqa: PLC0415  # takes seconds, and declaring a space does not need it
 
-    return [
-        layers.Dense(channels, activation="relu"),
-        *(
-            layers.Dense(chosen[f"units_{layer}"], activation=chosen["activation"])
-            for layer in range(chosen["num_layers"])
-        ),
-    ]
-
-
-def last_layers() -> list[layers.Layer]:
-    """Return the layers between dropout and output: none."""
-    return []
+        units = [chosen[f"units_{layer}"] for layer in range(chosen["num_layers"])]
+        hidden = [layers.Dense(width, activation=chosen["activation"]) for width in units]
+        return [layers.Dense(channels, activation="relu"), *hidden]

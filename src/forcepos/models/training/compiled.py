@@ -15,7 +15,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from forcepos.data.splits.subsets import Split
+from forcepos.data.splits.subsets import Subsets
 from forcepos.models.tasks import Task
 from forcepos.models.training.device import has_gpu
 from forcepos.models.training.fast_copy import fast_copy
@@ -132,7 +132,7 @@ class Training:
     """The training of networks of one architecture: traced and compiled once, run any number of times."""
 
     def __init__(
-        self, network: keras.Sequential, task: Task, dataset: DeviceDataset, split: Split, program: Program
+        self, network: keras.Sequential, task: Task, dataset: DeviceDataset, split: Subsets, program: Program
     ) -> None:
         """Take architecture and optimizer from a compiled `network`, which stays as it is."""
         self._train = Blocks(split.train, program.batch_size, _STEPS)

@@ -1,0 +1,117 @@
+"""Plug-ins: classes that a config names as module.Class, forcepos' own and users', imported and checked alike."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import sys
+import traceback
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from difflib import get_close_matches
+from importlib import import_module
+from modulefinder import ModuleFinder
+from pathlib import Path
+from typing import Any
+
+from forcepos.config.schema import Config
+from forcepos.runtime.errors import InputError
+from forcepos.runtime.paths import short_path
+from forcepos.runtime.wording import visible
+
+_OURS = "forcepos."
+_folders: list[str] = []  # of users, in this process
+
+
+def add_plugin_folders(folders: Iterable[str | Path]) -> None:
+    """Let plug-ins be imported from these folders, after all that is installed: they hide no module."""
+    for folder in map(str, folders):
+        if folder not in _folders:
+            _folders.append(folder)
+        if folder not in sys.path:
+            sys.path.append(folder)
+
+
+def load_plugin(name: str, base: type, key: str) -> type:
+    """Import the class that `key` names as module.Class, and check that it is a dataclass derived from `base`.
+
+    Raises:
+        InputError: there is no such class, it cannot be imported, or it is no such plug-in; names it and its file.
+    """
+    module_name, _, class_name = name.rpartition(".")
+    if not module_name or not all(part.isidentifier() for part in name.split(".")):
+        raise InputError(f"{key}={name} must be module.Class, such as mine.{base.__name__}")
+    try:
+        module = import_module(module_name)
+    except (Exception, SystemExit) as error:
+        raise InputError(f"{key}={name}: {_import_failure(module_name, error)}") from error
+    plugin, where = getattr(module, class_name, None), f"{key}={name} ({_file_of(module)})"
+    if plugin is None:
+        near = get_close_matches(class_name, _classes_of(module, base))
+        raise InputError(f"{where}: there is no such class{f', did you mean {near[0]}?' if near else ''}")
+    wanted = f"forcepos.{base.__name__}"
+    if not (isinstance(plugin, type) and issubclass(plugin, base)):
+        raise InputError(f"{where} is no subclass of {wanted}{_elsewhere(module_name)}")
+    if lacking := sorted(getattr(plugin, "__abstractmethods__", ())):
+        raise InputError(f"{where} lacks {', '.join(lacking)}(), which {wanted} asks for")
+    if "__dataclass_fields__" not in vars(plugin):
+        raise InputError(f"{where} is not a dataclass: put @dataclass above it")
+    return plugin
+
+
+def values_with_plugins(config: Config) -> dict[str, Any]:
+    """Return the values of a config, in which a user's plug-in is its name and a hash of its source.
+
+    forcepos' own plug-ins are left out: a change of theirs counts as a version of forcepos.
+    """
+    values = dataclasses.asdict(config)
+    for group in values.values():
+        name = group.pop("plugin", None) if isinstance(group, dict) else None
+        if name and not name.startswith(_OURS):
+            group["plugin"] = [name, _source_hash(name.rpartition(".")[0])]
+    return values
+
+
+def _source_hash(module: str) -> str:
+    """Return sixteen hexadecimal digits over a module and all that it imports from the user's folders."""
+    finder = ModuleFinder(path=_folders)
+    with suppress(ImportError):  # an installed package: its own file counts
+        finder.import_hook(module)
+    files = {str(file) for file in (getattr(found, "__file__", None) for found in finder.modules.values()) if file}
+    files.add(str(sys.modules[module].__file__))
+    digest = hashlib.sha256()
+    for file in sorted(map(Path, files)):
+        digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _import_failure(module: str, error: BaseException) -> str:
+    missing = error.name if isinstance(error, ModuleNotFoundError) else None
+    if missing and f"{module}.".startswith(f"{missing}."):
+        files = [path.stem for folder in _folders for path in Path(folder).glob("*.py")]
+        near = get_close_matches(module, files, 1) or files[:3]
+        hint = f"; did you mean {' or '.join(near)}?" if near else ""
+        where = " or ".join(map(str, map(short_path, map(Path, _folders)))) or "no --config-dir is given"
+        return f"there is no {module.replace('.', '/')}.py in {where}{hint}"
+    frames = traceback.extract_tb(error.__traceback__)
+    file, line = (error.filename, error.lineno) if isinstance(error, SyntaxError) else (None, None)
+    inside = [frame for frame in frames if frame.filename.startswith(tuple(_folders) or ("\0",))]
+    if file is None and inside:
+        file, line = inside[-1].filename, inside[-1].lineno
+    where = f"{short_path(Path(file))}, line {line}: " if file else ""
+    return visible(f"{where}{type(error).__name__}: {' '.join(str(error).split())}")
+
+
+def _classes_of(module: object, base: type) -> Sequence[str]:
+    return [name for name, value in vars(module).items() if isinstance(value, type) and issubclass(value, base)]
+
+
+def _file_of(module: object) -> Path:
+    return short_path(Path(str(getattr(module, "__file__", module))))
+
+
+def _elsewhere(module: str) -> str:
+    """Say which file of the user's an installed module of the same name hides."""
+    hidden = [Path(folder) / f"{module}.py" for folder in _folders]
+    mine = [path for path in hidden if path.is_file() and str(path) != str(sys.modules[module].__file__)]
+    return f"; {short_path(mine[0])} has the name of an installed module: rename it" if mine else ""

@@ -1,0 +1,104 @@
+"""Tuners: which oracle of KerasTuner's proposes hyperparameters, and with what settings."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from forcepos.config.schema import (
+    BayesianTunerConfig,
+    FixedTunerConfig,
+    GridTunerConfig,
+    HyperbandTunerConfig,
+    RandomTunerConfig,
+    TunerConfig,
+)
+from forcepos.tuning.space import Space
+
+if TYPE_CHECKING:
+    from keras_tuner import HyperParameters, Objective, Oracle
+
+
+@dataclass
+class Tuner(TunerConfig, ABC):
+    """Makes the oracle of a search; its fields are the keys of `tuner`.
+
+    A search makes one oracle, which proposes trials (`populate_space`) and hears of those that end (`score_trial`,
+    `end_trial`), one call at a time, in one process. A search that is resumed makes a new one, and repeats what
+    was asked and told, in the same order: proposals must depend on nothing but that and `seed`, and nothing is to
+    be written to disk. KerasTuner is best imported inside methods: it takes seconds.
+
+    Attributes:
+        ends: whether the oracle itself decides how many trials there are, so that max_trials may be null.
+    """
+
+    @abstractmethod
+    def oracle(self, space: HyperParameters, objective: Objective, seed: int, epochs: int) -> Oracle:
+        """Return a new oracle for a declared space; a trial trains for `epochs`, or for what it is told to."""
+
+    def declare(self, space: Space, epochs: int) -> None:
+        """Declare what the oracle adds to the hyperparameters of a trial; nothing by default."""
+
+
+@dataclass
+class Random(RandomTunerConfig, Tuner):
+    def oracle(self, space: HyperParameters, objective: Objective, seed: int, epochs: int) -> Oracle:  # noqa: ARG002
+        from keras_tuner.oracles import RandomSearchOracle  # noqa: PLC0415  # takes seconds
+
+        return RandomSearchOracle(objective, self.max_trials, seed=seed, hyperparameters=space)
+
+
+@dataclass
+class Bayesian(BayesianTunerConfig, Tuner):
+    def oracle(self, space: HyperParameters, objective: Objective, seed: int, epochs: int) -> Oracle:  # noqa: ARG002
+        from forcepos.tuning.oracles import BayesianOracle  # noqa: PLC0415  # takes seconds
+
+        return BayesianOracle(
+            objective,
+            self.max_trials,
+            num_initial_points=self.num_initial_points,
+            alpha=self.alpha,
+            beta=self.beta,
+            seed=seed,
+            hyperparameters=space,
+        )
+
+
+@dataclass
+class Grid(GridTunerConfig, Tuner):
+    def oracle(self, space: HyperParameters, objective: Objective, seed: int, epochs: int) -> Oracle:  # noqa: ARG002
+        from forcepos.tuning.oracles import GridOracle  # noqa: PLC0415  # takes seconds
+
+        return GridOracle(objective, self.max_trials, seed=seed, hyperparameters=space)
+
+
+@dataclass
+class Hyperband(HyperbandTunerConfig, Tuner):
+    def oracle(self, space: HyperParameters, objective: Objective, seed: int, epochs: int) -> Oracle:
+        from keras_tuner.oracles import HyperbandOracle  # noqa: PLC0415  # takes seconds
+
+        oracle = HyperbandOracle(objective, epochs, self.factor, self.iterations, seed=seed, hyperparameters=space)
+        oracle.max_trials = self.max_trials
+        return oracle
+
+    def declare(self, space: Space, epochs: int) -> None:
+        """Declare the epochs of a trial, and the earlier trial that it continues."""
+        space.Int("tuner/epochs", 1, epochs)
+        for name in ("initial_epoch", "bracket", "round"):
+            space.Int(f"tuner/{name}", 0, epochs)
+        with space.conditional_scope("tuner/round", range(1, epochs + 1)):
+            space.Text("tuner/trial_id", str.isdecimal)
+
+
+@dataclass
+class Fixed(FixedTunerConfig, Tuner):
+    def oracle(self, space: HyperParameters, objective: Objective, seed: int, epochs: int) -> Oracle:  # noqa: ARG002
+        raise TypeError("given hyperparameters are not searched for")
+
+
+def tuner_of(config: TunerConfig) -> Tuner:
+    """Return the tuner of a checked config."""
+    if not isinstance(config, Tuner):
+        raise TypeError(f"not a tuner: {type(config)}")
+    return config
