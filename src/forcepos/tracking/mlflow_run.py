@@ -1,7 +1,5 @@
 """The steps of a job's run in MLflow, each of which can be repeated after it was done in part."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,16 +13,8 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST
 
 from forcepos.runtime.wording import visible
-from forcepos.tracking.store import (
-    PARENT_TAG,
-    child_of,
-    create_run,
-    delete_run,
-    find_run,
-    process_start,
-    resume_run,
-    search_all,
-)
+from forcepos.tracking import store
+from forcepos.tracking.store import PARENT_TAG
 from forcepos.tuning.trials import Logs, TrialResult, Values
 
 _SEARCH_TAG = "search"  # fingerprint of the search that a job belongs to
@@ -61,11 +51,16 @@ class MlflowRun:
         if before and not before.data.metrics:
             self.run_id = before.info.run_id
         if self.run_id:
-            resume_run(self._client, self.run_id, parent)
+            store.resume_run(self._client, self.run_id, parent)
         else:
-            replaces = {_REPLACES_TAG: before.info.run_id} if before else {}
-            tags = {_SEARCH_TAG: search, _DIRECTORY_TAG: str(Path.cwd()), **child_of(parent), **replaces}
-            self.run_id = create_run(self._client, self._experiment_id, name, tags, when)
+            replaces = before.info.run_id if before else None
+            tags = {
+                _SEARCH_TAG: search,
+                _DIRECTORY_TAG: str(Path.cwd()),
+                PARENT_TAG: parent,
+                _REPLACES_TAG: replaces,
+            }
+            self.run_id = store.create_run(self._client, self._experiment_id, name, tags, when)
         self._replace()
         self._log_params(self.run_id, params)
 
@@ -75,19 +70,19 @@ class MlflowRun:
         if before:
             for run in self._children(before):
                 self._client.set_tag(run.info.run_id, PARENT_TAG, self.run_id)
-            delete_run(self._client, self._experiment_id, before)
+            store.delete_run(self._client, self._experiment_id, before)
 
     def _children(self, run_id: str, query: str = "") -> list[Recorded]:
-        return search_all(self._client, self._experiment_id, f"tags.`{PARENT_TAG}` = '{run_id}'{query}")
+        return store.search_all(self._client, self._experiment_id, f"tags.`{PARENT_TAG}` = '{run_id}'{query}")
 
     def resume(self, when: int, parent: str | None) -> None:  # noqa: ARG002
         """Resume a run that was started, under `parent` if there is one."""
-        resume_run(self._client, self.run_id, parent)
+        store.resume_run(self._client, self.run_id, parent)
 
     def move(self, when: int, parent: str | None) -> None:  # noqa: ARG002
         """Put the run under `parent`, unless it is under one that is there."""
         above = self._client.get_run(self.run_id).data.tags.get(PARENT_TAG)
-        if parent and not (above and find_run(self._client, above)):
+        if parent and not (above and store.find_run(self._client, self._experiment_id, above)):
             self._client.set_tag(self.run_id, PARENT_TAG, parent)
 
     def _left_behind(self, search: str, parent: str | None, params: Mapping[str, str]) -> Recorded | None:
@@ -106,10 +101,9 @@ class MlflowRun:
 
     def _is_done_again(self, run: Recorded, parent: str | None) -> bool:
         """Return whether a run is from before its sweep or cross-validation was resumed."""
-        if parent is None or run.data.tags.get(PARENT_TAG) != parent:
-            return False
-        above = find_run(self._client, parent)
-        return above is not None and run.info.start_time < process_start(above)
+        above = store.find_run(self._client, self._experiment_id, parent) if parent else None
+        under = run.data.tags.get(PARENT_TAG) == parent
+        return above is not None and under and run.info.start_time < store.process_start(above)
 
     def close(self, when: int, status: str, reason: str | None = None) -> None:
         """End the run and its running trials as FINISHED, FAILED or KILLED."""
@@ -124,24 +118,20 @@ class MlflowRun:
     def trial_known(self, when: int, result: Mapping[str, Any]) -> None:
         """Log a trial of an earlier process, unless that process did."""
         there = self._trial(result["number"])
-        if not (there and _has_no_others(there, result["hyperparameters"]) and _holds(there, result)):
+        if there is None or not _holds(there, result):
             self.trial_started(when, result["number"], result["hyperparameters"])
             self.trial_ended(when, result)
 
     def trial_started(self, when: int, number: int, hyperparameters: Values) -> None:
-        """Start a trial, or resume one that was requeued."""
-        there = self._trial(number)
-        if there and not there.data.metrics and _has_no_others(there, hyperparameters):
-            run_id = there.info.run_id
-            resume_run(self._client, run_id)
-        else:
-            if there:
-                self._client.delete_run(there.info.run_id)
-            run_id = create_run(self._client, self._experiment_id, f"trial {number}", child_of(self.run_id), when)
+        """Start a trial, in place of one that was requeued or only begun."""
+        before = self._trial(number)
+        if before:
+            self._client.delete_run(before.info.run_id)
+        tags = {PARENT_TAG: self.run_id}
+        run_id = store.create_run(self._client, self._experiment_id, f"trial {number}", tags, when)
         self._log_params(run_id, hyperparameters)
 
     def _trial(self, number: int) -> Recorded | None:
-        """Look up a trial's run: a call that got no answer may have created it."""
         return next(iter(self._children(self.run_id, f" and attributes.run_name = 'trial {number}'")), None)
 
     def trial_ended(self, when: int, result: Mapping[str, Any]) -> None:
@@ -158,7 +148,7 @@ class MlflowRun:
         self._client.set_terminated(run_id, "FAILED" if ended.score is None else "FINISHED", when)
 
     def log_tags(self, when: int, tags: Mapping[str, str]) -> None:  # noqa: ARG002
-        self._client.log_batch(self.run_id, tags=[RunTag(name, value) for name, value in tags.items()])
+        self._client.log_batch(self.run_id, tags=[RunTag(*tag) for tag in tags.items()])
 
     def log_epoch(self, when: int, member: int, epoch: int, logs: Logs) -> None:
         group = "" if member == 1 else f"network_{member}/"
@@ -202,16 +192,11 @@ class MlflowRun:
         return f"{part}/{self._names[keras_name.removeprefix('val_')]}"
 
 
-def _has_no_others(trial: Recorded, hyperparameters: Values) -> bool:
-    """Return whether a trial's run has no other params, which MLflow would not let us change."""
-    return trial.data.params.items() <= {name: str(value) for name, value in hyperparameters.items()}.items()
-
-
 def _holds(trial: Recorded, result: Mapping[str, Any]) -> bool:
-    """Return whether a trial's run has all of this result; a job that failed ends its running trials as failed."""
-    if result["score"] is None:
-        return bool(trial.info.status == "FAILED" and trial.data.tags.get("reason") == result["failure"])
-    return bool(trial.info.status == "FINISHED" and trial.data.metrics.get("objective") == result["score"])
+    """Return whether a trial's run has all of this result, and nothing else."""
+    data, params = trial.data, {name: str(value) for name, value in result["hyperparameters"].items()}
+    ended = trial.info.status != "RUNNING" and data.tags.get("reason") == result["failure"]
+    return ended and data.params == params and data.metrics.get("objective") == result["score"]
 
 
 def _mean_over_executions(history: Sequence[Sequence[Logs]]) -> list[Logs]:

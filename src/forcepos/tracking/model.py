@@ -1,7 +1,5 @@
 """Models in MLflow, which load where forcepos is not installed."""
 
-from __future__ import annotations
-
 import tempfile
 import warnings
 from pathlib import Path

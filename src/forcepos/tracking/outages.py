@@ -1,7 +1,5 @@
 """Outages: errors that mean that a tracking store is unreachable for now, and their reasons in one line."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager

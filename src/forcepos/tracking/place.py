@@ -3,8 +3,6 @@
 Imports no MLflow, which takes seconds: a URI that cannot work is refused before anything is written or read.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import re
@@ -53,23 +51,20 @@ def check_uri(uri: str) -> None:
     Raises:
         InputError: it cannot; says why.
     """
-    problem = _problem(uri)
-    if problem:
+    if problem := _problem(uri):
         raise InputError(f"tracking.uri={uri} cannot be used: {problem}")
 
 
 def _problem(uri: str) -> str | None:
-    database = resolve(uri)[1]
+    database, scheme = resolve(uri)[1], uri.partition(":")[0]
     if database:
         found = _CANNOT_BE_IN_A_PATH.search(str(database)) or re.search(r"\?(?!.*=)", uri)
         if found:
-            return (
-                f"MLflow cannot work with {found[0]} in a path: rename the folder or choose another ({database})"
-            )
+            advice = f"rename the folder or choose another ({database})"
+            return f"MLflow cannot work with {found[0]} in a path: {advice}"
         return _DATABASE_NEEDED if database.is_dir() or database.name == ":memory:" else None
-    scheme = uri.partition(":")[0]
-    of_files = scheme in ("file", uri) and not uri.startswith(("databricks", "uc"))
-    if scheme == "sqlite" or (of_files and "MLFLOW_ALLOW_FILE_STORE" not in os.environ):
+    of_files = scheme in ("file", uri) and "MLFLOW_ALLOW_FILE_STORE" not in os.environ
+    if scheme == "sqlite" or (of_files and not uri.startswith(("databricks", "uc"))):
         return _DATABASE_NEEDED
     try:
         urlsplit(uri).port  # noqa: B018  # reading it checks it
@@ -117,9 +112,9 @@ def _is_moved(before: Path, artifacts: Path, runs: list[str]) -> bool:
 def main() -> None:
     """Prepare the store for MLflow's user interface: `python -m forcepos.tracking.place URI`."""
     logging.basicConfig(format="%(message)s", level=logging.INFO)
+    database = resolve(sys.argv[1])[1]
     try:
         check_uri(sys.argv[1])
-        database = resolve(sys.argv[1])[1]
         if database and database.exists():
             follow_move(database)
     except (InputError, OSError) as error:

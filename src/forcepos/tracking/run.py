@@ -1,7 +1,5 @@
 """A job's run: what is logged of it, and kept for later while the tracking store is unreachable."""
 
-from __future__ import annotations
-
 import dataclasses
 import logging
 import time
@@ -90,7 +88,7 @@ class Run(Listener):
         """
         client, experiment_id = open_store(self._config)
         with usable(self._config.uri):
-            lost = self.run_id and not find_run(client, self.run_id)
+            lost = self.run_id and not find_run(client, experiment_id, self.run_id)
         if lost and "start" not in [step.name for step in self.steps]:
             kept = "an earlier version of forcepos kept only what it lacked"
             raise MlflowException(f"{self._config.uri} no longer has the run, and {kept}", RESOURCE_DOES_NOT_EXIST)

@@ -1,7 +1,5 @@
 """The tracking store: a database under the working directory, or any MLflow store."""
 
-from __future__ import annotations
-
 import os
 import socket
 from collections.abc import Iterator, Mapping
@@ -107,47 +105,36 @@ def _experiment(client: MlflowClient, name: str, artifacts: str | None) -> str:
 
 
 def create_run(
-    client: MlflowClient, experiment_id: str, name: str, tags: Mapping[str, str], start_time: int | None = None
+    client: MlflowClient, experiment_id: str, name: str, tags: Mapping[str, str | None], when: int | None = None
 ) -> str:
-    """Start a run of this process, at `start_time` in ms or now; return its id."""
-    tagged = {_PROCESS_TAG: _this_process(), **tags}
-    run = client.create_run(experiment_id, start_time, tagged, name[:_LONGEST_NAME])
+    """Start a run of this process with the tags that have a value, at `when` in ms or now; return its id."""
+    given = {key: value for key, value in tags.items() if value}
+    run = client.create_run(experiment_id, when, {_PROCESS_TAG: _process(), **given}, name[:_LONGEST_NAME])
     return str(run.info.run_id)
-
-
-def child_of(parent: str | None) -> dict[str, str]:
-    """Return the tags that put a run under `parent`, if there is one."""
-    return {PARENT_TAG: parent} if parent else {}
 
 
 def resume_run(client: MlflowClient, run_id: str, parent: str | None = None) -> None:
     """Resume a run that another process started and did not finish."""
     client.update_run(run_id, status="RUNNING")
-    client.set_tag(run_id, _PROCESS_TAG, _this_process())
+    client.set_tag(run_id, _PROCESS_TAG, _process())
     if parent:
         client.set_tag(run_id, PARENT_TAG, parent)
     if "reason" in client.get_run(run_id).data.tags:
         client.delete_tag(run_id, "reason")
 
 
-def find_run(client: MlflowClient, run_id: str) -> Run | None:
+def find_run(client: MlflowClient, experiment_id: str, run_id: str) -> Run | None:
     """Return a run, None if there is none or it was deleted."""
-    try:
-        run = client.get_run(run_id)
-    except MlflowException as error:
-        if is_outage(error):
-            raise
-        return None
-    return run if run.info.lifecycle_stage == "active" else None
+    return next(iter(search_all(client, experiment_id, f"attributes.run_id = '{run_id}'")), None)
 
 
 def delete_run(client: MlflowClient, experiment_id: str, run_id: str) -> None:
     """Delete a run that another one replaces, and its models but those that an alias has put to use."""
-    for model in client.search_logged_models([experiment_id], f"source_run_id = '{run_id}'"):
-        versions = client.search_model_versions(f"run_id = '{run_id}'")
-        if not any(version.aliases for version in versions):
-            for version in versions:
-                client.delete_model_version(version.name, version.version)
+    versions = client.search_model_versions(f"run_id = '{run_id}'")
+    if not any(version.aliases for version in versions):
+        for version in versions:
+            client.delete_model_version(version.name, version.version)
+        for model in client.search_logged_models([experiment_id], f"source_run_id = '{run_id}'"):
             client.delete_logged_model(model.model_id)
     client.delete_run(run_id)
 
@@ -156,9 +143,9 @@ def mark_dead_runs(client: MlflowClient, experiment_id: str) -> None:
     """Mark as KILLED the runs of processes on this machine that no longer exist, as after kill -9."""
     ours = f"attributes.status = 'RUNNING' and tags.`{_PROCESS_TAG}` like '{socket.gethostname()} %'"
     for run in search_all(client, experiment_id, ours):
-        run_id, (_, _, process) = run.info.run_id, run.data.tags[_PROCESS_TAG].partition(" ")
+        run_id = run.info.run_id
         # Asked again, since it may have ended well before its process did, and after it was found.
-        if not _alive(process) and client.get_run(run_id).info.status == "RUNNING":
+        if not _alive(run.data.tags[_PROCESS_TAG]) and client.get_run(run_id).info.status == "RUNNING":
             client.set_tag(run_id, "reason", "the process ended unexpectedly")
             client.set_terminated(run_id, "KILLED")
 
@@ -168,8 +155,8 @@ def search_all(client: MlflowClient, experiment_id: str, query: str) -> list[Run
     return list(client.search_runs([experiment_id], query, max_results=_ALL, order_by=["start_time ASC"]))
 
 
-def _this_process() -> str:
-    process = psutil.Process()
+def _process(number: int | None = None) -> str:
+    process = psutil.Process(number)
     return f"{socket.gethostname()} {process.pid} {process.create_time():.2f}"
 
 
@@ -179,10 +166,9 @@ def process_start(run: Run) -> float:
 
 
 def _alive(process: str) -> bool:
-    number, _, started = process.partition(" ")
     try:
-        return f"{psutil.Process(int(number)).create_time():.2f}" == started
-    except (psutil.NoSuchProcess, ValueError):
+        return _process(int(process.split()[-2])) == process
+    except (psutil.NoSuchProcess, ValueError, IndexError):
         return False
 
 

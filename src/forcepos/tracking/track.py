@@ -1,7 +1,5 @@
 """The context of a tracked run, from its start to its end, whatever that is."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import logging
