@@ -5,3 +5,17 @@ tuning, evaluation, models, data, config, runtime. Nothing is imported here, so 
 """
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str):
+    from importlib import import_module
+
+    places = {
+        "Architecture": "models.architectures.architecture",
+        "Split": "data.splits.split",
+        "Reader": "data.readers.reader",
+        "Tuner": "tuning.tuner",
+    }
+    if name in places:
+        return getattr(import_module("forcepos." + places[name]), name)
+    raise AttributeError(name)

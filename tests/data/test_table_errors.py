@@ -114,7 +114,7 @@ def test_inspect_drops_a_broken_line_and_notes_its_number(separator: bytes, end:
     lines = [*[b"1 2 3"] * 9, b"1 2", *[b"4 5 6"] * 9]
     path.write_bytes(b"".join(line.replace(b" ", separator) + end for line in lines))
     table = open_text(path)
-    assert sum(chunk.num_rows for chunk in table.lenient_chunks()) == 18
+    assert sum(len(chunk[0]) for chunk in table.chunks(strict=False)) == 18
     assert table.row_errors == [f"{path}, line 10 has 2 fields, not 3, and is dropped here"]
 
 
@@ -141,7 +141,7 @@ def test_the_problems_of_all_files_are_reported_at_once(tmp_path: Path) -> None:
         ("", "PATH has no rows"),
         ("t,Fx,Fy,x,y\n", "PATH has a header but no rows"),
         ("% a note\n", "PATH has a header but no rows"),
-        ("t,Fx,Fy,x,y\n\0\0\n", "PATH is not text: data.format=csv cannot read it"),
+        ("t,Fx,Fy,x,y\n\0\0\n", "PATH is not text"),
     ],
 )
 def test_a_text_without_rows_is_reported(content: str, message: str, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 from forcepos.config.schema import Config
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.paths import short_path
+from forcepos.runtime.silence import quiet_import
 from forcepos.runtime.wording import visible
 
 _OURS = "forcepos."
@@ -42,7 +43,8 @@ def load_plugin(name: str, base: type, key: str) -> type:
     if not module_name or not all(part.isidentifier() for part in name.split(".")):
         raise InputError(f"{key}={name} must be module.Class, such as mine.{base.__name__}")
     try:
-        module = import_module(module_name)
+        with quiet_import():
+            module = import_module(module_name)
     except (Exception, SystemExit) as error:
         raise InputError(f"{key}={name}: {_import_failure(module_name, error)}") from error
     plugin, where = getattr(module, class_name, None), f"{key}={name} ({_file_of(module)})"

@@ -48,43 +48,59 @@ class DataConfig:
 
 
 @dataclass
-class VersuchConfig(DataConfig):
-    """The notebook's Feather files."""
-
-    path: str = key("the Feather file")
-    targets: list[str] = key("columns with x, y, z of the tool's tip in mm, base frame", length=3)
-    point: str = key("column with the touched point's name")
-    seconds: str | None = key("column with the whole seconds of a row's time; null: there is none")
-    nanoseconds: str | None = key("column with the nanoseconds of a row's time; null: there is none")
-    rate_hz: float | None = key("rows per second; null: from the time", above=0, max=1_000_000)
-
-
-@dataclass
 class TableConfig(DataConfig):
     """Any table. A column is given by name, or by number from 0 on where a file has no such name."""
 
     path: str = key("a file, a folder with one recording per file, or a pattern such as logs/*.csv")
+    plugin: str | None = key(
+        "a reader of your own, module.Class of a file beside your config; null: by the file's format", default=None
+    )
     format: str = key(
         "file format; auto: by the ending (.feather, .parquet, .csv, .tsv, .txt, .log, .dat)",
+        default="auto",
         choices=("auto", "feather", "parquet", "csv", "text"),
     )
-    header: bool | None = key("text: whether the first line holds names; null: if none of its fields is a number")
-    separator: str | None = key("text: between fields; null: the first line's (csv), or spaces and tabs (text)")
-    decimal: str = key("text files: decimal mark", choices=(".", ","))
+    header: bool | None = key(
+        "text: whether the first line holds names; null: if none of its fields is a number", default=None
+    )
+    separator: str | None = key(
+        "text: between fields; null: the first line's (csv), or spaces and tabs (text)", default=None
+    )
+    decimal: str = key("text files: decimal mark", default=".", choices=(".", ","))
     targets: list[str] | None = key("one to three columns with x, y, z, in this order; null: only a label")
     target_scale_mm: float = key(
-        "mm per unit of the targets, applied before the offset: 1000 for m", above=0, max=1_000_000
+        "mm per unit of the targets, applied before the offset: 1000 for m", default=1, above=0, max=1_000_000
     )
-    recording: str | None = key("column with the recording's name; null: each file is one recording")
+    recording: str | None = key("column with the recording's name; null: each file is one recording", default=None)
+    visits: bool = key("each run of rows with the same point is a recording, a visit of that point", default=False)
     gap_s: float | None = key(
-        "a longer pause, or time going back, starts a new recording; null: neither", above=0, max=1_000_000_000
+        "a longer pause, or time going back, starts a new recording; null: neither",
+        default=None,
+        above=0,
+        max=1_000_000_000,
     )
     point: str | None = key("column with the touched point's name; null: cells of a grid of positions")
-    point_grid_mm: float = key("width of that grid's cells", above=0, max=1_000_000)
-    time: str | None = key("column with a row's time; null: rate_hz gives it")
-    time_unit: str = key("unit of that column, unless it is of a time type", choices=("s", "ms", "us", "ns"))
+    point_grid_mm: float = key("width of that grid's cells", default=10, above=0, max=1_000_000)
+    time: str | None = key("column with a row's time; null: rate_hz gives it", default=None)
+    time_unit: str = key(
+        "unit of that column, unless it is of a time type", default="s", choices=("s", "ms", "us", "ns")
+    )
+    nanoseconds: str | None = key("column with nanoseconds to add to that time; null: there is none", default=None)
     rate_hz: float | None = key("rows per second; null: from the time", above=0, max=1_000_000)
-    label: str | None = key("column with the classes for a classification, any number of them; null: sectors")
+    label: str | None = key(
+        "column with the classes for a classification, any number of them; null: sectors", default=None
+    )
+    keep: list[str] | None = key("more columns that a split of your own can use; null: none", default=None)
+
+
+@dataclass
+class VersuchConfig(TableConfig):
+    """The notebook's Feather files, a table with whole seconds and nanoseconds in two columns."""
+
+    format: str = key("file format", default="feather", choices=("auto", "feather", "parquet", "csv", "text"))
+    visits: bool = key("each run of rows with the same point is a recording, a visit of that point", default=True)
+    seconds: str | None = key("column with the whole seconds of a row's time; null: there is none")
+    time: str | None = key("column with a row's time", default="${.seconds}")
 
 
 @dataclass
@@ -405,6 +421,7 @@ SCHEMAS: dict[str, type] = {
     "data/versuch": VersuchConfig,
     "data/simulated": SimulatedConfig,
     "data/table": TableConfig,
+    "split/any": SplitConfig,
     "split/random": RandomSplitConfig,
     "split/blocked": BlockedSplitConfig,
     "split/held_out_recordings": HeldOutRecordingsConfig,
@@ -414,6 +431,7 @@ SCHEMAS: dict[str, type] = {
     "model/any": ModelConfig,
     "model/ffnn": FfnnConfig,
     "model/cnn": CnnConfig,
+    "tuner/any": TunerConfig,
     "tuner/random": RandomTunerConfig,
     "tuner/bayesian": BayesianTunerConfig,
     "tuner/grid": GridTunerConfig,

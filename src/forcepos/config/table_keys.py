@@ -1,25 +1,24 @@
-"""Check the keys of data=table against one another and against the model; of data=versuch, its columns."""
+"""Check the keys of a table against one another and against the model."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
 
-from forcepos.config.schema import ModelConfig, TableConfig, VersuchConfig
+from forcepos.config.schema import ModelConfig, TableConfig
 from forcepos.runtime.errors import InputError
 
 AXES = ("x", "y", "z")
 
 
-def check_table(data: TableConfig | VersuchConfig, model: ModelConfig) -> None:
+def check_table(data: TableConfig, model: ModelConfig) -> None:
     """Refuse keys that no table could satisfy, before one is read.
 
     Raises:
         InputError: keys contradict one another; one line, with their names.
     """
-    problems = [*_empty(data), *_repeated_columns(data)]
-    if isinstance(data, TableConfig):
-        problems += [*_of_columns(data), *_of_time(data), *_of_task(data, model)]
+    checks = (_empty(data), _repeated_columns(data), _of_columns(data), _of_time(data), _of_task(data, model))
+    problems = [line for check in checks for line in check]
     if problems:
         raise InputError(problems[0])
 
@@ -29,7 +28,7 @@ def known_axes(data: TableConfig) -> tuple[str, ...]:
     return AXES[: len(data.targets or [])]
 
 
-def _empty(data: TableConfig | VersuchConfig) -> Iterator[str]:
+def _empty(data: TableConfig) -> Iterator[str]:
     for field in dataclasses.fields(data):
         if getattr(data, field.name) == "":
             what = "name a file or a folder" if field.name == "path" else "give it a value, or leave it out"
@@ -39,11 +38,11 @@ def _empty(data: TableConfig | VersuchConfig) -> Iterator[str]:
             yield f"data.{field.name} is empty: {what}{column}"
 
 
-def _repeated_columns(data: TableConfig | VersuchConfig) -> Iterator[str]:
-    for key, names in (("data.features", data.features), ("data.targets", data.targets or [])):
+def _repeated_columns(data: TableConfig) -> Iterator[str]:
+    for key, names in (("features", data.features), ("targets", data.targets or []), ("keep", data.keep or [])):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
-            yield f"{key} names {', '.join(twice)} twice"
+            yield f"data.{key} names {', '.join(twice)} twice"
 
 
 def _of_columns(data: TableConfig) -> Iterator[str]:
@@ -54,6 +53,8 @@ def _of_columns(data: TableConfig) -> Iterator[str]:
         yield "neither data.targets nor data.label is set: set at least one of them"
     if data.label in data.features:
         yield f"data.label={data.label} is among data.features: the model would see what it has to predict"
+    if data.visits and (data.point is None or data.recording is not None):
+        yield "data.visits=true makes recordings of data.point: name a column there, and none in data.recording"
     if data.separator is not None and (len(data.separator) != 1 or data.separator == data.decimal):
         yield f"data.separator={data.separator!r} must be one character other than data.decimal={data.decimal}"
 
@@ -61,6 +62,8 @@ def _of_columns(data: TableConfig) -> Iterator[str]:
 def _of_time(data: TableConfig) -> Iterator[str]:
     if data.time is None and data.gap_s is not None:
         yield f"data.gap_s={data.gap_s:g} needs data.time, the column with the time of a row"
+    if data.time is None and data.nanoseconds is not None and data.rate_hz is None:
+        yield f"data.nanoseconds={data.nanoseconds} needs data.time, the column with the whole seconds"
     if data.time is None and data.rate_hz is None:
         yield "neither data.rate_hz nor data.time is set: set one of them"
 

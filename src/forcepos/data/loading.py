@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from forcepos.config.schema import DataConfig, SimulatedConfig, TableConfig, VersuchConfig
+from forcepos.config.schema import DataConfig, SimulatedConfig, TableConfig
 from forcepos.data.readers.read import read_table
-from forcepos.data.readers.versuch import read_versuch
 from forcepos.data.recordings import Recordings
 from forcepos.data.short import drop_short
 from forcepos.data.simulation.simulation import Simulation
@@ -27,8 +26,8 @@ class Loaded:
 def load_recordings(config: DataConfig, window: int = 1) -> Loaded:
     """Read or simulate the recordings; drop a table's recordings that are shorter than a window, with a warning.
 
-    A table's recordings are cut by gaps and columns, so a short one is nothing unusual. A recording of the
-    notebook's is a visit of a point: a short one stays, and is an error later.
+    A table's recordings are cut by gaps and columns, so a short one is nothing unusual. A recording that is a
+    visit of a point is not cut: a short one stays, and is an error later.
 
     Raises:
         InputError: the source cannot be used; names the file, recording or column and the reason.
@@ -36,10 +35,9 @@ def load_recordings(config: DataConfig, window: int = 1) -> Loaded:
     match config:
         case SimulatedConfig():
             return _simulate(config)
-        case VersuchConfig():
-            return Loaded(read_versuch(config))
         case TableConfig():
-            return Loaded(drop_short(read_table(config), window))
+            recordings = read_table(config)
+            return Loaded(recordings if config.visits else drop_short(recordings, window))
         case _:
             raise TypeError(f"not a data source: {type(config)}")
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,7 @@ class Recordings:
         axes: the known axes of the positions; the others are 0.
         labels: (rows,) class of each row, counted from 0; None if the data has no classes.
         label_names: of the classes.
+        kept: (rows,) each: the columns that `data.keep` names, float64, or words as objects.
     """
 
     signals: Float32
@@ -44,6 +46,7 @@ class Recordings:
     axes: tuple[str, ...] = ("x", "y", "z")
     labels: Int32 | None = None
     label_names: tuple[str, ...] = ()
+    kept: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
     @cached_property
     def bounds(self) -> Int32:
@@ -74,4 +77,6 @@ class Recordings:
         for array in (self.signals, self.positions, self.recording, self.point, self.labels):
             if array is not None:
                 digest.update(np.ascontiguousarray(array).reshape(-1).data)
+        for name, values in self.kept.items():
+            digest.update(repr((name, values.tolist())).encode())
         return digest.hexdigest()[:16]

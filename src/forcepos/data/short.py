@@ -59,6 +59,7 @@ def _only(recordings: Recordings, kept: NDArray[np.bool_]) -> Recordings:
         names=tuple(name for name, there in zip(recordings.names, kept, strict=True) if there),
         labels=labels,
         label_names=label_names,
+        kept={name: _moved(values, bounds) for name, values in recordings.kept.items()},
     )
 
 

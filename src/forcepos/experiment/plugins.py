@@ -8,12 +8,13 @@ from omegaconf import DictConfig
 from forcepos.config.checks import check_config
 from forcepos.config.plugins import add_plugin_folders
 from forcepos.config.schema import Config
+from forcepos.data.readers.reader import Reader
 from forcepos.data.splits.split import Split
 from forcepos.models.architectures.architecture import Architecture
 from forcepos.tuning.tuner import Tuner
 
 # Where the keys of a plug-in are, and what it is. Config knows no room above it, and is told here.
-PLUGINS: dict[str, type] = {"split": Split, "model.space": Architecture, "tuner": Tuner}
+PLUGINS: dict[str, type] = {"data": Reader, "split": Split, "model.space": Architecture, "tuner": Tuner}
 
 
 def to_config(composed: DictConfig) -> Config:

@@ -94,7 +94,7 @@ def test_skipped_files_and_dropped_lines_are_reported(tmp_path: Path) -> None:
     logged = [line.partition(" ")[2] for line in finished.err.splitlines()]
     assert logged[:2] == [
         f"skipped 2 files that do not match data.pattern: {', '.join(skipped)}",
-        "f_0_0_demoRecord.txt: the last line, 21, is cut short and was dropped",
+        "f_0_0_demoRecord.txt: the last line is cut short (47 of 48 fields) and was dropped",
     ]
 
 

@@ -69,10 +69,10 @@ def test_all_problems_of_all_logs_are_reported_at_once(tmp_path: Path) -> None:
     assert lines == [
         f"error: {tmp_path}/bad.zip cannot be used:",
         "  f_0_2_demoRecord.txt: line 6 has 1 field, not 48",
-        "  f_0_4_demoRecord.txt: is empty",
-        "  f_1_0_demoRecord.txt: has a header but no rows",
-        "  f_1_1_demoRecord.txt: is not text",
-        "  f_1_2_demoRecord.txt: line 1 has 17 fields, not 48; 4 lines are broken",
+        "  f_0_4_demoRecord.txt has no rows",
+        "  f_1_0_demoRecord.txt has a header but no rows",
+        "  f_1_1_demoRecord.txt is not text",
+        "  f_1_2_demoRecord.txt: line 1 has 17 fields, not 48; 5 lines are broken",
         "  ../f_1_3_demoRecord.txt: its name points outside the zip file",
     ]
 
@@ -80,7 +80,7 @@ def test_all_problems_of_all_logs_are_reported_at_once(tmp_path: Path) -> None:
 def test_many_problems_are_counted(tmp_path: Path) -> None:
     folder(tmp_path / "logs", {f"f_0_{j}_demoRecord.txt": b"" for j in range(13)})
     lines = refused(tmp_path, "data.source=logs")
-    assert lines[10:] == ["  f_0_9_demoRecord.txt: is empty", "  … and 3 more"]
+    assert lines[10:] == ["  f_0_9_demoRecord.txt has no rows", "  … and 3 more"]
 
 
 def test_two_logs_of_one_visit(tmp_path: Path) -> None:

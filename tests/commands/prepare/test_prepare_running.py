@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from forcepos.commands.prepare import conversion
 from tests.commands.prepare.made import numbers, text, zipped
 from tests.commands.prepare.running import ZIPPED, prepared
 
@@ -81,12 +80,3 @@ def test_a_terminal_shows_a_bar(tmp_path: Path) -> None:
     os.close(ours)
     assert process.wait() == 0
     assert "━".encode() in shown
-
-
-def test_without_a_terminal_progress_is_logged(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(conversion, "_QUIET_S", 0.0)
-    with caplog.at_level("INFO"):
-        assert list(conversion._tracked("ab")) == ["a", "b"]
-    assert caplog.messages == ["1 of 2 logs", "2 of 2 logs"]

@@ -24,7 +24,7 @@ def read(path: Path) -> dict[str, bytes | str]:
             try:
                 found[entry.name] = entry.read()
             except InputError as error:
-                found[entry.name] = str(error)
+                found[entry.name] = str(error).removeprefix(f"{entry.name}: ")
     return found
 
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from forcepos.commands.inspect.roles import PER_SECOND
+from forcepos.data.readers.table import Chunk
 from forcepos.data.recordings import Float64
 
 _MOST_DISTINCT = 1000  # a column with more distinct values is taken for continuous
@@ -218,9 +219,7 @@ def _texts(values: pa.Array) -> pa.Array:
         return pa.array([None if value is None else str(value) for value in values], pa.string())
 
 
-def read_chunk(
-    chunk: pa.RecordBatch, columns: Iterable[Column]
-) -> Iterator[tuple[Column, Float64 | None, pa.Array]]:
+def read_chunk(chunk: Chunk, columns: Iterable[Column]) -> Iterator[tuple[Column, Float64 | None, pa.Array]]:
     """Add a chunk to its columns; yield each with its values, as `Column.add` returns them."""
-    for column in columns:
-        yield column, *column.add(chunk.column(column.name))
+    for place, column in enumerate(columns):
+        yield column, *column.add(chunk[place])

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from forcepos.commands.inspect.columns import Column, read_chunk
 from forcepos.commands.inspect.roles import PER_SECOND, Guesses
 from forcepos.commands.inspect.times import StridedSample, Times
+from forcepos.data.readers.table import Chunk
 from forcepos.data.recordings import Float64
 
 _SAMPLED = 20_000  # rows for figures
@@ -79,7 +80,7 @@ class Reading:
         self._file, self._row, self._last, self._last_s = name, 0, _NEW_FILE, np.nan
 
     @np.errstate(over="ignore", invalid="ignore")  # of the sums and differences of huge values
-    def add(self, chunk: pa.RecordBatch) -> None:
+    def add(self, chunk: Chunk) -> None:
         """Add the rows of a chunk."""
         numbers: dict[str, Float64] = {}
         arrays: dict[str, pa.Array] = {}
@@ -89,7 +90,7 @@ class Reading:
                 numbers[column.name] = values
         self._numeric = self._numeric if self._parts else tuple(numbers)
         timed = self._guesses.time and set(self._guesses.time) <= {*numbers}
-        time_s = seconds(self._guesses, numbers) if timed else np.full(chunk.num_rows, np.nan)
+        time_s = seconds(self._guesses, numbers) if timed else np.full(len(chunk[0]), np.nan)
         first = self._first_rows(arrays, time_s)
         number = len(self._names) + np.cumsum(first) - 1
         for row in np.flatnonzero(first).tolist():
@@ -98,7 +99,7 @@ class Reading:
             self._names.append((name or self._file, point))
         rows = pd.DataFrame(numbers, number, dtype=float).reindex(columns=self._numeric)
         self._add_rows(rows.where(np.isfinite(rows)))
-        self._row += chunk.num_rows
+        self._row += len(chunk[0])
 
     def _add_rows(self, rows: pd.DataFrame) -> None:
         """Add rows, indexed by the number of the recording; NaN is a missing value."""

@@ -66,8 +66,8 @@ def survey_sources(
     reading = Reading(guesses, columns.values(), Times(median_s))
     for source in sources:
         reading.start_file(source.path.stem)
-        for chunk in source.lenient_chunks():
-            with explained(source.path, source.kind):
+        for chunk in source.chunks(strict=False):
+            with explained(source.title, source.kind):
                 reading.add(chunk)
             after_chunk()
     guess_roles(guesses, columns, hints)
@@ -79,12 +79,12 @@ def _first_look(sources: Sequence[Table], hints: UserHints) -> tuple[Guesses, fl
     columns = {name: Column(name) for name in sources[0].columns}
     start: dict[str, list[Float64]] = {}
     rows = 0
-    for source, chunk in ((each, chunk) for each in sources for chunk in each.lenient_chunks()):
-        with explained(source.path, source.kind):
+    for source, chunk in ((each, chunk) for each in sources for chunk in each.chunks(strict=False)):
+        with explained(source.title, source.kind):
             for column, numbers, _ in read_chunk(chunk, columns.values()):
                 if numbers is not None:
                     start.setdefault(column.name, []).append(numbers)
-        rows += chunk.num_rows
+        rows += len(chunk[0])
         if rows >= _PROBED:
             break
     if not rows:

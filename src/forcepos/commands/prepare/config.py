@@ -10,12 +10,13 @@ from hydra.core.config_store import ConfigStore
 from hydra.errors import HydraException
 from omegaconf import MISSING, DictConfig
 
-from forcepos.commands.prepare.feather import POINT
 from forcepos.config.checks import checked
 from forcepos.config.mistakes import explain
 from forcepos.config.schema import key
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.paths import conf_dir
+
+POINT = "key"  # the column with the touched point's name
 
 
 @dataclass

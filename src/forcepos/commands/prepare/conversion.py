@@ -1,20 +1,22 @@
-"""Converts the logs of a source to the Feather file."""
+"""Converts the logs of a source to a Feather file in the notebook's format."""
 
 from __future__ import annotations
 
+import glob
 import logging
-import time
+import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
+import psutil
 import pyarrow as pa
 from rich.console import Console
 from rich.progress import track
 
-from forcepos.commands.prepare.config import LogsConfig
-from forcepos.commands.prepare.feather import feather_file
-from forcepos.commands.prepare.logs import parse_log
+from forcepos.commands.prepare.config import POINT, LogsConfig
+from forcepos.commands.prepare.logs import read_log
 from forcepos.commands.prepare.sources import Entry, open_source
 from forcepos.commands.prepare.visits import Pattern, Visit, undistinguished
 from forcepos.runtime.errors import InputError
@@ -23,8 +25,6 @@ from forcepos.runtime.wording import first_lines, name_some
 
 log = logging.getLogger(__name__)
 _SHOWN = 10
-_QUIET_S = 5.0  # without a terminal, progress is logged at most this often
-_Item = TypeVar("_Item")
 
 
 def prepare(config: LogsConfig) -> dict[str, Any]:
@@ -48,8 +48,7 @@ def _target(config: LogsConfig, source: Path) -> Path:
     """Choose the file's path, by default as the notebook names it."""
     place = source.resolve()
     name = place.name if source.is_dir() else place.stem
-    default = f"data/feather/{name}_{config.keep_rows or 'all'}_1.feather"
-    target = Path(config.target or default)
+    target = Path(config.target or f"data/feather/{name}_{config.keep_rows or 'all'}_1.feather")
     if target.is_dir():
         raise InputError(f"data.target={target} is a folder: name a file in it")
     if target.exists() and not config.overwrite:
@@ -78,16 +77,15 @@ def _convert(
 ) -> tuple[int, int]:
     """Add the rows of every log; return how many there are, and how many lines were dropped."""
     problems, lengths, dropped = [], [], 0
-    for visit, entry in _tracked(logs):
+    console = Console(stderr=True)
+    for visit, entry in track(logs, "logs", console=console, transient=True, disable=not console.is_terminal):
         stop_if_asked()
         try:
-            read = parse_log(entry.read(), config.columns)
+            read = read_log(entry.name, entry.read(), config.columns)
         except InputError as error:
-            problems.append(f"{entry.name}: {error}")
+            problems.append(str(error))
             continue
-        if read.cut_line is not None:
-            dropped += 1
-            log.warning("%s: the last line, %d, is cut short and was dropped", entry.name, read.cut_line)
+        dropped += read.cut
         kept = read.rows.slice(max(0, len(read.rows) - (config.keep_rows or len(read.rows))))
         add(kept, visit.point)
         lengths.append(len(kept))
@@ -103,15 +101,36 @@ def _refuse(source: Path, problems: Sequence[str]) -> None:
         raise InputError("\n  ".join([f"{source} cannot be used:", *first_lines(problems, _SHOWN)]))
 
 
-def _tracked(items: Sequence[_Item]) -> Iterator[_Item]:
-    """Yield the items while showing progress: a bar on a terminal, lines in a log."""
-    console = Console(stderr=True)
-    if console.is_terminal:
-        yield from track(items, "logs", console=console, transient=True)
-        return
-    logged = time.monotonic()
-    for done, item in enumerate(items, start=1):
-        yield item
-        if time.monotonic() - logged >= _QUIET_S:
-            logged = time.monotonic()
-            log.info("%d of %d logs", done, len(items))
+@contextmanager
+def feather_file(path: Path, columns: Sequence[str]) -> Iterator[Callable[[pa.Table, str], None]]:
+    """Yield a function that adds a recording's rows and point; `path` exists once the block ends without error.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    schema = pa.schema([*((name, pa.float64()) for name in columns), (POINT, pa.large_string())])
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}.unfinished")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(path)
+        with unfinished.open("wb") as file:
+            with pa.ipc.new_file(file, schema, options=pa.ipc.IpcWriteOptions(compression="lz4")) as writer:
+                yield lambda rows, point: writer.write_table(
+                    rows.append_column(POINT, pa.repeat(pa.scalar(point, pa.large_string()), rows.num_rows))
+                )
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error}") from error
+    finally:
+        with suppress(OSError):
+            unfinished.unlink()
+
+
+def _remove_abandoned(path: Path) -> None:
+    """Remove the unfinished files of processes that were killed while they wrote this file."""
+    for left in path.parent.glob(f"{glob.escape(path.name)}.*.unfinished"):
+        process = left.suffixes[-2].removeprefix(".")
+        if process.isdecimal() and not psutil.pid_exists(int(process)):
+            left.unlink(missing_ok=True)

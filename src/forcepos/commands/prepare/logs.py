@@ -1,28 +1,27 @@
-"""Parses one text log: from bytes to a table of numbers, or to an error that names what is wrong with it."""
+"""Reads one text log: its columns are found by the names in its header, or by position."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pyarrow as pa
-from pyarrow import csv
 
-from forcepos.commands.prepare.header import read_fields
-from forcepos.data.readers.lines import (
-    BOM,
-    CONTROL,
-    decoded,
-    find_rows,
-    is_number,
-    lines,
-    row_error,
-    with_single_spaces,
-)
+from forcepos.data.readers.layout import Written
+from forcepos.data.readers.table import Wanted
+from forcepos.data.readers.text import TextTable
 from forcepos.runtime.errors import InputError
+from forcepos.runtime.wording import name_some
 
-_TO_SPACES = bytes.maketrans(b"\t\x0b\x0c;", b"    ")
-_ENDS = b" \t\x0b\x0c;\r\n"
+# How a KUKA controller names what it records of a joint, before the arm's type and the joint's number from 0 on.
+_JOINTS = {"axisTauExtMsr": "exT_A", "axisTauMsr": "msT_A", "axisQMsr": "cur_A", "axisQCmd": "comd_A"}
+_JOINT = re.compile(rf"({'|'.join(_JOINTS)})[^_\[]*(?:_.*)?\[([0-9]+)\]")
+_WRENCH = re.compile(r"cart(Force|Torque)[0-9]*_(?:Tau)?([XYZ])")
+_TIMES = {"ZeitInSec": "t_Sec", "ZeitInNanoSec": "t_nSec"}
+_SHOWN = 5
+_TO_SPACES = bytes.maketrans(b"\x0b\x0c;", b"   ")
 
 
 @dataclass(frozen=True)
@@ -31,84 +30,61 @@ class Log:
 
     Attributes:
         rows: (rows, columns) of float64, the values as written.
-        cut_line: number of the last line, from 1 on, if it is cut short and was dropped.
+        cut: whether the last line is cut short and was dropped.
     """
 
     rows: pa.Table
-    cut_line: int | None
+    cut: bool
 
 
-def parse_log(content: bytes, columns: Sequence[str]) -> Log:
-    """Parse a log: fields separated by spaces, tabs or semicolons, with decimal points or decimal commas.
+def read_log(name: str, content: bytes, columns: Sequence[str]) -> Log:
+    """Read a log: fields separated by spaces, tabs or semicolons, with decimal points or decimal commas.
+
+    A last line without an end is dropped with a warning: its last number may lack digits.
 
     Raises:
-        InputError: it is empty, not text, has other columns, or has a broken line; names the line.
+        InputError: it is empty, not text, has other columns, or has a broken line; names log and line.
     """
-    text = _tidied(content)
-    top = find_rows(
-        text, _fields, lambda fields: not any(is_number(field, mark) for field in fields for mark in ".,")
-    )
-    rows, first = text[top.begin :], top.number
-    names = read_fields(top.names, columns)
-    mark = "," if b"," in rows and rows.count(b",") > rows.count(b".") else "."
-    begin = rows.rfind(b"\n") + 1
-    last = first + rows.count(b"\n", 0, begin)
-    cut = _is_cut(rows[begin:], names, mark, ended=content[-1:] in _ENDS)
-    rows = rows[:begin].rstrip(b"\n") if cut else rows
-    if not rows:
-        raise InputError("has no complete row")
+    mark = "," if content.count(b",") > content.count(b".") else "."
+    table = TextTable(Path(name), Written("text", None, mark, ended=True), content.translate(_TO_SPACES))
+    fields = _fields(name, table.names or [], columns)
+    table.width = len(fields)
+    table.layout = replace(table.layout, width=len(fields), missing=frozenset())
+    wanted = [Wanted("feature", column, fields.index(column)) for column in columns]
     try:
-        return Log(_read(rows, names, columns, mark), last if cut else None)
-    except pa.ArrowInvalid as error:
-        problems = list(_row_errors(rows, first, names, mark))
-        more = f"; {len(problems)} lines are broken" if len(problems) > 1 else ""
-        raise InputError(f"{problems[0]}{more}" if problems else f"cannot be read: {error}") from error
+        chunks = [
+            pa.table([chunk[place] for place in range(len(columns))], columns) for chunk in table.chunks(wanted)
+        ]
+    except InputError as error:
+        broken = [line for line in table.errors(wanted) if line.startswith("line ")]
+        if len(broken) < 2:
+            raise
+        raise InputError(f"{name}: {broken[0]}; {len(broken)} lines are broken") from error
+    return Log(pa.concat_tables(chunks), table.layout.cut is not None)
 
 
-def _tidied(content: bytes) -> bytes:
-    """Leave one space between fields and one line feed after a line; the number of lines stays the same."""
-    content = content.removeprefix(BOM)
-    if not content.strip(_ENDS):
-        raise InputError("is empty")
-    text = content.translate(_TO_SPACES, CONTROL)
-    if len(text) != len(content):
-        raise InputError("is not text")
-    if b"\r" in text:
-        text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    return with_single_spaces(text).rstrip(b" \n")
+def _fields(log: str, names: Sequence[str], columns: Sequence[str]) -> list[str]:
+    """Return the column of each field of a line, empty for fields that are not read.
+
+    Columns are found by name if the header has all of them, in any order and among others; else by position.
+    """
+    ours = [column_of(name) for name in names]
+    lacking = [column for column in columns if ours.count(column) != 1]
+    if not lacking:
+        return [name if name in columns else "" for name in ours]
+    known = {*ours} & {*columns}
+    in_place = all(one == column for one, column in zip(ours, columns, strict=False) if column in known)
+    if known and not (in_place and len(ours) == len(columns)):
+        there = name_some(names, _SHOWN)
+        raise InputError(f"{log}: the header lacks or repeats {name_some(lacking, _SHOWN)}; it has {there}")
+    return list(columns)
 
 
-def _fields(line: bytes) -> list[str]:
-    return decoded(line).split(" ")
-
-
-def _is_cut(row: bytes, names: Sequence[str], mark: str, *, ended: bool) -> bool:
-    """Return whether the last line is cut short: it lacks fields, or nothing follows its last number."""
-    fields = _fields(row)
-    whole = [field for field, name in zip(fields[:-1], names, strict=False) if name]
-    short = len(fields) < len(names) or (len(fields) == len(names) and not ended)
-    return short and all(is_number(field, mark) for field in whole)
-
-
-def _read(rows: bytes, names: Sequence[str], columns: Sequence[str], mark: str) -> pa.Table:
-    """Read the columns among the fields of these names."""
-    return csv.read_csv(
-        pa.BufferReader(rows),
-        csv.ReadOptions(column_names=names, block_size=len(rows) + 1),
-        csv.ParseOptions(delimiter=" ", quote_char=False),
-        csv.ConvertOptions(
-            column_types=dict.fromkeys(columns, pa.float64()),
-            include_columns=columns,
-            null_values=[],
-            decimal_point=mark,
-        ),
-    )
-
-
-def _row_errors(rows: bytes, first: int, names: Sequence[str], mark: str) -> Iterator[str]:
-    """Describe each broken line."""
-    wanted = [(place, name) for place, name in enumerate(names) if name]
-    for _, number, line in lines(rows, first):
-        wrong = row_error(_fields(line), len(names), wanted, lambda field: is_number(field, mark))
-        if wrong:
-            yield f"line {number} {wrong}"
+def column_of(name: str) -> str:
+    """Translate a controller's name of a column to the notebook's; return other names as they are."""
+    joint, axis = _JOINT.fullmatch(name), _WRENCH.fullmatch(name)
+    if joint:
+        return f"{_JOINTS[joint[1]]}{int(joint[2]) + 1}"
+    if axis:
+        return f"{axis[1][0]}{axis[2].lower()}"
+    return _TIMES.get(name, name)

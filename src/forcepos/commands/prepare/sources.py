@@ -31,16 +31,28 @@ class Entry:
 
     Attributes:
         name: path relative to the source, made visible.
-        read: returns the content; raises an InputError if it is refused or cannot be read.
     """
 
     name: str
-    read: Callable[[], bytes]
+    _open: Callable[[], IO[bytes]]
 
     @property
     def base(self) -> str:
         """The name without folders."""
         return self.name.rpartition("/")[2]
+
+    def read(self) -> bytes:
+        """Read as far as a log may go: a zip file need not declare its true size, and a file may grow.
+
+        Raises:
+            InputError: the file is refused or cannot be read.
+        """
+        with _explained(f"{self.name}: cannot be read"), self._open() as file:
+            content = file.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            size = f"{len(content):,} bytes or more"
+            raise InputError(f"{self.name}: has {size}, too large for a log: at most {MAX_BYTES:,}")
+        return content
 
 
 @contextmanager
@@ -73,16 +85,15 @@ def _in_archive(archive: zipfile.ZipFile) -> Iterator[Entry]:
     for info in archive.infolist():
         name = info.filename.replace("\\", "/")  # some programs under Windows write their own separator
         if not name.endswith("/"):
-            yield Entry(visible_name(name), partial(_unzipped, archive, info, name))
+            yield Entry(visible_name(name), partial(_open_zipped, archive, info, name))
 
 
-@_explained("cannot be read")
-def _unzipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> bytes:
+def _open_zipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> IO[bytes]:
     if ".." in name.split("/") or re.match(r"/|[A-Za-z]:", name):
-        raise InputError("its name points outside the zip file")
+        raise InputError(f"{visible_name(name)}: its name points outside the zip file")
     if info.flag_bits & 1:
-        raise InputError("is encrypted")
-    return _read(archive.open(info))
+        raise InputError(f"{visible_name(name)}: is encrypted")
+    return archive.open(info)
 
 
 def _in_folder(folder: Path) -> Iterator[Entry]:
@@ -91,26 +102,17 @@ def _in_folder(folder: Path) -> Iterator[Entry]:
             folders[:] = [name for name in folders if not name.startswith(".")]
             for name in names:
                 path = Path(place) / name
-                yield Entry(visible_name(path.relative_to(folder).as_posix()), partial(_read_file, path, folder))
+                shown = visible_name(path.relative_to(folder).as_posix())
+                yield Entry(shown, partial(_open_file, path, folder, shown))
 
 
 def _raise(error: OSError) -> None:
     raise error
 
 
-@_explained("cannot be read")
-def _read_file(path: Path, folder: Path) -> bytes:
+def _open_file(path: Path, folder: Path, name: str) -> IO[bytes]:
     if not path.resolve().is_relative_to(folder.resolve()):
-        raise InputError("is a link to outside the folder")
+        raise InputError(f"{name}: is a link to outside the folder")
     if not path.is_file():
-        raise InputError("is not a file")
-    return _read(path.open("rb"))
-
-
-def _read(file: IO[bytes]) -> bytes:
-    """Read a file as far as a log may go: a zip file need not declare its true size, and a file may grow."""
-    with file:
-        content = file.read(MAX_BYTES + 1)
-    if len(content) > MAX_BYTES:
-        raise InputError(f"has {len(content):,} bytes or more, too large for a log: at most {MAX_BYTES:,}")
-    return content
+        raise InputError(f"{name}: is not a file")
+    return path.open("rb")

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from forcepos.data.readers.table import LENIENT_ROWS, WORDS, Chunk, Table, Wanted, explained, numbers
-from forcepos.runtime.errors import InputError
-from forcepos.runtime.wording import shortened
+from forcepos.data.readers.table import WORDS, Chunk, Table, Wanted, check_kinds, explained
 
 _ROWS = 8192
+_ROWS_OF_ALL = 65_536  # of a chunk of all columns
 _LONG = 1 << 18  # rows of a batch, from which its columns are read one by one
-_LONGEST = 60  # characters of a type in a message
 _BUFFER = 1 << 16  # bytes: the columns of a row group are streamed through it, not loaded whole
 
 
@@ -30,63 +29,47 @@ class FeatherTable(Table):
             self._schema = pa.ipc.open_file(file).schema
             super().__init__(path, self._schema.names, len(self._schema))
 
-    def rows(self, columns: Sequence[Wanted]) -> int:
-        """Count the rows; reads one column."""
-        return sum(self._lengths(columns))
+    def rows(self, columns: Sequence[Wanted]) -> int:  # noqa: ARG002  # the same for every table
+        """Count the rows; reads the first column."""
+        return sum(self._lengths)
 
-    def _lengths(self, columns: Sequence[Wanted]) -> list[int]:
+    @cached_property
+    def _lengths(self) -> list[int]:
         """(batches,) rows of each batch."""
-        with self._reader([columns[0].place]) as reader:
+        with self._reader([0]) as reader:
             lengths = [reader.get_batch(number).num_rows for number in range(reader.num_record_batches)]
         pa.default_memory_pool().release_unused()  # it would keep what was decompressed
         return lengths
 
-    def chunks(self, columns: Sequence[Wanted]) -> Iterator[Chunk]:
+    def chunks(self, columns: Sequence[Wanted] | None = None, strict: bool = True) -> Iterator[Chunk]:  # noqa: ARG002  # has no lines
         """Yield chunks of some or all of the wanted columns.
 
         The columns of a long batch (some programs write a whole file as one) come one after the other: a batch
         is decompressed whole, so all columns at once would take several times the memory of the result.
         """
-        _check_types(self.path, self._schema, columns)
-        together = range(len(columns))
-        count = len(numbers(columns))
-        short: list[int] = []
-        for number, length in enumerate(self._lengths(columns)):
-            if length <= _LONG:
-                short.append(number)
-                continue
-            yield from self._read(short, columns, together)
-            short = []
-            # Words first, while the arrays are empty; the time, which takes the most memory of all, last.
-            for one in [*together[count:], *together[:count]]:
-                yield from self._read([number], columns, [one])
-                pa.default_memory_pool().release_unused()
-        yield from self._read(short, columns, together)
-
-    def _read(self, batches: Sequence[int], columns: Sequence[Wanted], wanted: Sequence[int]) -> Iterator[Chunk]:
-        """Yield chunks of these batches with these of the wanted columns."""
-        if not batches:
-            return
-        read = sorted({columns[one].place for one in wanted})
-        with self._reader(read) as reader:
-            for number in batches:
-                batch = reader.get_batch(number)
-                if batch.num_rows > _LONG:
+        wanted = columns or self.everything
+        check_kinds(self.title, wanted, [self._schema.field(one.place).type for one in wanted])
+        places = sorted({one.place for one in wanted})
+        keys = {number: places.index(one.place) for number, one in enumerate(wanted)}
+        # Words first, while the arrays are empty; the time, which takes the most memory of all, last.
+        apart = sorted(keys, key=lambda number: wanted[number].role not in WORDS)
+        with self._reader(places) as whole:
+            for number, length in enumerate(self._lengths):
+                if columns is None or length <= _LONG:
+                    yield from _pieces(whole.get_batch(number), keys, _ROWS if columns else _ROWS_OF_ALL)
+                    continue
+                for one in apart:
+                    with self._reader([wanted[one].place]) as reader:
+                        batch = reader.get_batch(number)
                     pa.default_memory_pool().release_unused()  # it would keep what was decompressed
-                for chunk in _sliced(batch, _ROWS):
-                    yield {one: chunk.column(read.index(columns[one].place)) for one in wanted}
-
-    def lenient_chunks(self) -> Iterator[pa.RecordBatch]:
-        """Yield chunks of all columns."""
-        with self._reader(range(self.width), pa.memory_map) as reader:
-            for number in range(reader.num_record_batches):
-                yield from _sliced(reader.get_batch(number), LENIENT_ROWS)
+                    yield from _pieces(batch, {one: 0}, _ROWS)
+                    del batch
 
     @contextmanager
-    def _reader(self, places: Sequence[int], open_file: Callable[[str], Any] = pa.OSFile) -> Iterator[Any]:
-        """Open the file for reading these columns only, in ascending order."""
+    def _reader(self, places: Sequence[int]) -> Iterator[Any]:
+        """Open the file for reading these columns only."""
         options = pa.ipc.IpcReadOptions(included_fields=list(places), use_threads=False)
-        with explained(self.path, self.kind), open_file(str(self.path)) as file:
+        with explained(self.path, self.kind), pa.OSFile(str(self.path)) as file:
             yield pa.ipc.open_file(file, options=options)
 
 
@@ -104,51 +87,22 @@ class ParquetTable(Table):
         """Return the number of rows."""
         return int(self._rows)
 
-    def chunks(self, columns: Sequence[Wanted]) -> Iterator[Chunk]:
+    def chunks(self, columns: Sequence[Wanted] | None = None, strict: bool = True) -> Iterator[Chunk]:  # noqa: ARG002  # has no lines
         """Yield chunks of the wanted columns."""
-        _check_types(self.path, self._schema, columns)
-        names = [self._schema.names[column.place] for column in columns]
-        with explained(self.path, self.kind):
-            for chunk in self._batches(_ROWS, sorted(set(names))):
-                yield {number: chunk.column(name) for number, name in enumerate(names)}
-
-    def lenient_chunks(self) -> Iterator[pa.RecordBatch]:
-        """Yield chunks of all columns."""
-        with explained(self.path, self.kind):
-            yield from self._batches(LENIENT_ROWS)
-
-    def _batches(self, rows: int, names: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
-        with pq.ParquetFile(self.path, buffer_size=_BUFFER, pre_buffer=False) as file:
+        wanted = columns or self.everything
+        check_kinds(self.title, wanted, [self._schema.field(one.place).type for one in wanted])
+        keys = {number: self._schema.names[one.place] for number, one in enumerate(wanted)}
+        names, rows = (sorted({*keys.values()}), _ROWS) if columns else (None, _ROWS_OF_ALL)
+        with (
+            explained(self.path, self.kind),
+            pq.ParquetFile(self.path, buffer_size=_BUFFER, pre_buffer=False) as file,
+        ):
             for batch in file.iter_batches(rows, columns=names, use_threads=False):
-                yield from _sliced(batch, rows)
+                yield from _pieces(batch, keys, rows)
 
 
-def _sliced(batch: pa.RecordBatch, rows: int) -> Iterator[pa.RecordBatch]:
-    """Yield chunks of a batch, once it is known that they can be read."""
+def _pieces(batch: pa.RecordBatch, keys: Mapping[int, int | str], rows: int) -> Iterator[Chunk]:
+    """Yield chunks of a batch, once it is known that it can be read; `keys`: of the wanted columns in it."""
     batch.validate(full=True)
-    yield from (batch.slice(first, rows) for first in range(0, batch.num_rows, rows))
-
-
-def _check_types(path: Path, schema: pa.Schema, columns: Sequence[Wanted]) -> None:
-    wrong: dict[str, list[str]] = {"numbers": [], "words": []}
-    for column in columns:
-        wanted, kind = "words" if column.role in WORDS else "numbers", schema.field(column.place).type
-        if not any(is_kind(kind) for is_kind in _KINDS[wanted]):
-            wrong[wanted].append(f"{column.name} holds {shortened(str(kind), _LONGEST)}")
-    lines = [f"{', '.join(dict.fromkeys(names))}, not {wanted}" for wanted, names in wrong.items() if names]
-    if lines:
-        raise InputError(f"{path}: {'; '.join(lines)}")
-
-
-_NUMBERS = (
-    pa.types.is_floating, pa.types.is_integer, pa.types.is_boolean, pa.types.is_decimal, pa.types.is_null,
-    pa.types.is_timestamp, pa.types.is_duration,
-)  # fmt: skip
-_KINDS = {
-    "numbers": _NUMBERS,  # can be read as float64; timestamps and durations are read as seconds
-    "words": (
-        *_NUMBERS, pa.types.is_dictionary, pa.types.is_date, pa.types.is_time,
-        pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view,
-        pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view,
-    ),
-}  # fmt: skip
+    for first in range(0, batch.num_rows, rows):
+        yield {number: batch.column(key).slice(first, rows) for number, key in keys.items()}

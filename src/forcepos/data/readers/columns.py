@@ -16,13 +16,16 @@ _COMPARED = 1000  # names, and characters of a name: a comparison takes long
 
 def wanted_columns(config: TableConfig) -> list[tuple[str, str]]:
     """List role and column, as the config names them: columns of numbers first, then columns of words."""
-    targets = config.targets or []
-    one_each = {role: getattr(config, role) for role in ("time", *WORDS)}
-    return [
-        *(("feature", name) for name in config.features),
-        *(("target", name) for name in targets),
-        *((role, name) for role, name in one_each.items() if name is not None),
-    ]
+    # With a rate, a time in two columns was never read; one in one column may go backwards, which is reported.
+    timed = config.nanoseconds is None or config.rate_hz is None or config.gap_s is not None
+    wanted = {
+        "feature": config.features,
+        "target": config.targets,
+        **{role: [getattr(config, role)] for role in ("time", "nanoseconds") if timed},
+        **{role: [getattr(config, role)] for role in WORDS if role != "keep"},
+        "keep": config.keep,
+    }
+    return [(role, name) for role, names in wanted.items() for name in names or () if name is not None]
 
 
 def find_columns(table: Table, wanted: Sequence[tuple[str, str]]) -> list[Wanted]:
@@ -40,9 +43,9 @@ def find_columns(table: Table, wanted: Sequence[tuple[str, str]]) -> list[Wanted
     problems = []
     if missing:
         there = _present(missing, table.names, table.width)
-        problems.append(f"{table.path} lacks {name_some(missing, _SHOWN)}; it has {there}")
+        problems.append(f"{table.title} lacks {name_some(missing, _SHOWN)}; it has {there}")
     if twice:
-        problems.append(f"{table.path} has more than one column named {name_some(twice, _SHOWN)}")
+        problems.append(f"{table.title} has more than one column named {name_some(twice, _SHOWN)}")
     if problems:
         raise InputError("\n  ".join(problems))
     shown = {name: visible_name(name) if name in present else f"column {name}" for name in found}

@@ -2,40 +2,47 @@
 
 from __future__ import annotations
 
-import csv
 import math
 import os
-import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
-from pathlib import Path
+from typing import BinaryIO
 
-from forcepos.data.readers.lines import LONGEST, decoded, find_rows, is_number, is_text, lines
+from forcepos.data.readers.lines import (
+    BOM,
+    LONGEST,
+    MARKS,
+    MISSING,
+    SPACE,
+    decoded,
+    is_number,
+    is_text,
+    lines,
+    split_fields,
+)
 from forcepos.runtime.errors import InputError
 
-SPACE = b" "  # as a separator: any amount of whitespace
-_WHITESPACE = re.compile(rb"[ \t]+")
 _SEPARATORS = {b";": "semicolons", b"\t": "tabs", b",": "commas", SPACE: "whitespace"}  # those that are guessed
-# Fields that count as a missing value, as in Arrow.
-MISSING = {
-    "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "N/A", "NA", "NULL",
-    "NaN", "n/a", "nan", "null",
-}  # fmt: skip
+_START = 1 << 17  # bytes from which a layout is guessed
+_LOOKED_AT = 100  # lines, likewise
+_SHOWN = 30  # characters of a value
 
 
 @dataclass(frozen=True)
 class Written:
-    """What the config says about a text before it is looked at.
+    """What is known of a text before it is looked at.
 
     Attributes:
         kind: csv or text; the fields of a text are separated by whitespace unless a separator is named.
         separator, header: None to detect it.
+        ended: whether each row has an end, so that a last line without one is cut short, however it looks.
     """
 
     kind: str
-    separator: str | None
-    decimal: str
-    header: bool | None
+    separator: str | None = None
+    decimal: str = "."
+    header: bool | None = None
+    ended: bool = False
 
 
 @dataclass(frozen=True)
@@ -51,6 +58,7 @@ class Layout:
         first, line: byte at which the first row begins, and its line number, from 1 on.
         end: one past the last byte of the last complete row.
         cut: what is wrong with a last line that is cut short and dropped, None where none is.
+        missing: fields that stand for a missing number.
     """
 
     separator: bytes
@@ -62,10 +70,7 @@ class Layout:
     line: int
     end: int
     cut: str | None = None
-
-    def fields(self, line: bytes) -> list[str]:
-        """Split a line into its fields."""
-        return split_fields(line, self.separator)
+    missing: frozenset[str] = frozenset(MISSING)
 
     def __str__(self) -> str:
         """Describe the layout in words."""
@@ -74,7 +79,7 @@ class Layout:
 
     def is_number(self, field: str) -> bool:
         """Return whether a field holds a number or counts as a missing one."""
-        return is_number(field.strip(), self.decimal) or field.strip() in MISSING
+        return is_number(field.strip(), self.decimal) or field.strip() in self.missing
 
     def is_finite(self, field: str) -> bool:
         """Return whether a field holds a finite number."""
@@ -83,51 +88,51 @@ class Layout:
         except ValueError:
             return False
 
+    def row_error(self, fields: Sequence[str], wanted: Sequence[tuple[int, str]]) -> str | None:
+        """Describe what is wrong with a row, if anything; `wanted`: index and name of fields with numbers."""
+        if len(fields) != self.width:
+            return f"has {len(fields)} field{'s'[: len(fields) != 1]}, not {self.width}"
+        wrong = (f"has {fields[n][:_SHOWN]!r} for {name}, not a number" for n, name in wanted
+                 if not self.is_number(fields[n]))  # fmt: skip
+        return next(wrong, None)
 
-def find_layout(path: Path, written: Written) -> Layout:
+
+def find_layout(file: BinaryIO, written: Written) -> Layout:
     """Detect the layout from a text's beginning and end.
 
     Raises:
-        InputError: the file cannot be read, is not text, or has no rows.
+        InputError: it is not text, or has no rows.
     """
-    try:
-        with path.open("rb") as file:
-            head = file.read(2 * LONGEST)
-            size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - LONGEST))
-            tail = file.read()
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error}") from error
+    head = file.read(2 * LONGEST)
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - LONGEST))
+    tail = file.read()
     if not (is_text(head) and is_text(tail)):
-        raise InputError(f"{path} is not text: data.format={written.kind} cannot read it")
-    try:
-        whole = _without_end(head, written, size)
-    except InputError as error:
-        raise InputError(f"{path} {error}") from error
-    bytes_cut, cut = _cut_short(tail, size, whole)
+        raise InputError("is not text")
+    whole = _without_end(head, written, size)
+    bytes_cut, cut = _cut_short(tail, size, whole, written)
     if size - bytes_cut <= whole.first:
-        raise InputError(f"{path} has no complete row")
+        raise InputError("has no complete row")
     return replace(whole, end=size - bytes_cut, cut=cut)
 
 
 def _without_end(head: bytes, written: Written, size: int) -> Layout:
-    """Detect what the beginning shows; `end` and `cut` as if the last line were complete."""
-    line = next(lines(head), (0, 1, b""))[2]
-    separator = (written.separator or _usual_separator(line, written)).encode()
-    split = partial(split_fields, separator=separator)
+    """Detect what the beginning shows; `end` and `cut` as if the last line were complete.
 
-    def is_header(fields: list[str]) -> bool:
-        guessed = not any(is_number(field.strip(), written.decimal) for field in fields)
-        return guessed if written.header is None else written.header
-
-    top = find_rows(head, split, is_header)
-    width = len(split(top.row))
-    # A line that begins with a mark may be any note: it names the columns if it has a name for each field.
-    names = None if top.marked and len(top.names or []) != width else top.names
-    return Layout(
-        separator, written.decimal, names, top.marked and names is not None,
-        len(names) if names else width, top.begin, top.number, size,
-    )  # fmt: skip
+    The header is all lines that begin with % or #, and one more if it is no row.
+    """
+    separator, names, marked = b"", None, True
+    for begin, number, line in lines(head):
+        separator = separator or (written.separator or _usual_separator(line, written)).encode()
+        is_marked = line.startswith(MARKS)
+        fields = split_fields(line.lstrip(b"%# ") if is_marked else line, separator)
+        if not is_marked and (not marked or not _is_header(fields, written)):
+            # A line that begins with a mark may be any note: it names the columns if it has a name for each field.
+            names = None if marked and len(names or []) != len(fields) else names
+            width = len(names or fields)
+            return Layout(separator, written.decimal, names, marked and bool(names), width, begin, number, size)
+        names, marked = fields, is_marked
+    raise InputError("has a header but no rows" if names else "has no rows")
 
 
 def _usual_separator(line: bytes, written: Written) -> str:
@@ -136,35 +141,24 @@ def _usual_separator(line: bytes, written: Written) -> str:
     return max((mark for mark in ",;\t" if mark != written.decimal), key=decoded(line).count)
 
 
-def split_fields(line: bytes, separator: bytes) -> list[str]:
-    """Split a line into its fields, without whitespace around them."""
-    line = line.rstrip(b"\r\n")
-    if separator == SPACE:
-        return [decoded(field) for field in _WHITESPACE.split(line.strip(b" \t"))]
-    if b'"' not in line:
-        return [decoded(field).strip() for field in line.split(separator)]
-    try:
-        return [field.strip() for field in next(csv.reader([decoded(line)], delimiter=decoded(separator)))]
-    except csv.Error:
-        return [decoded(field) for field in line.split(separator)]
+def _is_header(fields: Sequence[str], written: Written) -> bool:
+    guessed = not any(is_number(field.strip(), written.decimal) for field in fields)
+    return guessed if written.header is None else written.header
 
 
-def _cut_short(tail: bytes, size: int, layout: Layout) -> tuple[int, str | None]:
+def _cut_short(tail: bytes, size: int, layout: Layout, written: Written) -> tuple[int, str | None]:
     """Bytes and error of a last line that has no end and too few fields or half a number, else 0 and None."""
-    if tail.endswith((b"\n", b"\r")):
+    last = tail.removeprefix(BOM).replace(b"\r", b"\n").rpartition(b"\n")[2]
+    fields = split_fields(last, layout.separator)
+    if not last.strip() or size - len(last) < layout.first or (len(fields) > layout.width and not written.ended):
         return 0, None
-    last = tail.replace(b"\r", b"\n").rpartition(b"\n")[2]
-    fields = layout.fields(last)
-    if not last.strip() or size - len(last) < layout.first:
+    if len(fields) < layout.width:
+        shown = f"{len(fields)} of {layout.width} fields"
+    elif written.ended and not last.endswith((b" ", b"\t")):
+        shown = "it has no end"
+    # A complete line cannot end with the beginning of a number, such as 1.2e-.
+    elif layout.is_number(f"{fields[-1]}1") and not layout.is_number(fields[-1]):
+        shown = f"{fields[-1]!r} at its end"
+    else:
         return 0, None
-    if len(fields) > layout.width or (len(fields) == layout.width and _ends_whole(fields[-1], layout)):
-        return 0, None
-    shown = (
-        f"{len(fields)} of {layout.width} fields" if len(fields) < layout.width else f"{fields[-1]!r} at its end"
-    )
     return len(last), f"the last line is cut short ({shown}) and was dropped"
-
-
-def _ends_whole(field: str, layout: Layout) -> bool:
-    """Whether a complete line could end with this field: not with the beginning of a number, such as 1.2e-."""
-    return layout.is_number(field) or not layout.is_number(f"{field}1")

@@ -1,21 +1,27 @@
-"""Lines, headers, numbers and row errors of text files, be they logs or tables."""
+"""Lines, fields, numbers and row errors of text files."""
 
 from __future__ import annotations
 
+import csv
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 import numpy as np
 
 from forcepos.runtime.errors import InputError
 
+SPACE = b" "  # as a separator: any amount of whitespace
 BOM = b"\xef\xbb\xbf"
-CONTROL = bytes(sorted({*range(32)} - {*b"\t\n\x0b\x0c\r"})) + b"\x7f"  # in no text
 LONGEST = 1 << 20  # bytes of a line
-_MARKS = (b"%", b"#")  # begin a line that is a note or names the columns
+MARKS = (b"%", b"#")  # begin a line that is a note or names the columns
+# Fields that count as a missing value, as in Arrow.
+MISSING = {
+    "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "N/A", "NA", "NULL",
+    "NaN", "n/a", "nan", "null",
+}  # fmt: skip
+_CONTROL = bytes(sorted({*range(32)} - {*b"\t\n\x0b\x0c\r"})) + b"\x7f"  # in no text
+_WHITESPACE = re.compile(rb"[ \t]+")
 _LINE = re.compile(rb"([^\r\n]*)(?:\r\n|\r|\n|\Z)")
-_SHOWN = 30  # characters of a value
 # The numbers that Arrow parses.
 _NUMBERS = {
     mark: re.compile(
@@ -26,54 +32,35 @@ _NUMBERS = {
 }
 
 
-@dataclass(frozen=True)
-class Top:
-    """Where the rows of a text begin.
-
-    Attributes:
-        names: fields of the last line of the header, None where there is no header.
-        marked: whether that line begins with % or #.
-        row: the first row.
-        begin, number: its first byte, and its line number, from 1 on.
-    """
-
-    names: list[str] | None
-    marked: bool
-    row: bytes
-    begin: int
-    number: int
-
-
-def find_rows(text: bytes, fields: Callable[[bytes], list[str]], is_header: Callable[[list[str]], bool]) -> Top:
-    """Find where the rows begin: the header is all lines that begin with % or #, and one more if it is no row.
-
-    Raises:
-        InputError: there is no row, or a line is too long to be one.
-    """
-    names, marked = None, True
-    for begin, number, line in lines(text):
-        is_marked = line.startswith(_MARKS)
-        found = fields(line.lstrip(b"%# ") if is_marked else line)
-        if not is_marked and (not marked or not is_header(found)):
-            return Top(names, marked and names is not None, line, begin, number)
-        names, marked = found, is_marked
-    raise InputError("has a header but no rows" if names else "has no rows")
-
-
-def lines(text: bytes, number: int = 1) -> Iterator[tuple[int, int, bytes]]:
-    """Yield the first byte, the number and the text of each line that is not blank.
+def lines(text: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """Yield the first byte, the number from 1 on, and the text of each line that is not blank.
 
     Raises:
         InputError: a line is too long to be a row.
     """
-    first = len(BOM) if text.startswith(BOM) else 0
-    for found in _LINE.finditer(text, first):
+    for number, found in enumerate(_LINE.finditer(text, len(BOM) * text.startswith(BOM)), start=1):
         line = found[1]
         if len(line) > LONGEST:
-            raise InputError(f"has more than {LONGEST:,} characters in line {number}, too many for a row")
+            raise InputError(too_long(number))
         if line.strip():
             yield found.start(), number, line
-        number += 1
+
+
+def too_long(number: int) -> str:
+    return f"has more than {LONGEST:,} characters in line {number}, too many for a row"
+
+
+def split_fields(line: bytes, separator: bytes) -> list[str]:
+    """Split a line into its fields, without whitespace around them."""
+    line = line.rstrip(b"\r\n")
+    if separator == SPACE:
+        return [decoded(field) for field in _WHITESPACE.split(line.strip(b" \t"))]
+    if b'"' not in line:
+        return [decoded(field).strip() for field in line.split(separator)]
+    try:
+        return [field.strip() for field in next(csv.reader([decoded(line)], delimiter=decoded(separator)))]
+    except csv.Error:
+        return [decoded(field) for field in line.split(separator)]
 
 
 def is_number(field: str, decimal: str) -> bool:
@@ -83,7 +70,7 @@ def is_number(field: str, decimal: str) -> bool:
 
 def is_text(content: bytes) -> bool:
     """Return whether there are no control characters that only binary files have."""
-    return len(content.translate(None, CONTROL)) == len(content)
+    return len(content.translate(None, _CONTROL)) == len(content)
 
 
 def decoded(content: bytes) -> str:
@@ -95,20 +82,9 @@ def decoded(content: bytes) -> str:
 
 
 def with_single_spaces(text: bytes) -> bytes:
-    """Leave one space between fields, and none around a line."""
+    """Leave one space between fields and none around a line, and end each line with a line feed."""
+    text = text.replace(b"\t", b" ").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     characters = np.frombuffer(text, np.uint8)
     kept = characters != ord(" ")
     kept[:-1] |= characters[1:] > ord(" ")  # one space before each field
     return bytes(characters[kept]).replace(b"\n ", b"\n").removeprefix(b" ")
-
-
-def row_error(
-    fields: Sequence[str], width: int, wanted: Iterable[tuple[int, str]], is_value: Callable[[str], bool]
-) -> str | None:
-    """Describe what is wrong with a row, if anything; `wanted`: index and name of fields that must be numbers."""
-    if len(fields) != width:
-        return f"has {len(fields)} field{'s'[: len(fields) != 1]}, not {width}"
-    for place, name in wanted:
-        if not is_value(fields[place]):
-            return f"has {fields[place][:_SHOWN]!r} for {name}, not a number"
-    return None

@@ -11,16 +11,17 @@ from forcepos.data.readers.binary import FeatherTable, ParquetTable
 from forcepos.data.readers.columns import find_columns, wanted_columns
 from forcepos.data.readers.files import find_files, format_of, short_names
 from forcepos.data.readers.layout import Written
+from forcepos.data.readers.reader import PluginTable, Reader
 from forcepos.data.readers.rows import File, Rows
-from forcepos.data.readers.table import Table, Wanted
+from forcepos.data.readers.table import Table
 from forcepos.data.readers.text import TextTable
 from forcepos.data.readers.units import (
-    Vocabulary,
     median_step_s,
     order_by_recording,
     points_in_grid,
     sorted_labels,
     split_at_gaps,
+    split_visits,
     warn_where_time_goes_back,
 )
 from forcepos.data.recordings import Float64, Int32, Recordings
@@ -38,20 +39,14 @@ def read_table(config: TableConfig) -> Recordings:
         InputError: a file or a column is missing, unreadable, empty, not numeric or named twice, or a line is
             broken; lists the problems of all files.
     """
-    return _recordings(read_rows(config, wanted_columns(config)))
-
-
-def read_rows(config: TableConfig, wanted: Sequence[tuple[str, str]], points: Vocabulary | None = None) -> Rows:
-    """Read the columns, given by role and name, of all rows; `points`: names them in its own way.
-
-    Raises:
-        InputError: as for `read_table`.
-    """
-    files, problems = _open_all(config, wanted)
+    files, problems = _open_all(config)
     if not files:
         raise InputError(_message(problems))
-    rows = _allocate(config, files[0].columns, sum(file.count for file in files))
-    rows.points = points or rows.points
+    count = sum(file.count for file in files)
+    try:
+        rows = Rows(config, files[0].columns, count)
+    except (MemoryError, ValueError) as error:  # a file may claim any number of rows
+        raise InputError(f"data.path={config.path}: {count:,} rows do not fit into memory") from error
     several = len(files) + len(problems) > 1
     for file in files:
         try:
@@ -62,12 +57,12 @@ def read_rows(config: TableConfig, wanted: Sequence[tuple[str, str]], points: Vo
         # What `check` would report once the files can be read: better reported with everything else.
         raise InputError(_message([*problems, *(line for file in files for line in rows.not_finite(file))]))
     rows.finish()
-    return rows
+    return _recordings(rows)
 
 
-def _open_all(config: TableConfig, wanted: Sequence[tuple[str, str]]) -> tuple[list[File], list[str]]:
+def _open_all(config: TableConfig) -> tuple[list[File], list[str]]:
     """Open the files, and return also what is wrong with those that cannot be opened."""
-    files, problems = [], []
+    files, problems, wanted = [], [], wanted_columns(config)
     paths = find_files(config)
     for path, name in zip(paths, short_names(paths), strict=True):
         try:
@@ -80,6 +75,8 @@ def _open_all(config: TableConfig, wanted: Sequence[tuple[str, str]]) -> tuple[l
 
 
 def _open(path: Path, config: TableConfig) -> Table:
+    if isinstance(config, Reader):
+        return PluginTable(path, config)
     match format_of(path, config):
         case "feather":
             return FeatherTable(path)
@@ -89,13 +86,6 @@ def _open(path: Path, config: TableConfig) -> Table:
             return TextTable(path, Written(kind, config.separator, config.decimal, config.header))
 
 
-def _allocate(config: TableConfig, columns: Sequence[Wanted], count: int) -> Rows:
-    try:
-        return Rows(config, columns, count)
-    except (MemoryError, ValueError) as error:  # a file may claim any number of rows
-        raise InputError(f"data.path={config.path}: {count:,} rows do not fit into memory") from error
-
-
 def _message(problems: Sequence[str]) -> str:
     if len(problems) == 1:
         return problems[0]
@@ -103,8 +93,8 @@ def _message(problems: Sequence[str]) -> str:
 
 
 def _recordings(rows: Rows) -> Recordings:
-    config = rows.config
-    order = order_by_recording(rows.recording)
+    config, point = rows.config, rows.of("point")
+    order = order_by_recording(rows.recordings.numbers)
     if order is not None:
         rows.reorder(order)
     recording, names = _split_recordings(rows)
@@ -115,35 +105,45 @@ def _recordings(rows: Rows) -> Recordings:
         signals=rows.signals,
         positions=rows.positions,
         recording=recording,
-        point=rows.point if config.point else points_in_grid(rows.positions, config.point_grid_mm),
+        point=point.numbers if point else points_in_grid(rows.positions, config.point_grid_mm),
         channels=tuple(column.name for column in rows.columns if column.role == "feature"),
-        names=names,
+        names=tuple(names),
         rate_hz=rate,
         axes=known_axes(config),
         labels=labels,
         label_names=label_names,
+        kept={
+            rows.columns[n].name: words.values for n, words in rows.words.items() if rows.columns[n].role == "keep"
+        },
     )
 
 
 def _rate_hz(time_s: Float64, config: TableConfig, recording: Int32) -> float:
+    """Round as each kind of file always was: the fingerprint of the recordings depends on it."""
+    if config.nanoseconds:
+        return round(1 / median_step_s(recording, time_s, f"{config.time} and {config.nanoseconds}"), 6)
     every = max(1, len(time_s) // _STEPS_LOOKED_AT)
     return float(f"{1 / median_step_s(recording, time_s, config.time or '', every):.6g}")
 
 
-def _split_recordings(rows: Rows) -> tuple[Int32, tuple[str, ...]]:
-    """Return the recording (rows,) of each row, and the recordings' names; split at gaps in time if asked to."""
-    names, config = rows.recordings.names, rows.config
+def _split_recordings(rows: Rows) -> tuple[Int32, Sequence[str]]:
+    """Return the recording (rows,) of each row, split by visits and gaps if asked to, and all names."""
+    config, recording, names = rows.config, rows.recordings.numbers, rows.recordings.names
+    point = rows.of("point")
+    if config.visits and point:
+        recording, names = split_visits(recording, point.numbers, point.names)
     if config.gap_s is not None:
-        return split_at_gaps(rows.recording, names, rows.time_s, config.gap_s)
-    if config.time:
-        warn_where_time_goes_back(rows.recording, names, rows.time_s)
-    return rows.recording, tuple(names)
+        return split_at_gaps(recording, names, rows.time_s, config.gap_s)
+    if len(rows.time_s):
+        warn_where_time_goes_back(recording, names, rows.time_s)
+    return recording, names
 
 
 def _classes(rows: Rows) -> tuple[Int32 | None, tuple[str, ...]]:
-    if not rows.config.label:
+    label = rows.of("label")
+    if not label:
         return None, ()
-    names = rows.classes.names
-    if len(names) < 2:
-        raise InputError(f"data.label={rows.config.label} has only one class, {names[0]}: nothing to classify")
-    return sorted_labels(rows.label, names)
+    if len(label.names) < 2:
+        only = f"data.label={rows.config.label} has only one class, {label.names[0]}"
+        raise InputError(f"{only}: nothing to classify")
+    return sorted_labels(label.numbers, label.names)

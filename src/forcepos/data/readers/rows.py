@@ -4,19 +4,67 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from forcepos.config.schema import TableConfig
+from forcepos.data.readers.lines import decoded, is_number
 from forcepos.data.readers.table import WORDS, Chunk, Table, Wanted, explained
-from forcepos.data.readers.units import Vocabulary
 from forcepos.data.recordings import Float32, Float64, Int32
 from forcepos.runtime.errors import InputError
+from forcepos.runtime.wording import visible_name
 
 SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 _ROWS_AT_ONCE = 4096  # as many as a processor's cache holds
+
+
+class Words:
+    """A column of words, numbered from 0 on in order of first appearance.
+
+    Attributes:
+        names: the words.
+        numbers: (count,) of each row; -1 where there is none.
+        exact: words are taken as they are; else without spaces around them, and an empty one is none.
+    """
+
+    def __init__(self, count: int, exact: bool = False) -> None:
+        self.exact, self.names, self._known = exact, list[str](), dict[str, int]()
+        self.numbers: Int32 = np.empty(count, np.int32)
+
+    def number(self, name: str, key: str) -> int:
+        """Return the number of a name, a new one for a new key; names with different keys are different."""
+        if key not in self._known:
+            self._known[key] = len(self.names)
+            self.names.append(visible_name(name))
+        return self._known[key]
+
+    def encode(self, column: pa.Array, prefix: str = "") -> Int32:
+        """Return the number of each of a column's values, (rows,)."""
+        column = column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+        encoded = (column.cast(pa.string()) if self.exact else column).dictionary_encode()
+        places = np.asarray(encoded.indices.fill_null(-1), np.int64)
+        words = encoded.dictionary.to_pylist()
+        words = words if self.exact else [_word(value) for value in words]
+        numbers = [-1 if word is None else self.number(prefix + word, f"{prefix}\0{word}") for word in words]
+        known = np.array([*numbers, -1], np.int32)  # the last one for places of -1
+        return np.asarray(known[places])
+
+    @property
+    def values(self) -> NDArray[Any]:
+        """(count,) float64 where all words are numbers, all different; else the words as objects."""
+        named: NDArray[Any] = np.array(self.names, object)
+        if all(is_number(name, ".") for name in self.names) and len({*map(float, self.names)}) == len(self.names):
+            named = named.astype(np.float64)
+        return np.asarray(named[self.numbers])
+
+
+def _word(value: object) -> str | None:
+    if value is None or value != value:  # noqa: PLR0124  # NaN is no word
+        return None
+    return (decoded(value) if isinstance(value, bytes) else str(value)).strip() or None
 
 
 @dataclass
@@ -37,7 +85,6 @@ class File:
     rows: slice = field(default_factory=lambda: slice(0))
 
 
-@dataclass
 class Rows:
     """The rows read so far; arrays of columns that the config does not name are empty.
 
@@ -46,33 +93,27 @@ class Rows:
         positions: (count, 3) mm, plate frame; 0 along an axis without a target.
         columns: those of the first file; the roles are the same in all.
         time_s: (count,)
-        recording, point, label: (count,) numbers in the vocabularies.
+        words: columns of words by their index among the wanted ones.
+        recordings: the name of each row's recording; without a column for it, that of the file.
     """
 
-    config: TableConfig
-    columns: Sequence[Wanted]
-    count: int
-    filled: int = 0
-    recordings: Vocabulary = field(default_factory=Vocabulary)
-    points: Vocabulary = field(default_factory=Vocabulary)
-    classes: Vocabulary = field(default_factory=Vocabulary)
-    signals: Float32 = field(init=False)
-    positions: Float32 = field(init=False)
-    time_s: Float64 = field(init=False)
-    recording: Int32 = field(init=False)
-    point: Int32 = field(init=False)
-    label: Int32 = field(init=False)
-    # Number and length of each run of rows of one recording: little memory, where an array would take much.
-    _runs: list[tuple[Int32, NDArray[np.intp]]] = field(default_factory=list)
-    _missing: dict[str, tuple[int, int]] = field(default_factory=dict)  # of the last file: count and first row
+    def __init__(self, config: TableConfig, columns: Sequence[Wanted], count: int) -> None:
+        self.config, self.columns, self.filled = config, columns, 0
+        self.signals: Float32 = np.empty((count, len(config.features)), np.float32)
+        self.positions: Float32 = np.zeros((count, 3), np.float32)
+        timed = any(column.role == "time" for column in columns)
+        self.time_s: Float64 = np.empty(count if timed else 0, np.float64)
+        self.words = {
+            place: Words(count, exact=config.visits and column.role == "point")
+            for place, column in enumerate(columns)
+            if column.role in WORDS
+        }
+        self.recordings = self.of("recording") or Words(count)
+        self._missing: dict[int, tuple[int, int]] = {}  # of the last file's columns: count and first row
 
-    def __post_init__(self) -> None:
-        config, count = self.config, self.count
-        self.signals = np.empty((count, len(config.features)), np.float32)
-        self.positions = np.zeros((count, 3), np.float32)
-        self.time_s = np.empty(count if config.time else 0, np.float64)
-        self.point = np.empty(count if config.point else 0, np.int32)
-        self.label = np.empty(count if config.label else 0, np.int32)
+    def of(self, role: str) -> Words | None:
+        """Return the column of words with this role, if there is one."""
+        return next((words for place, words in self.words.items() if self.columns[place].role == role), None)
 
     def add(self, file: File, several: bool) -> list[str]:
         """Add the rows of a file; describe missing times, recordings, points and labels, a line each.
@@ -81,71 +122,50 @@ class Rows:
         A chunk need not have all columns.
         """
         self._missing, begin = {}, self.filled
-        first = dict.fromkeys(range(len(file.columns)), begin)  # next row of each column
+        following = dict.fromkeys(range(len(file.columns)), begin)  # next row of each column
         for chunk in file.table.chunks(file.columns):
-            with explained(file.table.path, file.table.kind):
-                self._take(chunk, first, file.name, several)
+            with explained(file.table.title, file.table.kind):
+                self._take(chunk, following, f"{file.name} " if several else "")
             del chunk  # it may be all that keeps a long column in memory, and the next one is about to be read
-        self.filled = first[0]
+        self.filled = following[0]
         file.rows = slice(begin, self.filled)
-        if not self.config.recording and self.filled > begin:
-            self._runs.append(
-                (np.array([self.recordings.of(file.name)], np.int32), np.array([self.filled - begin]))
-            )
-        names = {column.role: column.name for column in file.columns}
+        if not self.config.recording:
+            self.recordings.numbers[file.rows] = self.recordings.number(file.name, file.name)
         return [
-            f"{file.table.path}: {count} rows have no {what} in {names[what]}, the first in row {row - begin}"
-            for what, (count, row) in self._missing.items()
+            f"{file.table.title}: {count} rows have no {column.role.replace('keep', 'value')} in {column.name}, "
+            f"the first in row {row - begin}"
+            for column, (count, row) in ((file.columns[place], found) for place, found in self._missing.items())
         ]
 
-    def _take(self, chunk: Chunk, first: dict[int, int], file: str, several: bool) -> None:
+    def _take(self, chunk: Chunk, following: dict[int, int], file: str) -> None:
         """Fill in the columns of a chunk, from the next row of each on."""
-        begin, length = next((first[place], len(column)) for place, column in chunk.items())
-        rows = slice(begin, begin + length)
-        self._fill(rows, chunk)
-        for place, column in chunk.items():
-            if self.columns[place].role in WORDS:
-                self._number(rows, self.columns[place].role, column, f"{file} " if several else "")
-            first[place] = rows.stop
-
-    def _fill(self, rows: slice, chunk: Chunk) -> None:
-        """Fill in the numbers of a chunk."""
         config = self.config
         signals, targets = {}, {}
         for place, column in chunk.items():
-            match self.columns[place].role:
-                case "feature":
-                    signals[place] = _values(column, config)
-                case "target":
-                    axis = place - len(config.features)
-                    targets[axis] = _values(column, config) * config.target_scale_mm + config.offset_mm[axis]
-                case "time":
-                    self.time_s[rows] = _values(column, config, is_time=True)
-                    self._count_missing("time", rows, ~np.isfinite(self.time_s[rows]))
-                case "nanoseconds":  # after the time, to which they are added
-                    fractions_s = 1e-9 * _values(column, config)
-                    self._count_missing("nanoseconds", rows, ~np.isfinite(fractions_s))
-                    self.time_s[rows] += fractions_s
+            rows = slice(following[place], following[place] + len(column))
+            following[place] = rows.stop
+            role = self.columns[place].role
+            if role == "feature":
+                signals[place] = _values(column, config)
+            elif role == "target":
+                axis = place - len(config.features)
+                targets[axis] = _values(column, config) * config.target_scale_mm + config.offset_mm[axis]
+            elif role in WORDS:
+                numbers = self.words[place].encode(column, file if role == "recording" else "")
+                self.words[place].numbers[rows] = numbers
+                self._count_missing(place, rows, numbers < 0)
+            else:  # a time, or nanoseconds, which follow it and are added to it
+                times = _values(column, config, role)
+                self.time_s[rows] = times if role == "time" else self.time_s[rows] + times
+                self._count_missing(place, rows, ~np.isfinite(times))
         put_columns(self.signals[rows], signals)
         put_columns(self.positions[rows], targets)
 
-    def _number(self, rows: slice, what: str, column: pa.Array, file: str) -> None:
-        """Fill in the numbers of the recording, point or class that the rows belong to."""
-        if what == "recording":
-            numbers = self.recordings.of_column(column, file)
-            begins = np.flatnonzero(np.diff(numbers, prepend=np.int32(-2)))
-            self._runs.append((numbers[begins], np.diff(begins, append=len(numbers))))
-        elif what == "point":
-            numbers = self.point[rows] = self.points.of_column(column)
-        else:
-            numbers = self.label[rows] = self.classes.of_column(column)
-        self._count_missing(what, rows, numbers < 0)
-
-    def _count_missing(self, what: str, rows: slice, missing: NDArray[np.bool_]) -> None:
+    def _count_missing(self, place: int, rows: slice, missing: NDArray[np.bool_]) -> None:
         places = np.flatnonzero(missing)
         if len(places):
-            count, first = self._missing.get(what, (0, rows.start + int(places[0])))
-            self._missing[what] = count + len(places), first
+            count, first = self._missing.get(place, (0, rows.start + int(places[0])))
+            self._missing[place] = count + len(places), first
 
     def not_finite(self, file: File) -> Iterator[str]:
         """Describe the features and targets of a file that have values missing or not finite, a line each."""
@@ -153,7 +173,7 @@ class Rows:
         for column, numbers in zip(file.columns, values, strict=False):
             missing = np.flatnonzero(~np.isfinite(numbers))
             if len(missing):
-                where = f"{file.table.path}, column {column.name}"
+                where = f"{file.table.title}, column {column.name}"
                 yield f"{where}: {len(missing)} values missing or not finite, the first in row {missing[0]}"
 
     def finish(self) -> None:
@@ -164,18 +184,19 @@ class Rows:
         """
         if not self.filled:
             raise InputError(f"data.path={self.config.path} has no rows")
-        for name in ("signals", "positions", "time_s", "point", "label"):
-            setattr(self, name, getattr(self, name)[: self.filled])
-        self.recording = np.repeat(*(np.concatenate(of) for of in zip(*self._runs, strict=True)))
+        self.signals, self.positions = self.signals[: self.filled], self.positions[: self.filled]
+        self.time_s = self.time_s[: self.filled]
+        for words in {self.recordings, *self.words.values()}:
+            words.numbers = words.numbers[: self.filled]
 
     def reorder(self, order: NDArray[np.intp]) -> None:
         """Bring all rows into an order, a column at a time: there is no memory for a second array of signals."""
         for table in (self.signals, self.positions):
             for column in range(table.shape[1]):
                 table[:, column] = table[order, column]
-        for name in ("time_s", "recording", "point", "label"):
-            values = getattr(self, name)
-            setattr(self, name, values[order] if len(values) else values)
+        self.time_s = self.time_s[order] if len(self.time_s) else self.time_s
+        for words in {self.recordings, *self.words.values()}:
+            words.numbers = words.numbers[order]
 
 
 def put_columns(values: Float32, columns: Mapping[int, Float64]) -> None:
@@ -187,9 +208,9 @@ def put_columns(values: Float32, columns: Mapping[int, Float64]) -> None:
                 values[rows, place] = column[rows]
 
 
-def _values(column: pa.Array, config: TableConfig, is_time: bool = False) -> Float64:
+def _values(column: pa.Array, config: TableConfig, role: str = "") -> Float64:
     """(rows,) numbers, missing ones as NaN; a time in s."""
-    kind, scale = column.type, SECONDS[config.time_unit] if is_time else 1.0
+    kind, scale = column.type, SECONDS[{"time": config.time_unit, "nanoseconds": "ns"}.get(role, "s")]
     if pa.types.is_timestamp(kind) or pa.types.is_duration(kind):
         column, scale = column.cast(pa.int64()), SECONDS[kind.unit]
     if not pa.types.is_float64(column.type):

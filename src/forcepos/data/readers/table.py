@@ -12,9 +12,23 @@ import pyarrow as pa
 
 from forcepos.data.readers.layout import Layout
 from forcepos.runtime.errors import InputError
+from forcepos.runtime.wording import shortened
 
-WORDS = ("recording", "point", "label")  # roles of columns that hold words
-LENIENT_ROWS = 65_536  # of a chunk with all columns
+WORDS = ("recording", "point", "label", "keep")  # roles of columns that hold words
+ALL = ""  # the role of a column of any kind
+_LONGEST = 60  # characters of a type in a message
+_NUMBERS = (
+    pa.types.is_floating, pa.types.is_integer, pa.types.is_boolean, pa.types.is_decimal, pa.types.is_null,
+    pa.types.is_timestamp, pa.types.is_duration,
+)  # fmt: skip
+_KINDS = {
+    "numbers": _NUMBERS,  # can be read as float64; timestamps and durations are read as seconds
+    "words": (
+        *_NUMBERS, pa.types.is_dictionary, pa.types.is_date, pa.types.is_time,
+        pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view,
+        pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view,
+    ),
+}  # fmt: skip
 
 Chunk = dict[int, pa.Array]  # some rows of columns, by their index among the wanted ones
 
@@ -27,26 +41,22 @@ class Wanted(NamedTuple):
     place: int
 
 
-def numbers(columns: Sequence[Wanted]) -> list[Wanted]:
-    """Return the columns that hold numbers."""
-    return [column for column in columns if column.role not in WORDS]
-
-
 class Table(ABC):
-    """A file that is read a chunk at a time.
+    """A source of rows that is read a chunk at a time.
 
     Attributes:
-        kind: Feather, Parquet or text.
+        kind: Feather, Parquet, text, or a reader's class.
+        title: the path, and who reads it if that is no reader of ours, for messages.
         names: of the columns, None where there is no header.
         layout: of a text.
-        row_errors: lines that the last `lenient_chunks` dropped, one message each.
+        row_errors: lines that the last reading that is not strict dropped, one message each.
     """
 
     kind: str
     layout: Layout | None = None
 
     def __init__(self, path: Path, names: Sequence[str] | None, width: int) -> None:
-        self.path, self.names, self.width = path, names, width
+        self.path, self.title, self.names, self.width = path, str(path), names, width
         self.row_errors: list[str] = []
 
     @property
@@ -54,33 +64,45 @@ class Table(ABC):
         """The names of the columns, or their numbers where there is no header."""
         return tuple(map(str, range(self.width)) if self.names is None else self.names)
 
+    @property
+    def everything(self) -> list[Wanted]:
+        """All columns, of whatever kind they are."""
+        return [Wanted(ALL, name, place) for place, name in enumerate(self.columns)]
+
     @abstractmethod
     def rows(self, columns: Sequence[Wanted]) -> int:
         """Return an upper bound of the number of rows."""
 
     @abstractmethod
-    def chunks(self, columns: Sequence[Wanted]) -> Iterator[Chunk]:
-        """Yield chunks of some or all of the wanted columns.
+    def chunks(self, columns: Sequence[Wanted] | None = None, strict: bool = True) -> Iterator[Chunk]:
+        """Yield chunks of some or all of the wanted columns; without any, of all columns together.
+
+        Args:
+            strict: refuse broken lines; False: drop them and note them in `row_errors`.
 
         Raises:
-            InputError: the file is damaged, or a line is broken.
+            InputError: the file is damaged, a column is of the wrong kind, or a line is broken.
         """
 
-    @abstractmethod
-    def lenient_chunks(self) -> Iterator[pa.RecordBatch]:
-        """Yield chunks of all columns, dropping broken lines.
 
-        Raises:
-            InputError: the file is damaged.
-        """
+def check_kinds(title: str, columns: Sequence[Wanted], kinds: Sequence[pa.DataType]) -> None:
+    """Refuse columns whose types, in the same order, do not suit their roles."""
+    wrong: dict[str, list[str]] = {"numbers": [], "words": []}
+    for column, kind in zip(columns, kinds, strict=True):
+        wanted = "words" if column.role in WORDS else "numbers"
+        if column.role != ALL and not any(is_kind(kind) for is_kind in _KINDS[wanted]):
+            wrong[wanted].append(f"{column.name} holds {shortened(str(kind), _LONGEST)}")
+    lines = [f"{', '.join(dict.fromkeys(names))}, not {wanted}" for wanted, names in wrong.items() if names]
+    if lines:
+        raise InputError(f"{title}: {'; '.join(lines)}")
 
 
 @contextmanager
-def explained(path: Path, kind: str) -> Iterator[None]:
+def explained(title: object, kind: str) -> Iterator[None]:
     """Turn the errors of a file that is not what it seems into an InputError; some only show late."""
     try:
         yield
     except (pa.ArrowException, ArithmeticError, LookupError, MemoryError, OSError, ValueError) as error:
         reason = str(error).partition("\n")[0] or type(error).__name__
         reason = "a value is out of range" if isinstance(error, OverflowError) else reason
-        raise InputError(f"{path} cannot be read as a {kind} file: {reason}") from error
+        raise InputError(f"{title} cannot be read as a {kind} file: {reason}") from error

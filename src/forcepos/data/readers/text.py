@@ -6,15 +6,23 @@ import io
 import logging
 from collections.abc import Iterator, Sequence
 from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 from pyarrow import csv
 
-from forcepos.data.readers.layout import MISSING, SPACE, Layout, Written, find_layout
-from forcepos.data.readers.lines import LONGEST, decoded, row_error, with_single_spaces
-from forcepos.data.readers.table import LENIENT_ROWS, WORDS, Chunk, Table, Wanted, explained, numbers
+from forcepos.data.readers.layout import Layout, Written, find_layout
+from forcepos.data.readers.lines import (
+    LONGEST,
+    SPACE,
+    decoded,
+    split_fields,
+    too_long,
+    with_single_spaces,
+)
+from forcepos.data.readers.table import WORDS, Chunk, Table, Wanted, explained
 from forcepos.runtime.errors import InputError
 
 log = logging.getLogger(__name__)
@@ -25,52 +33,79 @@ _SHOWN = 10
 
 
 class TextTable(Table):
-    """A CSV file, or a text with columns separated by whitespace."""
+    """A CSV file, or a text with columns separated by whitespace.
+
+    Args:
+        content: of a file inside another, which `path` names in messages only.
+    """
 
     kind = "text"
+    layout: Layout
 
-    def __init__(self, path: Path, written: Written) -> None:
-        self.layout: Layout = find_layout(path, written)
+    def __init__(self, path: Path, written: Written, content: bytes | None = None) -> None:
+        self._open = partial(path.open, "rb") if content is None else partial(io.BytesIO, content)
+        try:
+            with self._open() as file:
+                self.layout = find_layout(file, written)
+        except OSError as error:
+            raise InputError(f"{path} cannot be read: {error}") from error
+        except InputError as error:
+            raise InputError(f"{path} {error}") from error
         super().__init__(path, self.layout.names, self.layout.width)
 
     def rows(self, columns: Sequence[Wanted]) -> int:  # noqa: ARG002  # the same for every table
         """Count the lines: at least as many as rows."""
         return 1 + sum(block.count(b"\n") + block.count(b"\r") for block in self._blocks())
 
-    def chunks(self, columns: Sequence[Wanted]) -> Iterator[Chunk]:
+    def chunks(self, columns: Sequence[Wanted] | None = None, strict: bool = True) -> Iterator[Chunk]:
         """Yield chunks of the wanted columns.
 
         Raises:
             InputError: lines are broken; names file and lines.
         """
-        if self.layout.cut:
-            log.warning("%s: %s", self.path, self.layout.cut)
-        # In reverse, for a column that is both a number and a word is read as a number; a word has any encoding.
-        kinds = {str(one.place): pa.binary() if one.role in WORDS else pa.float64() for one in reversed(columns)}
-        options = csv.ConvertOptions(
-            check_utf8=False, column_types=kinds, include_columns=list(kinds), null_values=sorted(MISSING),
-            decimal_point=self.layout.decimal,
-        )  # fmt: skip
-        try:
-            spaced = self.layout.separator == SPACE
-            texts = (text for _, text in self._whole_lines()) if spaced else self._blocks()
-            for chunk in csv.open_csv(_Stream(texts), *self._options(_BLOCK), options):
-                yield {n: chunk.column(str(one.place)) for n, one in enumerate(columns)}
-        except (pa.ArrowException, OSError) as error:
-            raise InputError(self._explained(error, columns)) from error
-
-    def lenient_chunks(self) -> Iterator[pa.RecordBatch]:
-        """Yield chunks of all columns, dropping lines with too few or too many fields."""
+        wanted = columns or self.everything
+        options = self._conversion(columns or ())
         self.row_errors.clear()
-        options = csv.ConvertOptions(decimal_point=self.layout.decimal, check_utf8=False, strings_can_be_null=True)
+        if self.layout.cut and strict:
+            log.warning("%s: %s", self.path, self.layout.cut)
         with explained(self.path, self.kind):
             for first, text in self._whole_lines():
-                shown = decoded(text).encode()  # Arrow hands over bad rows of UTF-8 only
-                as_read = self._options(len(shown) + 1, invalid_row_handler=partial(self._note, first))
-                chunk = csv.read_csv(pa.BufferReader(shown), *as_read, options)
-                yield from chunk.rename_columns(self.columns).to_batches(max_chunksize=LENIENT_ROWS)
-        if self.layout.cut:
+                try:
+                    batches = self._parsed(text if strict else decoded(text).encode(), first, options, strict)
+                except pa.ArrowInvalid as error:
+                    raise InputError(
+                        self._explained(error, wanted) if strict else f"{self.path}: {error}"
+                    ) from error
+                for batch in batches:
+                    yield {number: batch.column(str(one.place)) for number, one in enumerate(wanted)}
+        if self.layout.cut and not strict:
             self.row_errors.append(f"{self.path}: {self.layout.cut}")
+
+    def _conversion(self, columns: Sequence[Wanted]) -> csv.ConvertOptions:
+        # In reverse, for a column that is both a number and a word is read as a number; a word has any encoding.
+        kinds = {str(one.place): pa.binary() if one.role in WORDS else pa.float64() for one in reversed(columns)}
+        return csv.ConvertOptions(
+            check_utf8=False, column_types=kinds, include_columns=list(kinds), strings_can_be_null=not columns,
+            null_values=sorted(self.layout.missing), decimal_point=self.layout.decimal,
+        )  # fmt: skip
+
+    def _parsed(
+        self, text: bytes, first: int, conversion: csv.ConvertOptions, strict: bool
+    ) -> Sequence[pa.RecordBatch]:
+        """Parse whole lines into columns named by their index; `first` is the number of the first line."""
+        handler = {} if strict else {"invalid_row_handler": partial(self._note, first)}
+        separator = self.layout.separator.decode()
+        table = csv.read_csv(
+            pa.BufferReader(text),
+            csv.ReadOptions(
+                column_names=[str(place) for place in range(self.width)],
+                block_size=len(text) + 1,
+                use_threads=strict,  # else a broken row has no number
+            ),
+            csv.ParseOptions(delimiter=separator, quote_char=False if separator == " " else '"', **handler),
+            conversion,
+        )
+        return list(table.to_batches())
 
     def _note(self, first: int, row: Any) -> str:
         fields = f"{row.actual_columns} fields, not {row.expected_columns}"
@@ -78,19 +113,10 @@ class TextTable(Table):
         self.row_errors.append(f"{self.path}, line {number} has {fields}, and is dropped here")
         return "skip"
 
-    def _options(self, block: int, **handler: Any) -> tuple[csv.ReadOptions, csv.ParseOptions]:
-        """Return Arrow's options; columns are named by their index."""
-        separator, quote = self.layout.separator.decode(), False if self.layout.separator == SPACE else '"'
-        names = [str(place) for place in range(self.width)]
-        return (
-            csv.ReadOptions(column_names=names, use_threads=False, block_size=block),
-            csv.ParseOptions(delimiter=separator, quote_char=quote, **handler),
-        )
-
     def _blocks(self) -> Iterator[bytes]:
         """Yield the bytes of all rows."""
         left = self.layout.end - self.layout.first
-        with self.path.open("rb") as file:
+        with self._open() as file:
             file.seek(self.layout.first)
             while block := file.read(min(max(_BLOCK, _PER_COLUMN * self.width), left)):
                 left -= len(block)
@@ -98,71 +124,41 @@ class TextTable(Table):
 
     def _whole_lines(self) -> Iterator[tuple[int, bytes]]:
         """Yield many lines at once and the number of the first, with one space for any amount of whitespace."""
-        number, rest = self.layout.line, b""
-        for block in self._blocks():
-            rest = rest + block if rest else block
+        number, rest, spaced = self.layout.line, b"", self.layout.separator == SPACE
+        for block in chain(self._blocks(), [b""]):
+            rest += block
             end = b"\n" if b"\n" in rest else b"\r"
-            size = rest.rfind(end) + 1
-            if size:
-                yield number, self._tidied(rest[:size])
-                number += rest.count(end, 0, size)
-                rest = rest[size:]
+            size = rest.rfind(end) + 1 if block else len(rest)
+            text, rest = rest[:size], rest[size:]
+            if text and not text.isspace():
+                yield number, with_single_spaces(text) if spaced else text
+            number += text.count(end)
             if len(rest) > LONGEST:
-                raise InputError(
-                    f"{self.path} has more than {LONGEST:,} characters in line {number}, too many for a row"
-                )
-        if rest:
-            yield number, self._tidied(rest)
-
-    def _tidied(self, text: bytes) -> bytes:
-        if self.layout.separator != SPACE:
-            return text
-        return with_single_spaces(text.replace(b"\t", b" ").replace(b"\r\n", b"\n").replace(b"\r", b"\n"))
+                raise InputError(f"{self.path} {too_long(number)}")
 
     def _explained(self, error: Exception, columns: Sequence[Wanted]) -> str:
-        lines = list(self._errors(columns))
-        if not any(line.startswith("line ") for line in lines):
+        found = list(islice(self.errors(columns), _SHOWN + 1))
+        if not any(line.startswith("line ") for line in found):
             return f"{self.path} cannot be read: {error}"
-        if len(lines) == 1:
-            return f"{self.path}: {lines[0]}"
-        more = ["…"] if len(lines) > _SHOWN else []
-        return "\n  ".join([f"{self.path} cannot be read:", *lines[:_SHOWN], *more])
+        if len(found) == 1:
+            return f"{self.path}: {found[0]}"
+        more = ["…"] if len(found) > _SHOWN else []
+        return "\n  ".join([f"{self.path} cannot be read:", *found[:_SHOWN], *more])
 
-    def _errors(self, columns: Sequence[Wanted]) -> Iterator[str]:
-        """Describe broken lines, up to one more than is shown, and values missing in the others."""
-        wanted = [(column.place, column.name) for column in numbers(columns)]
-        found, missing = 0, dict[str, tuple[int, int]]()  # of a column: how many values, and the first line
-        for number, fields in self._fields():
-            wrong = row_error(fields, self.width, wanted, self.layout.is_number)
-            if wrong:
-                found += 1
-                yield f"line {number} {wrong}"
-            if found > _SHOWN:
-                return
-            for place, name in () if wrong else wanted:
-                if not self.layout.is_finite(fields[place]):
-                    count, first = missing.get(name, (0, number))
-                    missing[name] = count + 1, first
-        for name, (count, first) in missing.items():
-            yield f"column {name}: {count} values missing or not finite, the first in line {first}"
-
-    def _fields(self) -> Iterator[tuple[int, list[str]]]:
-        """Yield number and fields of each line that is not blank."""
+    def errors(self, columns: Sequence[Wanted]) -> Iterator[str]:
+        """Describe broken lines, and values missing in the others."""
+        wanted = [(column.place, column.name) for column in columns if column.role not in WORDS]
+        missing = dict[str, tuple[int, int]]()  # of a column: how many values, and the first line
         for first, text in self._whole_lines():
-            yield from (
-                (number, self.layout.fields(line)) for number, line in enumerate(text.splitlines(), first) if line
-            )
-
-
-class _Stream(io.RawIOBase):
-    """Texts as a file for Arrow, which takes as much as it gets."""
-
-    def __init__(self, texts: Iterator[bytes]) -> None:
-        super().__init__()
-        self._texts = filter(None, texts)
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:  # noqa: ARG002  # as much as there is
-        return next(self._texts, b"")
+            rows = [(number, line) for number, line in enumerate(text.splitlines(), first) if line]
+            for number, line in rows:
+                fields = split_fields(line, self.layout.separator)
+                wrong = self.layout.row_error(fields, wanted)
+                if wrong:
+                    yield f"line {number} {wrong}"
+                for place, name in () if wrong else wanted:
+                    if not self.layout.is_finite(fields[place]):
+                        count, first_line = missing.get(name, (0, number))
+                        missing[name] = count + 1, first_line
+        for name, (count, number) in missing.items():
+            yield f"column {name}: {count} values missing or not finite, the first in line {number}"

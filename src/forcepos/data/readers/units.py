@@ -3,61 +3,21 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from forcepos.data.readers.files import natural_sort_key
-from forcepos.data.readers.lines import decoded
 from forcepos.data.recordings import Float32, Float64, Int32
 from forcepos.runtime.errors import InputError
-from forcepos.runtime.wording import name_some, visible_name
+from forcepos.runtime.wording import name_some
 
 log = logging.getLogger(__name__)
 
 ROWS_AT_ONCE = 65_536
 _SHOWN = 10
-
-
-@dataclass
-class Vocabulary:
-    """Numbers of names, from 0 on, in order of first appearance.
-
-    Attributes:
-        exact: names are taken as they are; else without spaces around them, and an empty one is none.
-    """
-
-    exact: bool = False
-    names: list[str] = field(default_factory=list)
-    _numbers: dict[str, int] = field(default_factory=dict)
-
-    def of(self, name: str, key: str | None = None) -> int:
-        """Return the number of a name, a new one for a new key; names with different keys are different."""
-        key = name if key is None else key
-        if key not in self._numbers:
-            self._numbers[key] = len(self.names)
-            self.names.append(visible_name(name))
-        return self._numbers[key]
-
-    def of_column(self, column: pa.Array, prefix: str = "") -> Int32:
-        """Return the number of each of a column's values, (rows,); -1 where there is none."""
-        column = column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
-        encoded = (column.cast(pa.string()) if self.exact else column).dictionary_encode()
-        places = np.asarray(encoded.indices.fill_null(-1), np.int64)
-        words = encoded.dictionary.to_pylist()
-        words = words if self.exact else [_word(value) for value in words]
-        numbers = [-1 if word is None else self.of(prefix + word, f"{prefix}\0{word}") for word in words]
-        known = np.array([*numbers, -1], np.int32)  # the last one for places of -1
-        return np.asarray(known[places])
-
-
-def _word(value: object) -> str | None:
-    if value is None:
-        return None
-    return (decoded(value) if isinstance(value, bytes) else str(value)).strip() or None
 
 
 def sorted_labels(labels: Int32, names: Sequence[str]) -> tuple[Int32, tuple[str, ...]]:
@@ -75,6 +35,17 @@ def order_by_recording(recording: Int32) -> NDArray[np.intp] | None:
         return None
     log.warning("the rows of a recording are not contiguous in the table: they are put together")
     return np.argsort(recording, kind="stable")
+
+
+def split_visits(recording: Int32, point: Int32, points: Sequence[str]) -> tuple[Int32, list[str]]:
+    """Make each run of rows with the same point a recording; return numbers (rows,) and names."""
+    begins = (np.diff(point, prepend=-1) != 0) | (np.diff(recording, prepend=-1) != 0)
+    visits: Counter[int] = Counter()
+    names = []
+    for number in point[begins].tolist():
+        visits[number] += 1
+        names.append(points[number] + (f" visit {visits[number]}" if visits[number] > 1 else ""))
+    return np.cumsum(begins, dtype=np.int32) - np.int32(1), names
 
 
 def split_at_gaps(

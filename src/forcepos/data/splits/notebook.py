@@ -29,6 +29,7 @@ def shuffled_samples(recordings: Recordings, window: int, seed: int) -> Samples:
         point=point,
         labels=None if recordings.labels is None else recordings.labels[by_point],
         names=tuple(f"point {number}" for number in range(len(rank))),
+        kept={name: values[by_point] for name, values in recordings.kept.items()},
     )
     if window > 1:
         return all_samples(joined, window)

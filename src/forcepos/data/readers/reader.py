@@ -1,0 +1,96 @@
+"""The readers that users write: files of formats of their own, one Python file and one YAML each."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from forcepos.config.schema import TableConfig
+from forcepos.data.readers.table import Chunk, Table, Wanted, check_kinds
+from forcepos.runtime.errors import InputError
+from forcepos.runtime.plugin_errors import plugin_errors, plugin_name
+
+
+@dataclass
+class Reader(TableConfig, ABC):
+    """Read a format of your own. Its YAML has `defaults: [table, _self_]` and `plugin: module.Class`.
+
+    A reader is a dataclass: its fields are the keys under `data`, those of a table and any that it adds with
+    `forcepos.key`. One is made for a run. `matches` chooses the sources among the files and folders that
+    `data.path` names; of each source, `names` is called once, then `pieces` twice, the first time with one column,
+    to count rows. A source may hold many recordings: the column that `data.recording` names tells them apart.
+    """
+
+    @abstractmethod
+    def matches(self, path: Path, head: bytes) -> bool:
+        """Say whether this is a source; `head`: the first 4096 bytes of a file, none of a folder."""
+
+    @abstractmethod
+    def names(self, path: Path) -> Sequence[str]:
+        """Name all columns."""
+
+    @abstractmethod
+    def pieces(self, path: Path, columns: Sequence[str]) -> Iterator[Mapping[str, Any]]:
+        """Yield rows in order, many at once: for each of these columns an array, a list or a series of one length.
+
+        None and NaN stand for missing values. Times are numbers in `data.time_unit`, or of a time type.
+        """
+
+
+def is_source(reader: Reader, path: Path) -> bool:
+    """Return whether a reader reads this file or folder.
+
+    Raises:
+        InputError: the file cannot be read, or the reader failed.
+    """
+    head = b""
+    if not path.is_dir():
+        try:
+            with path.open("rb") as file:
+                head = file.read(4096)
+        except OSError as error:
+            raise InputError(f"{path} cannot be read: {error}") from error
+    with plugin_errors(reader, f"matches for {path}"):
+        return bool(reader.matches(path, head))
+
+
+class PluginTable(Table):
+    """A source that a reader of the user's reads."""
+
+    def __init__(self, path: Path, reader: Reader) -> None:
+        with plugin_errors(reader, f"names for {path}"):
+            names = [str(name) for name in reader.names(path)]
+        super().__init__(path, names, len(names))
+        self._reader, self.kind, self.title = reader, type(reader).__name__, f"{plugin_name(reader)}: {path}"
+
+    def rows(self, columns: Sequence[Wanted]) -> int:
+        """Count the rows; reads one column."""
+        return sum(len(chunk[0]) for chunk in self.chunks(columns[:1]))
+
+    def chunks(self, columns: Sequence[Wanted] | None = None, strict: bool = True) -> Iterator[Chunk]:  # noqa: ARG002  # knows no lines
+        """Yield chunks of the wanted columns."""
+        wanted = columns or self.everything
+        names = [self.columns[one.place] for one in wanted]
+        with plugin_errors(self._reader, f"pieces for {self.path}"):
+            for piece in self._reader.pieces(self.path, list(dict.fromkeys(names))):
+                lacking = [name for name in names if name not in piece]
+                if lacking:
+                    raise InputError(f"{self.title}: a piece lacks {', '.join(lacking)}")
+                arrays = [_as_array(piece[name]) for name in names]
+                lengths = {name: len(array) for name, array in zip(names, arrays, strict=True)}
+                if len({*lengths.values()}) > 1:
+                    shown = ", ".join(f"{length} of {name}" for name, length in lengths.items())
+                    raise InputError(f"{self.title}: a piece has columns of different lengths, {shown}")
+                check_kinds(self.title, wanted, [array.type for array in arrays])
+                yield dict(enumerate(arrays))
+
+
+def _as_array(values: Any) -> pa.Array:
+    if isinstance(values, pa.ChunkedArray):
+        return values.combine_chunks()
+    return values if isinstance(values, pa.Array) else pa.array(values, from_pandas=True)
