@@ -38,13 +38,9 @@ class DeviceDataset:
         )
 
     def gather(self, chosen: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Gather signals and targets of these samples.
+        """Gather signals and targets of the samples with these (batch,) numbers.
 
-        Args:
-            chosen: (batch,) numbers of samples.
-
-        Returns:
-            (batch, window, channels), or (batch, channels) where a window is one row; and (batch, outputs).
+        Signals are (batch, window, channels), (batch, channels) where a window is one row; targets (batch, outputs).
         """
         first = tf.gather(self.starts, chosen)
         rows = first if self.window == 1 else first[:, None] + tf.range(self.window, dtype=first.dtype)
@@ -57,10 +53,7 @@ def _index_dtype() -> tf.DType:
 
 
 class Blocks:
-    """Samples in shuffled order, cut into blocks of batches.
-
-    All blocks have the same shape, so that one compiled program serves all; the last one is padded.
-    """
+    """Samples in shuffled order, cut into blocks of batches: of one shape for one program, the last is padded."""
 
     def __init__(self, members: Int32, size: int, steps: int) -> None:
         """Cut blocks of at most `steps` batches of `size` samples; `members` are numbers of samples."""

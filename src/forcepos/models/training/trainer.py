@@ -92,11 +92,7 @@ class NetworkTrainer:
     def _training(
         self, network: keras.Sequential, hyperparameters: Mapping[str, Any], batch_size: int, epochs: int
     ) -> Training:
-        """Return the latest training if it fits: a trial's executions share one compiled program.
-
-        Args:
-            epochs: total number that it will be used for, which decides whether compiling pays off.
-        """
+        """Return the latest training if it fits, or a new one, compiled if that pays off in `epochs` in all."""
         settings, steps = self._config.training, epochs * -(-len(self.problem.split.train) // batch_size)
         xla = settings.xla == "always" or (settings.xla == "auto" and steps >= _WORTH_COMPILING)
         program = Program(batch_size, xla, settings.precision == "mixed")
