@@ -108,7 +108,7 @@ class Run(Listener):
                 step.arguments["parent"] = parent
         names = {step.name for step in self.steps[self.done :]}
         if not names:
-            self._do("move", parent=parent)
+            self.steps.append(Step("move", _milliseconds(), {"parent": parent}))
         elif "close" in names and not names & {"start", "resume"}:
             self.steps.insert(self.done, Step("resume", _milliseconds(), {"parent": parent}))
         self.try_again()
@@ -116,7 +116,6 @@ class Run(Listener):
     def close(self, status: str, reason: str | None = None) -> None:
         """Log the kept steps and end the run, or keep that step as well."""
         self._do("close", status=status, reason=reason)
-        self.try_again()
 
     def trial_known(self, result: TrialResult) -> None:
         self._do("trial_known", result=dataclasses.asdict(result))
@@ -151,7 +150,7 @@ class Run(Listener):
             return
         kept = self.done < len(self.steps)
         self.steps.append(Step(name, _milliseconds(), arguments))
-        if not kept or time.monotonic() - self._tried > _AGAIN_S:
+        if not kept or name == "close" or time.monotonic() - self._tried > _AGAIN_S:
             self.try_again()
 
     def try_again(self) -> None:

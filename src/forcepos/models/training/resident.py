@@ -38,9 +38,9 @@ class DeviceDataset:
         )
 
     def gather(self, chosen: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Gather signals and targets of the samples with these (batch,) numbers.
+        """Gather (batch, window, channels) signals and (batch, outputs) targets of samples with these numbers.
 
-        Signals are (batch, window, channels), (batch, channels) where a window is one row; targets (batch, outputs).
+        Where a window is one row, signals are (batch, channels).
         """
         first = tf.gather(self.starts, chosen)
         rows = first if self.window == 1 else first[:, None] + tf.range(self.window, dtype=first.dtype)
