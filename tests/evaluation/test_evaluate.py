@@ -251,7 +251,7 @@ def test_the_result_holds_scores_of_the_test_subset_and_the_searchs_validation_o
     """Sweepers get the search's objective, neither the final training's nor a score of the test subset."""
     searched = problem("evaluation.baselines=false", "tuner=random")
     report = report_of(searched, 3.5, curves("val_mae", [2.5]))
-    result = save(report, tmp_path, Run())
+    result = save(report, tmp_path, Run(checked_config("tracking=none")))
     assert (result["test"]["mae_mm"], result["baseline"]["mae_mm"], result["objective"]) == (36, 30, 3.5)
     assert _loss(searched.config, result) == 3.5
 

@@ -58,7 +58,7 @@ def place(empty_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     shutil.copytree(empty_store, tmp_path, dirs_exist_ok=True)
     start, clock = run_module._milliseconds(), itertools.count(1)
     monkeypatch.setattr(run_module, "_milliseconds", lambda: start + 1000 * next(clock))
-    monkeypatch.setattr(store, "_this_process", lambda: f"here 1 {Mortal.began:.2f}")
+    monkeypatch.setattr(store, "_process", lambda: f"here 1 {Mortal.began:.2f}")
     monkeypatch.setattr(store, "MlflowClient", lambda uri: Mortal(MlflowClient(uri)))
     # Whoever opens a store marks the runs of dead processes; here, that process is this one and lives.
     monkeypatch.setattr(store, "mark_dead_runs", lambda *_: None)

@@ -23,7 +23,7 @@ from forcepos.runtime.files import to_json
 from forcepos.tracking import store
 from forcepos.tracking.mlflow_run import MlflowRun
 from forcepos.tracking.outages import is_outage, reason
-from forcepos.tracking.run import TrackedRun
+from forcepos.tracking.run import Run
 from forcepos.tracking.store import open_store
 from forcepos.tracking.track import track
 from forcepos.tuning.trials import TrialResult
@@ -193,7 +193,7 @@ def test_calls_that_fail_or_lose_their_answer_lose_and_repeat_nothing(
     failures = 0
     for attempt in range(3):
         shaky = f"sqlite:///{tmp_path}/shaky_{attempt}/mlflow.db"
-        tracked = TrackedRun(smoke_with(shaky))
+        tracked = Run(smoke_with(shaky))
         tracked.connect()
         monkeypatch.setattr(store, "MlflowClient", lambda uri: Shaky(MlflowClient(uri), rng))
         tracked._mlflow = None

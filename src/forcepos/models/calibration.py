@@ -7,8 +7,6 @@ prediction sets for two-layer hierarchical models", JASA 2023, pooling CDFs). Wh
 for the target coverage, samples are counted one by one, which is too optimistic.
 """
 
-from __future__ import annotations
-
 import logging
 from dataclasses import dataclass
 

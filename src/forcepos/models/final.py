@@ -1,9 +1,8 @@
 """The final model: networks trained from scratch with the best hyperparameters, and calibrated."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import keras
@@ -46,18 +45,12 @@ def train_final(
         TrialFailure: one of them diverges.
     """
     problem, config = trainer.problem, trainer.problem.config
-    networks, histories = [], []
-    for member in range(1, config.training.ensemble + 1):
-
-        def report(epoch: int, logs: Logs, member: int = member) -> None:
-            after_epoch(member, epoch, logs)
-
-        network, history = trainer.final(best, member, report)
-        networks.append(network)
-        histories.append(history)
+    members = range(1, config.training.ensemble + 1)
+    trained = [trainer.final(best, member, partial(after_epoch, member)) for member in members]
+    networks = [network for network, _ in trained]
     calibration = _calibrate(problem, networks)
     model = inference_model(problem.task, networks, calibration, config.model.name)
-    return TrainedModel(model, histories, calibration)
+    return TrainedModel(model, [history for _, history in trained], calibration)
 
 
 def _calibrate(problem: Problem, networks: list[keras.Model]) -> Calibration | None:

@@ -1,7 +1,5 @@
 """Predictions of trained models."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import keras

@@ -1,7 +1,5 @@
 """The problem that a run solves: a task with samples, targets and their split."""
 
-from __future__ import annotations
-
 import logging
 from dataclasses import dataclass
 from typing import Self
@@ -70,10 +68,8 @@ def _with_targets(samples: Samples, task: Task) -> tuple[Samples, Float32]:
     """Return samples and their targets, without samples on the exact origin, which belong to no sector."""
     if not isinstance(task, Classification):
         return samples, task.targets(samples)
-    labels = task.labels(samples)
-    inside = labels != NO_SECTOR
-    dropped = int((~inside).sum())
-    if dropped:
-        log.warning("%d samples on the exact origin belong to no sector and are dropped", dropped)
-        samples, labels = samples.take(inside), labels[inside]
-    return samples, task.one_hot(labels)
+    inside = task.labels(samples) != NO_SECTOR
+    if not inside.all():
+        log.warning("%d samples on the exact origin belong to no sector and are dropped", (~inside).sum())
+        samples = samples.take(inside)
+    return samples, task.targets(samples)

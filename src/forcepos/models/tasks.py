@@ -1,7 +1,5 @@
 """Tasks: a position in mm, or one class of several."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import keras
@@ -81,14 +79,7 @@ class Classification:
         Raises:
             InputError: a sample lies on the origin, which belongs to no sector.
         """
-        return self.one_hot(self.labels(samples))
-
-    def one_hot(self, labels: Int32) -> Float32:
-        """Return (n, outputs) with a 1 in the column of each sample's class.
-
-        Raises:
-            InputError: a label is NO_SECTOR.
-        """
+        labels = self.labels(samples)
         if (labels == NO_SECTOR).any():
             raise InputError("samples on the exact origin belong to no sector: drop them first")
         return np.eye(len(self.outputs), dtype=np.float32).take(labels, axis=0)

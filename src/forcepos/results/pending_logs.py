@@ -15,7 +15,7 @@ from forcepos.runtime.errors import InputError
 from forcepos.runtime.paths import pending_logs_file
 from forcepos.runtime.state_files import read_state, write_state
 from forcepos.tracking.outages import ERRORS, reason
-from forcepos.tracking.run import Run, Step, TrackedRun
+from forcepos.tracking.run import Run, Step
 from forcepos.tracking.track import is_part, parent_id
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ def finalize_tracking(run: Run, result: dict[str, Any], config: Config, fingerpr
             run.log_file(folder / "result.json")
             final = _with_status(run, final)
             write_result(final, folder)
-    if isinstance(run, TrackedRun):
+    if config.tracking.name != "none":
         _keep(run, final, config, _path(config, fingerprint))
     remember_result(fingerprint, final)
     return final
@@ -53,7 +53,7 @@ def _with_status(run: Run, result: dict[str, Any]) -> dict[str, Any]:
     return result | {"run_id": run.run_id, "model_uri": run.model_uri or saved, "tracking": tracking}
 
 
-def _keep(run: TrackedRun, result: dict[str, Any], config: Config, path: Path) -> None:
+def _keep(run: Run, result: dict[str, Any], config: Config, path: Path) -> None:
     """Keep the logs in a file until they are complete; those of a fold or a sweep's job in its folder for ever."""
     complete, folder = result["tracking"] == "complete", Path(result["outputs"])
     if not complete or (run.is_part and folder.is_dir()):
@@ -69,7 +69,7 @@ def _keep(run: TrackedRun, result: dict[str, Any], config: Config, path: Path) -
 
 def reopen(
     config: Config, fingerprint: str, parent: Run | None = None, cached: dict[str, Any] | None = None
-) -> tuple[TrackedRun, dict[str, Any]] | None:
+) -> tuple[Run, dict[str, Any]] | None:
     """Return a finished run that its store lacks, wholly or in part, with its result; log as much as possible now.
 
     Args:
@@ -106,16 +106,14 @@ def log_pending(
     return finalize_tracking(*opened, config, fingerprint) if opened else None
 
 
-def _rejoin(
-    config: Config, cached: dict[str, Any], parent: Run | None
-) -> tuple[TrackedRun, dict[str, Any]] | None:
+def _rejoin(config: Config, cached: dict[str, Any], parent: Run | None) -> tuple[Run, dict[str, Any]] | None:
     """Log a run anew that its store lost, or move it: its sweep or cross-validation has another run then."""
     path = Path(cached["outputs"], _LOGS_OF_PART)
     kept = _read(path, config, "what the tracking store lost of that run, it will lack")
     if kept is None or kept.tracking != dataclasses.asdict(config.tracking):
         return None
     run = _restored(kept, config)
-    run.rejoin(parent_id(parent))
+    run.resume(parent_id(parent))
     return run, kept.result
 
 
@@ -123,10 +121,10 @@ def _read(path: Path, config: Config, consequence: str) -> _Kept | None:
     return read_state(path, _Kept, consequence, lambda kept: check_result(path, config, kept.result))
 
 
-def _restored(kept: _Kept, config: Config) -> TrackedRun:
+def _restored(kept: _Kept, config: Config) -> Run:
     uri = kept.result["model_uri"] or ""  # until MLflow has given it one, that of the file in the run's folder
     model_uri = uri if uri.startswith("models:") else None
-    return TrackedRun(config, kept.result["run_id"], model_uri, [*kept.logged, *kept.steps], len(kept.logged))
+    return Run(config, kept.result["run_id"], model_uri, [*kept.logged, *kept.steps], len(kept.logged))
 
 
 def _path(config: Config, fingerprint: str) -> Path:

@@ -1,7 +1,5 @@
 """Names and tags of runs, with which they can be told apart and reproduced."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 
@@ -9,7 +7,6 @@ from forcepos.config.schema import Config, CrossValidationConfig
 from forcepos.runtime.provenance import code_version, package_versions, user_name
 
 _NAMED_ANYWAY = ("model", "tuner", "split", "seed", "skip_finished", "tuner.fresh", "tracking.uri")
-
 _SLURM = {"job": "SLURM_JOB_ID", "restarts": "SLURM_RESTART_COUNT", "node": "SLURMD_NODENAME"}
 
 

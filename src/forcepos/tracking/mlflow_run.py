@@ -1,31 +1,22 @@
 """The steps of a job's run in MLflow, each of which can be repeated after it was done in part."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import mlflow
 import numpy as np
+from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.entities import Run as Recorded
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST
 
 from forcepos.runtime.wording import visible
-from forcepos.tracking.store import (
-    PARENT_TAG,
-    child_of,
-    create_run,
-    delete_run,
-    find_run,
-    process_start,
-    resume_run,
-    search_all,
-)
+from forcepos.tracking import store
+from forcepos.tracking.store import PARENT_TAG
 from forcepos.tuning.trials import Logs, TrialResult, Values
 
-_PARAMS_AT_ONCE = 100
 _SEARCH_TAG = "search"  # fingerprint of the search that a job belongs to
 _DIRECTORY_TAG = "directory"  # that it was started in: others may do the same search on the same server
 _REPLACES_TAG = "replaces"  # id of the run that an interrupted process left behind
@@ -48,17 +39,11 @@ class MlflowRun:
         run_id: of a run that was started before; without it, `start` comes first.
     """
 
-    def __init__(
-        self, client: mlflow.MlflowClient, experiment_id: str, task: str, run_id: str | None = None
-    ) -> None:
+    def __init__(self, client: MlflowClient, experiment_id: str, task: str, run_id: str | None) -> None:
         self._client, self._experiment_id = client, experiment_id
         self._names = _NAMES[task]
         self.run_id = run_id or ""
         self.model_uri: str | None = None
-        self._trials: dict[int, str] = {}
-        self._running: set[int] = set()  # several at once, where a search has several workers
-        if run_id:
-            self._find_trials()
 
     def start(self, when: int, name: str, search: str, parent: str | None, params: Mapping[str, str]) -> None:
         """Start the run, or resume the one that an interrupted process left behind."""
@@ -66,31 +51,38 @@ class MlflowRun:
         if before and not before.data.metrics:
             self.run_id = before.info.run_id
         if self.run_id:
-            resume_run(self._client, self.run_id, parent)
+            store.resume_run(self._client, self.run_id, parent)
         else:
-            replaces = {_REPLACES_TAG: before.info.run_id} if before else {}
-            tags = {_SEARCH_TAG: search, _DIRECTORY_TAG: str(Path.cwd()), **child_of(parent), **replaces}
-            self.run_id = create_run(self._client, self._experiment_id, name, tags, when)
+            replaces = before.info.run_id if before else None
+            tags = {
+                _SEARCH_TAG: search,
+                _DIRECTORY_TAG: str(Path.cwd()),
+                PARENT_TAG: parent,
+                _REPLACES_TAG: replaces,
+            }
+            self.run_id = store.create_run(self._client, self._experiment_id, name, tags, when)
         self._replace()
-        self._find_trials()
         self._log_params(self.run_id, params)
 
     def _replace(self) -> None:
         """Take over the trials or folds of the run that this one replaces, and delete that one."""
         before = self._client.get_run(self.run_id).data.tags.get(_REPLACES_TAG)
         if before:
-            for run in list(search_all(self._client, self._experiment_id, _children(before))):
+            for run in self._children(before):
                 self._client.set_tag(run.info.run_id, PARENT_TAG, self.run_id)
-            delete_run(self._client, self._experiment_id, before)
+            store.delete_run(self._client, self._experiment_id, before)
+
+    def _children(self, run_id: str, query: str = "") -> list[Recorded]:
+        return store.search_all(self._client, self._experiment_id, f"tags.`{PARENT_TAG}` = '{run_id}'{query}")
 
     def resume(self, when: int, parent: str | None) -> None:  # noqa: ARG002
         """Resume a run that was started, under `parent` if there is one."""
-        resume_run(self._client, self.run_id, parent)
+        store.resume_run(self._client, self.run_id, parent)
 
     def move(self, when: int, parent: str | None) -> None:  # noqa: ARG002
         """Put the run under `parent`, unless it is under one that is there."""
         above = self._client.get_run(self.run_id).data.tags.get(PARENT_TAG)
-        if parent and not (above and find_run(self._client, above)):
+        if parent and not (above and store.find_run(self._client, self._experiment_id, above)):
             self._client.set_tag(self.run_id, PARENT_TAG, parent)
 
     def _left_behind(self, search: str, parent: str | None, params: Mapping[str, str]) -> Recorded | None:
@@ -109,72 +101,54 @@ class MlflowRun:
 
     def _is_done_again(self, run: Recorded, parent: str | None) -> bool:
         """Return whether a run is from before its sweep or cross-validation was resumed."""
-        if parent is None or run.data.tags.get(PARENT_TAG) != parent:
-            return False
-        above = find_run(self._client, parent)
-        return above is not None and run.info.start_time < process_start(above)
-
-    def _find_trials(self) -> None:
-        """Look up the trials: a call that got no answer may have created one."""
-        for run in search_all(self._client, self._experiment_id, _children(self.run_id)):
-            word, _, number = run.info.run_name.partition(" ")
-            if word == "trial" and number.isdigit():
-                self._trials[int(number)] = run.info.run_id
-                if run.info.status == "RUNNING":
-                    self._running.add(int(number))
+        above = store.find_run(self._client, self._experiment_id, parent) if parent else None
+        under = run.data.tags.get(PARENT_TAG) == parent
+        return above is not None and under and run.info.start_time < store.process_start(above)
 
     def close(self, when: int, status: str, reason: str | None = None) -> None:
         """End the run and its running trials as FINISHED, FAILED or KILLED."""
-        begun = [self.run_id] if self.run_id else []
-        for run_id in [*(self._trials[number] for number in sorted(self._running)), *begun]:
+        if not self.run_id:
+            return
+        running = " and attributes.status = 'RUNNING' and attributes.run_name like 'trial %'"
+        for run_id in [*(run.info.run_id for run in self._children(self.run_id, running)), self.run_id]:
             if reason:
                 self._client.set_tag(run_id, "reason", reason)
             self._client.set_terminated(run_id, status, when)
-        self._running.clear()
 
     def trial_known(self, when: int, result: Mapping[str, Any]) -> None:
         """Log a trial of an earlier process, unless that process did."""
-        there = self._trial(result["number"], result["hyperparameters"])
-        if there and _holds(there, result):
-            return
-        self.trial_started(when, result["number"], result["hyperparameters"])
-        self.trial_ended(when, result)
+        there = self._trial(result["number"])
+        if there is None or not _holds(there, result):
+            self.trial_started(when, result["number"], result["hyperparameters"])
+            self.trial_ended(when, result)
 
     def trial_started(self, when: int, number: int, hyperparameters: Values) -> None:
-        """Start a trial, or resume one that was requeued."""
-        there = self._trial(number, hyperparameters)
-        if there and not there.data.metrics:
-            resume_run(self._client, there.info.run_id)
-        else:
-            if number in self._trials:
-                self._client.delete_run(self._trials.pop(number))
-            self._trials[number] = create_run(
-                self._client, self._experiment_id, f"trial {number}", child_of(self.run_id), when
-            )
-        self._running.add(number)
-        self._log_params(self._trials[number], hyperparameters)
+        """Start a trial, in place of one that was requeued or only begun."""
+        before = self._trial(number)
+        if before:
+            self._client.delete_run(before.info.run_id)
+        tags = {PARENT_TAG: self.run_id}
+        run_id = store.create_run(self._client, self._experiment_id, f"trial {number}", tags, when)
+        self._log_params(run_id, hyperparameters)
 
-    def _trial(self, number: int, hyperparameters: Values) -> Recorded | None:
-        """Return the trial's run, unless it has other params, which MLflow would not let us change."""
-        if number not in self._trials:
-            return None
-        run = self._client.get_run(self._trials[number])
-        asked = {name: str(value) for name, value in hyperparameters.items()}
-        return run if run.data.params.items() <= asked.items() else None
+    def _trial(self, number: int) -> Recorded | None:
+        return next(iter(self._children(self.run_id, f" and attributes.run_name = 'trial {number}'")), None)
 
     def trial_ended(self, when: int, result: Mapping[str, Any]) -> None:
         ended = TrialResult(**result)
-        run_id = self._trials[ended.number]
+        trial = self._trial(ended.number)
+        if trial is None:  # as the job's run, if the store lost both
+            raise MlflowException(f"trial {ended.number} is gone", RESOURCE_DOES_NOT_EXIST)
+        run_id = trial.info.run_id
         self._log_metrics(run_id, when, _mean_over_executions(ended.history))
         if ended.score is not None:
             self._client.log_batch(run_id, metrics=[Metric("objective", ended.score, when, 0)])
         else:
             self._client.set_tag(run_id, "reason", ended.failure)
         self._client.set_terminated(run_id, "FAILED" if ended.score is None else "FINISHED", when)
-        self._running.discard(ended.number)
 
     def log_tags(self, when: int, tags: Mapping[str, str]) -> None:  # noqa: ARG002
-        self._client.log_batch(self.run_id, tags=[RunTag(name, value) for name, value in tags.items()])
+        self._client.log_batch(self.run_id, tags=[RunTag(*tag) for tag in tags.items()])
 
     def log_epoch(self, when: int, member: int, epoch: int, logs: Logs) -> None:
         group = "" if member == 1 else f"network_{member}/"
@@ -190,8 +164,6 @@ class MlflowRun:
         self._client.log_dict(self.run_id, values, "best_hyperparameters.json")
 
     def log_file(self, when: int, path: str, folder: str | None = None) -> None:  # noqa: ARG002
-        if not Path(path).is_file():
-            raise FileNotFoundError(path)
         self._client.log_artifact(self.run_id, path, folder)
 
     def log_model(self, when: int, path: str, example: Sequence[Any], register_as: str | None) -> None:  # noqa: ARG002
@@ -202,8 +174,7 @@ class MlflowRun:
 
     def _log_params(self, run_id: str, values: Mapping[str, Any]) -> None:
         params = [Param(name, visible(str(value))) for name, value in values.items()]
-        for first in range(0, len(params), _PARAMS_AT_ONCE):
-            self._client.log_batch(run_id, params=params[first : first + _PARAMS_AT_ONCE])
+        self._client.log_batch(run_id, params=params)
 
     def _log_metrics(
         self, run_id: str, when: int, history: Sequence[Logs], first_epoch: int = 1, group: str = ""
@@ -221,15 +192,11 @@ class MlflowRun:
         return f"{part}/{self._names[keras_name.removeprefix('val_')]}"
 
 
-def _children(run_id: str) -> str:
-    return f"tags.`{PARENT_TAG}` = '{run_id}'"
-
-
 def _holds(trial: Recorded, result: Mapping[str, Any]) -> bool:
-    """Return whether a trial's run has all of this result; a job that failed ends its running trials as failed."""
-    if result["score"] is None:
-        return bool(trial.info.status == "FAILED" and trial.data.tags.get("reason") == result["failure"])
-    return bool(trial.info.status == "FINISHED" and trial.data.metrics.get("objective") == result["score"])
+    """Return whether a trial's run has all of this result, and nothing else."""
+    data, params = trial.data, {name: str(value) for name, value in result["hyperparameters"].items()}
+    ended = trial.info.status != "RUNNING" and data.tags.get("reason") == result["failure"]
+    return ended and data.params == params and data.metrics.get("objective") == result["score"]
 
 
 def _mean_over_executions(history: Sequence[Sequence[Logs]]) -> list[Logs]:

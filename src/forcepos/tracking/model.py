@@ -1,7 +1,5 @@
 """Models in MLflow, which load where forcepos is not installed."""
 
-from __future__ import annotations
-
 import tempfile
 import warnings
 from pathlib import Path
@@ -48,12 +46,6 @@ def log_keras_model(
     outputs = run.outputs.model_outputs if run.outputs else []
     if logged.model_id not in [output.model_id for output in outputs]:
         client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
-    if register_as:
-        _register(client, uri, logged.model_id, register_as)
+    if register_as and not client.search_model_versions(f"name = '{register_as}' and run_id = '{run_id}'"):
+        mlflow.register_model(uri, register_as)
     return uri
-
-
-def _register(client: mlflow.MlflowClient, uri: str, model_id: str, name: str) -> None:
-    versions = client.search_model_versions(f"name = '{name}'")
-    if model_id not in [version.model_id for version in versions]:
-        mlflow.register_model(uri, name)

@@ -1,8 +1,8 @@
 """Outages: errors that mean that a tracking store is unreachable for now, and their reasons in one line."""
 
-from __future__ import annotations
-
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
@@ -36,17 +36,21 @@ def is_outage(error: Exception) -> bool:
     return isinstance(error, OSError | SQLAlchemyError) and not isinstance(error, FileNotFoundError)
 
 
-def unusable(uri: str, error: Exception) -> InputError:
-    """Return the error to raise where nothing can continue without the store."""
-    kind = TrackingUnavailable if is_outage(error) else InputError
-    return kind(f"tracking.uri={uri} cannot be used: {storage_fault(error) or reason(error)}")
+@contextmanager
+def usable(uri: str) -> Iterator[None]:
+    """Raise an InputError for what fails inside, where nothing can continue without the store."""
+    try:
+        yield
+    except (MlflowException, OSError, SQLAlchemyError, ImportError) as error:  # no driver for the database
+        kind = TrackingUnavailable if is_outage(error) else InputError
+        raise kind(f"tracking.uri={uri} cannot be used: {storage_fault(error) or reason(error)}") from error
 
 
 def reason(error: Exception) -> str:
     """Describe what happened in a few words."""
     if isinstance(error, InputError) and isinstance(error.__cause__, Exception):
         return reason(error.__cause__)
-    message = str(error)
+    message = str(error).strip()
     for pattern, words in _WORDS:
         found = pattern.search(message)
         if found:

@@ -3,15 +3,12 @@
 Imports no MLflow, which takes seconds: a URI that cannot work is refused before anything is written or read.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import re
 import sqlite3
 import sys
 from contextlib import closing
-from importlib.metadata import entry_points
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
@@ -20,10 +17,15 @@ from forcepos.runtime.errors import InputError
 
 log = logging.getLogger(__name__)
 _SQLITE = "sqlite:///"
-_SCHEMES = ("sqlite", "http", "https", "postgresql", "mysql", "mssql", "databricks", "databricks-uc", "uc")
-_FILE_NEEDED = f"a file is needed, as in tracking.uri={_SQLITE}mlruns/mlflow.db"
+_DATABASE_NEEDED = f"MLflow needs a database, as in tracking.uri={_SQLITE}mlruns/mlflow.db"
 # MLflow would take the one for a query, decode the other, and end the path at the third.
 _CANNOT_BE_IN_A_PATH = re.compile(r"\?|%[0-9A-Fa-f]{2}|#")
+# Experiments of ours lie beside their database; a place that a user chose has neither this tag nor this name.
+_OURS = """
+    SELECT DISTINCT artifact_location FROM experiments JOIN experiment_tags USING (experiment_id)
+    WHERE key = 'mlflow.experimentKind' AND value = 'custom_model_development'
+    AND artifact_location LIKE 'file:///%/artifacts' AND artifact_location != ?
+"""
 # Where MLflow records the places of artifacts.
 _LOCATIONS = (
     ("experiments", "artifact_location"),
@@ -32,12 +34,6 @@ _LOCATIONS = (
     ("model_versions", "source"),
     ("model_versions", "storage_location"),
 )
-# Experiments of ours lie beside their database; a place that a user chose has neither this tag nor this name.
-_OURS = """
-    SELECT DISTINCT artifact_location FROM experiments JOIN experiment_tags USING (experiment_id)
-    WHERE key = 'mlflow.experimentKind' AND value = 'custom_model_development'
-    AND artifact_location LIKE 'file:///%/artifacts' AND artifact_location != ?
-"""
 
 
 def resolve(uri: str) -> tuple[str, Path | None]:
@@ -55,53 +51,26 @@ def check_uri(uri: str) -> None:
     Raises:
         InputError: it cannot; says why.
     """
-    try:
-        problem = _problem(uri)
-    except OSError as error:  # its folder cannot be looked into
-        problem = f"{error.filename}: {error.strerror}"
-    if problem:
+    if problem := _problem(uri):
         raise InputError(f"tracking.uri={uri} cannot be used: {problem}")
 
 
 def _problem(uri: str) -> str | None:
-    database = resolve(uri)[1]
+    database, scheme = resolve(uri)[1], uri.partition(":")[0]
     if database:
-        return _problem_of_file(uri, database)
-    scheme, colon, rest = uri.partition(":")
-    kind = scheme.partition("+")[0]
-    if scheme == "sqlite":
-        return _FILE_NEEDED
-    if scheme == "file" or (not colon and scheme not in _SCHEMES):
-        path = rest.removeprefix("//") or scheme or "mlruns"
-        file = path if path.endswith(".db") else f"{path}/mlflow.db"
-        allowed = os.environ.get("MLFLOW_ALLOW_FILE_STORE", "").lower() in ("true", "1")
-        return None if allowed else f"MLflow needs a database, as in tracking.uri={_SQLITE}{file}"
-    if kind not in (*_SCHEMES, *(plugin.name for plugin in entry_points(group="mlflow.tracking_store"))):
-        return f"MLflow knows no {scheme}:, but sqlite:///FILE, http://HOST:PORT and others"
+        found = _CANNOT_BE_IN_A_PATH.search(str(database)) or re.search(r"\?(?!.*=)", uri)
+        if found:
+            advice = f"rename the folder or choose another ({database})"
+            return f"MLflow cannot work with {found[0]} in a path: {advice}"
+        return _DATABASE_NEEDED if database.is_dir() or database.name == ":memory:" else None
+    of_files = scheme in ("file", uri) and "MLFLOW_ALLOW_FILE_STORE" not in os.environ
+    if scheme == "sqlite" or (of_files and not uri.startswith(("databricks", "uc"))):
+        return _DATABASE_NEEDED
     try:
-        parts = urlsplit(uri)
-        lacking = parts.port == 0 or (kind in ("http", "https") and not parts.hostname)
+        urlsplit(uri).port  # noqa: B018  # reading it checks it
     except ValueError as error:
         return str(error)
-    return "it names no server" if lacking else None
-
-
-def _problem_of_file(uri: str, database: Path) -> str | None:
-    found = _CANNOT_BE_IN_A_PATH.search(str(database))
-    query = uri.partition("?")[2]
-    if found or (query and "=" not in query):
-        name = found[0] if found else "?"
-        return f"MLflow cannot work with {name} in a path: rename the folder or choose another ({database})"
-    if database.is_dir() or not uri.removeprefix(_SQLITE).partition("?")[0] or database.name == ":memory:":
-        return _FILE_NEEDED
-    place = next(path for path in (database, *database.parents) if path.exists())
-    if place != database and not place.is_dir():
-        return f"{place} is no folder"
-    if place.is_file():
-        with place.open("rb") as file:
-            if file.read(15) not in (b"", b"SQLite format 3"):
-                return f"{place} is no SQLite database"
-    return None if os.access(place, os.W_OK) else f"{place} cannot be written"
+    return None
 
 
 def follow_move(database: Path) -> None:
@@ -114,47 +83,38 @@ def follow_move(database: Path) -> None:
         OSError: the database cannot be read or written.
     """
     artifacts = database.parent / "artifacts"
+    new = artifacts.as_uri()
     try:
-        with closing(sqlite3.connect(database, timeout=20, isolation_level=None)) as connection:
-            if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'experiment_tags'").fetchone():
-                for old in _moved(connection, artifacts):
-                    _rewrite(connection, old, artifacts.as_uri())
-                    log.info("%s was moved or copied from %s: its runs point to this place now", database, old)
+        with closing(sqlite3.connect(database, timeout=20)) as connection, connection:
+            for (old,) in connection.execute(_OURS, (new,)).fetchall():
+                runs = connection.execute(
+                    "SELECT run_uuid FROM runs WHERE instr(artifact_uri, ? || '/') = 1", (old,)
+                )
+                if not _is_moved(Path(url2pathname(urlsplit(old).path)), artifacts, [run for (run,) in runs]):
+                    continue
+                for table, column in _LOCATIONS:
+                    connection.execute(
+                        f"UPDATE {table} SET {column} = replace({column}, ?, ?)"  # noqa: S608  # names of our own
+                        f" WHERE instr({column} || '/', ? || '/') = 1",
+                        (old, new, old),
+                    )
+                log.info("%s was moved or copied from %s: its runs point to this place now", database, old)
     except sqlite3.Error as error:
         raise OSError(str(error)) from error
 
 
-def _moved(connection: sqlite3.Connection, artifacts: Path) -> list[str]:
-    """Return the places of artifacts that lie in `artifacts` now: those that are gone, or whose runs are here."""
-    moved = []
-    for (old,) in connection.execute(_OURS, (artifacts.as_uri(),)).fetchall():
-        before = Path(url2pathname(urlsplit(old).path))
-        runs = connection.execute("SELECT run_uuid FROM runs WHERE artifact_uri LIKE ? || '/%'", (old,))
-        here = any((artifacts / run).is_dir() for (run,) in runs)
-        if not before.is_dir() or (here and not before.samefile(artifacts)):
-            moved.append(old)
-    return moved
-
-
-def _rewrite(connection: sqlite3.Connection, old: str, new: str) -> None:
-    connection.execute("BEGIN IMMEDIATE")
-    for table, column in _LOCATIONS:
-        known = connection.execute("SELECT 1 FROM pragma_table_info(?) WHERE name = ?", (table, column))
-        if known.fetchone():  # a database of an earlier MLflow may lack it
-            connection.execute(
-                f"UPDATE {table} SET {column} = ? || substr({column}, ?)"  # noqa: S608  # names of our own
-                f" WHERE {column} = ? OR substr({column}, 1, ?) = ? || '/'",
-                (new, len(old) + 1, old, len(old) + 1, old),
-            )
-    connection.execute("COMMIT")
+def _is_moved(before: Path, artifacts: Path, runs: list[str]) -> bool:
+    """Return whether artifacts lie in another place now: the one before is gone, or their runs are here."""
+    here = any((artifacts / run).is_dir() for run in runs)
+    return not before.is_dir() or (here and not before.samefile(artifacts))
 
 
 def main() -> None:
     """Prepare the store for MLflow's user interface: `python -m forcepos.tracking.place URI`."""
     logging.basicConfig(format="%(message)s", level=logging.INFO)
+    database = resolve(sys.argv[1])[1]
     try:
         check_uri(sys.argv[1])
-        database = resolve(sys.argv[1])[1]
         if database and database.exists():
             follow_move(database)
     except (InputError, OSError) as error:

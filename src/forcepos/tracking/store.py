@@ -1,11 +1,9 @@
 """The tracking store: a database under the working directory, or any MLflow store."""
 
-from __future__ import annotations
-
 import os
 import socket
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from shlex import quote
 
@@ -17,19 +15,18 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from mlflow.tracking._tracking_service import utils
 from sqlalchemy import create_engine, text
-from sqlalchemy.exc import SQLAlchemyError
 
 from forcepos.config.schema import TrackingConfig
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.interruption import defer_signals
-from forcepos.tracking.outages import is_outage, unusable
+from forcepos.tracking.outages import is_outage, usable
 from forcepos.tracking.place import check_uri, follow_move, resolve
 
 PARENT_TAG = "mlflow.parentRunId"
 _LONGEST_NAME = 250  # of a run, in MLflow's tables
 _VARIABLE = "MLFLOW_TRACKING_URI"  # MLflow writes it, too
 _PROCESS_TAG = "forcepos.process"
-_AT_ONCE = 1000  # runs of a search
+_ALL = 50_000  # runs of a search: what every server finds at once
 
 
 @defer_signals()
@@ -47,18 +44,14 @@ def open_store(config: TrackingConfig) -> tuple[MlflowClient, str]:
     uri, database = resolve(config.uri)
     artifacts = (database.parent / "artifacts").as_uri() if database else None
     set_tracking_uri(uri)
-    try:
+    with usable(config.uri), _alone(uri, database):
+        if database and artifacts:
+            _create(database, artifacts)
+        client = MlflowClient(uri)
+        experiment_id = _experiment(client, config.experiment, artifacts)
         if database:
-            database.parent.mkdir(parents=True, exist_ok=True)
-        with _alone(uri, database):
-            if database and artifacts:
-                _create(database, artifacts)
-                follow_move(database)
-            client = MlflowClient(uri)
-            experiment_id = _experiment(client, config.experiment, artifacts)
-            mark_dead_runs(client, experiment_id)
-    except (MlflowException, OSError, SQLAlchemyError, ImportError) as error:  # no driver for the database
-        raise unusable(config.uri, error) from error
+            follow_move(database)
+        mark_dead_runs(client, experiment_id)
     return client, experiment_id
 
 
@@ -76,14 +69,12 @@ def tracking_uri_kept() -> Iterator[None]:
 @contextmanager
 def _alone(uri: str, database: Path | None) -> Iterator[None]:
     """Let one process in at a time, unless the store has a server that takes care of it."""
-    if database:
-        with FileLock(database.parent / "mlflow.lock"):
-            yield
-    elif uri.startswith("postgresql"):
-        with create_engine(uri).begin() as connection:
+    with ExitStack() as stack:
+        if database:
+            stack.enter_context(FileLock(database.parent / "mlflow.lock"))
+        elif uri.startswith("postgresql"):
+            connection = stack.enter_context(create_engine(uri).begin())
             connection.execute(text("select pg_advisory_xact_lock(hashtext('mlflow'))"))
-            yield
-    else:
         yield
 
 
@@ -98,10 +89,9 @@ def _create(database: Path, artifacts: str) -> None:
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore  # noqa: PLC0415  # a second; others need none
 
     unfinished = database.with_name(f"{database.name}.unfinished")
-    for suffix in ("", "-journal", "-wal", "-shm"):
+    for suffix in ("", "-journal"):
         unfinished.with_name(unfinished.name + suffix).unlink(missing_ok=True)
-    whole = SqlAlchemyStore(f"sqlite:///{unfinished}", artifacts)  # type: ignore[no-untyped-call]
-    whole.engine.dispose()
+    SqlAlchemyStore(f"sqlite:///{unfinished}", artifacts).engine.dispose()  # type: ignore[no-untyped-call]
     unfinished.replace(database)
 
 
@@ -118,59 +108,46 @@ def _experiment(client: MlflowClient, name: str, artifacts: str | None) -> str:
         tags = {"mlflow.experimentKind": "custom_model_development"}  # the UI's view of training runs
         try:
             return str(client.create_experiment(name, artifacts, tags))
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+        except MlflowException:
+            experiment = client.get_experiment_by_name(name)  # another process was faster
+            if experiment is None:
                 raise
-        experiment = client.get_experiment_by_name(name)  # another process was faster
-    if experiment is None:
-        raise InputError(f"tracking.experiment={name} neither exists nor can it be created")
     if experiment.lifecycle_stage == "deleted":
         raise InputError(f"tracking.experiment={name} was deleted: restore it or choose another name")
     return str(experiment.experiment_id)
 
 
 def create_run(
-    client: MlflowClient, experiment_id: str, name: str, tags: Mapping[str, str], start_time: int | None = None
+    client: MlflowClient, experiment_id: str, name: str, tags: Mapping[str, str | None], when: int | None = None
 ) -> str:
-    """Start a run of this process, at `start_time` in ms or now; return its id."""
-    tagged = {_PROCESS_TAG: _this_process(), **tags}
-    run = client.create_run(experiment_id, start_time, tagged, name[:_LONGEST_NAME])
+    """Start a run of this process with the tags that have a value, at `when` in ms or now; return its id."""
+    given = {key: value for key, value in tags.items() if value}
+    run = client.create_run(experiment_id, when, {_PROCESS_TAG: _process(), **given}, name[:_LONGEST_NAME])
     return str(run.info.run_id)
-
-
-def child_of(parent: str | None) -> dict[str, str]:
-    """Return the tags that put a run under `parent`, if there is one."""
-    return {PARENT_TAG: parent} if parent else {}
 
 
 def resume_run(client: MlflowClient, run_id: str, parent: str | None = None) -> None:
     """Resume a run that another process started and did not finish."""
     client.update_run(run_id, status="RUNNING")
-    client.set_tag(run_id, _PROCESS_TAG, _this_process())
+    client.set_tag(run_id, _PROCESS_TAG, _process())
     if parent:
         client.set_tag(run_id, PARENT_TAG, parent)
     if "reason" in client.get_run(run_id).data.tags:
         client.delete_tag(run_id, "reason")
 
 
-def find_run(client: MlflowClient, run_id: str) -> Run | None:
+def find_run(client: MlflowClient, experiment_id: str, run_id: str) -> Run | None:
     """Return a run, None if there is none or it was deleted."""
-    try:
-        run = client.get_run(run_id)
-    except MlflowException as error:
-        if is_outage(error):
-            raise
-        return None
-    return run if run.info.lifecycle_stage == "active" else None
+    return next(iter(search_all(client, experiment_id, f"attributes.run_id = '{run_id}'")), None)
 
 
 def delete_run(client: MlflowClient, experiment_id: str, run_id: str) -> None:
     """Delete a run that another one replaces, and its models but those that an alias has put to use."""
-    for model in client.search_logged_models([experiment_id], f"source_run_id = '{run_id}'"):
-        versions = client.search_model_versions(f"run_id = '{run_id}'")
-        if not any(version.aliases for version in versions):
-            for version in versions:
-                client.delete_model_version(version.name, version.version)
+    versions = client.search_model_versions(f"run_id = '{run_id}'")
+    if not any(version.aliases for version in versions):
+        for version in versions:
+            client.delete_model_version(version.name, version.version)
+        for model in client.search_logged_models([experiment_id], f"source_run_id = '{run_id}'"):
             client.delete_logged_model(model.model_id)
     client.delete_run(run_id)
 
@@ -178,29 +155,21 @@ def delete_run(client: MlflowClient, experiment_id: str, run_id: str) -> None:
 def mark_dead_runs(client: MlflowClient, experiment_id: str) -> None:
     """Mark as KILLED the runs of processes on this machine that no longer exist, as after kill -9."""
     ours = f"attributes.status = 'RUNNING' and tags.`{_PROCESS_TAG}` like '{socket.gethostname()} %'"
-    for run in list(search_all(client, experiment_id, ours)):
-        run_id, (_, _, process) = run.info.run_id, run.data.tags[_PROCESS_TAG].partition(" ")
+    for run in search_all(client, experiment_id, ours):
+        run_id = run.info.run_id
         # Asked again, since it may have ended well before its process did, and after it was found.
-        if not _alive(process) and client.get_run(run_id).info.status == "RUNNING":
+        if not _alive(run.data.tags[_PROCESS_TAG]) and client.get_run(run_id).info.status == "RUNNING":
             client.set_tag(run_id, "reason", "the process ended unexpectedly")
             client.set_terminated(run_id, "KILLED")
 
 
-def search_all(client: MlflowClient, experiment_id: str, query: str) -> Iterator[Run]:
-    """Yield all matching runs, first started first."""
-    token = None
-    while True:
-        found = client.search_runs(
-            [experiment_id], query, max_results=_AT_ONCE, order_by=["start_time ASC"], page_token=token
-        )
-        yield from found
-        token = found.token
-        if not token:
-            return
+def search_all(client: MlflowClient, experiment_id: str, query: str) -> list[Run]:
+    """Return all matching runs, first started first."""
+    return list(client.search_runs([experiment_id], query, max_results=_ALL, order_by=["start_time ASC"]))
 
 
-def _this_process() -> str:
-    process = psutil.Process()
+def _process(number: int | None = None) -> str:
+    process = psutil.Process(number)
     return f"{socket.gethostname()} {process.pid} {process.create_time():.2f}"
 
 
@@ -210,10 +179,9 @@ def process_start(run: Run) -> float:
 
 
 def _alive(process: str) -> bool:
-    number, _, started = process.partition(" ")
     try:
-        return f"{psutil.Process(int(number)).create_time():.2f}" == started
-    except (psutil.NoSuchProcess, ValueError):
+        return _process(int(process.split()[-2])) == process
+    except (psutil.NoSuchProcess, ValueError, IndexError):
         return False
 
 

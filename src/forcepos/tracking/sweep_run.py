@@ -1,19 +1,15 @@
 """The run of a multirun: the parent of its jobs' runs."""
 
-from __future__ import annotations
-
 import logging
 import os
 from pathlib import Path
 
 import pandas as pd
-from mlflow import MlflowClient
 
 from forcepos.config.schema import TrackingConfig
 from forcepos.runtime.interruption import defer_signals
-from forcepos.tracking.outages import ERRORS, is_outage, reason, unusable
-from forcepos.tracking.place import resolve
-from forcepos.tracking.store import create_run, find_run, mark_dead_runs, open_store, resume_run
+from forcepos.tracking.outages import ERRORS, is_outage, reason, usable
+from forcepos.tracking.store import create_run, find_run, open_store, resume_run
 
 log = logging.getLogger(__name__)
 PARENT_VARIABLE = "FORCEPOS_SWEEP_RUN"  # carries the sweep's run id to its jobs, whatever process they run in
@@ -27,29 +23,24 @@ def parent_run() -> str | None:
 def start_sweep(config: TrackingConfig, overrides: str, begun: str | None = None) -> str:
     """Start the run of a multirun, or resume the one that was `begun`; return its id."""
     client, experiment_id = open_store(config)
-    try:
-        if begun and find_run(client, begun):
+    with usable(config.uri):
+        if begun and find_run(client, experiment_id, begun):
             resume_run(client, begun)
             return begun
         source = {"mlflow.source.name": f"python -m forcepos -m {overrides}", "mlflow.source.type": "LOCAL"}
         return create_run(client, experiment_id, f"sweep {overrides}", source)
-    except ERRORS as error:
-        raise unusable(config.uri, error) from error
 
 
 @defer_signals()
 def end_sweep(config: TrackingConfig, run_id: str, status: str, table: Path | None) -> bool:
-    """End a sweep's run, with the table of its jobs as a file and as an MLflow table; return whether it could.
-
-    Jobs whose process no longer exists, as after Ctrl-C, are marked KILLED.
-    """
+    """End a sweep's run, with the table of its jobs as a file and as an MLflow table; return whether it could."""
     try:
-        client = MlflowClient(resolve(config.uri)[0])
-        run = find_run(client, run_id)
-        if run is None:
+        client, experiment_id = open_store(
+            config
+        )  # marks runs of processes that no longer exist, as after Ctrl-C, as KILLED
+        if not find_run(client, experiment_id, run_id):
             log.warning("tracking.uri=%s no longer has the sweep's run", config.uri)
             return False
-        mark_dead_runs(client, run.info.experiment_id)
         client.set_terminated(run_id, status)
         if table:
             client.log_artifact(run_id, str(table))

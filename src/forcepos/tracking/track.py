@@ -1,18 +1,17 @@
 """The context of a tracked run, from its start to its end, whatever that is."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+
+import pandas as pd
 
 from forcepos.config.schema import Config, TrackingConfig
 from forcepos.tracking.place import resolve
-from forcepos.tracking.run import Run, TrackedRun
+from forcepos.tracking.run import Run
 from forcepos.tracking.store import open_store
 from forcepos.tracking.sweep_run import parent_run
 
@@ -46,15 +45,14 @@ def track(config: Config, name: str, search: str, parent: Run | None = None) -> 
     Raises:
         InputError: the store cannot be used. A fold, or a job of a sweep, runs without it.
     """
+    run = Run(config)
     if config.tracking.name == "none":
-        yield Run()
+        yield run
         return
-    run = TrackedRun(config)
-    params = {key: str(value) for key, value in _flatten(dataclasses.asdict(config)).items()}
     if not is_part(parent):
         run.connect()
     try:
-        run.start(name, search, parent_id(parent), params)
+        run.start(name, search, parent_id(parent), _params(config))
         yield run
         run.close("FINISHED")
     except Exception as error:
@@ -75,11 +73,8 @@ def parent_id(parent: Run | None) -> str | None:
     return parent.run_id if parent else parent_run()
 
 
-def _flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in values.items():
-        if isinstance(value, dict):
-            flat |= _flatten(value, f"{prefix}{name}.")
-        else:
-            flat[f"{prefix}{name}"] = json.dumps(value) if isinstance(value, list) else value
-    return flat
+def _params(config: Config) -> dict[str, str]:
+    values = pd.json_normalize(dataclasses.asdict(config)).to_dict("records")[0]
+    return {
+        str(key): json.dumps(value) if isinstance(value, list) else str(value) for key, value in values.items()
+    }

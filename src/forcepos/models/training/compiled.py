@@ -5,13 +5,10 @@ block of batches: `train_step` iterates over them in a TensorFlow loop, which XL
 results equal those of plain `fit` on the same batches; an incomplete last batch is weighted as it is there.
 """
 
-from __future__ import annotations
-
 import logging
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import keras
@@ -61,12 +58,10 @@ class _BlockModel(keras.Model):  # type: ignore[misc]  # keras is untyped
         super().__init__(name="training")
         self.network = network
         self._dataset, self._train, self._validation = dataset, train, validation
-        self.traces = 0  # number of times TensorFlow has traced a training step
 
     def build_metrics(self) -> None:
         """Create the metrics' variables beforehand: TensorFlow traces a program that creates variables twice."""
-        chosen = tf.zeros(1, tf.int32)
-        targets = tf.gather(self._dataset.targets, chosen)
+        targets = self._dataset.targets[:1]
         self._measure(targets, targets, tf.constant(1))
         self.reset_metrics()
 
@@ -75,21 +70,19 @@ class _BlockModel(keras.Model):  # type: ignore[misc]  # keras is untyped
 
     def train_step(self, number: tf.Tensor) -> Logs:
         """Take a step for each batch of the training block `number`; return the metrics so far."""
-        self.traces += 1
         chosen, count = self._train.block(number)
-        steps, size = self._train.steps, self._train.size
-        outputs = self._dataset.targets.shape[1]
+        steps, size = chosen.shape
 
         def step(done: tf.Tensor, predictions: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
             signals, targets = self._dataset.gather(chosen[done])
             predicted = self._learn(signals, targets, _weights(count - done * size, size))
             return done + 1, predictions.write(done, predicted)
 
-        empty = tf.TensorArray(tf.float32, steps, element_shape=(size, outputs))
+        empty = tf.TensorArray(tf.float32, steps, element_shape=(size, self._dataset.targets.shape[1]))
         needed = (count + size - 1) // size
         _, predictions = tf.while_loop(lambda done, _: done < needed, step, (0, empty))
-        flat = tf.reshape(chosen, [-1])
-        return self._measure(tf.gather(self._dataset.targets, flat), predictions.concat(), count)
+        targets = tf.gather(self._dataset.targets, tf.reshape(chosen, [-1]))
+        return self._measure(targets, predictions.concat(), count)
 
     def _learn(self, signals: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
         """Take one step of the optimizer; return (size, outputs) predictions from before it."""
@@ -139,12 +132,7 @@ class Training:
     """The training of networks of one architecture: traced and compiled once, run any number of times."""
 
     def __init__(
-        self,
-        network: keras.Sequential,
-        task: Task,
-        dataset: DeviceDataset,
-        split: Subsets,
-        program: Program,
+        self, network: keras.Sequential, task: Task, dataset: DeviceDataset, split: Subsets, program: Program
     ) -> None:
         """Take architecture and optimizer from a compiled `network`, which stays as it is."""
         self._train = Blocks(split.train, program.batch_size, _STEPS)
@@ -152,22 +140,15 @@ class Training:
         copy = fast_copy(network, for_cpu=program.xla and not has_gpu(), mixed=program.mixed)
         self._model = _BlockModel(copy, dataset, self._train, self._validation)
         optimizer = type(network.optimizer).from_config(network.optimizer.get_config())
-        if program.mixed:
-            optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
         self._model.compile(
-            optimizer=optimizer,
+            optimizer=keras.optimizers.LossScaleOptimizer(optimizer) if program.mixed else optimizer,
             loss=task.loss(),
             weighted_metrics=task.metrics(),  # samples have weight 1, padding has weight 0
             jit_compile=program.xla,
         )
-        optimizer.build(self._model.trainable_variables)
+        self._model.optimizer.build(self._model.trainable_variables)
         self._model.build_metrics()
-        self._fresh_optimizer = [variable.numpy() for variable in optimizer.variables]
-
-    @property
-    def traces(self) -> int:
-        """How often TensorFlow has traced the training step: once, unless it was retraced."""
-        return self._model.traces
+        self._fresh_optimizer = [variable.numpy() for variable in self._model.optimizer.variables]
 
     def fit(
         self,
@@ -184,8 +165,22 @@ class Training:
         Raises:
             TrialFailure: it diverges: a loss is not finite, which ends it in that epoch, or a weight is not.
         """
-        self._start_from(network)
-        hook = _EpochHook(partial(self._train.shuffle, np.random.default_rng(seed)), after_epoch)
+        # Weights, the state of dropout's random numbers, and the optimizer's.
+        own = [*self._model.network.variables, *self._model.optimizer.variables]
+        for variable, value in zip(own, [*network.variables, *self._fresh_optimizer], strict=True):
+            variable.assign(value)
+        rng = np.random.default_rng(seed)
+
+        def end_epoch(epoch: int, logs: Logs) -> None:
+            stop_if_asked()
+            after_epoch(epoch + 1, {name: float(value) for name, value in logs.items()})
+            for name, value in logs.items():
+                if name.endswith("loss") and not math.isfinite(value):
+                    raise TrialFailure(
+                        f"the {name.replace('val_', 'validation ')} is not finite in epoch {epoch + 1}"
+                    )
+
+        hook = keras.callbacks.LambdaCallback(lambda *_: self._train.shuffle(rng), end_epoch)
         history = self._model.fit(
             self._train.numbers(),
             validation_data=self._validation.numbers(),
@@ -199,25 +194,3 @@ class Training:
             raise TrialFailure("the weights are not finite")
         network.set_weights(weights)
         return [dict(zip(history, values, strict=True)) for values in zip(*history.values(), strict=True)]
-
-    def _start_from(self, network: keras.Sequential) -> None:
-        for own, given in zip(self._model.network.variables, network.variables, strict=True):
-            own.assign(given)  # weights, and the state of dropout's random numbers
-        for variable, value in zip(self._model.optimizer.variables, self._fresh_optimizer, strict=True):
-            variable.assign(value)
-
-
-class _EpochHook(keras.callbacks.Callback):  # type: ignore[misc]  # keras is untyped
-    def __init__(self, before_epoch: Callable[[], None], after_epoch: Callable[[int, Logs], None]) -> None:
-        super().__init__()
-        self._before_epoch, self._after_epoch = before_epoch, after_epoch
-
-    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:  # noqa: ARG002  # Keras' signature
-        self._before_epoch()
-
-    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        stop_if_asked()
-        self._after_epoch(epoch + 1, {name: float(value) for name, value in (logs or {}).items()})
-        for name, value in (logs or {}).items():
-            if name.endswith("loss") and not math.isfinite(value):
-                raise TrialFailure(f"the {name.replace('val_', 'validation ')} is not finite in epoch {epoch + 1}")

@@ -1,7 +1,5 @@
 """The device that training runs on, and this process' share of it."""
 
-from __future__ import annotations
-
 import shutil
 import subprocess  # nvidia-smi only, with fixed arguments
 from typing import Any
@@ -57,8 +55,7 @@ def has_gpu() -> bool:
 def _use_threads(wanted: int) -> int:
     """Limit threads to `wanted`; return the actual number, which TensorFlow fixes at its first computation."""
     for library in ThreadpoolController().lib_controllers:  # BLAS and OpenMP
-        if library.num_threads > wanted:
-            library.set_num_threads(wanted)
+        library.set_num_threads(min(wanted, library.num_threads))
     try:
         tf.config.threading.set_intra_op_parallelism_threads(wanted)  # XLA's threads are these
         tf.config.threading.set_inter_op_parallelism_threads(wanted)
@@ -83,9 +80,6 @@ def _gpu_memory_mb() -> int | None:
     program = shutil.which("nvidia-smi")
     if program is None:
         return None
-    done = subprocess.run(  # noqa: S603  # a fixed command, no shell
-        [program, "--query-gpu=memory.total", "--format=csv,noheader,nounits"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    sizes = [int(line) for line in done.stdout.split() if line.isdigit()]
-    return min(sizes, default=None)
+    asked = [program, "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
+    told = subprocess.run(asked, capture_output=True, text=True, check=False).stdout  # noqa: S603  # no shell
+    return min((int(line) for line in told.split() if line.isdigit()), default=None)

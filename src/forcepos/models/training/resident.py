@@ -1,7 +1,5 @@
 """Samples resident on the device: indices in, signals and targets out."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Self
 
@@ -40,13 +38,9 @@ class DeviceDataset:
         )
 
     def gather(self, chosen: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Gather signals and targets of these samples.
+        """Gather (batch, window, channels) signals and (batch, outputs) targets of samples with these numbers.
 
-        Args:
-            chosen: (batch,) numbers of samples.
-
-        Returns:
-            (batch, window, channels), or (batch, channels) where a window is one row; and (batch, outputs).
+        Where a window is one row, signals are (batch, channels).
         """
         first = tf.gather(self.starts, chosen)
         rows = first if self.window == 1 else first[:, None] + tf.range(self.window, dtype=first.dtype)
@@ -59,24 +53,17 @@ def _index_dtype() -> tf.DType:
 
 
 class Blocks:
-    """Samples in shuffled order, cut into blocks of batches.
-
-    All blocks have the same shape, so that one compiled program serves all; the last one is padded.
-    """
+    """Samples in shuffled order, cut into blocks of batches: of one shape for one program, the last is padded."""
 
     def __init__(self, members: Int32, size: int, steps: int) -> None:
         """Cut blocks of at most `steps` batches of `size` samples; `members` are numbers of samples."""
         self._members = members
         self.steps, self.size = min(steps, -(-len(members) // size)), size
+        self._whole = self.steps * self.size  # samples of a block
         self._order = tf.Variable(self._padded(members), dtype=_index_dtype(), trainable=False)
 
-    @property
-    def whole(self) -> int:
-        """The number of samples in a block."""
-        return self.steps * self.size
-
     def _padded(self, order: Int32) -> Int32:
-        return np.resize(order, (-(-len(order) // self.whole), self.steps, self.size))
+        return np.resize(order, (-(-len(order) // self._whole), self.steps, self.size))
 
     def shuffle(self, rng: np.random.Generator) -> None:
         """Draw a new order."""
@@ -89,5 +76,5 @@ class Blocks:
     def block(self, number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Return (steps, size) numbers of samples, and how many of them, the first ones, are not padding."""
         chosen = tf.gather(self._order, number)  # a slice would make XLA recompile for every number
-        left = len(self._members) - number * self.whole
-        return chosen, tf.minimum(tf.cast(left, tf.int32), self.whole)
+        left = len(self._members) - number * self._whole
+        return chosen, tf.minimum(tf.cast(left, tf.int32), self._whole)

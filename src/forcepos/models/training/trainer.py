@@ -1,7 +1,5 @@
 """Training of networks on one problem: for a trial, and for the final model."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -31,16 +29,9 @@ class NetworkTrainer:
         """Prepare to train; TensorBoard's logs go to `folder`, the run's."""
         self.problem, self.folder = problem, folder
         self._config = problem.config
-        self._scaling = self._fit_scaling(problem.config.model.scaling)
+        self._scaling = _fit_scaling(problem)
         self._dataset = DeviceDataset.of(problem)
         self._latest: tuple[dict[str, Any], Program, Training] | None = None
-
-    def _fit_scaling(self, choice: str) -> Scaling:
-        if choice == "none":
-            return Scaling()
-        samples, train = self.problem.samples, self.problem.split.train
-        scaling = fit_scaling(samples, train, self.problem.targets[train], choice == "whiten")
-        return scaling if isinstance(self.problem.task, Regression) else dataclasses.replace(scaling, targets=None)
 
     def trial(
         self, hyperparameters: Mapping[str, Any], seed: int, epochs: int, after_epoch: Callable[[int, Logs], None]
@@ -50,11 +41,10 @@ class NetworkTrainer:
         Raises:
             TrialFailure: the network cannot be built, does not fit into memory or diverges.
         """
-        trainings = self._config.tuner.executions_per_trial
-        batch_size = hyperparameters["batch_size"]
+        in_all = self._config.tuner.executions_per_trial * epochs
         with _possible():
             network = self._build(hyperparameters, seed)
-            training = self._training(network, hyperparameters, batch_size, trainings * epochs)
+            training = self._training(network, hyperparameters, hyperparameters["batch_size"], in_all)
             return training.fit(network, seed, epochs, after_epoch)
 
     def final(
@@ -84,10 +74,8 @@ class NetworkTrainer:
         tuner, training = self._config.tuner, self._config.training
         callbacks: list[keras.callbacks.Callback] = []
         if training.patience is not None:
-            stop = keras.callbacks.EarlyStopping(
-                tuner.objective, mode=tuner.direction, patience=training.patience, restore_best_weights=True
-            )
-            callbacks.append(stop)
+            best = {"mode": tuner.direction, "patience": training.patience, "restore_best_weights": True}
+            callbacks.append(keras.callbacks.EarlyStopping(tuner.objective, **best))
         if training.tensorboard:
             callbacks.append(keras.callbacks.TensorBoard(self.folder / "tensorboard"))
         return callbacks
@@ -104,21 +92,22 @@ class NetworkTrainer:
     def _training(
         self, network: keras.Sequential, hyperparameters: Mapping[str, Any], batch_size: int, epochs: int
     ) -> Training:
-        """Return the latest training if it fits: a trial's executions share one compiled program.
-
-        Args:
-            epochs: total number that it will be used for, which decides whether compiling pays off.
-        """
-        xla = self._is_worth_compiling(epochs * -(-len(self.problem.split.train) // batch_size))
-        program = Program(batch_size, xla, self._config.training.precision == "mixed")
+        """Return the latest training if it fits, or a new one, compiled if that pays off in `epochs` in all."""
+        settings, steps = self._config.training, epochs * -(-len(self.problem.split.train) // batch_size)
+        xla = settings.xla == "always" or (settings.xla == "auto" and steps >= _WORTH_COMPILING)
+        program = Program(batch_size, xla, settings.precision == "mixed")
         if self._latest is None or self._latest[:2] != (hyperparameters, program):
             training = Training(network, self.problem.task, self._dataset, self.problem.split, program)
             self._latest = dict(hyperparameters), program, training
         return self._latest[2]
 
-    def _is_worth_compiling(self, steps: int) -> bool:
-        choice = self._config.training.xla
-        return choice == "always" or (choice == "auto" and steps >= _WORTH_COMPILING)
+
+def _fit_scaling(problem: Problem) -> Scaling:
+    choice, train = problem.config.model.scaling, problem.split.train
+    if choice == "none":
+        return Scaling()
+    scaling = fit_scaling(problem.samples, train, problem.targets[train], choice == "whiten")
+    return scaling if isinstance(problem.task, Regression) else dataclasses.replace(scaling, targets=None)
 
 
 def _seed_of_member(seed: int, member: int) -> int:
