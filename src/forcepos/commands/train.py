@@ -1,7 +1,5 @@
 """The main job, `python -m forcepos overrides…`: one run, or the jobs of a multirun."""
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Callable

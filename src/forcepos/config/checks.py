@@ -1,7 +1,5 @@
 """Check a composed config: refuse what Hydra and the schema's types let through."""
 
-from __future__ import annotations
-
 import copy
 import dataclasses
 import math

@@ -1,7 +1,5 @@
 """Compose a config as the command line does, in any process; Hydra's private names are used here."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

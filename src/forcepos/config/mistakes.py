@@ -1,7 +1,5 @@
 """Explain in one line what Hydra, OmegaConf or YAML refuse about a config, and what may have been meant."""
 
-from __future__ import annotations
-
 import argparse
 import dataclasses
 import re

@@ -1,7 +1,5 @@
 """Plug-ins: classes that a config names as module.Class, forcepos' own and users', imported and checked alike."""
 
-from __future__ import annotations
-
 import dataclasses
 import hashlib
 import sys

@@ -1,7 +1,5 @@
 """The text of --help, made from the schema and conf/; docs/config_page.py makes docs/config.md likewise."""
 
-from __future__ import annotations
-
 import dataclasses
 import textwrap
 from collections.abc import Iterator

@@ -3,8 +3,6 @@
 A key's last word is its unit: `_mm`, `_s`, `_hz`, `_n` (newton), `_deg`, `_percent`.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 

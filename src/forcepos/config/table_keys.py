@@ -1,7 +1,5 @@
 """Check the keys of a table against one another and against the model."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Iterator
 

@@ -1,7 +1,5 @@
 """Checks of recordings before anything is trained on them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np

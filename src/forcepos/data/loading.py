@@ -1,7 +1,5 @@
 """Loads recordings from the source that `data` names."""
 
-from __future__ import annotations
-
 import logging
 import math
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Sectors of the plate: classes by direction from its centre."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Drops recordings shorter than one window, as left between gaps in time or by visits that were aborted."""
 
-from __future__ import annotations
-
 import logging
 from dataclasses import replace
 from typing import Any

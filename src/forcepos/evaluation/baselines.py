@@ -1,7 +1,5 @@
 """Baselines on the same windows and split as the network: a linear model and boosted trees."""
 
-from __future__ import annotations
-
 import logging
 import warnings
 from collections.abc import Callable

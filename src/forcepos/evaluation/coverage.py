@@ -1,7 +1,5 @@
 """Coverage: the share of samples whose radius, or set of classes, contains the truth; also by region and level."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Scores on the test subset: of the model, of each point, of baselines, and the best that noise allows."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -4,8 +4,6 @@ docs/simulation.md has the formulas, whose symbols are used here: m and x are th
 errors of its rows, N is the covariance of what remains of these errors, and A are the levers of the force.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -4,8 +4,6 @@ Every measure is computed from sums over units of samples, so that a bootstrap c
 process the samples only once.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

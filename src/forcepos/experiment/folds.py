@@ -1,7 +1,5 @@
 """Cross-validation: a run for each fold, all under one parent run with mean and spread."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """What is checked and read before TensorFlow, which takes seconds, is loaded."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from forcepos.config.schema import Config, FixedTunerConfig

@@ -4,8 +4,6 @@ By themselves, joblib's workers are one pool, which kills the others when one en
 pool of its own.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue

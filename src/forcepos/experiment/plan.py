@@ -1,7 +1,5 @@
 """The plan of a run: all that is known before it starts."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path

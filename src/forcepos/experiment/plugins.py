@@ -1,7 +1,5 @@
 """The four doors at the side: where a class of a user's own can stand in for one of forcepos'."""
 
-from __future__ import annotations
-
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 

@@ -1,7 +1,5 @@
 """The story of a run, from its recordings to its result."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path

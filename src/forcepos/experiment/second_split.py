@@ -1,7 +1,5 @@
 """The honest score beside the headline: the best hyperparameters trained and measured on a harder split."""
 
-from __future__ import annotations
-
 import dataclasses
 import logging
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Two steps of a run: hyperparameters are given or searched for, and the final model is trained with the best."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Multirun: one parent run in MLflow over all jobs, which ends with their table, whatever happens."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import logging

@@ -3,8 +3,6 @@
 Hydra's launchers are changed such that a job whose process is killed costs a sweep that job only.
 """
 
-from __future__ import annotations
-
 import logging
 import multiprocessing
 import shutil

@@ -1,7 +1,5 @@
 """The table of a sweep's jobs: in sweep.csv and on the terminal."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Compiled Keras models built from hyperparameters: raw signals in, mm or probabilities out."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Scaling inside the model: raw signals in, mm out."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Pending logs: what the tracking store lacks of a finished run, kept in a file until the same command logs it."""
 
-from __future__ import annotations
-
 import dataclasses
 import logging
 from dataclasses import dataclass, field

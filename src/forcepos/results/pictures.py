@@ -1,7 +1,5 @@
 """A run's figures and its report.html, saved to its folder and logged to MLflow."""
 
-from __future__ import annotations
-
 import base64
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The run cache: results of finished runs, so that the same run need not be done again."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import logging

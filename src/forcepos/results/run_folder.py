@@ -1,7 +1,5 @@
 """The folder of a run or sweep: the files of one only, so that no report lies beside the result of another."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path

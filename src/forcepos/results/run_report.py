@@ -1,7 +1,5 @@
 """The report of a run: files in its folder, the same in MLflow, one line of JSON."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass

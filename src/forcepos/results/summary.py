@@ -1,7 +1,5 @@
 """Summary of a result as one table and as remarks, for the terminal, the report and sweeps."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Progress and results on the terminal: standard error, readable live and in a log file."""
 
-from __future__ import annotations
-
 import logging
 import sys
 import time

@@ -1,7 +1,5 @@
 """Errors that a user can cause, as opposed to bugs, and those of the file system in one line."""
 
-from __future__ import annotations
-
 import errno
 import os
 from pathlib import Path

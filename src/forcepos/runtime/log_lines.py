@@ -1,7 +1,5 @@
 """Lines on the terminal; Hydra's logging config names the handler, so it is imported before the first line."""
 
-from __future__ import annotations
-
 import logging
 import os
 import sys

@@ -1,7 +1,5 @@
 """Paths: conf/ lies with the code, everything that a run writes under the working directory."""
 
-from __future__ import annotations
-
 import hashlib
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Say in one line which plug-in failed, in which file of the user's."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager

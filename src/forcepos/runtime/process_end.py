@@ -7,8 +7,6 @@ registered first. So a hook that is registered before any large library is impor
 ends the process.
 """
 
-from __future__ import annotations
-
 import atexit
 import logging
 import multiprocessing

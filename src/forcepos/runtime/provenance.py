@@ -1,7 +1,5 @@
 """Provenance of a result: code, libraries and user."""
 
-from __future__ import annotations
-
 import getpass
 import shutil
 import subprocess  # git only, with fixed arguments

@@ -1,7 +1,5 @@
 """Cores, and the jobs of a multirun that share them."""
 
-from __future__ import annotations
-
 import os
 from typing import Any
 

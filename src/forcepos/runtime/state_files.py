@@ -1,7 +1,5 @@
 """State files: what a run leaves for later ones. Any may have been damaged, or belong to another version."""
 
-from __future__ import annotations
-
 import logging
 import os
 from collections.abc import Callable, Mapping

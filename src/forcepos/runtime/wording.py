@@ -1,7 +1,5 @@
 """Shorten lists and names for messages, and make visible what would be hidden in them."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Sequence

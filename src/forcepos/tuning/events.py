@@ -1,7 +1,5 @@
 """The events of a run, from whoever trains to whoever listens: terminal and MLflow run."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial

@@ -1,7 +1,5 @@
 """The fingerprint of a search: equal for two searches whose trials mean the same."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 

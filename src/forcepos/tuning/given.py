@@ -1,7 +1,5 @@
 """Given hyperparameters: read from a file or a run, checked against the model's space and its limits."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import reprlib

@@ -5,8 +5,6 @@ whatever its algorithm. So a resumed search, with one process or with many, need
 the finished trials.
 """
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """KerasTuner's search algorithms, changed where ours are better off."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import keras_tuner as kt

@@ -1,7 +1,5 @@
 """A search in this process: an oracle proposes, trials train, listeners receive events."""
 
-from __future__ import annotations
-
 import logging
 import math
 import time

@@ -1,7 +1,5 @@
 """The space of hyperparameters as declared, without KerasTuner, which takes TensorFlow and seconds to load."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The files of a search: one for each finished trial, complete or absent, and a journal."""
 
-from __future__ import annotations
-
 import dataclasses
 import math
 import os

@@ -5,8 +5,6 @@ own, each worker receives number and hyperparameters of a trial. It sends the lo
 free: the file of its trial is written by then.
 """
 
-from __future__ import annotations
-
 import logging
 import multiprocessing
 import os

@@ -1,7 +1,5 @@
 """Columns: conversion of their values to numbers or texts, and statistics of them, chunk by chunk."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator

@@ -1,7 +1,5 @@
 """The command line of `python -m forcepos inspect`."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import logging

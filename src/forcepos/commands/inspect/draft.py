@@ -1,7 +1,5 @@
 """The YAML file of a drafted config, with a comment wherever it holds a guess."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator, Sequence

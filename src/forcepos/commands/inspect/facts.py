@@ -1,7 +1,5 @@
 """Findings of a survey: stuck and saturated channels, classes, and remarks for the user."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any

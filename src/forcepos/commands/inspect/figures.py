@@ -1,7 +1,5 @@
 """Figures of a survey, as PNG."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Guesses of the role of each column from names and values, each with its reason."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 

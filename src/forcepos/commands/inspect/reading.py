@@ -1,7 +1,5 @@
 """Accumulation of recordings, times and a sample of rows, chunk by chunk."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The steps of an inspection: survey, draft, checks of training, tables and remarks on standard error, figures."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Roles of columns, stated by the user or guessed, and what names alone give: kinds and units."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field

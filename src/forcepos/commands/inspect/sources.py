@@ -1,7 +1,5 @@
 """The tables that are inspected: Feather, Parquet and text, recognised by their content."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 

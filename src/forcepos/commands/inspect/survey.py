@@ -1,7 +1,5 @@
 """One pass over all tables."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 

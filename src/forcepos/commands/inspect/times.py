@@ -1,7 +1,5 @@
 """Sampling of the time: rate, gaps, and steps backwards."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 import numpy as np

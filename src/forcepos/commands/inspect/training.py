@@ -1,7 +1,5 @@
 """Warnings and errors of training with the drafted config, from its own checks."""
 
-from __future__ import annotations
-
 import logging
 import tempfile
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,5 @@
 """`python -m forcepos prepare`: converts text logs, one per visit of a point, to the notebook's Feather file."""
 
-from __future__ import annotations
-
 import logging
 import sys
 from collections.abc import Sequence

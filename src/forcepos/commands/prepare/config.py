@@ -1,7 +1,5 @@
 """The config of `prepare`: conf/prepare.yaml and its schema."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 

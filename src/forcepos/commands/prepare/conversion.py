@@ -1,7 +1,5 @@
 """Converts the logs of a source to a Feather file in the notebook's format."""
 
-from __future__ import annotations
-
 import glob
 import logging
 import os

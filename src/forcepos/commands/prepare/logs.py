@@ -1,7 +1,5 @@
 """Reads one text log: its columns are found by the names in its header, or by position."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """Zip files and folders with logs. Nothing is ever unpacked to disk: one log at a time is read into memory."""
 
-from __future__ import annotations
-
 import lzma
 import os
 import re

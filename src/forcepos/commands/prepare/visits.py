@@ -1,7 +1,5 @@
 """Reads the point and the visit that a log is of from its name."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from itertools import pairwise

@@ -1,7 +1,5 @@
 """Feather and Parquet files, read a chunk at a time and only the columns that are needed."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property

@@ -1,7 +1,5 @@
 """Finds what the config names: files, the format of each, and their columns, by name or by number."""
 
-from __future__ import annotations
-
 import difflib
 import glob
 import re

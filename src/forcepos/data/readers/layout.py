@@ -1,7 +1,5 @@
 """Detects the layout of a text table from its beginning and its end."""
 
-from __future__ import annotations
-
 import csv
 import os
 import re

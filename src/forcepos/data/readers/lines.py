@@ -1,7 +1,5 @@
 """Lines and numbers of text files."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 

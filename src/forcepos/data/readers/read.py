@@ -1,7 +1,5 @@
 """Reads any table into recordings: a chunk at a time, straight into arrays that are allocated once."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The readers that users write: files of formats of their own, one Python file and one YAML each."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

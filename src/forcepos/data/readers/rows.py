@@ -1,7 +1,5 @@
 """The rows of all files, in arrays that are allocated once and filled from the first row on."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 

@@ -1,7 +1,5 @@
 """Guesses how a text table is written from its first lines."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from itertools import islice

@@ -1,7 +1,5 @@
 """A table of any format, as the formats' readers offer it."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

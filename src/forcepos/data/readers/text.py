@@ -1,7 +1,5 @@
 """CSV files and text separated by whitespace, read a chunk at a time and only the columns that are needed."""
 
-from __future__ import annotations
-
 import io
 import logging
 from collections.abc import Callable, Iterator, Sequence

@@ -1,7 +1,5 @@
 """The recordings, points and classes that a table's rows belong to, and the time between rows."""
 
-from __future__ import annotations
-
 import logging
 from collections import Counter
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """The KUKA LBR iiwa 14 R820 as a rigid-body model: kinematics of its tool, and torques of its joints."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 

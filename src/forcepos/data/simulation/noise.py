@@ -5,8 +5,6 @@ for all joints. msT has the sensor's error unchanged; exT has its white noise sm
 the opposite sign.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from forcepos.config.schema import SimulatedConfig

@@ -12,8 +12,6 @@ exerts at the flange, in flange axes. The observer is a first-order low-pass (De
 Haddadin and Hirzinger, IROS 2006) that knows the arm's gravity exactly and nothing of the sensors' error.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 

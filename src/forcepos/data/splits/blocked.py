@@ -1,7 +1,5 @@
 """The blocked split: each recording is cut into time blocks, and each block belongs to one subset."""
 
-from __future__ import annotations
-
 import logging
 from dataclasses import dataclass
 from itertools import count

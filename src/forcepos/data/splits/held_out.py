@@ -1,7 +1,5 @@
 """Splits that hold out whole recordings or points: drawn once, or dealt into folds."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

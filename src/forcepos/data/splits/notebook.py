@@ -1,7 +1,5 @@
 """The notebook's way of making samples, its mistake included: rows are shuffled before windows are cut."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """The random split, the notebook's: neighbours in time end up in different subsets."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

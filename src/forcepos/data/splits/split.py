@@ -1,7 +1,5 @@
 """What a split is: the subset that each sample belongs to, and the units that samples are drawn in."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 

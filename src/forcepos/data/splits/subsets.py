@@ -1,7 +1,5 @@
 """The subsets of a split: which samples train, validate, test and calibrate, and how units are drawn for them."""
 
-from __future__ import annotations
-
 import logging
 from dataclasses import dataclass, field
 

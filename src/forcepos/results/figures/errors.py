@@ -1,7 +1,5 @@
 """Pictures of predictions: errors, errors by position on the plate, observed against target coverage."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np

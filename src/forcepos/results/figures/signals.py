@@ -1,7 +1,5 @@
 """Pictures of a recording's signals."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """Common style of all pictures: sizes that fit a thesis, colours that colour-blind readers can distinguish."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 

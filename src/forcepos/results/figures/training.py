@@ -1,7 +1,5 @@
 """Pictures of the search and of the final training."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 
