@@ -37,9 +37,8 @@ def trainings(model: str, case: str) -> Callable[[], dict[str, float]]:
     import keras  # noqa: PLC0415  # only workers need TensorFlow
 
     from forcepos.data.recordings import Float32, Int32  # noqa: PLC0415
-    from forcepos.models.networks import build_network  # noqa: PLC0415
+    from forcepos.models.networks import build_network, fit_scaling  # noqa: PLC0415
     from forcepos.models.problem import Problem  # noqa: PLC0415
-    from forcepos.models.scaling import fit_scaling  # noqa: PLC0415
     from forcepos.models.training.trainer import NetworkTrainer  # noqa: PLC0415
 
     logging.disable()

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 
@@ -29,7 +29,7 @@ def forcepos(path: str, folder: str, epochs: int) -> Callable[[], dict[str, floa
     from forcepos.models.training.trainer import NetworkTrainer  # noqa: PLC0415
     from forcepos.tuning.events import Events, Listener  # noqa: PLC0415
     from forcepos.tuning.search import search  # noqa: PLC0415
-    from forcepos.tuning.spec import SearchSpec  # noqa: PLC0415
+    from forcepos.tuning.tuner import SearchSpec, Tuner  # noqa: PLC0415
 
     logging.disable()
     config = compose("data=versuch", f"data.path={path}", f"training.epochs={epochs}", *OVERRIDES)
@@ -50,7 +50,7 @@ def forcepos(path: str, folder: str, epochs: int) -> Callable[[], dict[str, floa
         prepared = time.perf_counter() - began
         trainer = NetworkTrainer(data, Path(folder))
         declare = architecture_of(config.model).declare_all
-        spec = SearchSpec(config.tuner, declare, Path(folder), config.seed, epochs)
+        spec = SearchSpec(cast("Tuner", config.tuner), declare, Path(folder), config.seed, epochs)
         search(spec, trainer.trial, Events(watch))
         return {"preparation_s": prepared, **watch.seconds}
 
@@ -62,11 +62,10 @@ def forcepos_training(path: str, folder: str, number: int) -> Callable[[], dict[
     import keras  # noqa: PLC0415  # only this worker needs TensorFlow
 
     from forcepos.data.splits.subsets import Subsets  # noqa: PLC0415
-    from forcepos.models.networks import build_network  # noqa: PLC0415
+    from forcepos.models.networks import Scaling, build_network  # noqa: PLC0415
     from forcepos.models.problem import Problem  # noqa: PLC0415
-    from forcepos.models.scaling import Scaling  # noqa: PLC0415
     from forcepos.models.training.compiled import Program, Training  # noqa: PLC0415
-    from forcepos.models.training.resident import DeviceDataset  # noqa: PLC0415
+    from forcepos.models.training.device import DeviceDataset  # noqa: PLC0415
 
     logging.disable()
     chosen = load_trials(Path(folder))[number - 1].hyperparameters

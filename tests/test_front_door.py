@@ -18,9 +18,9 @@ from omegaconf import OmegaConf
 import forcepos
 from forcepos.data.recordings import Recordings
 from forcepos.experiment import api
+from forcepos.experiment.plan import search_fingerprint
 from forcepos.runtime.files import to_json
 from forcepos.runtime.paths import conf_dir
-from forcepos.tuning.fingerprint import search_fingerprint
 from tests.conftest import PLATE, Smoke
 from tests.conftest import runs as mlflow_runs
 from tests.running import QUICK, Finished, processor_time_s

@@ -12,10 +12,9 @@ from keras import layers, ops
 
 from benchmarks.cases import CHANNELS, LEARNING_RATE, Case, arrays, windows
 from forcepos.data.splits.subsets import Subsets
-from forcepos.models.tasks import Regression
+from forcepos.models.problem import Regression
 from forcepos.models.training.compiled import Program, Training
-from forcepos.models.training.device import has_gpu
-from forcepos.models.training.resident import DeviceDataset
+from forcepos.models.training.device import DeviceDataset, has_gpu
 
 Run = Callable[[], None]
 

@@ -13,8 +13,7 @@ from forcepos.data.sectors import make_sectors
 from forcepos.data.splits.subsets import Subsets
 from forcepos.evaluation import baselines
 from forcepos.evaluation.baselines import reference_predictions
-from forcepos.models.problem import Problem
-from forcepos.models.tasks import Classification, Regression, Task
+from forcepos.models.problem import Classification, Problem, Regression, Task
 from tests.conftest import checked_config
 from tests.data.test_splits import plate
 

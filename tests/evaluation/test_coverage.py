@@ -9,8 +9,8 @@ from forcepos.data.recordings import Float32
 from forcepos.data.sectors import make_sectors
 from forcepos.evaluation.coverage import coverage_at_levels, measure_coverage
 from forcepos.models.calibration import Calibration
-from forcepos.models.prediction import Predictions
-from forcepos.models.tasks import Classification, Regression
+from forcepos.models.final import Predictions
+from forcepos.models.problem import Classification, Regression
 from tests.conftest import checked_config
 
 XY = Regression(("x", "y"))

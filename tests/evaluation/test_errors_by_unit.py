@@ -6,7 +6,7 @@ import numpy as np
 
 from forcepos.data.sectors import make_sectors
 from forcepos.evaluation.evaluate import Units, errors_by_unit
-from forcepos.models.tasks import Classification, Regression
+from forcepos.models.problem import Classification, Regression
 from tests.conftest import checked_config
 
 UNIT = np.array([0, 0, 2, 2], np.int32)

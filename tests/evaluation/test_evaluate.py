@@ -25,10 +25,8 @@ from forcepos.data.simulation.simulation import Simulation
 from forcepos.data.splits.subsets import Subsets
 from forcepos.evaluation.baselines import reference_predictions
 from forcepos.evaluation.evaluate import Evaluation, References, evaluate, references
-from forcepos.models.final import TrainedModel, train_final
-from forcepos.models.prediction import network_outputs
-from forcepos.models.problem import Problem
-from forcepos.models.tasks import Classification, Regression
+from forcepos.models.final import TrainedModel, network_outputs, train_final
+from forcepos.models.problem import Classification, Problem, Regression
 from forcepos.models.training.compiled import Logs
 from forcepos.models.training.trainer import NetworkTrainer
 from forcepos.results.run_report import RunReport, save

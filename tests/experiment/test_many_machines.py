@@ -14,7 +14,7 @@ from hydra.plugins.launcher import Launcher
 from omegaconf import OmegaConf
 
 from forcepos.config.schema import Config
-from forcepos.experiment.plugins import to_config
+from forcepos.experiment.api import to_config
 from forcepos.runtime.paths import conf_dir
 from tests.runtime.test_resources import composed
 

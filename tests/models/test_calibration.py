@@ -9,7 +9,7 @@ from forcepos.data.samples import all_samples
 from forcepos.data.sectors import make_sectors
 from forcepos.data.splits.split import Units, split_of
 from forcepos.models.calibration import calibrate, conformal_bound, spread_mm
-from forcepos.models.tasks import Classification, Regression
+from forcepos.models.problem import Classification, Regression
 from tests.conftest import checked_config
 from tests.data.test_splits import plate
 

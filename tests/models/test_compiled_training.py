@@ -12,13 +12,12 @@ import numpy as np
 import pytest
 
 from forcepos.data.recordings import Float32, Int32
-from forcepos.models.networks import build_network
+from forcepos.models.networks import build_network, fit_scaling
 from forcepos.models.problem import Problem
-from forcepos.models.scaling import fit_scaling
 from forcepos.models.training import compiled
 from forcepos.models.training.compiled import Logs, Program, Training
+from forcepos.models.training.device import Blocks, DeviceDataset
 from forcepos.models.training.fast_copy import HashDropout, MatrixConv1D, fast_copy
-from forcepos.models.training.resident import Blocks, DeviceDataset
 from tests.models.test_networks import CNN, FFNN, network
 from tests.models.test_training import prepared
 
@@ -269,7 +268,7 @@ def test_indices_on_a_gpu_are_int64_and_change_no_number(monkeypatch: pytest.Mon
     """TensorFlow would keep int32 in the host's memory; the indices of a GPU can be tested on a CPU."""
     histories = []
     for gpu in (False, True):
-        monkeypatch.setattr("forcepos.models.training.resident.has_gpu", lambda gpu=gpu: gpu)
+        monkeypatch.setattr("forcepos.models.training.device.has_gpu", lambda gpu=gpu: gpu)
         model, data = built("cnn_classification")
         samples = DeviceDataset.of(data)
         assert samples.starts.dtype.name == ("int64" if gpu else "int32")

@@ -16,9 +16,8 @@ import tensorflow as tf
 from forcepos.data.sectors import make_sectors
 from forcepos.models.calibration import Calibration, spread_mm
 from forcepos.models.final import inference_model
-from forcepos.models.networks import build_network
-from forcepos.models.scaling import Scaling
-from forcepos.models.tasks import Classification, Regression, Task, make_task
+from forcepos.models.networks import Scaling, build_network
+from forcepos.models.problem import Classification, Regression, Task, make_task
 from tests.conftest import MODELS, checked_config
 
 REGRESSION: Task = Regression(("x", "y"))

@@ -12,9 +12,8 @@ import pytest
 
 from forcepos.data.sectors import make_sectors
 from forcepos.models.architectures.architecture import architecture_of
-from forcepos.models.networks import build_network
-from forcepos.models.scaling import Scaling
-from forcepos.models.tasks import make_task
+from forcepos.models.networks import Scaling, build_network
+from forcepos.models.problem import make_task
 from tests.conftest import checked_config
 
 FFNN = {"num_layers": 2, "units_0": 64, "units_1": 32, "activation": "tanh", "dropout": True, "lr": 1e-3}

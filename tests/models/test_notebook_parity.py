@@ -7,7 +7,7 @@ import pytest
 
 from forcepos.data.loading import load_recordings
 from forcepos.data.recordings import Float32
-from forcepos.models.prediction import batches
+from forcepos.models.final import batches
 from forcepos.models.problem import Problem
 from tests.conftest import DATA, PLATE, checked_config
 

@@ -12,9 +12,8 @@ import pytest
 from forcepos.data.recordings import Float32, Float64
 from forcepos.data.samples import Samples, all_samples
 from forcepos.data.splits.subsets import Subsets
-from forcepos.models.problem import Problem
-from forcepos.models.scaling import Scaling, fit_scaling
-from forcepos.models.tasks import Regression
+from forcepos.models.networks import Scaling, fit_scaling
+from forcepos.models.problem import Problem, Regression
 from forcepos.models.training.trainer import NetworkTrainer
 from tests.conftest import checked_config
 from tests.data.test_splits import plate

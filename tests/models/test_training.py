@@ -12,9 +12,8 @@ from forcepos.data.loading import load_recordings
 from forcepos.data.samples import all_samples
 from forcepos.data.splits.subsets import Subsets
 from forcepos.experiment.steps import train_model
-from forcepos.models.prediction import batches, network_outputs
-from forcepos.models.problem import Problem
-from forcepos.models.tasks import Classification, Regression
+from forcepos.models.final import batches, network_outputs
+from forcepos.models.problem import Classification, Problem, Regression
 from forcepos.models.training.compiled import Logs
 from forcepos.models.training.device import use_device
 from forcepos.models.training.trainer import NetworkTrainer

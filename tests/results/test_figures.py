@@ -8,7 +8,7 @@ from matplotlib.collections import PathCollection, PolyCollection
 from matplotlib.quiver import Quiver
 
 from forcepos.data.sectors import make_sectors
-from forcepos.models.tasks import Classification, Regression
+from forcepos.models.problem import Classification, Regression
 from forcepos.results.figures.errors import (
     coverage_curve,
     error_distribution,

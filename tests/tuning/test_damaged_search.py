@@ -13,13 +13,12 @@ from typing import Any
 
 import pytest
 
-from forcepos.config.schema import TunerConfig
 from forcepos.runtime.errors import InputError
 from forcepos.tuning.events import Events, Listener
 from forcepos.tuning.ledger import SearchResult
 from forcepos.tuning.search import lock_search, search
-from forcepos.tuning.spec import SearchSpec
 from forcepos.tuning.trials import TrialResult
+from forcepos.tuning.tuner import SearchSpec, Tuner
 from tests.damage import as_bytes, damaged_contents, damaged_fields, replaced_by
 from tests.tuning.test_search import Formula, declare, tuner
 
@@ -42,7 +41,7 @@ def two_layers(chosen: Mapping[str, Any]) -> bool:
 
 
 @cache
-def _config(name: str) -> TunerConfig:
+def _config(name: str) -> Tuner:
     slow = ["tuner.num_initial_points=11"] if name == "bayesian" else []  # a proposal takes a while
     return tuner(f"tuner={name}", "tuner.max_failures=9", *slow)
 

@@ -5,20 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import keras_tuner as kt
 import pytest
 from filelock import FileLock
 
-from forcepos.config.schema import TunerConfig
+from forcepos.experiment.plan import search_fingerprint
 from forcepos.runtime.errors import InputError, TrialFailure
 from forcepos.tuning.events import Events, Listener
-from forcepos.tuning.fingerprint import search_fingerprint
 from forcepos.tuning.ledger import SearchResult
 from forcepos.tuning.search import lock_search, search
-from forcepos.tuning.spec import SearchSpec
 from forcepos.tuning.trials import Logs, TrialResult
+from forcepos.tuning.tuner import SearchSpec, Tuner
 from tests.conftest import checked_config
 
 Epoch = Callable[[int, Logs], None]
@@ -72,12 +71,12 @@ def declare(hp: kt.HyperParameters) -> None:
     hp.Int("num_layers", 1, 5)
 
 
-def tuner(*overrides: str) -> TunerConfig:
-    return checked_config(*overrides).tuner
+def tuner(*overrides: str) -> Tuner:
+    return cast("Tuner", checked_config(*overrides).tuner)
 
 
 def run(
-    config: TunerConfig, folder: Path, train: Formula, listener: Recorder | None = None, seed: int = 1
+    config: Tuner, folder: Path, train: Formula, listener: Recorder | None = None, seed: int = 1
 ) -> SearchResult:
     with lock_search(folder / "abc", config.fresh):
         return search(SearchSpec(config, declare, folder / "abc", seed, 9), train, Events(listener or Recorder()))

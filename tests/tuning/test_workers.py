@@ -22,8 +22,8 @@ from forcepos.tuning import workers
 from forcepos.tuning.events import Events, Listener
 from forcepos.tuning.ledger import SearchResult
 from forcepos.tuning.search import Trainer, search
-from forcepos.tuning.spec import SearchSpec
 from forcepos.tuning.trials import Logs, TrialResult, load_trials, save_trial
+from forcepos.tuning.tuner import SearchSpec
 from forcepos.tuning.workers import SharedSearch, search_with_workers, work
 from tests.tuning.test_search import Formula, declare, small, tuner
 

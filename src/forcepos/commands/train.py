@@ -15,8 +15,7 @@ from omegaconf import DictConfig
 from forcepos.config.checks import register_resolvers, register_schemas
 from forcepos.config.mistakes import answer_in_one_line, explain
 from forcepos.config.schema import Config
-from forcepos.experiment.api import start_run
-from forcepos.experiment.plugins import to_config
+from forcepos.experiment.api import start_run, to_config
 from forcepos.experiment.sweep import AGAIN, close_sweep
 from forcepos.experiment.sweep_job import refused_submission, sweep_job
 from forcepos.runtime.files import to_json

@@ -277,13 +277,13 @@ class ModelConfig:
 
 @dataclass
 class FfnnConfig(ModelConfig):
-    plugin: str = plugin_key("forcepos.models.architectures.ffnn.Ffnn")
+    plugin: str = plugin_key("forcepos.models.architectures.notebook.Ffnn")
     space: FfnnSpace = key("search space of the hyperparameters", nested=FfnnSpace)
 
 
 @dataclass
 class CnnConfig(ModelConfig):
-    plugin: str = plugin_key("forcepos.models.architectures.cnn.Cnn")
+    plugin: str = plugin_key("forcepos.models.architectures.notebook.Cnn")
     space: CnnSpace = key("search space of the hyperparameters", nested=CnnSpace)
 
 

@@ -16,8 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from forcepos.data.recordings import Float32, Float64, Int32
 from forcepos.data.samples import Samples
-from forcepos.models.problem import Problem
-from forcepos.models.tasks import Classification, Task
+from forcepos.models.problem import Classification, Problem, Task
 
 log = logging.getLogger(__name__)
 

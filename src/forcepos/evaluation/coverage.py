@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from forcepos.data.recordings import Float32, Float64, Int32
 from forcepos.models.calibration import Calibration, conformal_bound
-from forcepos.models.prediction import Predictions
-from forcepos.models.tasks import Regression, Task
+from forcepos.models.final import Predictions
+from forcepos.models.problem import Regression, Task
 
 _SIDE = 3  # regions of the plate along x and along y
 _LEVELS = np.linspace(0.05, 0.95, 19)

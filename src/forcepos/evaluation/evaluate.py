@@ -14,10 +14,8 @@ from forcepos.evaluation import metrics
 from forcepos.evaluation.baselines import reference_predictions
 from forcepos.evaluation.coverage import Coverage, measure_coverage
 from forcepos.evaluation.limits import cramer_rao_scores, locate
-from forcepos.models.final import TrainedModel
-from forcepos.models.prediction import Predictions, predict
-from forcepos.models.problem import Problem
-from forcepos.models.tasks import Regression, Task
+from forcepos.models.final import Predictions, TrainedModel, predict
+from forcepos.models.problem import Problem, Regression, Task
 from forcepos.runtime.errors import InputError
 
 

@@ -11,14 +11,17 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from omegaconf import OmegaConf
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
 
-from forcepos.config.checks import register_resolvers
+from forcepos.config.checks import check_config, register_resolvers
 from forcepos.config.composition import compose_unchecked
 from forcepos.config.mistakes import UNREADABLE, explain
 from forcepos.config.plugins import add_plugin_folders
 from forcepos.config.schema import Config
-from forcepos.experiment.plugins import to_config
+from forcepos.data.readers.reader import Reader
+from forcepos.data.splits.split import Split
+from forcepos.models.architectures.architecture import Architecture
 from forcepos.results.run_folder import CONFIG, MARK, holds_result, meaning, read_config, refuse_used, unfinished
 from forcepos.runtime.errors import InputError, storage_fault
 from forcepos.runtime.files import to_json, write_json
@@ -27,6 +30,7 @@ from forcepos.runtime.log_lines import lines_on_standard_error, quiet_import
 from forcepos.runtime.paths import short_path
 from forcepos.runtime.wording import name_some, visible
 from forcepos.tracking.description import run_name
+from forcepos.tuning.tuner import Tuner
 
 if TYPE_CHECKING:  # the command line's first log line should not wait for them
     import pandas as pd
@@ -162,3 +166,20 @@ def _read(folder: Path) -> tuple[dict[str, Any], Any, dict[str, Any]]:
     if (folder / CONFIG).exists():
         return facts, dict(json.loads((folder / CONFIG).read_text())), result
     return facts, OmegaConf.to_container(OmegaConf.load(folder / _HYDRAS_CONFIG), resolve=True), result
+
+
+# Where the keys of a plug-in are, and what it is. Config knows no room above it, and is told here.
+PLUGINS: dict[str, type] = {"data": Reader, "split": Split, "model.space": Architecture, "tuner": Tuner}
+
+
+def to_config(composed: DictConfig) -> Config:
+    """Check a composed config of a run, its plug-ins included.
+
+    Raises:
+        InputError: a key or a plug-in is not as it has to be; names it.
+    """
+    if HydraConfig.initialized():  # in whatever process of a sweep
+        sources = HydraConfig.get().runtime.config_sources
+        users = [one for one in sources if one.schema == "file" and one.provider not in {"main", "hydra"}]
+        add_plugin_folders(one.path for one in users)
+    return check_config(composed, PLUGINS)

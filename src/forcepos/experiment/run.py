@@ -10,8 +10,7 @@ from forcepos.data.loading import Loaded
 from forcepos.evaluation.evaluate import evaluate, references
 from forcepos.experiment.folds import cross_validate
 from forcepos.experiment.plan import RunPlan
-from forcepos.experiment.second_split import evaluate_on_second_split
-from forcepos.experiment.steps import find_hyperparameters, train_model
+from forcepos.experiment.steps import evaluate_on_second_split, find_hyperparameters, train_model
 from forcepos.models.problem import Problem
 from forcepos.models.training.device import use_device
 from forcepos.models.training.trainer import NetworkTrainer

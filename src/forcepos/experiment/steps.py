@@ -1,20 +1,25 @@
-"""Two steps of a run: hyperparameters are given or searched for, and the final model is trained with the best."""
+"""The steps of a run: hyperparameters, the final model trained with the best, its score on a harder split."""
 
+import dataclasses
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from forcepos.config.schema import Config, FixedTunerConfig
+from forcepos.data.recordings import Recordings
+from forcepos.data.splits.held_out import harder_split
+from forcepos.evaluation.evaluate import Evaluation, evaluate
 from forcepos.experiment.inputs import given_hyperparameters
 from forcepos.models.architectures.architecture import architecture_of
 from forcepos.models.final import TrainedModel, train_final
+from forcepos.models.problem import Problem
 from forcepos.models.training.trainer import NetworkTrainer
 from forcepos.runtime.errors import ImpossibleNetwork, InputError, TrialFailure
 from forcepos.tuning.events import Events
 from forcepos.tuning.ledger import SearchResult
 from forcepos.tuning.search import search
-from forcepos.tuning.spec import SearchSpec
+from forcepos.tuning.tuner import SearchSpec, Tuner
 from forcepos.tuning.workers import SharedSearch, search_with_workers
 
 log = logging.getLogger(__name__)
@@ -31,7 +36,7 @@ def find_hyperparameters(trainer: NetworkTrainer, directory: Path, events: Event
     if given:
         return SearchResult(given, None, (), 0)
     declare = architecture_of(config.model).declare_all
-    spec = SearchSpec(config.tuner, declare, directory, config.seed, config.training.epochs)
+    spec = SearchSpec(cast("Tuner", config.tuner), declare, directory, config.seed, config.training.epochs)
     epochs = (config.tuner.max_trials or 0) * config.tuner.executions_per_trial * config.training.epochs
     with events.phase("search", epochs):
         if config.tuner.workers > 1:
@@ -69,3 +74,30 @@ def _remedy(config: Config, failure: TrialFailure) -> str:
     if given:
         return f"lower lr in {given}"
     return "lower training.final_epochs, which keeps the trials of this search, or model.space.lr.max"
+
+
+log = logging.getLogger(__name__)
+
+
+def evaluate_on_second_split(
+    trainer: NetworkTrainer, recordings: Recordings, best: Mapping[str, Any], events: Events
+) -> tuple[str, Evaluation] | None:
+    """Train and score `best` on the split that `evaluation.also` names, with this split's ratios.
+
+    None if there is no second split, if it is the run's own, or if it cannot be drawn from these recordings.
+    A fold of a cross-validation holds units out itself.
+    """
+    config = trainer.problem.config
+    name = config.evaluation.also
+    split = harder_split(config.split, name) if name else None
+    if name is None or split is None:
+        return None
+    try:
+        problem = Problem.of(dataclasses.replace(config, split=split), recordings)
+    except InputError as error:
+        log.warning("no score on evaluation.also=%s: %s", name, error)
+        return None
+    trained = train_model(
+        NetworkTrainer(problem, trainer.folder / name), best, events, f"training for split={name}"
+    )
+    return name, evaluate(problem, trained)

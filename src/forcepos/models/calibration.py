@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from forcepos.data.recordings import Float32, Float64
 from forcepos.data.splits.split import Units
-from forcepos.models.tasks import Regression, Task
+from forcepos.models.problem import Regression, Task
 
 log = logging.getLogger(__name__)
 

@@ -7,14 +7,16 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import layers, ops
+from numpy.typing import NDArray
 
+from forcepos.data.recordings import Float32, Int32
 from forcepos.data.splits.split import split_of
 from forcepos.models.calibration import Calibration, calibrate
-from forcepos.models.prediction import network_outputs
-from forcepos.models.problem import Problem
-from forcepos.models.tasks import Classification, Regression, Task
+from forcepos.models.problem import Classification, Problem, Regression, Task
 from forcepos.models.training.compiled import Logs
+from forcepos.models.training.device import DeviceDataset
 from forcepos.models.training.trainer import NetworkTrainer
 
 # The root of the largest float32: what is larger overflows in a network's products.
@@ -108,3 +110,24 @@ def _radius(predictions: Sequence[Any], mean: Any, calibration: Calibration) -> 
     squared = [ops.sum(ops.square(member - mean), axis=-1) for member in predictions]
     variance = ops.mean(ops.stack(squared), axis=0)
     return calibration.bound * ops.sqrt(calibration.floor_mm**2 + variance)
+
+
+Predictions = dict[str, NDArray[Any]]  # by the names of the model's outputs, (samples, …) each
+
+_BATCH = 1024
+
+
+def batches(problem: Problem, members: Int32, size: int) -> tf.data.Dataset:
+    """Yield batches of (signals, targets) of these samples, in their order."""
+    dataset = DeviceDataset.of(problem)
+    return tf.data.Dataset.from_tensor_slices(members).batch(size).map(dataset.gather).prefetch(2)
+
+
+def network_outputs(network: keras.Model, problem: Problem, members: Int32) -> Float32:
+    """Return (members, outputs), the outputs of a single network for these samples."""
+    return np.asarray(network.predict(batches(problem, members, _BATCH), verbose=0), np.float32)
+
+
+def predict(model: keras.Model, problem: Problem, members: Int32) -> Predictions:
+    """Return the named outputs of an inference model for these samples."""
+    return dict(model.predict(batches(problem, members, _BATCH), verbose=0))

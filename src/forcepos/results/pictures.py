@@ -14,8 +14,8 @@ from omegaconf import OmegaConf
 
 from forcepos.data.splits.split import split_of
 from forcepos.evaluation.coverage import coverage_at_levels
-from forcepos.models.prediction import predict
-from forcepos.models.tasks import Regression
+from forcepos.models.final import predict
+from forcepos.models.problem import Regression
 from forcepos.results.figures import errors, signals, training
 from forcepos.results.run_report import RunReport
 from forcepos.results.summary import remarks, score_table

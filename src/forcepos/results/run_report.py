@@ -12,10 +12,8 @@ import pandas as pd
 
 from forcepos.data.splits.random import leaked_share
 from forcepos.evaluation.evaluate import Evaluation, References, Units, errors_by_unit
-from forcepos.models.final import TrainedModel
-from forcepos.models.prediction import batches
-from forcepos.models.problem import Problem
-from forcepos.models.tasks import AXES, Task
+from forcepos.models.final import TrainedModel, batches
+from forcepos.models.problem import AXES, Problem, Task
 from forcepos.runtime.files import write_csv, write_json
 from forcepos.tracking.run import Run
 from forcepos.tuning.ledger import SearchResult

@@ -18,8 +18,8 @@ from forcepos.runtime.errors import InputError
 from forcepos.tuning.events import Events
 from forcepos.tuning.oracles import make_oracle
 from forcepos.tuning.space import Space
-from forcepos.tuning.spec import SearchSpec
 from forcepos.tuning.trials import Journal, Logs, TrialResult, Values, load_trials
+from forcepos.tuning.tuner import SearchSpec
 
 
 @dataclass(frozen=True)

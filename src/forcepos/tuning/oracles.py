@@ -9,8 +9,7 @@ from forcepos.data.recordings import Float64
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.plugin_errors import plugin_errors, plugin_name
 from forcepos.tuning.space import Space
-from forcepos.tuning.spec import SearchSpec
-from forcepos.tuning.tuner import Tuner, tuner_of
+from forcepos.tuning.tuner import SearchSpec, Tuner
 
 _CANDIDATES = 2000  # drawn evenly, and as many again near the best trials
 _NEAR = 0.1  # standard deviation of a step away from a good trial, as a share of the range
@@ -69,7 +68,7 @@ def make_oracle(spec: SearchSpec) -> kt.Oracle:
     Raises:
         InputError: a user's tuner fails to; names it and its file.
     """
-    tuner, space = tuner_of(spec.config), kt.HyperParameters()
+    tuner, space = spec.config, kt.HyperParameters()
     spec.declare(space)
     with plugin_errors(tuner, "oracle"):
         oracle = tuner.oracle(space, kt.Objective(tuner.objective, tuner.direction), spec.seed, spec.epochs)

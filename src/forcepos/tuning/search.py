@@ -16,8 +16,8 @@ from forcepos.runtime.errors import InputError, TrialFailure
 from forcepos.runtime.interruption import stop_if_asked
 from forcepos.tuning.events import Events
 from forcepos.tuning.ledger import Ledger, SearchResult, score_of
-from forcepos.tuning.spec import SearchSpec
 from forcepos.tuning.trials import Logs, TrialResult, Values, save_trial
+from forcepos.tuning.tuner import SearchSpec
 
 log = logging.getLogger(__name__)
 _POLL_S = 0.5  # how often a waiting process tries again

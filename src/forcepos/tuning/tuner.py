@@ -1,9 +1,11 @@
-"""Tuners: which oracle of KerasTuner's proposes hyperparameters, and with what settings."""
+"""Tuners: which oracle of KerasTuner's proposes hyperparameters, with what settings, for which search."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from forcepos.config.schema import (
@@ -97,8 +99,25 @@ class Fixed(FixedTunerConfig, Tuner):
         raise TypeError("given hyperparameters are not searched for")
 
 
-def tuner_of(config: TunerConfig) -> Tuner:
-    """Return the tuner of a checked config."""
-    if not isinstance(config, Tuner):
-        raise TypeError(f"not a tuner: {type(config)}")
-    return config
+@dataclass(frozen=True)
+class SearchSpec:
+    """All that defines a search, except how a trial trains.
+
+    Attributes:
+        declare: declares the space of hyperparameters.
+        directory: where trials and journal are kept; locked by the process that searches.
+        epochs: of a trial's training; with Hyperband, of the longest.
+    """
+
+    config: Tuner
+    declare: Callable[[HyperParameters], None]
+    directory: Path
+    seed: int
+    epochs: int
+
+    @property
+    def space(self) -> Space:
+        """The space that a trial's hyperparameters come from, the tuner's own included."""
+        space = Space(self.declare)
+        self.config.declare(space, self.epochs)
+        return space

@@ -27,8 +27,8 @@ from forcepos.runtime.resources import jobs_at_once
 from forcepos.tuning.events import Events
 from forcepos.tuning.ledger import Ledger, SearchResult
 from forcepos.tuning.search import Trainer, run_trial
-from forcepos.tuning.spec import SearchSpec
 from forcepos.tuning.trials import TrialResult, Values, load_trial, save_trial
+from forcepos.tuning.tuner import SearchSpec
 
 log = logging.getLogger(__name__)
 _READY = "ready"  # the first message of a worker, which gets the search for an answer

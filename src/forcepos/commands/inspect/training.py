@@ -15,7 +15,7 @@ from forcepos.config.schema import Config
 from forcepos.data.loading import load_checked
 from forcepos.data.samples import all_samples
 from forcepos.data.splits.split import split_samples
-from forcepos.experiment.plugins import to_config
+from forcepos.experiment.api import to_config
 from forcepos.runtime.errors import InputError
 
 _LONGEST = 200_000  # characters of a draft, likewise

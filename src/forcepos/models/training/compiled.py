@@ -16,10 +16,9 @@ import numpy as np
 import tensorflow as tf
 
 from forcepos.data.splits.subsets import Subsets
-from forcepos.models.tasks import Task
-from forcepos.models.training.device import has_gpu
+from forcepos.models.problem import Task
+from forcepos.models.training.device import Blocks, DeviceDataset, has_gpu
 from forcepos.models.training.fast_copy import fast_copy
-from forcepos.models.training.resident import Blocks, DeviceDataset
 from forcepos.runtime.errors import TrialFailure
 from forcepos.runtime.interruption import stop_if_asked
 

@@ -10,12 +10,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from forcepos.models.networks import build_network
-from forcepos.models.problem import Problem
-from forcepos.models.scaling import Scaling, fit_scaling
-from forcepos.models.tasks import Regression
+from forcepos.models.networks import Scaling, build_network, fit_scaling
+from forcepos.models.problem import Problem, Regression
 from forcepos.models.training.compiled import Logs, Program, Training
-from forcepos.models.training.resident import DeviceDataset
+from forcepos.models.training.device import DeviceDataset
 from forcepos.runtime.errors import ImpossibleNetwork, TrialFailure
 
 # Compiling takes 3 to 5 s on two CPU cores and then saves 1 to 2 ms per step: `python -m benchmarks trial`.

@@ -11,7 +11,7 @@ from sklearn.metrics import ConfusionMatrixDisplay
 
 from forcepos.data.recordings import Float32, Float64, Int32
 from forcepos.data.sectors import Sectors
-from forcepos.models.tasks import Regression, Task
+from forcepos.models.problem import Regression, Task
 from forcepos.results.figures import style
 
 _POINTS_SHOWN = 5000
