@@ -27,8 +27,8 @@ def forcepos(path: str, folder: str, epochs: int) -> Callable[[], dict[str, floa
     from forcepos.models.architectures.architecture import architecture_of  # noqa: PLC0415
     from forcepos.models.problem import Problem  # noqa: PLC0415
     from forcepos.models.training.trainer import NetworkTrainer  # noqa: PLC0415
-    from forcepos.tuning.events import Events, Listener  # noqa: PLC0415
     from forcepos.tuning.search import search  # noqa: PLC0415
+    from forcepos.tuning.trials import Events, Listener  # noqa: PLC0415
     from forcepos.tuning.tuner import SearchSpec, Tuner  # noqa: PLC0415
 
     logging.disable()

@@ -23,12 +23,12 @@ from forcepos.commands.inspect.draft import quoted
 from forcepos.commands.prepare import sources
 from forcepos.commands.prepare.sources import open_source
 from forcepos.config.schema import Config
+from forcepos.experiment.inputs import read_hyperparameters
 from forcepos.results.figures.signals import recording_signals
 from forcepos.results.pictures import report_html
 from forcepos.results.terminal import show_table
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.files import write_csv
-from forcepos.tuning.given import read_hyperparameters
 from tests.conftest import checked_config
 
 TOP = Path(__file__).parents[1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from forcepos.tuning.given import check_hyperparameters, read_hyperparameters
+from forcepos.experiment.inputs import check_hyperparameters, read_hyperparameters
 from tests.conftest import DATA, checked_config
 from tests.models.test_networks import described, network
 

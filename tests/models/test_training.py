@@ -11,14 +11,14 @@ import pytest
 from forcepos.data.loading import load_recordings
 from forcepos.data.samples import all_samples
 from forcepos.data.splits.subsets import Subsets
-from forcepos.experiment.steps import train_model
+from forcepos.experiment.run import train_model
 from forcepos.models.final import batches, network_outputs
 from forcepos.models.problem import Classification, Problem, Regression
 from forcepos.models.training.compiled import Logs
 from forcepos.models.training.device import use_device
 from forcepos.models.training.trainer import NetworkTrainer
 from forcepos.runtime.errors import InputError, TrialFailure
-from forcepos.tuning.events import Events
+from forcepos.tuning.trials import Events
 from tests.conftest import checked_config
 from tests.data.test_splits import plate
 

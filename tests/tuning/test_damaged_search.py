@@ -14,10 +14,9 @@ from typing import Any
 import pytest
 
 from forcepos.runtime.errors import InputError
-from forcepos.tuning.events import Events, Listener
 from forcepos.tuning.ledger import SearchResult
 from forcepos.tuning.search import lock_search, search
-from forcepos.tuning.trials import TrialResult
+from forcepos.tuning.trials import Events, Listener, TrialResult
 from forcepos.tuning.tuner import SearchSpec, Tuner
 from tests.damage import as_bytes, damaged_contents, damaged_fields, replaced_by
 from tests.tuning.test_search import Formula, declare, tuner

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from forcepos.config.schema import ACTIVATIONS
+from forcepos.experiment.inputs import check_hyperparameters, read_hyperparameters
 from forcepos.runtime.errors import InputError
-from forcepos.tuning.given import check_hyperparameters, read_hyperparameters
 from tests.conftest import DATA, checked_config
 
 FFNN = checked_config("model=ffnn_regression").model

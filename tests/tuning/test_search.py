@@ -13,10 +13,9 @@ from filelock import FileLock
 
 from forcepos.experiment.plan import search_fingerprint
 from forcepos.runtime.errors import InputError, TrialFailure
-from forcepos.tuning.events import Events, Listener
 from forcepos.tuning.ledger import SearchResult
 from forcepos.tuning.search import lock_search, search
-from forcepos.tuning.trials import Logs, TrialResult
+from forcepos.tuning.trials import Events, Listener, Logs, TrialResult
 from forcepos.tuning.tuner import SearchSpec, Tuner
 from tests.conftest import checked_config
 

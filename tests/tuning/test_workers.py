@@ -19,12 +19,11 @@ import pytest
 
 from forcepos.runtime.errors import InputError
 from forcepos.tuning import workers
-from forcepos.tuning.events import Events, Listener
 from forcepos.tuning.ledger import SearchResult
 from forcepos.tuning.search import Trainer, search
-from forcepos.tuning.trials import Logs, TrialResult, load_trials, save_trial
+from forcepos.tuning.trials import Events, Listener, Logs, TrialResult, load_trials, save_trial
 from forcepos.tuning.tuner import SearchSpec
-from forcepos.tuning.workers import SharedSearch, search_with_workers, work
+from forcepos.tuning.workers import SharedSearch, WorkerPool, work
 from tests.tuning.test_search import Formula, declare, small, tuner
 
 Epoch = Callable[[int, Logs], None]
@@ -120,7 +119,7 @@ class Search:
         config = tuner(*self._overrides, f"tuner.workers={len(trainers)}")
         spec = SearchSpec(config, self._declare, self.folder, 1, 9)
         problem: Any = None  # that a formula has no use for
-        return search_with_workers(Forked(spec, problem, self.folder, trainers), Events(self.heard))
+        return WorkerPool(Forked(spec, problem, self.folder, trainers), Events(self.heard)).search()
 
 
 def points(directory: Path) -> list[tuple[Any, ...]]:
@@ -190,7 +189,7 @@ def test_workers_that_end_before_they_do_a_trial_end_the_search(tmp_path: Path) 
 
     spec, problem = SearchSpec(tuner("tuner=random"), declare, tmp_path, 1, 9), cast("Any", None)
     with pytest.raises(InputError) as error:
-        search_with_workers(Broken(spec, problem, tmp_path, ()), Events())
+        WorkerPool(Broken(spec, problem, tmp_path, ()), Events()).search()
     assert str(error.value) == (
         "3 workers ended before they did a trial, the last one ended with exit code 1: "
         f"see {tmp_path / 'worker_1.log'}"

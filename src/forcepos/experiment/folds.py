@@ -1,11 +1,11 @@
 """Cross-validation: a run for each fold, all under one parent run with mean and spread."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -38,7 +38,11 @@ def cross_validate(plan: RunPlan, run_fold: Callable[[RunPlan], dict[str, Any]])
     if cached and not opened:
         return repeat_result(cached, folder)
     run, result = opened or _cross_validate(plan, run_fold)
-    _complete_folds(plan, result["folds"], run)
+    for fold, part in zip(_folds(config), result["folds"], strict=True):
+        if part["tracking"] == "incomplete" or run.anew:  # try once more, or the store lost their parent
+            again = log_pending(fold, replace(plan, config=fold).fingerprint, run, part)
+            if again:
+                part.update({name: again[name] for name in ("run_id", "tracking")})
     result = finalize_tracking(run, result, config, plan.fingerprint)
     write_result(result, folder)
     return result
@@ -65,19 +69,8 @@ def _cross_validate(plan: RunPlan, run_fold: Callable[[RunPlan], dict[str, Any]]
 
 
 def _folds(config: Config) -> list[Config]:
-    split = config.split
-    if not isinstance(split, CrossValidationConfig):
-        raise TypeError(f"not a cross-validation: {split}")
+    split = cast("CrossValidationConfig", config.split)
     return [replace(config, split=replace(split, fold=fold)) for fold in range(1, split.folds + 1)]
-
-
-def _complete_folds(plan: RunPlan, results: Sequence[dict[str, Any]], run: Run) -> None:
-    """Try once more to log what folds could not, and all of them where the store lost their parent."""
-    for config, result in zip(_folds(plan.config), results, strict=True):
-        if result["tracking"] == "incomplete" or run.anew:
-            again = log_pending(config, replace(plan, config=config).fingerprint, run, result)
-            if again:
-                result.update({name: again[name] for name in ("run_id", "tracking")})
 
 
 def _over_folds(plan: RunPlan, results: list[dict[str, Any]], run: Run) -> dict[str, Any]:

@@ -1,14 +1,21 @@
 """What is checked and read before TensorFlow, which takes seconds, is loaded."""
 
+import dataclasses
+import json
+import reprlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from forcepos.config.schema import Config, FixedTunerConfig
+from forcepos.config.checks import wanted_limit
+from forcepos.config.schema import Config, FixedTunerConfig, IntRange, ModelConfig
 from forcepos.data.loading import Loaded, load_checked
+from forcepos.models.architectures.architecture import architecture_of
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.resources import step_size
 from forcepos.tracking.store import read_hyperparameters as read_run
 from forcepos.tracking.track import check_server
-from forcepos.tuning.given import check_hyperparameters, parse_hyperparameters, read_hyperparameters
+from forcepos.tuning.space import Space
 from forcepos.tuning.trials import Values
 
 
@@ -44,3 +51,80 @@ def given_hyperparameters(config: Config) -> Values | None:
     else:
         given = read_hyperparameters(Path(source))
     return check_hyperparameters(given, config.model, source)
+
+
+def read_hyperparameters(path: Path) -> Values:
+    """Read hyperparameters from a JSON file: an object of them, or a result.json that holds them.
+
+    Raises:
+        InputError: the file is missing or not a JSON object, or holds a key twice.
+    """
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"tuner.hyperparameters={path} cannot be read: {error.strerror}") from error
+    return parse_hyperparameters(text, str(path))
+
+
+def parse_hyperparameters(text: bytes, source: str) -> Values:
+    """Parse hyperparameters from JSON, as `read_hyperparameters` does."""
+    try:
+        values = json.loads(text, object_pairs_hook=_without_repetition)
+    except ValueError as error:
+        raise InputError(f"tuner.hyperparameters={source} is not JSON: {error}") from error
+    except RecursionError as error:
+        raise InputError(f"tuner.hyperparameters={source} is not JSON: it is nested too deeply") from error
+    place, given = "", values
+    if isinstance(values, dict) and "best_hyperparameters" in values:
+        place, given = ": best_hyperparameters", values["best_hyperparameters"]
+    if not isinstance(given, dict):
+        kind = "null" if given is None else f"a {type(given).__name__}"
+        raise InputError(f"tuner.hyperparameters={source}{place} holds {kind}, not an object")
+    return given
+
+
+def _without_repetition(pairs: Sequence[tuple[str, Any]]) -> Values:
+    values: Values = {}
+    for name, value in pairs:
+        if name in values:
+            raise ValueError(f"it holds {reprlib.repr(name)} twice")
+        values[name] = value
+    return values
+
+
+def check_hyperparameters(values: Mapping[str, Any], model: ModelConfig, source: str) -> Values:
+    """Return the values that the network they describe needs, without those of unused layers.
+
+    Raises:
+        InputError: a key is missing, or its value is of the wrong kind or out of the limits that model.space has.
+    """
+    needed: Values = {}
+    space = architecture_of(model)
+    for entry in Space(space.declare_all).needed(needed):
+        if entry.name not in values:
+            raise InputError(f"tuner.hyperparameters={source} lacks {entry.name}")
+        value = values[entry.name]
+        kinds = " or ".join(kind.__name__ for kind in entry.kinds)
+        wanted = wanted_limit(value, _limits(space, entry.name)) if entry.is_of_kind(value) else kinds
+        if wanted:
+            raise InputError(
+                f"tuner.hyperparameters={source}: {entry.name}={reprlib.repr(value)} must be {wanted}"
+            )
+        needed[entry.name] = value
+    layers = getattr(space, "num_layers", None)
+    if isinstance(layers, IntRange) and needed.get("num_layers", 0) > layers.max:
+        raise InputError(
+            f"tuner.hyperparameters={source}: num_layers={needed['num_layers']} is more than "
+            f"model.space.num_layers.max={layers.max}"
+        )
+    return needed
+
+
+def _limits(space: Any, name: str) -> dict[str, Any]:
+    """Return the limits of the key in model.space that a hyperparameter belongs to: filters of conv_0_filter."""
+    keys = [field for field in dataclasses.fields(space) if field.name.rstrip("s") in name]
+    if not keys:
+        return {}
+    values = getattr(space, keys[0].name)
+    ends = {field.name: field for field in dataclasses.fields(values)} if dataclasses.is_dataclass(values) else {}
+    return dict(ends.get("max", keys[0]).metadata.get("limits", {}))

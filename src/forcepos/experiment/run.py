@@ -1,16 +1,21 @@
-"""The story of a run, from its recordings to its result."""
+"""The story of a run, from its recordings to its result, and its steps."""
 
+import dataclasses
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
-from forcepos.config.schema import Config, CrossValidationConfig
+from forcepos.config.schema import Config, CrossValidationConfig, FixedTunerConfig
 from forcepos.data.loading import Loaded
-from forcepos.evaluation.evaluate import evaluate, references
+from forcepos.data.recordings import Recordings
+from forcepos.data.splits.held_out import harder_split
+from forcepos.evaluation.evaluate import Evaluation, evaluate, references
 from forcepos.experiment.folds import cross_validate
+from forcepos.experiment.inputs import given_hyperparameters
 from forcepos.experiment.plan import RunPlan
-from forcepos.experiment.steps import evaluate_on_second_split, find_hyperparameters, train_model
+from forcepos.models.architectures.architecture import architecture_of
+from forcepos.models.final import TrainedModel, train_final
 from forcepos.models.problem import Problem
 from forcepos.models.training.device import use_device
 from forcepos.models.training.trainer import NetworkTrainer
@@ -20,12 +25,16 @@ from forcepos.results.run_cache import cached_result
 from forcepos.results.run_folder import refuse_result
 from forcepos.results.run_report import RunReport, repeat_result, save
 from forcepos.results.terminal import Terminal
+from forcepos.runtime.errors import ImpossibleNetwork, InputError, TrialFailure
 from forcepos.runtime.interruption import stop_if_asked
 from forcepos.runtime.resources import in_sweep, jobs_at_once
 from forcepos.tracking.store import ui_command
 from forcepos.tracking.track import track
-from forcepos.tuning.events import Events
-from forcepos.tuning.search import lock_search
+from forcepos.tuning.ledger import SearchResult
+from forcepos.tuning.search import lock_search, search
+from forcepos.tuning.trials import Events
+from forcepos.tuning.tuner import SearchSpec, Tuner
+from forcepos.tuning.workers import SharedSearch, WorkerPool
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -44,15 +53,11 @@ def run_experiment(config: Config, loaded: Loaded, folder: Path, overrides: Sequ
 
 
 def _run_once(plan: RunPlan) -> dict[str, Any]:
-    return _known_result(plan) or _run(plan)
-
-
-def _known_result(plan: RunPlan) -> dict[str, Any] | None:
-    """Return the result of the same run from before: its tracking is completed now, or skip_finished=true."""
+    """Run, unless the same run has a result: its tracking is completed now, or skip_finished=true."""
     with lock_search(plan.search_dir, fresh=False, wait=in_sweep()):
         cached = cached_result(plan.config, plan.fingerprint, plan.since)
         known = log_pending(plan.config, plan.fingerprint, plan.parent, cached) or cached
-    return repeat_result(known, plan.folder) if known else None
+    return repeat_result(known, plan.folder) if known else _run(plan)
 
 
 def _run(plan: RunPlan) -> dict[str, Any]:
@@ -92,3 +97,76 @@ def _stage(work: Callable[..., T], *arguments: Any) -> T:
         return work(*arguments)
     finally:
         stop_if_asked()
+
+
+def find_hyperparameters(trainer: NetworkTrainer, directory: Path, events: Events) -> SearchResult:
+    """Search for the best hyperparameters in `directory`, or return those that are given.
+
+    Raises:
+        InputError: the given ones cannot be used, or too many trials failed.
+    """
+    config = trainer.problem.config
+    if given := given_hyperparameters(config):
+        return SearchResult(given, None, (), 0)
+    declare = architecture_of(config.model).declare_all
+    spec = SearchSpec(cast("Tuner", config.tuner), declare, directory, config.seed, config.training.epochs)
+    epochs = (config.tuner.max_trials or 0) * config.tuner.executions_per_trial * config.training.epochs
+    with events.phase("search", epochs):
+        if config.tuner.workers > 1:
+            found = WorkerPool(SharedSearch(spec, trainer.problem, trainer.folder), events).search()
+        else:
+            found = search(spec, trainer.trial, events)
+    if found.reused:
+        log.info("reused %d of %d trials from an earlier run", found.reused, len(found.trials))
+    return found
+
+
+def train_model(
+    trainer: NetworkTrainer, best: Mapping[str, Any], events: Events, phase: str = "final training"
+) -> TrainedModel:
+    """Train the final model, and show it as a phase of the run.
+
+    Raises:
+        InputError: it cannot be built, does not fit into memory or diverges.
+    """
+    config, training = trainer.problem.config, trainer.problem.config.training
+    try:
+        with events.phase(phase, training.final_epochs * training.ensemble):
+            return train_final(trainer, best, events.final_epoch_ended)
+    except TrialFailure as failure:
+        raise InputError(
+            f"{phase} with lr={best['lr']:g} failed: {failure}; {_remedy(config, failure)}"
+        ) from failure
+
+
+def _remedy(config: Config, failure: TrialFailure) -> str:
+    given = config.tuner.hyperparameters if isinstance(config.tuner, FixedTunerConfig) else None
+    if isinstance(failure, ImpossibleNetwork):
+        return f"choose a smaller network in {given}" if given else "choose smaller networks in model.space"
+    if given:
+        return f"lower lr in {given}"
+    return "lower training.final_epochs, which keeps the trials of this search, or model.space.lr.max"
+
+
+def evaluate_on_second_split(
+    trainer: NetworkTrainer, recordings: Recordings, best: Mapping[str, Any], events: Events
+) -> tuple[str, Evaluation] | None:
+    """Train and score `best` on the split that `evaluation.also` names, with this split's ratios.
+
+    None if there is no second split, if it is the run's own, or if it cannot be drawn from these recordings.
+    A fold of a cross-validation holds units out itself.
+    """
+    config = trainer.problem.config
+    name = config.evaluation.also
+    split = harder_split(config.split, name) if name else None
+    if name is None or split is None:
+        return None
+    try:
+        problem = Problem.of(dataclasses.replace(config, split=split), recordings)
+    except InputError as error:
+        log.warning("no score on evaluation.also=%s: %s", name, error)
+        return None
+    trained = train_model(
+        NetworkTrainer(problem, trainer.folder / name), best, events, f"training for split={name}"
+    )
+    return name, evaluate(problem, trained)

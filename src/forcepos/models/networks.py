@@ -107,11 +107,7 @@ def _chunks(values: Float32) -> list[Float32]:
 
 
 def build_network(
-    config: ModelConfig,
-    chosen: Mapping[str, Any],
-    task: Task,
-    channels: int,
-    scaling: Scaling,
+    config: ModelConfig, chosen: Mapping[str, Any], task: Task, channels: int, scaling: Scaling
 ) -> keras.Sequential:
     """Build a compiled model of standard layers only, so that it loads without forcepos.
 
@@ -135,11 +131,7 @@ def build_network(
         stack.append(layers.Dense(len(task.outputs), activation="softmax"))
     model = keras.Sequential(stack, name=config.name)
     _check(model, architecture, len(task.outputs))
-    model.compile(
-        optimizer=keras.optimizers.Adam(chosen["lr"]),
-        loss=task.loss(),
-        metrics=task.metrics(),
-    )
+    model.compile(optimizer=keras.optimizers.Adam(chosen["lr"]), loss=task.loss(), metrics=task.metrics())
     return model
 
 

@@ -17,8 +17,7 @@ from forcepos.config.schema import Config
 from forcepos.results.summary import remarks, score_table
 from forcepos.runtime.resources import jobs_at_once
 from forcepos.runtime.wording import visible
-from forcepos.tuning.events import Listener
-from forcepos.tuning.trials import TrialResult
+from forcepos.tuning.trials import Listener, TrialResult
 
 log = logging.getLogger(__name__)
 _LOG_WIDTH = 120

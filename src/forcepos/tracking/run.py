@@ -17,8 +17,7 @@ from forcepos.runtime.interruption import defer_signals
 from forcepos.tracking.mlflow_run import MlflowRun
 from forcepos.tracking.outages import ERRORS, is_outage, reason, usable
 from forcepos.tracking.store import find_run, open_store
-from forcepos.tuning.events import Listener
-from forcepos.tuning.trials import Logs, TrialResult, Values
+from forcepos.tuning.trials import Listener, Logs, TrialResult, Values
 
 log = logging.getLogger(__name__)
 _AGAIN_S = 60.0  # an unreachable store is tried at most this often

@@ -5,7 +5,6 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,8 @@ from filelock import FileLock, Timeout
 
 from forcepos.runtime.errors import InputError, TrialFailure
 from forcepos.runtime.interruption import stop_if_asked
-from forcepos.tuning.events import Events
 from forcepos.tuning.ledger import Ledger, SearchResult, score_of
-from forcepos.tuning.trials import Logs, TrialResult, Values, save_trial
+from forcepos.tuning.trials import Events, Logs, TrialResult, Values, save_trial
 from forcepos.tuning.tuner import SearchSpec
 
 log = logging.getLogger(__name__)
@@ -79,10 +77,16 @@ def run_trial(spec: SearchSpec, number: int, values: Values, train: Trainer, rep
     """
     history = list[list[Logs]]()
     epochs = values.get("tuner/epochs", spec.epochs)
+
+    def after_epoch(epoch: int, logs: Logs) -> None:
+        history[-1].append(logs)
+        report(number, len(history), epoch, logs)
+        if not math.isfinite(logs["loss"]):
+            raise TrialFailure(f"the loss is not finite in epoch {epoch}")
+
     try:
         for execution in range(1, spec.config.executions_per_trial + 1):
             history.append([])
-            after_epoch = partial(_epoch_ended, history[-1], partial(report, number, execution))
             # The same seed in every run of the search.
             seed = np.random.SeedSequence([spec.seed, number, execution]).generate_state(1)[0] >> 1
             train(values, int(seed), epochs, after_epoch)
@@ -92,10 +96,3 @@ def run_trial(spec: SearchSpec, number: int, values: Values, train: Trainer, rep
     if not math.isfinite(score):
         return TrialResult(number, values, history, None, f"{spec.config.objective} is not finite")
     return TrialResult(number, values, history, score)
-
-
-def _epoch_ended(history: list[Logs], report: Callable[[int, Logs], None], epoch: int, logs: Logs) -> None:
-    history.append(logs)
-    report(epoch, logs)
-    if not math.isfinite(logs["loss"]):
-        raise TrialFailure(f"the loss is not finite in epoch {epoch}")

@@ -1,25 +1,19 @@
-"""The files of a search: one for each finished trial, complete or absent, and a journal."""
+"""The trials of a search: a file for each that is finished, a journal, and events for those who listen."""
 
 import dataclasses
 import math
 import os
 from collections.abc import Callable, Collection, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, FiniteFloat, PositiveInt
 
 from forcepos.runtime.files import to_json, write_bytes
-from forcepos.runtime.state_files import (
-    VERSION,
-    Damaged,
-    move_aside,
-    parse,
-    read_bytes,
-    read_state,
-    write_state,
-)  # fmt: skip
+from forcepos.runtime.state_files import VERSION, Damaged, move_aside, parse, read_bytes, read_state, write_state
 from forcepos.tuning.space import Space
 
 Logs = dict[str, float]
@@ -137,13 +131,8 @@ class Journal:
             if number > begun or number in {*known} - ended:
                 yield Event("ended", number)
 
-    def begun(self, number: int, hyperparameters: Values) -> None:
-        self._append(Event("begun", number, hyperparameters))
-
-    def ended(self, number: int) -> None:
-        self._append(Event("ended", number))
-
-    def _append(self, event: Event) -> None:
+    def append(self, event: Event) -> None:
+        """Append a line, which is on the disk then."""
         with self._path.open("ab") as file:
             file.write(_line(event))
             file.flush()
@@ -153,3 +142,48 @@ class Journal:
 def _line(event: Event) -> bytes:
     entry = {name: value for name, value in dataclasses.asdict(event).items() if value is not None}
     return (to_json({**entry, "version": VERSION}) + "\n").encode()
+
+
+class Listener:
+    """Receives events; ignores those that it does not override. Several trials may be under way at once."""
+
+    @contextmanager
+    def phase(self, name: str, epochs: int) -> Iterator[None]:  # noqa: ARG002  # for those who override it
+        """Surround a phase of at most `epochs` epochs, such as the search."""
+        yield
+
+    def trial_known(self, result: TrialResult) -> None:
+        """Receive a trial that an earlier run finished."""
+
+    def trial_started(self, number: int, hyperparameters: Values) -> None:
+        """Receive a trial that begins, or begins again since its worker was lost."""
+
+    def epoch_ended(self, number: int, execution: int, epoch: int, logs: Logs) -> None:
+        """Receive the logs of an epoch of a trial's execution."""
+
+    def trial_ended(self, result: TrialResult) -> None:
+        """Receive a finished or failed trial."""
+
+    def final_epoch_ended(self, member: int, epoch: int, logs: Logs) -> None:
+        """Receive the logs of an epoch of the final training of an ensemble's member."""
+
+
+class Events(Listener):
+    """Passes each event on to all listeners, in their order."""
+
+    def __init__(self, *listeners: Listener) -> None:
+        self._listeners = listeners
+        for event in ("trial_known", "trial_started", "epoch_ended", "trial_ended", "final_epoch_ended"):
+            setattr(self, event, partial(self._pass_on, event))
+
+    @contextmanager
+    def phase(self, name: str, epochs: int) -> Iterator[None]:
+        """Surround a phase for all listeners."""
+        with ExitStack() as stack:
+            for listener in self._listeners:
+                stack.enter_context(listener.phase(name, epochs))
+            yield
+
+    def _pass_on(self, event: str, *arguments: Any) -> None:
+        for listener in self._listeners:
+            getattr(listener, event)(*arguments)

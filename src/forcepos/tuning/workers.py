@@ -12,6 +12,7 @@ import signal
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -24,10 +25,9 @@ from forcepos.runtime.errors import InputError
 from forcepos.runtime.interruption import stop_if_asked
 from forcepos.runtime.process_end import end_promptly, end_with_parent
 from forcepos.runtime.resources import jobs_at_once
-from forcepos.tuning.events import Events
 from forcepos.tuning.ledger import Ledger, SearchResult
 from forcepos.tuning.search import Trainer, run_trial
-from forcepos.tuning.trials import TrialResult, Values, load_trial, save_trial
+from forcepos.tuning.trials import Events, TrialResult, Values, load_trial, save_trial
 from forcepos.tuning.tuner import SearchSpec
 
 log = logging.getLogger(__name__)
@@ -56,18 +56,11 @@ class SharedSearch:
         if multiprocessing.get_start_method() not in multiprocessing.get_all_start_methods():
             multiprocessing.set_start_method("spawn", force=True)  # joblib's own, which the new one would not find
         context = multiprocessing.get_context("spawn")
-        process = context.Process(target=_run, args=(self.folder, number, jobs_at_once(), pipe))
+        process = context.Process(
+            target=end_promptly, args=(partial(_work, self.folder, number, jobs_at_once(), pipe),)
+        )
         process.start()
         return process
-
-
-def search_with_workers(shared: SharedSearch, events: Events) -> SearchResult:
-    """Search as `forcepos.tuning.search.search` does, with `tuner.workers` processes that do trials in parallel.
-
-    Raises:
-        InputError: as there; and when workers end again and again without having done a trial.
-    """
-    return _Pool(shared, events).search()
 
 
 class _Worker:
@@ -96,7 +89,9 @@ class _Worker:
         self.process.join(_END_S)
 
 
-class _Pool:
+class WorkerPool:
+    """Processes, `tuner.workers` of them, that do the trials of a search in parallel."""
+
     def __init__(self, shared: SharedSearch, events: Events) -> None:
         self._shared, self._events, self._directory = shared, events, shared.spec.directory
         self._ledger = Ledger(shared.spec, events)
@@ -105,6 +100,11 @@ class _Pool:
         self._ended = False
 
     def search(self) -> SearchResult:
+        """Search as `forcepos.tuning.search.search` does.
+
+        Raises:
+            InputError: as there; and when workers end again and again without having done a trial.
+        """
         try:
             for number in range(1, self._shared.spec.config.workers + 1):
                 self._workers[number] = _Worker(self._shared, number)
@@ -177,14 +177,8 @@ class _Pool:
         self._close_trial(worker)
 
 
-# --- in a worker's process ---
-
-
-def _run(folder: Path, number: int, jobs: int, pipe: Connection) -> None:
-    end_promptly(lambda: _train(folder, number, jobs, pipe))
-
-
-def _train(folder: Path, number: int, jobs: int, pipe: Connection) -> None:
+def _work(folder: Path, number: int, jobs: int, pipe: Connection) -> None:
+    """Do trials in a worker's process."""
     end_with_parent()  # one that was killed could not end it
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the main one ends this one
     with (folder / f"worker_{number}.log").open("a") as file:
