@@ -24,23 +24,15 @@ _NOT_MEANT = ("max_trials", "max_failures", "fresh", "workers")
 
 @dataclass(frozen=True)
 class RunPlan:
-    """One run, or one fold of a cross-validation.
-
-    Attributes:
-        folder: receives result, model and figures.
-        overrides: of the command line.
-        device: that training runs on, in words.
-        parent: the run of the cross-validation that this one is a fold of.
-        since: when that began, for `cached_result`.
-    """
+    """One run, or one fold of a cross-validation."""
 
     config: Config
     loaded: Loaded
-    folder: Path
-    overrides: tuple[str, ...]
-    device: str
-    parent: Run | None = None
-    since: str | None = None
+    folder: Path  # receives result, model and figures
+    overrides: tuple[str, ...]  # of the command line
+    device: str  # that training runs on, in words
+    parent: Run | None = None  # the run of the cross-validation that this one is a fold of
+    since: str | None = None  # when that began, for `cached_result`
 
     @property
     def name(self) -> str:

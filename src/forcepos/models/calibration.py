@@ -22,21 +22,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Calibration:
-    """The calibration of a model.
+    """The calibration of a model."""
 
-    Attributes:
-        coverage: the target.
-        bound: on the score: radius / spread in a regression, 1 - probability of the true sector otherwise.
-        floor_mm: lower bound of the spread of an ensemble's members; a single network's spread counts as 1.
-        units: number of recordings, points, time blocks of one recording, or samples that were counted.
-        counted: which of these.
-    """
-
-    coverage: float
-    bound: float
-    floor_mm: float
-    units: int
-    counted: str
+    coverage: float  # the target
+    bound: float  # on the score: radius / spread in a regression, 1 - probability of the true sector otherwise
+    floor_mm: float  # lower bound of the spread of an ensemble's members; a single network's spread counts as 1
+    units: int  # number of recordings, points, time blocks of one recording, or samples that were counted
+    counted: str  # which of these
 
 
 def calibrate(task: Task, true: Float32, members: Float32, groups: Units, coverage: float) -> Calibration | None:

@@ -25,17 +25,11 @@ _LARGEST = 1e19
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """The final model and how it was trained.
+    """The final model and how it was trained."""
 
-    Attributes:
-        model: with named outputs; see `inference_model`.
-        histories: for each member of the ensemble, the logs of each epoch.
-        calibration: of its radius or sets of sectors; None if it was not calibrated.
-    """
-
-    model: keras.Model
-    histories: list[list[Logs]]
-    calibration: Calibration | None
+    model: keras.Model  # with named outputs; see `inference_model`
+    histories: list[list[Logs]]  # for each member of the ensemble, the logs of each epoch
+    calibration: Calibration | None  # of its radius or sets of sectors; None if it was not calibrated
 
 
 def train_final(

@@ -26,17 +26,11 @@ _LEAST_VARIANCE = 1e-6
 
 @dataclass(frozen=True)
 class Scaling:
-    """Mean and standard deviation of the training rows' signals and of the training targets.
-
-    None means no scaling on that side of the model.
-
-    Attributes:
-        whitening: (channels, channels) matrix that decorrelates standardised signals, or None.
-    """
+    """Mean and standard deviation of the training rows' signals and of the training targets; None: no scaling."""
 
     signals: tuple[Float64, Float64] | None = None
     targets: tuple[Float64, Float64] | None = None
-    whitening: Float64 | None = None
+    whitening: Float64 | None = None  # (channels, channels) matrix that decorrelates standardised signals, or None
 
     def input_layers(self) -> list[layers.Layer]:
         """Return a Rescaling layer, which unlike Normalization survives an export to ONNX, and a fixed product."""

@@ -46,15 +46,10 @@ class Regression:
 
 @dataclass(frozen=True)
 class Classification:
-    """One class of several: a sector of the plate, or a label of the data's own.
+    """One class of several: a sector of the plate, or a label of the data's own."""
 
-    Attributes:
-        sectors: None where the data has labels of its own.
-        label_names: names of those.
-    """
-
-    sectors: Sectors | None
-    label_names: tuple[str, ...] = ()
+    sectors: Sectors | None  # None where the data has labels of its own
+    label_names: tuple[str, ...] = ()  # names of those
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -114,16 +109,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Problem:
-    """A task with its samples, their targets, their split into subsets, and the run's config.
-
-    Attributes:
-        targets: (n, outputs), one row per sample.
-    """
+    """A task with its samples, their targets, their split into subsets, and the run's config."""
 
     config: Config
     task: Task
     samples: Samples
-    targets: Float32
+    targets: Float32  # (n, outputs), one row per sample
     split: Subsets
 
     @classmethod

@@ -23,19 +23,12 @@ from forcepos.tuning.tuner import SearchSpec
 
 @dataclass(frozen=True)
 class SearchResult:
-    """The outcome of a search.
+    """The outcome of a search."""
 
-    Attributes:
-        best: hyperparameters of the best trial.
-        score: its objective, None where there was no search.
-        trials: all that are finished, by number, failed ones included; none where there was no search.
-        reused: how many of them were there before this run.
-    """
-
-    best: Values
-    score: float | None
-    trials: Sequence[TrialResult]
-    reused: int
+    best: Values  # hyperparameters of the best trial
+    score: float | None  # its objective, None where there was no search
+    trials: Sequence[TrialResult]  # all that are finished, by number, failed ones included; none without a search
+    reused: int  # how many of them were there before this run
 
 
 class Ledger:

@@ -10,18 +10,12 @@ _ROUNDING = 1e-9  # relative: a value drawn on a logarithmic scale may lie that 
 
 @dataclass(frozen=True)
 class Entry:
-    """A hyperparameter.
-
-    Attributes:
-        kinds: types that its value may have.
-        contains: whether a value of such a type is in the space.
-        conditions: values that other hyperparameters must have for this one to exist.
-    """
+    """A hyperparameter."""
 
     name: str
-    kinds: tuple[type, ...]
-    contains: Callable[[Any], bool]
-    conditions: tuple[tuple[str, Sequence[Any]], ...]
+    kinds: tuple[type, ...]  # types that its value may have
+    contains: Callable[[Any], bool]  # whether a value of such a type is in the space
+    conditions: tuple[tuple[str, Sequence[Any]], ...]  # values that others must have for this one to exist
 
     def is_of_kind(self, value: Any) -> bool:
         """Return whether a value has one of the types; a boolean is no number."""

@@ -23,20 +23,13 @@ _StoredLogs = dict[str, Annotated[float, BeforeValidator(lambda value: math.nan 
 
 @dataclass(frozen=True)
 class TrialResult:
-    """One finished trial.
+    """One finished trial."""
 
-    Attributes:
-        number: 1, 2, 3, …
-        history: Keras' logs, per execution and per epoch.
-        score: mean over executions of the best epoch's objective; None where the trial failed.
-        failure: why it failed, None where it did not.
-    """
-
-    number: PositiveInt
+    number: PositiveInt  # 1, 2, 3, …
     hyperparameters: Values
-    history: list[list[_StoredLogs]]
-    score: FiniteFloat | None
-    failure: str | None = None
+    history: list[list[_StoredLogs]]  # Keras' logs, per execution and per epoch
+    score: FiniteFloat | None  # mean over executions of the best epoch's objective; None where the trial failed
+    failure: str | None = None  # why it failed, None where it did not
 
 
 def save_trial(directory: Path, result: TrialResult) -> None:

@@ -101,19 +101,13 @@ class Fixed(FixedTunerConfig, Tuner):
 
 @dataclass(frozen=True)
 class SearchSpec:
-    """All that defines a search, except how a trial trains.
-
-    Attributes:
-        declare: declares the space of hyperparameters.
-        directory: where trials and journal are kept; locked by the process that searches.
-        epochs: of a trial's training; with Hyperband, of the longest.
-    """
+    """All that defines a search, except how a trial trains."""
 
     config: Tuner
-    declare: Callable[[HyperParameters], None]
-    directory: Path
+    declare: Callable[[HyperParameters], None]  # declares the space of hyperparameters
+    directory: Path  # where trials and journal are kept; locked by the process that searches
     seed: int
-    epochs: int
+    epochs: int  # of a trial's training; with Hyperband, of the longest
 
     @property
     def space(self) -> Space:

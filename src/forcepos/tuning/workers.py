@@ -39,15 +39,11 @@ _TIMES_LOST = 3  # so often a trial is lost with its worker before it has failed
 
 @dataclass(frozen=True)
 class SharedSearch:
-    """What all workers of a search need.
-
-    Attributes:
-        folder: the run's, for the workers' logs.
-    """
+    """What all workers of a search need."""
 
     spec: SearchSpec
     problem: Problem
-    folder: Path
+    folder: Path  # the run's, for the workers' logs
 
     def start(self, number: int, pipe: Connection) -> BaseProcess:
         """Start the process of the worker with this number."""

@@ -33,17 +33,11 @@ logging.getLogger("tensorflow").addFilter(lambda record: "tf.function retracing"
 
 @dataclass(frozen=True)
 class Program:
-    """Batch size and compilation of the training steps.
+    """Batch size and compilation of the training steps."""
 
-    Attributes:
-        batch_size: samples of a step.
-        xla: compile with XLA, which takes seconds and then at least halves the time of a step.
-        mixed: compute in float16 where it is safe.
-    """
-
-    batch_size: int
-    xla: bool
-    mixed: bool = False
+    batch_size: int  # samples of a step
+    xla: bool  # compile with XLA, which takes seconds and then at least halves the time of a step
+    mixed: bool = False  # compute in float16 where it is safe
 
 
 class _BlockModel(keras.Model):  # type: ignore[misc]  # keras is untyped

@@ -91,19 +91,12 @@ def _gpu_memory_mb() -> int | None:
 
 @dataclass(frozen=True)
 class DeviceDataset:
-    """All samples on the device, each row stored once: windows are gathered batch by batch, never stored.
+    """All samples on the device, each row stored once: windows are gathered batch by batch, never stored."""
 
-    Attributes:
-        signals: (rows, channels).
-        starts: (n,) first row of each sample.
-        targets: (n, outputs).
-        window: rows of a sample.
-    """
-
-    signals: tf.Tensor
-    starts: tf.Tensor
-    targets: tf.Tensor
-    window: int
+    signals: tf.Tensor  # (rows, channels)
+    starts: tf.Tensor  # (n,) first row of each sample
+    targets: tf.Tensor  # (n, outputs)
+    window: int  # rows of a sample
 
     @classmethod
     def of(cls, problem: Problem) -> Self:
