@@ -156,18 +156,20 @@ def test_a_sweep_whose_file_was_damaged_is_started_anew(
 
     monkeypatch.setattr("forcepos.tracking.sweep_run.start_sweep", start)
     monkeypatch.setattr(sweep, "_open", [])
-    path = sweep._unfinished(CONFIG.tracking, ["seed=1,2"])
     config = compose_config()
     OmegaConf.set_struct(config, False)
     hydra = {"overrides": {"task": ["seed=1,2"]}, "sweep": {"dir": "s"}, "sweeper": {}, "launcher": {}}
     config.hydra = hydra
+    sweep.SweepCallback().on_multirun_start(config)
+    path = sweep._open[-1]._unfinished
+    sweep._open.pop().lock.release()
     for content in (b'{"run_id": "7"}', b"", b"[]", b'{"run_id": 3}', b'{"run_id": "7"', b'{"run": "7"}'):
         put(path, content)
         caplog.clear()
         sweep.SweepCallback().on_multirun_start(config)
         sweep._open.pop().lock.release()
         path.unlink()
-        if len(begun) > 1:
+        if len(begun) > 2:
             warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
             assert_moved_aside(path, content, warnings, "the sweep begins anew")
-    assert begun == ["7", None, None, None, None, None]
+    assert begun == [None, "7", None, None, None, None, None]

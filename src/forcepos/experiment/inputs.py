@@ -46,30 +46,24 @@ def given_hyperparameters(config: Config) -> Values | None:
     if not isinstance(config.tuner, FixedTunerConfig):
         return None
     source = config.tuner.hyperparameters
-    if source.startswith("runs:/"):
-        given = parse_hyperparameters(read_run(config.tracking, source), source)
-    else:
-        given = read_hyperparameters(Path(source))
-    return check_hyperparameters(given, config.model, source)
+    text = read_run(config.tracking, source) if source.startswith("runs:/") else None
+    return check_hyperparameters(read_hyperparameters(source, text), config.model, source)
 
 
-def read_hyperparameters(path: Path) -> Values:
-    """Read hyperparameters from a JSON file: an object of them, or a result.json that holds them.
+def read_hyperparameters(source: str | Path, text: bytes | None = None) -> Values:
+    """Read hyperparameters from JSON: an object of them, or a result.json that holds them.
+
+    Args:
+        text: read instead of the file `source`.
 
     Raises:
         InputError: the file is missing or not a JSON object, or holds a key twice.
     """
     try:
-        text = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"tuner.hyperparameters={path} cannot be read: {error.strerror}") from error
-    return parse_hyperparameters(text, str(path))
-
-
-def parse_hyperparameters(text: bytes, source: str) -> Values:
-    """Parse hyperparameters from JSON, as `read_hyperparameters` does."""
-    try:
+        text = Path(source).read_bytes() if text is None else text
         values = json.loads(text, object_pairs_hook=_without_repetition)
+    except OSError as error:
+        raise InputError(f"tuner.hyperparameters={source} cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise InputError(f"tuner.hyperparameters={source} is not JSON: {error}") from error
     except RecursionError as error:

@@ -143,9 +143,8 @@ def _remedy(config: Config, failure: TrialFailure) -> str:
     given = config.tuner.hyperparameters if isinstance(config.tuner, FixedTunerConfig) else None
     if isinstance(failure, ImpossibleNetwork):
         return f"choose a smaller network in {given}" if given else "choose smaller networks in model.space"
-    if given:
-        return f"lower lr in {given}"
-    return "lower training.final_epochs, which keeps the trials of this search, or model.space.lr.max"
+    rest = "lower training.final_epochs, which keeps the trials of this search, or model.space.lr.max"
+    return f"lower lr in {given}" if given else rest
 
 
 def evaluate_on_second_split(

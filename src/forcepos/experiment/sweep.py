@@ -119,12 +119,6 @@ def _asked(overrides: Sequence[str]) -> list[str]:
     return sorted(override for override in overrides if not override.startswith("skip_finished="))
 
 
-def _unfinished(tracking: TrackingConfig, overrides: list[str]) -> Path:
-    """Return the file that holds the run's id until the sweep is complete."""
-    digest = hashlib.sha256(json.dumps(_asked(overrides)).encode()).hexdigest()[:12]
-    return pending_logs_file(f"sweep-{digest}", f"{tracking.uri} {tracking.experiment}")
-
-
 class _Sweep:
     """The multirun that this process launches."""
 
@@ -133,7 +127,9 @@ class _Sweep:
         self._overrides = overrides_of(config.hydra)
         self._folder = Path(config.hydra.sweep.dir).absolute()
         self._jobs_print = "submitit" not in str(config.hydra.launcher.get("_target_"))  # to this standard output
-        self._unfinished = _unfinished(self._tracking, self._overrides)
+        digest = hashlib.sha256(json.dumps(_asked(self._overrides)).encode()).hexdigest()[:12]
+        store = f"{self._tracking.uri} {self._tracking.experiment}"
+        self._unfinished = pending_logs_file(f"sweep-{digest}", store)  # holds the run's id until all is complete
         self.lock = FileLock(self._unfinished.with_suffix(".lock"))
         self._check(config)
         jobs = jobs_of_sweep(config.hydra)

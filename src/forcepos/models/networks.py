@@ -41,7 +41,10 @@ class Scaling:
             layers.Rescaling((1 / deviation).tolist(), offset=(-mean / deviation).tolist(), name="standardize")
         ]
         if self.whitening is not None:
-            stack.append(_fixed_product(self.whitening))
+            # In float64: where signals nearly cancel, a GPU's shortened float32 (TF32) would lose them.
+            fixed = {"use_bias": False, "trainable": False, "dtype": "float64", "name": "whiten"}
+            matrix = initializers.Constant(self.whitening.tolist())
+            stack.append(layers.Dense(len(self.whitening), kernel_initializer=matrix, **fixed))
         return stack
 
     def output_layers(self) -> list[layers.Layer]:
@@ -50,14 +53,6 @@ class Scaling:
             return []
         mean, deviation = self.targets
         return [layers.Rescaling(deviation.tolist(), offset=mean.tolist(), name="to_mm")]
-
-
-def _fixed_product(matrix: Float64) -> layers.Layer:
-    """Multiply in float64: where signals nearly cancel, a GPU's shortened float32 (TF32) would lose them."""
-    constant = initializers.Constant(matrix.tolist())
-    return layers.Dense(
-        len(matrix), use_bias=False, kernel_initializer=constant, trainable=False, dtype="float64", name="whiten"
-    )
 
 
 def fit_scaling(samples: Samples, train: NDArray[np.int32], targets: Float32, whiten: bool = False) -> Scaling:

@@ -17,7 +17,7 @@ from forcepos.config.schema import TunerConfig
 from forcepos.runtime.errors import InputError
 from forcepos.tuning.oracles import make_oracle
 from forcepos.tuning.space import Space
-from forcepos.tuning.trials import Event, Events, Journal, Logs, TrialResult, Values, load_trials
+from forcepos.tuning.trials import Events, Journal, JournalEntry, Logs, TrialResult, Values, load_trials
 from forcepos.tuning.tuner import SearchSpec
 
 
@@ -96,7 +96,7 @@ class Ledger:
             if trial is None:
                 return None
             number = len(self._oracle.trials)
-            self._journal.append(Event("begun", number, trial.hyperparameters.values))
+            self._journal.append(JournalEntry("begun", number, trial.hyperparameters.values))
         elif number in self._waiting:
             self._waiting.remove(number)
         else:
@@ -117,7 +117,7 @@ class Ledger:
         """
         repeated = result.number == self._repeated
         if not repeated:
-            self._journal.append(Event("ended", result.number))
+            self._journal.append(JournalEntry("ended", result.number))
         self._events.trial_ended(result)
         self._close(result)
         if repeated:

@@ -69,7 +69,7 @@ def _file(directory: Path, number: int) -> Path:
 
 
 @dataclass(frozen=True)
-class Event:
+class JournalEntry:
     """A line of the journal; a trial that begins has hyperparameters, unless they are lost."""
 
     event: Literal["begun", "ended"]
@@ -93,7 +93,7 @@ class Journal:
         self._path, self._space = directory / "journal.jsonl", space
         try:
             text = read_bytes(self._path) or b""
-            self.past = [parse(self._path, line, Event) for line in text.split(b"\n")[:-1]]
+            self.past = [parse(self._path, line, JournalEntry) for line in text.split(b"\n")[:-1]]
             self._check()
         except Damaged as damaged:
             move_aside(self._path, str(damaged), "the order of trials is restored from the trials' files")
@@ -115,16 +115,16 @@ class Journal:
                 raise Damaged(fault)
             begun += event.event == "begun"
 
-    def _lost(self, known: Collection[int]) -> Iterator[Event]:
+    def _lost(self, known: Collection[int]) -> Iterator[JournalEntry]:
         begun = sum(event.event == "begun" for event in self.past)
         ended = {event.trial for event in self.past if event.event == "ended"}
         for number in range(1, max([begun, *known]) + 1):
             if number > begun:
-                yield Event("begun", number)
+                yield JournalEntry("begun", number)
             if number > begun or number in {*known} - ended:
-                yield Event("ended", number)
+                yield JournalEntry("ended", number)
 
-    def append(self, event: Event) -> None:
+    def append(self, event: JournalEntry) -> None:
         """Append a line, which is on the disk then."""
         with self._path.open("ab") as file:
             file.write(_line(event))
@@ -132,7 +132,7 @@ class Journal:
             os.fsync(file.fileno())
 
 
-def _line(event: Event) -> bytes:
+def _line(event: JournalEntry) -> bytes:
     entry = {name: value for name, value in dataclasses.asdict(event).items() if value is not None}
     return (to_json({**entry, "version": VERSION}) + "\n").encode()
 
