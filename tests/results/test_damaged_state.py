@@ -13,9 +13,10 @@ from mlflow.store.entities import PagedList
 from omegaconf import OmegaConf
 
 from forcepos.experiment import sweep
+from forcepos.results.finished_runs import cached_result
 from forcepos.results.pending_logs import reopen
-from forcepos.results.run_cache import cached_result, remember_result
 from forcepos.runtime.errors import InputError
+from forcepos.runtime.files import write_state
 from forcepos.runtime.paths import finished_file, pending_logs_file
 from tests.conftest import checked_config, compose_config
 from tests.damage import as_bytes, damaged_contents, damaged_fields, replaced_by
@@ -133,7 +134,7 @@ def test_every_field_of_pending_logs_is_checked(caplog: pytest.LogCaptureFixture
 
 
 def test_a_result_is_read_as_it_was_written_whatever_the_version() -> None:
-    remember_result("v1-abc", RESULT)
+    write_state(finished_file("v1-abc"), RESULT)
     assert cached_result(CONFIG, "v1-abc") == RESULT
     finished_file("v1-abc").write_bytes(as_bytes(RESULT))  # before files carried a version
     assert cached_result(CONFIG, "v1-abc") == RESULT
@@ -154,7 +155,7 @@ def test_a_sweep_whose_file_was_damaged_is_started_anew(
         begun.append(known)
         return "new"
 
-    monkeypatch.setattr("forcepos.tracking.sweep_run.start_sweep", start)
+    monkeypatch.setattr("forcepos.tracking.track.start_sweep", start)
     monkeypatch.setattr(sweep, "_open", [])
     path = sweep._unfinished(CONFIG.tracking, ["seed=1,2"])
     config = compose_config()
