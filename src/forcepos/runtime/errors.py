@@ -86,9 +86,8 @@ def plugin_errors(plugin: object, doing: str) -> Iterator[None]:
 def plugin_name(plugin: object) -> str:
     """Return `module.Class (file)` of a plug-in's class or of an instance of it."""
     kind = _class_of(plugin)
-    source = getattr(
-        sys.modules.get(kind.__module__), "__file__", None
-    )  # none of a class typed into an interpreter
+    module = sys.modules.get(kind.__module__)
+    source = getattr(module, "__file__", None)  # none if it was typed into an interpreter
     return f"{kind.__module__}.{kind.__qualname__}" + (f" ({short_path(Path(source))})" if source else "")
 
 

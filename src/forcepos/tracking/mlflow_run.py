@@ -37,10 +37,8 @@ class MlflowRun:
 
     Every step takes the time at which it happened, in ms: what is logged later, or twice, gets the same time, and
     MLflow keeps it once. What another process does again has other times, maybe other values, and MLflow would
-    keep both: a run that holds metrics of an interrupted process is replaced by a new one.
-
-    Args:
-        run_id: of a run that was started before; without it, `start` comes first.
+    keep both: a run that holds metrics of an interrupted process is replaced by a new one. Without the id of a run
+    that was started before, `start` comes first.
     """
 
     def __init__(self, client: MlflowClient, experiment_id: str, task: str, run_id: str | None) -> None:

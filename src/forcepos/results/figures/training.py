@@ -107,7 +107,6 @@ def _place_on_axis(axes: Axes, name: str, values: Sequence[Any]) -> list[float]:
     if any(isinstance(value, (str, bool)) for value in values):
         rotation = 30 if len("".join(map(str, distinct))) > 14 else 0
         axes.set_xticks(range(len(distinct)), map(str, distinct), rotation=rotation)
-        axes.set_xlim(-0.6, len(distinct) - 0.4)
         return [float(distinct.index(value)) for value in values]
     if name in _LOGARITHMIC:
         axes.set_xscale("log")
