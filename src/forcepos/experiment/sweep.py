@@ -115,11 +115,13 @@ class _Sweep:
             self._run_id = start_sweep(self._tracking, overrides, begun.run_id if begun else None)
             os.environ[PARENT_VARIABLE] = self._run_id
         if begun:
-            kept = short_path(self._unfinished)
+            kept, began = short_path(self._unfinished), self._unfinished.stat().st_mtime
             log.info("resuming this sweep: complete jobs are skipped; to begin it anew, remove %s", kept)
-            os.environ[SKIP_VARIABLE] = str(self._unfinished.stat().st_mtime)
-        else:
+            os.environ[SKIP_VARIABLE] = str(began)
+        if not begun or begun.run_id != self._run_id:  # the store may have lost it
             write_state(self._unfinished, {"run_id": self._run_id})
+        if begun:
+            os.utime(self._unfinished, (began, began))  # jobs that were complete before count as well
 
     def close(self, status: str) -> bool:
         """Show the table of jobs, and end the sweep's run; return whether tracking is complete."""

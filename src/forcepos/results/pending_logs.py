@@ -54,8 +54,8 @@ def _with_status(run: Run, result: dict[str, Any]) -> dict[str, Any]:
 def _keep(run: Run, result: dict[str, Any], config: Config, path: Path) -> None:
     """Keep the logs in a file until they are complete; those of a fold or a sweep's job in its folder for ever."""
     complete, folder = result["tracking"] == "complete", Path(result["outputs"])
-    is_part = any(step.arguments["parent"] for step in run.steps if step.name == "start")
-    if not complete or (is_part and folder.is_dir()):
+    of_a_part = any(step.arguments["parent"] for step in run.steps if step.name == "start")
+    if not complete or (of_a_part and folder.is_dir()):
         steps = [dataclasses.asdict(step) for step in run.steps]
         logs = {"steps": steps[run.done :], "logged": steps[: run.done], "result": result}
         logs["tracking"] = dataclasses.asdict(config.tracking)
