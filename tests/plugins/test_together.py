@@ -40,9 +40,8 @@ def test_they_search_train_and_are_logged(lab: Path) -> None:
     run, *others = sorted(runs(lab), key=lambda run: "mlflow.parentRunId" in run.data.tags)
     assert run.info.run_id == result["run_id"]
     assert len(children(others, run.info.run_id)) == 4
-    assert {
-        name: run.data.params[name] for name in ("model.plugin", "split.plugin", "data.plugin", "tuner.plugin")
-    } == {
+    named = {key: json.loads(value) for key, value in run.data.params.items() if key.endswith(".plugin")}
+    assert {key: name for key, (name, source_hash) in named.items() if len(source_hash) == 16} == {
         "model.plugin": "gru.Gru",
         "split.plugin": "by_surface.BySurface",
         "data.plugin": "json_lines.JsonLines",
@@ -79,9 +78,10 @@ def test_a_killed_search_is_resumed_as_if_it_had_never_stopped(lab: Path, tmp_pa
     assert again.result["test"] == json.loads((lab / "result.json").read_text())["test"]
 
 
-def test_jobs_of_a_sweep_and_workers_of_a_search_find_them(tmp_path: Path) -> None:
+@pytest.mark.parametrize("launcher", ["joblib", "submitit_local"])  # the latter as Slurm's does
+def test_jobs_of_a_sweep_and_workers_of_a_search_find_them(launcher: str, tmp_path: Path) -> None:
     with_plugins(tmp_path)
-    swept = forcepos([*ALL, "-m", "hydra/launcher=joblib", "tuner.workers=2", "seed=1,2"], tmp_path)
+    swept = forcepos([*ALL, "-m", f"hydra/launcher={launcher}", "tuner.workers=2", "seed=1,2"], tmp_path)
     assert swept.code == 0, swept.err
     assert len(swept.out.splitlines()) == 2
 

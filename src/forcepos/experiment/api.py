@@ -17,12 +17,20 @@ from omegaconf import DictConfig, OmegaConf
 from forcepos.config.checks import check_config, register_resolvers
 from forcepos.config.composition import compose_unchecked
 from forcepos.config.mistakes import UNREADABLE, explain
-from forcepos.config.plugins import add_plugin_folders
+from forcepos.config.plugins import use_plugin_folders
 from forcepos.config.schema import Config
 from forcepos.data.readers.reader import Reader
 from forcepos.data.splits.split import Split
 from forcepos.models.architectures.architecture import Architecture
-from forcepos.results.run_folder import CONFIG, MARK, holds_result, meaning, read_config, refuse_used, unfinished
+from forcepos.results.finished_runs import (
+    CONFIG,
+    MARK,
+    holds_result,
+    meaning,
+    read_config,
+    refuse_used,
+    unfinished,
+)
 from forcepos.runtime.errors import InputError, storage_fault
 from forcepos.runtime.files import to_json, write_json
 from forcepos.runtime.interruption import listening, stop_if_asked
@@ -53,7 +61,7 @@ def compose(*overrides: str, config_dir: str | Path | None = None) -> Config:
     Raises:
         InputError: a key or choice is unknown, or a value is wrong; the line that the command line would show.
     """
-    add_plugin_folders([] if config_dir is None else [Path(config_dir).absolute()])
+    use_plugin_folders([] if config_dir is None else [Path(config_dir).absolute()])
     try:
         config = to_config(compose_unchecked(overrides, config_dir))
     except Exception as error:
@@ -181,5 +189,5 @@ def to_config(composed: DictConfig) -> Config:
     if HydraConfig.initialized():  # in whatever process of a sweep
         sources = HydraConfig.get().runtime.config_sources
         users = [one for one in sources if one.schema == "file" and one.provider not in {"main", "hydra"}]
-        add_plugin_folders(one.path for one in users)
+        use_plugin_folders(one.path for one in users)
     return check_config(composed, PLUGINS)

@@ -14,8 +14,7 @@ from forcepos.data.recordings import Float32, Float64
 from forcepos.data.samples import Samples
 from forcepos.models.architectures.architecture import Architecture, architecture_of
 from forcepos.models.problem import Regression, Task
-from forcepos.runtime.errors import InputError
-from forcepos.runtime.plugin_errors import plugin_errors, plugin_name
+from forcepos.runtime.errors import InputError, plugin_errors, plugin_name
 
 # A standard deviation below this share of the mean is rounding, not a signal: the channel is constant.
 _CONSTANT = 1e-6

@@ -10,8 +10,7 @@ from forcepos.config.schema import SplitConfig
 from forcepos.data.recordings import Int32, Recordings
 from forcepos.data.samples import Samples, all_samples
 from forcepos.data.splits.subsets import CALIBRATION, DROPPED, Subsets, gather
-from forcepos.runtime.errors import InputError
-from forcepos.runtime.plugin_errors import plugin_errors, plugin_name
+from forcepos.runtime.errors import InputError, plugin_errors, plugin_name
 
 
 @dataclass(frozen=True)
