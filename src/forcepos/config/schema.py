@@ -146,7 +146,7 @@ class RandomSplitConfig(DrawnSplitConfig):
 class BlockedSplitConfig(DrawnSplitConfig):
     """Draw time blocks of each recording."""
 
-    plugin: str = plugin_key("forcepos.data.splits.blocked.Blocked")
+    plugin: str = plugin_key("forcepos.data.splits.held_out.Blocked")
     blocks: int = key("time blocks per recording", min=3, max=100_000)
     gap_s: float = _spread("time dropped on either side of a border between two subsets")
 

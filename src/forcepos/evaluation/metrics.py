@@ -10,8 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from forcepos.data.recordings import Float32, Float64
-from forcepos.data.samples import Samples
+from forcepos.data.recordings import Float32, Float64, Samples
 
 Scores = dict[str, float | None]  # None where a score is undefined
 Measures = dict[str, Float64]  # (draws,) each

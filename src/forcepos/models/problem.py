@@ -6,11 +6,9 @@ from typing import Self
 
 from forcepos.config.schema import Config
 from forcepos.data.checks import constant_targets
-from forcepos.data.recordings import Float32, Recordings
-from forcepos.data.samples import Samples
+from forcepos.data.recordings import Float32, Recordings, Samples
 from forcepos.data.sectors import NO_SECTOR, make_sectors
-from forcepos.data.splits.split import split_of
-from forcepos.data.splits.subsets import Subsets
+from forcepos.data.splits.split import Subsets, split_of
 from forcepos.models.tasks import Classification, Task, make_task
 
 log = logging.getLogger(__name__)

@@ -6,8 +6,7 @@ import numpy as np
 from keras import initializers, layers
 from numpy.typing import NDArray
 
-from forcepos.data.recordings import Float32, Float64
-from forcepos.data.samples import Samples
+from forcepos.data.recordings import Float32, Float64, Samples
 
 # A standard deviation below this share of the mean is rounding, not a signal: the channel is constant.
 _CONSTANT = 1e-6

@@ -6,8 +6,7 @@ import keras
 import numpy as np
 
 from forcepos.config.schema import ModelConfig
-from forcepos.data.recordings import Float32, Int32
-from forcepos.data.samples import Samples
+from forcepos.data.recordings import Float32, Int32, Samples
 from forcepos.data.sectors import NO_SECTOR, Sectors
 from forcepos.runtime.errors import InputError
 
