@@ -79,9 +79,10 @@ def test_a_killed_search_is_resumed_as_if_it_had_never_stopped(lab: Path, tmp_pa
     assert again.result["test"] == json.loads((lab / "result.json").read_text())["test"]
 
 
-def test_jobs_of_a_sweep_and_workers_of_a_search_find_them(tmp_path: Path) -> None:
+@pytest.mark.parametrize("launcher", ["joblib", "submitit_local"])  # the latter as Slurm's does
+def test_jobs_of_a_sweep_and_workers_of_a_search_find_them(launcher: str, tmp_path: Path) -> None:
     with_plugins(tmp_path)
-    swept = forcepos([*ALL, "-m", "hydra/launcher=joblib", "tuner.workers=2", "seed=1,2"], tmp_path)
+    swept = forcepos([*ALL, "-m", f"hydra/launcher={launcher}", "tuner.workers=2", "seed=1,2"], tmp_path)
     assert swept.code == 0, swept.err
     assert len(swept.out.splitlines()) == 2
 

@@ -2,14 +2,16 @@
 
 import dataclasses
 import hashlib
+import importlib
+import os
 import sys
 import traceback
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from difflib import get_close_matches
-from importlib import import_module
 from modulefinder import ModuleFinder
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from forcepos.config.schema import Config
@@ -19,16 +21,16 @@ from forcepos.runtime.paths import short_path
 from forcepos.runtime.wording import visible
 
 _OURS = "forcepos."
-_folders: list[str] = []  # of users, in this process
+_folders: list[str] = []  # of users, in this process, the latest first
+_hashes: dict[object, str] = {}  # of the sources of users' modules, by name, and of their plug-ins, when imported
 
 
-def add_plugin_folders(folders: Iterable[str | Path]) -> None:
-    """Let plug-ins be imported from these folders, after all that is installed: they hide no module."""
-    for folder in map(str, folders):
-        if folder not in _folders:
-            _folders.append(folder)
-        if folder not in sys.path:
-            sys.path.append(folder)
+def use_plugin_folders(folders: Iterable[str | Path]) -> None:
+    """Let plug-ins be imported from these folders too, after all that is installed: they hide no module."""
+    wanted = [str(folder) for folder in folders]
+    others = [place for place in sys.path if place not in {*_folders, *wanted}]
+    _folders[:] = dict.fromkeys([*wanted, *_folders])
+    sys.path[:] = [*others, *_folders]
 
 
 def load_plugin(name: str, base: type, key: str) -> type:
@@ -42,13 +44,14 @@ def load_plugin(name: str, base: type, key: str) -> type:
         raise InputError(f"{key}={name} must be module.Class, such as mine.{base.__name__}")
     try:
         with quiet_import():
-            module = import_module(module_name)
+            module = _import(module_name)
     except (Exception, SystemExit) as error:
         raise InputError(f"{key}={name}: {_import_failure(module_name, error)}") from error
     plugin, where = getattr(module, class_name, None), f"{key}={name} ({_file_of(module)})"
     if plugin is None:
         near = get_close_matches(class_name, _classes_of(module, base))
-        raise InputError(f"{where}: there is no such class{f', did you mean {near[0]}?' if near else ''}")
+        hint = f", did you mean {near[0]}?" if near else _elsewhere(module_name)
+        raise InputError(f"{where}: there is no such class{hint}")
     wanted = f"forcepos.{base.__name__}"
     if not (isinstance(plugin, type) and issubclass(plugin, base)):
         raise InputError(f"{where} is no subclass of {wanted}{_elsewhere(module_name)}")
@@ -56,7 +59,21 @@ def load_plugin(name: str, base: type, key: str) -> type:
         raise InputError(f"{where} lacks {', '.join(lacking)}(), which {wanted} asks for")
     if "__dataclass_fields__" not in vars(plugin):
         raise InputError(f"{where} is not a dataclass: put @dataclass above it")
+    if module_name in _hashes:
+        _hashes[plugin] = _hashes[module_name]
     return plugin
+
+
+def _import(name: str) -> ModuleType:
+    if name in _hashes and _hashes[name] != _source_hash(name):  # changed, or another folder's of the same name
+        for other, known in list(sys.modules.items()):
+            file = str(getattr(known, "__file__", None))
+            if file.startswith(tuple(f"{folder}{os.sep}" for folder in _folders)):
+                del sys.modules[other]
+    module = importlib.import_module(name)
+    if not name.startswith(_OURS):
+        _hashes[name] = _source_hash(name)
+    return module
 
 
 def values_with_plugins(config: Config) -> dict[str, Any]:
@@ -65,22 +82,24 @@ def values_with_plugins(config: Config) -> dict[str, Any]:
     forcepos' own plug-ins are left out: a change of theirs counts as a version of forcepos.
     """
     values = dataclasses.asdict(config)
-    for group in values.values():
-        name = group.pop("plugin", None) if isinstance(group, dict) else None
-        if name and not name.startswith(_OURS):
-            group["plugin"] = [name, _source_hash(name.rpartition(".")[0])]
+    for group, part in (
+        ("data", config.data), ("split", config.split), ("model", config.model.space), ("tuner", config.tuner),
+    ):  # fmt: skip
+        name = values[group].pop("plugin", None)
+        if type(part) in _hashes:
+            values[group]["plugin"] = [name, _hashes[type(part)]]
     return values
 
 
 def _source_hash(module: str) -> str:
     """Return sixteen hexadecimal digits over a module and all that it imports from the user's folders."""
     finder = ModuleFinder(path=_folders)
-    with suppress(ImportError):  # an installed package: its own file counts
+    with suppress(ImportError):
         finder.import_hook(module)
-    files = {str(file) for file in (getattr(found, "__file__", None) for found in finder.modules.values()) if file}
-    files.add(str(sys.modules[module].__file__))
+    found = [getattr(each, "__file__", None) for each in finder.modules.values()]
+    files = sorted(filter(None, found)) or [str(sys.modules[module].__file__)]  # of an installed package
     digest = hashlib.sha256()
-    for file in sorted(map(Path, files)):
+    for file in map(Path, files):
         digest.update(file.name.encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()[:16]
 

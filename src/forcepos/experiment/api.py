@@ -16,7 +16,7 @@ from omegaconf import OmegaConf
 from forcepos.config.checks import register_resolvers
 from forcepos.config.composition import compose_unchecked
 from forcepos.config.mistakes import UNREADABLE, explain
-from forcepos.config.plugins import add_plugin_folders
+from forcepos.config.plugins import use_plugin_folders
 from forcepos.config.schema import Config
 from forcepos.experiment.plugins import to_config
 from forcepos.results.run_folder import CONFIG, MARK, holds_result, meaning, read_config, refuse_used, unfinished
@@ -49,7 +49,7 @@ def compose(*overrides: str, config_dir: str | Path | None = None) -> Config:
     Raises:
         InputError: a key or choice is unknown, or a value is wrong; the line that the command line would show.
     """
-    add_plugin_folders([] if config_dir is None else [Path(config_dir).absolute()])
+    use_plugin_folders([] if config_dir is None else [Path(config_dir).absolute()])
     try:
         config = to_config(compose_unchecked(overrides, config_dir))
     except Exception as error:

@@ -4,7 +4,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from forcepos.config.checks import check_config
-from forcepos.config.plugins import add_plugin_folders
+from forcepos.config.plugins import use_plugin_folders
 from forcepos.config.schema import Config
 from forcepos.data.readers.reader import Reader
 from forcepos.data.splits.split import Split
@@ -24,5 +24,5 @@ def to_config(composed: DictConfig) -> Config:
     if HydraConfig.initialized():  # in whatever process of a sweep
         sources = HydraConfig.get().runtime.config_sources
         users = [one for one in sources if one.schema == "file" and one.provider not in {"main", "hydra"}]
-        add_plugin_folders(one.path for one in users)
+        use_plugin_folders(one.path for one in users)
     return check_config(composed, PLUGINS)
