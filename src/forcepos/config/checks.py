@@ -34,16 +34,12 @@ def register_schemas() -> None:
     store = ConfigStore.instance()
     store.store(name="root", group="schema", package="_global_", node=Config)
     for name, schema in SCHEMAS.items():
+        # Open to keys of plug-ins, which are checked once their class is known.
+        node = OmegaConf.structured(schema, flags={"struct": False})
+        if "space" in node:
+            OmegaConf.set_struct(node.space, value=False)
         group, _, choice = name.partition("/")
-        store.store(name=choice or "default", group=f"schema/{group}", node=_open(schema))
-
-
-def _open(schema: type) -> DictConfig:
-    """Return a node that takes keys of plug-ins', which are checked once their class is known."""
-    node: DictConfig = OmegaConf.structured(schema, flags={"struct": False})
-    if "space" in node:
-        OmegaConf.set_struct(node.space, value=False)
-    return node
+        store.store(name=choice or "default", group=f"schema/{group}", node=node)
 
 
 def register_resolvers() -> None:

@@ -4,16 +4,7 @@ import dataclasses
 from collections.abc import Iterator
 from itertools import chain, pairwise
 
-from forcepos.config.schema import (
-    Config,
-    CrossValidationConfig,
-    ModelConfig,
-    SectorsConfig,
-    SplitConfig,
-    TableConfig,
-    TrackingConfig,
-    TunerConfig,
-)
+from forcepos.config import schema
 from forcepos.runtime.errors import InputError
 
 AXES = ("x", "y", "z")
@@ -24,7 +15,7 @@ OBJECTIVES = {
 }
 
 
-def check_together(config: Config) -> None:
+def check_together(config: schema.Config) -> None:
     """Refuse keys that contradict one another, before data are read.
 
     Raises:
@@ -36,18 +27,18 @@ def check_together(config: Config) -> None:
         _of_sectors(config.sectors),
         _of_split(config.split),
         _of_tracking(config.tracking),
-        _of_table(config.data, config.model) if isinstance(config.data, TableConfig) else (),
+        _of_table(config.data, config.model) if isinstance(config.data, schema.TableConfig) else (),
     )
     if problem := next(problems, None):
         raise InputError(problem)
 
 
-def known_axes(data: TableConfig) -> tuple[str, ...]:
+def known_axes(data: schema.TableConfig) -> tuple[str, ...]:
     """Return the axes that the targets cover."""
     return AXES[: len(data.targets or [])]
 
 
-def _of_model(model: ModelConfig) -> Iterator[str]:
+def _of_model(model: schema.ModelConfig) -> Iterator[str]:
     if model.space.sees == "row" and model.window != 1:
         yield f"model.window={model.window} must be 1: {model.name} sees one row at a time"
     if model.space.sees == "window" and model.window < 2:
@@ -56,7 +47,7 @@ def _of_model(model: ModelConfig) -> Iterator[str]:
         yield f"model.axes={model.axes} contains an axis twice"
 
 
-def _of_tuner(tuner: TunerConfig, task: str) -> Iterator[str]:
+def _of_tuner(tuner: schema.TunerConfig, task: str) -> Iterator[str]:
     if tuner.max_trials is None and not tuner.ends:
         yield (
             f"tuner.max_trials=null needs a tuner that ends by itself, grid or hyperband: {tuner.name} never does"
@@ -75,23 +66,23 @@ def _of_tuner(tuner: TunerConfig, task: str) -> Iterator[str]:
         )
 
 
-def _of_sectors(sectors: SectorsConfig) -> Iterator[str]:
+def _of_sectors(sectors: schema.SectorsConfig) -> Iterator[str]:
     starts = sorted(sectors.starts_deg)
     if not all(0 < after - before < 180 for before, after in pairwise([*starts, starts[0] + 360])):
         yield "sectors.starts_deg must be different angles less than 180 degrees apart"
 
 
-def _of_split(split: SplitConfig) -> Iterator[str]:
+def _of_split(split: schema.SplitConfig) -> Iterator[str]:
     if split.calibration_ratio >= split.validation_ratio:
         yield (
             f"split.calibration_ratio={split.calibration_ratio} must be below "
             f"split.validation_ratio={split.validation_ratio}, from which it is taken"
         )
-    if isinstance(split, CrossValidationConfig) and split.fold is not None and split.fold > split.folds:
+    if isinstance(split, schema.CrossValidationConfig) and split.fold is not None and split.fold > split.folds:
         yield f"split.fold={split.fold} must be at most split.folds={split.folds}"
 
 
-def _of_tracking(tracking: TrackingConfig) -> Iterator[str]:
+def _of_tracking(tracking: schema.TrackingConfig) -> Iterator[str]:
     """Refuse what MLflow would refuse, or turn into a path, after hours of training."""
     if not tracking.experiment.strip():
         yield "tracking.experiment is empty"
@@ -100,7 +91,7 @@ def _of_tracking(tracking: TrackingConfig) -> Iterator[str]:
         yield f"tracking.register_as={name} must be a name without /, \\ and :"
 
 
-def _of_table(data: TableConfig, model: ModelConfig) -> Iterator[str]:
+def _of_table(data: schema.TableConfig, model: schema.ModelConfig) -> Iterator[str]:
     for field in dataclasses.fields(data):
         if getattr(data, field.name) == "":
             what = "name a file or a folder" if field.name == "path" else "give it a value, or leave it out"
@@ -112,10 +103,10 @@ def _of_table(data: TableConfig, model: ModelConfig) -> Iterator[str]:
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             yield f"data.{key} names {', '.join(twice)} twice"
-    yield from chain(_of_columns(data), _of_time(data), _of_task(data, model))
+    yield from chain(_of_columns(data), _of_task(data, model))
 
 
-def _of_columns(data: TableConfig) -> Iterator[str]:
+def _of_columns(data: schema.TableConfig) -> Iterator[str]:
     targets = data.targets or []
     if len(targets) > len(AXES):
         yield f"data.targets names {len(targets)} columns: it takes one to three, with x, y, z in this order"
@@ -127,9 +118,6 @@ def _of_columns(data: TableConfig) -> Iterator[str]:
         yield "data.visits=true makes recordings of data.point: name a column there, and none in data.recording"
     if data.separator is not None and (len(data.separator) != 1 or data.separator == data.decimal):
         yield f"data.separator={data.separator!r} must be one character other than data.decimal={data.decimal}"
-
-
-def _of_time(data: TableConfig) -> Iterator[str]:
     if data.time is None and data.gap_s is not None:
         yield f"data.gap_s={data.gap_s:g} needs data.time, the column with the time of a row"
     if data.time is None and data.nanoseconds is not None and data.rate_hz is None:
@@ -138,7 +126,7 @@ def _of_time(data: TableConfig) -> Iterator[str]:
         yield "neither data.rate_hz nor data.time is set: set one of them"
 
 
-def _of_task(data: TableConfig, model: ModelConfig) -> Iterator[str]:
+def _of_task(data: schema.TableConfig, model: schema.ModelConfig) -> Iterator[str]:
     known = known_axes(data)
     if model.task == "classification":
         if data.label is None and len(known) < 2:

@@ -94,27 +94,22 @@ class Simulation:
         return MAX_TORQUE_NM * percent / 100
 
     def _signals(self, visit: int, noise: np.random.Generator) -> Float64:
-        """(rows, 20) in the order of CHANNELS."""
-        rows, posture = self.config.rows, self._postures[visit]
-        settling = settling_rows(self.config)
-        white = noise.normal(0, 1, (rows + settling, JOINTS)) * self._torque(self.config.noise_percent)
+        """(rows, 20) in the order of CHANNELS; drift is a Gauss-Markov process, stationary from its first row."""
+        config, posture = self.config, self._postures[visit]
+        # After ten time constants the observer has forgotten its start.
+        settling = int(np.ceil(10 * config.observer_time_s * config.rate_hz))
+        white = noise.normal(0, 1, (config.rows + settling, JOINTS)) * self._torque(config.noise_percent)
+        keep = np.exp(-1 / (config.drift_time_s * config.rate_hz))
+        steps = noise.normal(0, np.sqrt(1 - keep**2), (config.rows, JOINTS))
+        wander, _ = lfilter([1], [1, -keep], steps, axis=0, zi=keep * noise.normal(0, 1, (1, JOINTS)))
         # Offset and drift pass the observer unchanged: they are slow compared with it.
-        slow = self.offsets_nm[visit] + self._drift(noise)
+        slow = self.offsets_nm[visit] + wander * self._torque(config.drift_percent)
         contact_torque = posture.contact @ self._forces_n[visit]
         measured = posture.gravity - contact_torque + slow + white[settling:]
-        gain = observer_gain(self.config)
+        gain = observer_gain(config)
         smoothed = lfilter([gain], [1, gain - 1], white, axis=0)[settling:]
         external = contact_torque - slow - smoothed
         return np.hstack([external, measured, external @ posture.wrench.T])
-
-    def _drift(self, noise: np.random.Generator) -> Float64:
-        """(rows, 7) Nm: a first-order Gauss-Markov process, stationary from its first row."""
-        config = self.config
-        keep = np.exp(-1 / (config.drift_time_s * config.rate_hz))
-        steps = noise.normal(0, np.sqrt(1 - keep**2), (config.rows, JOINTS))
-        first = noise.normal(0, 1, (1, JOINTS))
-        wander, _ = lfilter([1], [1, -keep], steps, axis=0, zi=keep * first)
-        return np.asarray(wander * self._torque(config.drift_percent))
 
     def known_visits(self, window: int) -> Candidates:
         """Return every visit's noise-free torques, its sensor offset included."""
@@ -185,11 +180,6 @@ OPPOSITE = np.array([[1.0, -1.0], [-1.0, 1.0]])
 def observer_gain(config: SimulatedConfig) -> float:
     """Return the gain of the observer's low-pass: the share of a row's torque that enters its output at once."""
     return float(1 - np.exp(-1 / (config.observer_time_s * config.rate_hz)))
-
-
-def settling_rows(config: SimulatedConfig) -> int:
-    """Return the rows after which the observer has forgotten its start: ten time constants."""
-    return int(np.ceil(10 * config.observer_time_s * config.rate_hz))
 
 
 def row_covariance(config: SimulatedConfig, window: int, offset_known: bool) -> Float64:

@@ -8,14 +8,7 @@ from itertools import count
 import numpy as np
 from numpy.typing import NDArray
 
-from forcepos.config.schema import (
-    BlockedSplitConfig,
-    CrossValidationConfig,
-    DrawnSplitConfig,
-    HeldOutPointsConfig,
-    HeldOutRecordingsConfig,
-    SplitConfig,
-)
+from forcepos.config import schema
 from forcepos.data.recordings import Int32, Recordings, Samples
 from forcepos.data.splits.split import DROPPED, TEST, TRAIN, VALIDATION, Split, Units, draw, set_calibration_aside
 from forcepos.runtime.errors import InputError
@@ -26,7 +19,7 @@ _NINE_TENTHS = 9  # units that calibrating for a coverage of 0.9 takes: k of the
 
 
 @dataclass
-class Blocked(BlockedSplitConfig, Split):
+class Blocked(schema.BlockedSplitConfig, Split):
     """Answer how well the model does later in the same visit."""
 
     def divide(self, samples: Samples, seed: int) -> NDArray[np.int8]:
@@ -53,7 +46,7 @@ class Blocked(BlockedSplitConfig, Split):
 
 
 def _subset_of_rows(
-    recordings: Recordings, config: BlockedSplitConfig, rng: np.random.Generator
+    recordings: Recordings, config: schema.BlockedSplitConfig, rng: np.random.Generator
 ) -> NDArray[np.int8]:
     drawn = np.array([draw(config.blocks, config, rng, "time blocks") for _ in recordings.bounds])
     if len(drawn) == 1 and config.calibration_ratio and np.count_nonzero(drawn == VALIDATION) == 1:
@@ -75,7 +68,7 @@ def time_blocks(rows: int, blocks: int) -> NDArray[np.intp]:
     return np.arange(rows) * blocks // rows
 
 
-def _blocks_to_calibrate(config: BlockedSplitConfig) -> int:
+def _blocks_to_calibrate(config: schema.BlockedSplitConfig) -> int:
     """Find the smallest split.blocks that spares enough time blocks of one recording for calibration."""
     for blocks in count(config.blocks):
         rest = blocks - max(1, round(config.test_ratio * blocks))
@@ -96,7 +89,7 @@ def _away_from_borders(recordings: Recordings, subset: NDArray[np.int8], gap: in
 
 
 @dataclass
-class HeldOutRecordings(HeldOutRecordingsConfig, Split):
+class HeldOutRecordings(schema.HeldOutRecordingsConfig, Split):
     """Answer how well the model does in a new visit to known points."""
 
     def divide(self, samples: Samples, seed: int) -> NDArray[np.int8]:
@@ -107,7 +100,7 @@ class HeldOutRecordings(HeldOutRecordingsConfig, Split):
 
 
 @dataclass
-class HeldOutPoints(HeldOutPointsConfig, Split):
+class HeldOutPoints(schema.HeldOutPointsConfig, Split):
     """Answer how well the model does where the arm has never touched."""
 
     def divide(self, samples: Samples, seed: int) -> NDArray[np.int8]:
@@ -117,11 +110,11 @@ class HeldOutPoints(HeldOutPointsConfig, Split):
 
     def units(self, samples: Samples) -> Units:
         """Return the points."""
-        return _points(samples)
+        return Units(samples.recordings.point[samples.starts], "points")
 
 
 @dataclass
-class CrossValidation(CrossValidationConfig, Split):
+class CrossValidation(schema.CrossValidationConfig, Split):
     """Answer how well the model does on each point or recording when it is held out."""
 
     def divide(self, samples: Samples, seed: int) -> NDArray[np.int8]:
@@ -133,29 +126,24 @@ class CrossValidation(CrossValidationConfig, Split):
 
     def units(self, samples: Samples) -> Units:
         """Return what is dealt into folds."""
-        return _points(samples) if self.unit == "point" else super().units(samples)
-
-
-def _points(samples: Samples) -> Units:
-    return Units(samples.recordings.point[samples.starts], "points")
+        points = Units(samples.recordings.point[samples.starts], "points")
+        return points if self.unit == "point" else super().units(samples)
 
 
 _HARDER = {"held_out_points": HeldOutPoints, "held_out_recordings": HeldOutRecordings}
 
 
-def harder_split(split: SplitConfig, name: str) -> Split | None:
+def harder_split(split: schema.SplitConfig, name: str) -> Split | None:
     """Return the split of this name, with the ratios of `split`; None if it is that, or tests every unit."""
-    if name == split.name or not isinstance(split, DrawnSplitConfig):
+    if name == split.name or not isinstance(split, schema.DrawnSplitConfig):
         return None
-    return _HARDER[name](
-        name=name,
-        test_ratio=split.test_ratio,
-        validation_ratio=split.validation_ratio,
-        calibration_ratio=split.calibration_ratio,
-    )
+    ratios = {key: value for key, value in vars(split).items() if key.endswith("_ratio")}
+    return _HARDER[name](name=name, **ratios)
 
 
-def _held_out(unit: Int32, config: DrawnSplitConfig, rng: np.random.Generator, units: str) -> NDArray[np.int8]:
+def _held_out(
+    unit: Int32, config: schema.DrawnSplitConfig, rng: np.random.Generator, units: str
+) -> NDArray[np.int8]:
     """Draw the subset of each unit; return the subset (n,) of each sample, given its unit (n,)."""
     numbers, place = np.unique(unit, return_inverse=True)
     subset = draw(len(numbers), config, rng, units)
@@ -163,7 +151,7 @@ def _held_out(unit: Int32, config: DrawnSplitConfig, rng: np.random.Generator, u
     return subset[place]
 
 
-def _fold(unit: Int32, config: CrossValidationConfig, rng: np.random.Generator) -> NDArray[np.int8]:
+def _fold(unit: Int32, config: schema.CrossValidationConfig, rng: np.random.Generator) -> NDArray[np.int8]:
     """Deal units into folds, the same for every `config.fold`, and test that fold.
 
     Returns the subset (n,) of each sample, given its unit (n,).
