@@ -92,7 +92,7 @@ def _of_tracking(tracking: schema.TrackingConfig) -> Iterator[str]:
 
 
 def _of_table(data: schema.TableConfig, model: schema.ModelConfig) -> Iterator[str]:
-    for field in dataclasses.fields(data):
+    for field in reversed(dataclasses.fields(data)):  # `seconds` before `time`, which repeats it
         if getattr(data, field.name) == "":
             what = "name a file or a folder" if field.name == "path" else "give it a value, or leave it out"
             column = (
