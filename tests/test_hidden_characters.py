@@ -17,8 +17,8 @@ import pytest
 from omegaconf import OmegaConf
 
 from forcepos.data.loading import load_recordings
-from forcepos.results.figures.signals import recording_signals
-from forcepos.results.pictures import report_html
+from forcepos.results.figures import style
+from forcepos.results.run_report import report_html
 from forcepos.results.terminal import show_table
 from forcepos.runtime.files import write_csv
 from forcepos.runtime.log_lines import VisibleFormatter
@@ -162,7 +162,8 @@ def test_a_report_a_picture_a_table_and_a_csv_file_hold_no_hidden_characters(
     show_table("jobs", ["overrides"], [{"overrides": EVIL}])
     assert SHOWN in capfd.readouterr().err
     file = BytesIO()
-    figure = recording_signals(np.zeros((3, 1), np.float32), [EVIL], np.arange(3.0), np.zeros(3, bool), EVIL)
+    figure, axes = style.single()
+    style.draw_signals(axes, range(3), [(EVIL, range(3))])
     figure.savefig(file, format="svg")
     assert not hidden(file.getvalue().decode())
     assert ET.fromstring(file.getvalue().decode()) is not None  # noqa: S314  # ours

@@ -15,7 +15,6 @@ from io import BytesIO
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -23,8 +22,8 @@ from forcepos.commands.inspect.draft import quoted
 from forcepos.commands.prepare import sources
 from forcepos.commands.prepare.sources import open_source
 from forcepos.config.schema import Config
-from forcepos.results.figures.signals import recording_signals
-from forcepos.results.pictures import report_html
+from forcepos.results.figures import style
+from forcepos.results.run_report import report_html
 from forcepos.results.terminal import show_table
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.files import write_csv
@@ -67,7 +66,7 @@ ALLOWED = {
         "joblib.parallel",
     ],
     "forcepos/runtime/resources.py": ["joblib"],  # counts cores, those of a container included
-    "forcepos/tracking/model.py": ["load_model"],  # that this run has saved a moment ago, or before an outage
+    "forcepos/tracking/mlflow_run.py": ["load_model"],  # that this run has saved a moment ago, or before an outage
 }
 OPTIONS = {"allow_pickle", "shell", "safe_mode", "weights_only", "trust_remote_code"}
 
@@ -114,7 +113,7 @@ def test_git_and_what_tells_a_gpus_memory_are_the_only_programs_that_are_started
     using = [
         path.name for path in SOURCES if re.search(r"\b(subprocess|os\.(exec|spawn)\w*|pty)\b", path.read_text())
     ]
-    assert using == ["device.py", "provenance.py"]
+    assert using == ["device.py", "description.py"]
 
 
 @pytest.mark.parametrize("content", [b"\x80\x04\x95\x0f.", b"cos\nsystem\n(S'touch hit'\ntR.", b"[1]", b"NaN"])
@@ -213,8 +212,8 @@ def test_the_report_escapes_every_text_and_allows_no_script() -> None:
 @pytest.mark.parametrize("name", [EVIL, r"$\frac$", "a_$x$", "${x}", "\\"])
 def test_a_picture_shows_any_name_as_it_stands(name: str) -> None:
     file = BytesIO()
-    signals = np.zeros((3, 1), np.float32)
-    figure = recording_signals(signals, [name], np.arange(3.0), np.zeros(3, bool), name)
+    figure, axes = style.single()
+    style.draw_signals(axes, range(3), [(name, range(3))])
     figure.savefig(file, format="svg")
     root = ET.fromstring(file.getvalue().decode())  # noqa: S314  # ours; a name that is not escaped breaks it
     assert not list(root.iter("{http://www.w3.org/2000/svg}script"))

@@ -20,8 +20,8 @@ from multiprocessing import forkserver
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
+from forcepos.runtime.interruption import _leave
 from forcepos.runtime.log_lines import quiet_import
-from forcepos.runtime.process_end import _leave
 from tests.running import Finished, environment_with
 
 _LIBRARIES = [

@@ -3,7 +3,7 @@
 import re
 import sys
 
-from forcepos.runtime.process_end import end_promptly
+from forcepos.runtime.interruption import end_promptly
 
 
 def main() -> None:

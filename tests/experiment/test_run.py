@@ -80,7 +80,6 @@ PICTURES = {
     "learning_curves",
     "trials",
     "true_against_predicted",
-    "worst_recording",
 }
 
 

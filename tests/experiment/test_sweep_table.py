@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from forcepos.experiment.sweep_table import job_rows
-from forcepos.results.run_folder import unfinished
+from forcepos.results.finished_runs import unfinished
 from forcepos.runtime.files import write_json
 from tests.conftest import a_result
 

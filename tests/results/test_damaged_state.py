@@ -10,12 +10,13 @@ from unittest.mock import MagicMock
 
 import pytest
 from mlflow.store.entities import PagedList
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from forcepos.experiment import sweep
+from forcepos.results.finished_runs import SKIP_VARIABLE, cached_result
 from forcepos.results.pending_logs import reopen
-from forcepos.results.run_cache import cached_result, remember_result
 from forcepos.runtime.errors import InputError
+from forcepos.runtime.files import write_state
 from forcepos.runtime.paths import finished_file, pending_logs_file
 from tests.conftest import checked_config, compose_config
 from tests.damage import as_bytes, damaged_contents, damaged_fields, replaced_by
@@ -133,7 +134,7 @@ def test_every_field_of_pending_logs_is_checked(caplog: pytest.LogCaptureFixture
 
 
 def test_a_result_is_read_as_it_was_written_whatever_the_version() -> None:
-    remember_result("v1-abc", RESULT)
+    write_state(finished_file("v1-abc"), RESULT)
     assert cached_result(CONFIG, "v1-abc") == RESULT
     finished_file("v1-abc").write_bytes(as_bytes(RESULT))  # before files carried a version
     assert cached_result(CONFIG, "v1-abc") == RESULT
@@ -145,6 +146,28 @@ def test_a_result_is_read_as_it_was_written_whatever_the_version() -> None:
     assert finished_file("v1-abc").is_file()
 
 
+def multirun() -> DictConfig:
+    config = compose_config()
+    OmegaConf.set_struct(config, False)
+    config.hydra = {"overrides": {"task": ["seed=1,2"]}, "sweep": {"dir": "s"}, "sweeper": {}, "launcher": {}}
+    return config
+
+
+def test_a_sweep_whose_run_the_store_lost_skips_what_is_complete_since_it_began(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("forcepos.tracking.track.start_sweep", lambda *_: "new")
+    monkeypatch.setattr(sweep, "_open", [])
+    path = sweep._unfinished(CONFIG.tracking, ["seed=1,2"])
+    put(path, b'{"run_id": "lost"}')
+    os.utime(path, (1000, 1000))
+    sweep.SweepCallback().on_multirun_start(multirun())
+    sweep._open.pop().lock.release()
+    assert os.environ[SKIP_VARIABLE] == "1000.0"
+    assert json.loads(path.read_text())["run_id"] == "new"
+    assert path.stat().st_mtime == 1000
+
+
 def test_a_sweep_whose_file_was_damaged_is_started_anew(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -154,13 +177,10 @@ def test_a_sweep_whose_file_was_damaged_is_started_anew(
         begun.append(known)
         return "new"
 
-    monkeypatch.setattr("forcepos.tracking.sweep_run.start_sweep", start)
+    monkeypatch.setattr("forcepos.tracking.track.start_sweep", start)
     monkeypatch.setattr(sweep, "_open", [])
     path = sweep._unfinished(CONFIG.tracking, ["seed=1,2"])
-    config = compose_config()
-    OmegaConf.set_struct(config, False)
-    hydra = {"overrides": {"task": ["seed=1,2"]}, "sweep": {"dir": "s"}, "sweeper": {}, "launcher": {}}
-    config.hydra = hydra
+    config = multirun()
     for content in (b'{"run_id": "7"}', b"", b"[]", b'{"run_id": 3}', b'{"run_id": "7"', b'{"run": "7"}'):
         put(path, content)
         caplog.clear()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from matplotlib.collections import PathCollection, PolyCollection
+from matplotlib.collections import PathCollection
 from matplotlib.quiver import Quiver
 
 from forcepos.data.sectors import make_sectors
@@ -16,12 +16,10 @@ from forcepos.results.figures.errors import (
     sector_map,
     true_against_predicted,
 )
-from forcepos.results.figures.signals import recording_signals
 from tests.conftest import checked_config
 from tests.results.drawing import drawn, labels, texts
 
 SECTORS = make_sectors(checked_config().sectors)
-CHANNELS = ["exT_A1", "exT_A2", "grip", "msT_A1", "Fx", "Fy", "Tz"]
 
 
 def test_the_share_of_samples_rises_with_the_error() -> None:
@@ -103,25 +101,3 @@ def test_no_coverage_is_marked_at_a_level_that_the_curve_does_not_reach(levels: 
     figure = coverage_curve(np.array(levels), np.array(levels), 0.9)
     assert "chosen: target 90 %, beyond the calibrated levels" in texts(figure)
     assert not [line for line in figure.axes[0].lines if line.get_marker() == "o"]
-
-
-def test_signals_of_a_kind_share_a_panel_with_their_unit() -> None:
-    signals = np.arange(28, dtype=np.float32).reshape(4, 7)
-    figure = recording_signals(signals, CHANNELS, np.arange(4) / 100, np.zeros(4, bool), "visit 1")
-    assert [axes.get_ylabel() for axes in figure.axes] == ["exT (Nm)", "msT (Nm)", "F (N)", "T (Nm)", "other"]
-    shown = {
-        line.get_label(): np.asarray(line.get_ydata()).tolist() for axes in figure.axes for line in axes.lines
-    }
-    assert shown == {name: signals[:, column].tolist() for column, name in enumerate(CHANNELS)}
-    assert figure.axes[-1].get_xlabel() == "time (s)"
-    assert "test subset" not in texts(figure)
-
-
-def test_rows_of_the_test_subset_are_shaded_in_every_panel() -> None:
-    tested = np.array([False, True, True, False, True])
-    figure = recording_signals(np.zeros((5, 7), np.float32), CHANNELS, np.arange(5.0), tested, "visit 1")
-    for axes in figure.axes:
-        (shade,) = [artist for artist in axes.collections if isinstance(artist, PolyCollection)]
-        spans = [tuple(path.get_extents().intervalx.tolist()) for path in shade.get_paths()]
-        assert spans == [(0.5, 2.5), (3.5, 4.5)]
-    assert "test subset" in texts(figure)

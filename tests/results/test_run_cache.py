@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from forcepos.results.run_cache import SKIP_VARIABLE, cached_result, remember_result
+from forcepos.results.finished_runs import SKIP_VARIABLE, cached_result
+from forcepos.runtime.files import write_state
 from forcepos.runtime.paths import finished_file
 from tests.conftest import a_result, checked_config
 
@@ -17,7 +18,7 @@ RESULT = a_result("run")
 def finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> float:
     """When the run "v1-known" finished, in a working directory that knows no other."""
     monkeypatch.chdir(tmp_path)
-    remember_result("v1-known", RESULT)
+    write_state(finished_file("v1-known"), RESULT)
     return finished_file("v1-known").stat().st_mtime
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from forcepos.results.run_folder import refuse_result, refuse_used, unfinished
+from forcepos.results.finished_runs import refuse_result, refuse_used, unfinished
 from forcepos.runtime.errors import InputError
 
 FINISHED = "holds the result of a finished run: choose another folder, or"

@@ -9,7 +9,7 @@ from typing import Any
 
 import psutil
 
-from forcepos.runtime.process_end import end_with_parent
+from forcepos.runtime.interruption import end_with_parent
 
 _SPAWN: Any = multiprocessing.get_context("spawn")
 

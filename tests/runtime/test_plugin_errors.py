@@ -2,9 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from forcepos.runtime.errors import InputError
+from forcepos.runtime.errors import InputError, plugin_errors
 from forcepos.runtime.interruption import Interrupted
-from forcepos.runtime.plugin_errors import plugin_errors
 
 
 class Gru:

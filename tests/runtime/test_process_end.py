@@ -12,7 +12,7 @@ import pytest
 
 BEGINNING = """
 import atexit, os, sys, tempfile, threading, time
-from forcepos.runtime.process_end import end_promptly, skip_teardown
+from forcepos.runtime.interruption import end_promptly, skip_teardown
 
 class Library:
     def __del__(self):
@@ -58,7 +58,7 @@ def test_exit_code_output_threads_hooks_and_temporary_folders_are_those_of_any_p
 
 
 def test_output_that_cannot_be_written_ends_a_process_in_one_line() -> None:
-    code = "from forcepos.runtime.process_end import end_promptly; end_promptly(lambda: print(1))"
+    code = "from forcepos.runtime.interruption import end_promptly; end_promptly(lambda: print(1))"
     buffered = {**os.environ, "PYTHONUNBUFFERED": ""}
     with Path("/dev/full").open("w") as full:
         ended = subprocess.run(

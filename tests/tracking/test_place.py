@@ -240,7 +240,7 @@ def test_mlflows_variables_choose_the_experiment_unless_the_config_does(
     client, experiment = open_store(checked_config().tracking)
     assert client.get_experiment(experiment).name == "Default"
     monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", "77")
-    with pytest.raises(InputError, match=r"^MLFLOW_EXPERIMENT_ID=77: the tracking store has no such experiment$"):
+    with pytest.raises(InputError, match="No Experiment with id=77 exists$"):
         check_server(checked_config().tracking)
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "plates")
     assert checked_config().tracking.experiment == "plates"

@@ -19,7 +19,15 @@ from forcepos.config.mistakes import UNREADABLE, explain
 from forcepos.config.plugins import use_plugin_folders
 from forcepos.config.schema import Config
 from forcepos.experiment.plugins import to_config
-from forcepos.results.run_folder import CONFIG, MARK, holds_result, meaning, read_config, refuse_used, unfinished
+from forcepos.results.finished_runs import (
+    CONFIG,
+    MARK,
+    holds_result,
+    meaning,
+    read_config,
+    refuse_used,
+    unfinished,
+)
 from forcepos.runtime.errors import InputError, storage_fault
 from forcepos.runtime.files import to_json, write_json
 from forcepos.runtime.interruption import listening, stop_if_asked

@@ -13,12 +13,10 @@ import pandas as pd
 from forcepos.config.schema import Config, CrossValidationConfig, FixedTunerConfig
 from forcepos.evaluation.metrics import Scores
 from forcepos.experiment.plan import RunPlan
+from forcepos.results.finished_runs import cached_result, refuse_result
 from forcepos.results.pending_logs import finalize_tracking, log_pending, reopen
-from forcepos.results.run_cache import cached_result
-from forcepos.results.run_folder import refuse_result
 from forcepos.results.run_report import repeat_result, write_result
-from forcepos.results.summary import REFERENCES, headline
-from forcepos.results.terminal import show_table
+from forcepos.results.terminal import REFERENCES, headline, show_table
 from forcepos.tracking.run import Run
 from forcepos.tracking.track import track
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from forcepos.config.schema import Config
 from forcepos.data.loading import Loaded
-from forcepos.results.run_cache import run_fingerprint
+from forcepos.results.finished_runs import run_fingerprint
 from forcepos.runtime.paths import search_dir
 from forcepos.tracking.description import provenance, run_name
 from forcepos.tracking.run import Run

@@ -15,11 +15,9 @@ from forcepos.experiment.steps import find_hyperparameters, train_model
 from forcepos.models.problem import Problem
 from forcepos.models.training.device import use_device
 from forcepos.models.training.trainer import NetworkTrainer
+from forcepos.results.finished_runs import cached_result, refuse_result
 from forcepos.results.pending_logs import finalize_tracking, log_pending
-from forcepos.results.pictures import save_pictures
-from forcepos.results.run_cache import cached_result
-from forcepos.results.run_folder import refuse_result
-from forcepos.results.run_report import RunReport, repeat_result, save
+from forcepos.results.run_report import RunReport, repeat_result, save, save_pictures
 from forcepos.results.terminal import Terminal
 from forcepos.runtime.interruption import stop_if_asked
 from forcepos.runtime.resources import in_sweep, jobs_at_once

@@ -18,14 +18,12 @@ from forcepos.config.mistakes import resolving
 from forcepos.config.schema import TrackingConfig
 from forcepos.experiment.sweep_job import prepare_launcher, reason_of
 from forcepos.experiment.sweep_table import job_folders, job_rows, write_table
-from forcepos.results.run_cache import SKIP_VARIABLE
-from forcepos.results.run_folder import CONFIG, meaning, read_config, refuse_used
+from forcepos.results.finished_runs import CONFIG, SKIP_VARIABLE, meaning, read_config, refuse_used
 from forcepos.runtime.errors import InputError
-from forcepos.runtime.files import to_json
+from forcepos.runtime.files import read_state, to_json, write_state
 from forcepos.runtime.interruption import defer_signals, ended_by_input_errors
 from forcepos.runtime.paths import pending_logs_file, short_path
 from forcepos.runtime.resources import JOBS_VARIABLE, jobs_of_sweep, overrides_of
-from forcepos.runtime.state_files import read_state, write_state
 from forcepos.runtime.wording import visible, visible_lines
 from forcepos.tracking.place import check_uri
 
@@ -111,17 +109,19 @@ class _Sweep:
         begun, self._run_id = read_state(self._unfinished, _Begun, "the sweep begins anew"), None
         if self._tracking.name == "mlflow":
             # MLflow takes seconds.
-            from forcepos.tracking.sweep_run import PARENT_VARIABLE, start_sweep  # noqa: PLC0415
+            from forcepos.tracking.track import PARENT_VARIABLE, start_sweep  # noqa: PLC0415
 
             overrides = visible(" ".join(self._overrides))
             self._run_id = start_sweep(self._tracking, overrides, begun.run_id if begun else None)
             os.environ[PARENT_VARIABLE] = self._run_id
-        if begun and begun.run_id == self._run_id:
-            kept = short_path(self._unfinished)
+        if begun:
+            kept, began = short_path(self._unfinished), self._unfinished.stat().st_mtime
             log.info("resuming this sweep: complete jobs are skipped; to begin it anew, remove %s", kept)
-            os.environ[SKIP_VARIABLE] = str(self._unfinished.stat().st_mtime)
-        else:
+            os.environ[SKIP_VARIABLE] = str(began)
+        if not begun or begun.run_id != self._run_id:  # the store may have lost it
             write_state(self._unfinished, {"run_id": self._run_id})
+        if begun:
+            os.utime(self._unfinished, (began, began))  # jobs that were complete before count as well
 
     def close(self, status: str) -> bool:
         """Show the table of jobs, and end the sweep's run; return whether tracking is complete."""
@@ -147,7 +147,7 @@ class _Sweep:
         """End the sweep's run; return whether the store has all of the sweep."""
         if self._run_id is None:
             return True
-        from forcepos.tracking.sweep_run import end_sweep  # noqa: PLC0415  # MLflow takes seconds
+        from forcepos.tracking.track import end_sweep  # noqa: PLC0415  # MLflow takes seconds
 
         lacking = sum((row["result"] or {}).get("tracking") == "incomplete" for row in rows)
         # The table follows once all that it lists is there.

@@ -18,9 +18,8 @@ from hydra.errors import CompactHydraException
 from omegaconf import DictConfig
 
 from forcepos.runtime.errors import InputError, storage_fault
-from forcepos.runtime.interruption import listen, stop_if_asked
+from forcepos.runtime.interruption import end_with_parent, listen, skip_teardown, stop_if_asked
 from forcepos.runtime.log_lines import prefix_log_lines
-from forcepos.runtime.process_end import end_with_parent, skip_teardown
 
 log = logging.getLogger(__name__)
 _LONGEST = 200  # characters of a reason on the terminal

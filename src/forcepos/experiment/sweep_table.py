@@ -6,7 +6,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from forcepos.results.run_folder import holds_result
+from forcepos.results.finished_runs import holds_result
 from forcepos.runtime.wording import visible
 
 # `also`: the same measure on the harder split that evaluation.also names.

@@ -10,8 +10,7 @@ from forcepos.config.schema import ModelConfig
 from forcepos.models.architectures.architecture import Architecture, architecture_of
 from forcepos.models.scaling import Scaling
 from forcepos.models.tasks import Regression, Task
-from forcepos.runtime.errors import InputError
-from forcepos.runtime.plugin_errors import plugin_errors, plugin_name
+from forcepos.runtime.errors import InputError, plugin_errors, plugin_name
 
 
 def build_network(

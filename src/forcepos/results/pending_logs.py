@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from forcepos.config.schema import Config
-from forcepos.results.run_cache import check_result, remember_result, warn_of_earlier_versions
+from forcepos.results.finished_runs import check_result, warn_of_earlier_versions
 from forcepos.results.run_report import write_result
 from forcepos.runtime.errors import InputError
-from forcepos.runtime.paths import pending_logs_file
-from forcepos.runtime.state_files import read_state, write_state
+from forcepos.runtime.files import read_state, write_state
+from forcepos.runtime.paths import finished_file, pending_logs_file
 from forcepos.tracking.outages import ERRORS, reason
 from forcepos.tracking.run import Run, Step
 from forcepos.tracking.track import is_part, parent_id
@@ -40,7 +40,7 @@ def finalize_tracking(run: Run, result: dict[str, Any], config: Config, fingerpr
             write_result(final, folder)
     if config.tracking.name != "none":
         _keep(run, final, config, _path(config, fingerprint))
-    remember_result(fingerprint, final)
+    write_state(finished_file(fingerprint), final)
     return final
 
 
@@ -54,7 +54,8 @@ def _with_status(run: Run, result: dict[str, Any]) -> dict[str, Any]:
 def _keep(run: Run, result: dict[str, Any], config: Config, path: Path) -> None:
     """Keep the logs in a file until they are complete; those of a fold or a sweep's job in its folder for ever."""
     complete, folder = result["tracking"] == "complete", Path(result["outputs"])
-    if not complete or (run.is_part and folder.is_dir()):
+    of_a_part = any(step.arguments["parent"] for step in run.steps if step.name == "start")
+    if not complete or (of_a_part and folder.is_dir()):
         steps = [dataclasses.asdict(step) for step in run.steps]
         logs = {"steps": steps[run.done :], "logged": steps[: run.done], "result": result}
         logs["tracking"] = dataclasses.asdict(config.tracking)
@@ -80,11 +81,20 @@ def reopen(
         return None
     path = _path(config, fingerprint)
     kept = _read(path, config, "the run is done again")
-    if kept is None:
+    if kept is not None:
+        uri = config.tracking.uri
+        log.info("trained before, in %s: logging what %s lacks of it", kept.result["outputs"], uri)
+    else:
         warn_of_earlier_versions(path.parent, "only that version can log them, with the same commands")
-        return _rejoin(config, cached, parent) if cached and is_part(parent) else None
-    log.info("trained before, in %s: logging what %s lacks of it", kept.result["outputs"], config.tracking.uri)
-    run = _restored(kept, config)
+        if not cached or not is_part(parent):
+            return None
+        path = Path(cached["outputs"], _LOGS_OF_PART)  # its sweep or cross-validation may have another run now
+        kept = _read(path, config, "what the tracking store lost of that run, it will lack")
+        if kept is None or kept.tracking != dataclasses.asdict(config.tracking):
+            return None
+    run, uri = Run(config), kept.result["model_uri"] or ""
+    run.run_id, run.model_uri = kept.result["run_id"], uri if uri.startswith("models:") else None  # else a file's
+    run.steps, run.done = [*kept.logged, *kept.steps], len(kept.logged)
     try:
         if not is_part(parent):
             run.connect()
@@ -104,25 +114,8 @@ def log_pending(
     return finalize_tracking(*opened, config, fingerprint) if opened else None
 
 
-def _rejoin(config: Config, cached: dict[str, Any], parent: Run | None) -> tuple[Run, dict[str, Any]] | None:
-    """Log a run anew that its store lost, or move it: its sweep or cross-validation has another run then."""
-    path = Path(cached["outputs"], _LOGS_OF_PART)
-    kept = _read(path, config, "what the tracking store lost of that run, it will lack")
-    if kept is None or kept.tracking != dataclasses.asdict(config.tracking):
-        return None
-    run = _restored(kept, config)
-    run.resume(parent_id(parent))
-    return run, kept.result
-
-
 def _read(path: Path, config: Config, consequence: str) -> _Kept | None:
     return read_state(path, _Kept, consequence, lambda kept: check_result(path, config, kept.result))
-
-
-def _restored(kept: _Kept, config: Config) -> Run:
-    uri = kept.result["model_uri"] or ""  # until MLflow has given it one, that of the file in the run's folder
-    model_uri = uri if uri.startswith("models:") else None
-    return Run(config, kept.result["run_id"], model_uri, [*kept.logged, *kept.steps], len(kept.logged))
 
 
 def _path(config: Config, fingerprint: str) -> Path:

@@ -1,4 +1,4 @@
-"""Progress and results on the terminal: standard error, readable live and in a log file."""
+"""Progress on the terminal, and results in words: one table and remarks, for report and sweeps as well."""
 
 import logging
 import sys
@@ -14,7 +14,6 @@ from rich.table import Table
 from rich.text import Text
 
 from forcepos.config.schema import Config
-from forcepos.results.summary import remarks, score_table
 from forcepos.runtime.resources import jobs_at_once
 from forcepos.runtime.wording import visible
 from forcepos.tuning.events import Listener
@@ -23,6 +22,23 @@ from forcepos.tuning.trials import TrialResult
 log = logging.getLogger(__name__)
 _LOG_WIDTH = 120
 _QUIET_S = 5.0  # without a live display, an epoch is reported at most this often
+Result = Mapping[str, Any]
+# References that a result may hold scores of, and their titles.
+REFERENCES = {
+    "baseline": "mean or most frequent class",
+    "linear": "linear model",
+    "boosted_trees": "boosted trees",
+    "oracle_points": "ideal observer that knows the points",
+    "oracle_visits": "ideal observer that knows the visits",
+}
+_BOUNDS = {
+    "limit_row_new_visit": "from a row",
+    "limit_row_known_visit": "from a row of a known visit",
+    "limit_new_visit": "from a window",
+    "limit_known_visit": "from a window of a known visit",
+}
+_NAMES = {"baseline": "the constant baseline", "linear": "the linear model", "boosted_trees": "the boosted trees"}
+_SHOWN = ("euclidean_mean_mm", "euclidean_p95_mm", "r2", "accuracy", "f1_macro", "accuracy_off_border")
 
 
 class Terminal(Listener):
@@ -30,32 +46,25 @@ class Terminal(Listener):
 
     def __init__(self, config: Config) -> None:
         self._tuner, self._training = config.tuner, config.training
-        self._progress: Progress | None = None
         self._best: float | None = None
-        self._done = self._total = 0
-        self._phase = ""
-        self._started = self._reported = time.monotonic()
-        self._epochs_of_a_trial = config.tuner.executions_per_trial * config.training.epochs
+        self._reported = time.monotonic()
 
     @contextmanager
     def phase(self, name: str, epochs: int) -> Iterator[None]:
         """Show a live bar over `epochs` epochs; without a terminal, lines in the log."""
-        self._phase, self._done, self._total = name, 0, epochs
-        self._started = time.monotonic()
+        self._phase, self._done, self._total, self._started = name, 0, epochs, time.monotonic()
         console = _console()
         live = console.is_terminal and jobs_at_once() == 1  # bars of several processes overwrite one another
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("epochs"))
-        with Progress(*columns, console=console, transient=True, disable=not live) as progress:
-            progress.add_task(name, total=epochs)
-            self._progress = progress if live else None
+        with Progress(*columns, console=console, transient=True, disable=not live) as self._progress:
+            self._progress.add_task(name, total=epochs)
             yield
-        self._progress = None
 
     def _trial(self, number: int) -> str:
-        return f"trial {number} of {self._tuner.max_trials}" if self._tuner.max_trials else f"trial {number}"
+        return f"trial {number}" + (f" of {self._tuner.max_trials}" if self._tuner.max_trials else "")
 
     def trial_known(self, result: TrialResult) -> None:
-        self._total = max(0, self._total - self._epochs_of_a_trial)
+        self._total = max(0, self._total - self._tuner.executions_per_trial * self._training.epochs)
         self._compare(result)
 
     def trial_started(self, number: int, hyperparameters: Mapping[str, Any]) -> None:
@@ -75,9 +84,8 @@ class Terminal(Listener):
         if result.score is None:
             log.warning("trial %d failed: %s", result.number, result.failure)
             return
-        log.info(
-            "trial %d: %s %.4g, best so far %.4g", result.number, self._tuner.objective, result.score, self._best
-        )
+        reached = f"{self._tuner.objective} {result.score:.4g}, best so far {self._best:.4g}"
+        log.info("trial %d: %s", result.number, reached)
 
     def final_epoch_ended(self, member: int, epoch: int, logs: Mapping[str, float]) -> None:
         network = f", network {member}" if self._training.ensemble > 1 else ""
@@ -90,7 +98,7 @@ class Terminal(Listener):
         best = f", best so far {self._best:.4g}" if self._best is not None else ""
         rest = f", {timedelta(seconds=round(left))} left" if left > 0 else ""
         line = f"{where}: {self._tuner.objective} {logs[self._tuner.objective]:.4g}{best}{rest}"
-        if self._progress is not None:
+        if not self._progress.disable:
             total = self._total or None
             self._progress.update(self._progress.task_ids[0], completed=self._done, total=total, description=line)
         elif now - self._reported >= _QUIET_S:
@@ -130,5 +138,78 @@ def _console() -> Console:
 
 def _named(values: Mapping[str, Any]) -> str:
     return " ".join(
-        f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}" for name, value in values.items()
+        f"{name}={value:{'.4g' if isinstance(value, float) else ''}}" for name, value in values.items()
     )
+
+
+def headline(scores: Mapping[str, float]) -> str:
+    """Return the name of the score that runs are compared by."""
+    return "euclidean_mean_mm" if "euclidean_mean_mm" in scores else "accuracy"
+
+
+def score_table(result: Result) -> list[dict[str, str]]:
+    """Return rows of cells: the model with its intervals, its references, the model on the second split."""
+    scored = {"model": result}
+    scored |= {title: {"test": result[name]} for name, title in REFERENCES.items() if name in result}
+    if result.get("also"):
+        scored[f"model on {result['also']['split']}"] = result["also"]
+    measures = [name for name in _SHOWN if name in result["test"]]
+    return [
+        {"on the test subset": title} | {name: _with_interval(scores, name) for name in measures}
+        for title, scores in scored.items()
+    ]
+
+
+def _with_interval(scores: Result, name: str) -> str:
+    value, ends = scores["test"].get(name), scores.get("intervals", {}).get(name, (None, None))
+    interval = "" if ends[0] is None else f" [{ends[0]:.4g}, {ends[1]:.4g}]"
+    return "" if value is None else f"{value:.4g}{interval}"
+
+
+def remarks(result: Result) -> Iterator[str]:
+    """Yield caveats of the scores, the most important last."""
+    if "resampled" in result:
+        level, units = 100 * result["confidence"], result["resampled"]
+        yield f"[low, high]: {level:g} % intervals from a bootstrap over {units} of the test subset"
+    yield from _of_bounds(result)
+    yield from _of_coverage(result)
+    if result.get("neighbour_share") is not None:
+        share = f"{100 * result['neighbour_share']:.3g} % of the test samples have a training sample"
+        yield f"{share} of the same recording within a window's length: this score is too optimistic"
+    measure = headline(result["test"])
+    if second_split := result.get("also"):
+        where = f"split={second_split['split']}: "
+        yield f"{where}the same hyperparameters reach {measure} {_with_interval(second_split, measure)}"
+        yield from _of_coverage(second_split, where)
+    sign = 1 if measure.endswith("_mm") else -1
+    best = min((name for name in _NAMES if name in result), key=lambda name: sign * result[name][measure])
+    score, reference = result["test"][measure], result[best][measure]
+    if sign * reference <= sign * score:
+        values = f"{measure} {score:.4g} against {reference:.4g}"
+        yield f"the network does not beat {_NAMES[best]} on the test subset: {values}"
+
+
+def _of_bounds(result: Result) -> Iterator[str]:
+    """State the Cramér-Rao bound by direction: no single number holds for both."""
+    known = {source: result[name] for name, source in _BOUNDS.items() if name in result}
+    radial = [f"{of['rmse_radial_mm']:.2g} mm {source}" for source, of in known.items() if "rmse_radial_mm" in of]
+    across = "" if any("rmse_tangential_mm" in of for of in known.values()) else "; infinite across it"
+    if known:
+        yield (
+            "Cramér-Rao bound on the rmse of unbiased estimates from joint torques alone (F and T also reveal "
+            f"joint angles): {', '.join(radial)}, along the line to the base{across}"
+        )
+
+
+def _of_coverage(result: Result, where: str = "") -> Iterator[str]:
+    coverage = result.get("coverage")
+    if not coverage:
+        return
+    if "radius_mean_mm" in coverage:
+        size = f"a mean radius of {coverage['radius_mean_mm']:.3g} mm"
+    else:
+        kinds = "sectors" if "sectors_mean" in coverage else "classes"
+        size = f"{coverage[f'{kinds}_mean']:.3g} {kinds} per set on average"
+    target, observed = 100 * coverage["asked"], 100 * coverage["found"]
+    few = "" if coverage["counted"] != "samples" else " (too few recordings to calibrate: samples were counted)"
+    yield f"{where}target coverage {target:g} %, observed {observed:.3g} % on the test subset, with {size}{few}"

@@ -1,10 +1,17 @@
-"""Errors that a user can cause, as opposed to bugs, and those of the file system in one line."""
+"""Errors that a user can cause, as opposed to bugs; those of the file system and of plug-ins in one line."""
 
 import errno
 import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from forcepos.runtime.paths import short_path
+from forcepos.runtime.wording import shortened
+
 _CONTINUES = "; then the same command continues"
+_LONGEST = 500  # characters of a plug-in's own message
 _SPACE = "free some space"
 _WRITABLE = "make it writable, or work in another folder"
 _IN_THE_WAY = "it is in the place of a folder: move it away"
@@ -53,3 +60,36 @@ def storage_fault(error: BaseException) -> str | None:
                 return f"{getattr(cause, 'filename', None) or Path.cwd()}: {words}; {help_}{_CONTINUES}"
         cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
     return None
+
+
+@contextmanager
+def plugin_errors(plugin: object, doing: str) -> Iterator[None]:
+    """Turn what a plug-in (a class, or an instance of it) raises while `doing` something into one line.
+
+    An error that is already meant for a user passes as it is, and so does a bug in a class of forcepos' own.
+
+    Raises:
+        InputError: the plug-in failed; names its class, its file and the error.
+    """
+    try:
+        yield
+    except (InputError, TrialFailure):
+        raise
+    except Exception as error:
+        if _class_of(plugin).__module__.startswith("forcepos."):
+            raise
+        message = shortened(" ".join(str(error).split()), _LONGEST)
+        what = ": ".join(filter(None, [type(error).__name__, message]))
+        raise InputError(f"{plugin_name(plugin)} failed in {doing}: {what}") from error
+
+
+def plugin_name(plugin: object) -> str:
+    """Return `module.Class (file)` of a plug-in's class or of an instance of it."""
+    kind = _class_of(plugin)
+    module = sys.modules.get(kind.__module__)
+    source = getattr(module, "__file__", None)  # none if it was typed into an interpreter
+    return f"{kind.__module__}.{kind.__qualname__}" + (f" ({short_path(Path(source))})" if source else "")
+
+
+def _class_of(plugin: object) -> type:
+    return plugin if isinstance(plugin, type) else type(plugin)

@@ -1,13 +1,19 @@
-"""Handle Ctrl-C, SIGTERM and a cluster's preemption signal so that none is lost.
+"""End a process: on Ctrl-C, SIGTERM or a cluster's preemption signal, none of which is lost, or when it is done.
 
 Python raises a signal's exception wherever the program is, and libraries swallow it in some places: a bare
 `except` during their import, a destructor, a callback from C. So the signal is recorded as well, and long-running
 code polls for it. Where it would leave something half done, it is deferred.
+
+When the work is done, Python would destroy every module and object, and TensorFlow's C++ destructors would follow:
+seconds in which the shell waits for memory that the operating system reclaims anyway. Exit hooks run the last
+registered first, so one that is registered before any large library is imported may end the process.
 """
 
 from __future__ import annotations
 
+import atexit
 import logging
+import multiprocessing
 import os
 import signal
 import sys
@@ -15,7 +21,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
+from functools import cache, partial
+from threading import Thread
 from types import FrameType
 
 from forcepos.runtime.errors import InputError, storage_fault
@@ -24,6 +31,9 @@ from forcepos.runtime.wording import visible_lines
 _PATIENCE_S = 5.0  # time for a process to close its runs
 _INSIST_S = 2.0  # a signal that is repeated after this long is no longer deferred
 
+_LOOK_S = 0.5  # how often a process of a pool looks for its parent
+
+_exit_code: list[int] = []  # one entry once the hook is registered
 _received: list[tuple[float, BaseException]] = []  # time and exception of each signal
 _deferred: list[int] = []  # for each deferring block: number of signals received before it
 
@@ -156,3 +166,70 @@ def _receive(asked: BaseException) -> None:
         if now - first < _INSIST_S:
             return
     raise asked
+
+
+def end_promptly(work: Callable[[], object]) -> None:
+    """Do all the work of a process and let it end promptly, with the exit code that Python would give it.
+
+    The process must do nothing else afterwards. If its output cannot be flushed, as to a closed pipe, the hook
+    fails and Python ends the process as usual.
+    """
+    skip_teardown()
+    _exit_code[0] = 1
+    try:
+        with ended_by_input_errors():
+            work()
+            _flush_output()
+        _exit_code[0] = 0
+    except SystemExit as ended:
+        _exit_code[0] = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+        if _exit_code[0]:
+            with suppress(OSError):
+                _flush_output()  # else the end of the process would fail of it again
+        raise
+    except KeyboardInterrupt:  # not an Interrupted: Python then kills itself by SIGINT
+        atexit.unregister(_leave)
+        raise
+
+
+def _flush_output() -> None:
+    """Flush standard output; what cannot be written is dropped, and a closed pipe is left to Python."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        error.filename = "standard output"
+        raise
+
+
+def skip_teardown() -> None:
+    """End this process right after the exit hooks that are registered from now on, by default with 0."""
+    if not _exit_code:
+        _exit_code.append(0)
+        atexit.register(_leave)
+
+
+@cache
+def end_with_parent() -> None:
+    """End this process of a pool when the one that started it ends: one that is killed cannot end its children."""
+    import psutil  # noqa: PLC0415  # a command's start does without
+
+    starter = multiprocessing.parent_process()
+
+    def watch() -> None:
+        with suppress(psutil.NoSuchProcess):
+            parent = psutil.Process(starter.pid if starter else None)
+            while parent.is_running() and parent.status() != psutil.STATUS_ZOMBIE:
+                time.sleep(_LOOK_S)
+        os._exit(1)
+
+    Thread(target=watch, daemon=True).start()
+
+
+def _leave() -> None:
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(_exit_code[0])

@@ -1,19 +1,22 @@
 """The steps of a job's run in MLflow, each of which can be repeated after it was done in part."""
 
 import math
+import tempfile
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from mlflow import MlflowClient
-from mlflow.entities import Metric, Param, RunTag
+from mlflow.entities import LoggedModelOutput, Metric, Param, RunTag
 from mlflow.entities import Run as Recorded
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST
 
 from forcepos.runtime.wording import visible
 from forcepos.tracking import store
+from forcepos.tracking.description import package_versions
 from forcepos.tracking.store import PARENT_TAG
 from forcepos.tuning.trials import Logs, TrialResult, Values
 
@@ -21,6 +24,7 @@ _SEARCH_TAG = "search"  # fingerprint of the search that a job belongs to
 _DIRECTORY_TAG = "directory"  # that it was started in: others may do the same search on the same server
 _REPLACES_TAG = "replaces"  # id of the run that an interrupted process left behind
 
+_NEEDED_BY_MODELS = ("mlflow", "tensorflow", "keras", "numpy")
 # What Keras calls a metric, and what a run calls it, unit included.
 _NAMES = {
     "regression": {"loss": "loss_mm2", "mae": "mae_mm", "rmse": "rmse_mm", "r2": "r2"},
@@ -33,10 +37,8 @@ class MlflowRun:
 
     Every step takes the time at which it happened, in ms: what is logged later, or twice, gets the same time, and
     MLflow keeps it once. What another process does again has other times, maybe other values, and MLflow would
-    keep both: a run that holds metrics of an interrupted process is replaced by a new one.
-
-    Args:
-        run_id: of a run that was started before; without it, `start` comes first.
+    keep both: a run that holds metrics of an interrupted process is replaced by a new one. Without the id of a run
+    that was started before, `start` comes first.
     """
 
     def __init__(self, client: MlflowClient, experiment_id: str, task: str, run_id: str | None) -> None:
@@ -54,12 +56,8 @@ class MlflowRun:
             store.resume_run(self._client, self.run_id, parent)
         else:
             replaces = before.info.run_id if before else None
-            tags = {
-                _SEARCH_TAG: search,
-                _DIRECTORY_TAG: str(Path.cwd()),
-                PARENT_TAG: parent,
-                _REPLACES_TAG: replaces,
-            }
+            tags = {_SEARCH_TAG: search, _DIRECTORY_TAG: str(Path.cwd()), PARENT_TAG: parent}
+            tags[_REPLACES_TAG] = replaces
             self.run_id = store.create_run(self._client, self._experiment_id, name, tags, when)
         self._replace()
         self._log_params(self.run_id, params)
@@ -152,7 +150,7 @@ class MlflowRun:
 
     def log_epoch(self, when: int, member: int, epoch: int, logs: Logs) -> None:
         group = "" if member == 1 else f"network_{member}/"
-        self._log_metrics(self.run_id, when, _mean_over_executions([[logs]]), epoch, group)
+        self._log_metrics(self.run_id, when, [logs], epoch, group)
 
     def log_scores(self, when: int, groups: Mapping[str, Mapping[str, float | None]]) -> None:
         scores = [(f"{group}/{name}", value) for group in groups for name, value in groups[group].items()]
@@ -167,14 +165,42 @@ class MlflowRun:
         self._client.log_artifact(self.run_id, path, folder)
 
     def log_model(self, when: int, path: str, example: Sequence[Any], register_as: str | None) -> None:  # noqa: ARG002
-        from forcepos.tracking.model import log_keras_model  # noqa: PLC0415  # TensorFlow takes seconds
+        """Log a saved model of standard layers with signature and example, as an output of the run.
 
-        signals = np.asarray(example, np.float32)
-        self.model_uri = log_keras_model(self._client, self.run_id, Path(path), signals, register_as)
+        Repeated after it was done in part, it resumes with the same model.
+        """
+        import keras  # noqa: PLC0415  # TensorFlow takes seconds
+        import mlflow.tensorflow  # noqa: PLC0415  # likewise
+
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")  # it has not trained yet
+            model = keras.models.load_model(path)
+        client, place, signals = self._client, self._experiment_id, np.asarray(example, np.float32)
+        begun = client.search_logged_models([place], f"source_run_id = '{self.run_id}' AND name = '{model.name}'")
+        logged = begun[0] if begun else client.create_logged_model(place, model.name, self.run_id)
+        uri, versions = f"models:/{logged.model_id}", package_versions()
+        with tempfile.TemporaryDirectory() as folder:
+            # The flavor "keras" makes an array of whatever the model gives, even of answers by name.
+            mlflow.tensorflow.save_model(
+                model, f"{folder}/model",
+                input_example=signals,
+                signature=mlflow.models.infer_signature(signals, model.predict(signals, verbose=0)),
+                # Named, since MLflow would find out by importing everything in another process.
+                pip_requirements=[f"{name}=={versions[name]}" for name in _NEEDED_BY_MODELS],
+            )  # fmt: skip
+            client.log_model_artifacts(logged.model_id, f"{folder}/model")
+        client.finalize_logged_model(logged.model_id, "READY")
+        outputs = client.get_run(self.run_id).outputs
+        if logged.model_id not in [output.model_id for output in (outputs.model_outputs if outputs else ())]:
+            client.log_outputs(self.run_id, [LoggedModelOutput(logged.model_id, step=0)])
+        if register_as and not client.search_model_versions(
+            f"name = '{register_as}' and run_id = '{self.run_id}'"
+        ):
+            mlflow.register_model(uri, register_as)
+        self.model_uri = uri
 
     def _log_params(self, run_id: str, values: Mapping[str, Any]) -> None:
-        params = [Param(name, visible(str(value))) for name, value in values.items()]
-        self._client.log_batch(run_id, params=params)
+        self._client.log_batch(run_id, params=[Param(name, visible(str(values[name]))) for name in values])
 
     def _log_metrics(
         self, run_id: str, when: int, history: Sequence[Logs], first_epoch: int = 1, group: str = ""
@@ -183,7 +209,7 @@ class MlflowRun:
             Metric(f"{group}{self._metric_name(name)}", value, when, epoch)
             for epoch, logs in enumerate(history, first_epoch)
             for name, value in logs.items()
-            if math.isfinite(value)
+            if value is not None and math.isfinite(value)  # None: NaN, kept as JSON
         ]
         self._client.log_batch(run_id, metrics=metrics)
 

@@ -31,9 +31,8 @@ def is_outage(error: Exception) -> bool:
     """Return whether the same call may succeed later, as opposed to one that is a mistake."""
     if isinstance(error, MlflowException):
         return error.error_code not in _MISTAKES
-    if isinstance(error, InputError):
-        return isinstance(error, TrackingUnavailable)
-    return isinstance(error, OSError | SQLAlchemyError) and not isinstance(error, FileNotFoundError)
+    outages = OSError | SQLAlchemyError | TrackingUnavailable
+    return isinstance(error, outages) and not isinstance(error, FileNotFoundError)
 
 
 @contextmanager
@@ -52,7 +51,6 @@ def reason(error: Exception) -> str:
         return reason(error.__cause__)
     message = str(error).strip()
     for pattern, words in _WORDS:
-        found = pattern.search(message)
-        if found:
+        if found := pattern.search(message):
             return words.format(found[1].strip())
     return (message.splitlines() or [type(error).__name__])[0]

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from forcepos.runtime.errors import InputError
+from forcepos.runtime.interruption import ended_by_input_errors
 
 log = logging.getLogger(__name__)
 _SQLITE = "sqlite:///"
@@ -90,7 +91,9 @@ def follow_move(database: Path) -> None:
                 runs = connection.execute(
                     "SELECT run_uuid FROM runs WHERE instr(artifact_uri, ? || '/') = 1", (old,)
                 )
-                if not _is_moved(Path(url2pathname(urlsplit(old).path)), artifacts, [run for (run,) in runs]):
+                before = Path(url2pathname(urlsplit(old).path))
+                here = any((artifacts / run).is_dir() for (run,) in runs)
+                if before.is_dir() and (not here or before.samefile(artifacts)):
                     continue
                 for table, column in _LOCATIONS:
                     connection.execute(
@@ -103,22 +106,14 @@ def follow_move(database: Path) -> None:
         raise OSError(str(error)) from error
 
 
-def _is_moved(before: Path, artifacts: Path, runs: list[str]) -> bool:
-    """Return whether artifacts lie in another place now: the one before is gone, or their runs are here."""
-    here = any((artifacts / run).is_dir() for run in runs)
-    return not before.is_dir() or (here and not before.samefile(artifacts))
-
-
 def main() -> None:
     """Prepare the store for MLflow's user interface: `python -m forcepos.tracking.place URI`."""
     logging.basicConfig(format="%(message)s", level=logging.INFO)
     database = resolve(sys.argv[1])[1]
-    try:
+    with ended_by_input_errors():
         check_uri(sys.argv[1])
         if database and database.exists():
             follow_move(database)
-    except (InputError, OSError) as error:
-        sys.exit(f"error: {error}")
 
 
 if __name__ == "__main__":

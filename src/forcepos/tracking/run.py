@@ -3,7 +3,7 @@
 import dataclasses
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,14 +26,10 @@ _AGAIN_S = 60.0  # an unreachable store is tried at most this often
 
 @dataclass(frozen=True)
 class Step:
-    """A call of `MlflowRun`, by name, as JSON can hold it.
-
-    Attributes:
-        when: it was requested, in ms.
-    """
+    """A call of `MlflowRun`, by name, as JSON can hold it."""
 
     name: str
-    when: int
+    when: int  # it was requested, in ms
     arguments: dict[str, Any]
 
 
@@ -43,27 +39,19 @@ class Run(Listener):
     What cannot be logged now is kept, in order, and tried again. What was logged is kept as well: a database that
     is deleted or replaced meanwhile has nothing of the run.
 
-    Args:
-        run_id, model_uri, steps: of a run that another process has logged up to `done` of its steps.
-
     Attributes:
+        steps: those of them that were logged come first, `done` in number.
         model_uri: where the model can be loaded from, None if it is not tracked.
         anew: whether the store lost the run, and all of it is logged again.
         expected_status: `tracking` of a result that is written before the run ends.
     """
 
-    def __init__(
-        self,
-        config: Config,
-        run_id: str | None = None,
-        model_uri: str | None = None,
-        steps: Iterable[Step] = (),
-        done: int = 0,
-    ) -> None:
+    def __init__(self, config: Config) -> None:
         self._config, self._task = config.tracking, config.model.task
-        self.run_id, self.model_uri = run_id, model_uri
-        self.steps, self.done = list(steps), done
-        self.anew = False
+        self.run_id: str | None = None
+        self.model_uri: str | None = None
+        self.steps: list[Step] = []
+        self.done, self.anew = 0, False
         self.expected_status = "none" if self._config.name == "none" else "complete"
         self.outage: Exception | None = None
         self._mlflow: MlflowRun | None = None
@@ -73,11 +61,6 @@ class Run(Listener):
     def tracking(self) -> str:
         """Whether the store has all of the run so far: none, complete or incomplete."""
         return "incomplete" if self.done < len(self.steps) else self.expected_status
-
-    @property
-    def is_part(self) -> bool:
-        """Whether it belongs to a cross-validation or a sweep."""
-        return any(step.arguments["parent"] for step in self.steps if step.name == "start")
 
     @defer_signals()
     def connect(self) -> MlflowRun:
@@ -107,10 +90,9 @@ class Run(Listener):
             if step.name == "start":
                 step.arguments["parent"] = parent
         names = {step.name for step in self.steps[self.done :]}
-        if not names:
-            self.steps.append(Step("move", _milliseconds(), {"parent": parent}))
-        elif "close" in names and not names & {"start", "resume"}:
-            self.steps.insert(self.done, Step("resume", _milliseconds(), {"parent": parent}))
+        if not names or ("close" in names and not names & {"start", "resume"}):
+            step = Step("resume" if names else "move", _milliseconds(), {"parent": parent})
+            self.steps.insert(self.done, step)
         self.try_again()
 
     def close(self, status: str, reason: str | None = None) -> None:

@@ -19,7 +19,7 @@ from sqlalchemy import create_engine, text
 from forcepos.config.schema import TrackingConfig
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.interruption import defer_signals
-from forcepos.tracking.outages import is_outage, usable
+from forcepos.tracking.outages import usable
 from forcepos.tracking.place import check_uri, follow_move, resolve
 
 PARENT_TAG = "mlflow.parentRunId"
@@ -79,11 +79,7 @@ def _alone(uri: str, database: Path | None) -> Iterator[None]:
 
 
 def _create(database: Path, artifacts: str) -> None:
-    """Create an SQLite database whole or not at all.
-
-    MLflow creates it by dozens of migrations that SQLite commits one by one: if its process is killed then, no
-    other can use the file.
-    """
+    """Create an SQLite database whole or not at all: each of MLflow's dozens of migrations is committed."""
     if database.exists():
         return
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore  # noqa: PLC0415  # a second; others need none
@@ -98,12 +94,7 @@ def _create(database: Path, artifacts: str) -> None:
 def _experiment(client: MlflowClient, name: str, artifacts: str | None) -> str:
     experiment = client.get_experiment_by_name(name)
     if experiment is None and name == os.environ.get("MLFLOW_EXPERIMENT_ID"):
-        try:
-            experiment = client.get_experiment(name)
-        except MlflowException as error:
-            if is_outage(error):
-                raise
-            raise InputError(f"MLFLOW_EXPERIMENT_ID={name}: the tracking store has no such experiment") from error
+        experiment = client.get_experiment(name)
     if experiment is None:
         tags = {"mlflow.experimentKind": "custom_model_development"}  # the UI's view of training runs
         try:

@@ -6,8 +6,7 @@ import keras_tuner as kt
 import numpy as np
 
 from forcepos.data.recordings import Float64
-from forcepos.runtime.errors import InputError
-from forcepos.runtime.plugin_errors import plugin_errors, plugin_name
+from forcepos.runtime.errors import InputError, plugin_errors, plugin_name
 from forcepos.tuning.space import Space
 from forcepos.tuning.spec import SearchSpec
 from forcepos.tuning.tuner import Tuner, tuner_of

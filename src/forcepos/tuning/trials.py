@@ -10,14 +10,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, FiniteFloat, PositiveInt
 
-from forcepos.runtime.files import to_json, write_bytes
-from forcepos.runtime.state_files import (
+from forcepos.runtime.files import (
     VERSION,
     Damaged,
     move_aside,
     parse,
     read_bytes,
     read_state,
+    to_json,
+    write_bytes,
     write_state,
 )  # fmt: skip
 from forcepos.tuning.space import Space

@@ -21,8 +21,7 @@ from forcepos.models.problem import Problem
 from forcepos.models.training.device import use_device
 from forcepos.models.training.trainer import NetworkTrainer
 from forcepos.runtime.errors import InputError
-from forcepos.runtime.interruption import stop_if_asked
-from forcepos.runtime.process_end import end_promptly, end_with_parent
+from forcepos.runtime.interruption import end_promptly, end_with_parent, stop_if_asked
 from forcepos.runtime.resources import jobs_at_once
 from forcepos.tuning.events import Events
 from forcepos.tuning.ledger import Ledger, SearchResult

@@ -10,8 +10,7 @@ from pathlib import Path
 from forcepos.config.schema import TableConfig
 from forcepos.data.readers.reader import Reader, is_source
 from forcepos.data.readers.table import WORDS, Table, Wanted
-from forcepos.runtime.errors import InputError
-from forcepos.runtime.plugin_errors import plugin_name
+from forcepos.runtime.errors import InputError, plugin_name
 from forcepos.runtime.wording import name_some, visible_name
 
 _FORMATS = {

@@ -10,8 +10,7 @@ import pyarrow as pa
 
 from forcepos.config.schema import TableConfig
 from forcepos.data.readers.table import Chunk, Table, Wanted, check_kinds
-from forcepos.runtime.errors import InputError
-from forcepos.runtime.plugin_errors import plugin_errors, plugin_name
+from forcepos.runtime.errors import InputError, plugin_errors, plugin_name
 
 
 @dataclass

@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from forcepos.config.schema import DrawnSplitConfig, SplitConfig
 from forcepos.data.recordings import Int32, Recordings, Samples, all_samples
-from forcepos.runtime.errors import InputError
-from forcepos.runtime.plugin_errors import plugin_errors, plugin_name
+from forcepos.runtime.errors import InputError, plugin_errors, plugin_name
 
 log = logging.getLogger(__name__)
 

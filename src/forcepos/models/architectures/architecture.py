@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from forcepos.config.schema import ModelConfig, SpaceConfig
-from forcepos.runtime.plugin_errors import plugin_errors
+from forcepos.runtime.errors import plugin_errors
 
 if TYPE_CHECKING:
     from keras import layers

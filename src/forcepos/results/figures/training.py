@@ -21,7 +21,7 @@ def learning_curves(history: Sequence[dict[str, float]], metric: str, unit: str)
     """Plot `metric` on the training and the validation subset after each epoch."""
     figure, axes = style.single()
     for name, label in ((metric, "training"), (f"val_{metric}", "validation")):
-        _plot_curve(axes, [logs[name] for logs in history], label=label)
+        axes.plot(range(1, len(history) + 1), [logs[name] for logs in history], marker=".", label=label)
     axes.set(ylabel=style.with_unit(metric, unit), title="Final training")
     _count_epochs(axes, len(history))
     return figure
@@ -43,8 +43,9 @@ def trial_curves(trials: Sequence[TrialResult], objective: str, direction: str, 
     ]
     for curve in curves[:-1]:
         label = "_" if axes.lines else f"other trials ({len(others)})"
-        _plot_curve(axes, curve, label=label, color=style.GREY, linewidth=0.8, markersize=4)
-    _plot_curve(axes, curves[-1], label=f"trial {best.number} (best)", color=style.BLUE, linewidth=2)
+        axes.plot(range(1, len(curve) + 1), curve, ".-", label=label, color=style.GREY, lw=0.8, ms=4)
+    label = f"trial {best.number} (best)"
+    axes.plot(range(1, len(curves[-1]) + 1), curves[-1], ".-", label=label, color=style.BLUE, linewidth=2)
     if direction == "min":
         style.log_if_wide(axes, [value for curve in curves for value in curve])
     axes.set(ylabel=style.with_unit(objective, unit), title=f"Trials{failures}")
@@ -83,10 +84,6 @@ def _scored(trials: Sequence[TrialResult], direction: str) -> tuple[list[TrialRe
     return scored, best, f"; {failed} failed, not shown" if failed else ""
 
 
-def _plot_curve(axes: Axes, curve: Sequence[float], **look: Any) -> None:
-    axes.plot(range(1, len(curve) + 1), curve, marker=".", **look)
-
-
 def _count_epochs(axes: Axes, epochs: int) -> None:
     """Make the x axis run from the first to the last epoch, even if they are the same; add the legend."""
     margin = max(0.04 * epochs, 0.1)
@@ -108,10 +105,8 @@ def _plot_effect(axes: Axes, name: str, trials: Sequence[TrialResult], best: Tri
 def _place_on_axis(axes: Axes, name: str, values: Sequence[Any]) -> list[float]:
     distinct = sorted(set(values), key=str)
     if any(isinstance(value, (str, bool)) for value in values):
-        long = len("".join(map(str, distinct))) > 14
-        look: dict[str, Any] = {"rotation": 30, "ha": "right"} if long else {}
-        axes.set_xticks(range(len(distinct)), map(str, distinct), **look)
-        axes.set_xlim(-0.6, len(distinct) - 0.4)
+        rotation = 30 if len("".join(map(str, distinct))) > 14 else 0
+        axes.set_xticks(range(len(distinct)), map(str, distinct), rotation=rotation)
         return [float(distinct.index(value)) for value in values]
     if name in _LOGARITHMIC:
         axes.set_xscale("log")

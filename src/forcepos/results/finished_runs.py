@@ -1,0 +1,155 @@
+"""Finished runs: each in a folder of its own, its result in a cache, so that it need not be done again.
+
+A folder holds the files of one run only, so that no report lies beside the result of another.
+"""
+
+import hashlib
+import json
+import logging
+import math
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+from omegaconf import OmegaConf
+
+from forcepos.config.mistakes import UNREADABLE
+from forcepos.config.plugins import values_with_plugins
+from forcepos.config.schema import Config, CrossValidationConfig
+from forcepos.runtime.errors import InputError
+from forcepos.runtime.files import Damaged, parse, read_state
+from forcepos.runtime.paths import finished_file, short_path
+
+log = logging.getLogger(__name__)
+SKIP_VARIABLE = "FORCEPOS_SKIP_FINISHED"  # set for the jobs of a resumed sweep: when it began
+_VERSION = 1  # raise it with a change of the code after which the same run has another result
+_Scores = dict[str, float | None]
+MARK = ".unfinished"  # in a run's folder until it has ended well, so that the same run may be repeated there
+CONFIG = "config.json"  # in a run's folder: its checked values, as they were then
+_OUTPUTS = ("model.keras", "tables", "result.json", "figures", "report.html", "fold_1")
+
+
+@contextmanager
+def unfinished(folder: Path) -> Iterator[None]:
+    """Mark the folder of a run that begins; remove the mark if it ends well."""
+    if not holds_result(folder):
+        (folder / MARK).touch()
+    yield
+    (folder / MARK).unlink(missing_ok=True)
+
+
+def holds_result(folder: Path) -> bool:
+    """Return whether a run has ended well in this folder."""
+    return (folder / "result.json").exists() and not (folder / MARK).exists()
+
+
+def refuse_result(folder: Path, way_out: str = "move it away") -> None:
+    """Refuse to train into a folder that holds a result.
+
+    Raises:
+        InputError: a run has ended well there.
+    """
+    if holds_result(folder):
+        held = f"{short_path(folder)} holds the result of a finished run"
+        raise InputError(f"{held}: choose another folder, or {way_out}")
+
+
+def refuse_used(folders: Sequence[Path], same: bool, skip: bool) -> None:
+    """Refuse folders of runs in which another command has left something, or the same one its results.
+
+    Args:
+        same: the same command made them: it resumes, and logs what the store lacks.
+        skip: finished runs are skipped.
+
+    Raises:
+        InputError: names the first such folder.
+    """
+    for folder in folders:
+        result = folder / "result.json"
+        lacking = result.is_file() and b'"tracking": "incomplete"' in result.read_bytes()  # as the run wrote it
+        if same and (skip or lacking):
+            continue
+        refuse_result(folder, "set skip_finished=true to reuse it" if same else "move it away")
+        if not same and (folder / MARK).exists() and any((folder / output).exists() for output in _OUTPUTS):
+            held = f"{short_path(folder)} holds parts of an interrupted run of another command"
+            raise InputError(f"{held}: choose another folder, or move it away")
+
+
+def meaning(config: dict[str, Any]) -> dict[str, Any]:
+    """Leave out of a config what does not make it another run."""
+    return {key: value for key, value in config.items() if key not in {"hydra", "skip_finished", "tracking"}}
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """Read a config that a run or Hydra has saved; an absent or broken one is empty."""
+    try:
+        return dict(OmegaConf.to_container(OmegaConf.load(path)))  # type: ignore[arg-type]
+    except UNREADABLE:
+        return {}
+
+
+@dataclass(frozen=True)
+class _StoredFold:
+    run_id: str | None
+    test: _Scores
+    baseline: _Scores
+    tracking: Literal["complete", "incomplete", "none"]
+    outputs: str
+
+
+@dataclass(frozen=True)
+class _StoredResult(_StoredFold):  # what is used of one; all the rest is passed on as it is
+    objective: float
+    model_uri: str | None
+    best_hyperparameters: dict[str, Any] | None
+    folds: list[_StoredFold] = field(default_factory=list)
+
+
+def run_fingerprint(config: Config, data_fingerprint: str) -> str:
+    """Return a version and a hash of config and data; where a run is tracked does not matter."""
+    values = values_with_plugins(config) | {"tracking": None, "skip_finished": None}
+    values["tuner"] |= {"fresh": None, "max_failures": None, "workers": None}
+    digest = hashlib.sha256(json.dumps([values, data_fingerprint], sort_keys=True).encode())
+    return f"v{_VERSION}-{digest.hexdigest()[:12]}"
+
+
+def cached_result(config: Config, fingerprint: str, since: str | None = None) -> dict[str, Any] | None:
+    """Return the result of a finished run with this fingerprint under this working directory, if asked for.
+
+    Args:
+        since: asks for a run that finished later; a time of files. So do the variable and skip_finished=true.
+    """
+    since = "0" if config.skip_finished else os.environ.get(SKIP_VARIABLE, since)
+    if since is None:
+        return None
+    path = finished_file(fingerprint)
+    result = read_state(path, dict[str, Any], "the run is done again", partial(check_result, path, config))
+    if result is None:
+        if config.skip_finished:
+            warn_of_earlier_versions(path.parent, "not reused, since this version's results may differ")
+        return None
+    result.pop("version", None)  # of the file
+    return None if result["tracking"] == "incomplete" or path.stat().st_mtime < float(since) else result
+
+
+def check_result(path: Path, config: Config, result: dict[str, Any]) -> None:
+    """Check the result of a run with this config that was read from a state file, `path`.
+
+    Raises:
+        Damaged: a value that is used is missing or of another type.
+    """
+    stored, split = parse(path, json.dumps(result).encode(), _StoredResult), config.split
+    folds = split.folds if isinstance(split, CrossValidationConfig) and split.fold is None else 0
+    if not math.isfinite(stored.objective) or len(stored.folds) != folds:
+        raise Damaged(f"it holds {len(stored.folds)} folds and the objective {stored.objective}")
+
+
+def warn_of_earlier_versions(folder: Path, consequence: str) -> None:
+    """Log that `folder` holds files of other versions of forcepos, which this one does not use."""
+    others = sum(not path.name.startswith((f"v{_VERSION}-", "sweep-")) for path in folder.glob("*.json"))
+    if others:
+        log.warning("files of another version of forcepos in %s (%d): %s", folder, others, consequence)
