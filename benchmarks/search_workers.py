@@ -61,7 +61,7 @@ def forcepos_training(path: str, folder: str, number: int) -> Callable[[], dict[
     """The network of our trial `number` in compiled blocks: some steps, one validation."""
     import keras  # noqa: PLC0415  # only this worker needs TensorFlow
 
-    from forcepos.data.splits.subsets import Subsets  # noqa: PLC0415
+    from forcepos.data.splits.split import Subsets  # noqa: PLC0415
     from forcepos.models.networks import Scaling, build_network  # noqa: PLC0415
     from forcepos.models.problem import Problem  # noqa: PLC0415
     from forcepos.models.training.compiled import Program, Training  # noqa: PLC0415

@@ -8,6 +8,7 @@ import json
 import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
+from inspect import formatannotation
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +115,8 @@ def _rows(group: str) -> Iterator[tuple[str, str, str, str]]:
             names_of_choices
         )
         value = "the choice's name" if is_its_name else "; ".join(shown)
-        yield f"`{name}`", kind, "forcepos' own" if name.endswith(".plugin") else value, meaning
+        value = "forcepos' own" if (name, kind) == (f"{group}.plugin", "string") else value
+        yield f"`{name}`", kind, value, meaning
 
 
 def _composed(group: str, choice: str) -> Iterator[tuple[str, Field, Any]]:
@@ -136,7 +138,7 @@ def _leaves(schema: Any, values: Any, prefix: str) -> Iterator[tuple[str, Field,
 
 def _type(field: Field) -> str:
     """Return a key's type with its limits: `list of 2 integers ≥ 1`, `number > 0 or null`."""
-    kind, of = str(field.type).removesuffix(" | None"), field.metadata["of"]
+    kind, of = formatannotation(field.type).removesuffix(" | None"), field.metadata["of"]
     if of:
         kind = of.__name__ if of in (IntRange, FloatRange) else f"list[{of.__name__}]"
     entry = kind.removeprefix("list[").removesuffix("]")

@@ -11,7 +11,7 @@ import tensorflow as tf
 from keras import layers, ops
 
 from benchmarks.cases import CHANNELS, LEARNING_RATE, Case, arrays, windows
-from forcepos.data.splits.subsets import Subsets
+from forcepos.data.splits.split import Subsets
 from forcepos.models.problem import Regression
 from forcepos.models.training.compiled import Program, Training
 from forcepos.models.training.device import DeviceDataset, has_gpu

@@ -209,7 +209,7 @@ def test_a_plain_value_in_a_file_of_ones_own_may_be_replaced(tmp_path: Path) -> 
         "defaults: [cnn_regression, _self_]\naxes: x\nspace: {num_layers: 3, kernel: 5}\n"
     )
     own = [f"hydra.searchpath=[file://{tmp_path}]", "model=own"]
-    for preset, layers in (([], 3), (["debug=smoke"], 1), (["model.space.num_layers={min:2,max:2,step:1}"], 2)):
+    for preset, layers in (([], 3), (["model.space.num_layers={min:2,max:2,step:1}"], 2)):
         model = checked_config(*own, *preset).model
         assert isinstance(model, CnnConfig)
         assert (model.axes, model.space.kernel) == (["x"], [5])

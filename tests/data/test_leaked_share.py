@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from forcepos.data.samples import all_samples
+from forcepos.data.recordings import all_samples
 from forcepos.data.splits.random import leaked_share
 from forcepos.data.splits.split import split_samples
 from tests.data.test_splits import config, plate

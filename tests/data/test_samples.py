@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from forcepos.data.samples import all_samples
+from forcepos.data.recordings import all_samples
 from tests.data.test_splits import plate
 
 

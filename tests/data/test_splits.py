@@ -6,10 +6,8 @@ import numpy as np
 import pytest
 
 from forcepos.config.schema import SplitConfig
-from forcepos.data.recordings import Recordings
-from forcepos.data.samples import Samples, all_samples
-from forcepos.data.splits.split import split_of, split_samples
-from forcepos.data.splits.subsets import Subsets
+from forcepos.data.recordings import Recordings, Samples, all_samples
+from forcepos.data.splits.split import Subsets, split_of, split_samples
 from forcepos.runtime.errors import InputError
 from tests.conftest import checked_config
 

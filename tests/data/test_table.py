@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from forcepos.data.checks import check
-from forcepos.data.samples import all_samples
+from forcepos.data.recordings import all_samples
 from forcepos.data.splits.split import split_samples
 from forcepos.runtime.errors import InputError
 from tests.conftest import checked_config

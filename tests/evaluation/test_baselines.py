@@ -7,10 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from forcepos.data.recordings import Float32, Int32
-from forcepos.data.samples import Samples, all_samples
+from forcepos.data.recordings import Float32, Int32, Samples, all_samples
 from forcepos.data.sectors import make_sectors
-from forcepos.data.splits.subsets import Subsets
+from forcepos.data.splits.split import Subsets
 from forcepos.evaluation import baselines
 from forcepos.evaluation.baselines import reference_predictions
 from forcepos.models.problem import Classification, Problem, Regression, Task

@@ -10,8 +10,7 @@ import pytest
 
 from forcepos.config.schema import SimulatedConfig
 from forcepos.data.simulation.arm import MAX_TORQUE_NM, Arm
-from forcepos.data.simulation.noise import row_covariance
-from forcepos.data.simulation.simulation import JOINT_CHANNELS, Simulation
+from forcepos.data.simulation.simulation import JOINT_CHANNELS, Simulation, row_covariance
 from forcepos.evaluation.limits import _information
 from tests.data.test_simulation import columns, simulate
 from tests.evaluation.test_limits import AHEAD, WINDOW, cramer_rao

@@ -19,10 +19,10 @@ import pytest
 from forcepos.commands.train import _loss
 from forcepos.config.schema import Config
 from forcepos.data.checks import check
-from forcepos.data.samples import Samples, all_samples
+from forcepos.data.recordings import Samples, all_samples
 from forcepos.data.sectors import make_sectors
 from forcepos.data.simulation.simulation import Simulation
-from forcepos.data.splits.subsets import Subsets
+from forcepos.data.splits.split import Subsets
 from forcepos.evaluation.baselines import reference_predictions
 from forcepos.evaluation.evaluate import Evaluation, References, evaluate, references
 from forcepos.models.final import TrainedModel, network_outputs, train_final

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from forcepos.data.samples import all_samples
+from forcepos.data.recordings import all_samples
 from forcepos.evaluation.limits import locate
 from tests.data.test_simulation import simulate
 

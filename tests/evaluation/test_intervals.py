@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from forcepos.data.samples import all_samples
+from forcepos.data.recordings import all_samples
 from forcepos.evaluation.metrics import (
     BLOCKS,
     RECORDINGS,

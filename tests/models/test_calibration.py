@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from forcepos.data.samples import all_samples
+from forcepos.data.recordings import all_samples
 from forcepos.data.sectors import make_sectors
 from forcepos.data.splits.split import Units, split_of
 from forcepos.models.calibration import calibrate, conformal_bound, spread_mm

@@ -9,9 +9,8 @@ import keras
 import numpy as np
 import pytest
 
-from forcepos.data.recordings import Float32, Float64
-from forcepos.data.samples import Samples, all_samples
-from forcepos.data.splits.subsets import Subsets
+from forcepos.data.recordings import Float32, Float64, Samples, all_samples
+from forcepos.data.splits.split import Subsets
 from forcepos.models.networks import Scaling, fit_scaling
 from forcepos.models.problem import Problem, Regression
 from forcepos.models.training.trainer import NetworkTrainer

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from forcepos.data.loading import load_recordings
-from forcepos.data.samples import all_samples
-from forcepos.data.splits.subsets import Subsets
+from forcepos.data.recordings import all_samples
+from forcepos.data.splits.split import Subsets
 from forcepos.experiment.run import train_model
 from forcepos.models.final import batches, network_outputs
 from forcepos.models.problem import Classification, Problem, Regression

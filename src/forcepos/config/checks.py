@@ -3,41 +3,29 @@
 import copy
 import dataclasses
 import math
-from collections.abc import Iterator, Mapping
+import operator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar, get_type_hints
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import BooleanNode, DictConfig, FloatNode, IntegerNode, OmegaConf, StringNode
 from omegaconf.errors import ValidationError
 
+from forcepos.config.contradictions import check_together
 from forcepos.config.mistakes import resolving, unknown_key
 from forcepos.config.plugins import load_plugin
-from forcepos.config.schema import (
-    SCHEMAS,
-    Config,
-    CrossValidationConfig,
-    FloatRange,
-    IntRange,
-    ModelConfig,
-    SectorsConfig,
-    SplitConfig,
-    TableConfig,
-    TrackingConfig,
-    TunerConfig,
-    VersuchConfig,
-)
-from forcepos.config.table_keys import check_table
+from forcepos.config.schema import SCHEMAS, Config, FloatRange, IntRange
 from forcepos.runtime.errors import InputError
 
 Schema = TypeVar("Schema")
 
-_NODES: dict[type, Any] = {bool: BooleanNode, int: IntegerNode, float: FloatNode, str: StringNode}
-
-# What Keras logs for each task, with the direction in which it gets better.
-OBJECTIVES = {
-    "regression": {"loss": "min", "mae": "min", "rmse": "min", "r2": "max"},
-    "classification": {"loss": "min", "accuracy": "max", "f1": "max"},
+_LIMITS: dict[str, tuple[Callable[[Any, Any], bool], str]] = {
+    "min": (operator.ge, "at least"),
+    "max": (operator.le, "at most"),
+    "above": (operator.gt, "above"),
+    "below": (operator.lt, "below"),
 }
+_NODES: dict[type, Any] = {bool: BooleanNode, int: IntegerNode, float: FloatNode, str: StringNode}
 
 
 def register_schemas() -> None:
@@ -46,16 +34,12 @@ def register_schemas() -> None:
     store = ConfigStore.instance()
     store.store(name="root", group="schema", package="_global_", node=Config)
     for name, schema in SCHEMAS.items():
+        # Open to keys of plug-ins, which are checked once their class is known.
+        node = OmegaConf.structured(schema, flags={"struct": False})
+        if "space" in node:
+            OmegaConf.set_struct(node.space, value=False)
         group, _, choice = name.partition("/")
-        store.store(name=choice or "default", group=f"schema/{group}", node=_open(schema))
-
-
-def _open(schema: type) -> DictConfig:
-    """Return a node that takes keys of plug-ins', which are checked once their class is known."""
-    node: DictConfig = OmegaConf.structured(schema, flags={"struct": False})
-    if "space" in node:
-        OmegaConf.set_struct(node.space, value=False)
-    return node
+        store.store(name=choice or "default", group=f"schema/{group}", node=node)
 
 
 def register_resolvers() -> None:
@@ -74,8 +58,7 @@ def checked(composed: DictConfig, schema: type[Schema]) -> Schema:
         InputError: a key is unknown or missing, or a value refers to nothing or is out of limits; names the key.
     """
     _refuse_unknown_keys(composed, "")
-    missing = sorted(OmegaConf.missing_keys(composed))
-    if missing:
+    if missing := sorted(OmegaConf.missing_keys(composed)):
         raise InputError(_lacks(missing[0]))
     config = OmegaConf.to_object(composed)
     if not isinstance(config, schema):
@@ -83,7 +66,8 @@ def checked(composed: DictConfig, schema: type[Schema]) -> Schema:
     if isinstance(config, Config):
         _complete(config.model, "model.")
     for key, value, limits in _leaves(config, ""):
-        _check_limits(key, value, limits)
+        if wanted := wanted_limit(value, limits):
+            raise InputError(f"{key}={value} must be {wanted}")
     return config
 
 
@@ -103,14 +87,7 @@ def check_config(composed: DictConfig, plugins: Mapping[str, type]) -> Config:
     for key, base in plugins.items():
         _give_class(composed, key, base)
     config = checked(composed, Config)
-    _check_model(config.model)
-    _check_tuner(config.tuner)
-    _check_objective(config.tuner, config.model.task)
-    _check_sectors(config.sectors)
-    _check_split(config.split)
-    _check_tracking(config.tracking)
-    if isinstance(config.data, TableConfig | VersuchConfig):
-        check_table(config.data, config.model)
+    check_together(config)
     return config
 
 
@@ -193,86 +170,13 @@ def _leaves(node: Any, prefix: str) -> Iterator[tuple[str, Any, dict[str, Any]]]
             yield key, value, limits
 
 
-def _check_limits(key: str, value: Any, limits: dict[str, Any]) -> None:
-    wanted = wanted_limit(value, limits)
-    if wanted:
-        raise InputError(f"{key}={value} must be {wanted}")
-
-
 def wanted_limit(value: Any, limits: dict[str, Any]) -> str | None:
     """Return the limit that a value breaks, in words; None if it breaks none."""
     if value is None:
         return None
     for kind, limit in limits.items():
-        match kind:
-            case "min":
-                kept, wanted = value >= limit, f"at least {limit}"
-            case "max":
-                kept, wanted = value <= limit, f"at most {limit}"
-            case "above":
-                kept, wanted = value > limit, f"above {limit}"
-            case "below":
-                kept, wanted = value < limit, f"below {limit}"
-            case _:
-                kept, wanted = value in limit, f"one of {', '.join(limit)}"
-        if not kept:
-            return wanted
+        if kind == "choices" and value not in limit:
+            return f"one of {', '.join(limit)}"
+        if kind in _LIMITS and not _LIMITS[kind][0](value, limit):
+            return f"{_LIMITS[kind][1]} {limit}"
     return "finite" if isinstance(value, float) and not math.isfinite(value) else None
-
-
-def _check_model(model: ModelConfig) -> None:
-    if model.space.sees == "row" and model.window != 1:
-        raise InputError(f"model.window={model.window} must be 1: {model.name} sees one row at a time")
-    if model.space.sees == "window" and model.window < 2:
-        raise InputError(f"model.window={model.window} must be at least 2: {model.name} sees rows in sequence")
-    if len(set(model.axes)) != len(model.axes):
-        raise InputError(f"model.axes={model.axes} contains an axis twice")
-
-
-def _check_objective(tuner: TunerConfig, task: str) -> None:
-    directions = OBJECTIVES[task]
-    direction = directions.get(tuner.objective.removeprefix("val_"))
-    if direction is None:
-        raise InputError(
-            f"tuner.objective={tuner.objective} is not a metric of a {task}: "
-            f"choose {', '.join(f'val_{name}' for name in directions)}, or one of them without val_"
-        )
-    if direction != tuner.direction:
-        raise InputError(
-            f"tuner.direction={tuner.direction} would search for the worst {tuner.objective}: "
-            f"set tuner.direction={direction}"
-        )
-
-
-def _check_split(split: SplitConfig) -> None:
-    validation, calibration = split.validation_ratio, split.calibration_ratio
-    if calibration >= validation:
-        raise InputError(
-            f"split.calibration_ratio={calibration} must be below split.validation_ratio={validation}, "
-            "from which it is taken"
-        )
-    if isinstance(split, CrossValidationConfig) and split.fold is not None and split.fold > split.folds:
-        raise InputError(f"split.fold={split.fold} must be at most split.folds={split.folds}")
-
-
-def _check_tracking(tracking: TrackingConfig) -> None:
-    """Refuse what MLflow would refuse, or turn into a path, after hours of training."""
-    if not tracking.experiment.strip():
-        raise InputError("tracking.experiment is empty")
-    name = tracking.register_as
-    if name is not None and (not name.strip() or set(name) & set("/\\:") or name in {".", ".."}):
-        raise InputError(f"tracking.register_as={name} must be a name without /, \\ and :")
-
-
-def _check_tuner(tuner: TunerConfig) -> None:
-    if tuner.max_trials is None and not tuner.ends:
-        raise InputError(
-            f"tuner.max_trials=null needs a tuner that ends by itself, grid or hyperband: {tuner.name} never does"
-        )
-
-
-def _check_sectors(sectors: SectorsConfig) -> None:
-    starts = sorted(sectors.starts_deg)
-    widths = [after - before for before, after in zip(starts, [*starts[1:], starts[0] + 360], strict=True)]
-    if min(widths) <= 0 or max(widths) >= 180:
-        raise InputError("sectors.starts_deg must be different angles less than 180 degrees apart")

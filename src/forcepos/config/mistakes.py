@@ -92,13 +92,9 @@ def unknown_key(key: str, kind: Any, place: str) -> str:
     """
     known = list(dict.fromkeys(_all_keys(key)))
     if dataclasses.is_dataclass(kind):
-        ours = tuple(f"{place}{field.name}" for field in dataclasses.fields(kind))
+        ours = [f"{place}{field.name}" for field in dataclasses.fields(kind)]
     else:  # a range, before it is checked
-        ours = tuple(name for name in known if place and name.startswith(place))
-    if place:  # other keys of a part that lacks this one belong to other choices of its group
-        known = [*ours, *(name for name in known if not name.startswith(place) or name.startswith(ours))]
-    elif kind not in (None, Config):
-        known = list(ours)
+        ours = [name for name in known if place and name.startswith(place)]
     schemas = [(name, _keys(schema, f"{name.partition('/')[0]}.")) for name, schema in SCHEMAS.items()]
     parts = [name.partition("/") for name, keys in schemas if key in keys]
     owners = [
@@ -108,7 +104,8 @@ def unknown_key(key: str, kind: Any, place: str) -> str:
         return f"unknown key {key}: it belongs to {' or '.join(owners)}"
     if key in known:
         return f"{key} cannot be set: {place[:-1]} is one value"
-    if near := nearest(key, known):
+    if near := nearest(key, [*ours, *known]):
+        near = [name for name in near if name in ours] or near
         return f"unknown key {key}: did you mean {' or '.join(near)}?"
     names = ", ".join(name.removeprefix(place) for name in ours)
     return f"unknown key {key}" + (f": {place[:-1] or 'the config'} has {names}" if names else "")

@@ -4,6 +4,7 @@ A key's last word is its unit: `_mm`, `_s`, `_hz`, `_n` (newton), `_deg`, `_perc
 """
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, ClassVar
 
 from omegaconf import MISSING
@@ -33,7 +34,12 @@ def plugin_key(default: str = MISSING) -> Any:
     return key("class behind this choice: module.Class, of a file in your --config-dir", default=default)
 
 
-# --- data -------------------------------------------------------------------------------------------
+_MOST = 1_000_000  # more than a machine can hold or a training step can take, whatever is counted
+_size = partial(key, above=0, max=_MOST)
+_spread = partial(key, min=0, max=_MOST)
+_share = partial(key, above=0, below=1)
+_optional = partial(key, default=None)
+_FORMATS = ("auto", "feather", "parquet", "csv", "text")
 
 
 @dataclass
@@ -50,52 +56,39 @@ class TableConfig(DataConfig):
     """Any table. A column is given by name, or by number from 0 on where a file has no such name."""
 
     path: str = key("a file, a folder with one recording per file, or a pattern such as logs/*.csv")
-    plugin: str | None = key(
-        "a reader of your own, module.Class of a file beside your config; null: by the file's format", default=None
-    )
+    plugin: str | None = _optional("your own reader, module.Class of a file beside your config; null: by format")
     format: str = key(
         "file format; auto: by the ending (.feather, .parquet, .csv, .tsv, .txt, .log, .dat)",
         default="auto",
-        choices=("auto", "feather", "parquet", "csv", "text"),
+        choices=_FORMATS,
     )
-    header: bool | None = key(
-        "text: whether the first line holds names; null: if none of its fields is a number", default=None
-    )
-    separator: str | None = key(
-        "text: between fields; null: the first line's (csv), or spaces and tabs (text)", default=None
-    )
+    header: bool | None = _optional("text: whether the first line holds names; null: if no field is a number")
+    separator: str | None = _optional("text: between fields; null: the first line's (csv), or blanks (text)")
     decimal: str = key("text files: decimal mark", default=".", choices=(".", ","))
     targets: list[str] | None = key("one to three columns with x, y, z, in this order; null: only a label")
-    target_scale_mm: float = key(
-        "mm per unit of the targets, applied before the offset: 1000 for m", default=1, above=0, max=1_000_000
-    )
-    recording: str | None = key("column with the recording's name; null: each file is one recording", default=None)
+    target_scale_mm: float = _size("mm per unit of the targets, applied before the offset: 1000 for m", default=1)
+    recording: str | None = _optional("column with the recording's name; null: each file is one recording")
     visits: bool = key("each run of rows with the same point is a recording, a visit of that point", default=False)
-    gap_s: float | None = key(
-        "a longer pause, or time going back, starts a new recording; null: neither",
-        default=None,
-        above=0,
-        max=1_000_000_000,
+    gap_s: float | None = _optional(
+        "a longer pause, or time going back, starts a new recording; null: neither", above=0, max=1_000_000_000
     )
     point: str | None = key("column with the touched point's name; null: cells of a grid of positions")
-    point_grid_mm: float = key("width of that grid's cells", default=10, above=0, max=1_000_000)
-    time: str | None = key("column with a row's time; null: rate_hz gives it", default=None)
+    point_grid_mm: float = _size("width of that grid's cells", default=10)
+    time: str | None = _optional("column with a row's time; null: rate_hz gives it")
     time_unit: str = key(
-        "unit of that column, unless it is of a time type", default="s", choices=("s", "ms", "us", "ns")
+        "unit of that column unless it is a time type", default="s", choices=("s", "ms", "us", "ns")
     )
-    nanoseconds: str | None = key("column with nanoseconds to add to that time; null: there is none", default=None)
-    rate_hz: float | None = key("rows per second; null: from the time", above=0, max=1_000_000)
-    label: str | None = key(
-        "column with the classes for a classification, any number of them; null: sectors", default=None
-    )
-    keep: list[str] | None = key("more columns that a split of your own can use; null: none", default=None)
+    nanoseconds: str | None = _optional("column with nanoseconds to add to that time; null: there is none")
+    rate_hz: float | None = _size("rows per second; null: from the time")
+    label: str | None = _optional("column with the classes of a classification, any number; null: sectors")
+    keep: list[str] | None = _optional("more columns that a split of your own can use; null: none")
 
 
 @dataclass
 class VersuchConfig(TableConfig):
     """The notebook's Feather files, a table with whole seconds and nanoseconds in two columns."""
 
-    format: str = key("file format", default="feather", choices=("auto", "feather", "parquet", "csv", "text"))
+    format: str = key("file format", default="feather", choices=_FORMATS)
     visits: bool = key("each run of rows with the same point is a recording, a visit of that point", default=True)
     seconds: str | None = key("column with the whole seconds of a row's time; null: there is none")
     time: str | None = key("column with a row's time", default="${.seconds}")
@@ -107,40 +100,26 @@ class SimulatedConfig(DataConfig):
 
     seed: int = key("random seed of the simulation; splits and training have their own, `seed`", min=1)
     grid: list[int] = key("points along x and along y", min=1, max=10_000, length=2)
-    spacing_mm: float = key("distance between neighbouring points", above=0, max=1_000_000)
-    visits: int = key("recordings of each point", min=1, max=1_000_000)
+    spacing_mm: float = _size("distance between neighbouring points")
+    visits: int = key("recordings of each point", min=1, max=_MOST)
     rows: int = key("rows of each recording", min=1, max=1_000_000_000)
-    rate_hz: float = key("rows per second", above=0, max=1_000_000)
-    force_n: float = key("force that the plate exerts on the tool, upwards", above=0, max=1_000_000)
-    force_spread_n: float = key(
-        "standard deviation of the force from visit to visit, per axis", min=0, max=1_000_000
-    )
-    repeatability_mm: float = key(
-        "standard deviation of the position from visit to visit, per axis", min=0, max=1_000_000
-    )
-    noise_percent: float = key(
-        "standard deviation of a row's noise, % of the axis' largest torque", above=0, max=1_000_000
-    )
-    visit_offset_percent: float = key(
-        "standard deviation of a visit's offset, % of the axis' largest torque", min=0, max=1_000_000
-    )
-    drift_percent: float = key(
-        "standard deviation of slow drift, % of the axis' largest torque", min=0, max=1_000_000
-    )
-    drift_time_s: float = key("correlation time of that drift", above=0, max=1_000_000)
+    rate_hz: float = _size("rows per second")
+    force_n: float = _size("force that the plate exerts on the tool, upwards")
+    force_spread_n: float = _spread("standard deviation of the force from visit to visit, per axis")
+    repeatability_mm: float = _spread("standard deviation of the position from visit to visit, per axis")
+    noise_percent: float = _size("standard deviation of a row's noise, % of the axis' largest torque")
+    visit_offset_percent: float = _spread("standard deviation of a visit's offset, % of the axis' largest torque")
+    drift_percent: float = _spread("standard deviation of slow drift, % of the axis' largest torque")
+    drift_time_s: float = _size("correlation time of that drift")
     observer_time_s: float = key("time constant of the controller's external torque estimate", above=0, max=10)
-
-
-# --- split ------------------------------------------------------------------------------------------
 
 
 @dataclass(kw_only=True)
 class SplitConfig:
     leaks: ClassVar[bool] = False  # neighbours in time may be in different subsets
-
     name: str = key("kind of split, as shown in results")
     plugin: str = plugin_key()
-    validation_ratio: float = key("share of the rest for the validation subset", above=0, below=1)
+    validation_ratio: float = _share("share of the rest for the validation subset")
     calibration_ratio: float = key(
         "share of the rest, out of validation, that calibrates; 0: none", min=0, below=1
     )
@@ -148,7 +127,7 @@ class SplitConfig:
 
 @dataclass
 class DrawnSplitConfig(SplitConfig):
-    test_ratio: float = key("share of all for the test subset", above=0, below=1)
+    test_ratio: float = _share("share of all for the test subset")
 
 
 @dataclass
@@ -157,7 +136,6 @@ class RandomSplitConfig(DrawnSplitConfig):
 
     plugin: str = plugin_key("forcepos.data.splits.random.Random")
     leaks: ClassVar[bool] = True
-
     test_seed: int | None = key("random_state of scikit-learn's first split; null: drawn from `seed`", min=0)
     validation_seed: int | None = key("random_state of the second split; null: drawn from `seed`", min=0)
     shuffle_rows: bool = key("shuffle rows within a point before windows are cut, a slip of the notebook's")
@@ -168,10 +146,9 @@ class RandomSplitConfig(DrawnSplitConfig):
 class BlockedSplitConfig(DrawnSplitConfig):
     """Draw time blocks of each recording."""
 
-    plugin: str = plugin_key("forcepos.data.splits.blocked.Blocked")
-
+    plugin: str = plugin_key("forcepos.data.splits.held_out.Blocked")
     blocks: int = key("time blocks per recording", min=3, max=100_000)
-    gap_s: float = key("time dropped on either side of a border between two subsets", min=0, max=1_000_000)
+    gap_s: float = _spread("time dropped on either side of a border between two subsets")
 
 
 @dataclass
@@ -193,13 +170,9 @@ class CrossValidationConfig(SplitConfig):
     """Test every unit once, in as many runs as there are folds."""
 
     plugin: str = plugin_key("forcepos.data.splits.held_out.CrossValidation")
-
     unit: str = key("what is dealt into folds as a whole", choices=("point", "recording"))
     folds: int = key("number of folds; each is tested once, by a model of its own", min=2, max=100_000)
     fold: int | None = key("the only fold to run, 1, 2, …, such as one per job of a cluster; null: all", min=1)
-
-
-# --- sectors ----------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -210,11 +183,7 @@ class SectorsConfig:
     border_mm: float = key("accuracy is also reported without the samples nearer to a border than this", min=0)
 
 
-# --- model ------------------------------------------------------------------------------------------
-
-
 ACTIVATIONS = ("elu", "gelu", "leaky_relu", "relu", "selu", "sigmoid", "silu", "softplus", "tanh")
-_MOST = 1_000_000  # more than a machine can hold or a training step can take, whatever is counted
 _LARGEST = 1e38  # a single-precision number
 
 
@@ -235,7 +204,6 @@ class FloatRange:
 @dataclass(kw_only=True)
 class SpaceConfig:
     sees: ClassVar[str] = "window"  # what a network takes: a window of rows, or a single row
-
     dropout: Any = key("whether a dropout layer follows the hidden layers", of=bool)
     lr: Any = key("learning rate", of=FloatRange)
     batch_size: Any = key("samples per training step", of=int, min=1, max=_MOST)
@@ -244,7 +212,6 @@ class SpaceConfig:
 @dataclass
 class FfnnSpace(SpaceConfig):
     sees: ClassVar[str] = "row"
-
     num_layers: Any = key("hidden layers", of=IntRange)
     units: Any = key("units of each hidden layer", of=IntRange)
     activation: Any = key("activation functions of the hidden layers", of=str, choices=ACTIVATIONS)
@@ -287,13 +254,9 @@ class CnnConfig(ModelConfig):
     space: CnnSpace = key("search space of the hyperparameters", nested=CnnSpace)
 
 
-# --- tuner ------------------------------------------------------------------------------------------
-
-
 @dataclass(kw_only=True)
 class TunerConfig:
     ends: ClassVar[bool] = False  # by itself, so that max_trials may be null
-
     name: str = key("name of the tuner, as shown in results")
     plugin: str = plugin_key()
     objective: str = key("metric that the search optimizes, such as mae; val_mae: on the validation subset")
@@ -317,7 +280,6 @@ class BayesianTunerConfig(TunerConfig):
     """Propose hyperparameters with a Gaussian process after the first, random trials."""
 
     plugin: str = plugin_key("forcepos.tuning.tuner.Bayesian")
-
     num_initial_points: int = key("random trials before the first proposal", min=1)
     alpha: float = key("noise variance added to the diagonal of the Gaussian process", above=0)
     beta: float = key("weight of the uncertainty in the confidence bound", min=0)
@@ -337,7 +299,6 @@ class HyperbandTunerConfig(TunerConfig):
 
     plugin: str = plugin_key("forcepos.tuning.tuner.Hyperband")
     ends: ClassVar[bool] = True
-
     factor: int = key("one in `factor` trials advances, to `factor` times as many epochs", min=2)
     iterations: int = key("how often the whole algorithm is repeated", min=1)
 
@@ -348,11 +309,7 @@ class FixedTunerConfig(TunerConfig):
 
     plugin: str = plugin_key("forcepos.tuning.tuner.Fixed")
     ends: ClassVar[bool] = True
-
     hyperparameters: str = key("a result.json, an .obj file of the notebook's, or an MLflow run: runs:/ID")
-
-
-# --- training, evaluation, tracking -----------------------------------------------------------------
 
 
 @dataclass
@@ -367,9 +324,7 @@ class TrainingConfig:
         "compile the training step with XLA; auto: if it saves more time than it takes",
         choices=("auto", "always", "never"),
     )
-    precision: str = key(
-        "mixed: float16 where that is safe, faster on a GPU with tensor cores", choices=("full", "mixed")
-    )
+    precision: str = key("mixed: float16 where safe, faster on a GPU with tensor cores", choices=("full", "mixed"))
     deterministic: bool = key("same seed, same result on a GPU too, at some cost of speed; a CPU always does so")
     tensorboard: bool = key("write TensorBoard logs into the run's folder")
 
@@ -380,8 +335,8 @@ class EvaluationConfig:
         "train the best hyperparameters on this split too and report its scores; null: no second split",
         choices=("held_out_points", "held_out_recordings"),
     )
-    coverage: float = key("target coverage of the radius, or of the sets of sectors", above=0, below=1)
-    confidence: float = key("confidence level of the intervals of scores", above=0, below=1)
+    coverage: float = _share("target coverage of the radius, or of the sets of sectors")
+    confidence: float = _share("confidence level of the intervals of scores")
     resamples: int = key("bootstrap resamples behind those intervals", min=100)
     baselines: bool = key("train a linear model and boosted trees on the same split and features")
     baseline_samples: int = key("training samples of the baselines, at most", min=1)
@@ -395,9 +350,6 @@ class TrackingConfig:
     uri: str = key("MLflow's store; a relative path is under the working directory")
     experiment: str = key("MLflow experiment")
     register_as: str | None = key("name in MLflow's model registry; null: the model is not registered")
-
-
-# --- the whole --------------------------------------------------------------------------------------
 
 
 @dataclass

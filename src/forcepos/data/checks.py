@@ -24,8 +24,12 @@ def check(recordings: Recordings, window: int) -> list[str]:
         InputError: values are missing or not finite, or a recording is shorter than one window;
             one line for each recording and column.
     """
-    problems = [*_not_finite(recordings), *_too_short(recordings, window)]
-    if problems:
+    too_short = (
+        f"recording {name}: {stop - start} rows, too short for one window of {window}"
+        for name, (start, stop) in zip(recordings.names, recordings.bounds, strict=True)
+        if stop - start < window
+    )
+    if problems := [*_not_finite(recordings), *too_short]:
         raise InputError("\n  ".join(["the recordings cannot be used:", *first_lines(problems, _SHOWN)]))
     return [*_constant(recordings), *_likely_leakage(recordings)]
 
@@ -40,12 +44,6 @@ def _not_finite(recordings: Recordings) -> Iterator[str]:
                     f"recording {recordings.names[number]}, column {columns[column]}: {count} values missing "
                     f"or not finite, the first in row {rows[first] - recordings.bounds[number, 0]}"
                 )
-
-
-def _too_short(recordings: Recordings, window: int) -> Iterator[str]:
-    for name, (start, stop) in zip(recordings.names, recordings.bounds, strict=True):
-        if stop - start < window:
-            yield f"recording {name}: {stop - start} rows, too short for one window of {window}"
 
 
 def _constant(recordings: Recordings) -> Iterator[str]:

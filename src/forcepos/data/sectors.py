@@ -52,18 +52,14 @@ class Sectors:
 
 def make_sectors(config: SectorsConfig) -> Sectors:
     """Make the sectors that the config describes."""
-    starts = np.array([_direction(angle) for angle in config.starts_deg])
+    angles = np.radians(config.starts_deg)
+    directions = np.column_stack([np.cos(angles), np.sin(angles)])
+    # Rounded, a slope that an angle gives inexactly (2, 1/2) is exact again, and positions on the line are found.
+    starts = np.round(directions / np.abs(directions).max(axis=1, keepdims=True), 12)
     round_the_plate = np.argsort(config.starts_deg)
     ends = np.empty_like(starts)
     ends[round_the_plate] = starts[np.roll(round_the_plate, -1)]
     return Sectors(starts, ends, config.border_mm)
-
-
-def _direction(angle_deg: float) -> Float64:
-    """Return a vector along the angle with one coordinate of 1 or -1."""
-    cosine, sine = np.cos(np.radians(angle_deg)), np.sin(np.radians(angle_deg))
-    # Rounded, a slope that an angle gives inexactly (2, 1/2) is exact again, and positions on the line are found.
-    return np.asarray(np.round(np.array([cosine, sine]) / max(abs(cosine), abs(sine)), 12), np.float64)
 
 
 def _cross(directions: Float64, points: Float64) -> Float64:

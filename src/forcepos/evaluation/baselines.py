@@ -14,8 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from forcepos.data.recordings import Float32, Float64, Int32
-from forcepos.data.samples import Samples
+from forcepos.data.recordings import Float32, Float64, Int32, Samples
 from forcepos.models.problem import Classification, Problem, Task
 
 log = logging.getLogger(__name__)

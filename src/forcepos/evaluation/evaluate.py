@@ -7,8 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from forcepos.data.recordings import Float32, Int32
-from forcepos.data.samples import Samples
+from forcepos.data.recordings import Float32, Int32, Samples
 from forcepos.data.simulation.simulation import Simulation
 from forcepos.evaluation import metrics
 from forcepos.evaluation.baselines import reference_predictions

@@ -12,8 +12,7 @@ from scipy.linalg import cholesky, solve_triangular
 from forcepos.config.schema import SimulatedConfig
 from forcepos.data.recordings import Float32, Float64, Int32, Recordings
 from forcepos.data.simulation.arm import MAX_TORQUE_NM
-from forcepos.data.simulation.noise import row_covariance
-from forcepos.data.simulation.simulation import JOINT_CHANNELS, Candidates, Simulation
+from forcepos.data.simulation.simulation import JOINT_CHANNELS, Candidates, Simulation, row_covariance
 from forcepos.models.problem import AXES
 
 # Without drift a row's exT follows exactly from the rows before it. This much additional variance, about what

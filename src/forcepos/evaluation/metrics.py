@@ -10,8 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from forcepos.data.recordings import Float32, Float64
-from forcepos.data.samples import Samples
+from forcepos.data.recordings import Float32, Float64, Samples
 
 Scores = dict[str, float | None]  # None where a score is undefined
 Measures = dict[str, Float64]  # (draws,) each
@@ -160,10 +159,6 @@ def resample(samples: Samples, count: int, seed: int) -> tuple[Draws, str]:
     if len(numbers) > 1:
         weights = rng.multinomial(len(numbers), np.full(len(numbers), 1 / len(numbers)), count)
         return Draws(unit, weights), RECORDINGS
-    return _blocks(samples, count, rng), BLOCKS
-
-
-def _blocks(samples: Samples, count: int, rng: np.random.Generator) -> Draws:
     total = len(samples.starts)
     cells = min(_CELLS, total)
     place = np.empty(total, np.int64)
@@ -173,7 +168,7 @@ def _blocks(samples: Samples, count: int, rng: np.random.Generator) -> Draws:
     weights = np.zeros((count, cells), np.int64)
     for offset in range(length):
         np.add.at(weights, (np.arange(count)[:, None], first + offset), 1)
-    return Draws(place * cells // total, weights)
+    return Draws(place * cells // total, weights), BLOCKS
 
 
 def intervals(measures: Measures, confidence: float) -> dict[str, Interval]:

@@ -10,8 +10,7 @@ from keras import initializers, layers
 from numpy.typing import NDArray
 
 from forcepos.config.schema import ModelConfig
-from forcepos.data.recordings import Float32, Float64
-from forcepos.data.samples import Samples
+from forcepos.data.recordings import Float32, Float64, Samples
 from forcepos.models.architectures.architecture import Architecture, architecture_of
 from forcepos.models.problem import Regression, Task
 from forcepos.runtime.errors import InputError, plugin_errors, plugin_name

@@ -9,11 +9,9 @@ import numpy as np
 
 from forcepos.config.schema import Config, ModelConfig
 from forcepos.data.checks import constant_targets
-from forcepos.data.recordings import Float32, Int32, Recordings
-from forcepos.data.samples import Samples
+from forcepos.data.recordings import Float32, Int32, Recordings, Samples
 from forcepos.data.sectors import NO_SECTOR, Sectors, make_sectors
-from forcepos.data.splits.split import split_of
-from forcepos.data.splits.subsets import Subsets
+from forcepos.data.splits.split import Subsets, split_of
 from forcepos.runtime.errors import InputError
 
 AXES = ("x", "y", "z")

@@ -6,7 +6,7 @@ import numpy as np
 
 import forcepos
 from forcepos.config.schema import key
-from forcepos.data.splits.subsets import TEST, TRAIN, VALIDATION
+from forcepos.data.splits.split import TEST, TRAIN, VALIDATION
 
 
 @dataclass

@@ -13,7 +13,7 @@ from forcepos.commands.inspect.survey import Survey
 from forcepos.config.composition import compose_unchecked
 from forcepos.config.schema import Config
 from forcepos.data.loading import load_checked
-from forcepos.data.samples import all_samples
+from forcepos.data.recordings import all_samples
 from forcepos.data.splits.split import split_samples
 from forcepos.experiment.api import to_config
 from forcepos.runtime.errors import InputError

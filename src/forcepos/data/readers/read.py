@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from forcepos.config.contradictions import known_axes
 from forcepos.config.schema import TableConfig
-from forcepos.config.table_keys import known_axes
 from forcepos.data.readers.binary import FeatherTable, ParquetTable
 from forcepos.data.readers.files import find_columns, find_files, format_of, short_names, wanted_columns
 from forcepos.data.readers.layout import Written

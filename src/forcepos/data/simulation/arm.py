@@ -75,9 +75,11 @@ class Arm:
         data.qpos[:] = _HOME_RAD if start is None else start
         for _ in range(_ITERATIONS):
             mujoco.mj_forward(self._model, data)
-            error = self._pose_error(data, tip_m)
+            rotation = data.site("tip").xmat.reshape(3, 3)
+            turn = 0.5 * np.cross(rotation.T, _HAND_DOWN.T).sum(axis=0)
+            error = np.concatenate([tip_m - data.site("tip").xpos, turn])
             if np.abs(error).max() < _POSITION_TOLERANCE_M:
-                if np.trace(data.site("tip").xmat.reshape(3, 3).T @ _HAND_DOWN) > 0:
+                if np.trace(rotation.T @ _HAND_DOWN) > 0:
                     return self._describe(data)
                 data.qpos[-1] += 0.5  # half a turn away the orientation error vanishes as well: leave that place
                 continue
@@ -113,11 +115,6 @@ class Arm:
         data.qpos[:] = angles
         mujoco.mj_forward(self._model, data)
         return np.column_stack([data.qfrc_bias, self._jacobian(data, "tip")[:3].T])
-
-    def _pose_error(self, data: mujoco.MjData, tip_m: NDArray[np.float64]) -> NDArray[np.float64]:
-        rotation = data.site("tip").xmat.reshape(3, 3)
-        turn = 0.5 * np.cross(rotation.T, _HAND_DOWN.T).sum(axis=0)
-        return np.concatenate([tip_m - data.site("tip").xpos, turn])
 
     def _jacobian(self, data: mujoco.MjData, site: str) -> NDArray[np.float64]:
         """(6, 7): m and rad at the site, base axes, per rad of each joint."""

@@ -21,7 +21,6 @@ from scipy.signal import lfilter
 from forcepos.config.schema import SimulatedConfig
 from forcepos.data.recordings import Float64, Recordings
 from forcepos.data.simulation.arm import JOINTS, MAX_TORQUE_NM, Arm, Posture
-from forcepos.data.simulation.noise import OPPOSITE, observer_gain, settling_rows, white_covariance
 
 _EXTERNAL = [f"exT_A{joint + 1}" for joint in range(JOINTS)]
 _MEASURED = [f"msT_A{joint + 1}" for joint in range(JOINTS)]
@@ -95,27 +94,22 @@ class Simulation:
         return MAX_TORQUE_NM * percent / 100
 
     def _signals(self, visit: int, noise: np.random.Generator) -> Float64:
-        """(rows, 20) in the order of CHANNELS."""
-        rows, posture = self.config.rows, self._postures[visit]
-        settling = settling_rows(self.config)
-        white = noise.normal(0, 1, (rows + settling, JOINTS)) * self._torque(self.config.noise_percent)
+        """(rows, 20) in the order of CHANNELS; drift is a Gauss-Markov process, stationary from its first row."""
+        config, posture = self.config, self._postures[visit]
+        # After ten time constants the observer has forgotten its start.
+        settling = int(np.ceil(10 * config.observer_time_s * config.rate_hz))
+        white = noise.normal(0, 1, (config.rows + settling, JOINTS)) * self._torque(config.noise_percent)
+        keep = np.exp(-1 / (config.drift_time_s * config.rate_hz))
+        steps = noise.normal(0, np.sqrt(1 - keep**2), (config.rows, JOINTS))
+        wander, _ = lfilter([1], [1, -keep], steps, axis=0, zi=keep * noise.normal(0, 1, (1, JOINTS)))
         # Offset and drift pass the observer unchanged: they are slow compared with it.
-        slow = self.offsets_nm[visit] + self._drift(noise)
+        slow = self.offsets_nm[visit] + wander * self._torque(config.drift_percent)
         contact_torque = posture.contact @ self._forces_n[visit]
         measured = posture.gravity - contact_torque + slow + white[settling:]
-        gain = observer_gain(self.config)
+        gain = observer_gain(config)
         smoothed = lfilter([gain], [1, gain - 1], white, axis=0)[settling:]
         external = contact_torque - slow - smoothed
         return np.hstack([external, measured, external @ posture.wrench.T])
-
-    def _drift(self, noise: np.random.Generator) -> Float64:
-        """(rows, 7) Nm: a first-order Gauss-Markov process, stationary from its first row."""
-        config = self.config
-        keep = np.exp(-1 / (config.drift_time_s * config.rate_hz))
-        steps = noise.normal(0, np.sqrt(1 - keep**2), (config.rows, JOINTS))
-        first = noise.normal(0, 1, (1, JOINTS))
-        wander, _ = lfilter([1], [1, -keep], steps, axis=0, zi=keep * first)
-        return np.asarray(wander * self._torque(config.drift_percent))
 
     def known_visits(self, window: int) -> Candidates:
         """Return every visit's noise-free torques, its sensor offset included."""
@@ -177,3 +171,39 @@ def grid_mm(config: SimulatedConfig) -> Float64:
     """Return the nominal positions (points, 3) in the plate's frame, centred on its origin."""
     x, y = (config.spacing_mm * (np.arange(count) - (count - 1) / 2) for count in config.grid)
     return np.array([(a, b, 0.0) for a in x for b in y])
+
+
+# Covariance of msT and exT for an error of variance 1 that the observer passes unchanged.
+OPPOSITE = np.array([[1.0, -1.0], [-1.0, 1.0]])
+
+
+def observer_gain(config: SimulatedConfig) -> float:
+    """Return the gain of the observer's low-pass: the share of a row's torque that enters its output at once."""
+    return float(1 - np.exp(-1 / (config.observer_time_s * config.rate_hz)))
+
+
+def row_covariance(config: SimulatedConfig, window: int, offset_known: bool) -> Float64:
+    """Return the covariance (2 window, 2 window) in percent^2 of a window's msT, then its exT, of any one joint.
+
+    Drift varies within the window; a sensor offset that is not known adds to all of its rows.
+    """
+    row = np.arange(window)
+    apart_s = np.abs(np.subtract.outer(row, row)) / config.rate_hz
+    slow = config.drift_percent**2 * np.exp(-apart_s / config.drift_time_s)
+    offset = 0.0 if offset_known else config.visit_offset_percent**2
+    return np.asarray(
+        config.noise_percent**2 * white_covariance(config, window) + np.kron(OPPOSITE, slow + offset)
+    )
+
+
+def white_covariance(config: SimulatedConfig, window: int) -> Float64:
+    """Return the covariance (2 window, 2 window) of a window's msT, then its exT, from white noise of variance 1.
+
+    With gain g the observer weights a row's noise k rows later by a_k = g (1 - g)^k, and
+    two of its rows k apart share the variance sum_i a_i a_(i+k) = g / (2 - g) (1 - g)^k.
+    """
+    gain = observer_gain(config)
+    later = np.subtract.outer(np.arange(window), np.arange(window))  # rows from the column's to the row's
+    kept = (1 - gain) ** np.abs(later)
+    entered = np.where(later >= 0, -gain * kept, 0.0)  # the column's noise in the row's exT
+    return np.block([[np.eye(window), entered.T], [entered, gain / (2 - gain) * kept]])

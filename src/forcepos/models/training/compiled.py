@@ -15,7 +15,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from forcepos.data.splits.subsets import Subsets
+from forcepos.data.splits.split import Subsets
 from forcepos.models.problem import Task
 from forcepos.models.training.device import Blocks, DeviceDataset, has_gpu
 from forcepos.models.training.fast_copy import fast_copy

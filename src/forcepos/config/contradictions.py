@@ -1,0 +1,149 @@
+"""Check the keys of a config against one another, once each is within its own limits."""
+
+import dataclasses
+from collections.abc import Iterator
+from itertools import chain, pairwise
+
+from forcepos.config import schema
+from forcepos.runtime.errors import InputError
+
+AXES = ("x", "y", "z")
+# What Keras logs for each task, with the direction in which it gets better.
+OBJECTIVES = {
+    "regression": {"loss": "min", "mae": "min", "rmse": "min", "r2": "max"},
+    "classification": {"loss": "min", "accuracy": "max", "f1": "max"},
+}
+
+
+def check_together(config: schema.Config) -> None:
+    """Refuse keys that contradict one another, before data are read.
+
+    Raises:
+        InputError: one line, with their names.
+    """
+    problems = chain(
+        _of_model(config.model),
+        _of_tuner(config.tuner, config.model.task),
+        _of_sectors(config.sectors),
+        _of_split(config.split),
+        _of_tracking(config.tracking),
+        _of_table(config.data, config.model) if isinstance(config.data, schema.TableConfig) else (),
+    )
+    if problem := next(problems, None):
+        raise InputError(problem)
+
+
+def known_axes(data: schema.TableConfig) -> tuple[str, ...]:
+    """Return the axes that the targets cover."""
+    return AXES[: len(data.targets or [])]
+
+
+def _of_model(model: schema.ModelConfig) -> Iterator[str]:
+    if model.space.sees == "row" and model.window != 1:
+        yield f"model.window={model.window} must be 1: {model.name} sees one row at a time"
+    if model.space.sees == "window" and model.window < 2:
+        yield f"model.window={model.window} must be at least 2: {model.name} sees rows in sequence"
+    if len(set(model.axes)) != len(model.axes):
+        yield f"model.axes={model.axes} contains an axis twice"
+
+
+def _of_tuner(tuner: schema.TunerConfig, task: str) -> Iterator[str]:
+    if tuner.max_trials is None and not tuner.ends:
+        yield (
+            f"tuner.max_trials=null needs a tuner that ends by itself, grid or hyperband: {tuner.name} never does"
+        )
+    directions = OBJECTIVES[task]
+    direction = directions.get(tuner.objective.removeprefix("val_"))
+    if direction is None:
+        yield (
+            f"tuner.objective={tuner.objective} is not a metric of a {task}: "
+            f"choose {', '.join(f'val_{name}' for name in directions)}, or one of them without val_"
+        )
+    if direction != tuner.direction:
+        yield (
+            f"tuner.direction={tuner.direction} would search for the worst {tuner.objective}: "
+            f"set tuner.direction={direction}"
+        )
+
+
+def _of_sectors(sectors: schema.SectorsConfig) -> Iterator[str]:
+    starts = sorted(sectors.starts_deg)
+    if not all(0 < after - before < 180 for before, after in pairwise([*starts, starts[0] + 360])):
+        yield "sectors.starts_deg must be different angles less than 180 degrees apart"
+
+
+def _of_split(split: schema.SplitConfig) -> Iterator[str]:
+    if split.calibration_ratio >= split.validation_ratio:
+        yield (
+            f"split.calibration_ratio={split.calibration_ratio} must be below "
+            f"split.validation_ratio={split.validation_ratio}, from which it is taken"
+        )
+    if isinstance(split, schema.CrossValidationConfig) and split.fold is not None and split.fold > split.folds:
+        yield f"split.fold={split.fold} must be at most split.folds={split.folds}"
+
+
+def _of_tracking(tracking: schema.TrackingConfig) -> Iterator[str]:
+    """Refuse what MLflow would refuse, or turn into a path, after hours of training."""
+    if not tracking.experiment.strip():
+        yield "tracking.experiment is empty"
+    name = tracking.register_as
+    if name is not None and (not name.strip() or set(name) & set("/\\:") or name in {".", ".."}):
+        yield f"tracking.register_as={name} must be a name without /, \\ and :"
+
+
+def _of_table(data: schema.TableConfig, model: schema.ModelConfig) -> Iterator[str]:
+    for field in reversed(dataclasses.fields(data)):  # `seconds` before `time`, which repeats it
+        if getattr(data, field.name) == "":
+            what = "name a file or a folder" if field.name == "path" else "give it a value, or leave it out"
+            column = (
+                ", a column without a name by its number" if "column with" in field.metadata["meaning"] else ""
+            )
+            yield f"data.{field.name} is empty: {what}{column}"
+    for key, names in (("features", data.features), ("targets", data.targets or []), ("keep", data.keep or [])):
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            yield f"data.{key} names {', '.join(twice)} twice"
+    yield from chain(_of_columns(data), _of_task(data, model))
+
+
+def _of_columns(data: schema.TableConfig) -> Iterator[str]:
+    targets = data.targets or []
+    if len(targets) > len(AXES):
+        yield f"data.targets names {len(targets)} columns: it takes one to three, with x, y, z in this order"
+    if not targets and data.label is None:
+        yield "neither data.targets nor data.label is set: set at least one of them"
+    if data.label in data.features:
+        yield f"data.label={data.label} is among data.features: the model would see what it has to predict"
+    if data.visits and (data.point is None or data.recording is not None):
+        yield "data.visits=true makes recordings of data.point: name a column there, and none in data.recording"
+    if data.separator is not None and (len(data.separator) != 1 or data.separator == data.decimal):
+        yield f"data.separator={data.separator!r} must be one character other than data.decimal={data.decimal}"
+    if data.time is None and data.gap_s is not None:
+        yield f"data.gap_s={data.gap_s:g} needs data.time, the column with the time of a row"
+    if data.time is None and data.nanoseconds is not None and data.rate_hz is None:
+        yield f"data.nanoseconds={data.nanoseconds} needs data.time, the column with the whole seconds"
+    if data.time is None and data.rate_hz is None:
+        yield "neither data.rate_hz nor data.time is set: set one of them"
+
+
+def _of_task(data: schema.TableConfig, model: schema.ModelConfig) -> Iterator[str]:
+    known = known_axes(data)
+    if model.task == "classification":
+        if data.label is None and len(known) < 2:
+            yield (
+                f"data.targets names {len(known)} column, but sectors need x and y: name another, "
+                "or a column of classes in data.label"
+            )
+        return
+    if not known:
+        yield (
+            f"data.targets names no column, but model={model.name} predicts positions: name columns with x, y, z, "
+            "or choose a classification for data.label"
+        )
+    unknown = [axis for axis in model.axes if axis not in known]
+    if unknown:
+        left = [axis for axis in model.axes if axis in known] or known
+        yield (
+            f"model.axes contains {', '.join(unknown)}, but data.targets covers only {', '.join(known)}: "
+            f"set model.axes=[{','.join(left)}], or name another column"
+        )
