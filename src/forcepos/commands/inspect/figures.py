@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from forcepos.commands.inspect.facts import balance, channels, quantity
+from forcepos.commands.inspect.reading import GAP_STEPS
 from forcepos.commands.inspect.survey import Survey
-from forcepos.commands.inspect.times import GAP_STEPS
 from forcepos.results.figures import style
 
 _DPI = 150
@@ -31,7 +31,7 @@ def _figures(survey: Survey) -> Iterator[tuple[str, Figure]]:
         yield "points", _points(survey)
     if channels(survey):
         yield "signals", _signals(survey)
-    if len(survey.times.steps_s):
+    if len(survey.times.steps.rows):
         yield "time", _time(survey)
     if balance(survey) or len(survey.recordings) > 1:
         yield "balance", _balance(survey)
@@ -82,7 +82,7 @@ def _signals(survey: Survey) -> Figure:
 
 def _time(survey: Survey) -> Figure:
     """Draw a histogram of the steps of time from row to row."""
-    steps = survey.times.steps_s[survey.times.steps_s > 0] * 1e3
+    steps = survey.times.steps.rows[survey.times.steps.rows > 0] * 1e3
     if not len(steps):
         return style.message("time does not advance")
     figure, axes = style.single(height=2.8)

@@ -6,6 +6,7 @@ from itertools import groupby
 import numpy as np
 
 from forcepos.commands.inspect.columns import Column
+from forcepos.commands.inspect.reading import median_step
 from forcepos.commands.inspect.roles import (
     PER_SECOND,
     Guesses,
@@ -15,7 +16,6 @@ from forcepos.commands.inspect.roles import (
     time_unit,
     triples,
 )
-from forcepos.commands.inspect.times import median_step
 from forcepos.data.recordings import Float64
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.wording import name_some

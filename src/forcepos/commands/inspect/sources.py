@@ -5,8 +5,8 @@ from pathlib import Path
 
 from forcepos.data.readers.binary import FeatherTable, ParquetTable
 from forcepos.data.readers.files import find_columns, matching_files
-from forcepos.data.readers.sniff import open_text
 from forcepos.data.readers.table import Table
+from forcepos.data.readers.text import TextTable
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.wording import first_lines, name_some
 
@@ -52,7 +52,7 @@ def _open(path: Path, others: Sequence[Table]) -> Table:
         if magic.startswith((b"ARROW1", b"FEA1")):
             table = FeatherTable(path)
         else:
-            table = ParquetTable(path) if magic.startswith(b"PAR1") else open_text(path)
+            table = ParquetTable(path) if magic.startswith(b"PAR1") else TextTable(path, None)
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error}") from error
     find_columns(table, [("", name) for name in table.names or []])

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from forcepos.commands.inspect.columns import Column, read_chunk
+from forcepos.commands.inspect.columns import Column
 from forcepos.commands.inspect.guesses import guess, guess_roles
-from forcepos.commands.inspect.reading import Reading, Recording, seconds
+from forcepos.commands.inspect.reading import Reading, Recording, Times, median_step, seconds
 from forcepos.commands.inspect.roles import Guesses, UserHints
-from forcepos.commands.inspect.times import Times, median_step
 from forcepos.data.readers.table import Table, explained
 from forcepos.data.recordings import Float64
 from forcepos.runtime.errors import InputError
@@ -79,7 +78,8 @@ def _first_look(sources: Sequence[Table], hints: UserHints) -> tuple[Guesses, fl
     rows = 0
     for source, chunk in ((each, chunk) for each in sources for chunk in each.chunks(strict=False)):
         with explained(source.title, source.kind):
-            for column, numbers, _ in read_chunk(chunk, columns.values()):
+            for place, column in enumerate(columns.values()):
+                numbers, _ = column.add(chunk[place])
                 if numbers is not None:
                     start.setdefault(column.name, []).append(numbers)
         rows += len(chunk[0])

@@ -1,7 +1,7 @@
 """The rows of all files, in arrays that are allocated once and filled from the first row on."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -64,14 +64,6 @@ def _word(value: object) -> str | None:
     return (decoded(value) if isinstance(value, bytes) else str(value)).strip() or None
 
 
-class File(NamedTuple):
-    """A file that is read, with the wanted columns, and its name in those of recordings."""
-
-    table: Table
-    columns: Sequence[Wanted]
-    name: str
-
-
 class Rows:
     """The rows read so far; arrays of columns that the config does not name are empty.
 
@@ -102,25 +94,25 @@ class Rows:
         """Return the column of words with this role, if there is one."""
         return next((words for place, words in self.words.items() if self.columns[place].role == role), None)
 
-    def add(self, file: File, several: bool) -> list[str]:
+    def add(self, table: Table, columns: Sequence[Wanted], name: str, several: bool) -> list[str]:
         """Add the rows of a file; describe missing times, recordings, points and labels, a line each.
 
-        `several`: there are other files, so that recordings need the file in their names.
+        `several`: there are other files, so that recordings need the file's name in theirs.
         A chunk need not have all columns.
         """
         self._missing, begin = {}, self.filled
-        following = dict.fromkeys(range(len(file.columns)), begin)  # next row of each column
-        for chunk in file.table.chunks(file.columns):
-            with explained(file.table.title, file.table.kind):
-                self._take(chunk, following, f"{file.name} " if several else "")
+        following = dict.fromkeys(range(len(columns)), begin)  # next row of each column
+        for chunk in table.chunks(columns):
+            with explained(table.title, table.kind):
+                self._take(chunk, following, f"{name} " if several else "")
             del chunk  # it may be all that keeps a long column in memory, and the next one is about to be read
         self.filled = following[0]
         if not self.config.recording:
-            self.recordings.numbers[begin : self.filled] = self.recordings.number(file.name, file.name)
+            self.recordings.numbers[begin : self.filled] = self.recordings.number(name, name)
         return [
-            f"{file.table.title}: {count} rows have no {column.role.replace('keep', 'value')} in {column.name}, "
+            f"{table.title}: {count} rows have no {column.role.replace('keep', 'value')} in {column.name}, "
             f"the first in row {row - begin}"
-            for column, (count, row) in ((file.columns[place], found) for place, found in self._missing.items())
+            for column, (count, row) in ((columns[place], found) for place, found in self._missing.items())
         ]
 
     def _take(self, chunk: Chunk, following: dict[int, int], file: str) -> None:
