@@ -15,7 +15,7 @@ import pyarrow.feather
 import pyarrow.parquet
 import pytest
 
-from forcepos.commands.inspect.command import inspect
+from forcepos.commands.inspect.report import inspect
 from forcepos.data.loading import load_recordings
 from forcepos.data.recordings import Recordings
 from forcepos.runtime.errors import InputError

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forcepos.commands.inspect.command import inspect
+from forcepos.commands.inspect.report import inspect
 from forcepos.data.readers.lines import is_number
 from forcepos.runtime.wording import name_some, shortened
 from tests.commands.inspect.made import recording

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from forcepos.commands.inspect.command import inspect
+from forcepos.commands.inspect.report import inspect
 from forcepos.runtime.errors import InputError
 from tests.commands.inspect.made import recording
 from tests.data.tables import write

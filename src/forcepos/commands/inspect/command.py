@@ -1,4 +1,4 @@
-"""`python -m forcepos inspect`: survey, draft, checks of training, and what is printed on standard error."""
+"""The command line of `python -m forcepos inspect`."""
 
 import argparse
 import json
@@ -6,30 +6,13 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
-from forcepos.commands.inspect.draft import check_draft_path, draft, training_command
-from forcepos.commands.inspect.facts import SHOWN, facts, quantity, remarks, role
-from forcepos.commands.inspect.roles import ROLES, Guesses, UserHints
-from forcepos.commands.inspect.sources import open_sources
-from forcepos.commands.inspect.survey import Survey, survey_sources
-from forcepos.commands.inspect.training import training_warnings
 from forcepos.config.mistakes import answer_in_one_line
-from forcepos.runtime.errors import InputError
-from forcepos.runtime.interruption import ended_by_input_errors, ended_by_signals, stop_if_asked
+from forcepos.runtime.interruption import ended_by_input_errors, ended_by_signals
 from forcepos.runtime.log_lines import StandardErrorHandler
-from forcepos.runtime.wording import first_lines, name_some, shortened, visible, visible_lines, visible_name
 
-_WIDTH = 120
-_MOST = {"file": 10, "column": 500, "recording": 12, "class": 40}  # rows of a table, by its first column
-_COLUMNS = ("column", "kind", "min", "max", "mean", "std", "missing", "distinct", "stuck in")
-_RIGHT = {*_COLUMNS[2:], "rows", "%"}
 _HELP = """\
 forcepos inspect: check recordings before training: rows, rate, gaps, ranges, missing values, stuck and saturated
 channels, points, classes, and what training would warn of. The roles of columns are guessed, with reasons.
@@ -59,114 +42,8 @@ def main(arguments: Sequence[str]) -> None:
     logging.basicConfig(level=logging.WARNING, handlers=[StandardErrorHandler()])
     os.environ.setdefault("MPLBACKEND", "Agg")
     with ended_by_signals(), ended_by_input_errors():
+        from forcepos.commands.inspect.report import inspect  # noqa: PLC0415  # --help does not need it
+
         result = inspect(options, Path("outputs/inspect") / time.strftime("%Y-%m-%d_%H-%M-%S"))
         line = json.dumps(result, ensure_ascii=False, allow_nan=False)
         sys.stdout.write((line if line.isprintable() else json.dumps(result)) + "\n")  # hidden characters as codes
-
-
-def inspect(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    """Inspect files, print the findings and return them; draw figures into `folder`.
-
-    Raises:
-        InputError: a file cannot be read, a column does not exist, or the draft cannot be written.
-    """
-    if options.write is not None:
-        check_draft_path(options.write)
-    hints = UserHints(options.time, tuple(options.positions), options.point, options.label)
-    if len(hints.positions) > 3:
-        raise InputError("--positions takes one to three columns: x, y, z")
-    sources, skipped = open_sources(options.files)
-    survey = survey_sources(sources, skipped, hints, stop_if_asked)
-    overrides = _overrides(survey.guesses)
-    command = training_command(options.write, overrides)
-    text = draft(survey, options.files, command)
-    found = facts(survey)
-    found |= {"remarks": remarks(survey, found), "training": training_warnings(survey, text, overrides)}
-    _show(survey, found, [*(f"note: {remark}" for remark in found["remarks"]), *found["training"]])
-    found["figures"] = []
-    if not options.no_figures:
-        from forcepos.commands.inspect.figures import save_figures  # noqa: PLC0415  # matplotlib takes a second
-
-        found["figures"] = [str(path) for path in save_figures(survey, folder)]
-        sys.stderr.write(f"figures: {', '.join(found['figures'])}\n")
-    if options.write is not None:
-        try:
-            options.write.parent.mkdir(parents=True, exist_ok=True)
-            with options.write.open("x", encoding="utf-8") as file:
-                file.write(text)
-        except OSError as error:
-            raise InputError(f"--write {options.write}: cannot be written: {error}") from error
-        sys.stderr.write(visible(f"config: {options.write}; train with {command}") + "\n")
-    return found | {"config": str(options.write) if options.write else None}
-
-
-def _overrides(guesses: Guesses) -> list[str]:
-    """Return the overrides that training needs besides data=…: a model that suits the targets."""
-    axes = len(guesses.positions)
-    if not axes and guesses.label:
-        return ["model=cnn_classification"]
-    return [f"model.axes=[{','.join('xyz'[:axes])}]"] if axes in {1, 2} else []
-
-
-def _show(survey: Survey, found: Mapping[str, Any], lines: Iterable[str]) -> None:
-    console = Console(stderr=True, width=None if sys.stderr.isatty() else _WIDTH)
-    for title, columns, rows in _tables(survey, found):
-        console.print(Text(shortened(visible(title)), "bold"))
-        console.print(_table(columns, [*rows]))
-    for line in (_overview(survey), *lines):
-        console.print(Text(visible_lines(line)), soft_wrap=True)
-
-
-def _tables(
-    survey: Survey, found: Mapping[str, Any]
-) -> Iterator[tuple[str, Sequence[str], Iterable[Sequence[str]]]]:
-    guesses, recordings = survey.guesses, survey.recordings
-    files = ((str(source.path), source.kind, str(source.layout or "")) for source in survey.sources)
-    yield "Files", ("file", "format", "layout"), files
-    yield "Columns", _COLUMNS, _columns(survey, found["stuck"])
-    if len(recordings) > 1:
-        places = (", ".join(f"{value:.5g}" for value in recording.position) for recording in recordings)
-        rows = ((each.name, str(each.rows), place) for each, place in zip(recordings, places, strict=True))
-        yield (
-            "Recordings",
-            ("recording", "rows", f"mean position ({guesses.unit})" * bool(guesses.positions)),
-            rows,
-        )
-    for name, counts in found["balance"].items():
-        what, total = "the label" if name == guesses.label else "possibly a label", sum(counts.values())
-        shares = ((value, str(count), f"{100 * count / total:.1f}") for value, count in counts.items())
-        yield f"Classes of {name}, {what}", ("class", "rows", "%"), shares
-    chosen = {name: getattr(guesses, name) or () for name in ROLES}
-    names = {name: one if isinstance(one, str) else name_some(one, SHOWN) for name, one in chosen.items()}
-    reasons = ((name, names[name], guesses.reasons.get(name, "none found")) for name in ROLES)
-    yield "Guesses", ("role", "columns", "reason"), reasons
-
-
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    table = Table()
-    for name in columns:
-        right = name in _RIGHT
-        table.add_column(name, justify="right" if right else "left", overflow="fold", no_wrap=right)
-    most = _MOST.get(columns[0], len(rows))
-    more = first_lines([row[0] for row in rows], most)[most:]
-    for row in [*rows[:most], *([line] for line in more)]:
-        table.add_row(*(Text(shortened(visible_name(cell))) for cell in row))
-    return table
-
-
-def _columns(survey: Survey, stuck: Mapping[str, int]) -> Iterator[Sequence[str]]:
-    for column in survey.columns.values():
-        numbers = (f"{value:.5g}" for value in (column.low, column.high, column.mean, column.std))
-        shown = numbers if column.kind != "text" and column.known else ("",) * 4
-        distinct = f"{column.distinct}" if column.distinct is not None else "many"
-        count = stuck.get(column.name, "")
-        stuck_in = "all" if count == len(survey.recordings) else f"{count}"
-        kind = role(survey, column.name) or column.kind
-        yield column.name, kind, *shown, f"{column.missing or ''}", distinct, stuck_in
-
-
-def _overview(survey: Survey) -> str:
-    rate = f", {survey.times.rate_hz:.6g} rows per second" if survey.times.rate_hz else ""
-    points = f" of {quantity(len(survey.points), 'point')}" if survey.points else ""
-    files, recordings = quantity(len(survey.sources), "file"), quantity(len(survey.recordings), "recording")
-    return f"{files}, {recordings}{points}, {survey.rows} rows{rate}"
