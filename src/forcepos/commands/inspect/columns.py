@@ -18,21 +18,13 @@ _PROBED_STRINGS = 1000
 
 @dataclass
 class Column:
-    """Statistics of one column.
-
-    Attributes:
-        kind: number, integer, time, text, or empty.
-        counts: how often each value occurs; None where there are more than _MOST_DISTINCT.
-        not_numbers: how many values of a numeric column are not numbers; `example` is the first of them.
-        up, down: steps from row to row that increase and decrease.
-        begin_ns: of a column of times, the first; its values are seconds from there.
-    """
+    """Statistics of one column."""
 
     name: str
-    kind: str = "empty"
+    kind: str = "empty"  # or number, integer, time, text
     rows: int = 0
     missing: int = 0
-    not_numbers: int = 0
+    not_numbers: int = 0  # values of a numeric column that are none; `example` is the first of them
     example: str = ""
     low: float = np.inf
     high: float = -np.inf
@@ -40,12 +32,13 @@ class Column:
     at_high: int = 0
     mean: float = 0.0
     squared_deviations: float = 0.0
+    # How often each value occurs; None where there are more than _MOST_DISTINCT.
     counts: Counter[float | str] | None = field(default_factory=Counter)
-    up: int = 0
+    up: int = 0  # steps from row to row that increase
     down: int = 0
     squared_steps: float = 0.0
     last: float = np.nan
-    begin_ns: int | None = None
+    begin_ns: int | None = None  # of a column of times, the first; its values are seconds from there
 
     @property
     def known(self) -> int:
@@ -53,7 +46,6 @@ class Column:
 
     @property
     def numeric(self) -> bool:
-        """Return whether the column holds numbers that are not times."""
         return self.kind in {"number", "integer"}
 
     @property
@@ -95,7 +87,6 @@ class Column:
         return numbers, values
 
     def _kind_with(self, values: pa.Array) -> str:
-        """Return the kind of this column with more values."""
         kind = values.type
         if pa.types.is_null(kind) or self.kind == "text" or values.null_count == len(values):
             return self.kind

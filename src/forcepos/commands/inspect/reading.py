@@ -42,19 +42,14 @@ class StridedSample:
 
 @dataclass
 class Times:
-    """Statistics of the steps from row to row within a recording.
+    """Statistics of the steps from row to row within a recording."""
 
-    Attributes:
-        median_s: median step of the first rows, in multiples of which gaps are measured; 0 where there is no time.
-        back, same: steps backwards, and steps of zero.
-    """
-
-    median_s: float
+    median_s: float  # of the first rows: the unit in which gaps are measured; 0 where there is no time
     gaps: int = 0
     longest_s: float = 0.0
     longest_row: int = 0
-    back: int = 0
-    same: int = 0
+    back: int = 0  # steps backwards
+    same: int = 0  # steps of zero
     steps: StridedSample = field(default_factory=lambda: StridedSample(_KEPT))
 
     @property

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from forcepos.commands.inspect.draft import check_draft_path, draft, training_command
 from forcepos.commands.inspect.facts import SHOWN, facts, quantity, remarks, role
-from forcepos.commands.inspect.roles import ROLES, Guesses, UserHints
+from forcepos.commands.inspect.roles import ROLES, Guesses
 from forcepos.commands.inspect.sources import open_sources
 from forcepos.commands.inspect.survey import Survey, survey_sources
 from forcepos.commands.inspect.training import training_warnings
@@ -34,11 +34,10 @@ def inspect(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """
     if options.write is not None:
         check_draft_path(options.write)
-    hints = UserHints(options.time, tuple(options.positions), options.point, options.label)
-    if len(hints.positions) > 3:
+    if len(options.positions) > 3:
         raise InputError("--positions takes one to three columns: x, y, z")
     sources, skipped = open_sources(options.files)
-    survey = survey_sources(sources, skipped, hints, stop_if_asked)
+    survey = survey_sources(sources, skipped, options, stop_if_asked)
     overrides = _overrides(survey.guesses)
     command = training_command(options.write, overrides)
     text = draft(survey, options.files, command)

@@ -1,5 +1,6 @@
 """One pass over all tables."""
 
+from argparse import Namespace
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ import pandas as pd
 from forcepos.commands.inspect.columns import Column
 from forcepos.commands.inspect.guesses import guess, guess_roles
 from forcepos.commands.inspect.reading import Reading, Recording, Times, median_step, seconds
-from forcepos.commands.inspect.roles import Guesses, UserHints
+from forcepos.commands.inspect.roles import Guesses
 from forcepos.data.readers.table import Table, explained
 from forcepos.data.recordings import Float64
 from forcepos.runtime.errors import InputError
@@ -20,20 +21,15 @@ _PROBED = 50_000  # rows from which roles are guessed
 
 @dataclass
 class Survey:
-    """Everything that one pass over all tables finds.
-
-    Attributes:
-        skipped: for each file of a folder that is no table, why it is none.
-        sample: numeric columns of rows at equal distances, by the number of the recording.
-    """
+    """Everything that one pass over all tables finds."""
 
     sources: Sequence[Table]
-    skipped: Sequence[str]
+    skipped: Sequence[str]  # for each file of a folder that is no table, why it is none
     columns: dict[str, Column]
     guesses: Guesses
     times: Times
     recordings: list[Recording]
-    sample: pd.DataFrame
+    sample: pd.DataFrame  # numeric columns of rows at equal distances, by the number of the recording
 
     @property
     def rows(self) -> int:
@@ -51,9 +47,9 @@ class Survey:
 
 
 def survey_sources(
-    sources: Sequence[Table], skipped: Sequence[str], hints: UserHints, after_chunk: Callable[[], None]
+    sources: Sequence[Table], skipped: Sequence[str], hints: Namespace, after_chunk: Callable[[], None]
 ) -> Survey:
-    """Read all tables once; `after_chunk` is called after each chunk.
+    """Read all tables once; `hints` are the columns that the user names; `after_chunk` is called after each.
 
     Raises:
         InputError: there are no rows, or a file cannot be read.
@@ -71,7 +67,7 @@ def survey_sources(
     return Survey(sources, skipped, columns, guesses, reading.times, reading.recordings, reading.sample)
 
 
-def _first_look(sources: Sequence[Table], hints: UserHints) -> tuple[Guesses, float]:
+def _first_look(sources: Sequence[Table], hints: Namespace) -> tuple[Guesses, float]:
     """Guess from the first rows, of as many files as it takes; also return the median step of time."""
     columns = {name: Column(name) for name in sources[0].columns}
     start: dict[str, list[Float64]] = {}

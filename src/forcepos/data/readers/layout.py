@@ -28,47 +28,29 @@ _SHOWN = 30  # characters of a value
 
 @dataclass(frozen=True)
 class Written:
-    """What is known of a text before it is looked at.
+    """What is known of a text before it is looked at."""
 
-    Attributes:
-        kind: csv or text; the fields of a text are separated by whitespace unless a separator is named.
-        separator, header: None to detect it.
-        ended: whether each row has an end, so that a last line without one is cut short, however it looks.
-    """
-
-    kind: str
-    separator: str | None = None
+    kind: str  # csv or text; the fields of a text are separated by whitespace unless a separator is named
+    separator: str | None = None  # to detect it
     decimal: str = "."
-    header: bool | None = None
-    ended: bool = False
+    header: bool | None = None  # to detect it
+    ended: bool = False  # each row has an end: a last line without one is cut short, however it looks
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the rows of a text are and how their fields are separated.
+    """Where the rows of a text are and how their fields are separated."""
 
-    Attributes:
-        separator: between fields; SPACE for any amount of whitespace.
-        decimal: the decimal mark.
-        names: of the columns, None where there is no header.
-        marked: whether the header begins with % or #.
-        width: fields of a row.
-        first, line: byte at which the first row begins, and its line number, from 1 on.
-        end: one past the last byte of the last complete row.
-        cut: what is wrong with a last line that is cut short and dropped, None where none is.
-        missing: fields that stand for a missing number.
-    """
-
-    separator: bytes
+    separator: bytes  # between fields; SPACE for any amount of whitespace
     decimal: str
-    names: list[str] | None
-    marked: bool
-    width: int
-    first: int
-    line: int
-    end: int
-    cut: str | None = None
-    missing: frozenset[str] = frozenset(MISSING)
+    names: list[str] | None  # of the columns, None where there is no header
+    marked: bool  # the header begins with % or #
+    width: int  # fields of a row
+    first: int  # byte at which the first row begins
+    line: int  # number of the first row, from 1 on
+    end: int  # one past the last byte of the last complete row
+    cut: str | None = None  # what is wrong with a last line that is cut short and dropped
+    missing: frozenset[str] = frozenset(MISSING)  # fields that stand for a missing number
 
     def __str__(self) -> str:
         """Describe the layout in words."""

@@ -19,17 +19,13 @@ _ROWS_AT_ONCE = 4096  # as many as a processor's cache holds
 
 
 class Words:
-    """A column of words, numbered from 0 on in order of first appearance.
-
-    Attributes:
-        names: the words.
-        numbers: (count,) of each row; -1 where there is none.
-        exact: words are taken as they are; else without spaces around them, and an empty one is none.
-    """
+    """A column of words, numbered from 0 on in order of first appearance."""
 
     def __init__(self, count: int, exact: bool = False) -> None:
-        self.exact, self.names, self._known = exact, list[str](), dict[str, int]()
-        self.numbers: Int32 = np.empty(count, np.int32)
+        # Exact words are taken as they are; others without spaces around them, and an empty one is none.
+        self.exact = exact
+        self.names, self._known = list[str](), dict[str, int]()
+        self.numbers: Int32 = np.empty(count, np.int32)  # of each row; -1 where there is no word
 
     def number(self, name: str, key: str) -> int:
         """Return the number of a name, a new one for a new key; names with different keys are different."""
@@ -65,21 +61,13 @@ def _word(value: object) -> str | None:
 
 
 class Rows:
-    """The rows read so far; arrays of columns that the config does not name are empty.
-
-    Attributes:
-        signals: (count, features).
-        positions: (count, 3) mm, plate frame; 0 along an axis without a target.
-        columns: those of the first file; the roles are the same in all.
-        time_s: (count,)
-        words: columns of words by their index among the wanted ones.
-        recordings: the name of each row's recording; without a column for it, that of the file.
-    """
+    """The rows read so far; arrays of columns that the config does not name are empty."""
 
     def __init__(self, config: TableConfig, columns: Sequence[Wanted], count: int) -> None:
+        # The columns are those of the first file; the roles are the same in all.
         self.config, self.columns, self.filled = config, columns, 0
         self.signals: Float32 = np.empty((count, len(config.features)), np.float32)
-        self.positions: Float32 = np.zeros((count, 3), np.float32)
+        self.positions: Float32 = np.zeros((count, 3), np.float32)  # mm, plate frame; 0 without a target
         timed = any(column.role == "time" for column in columns)
         self.time_s: Float64 = np.empty(count if timed else 0, np.float64)
         self.words = {
@@ -87,7 +75,7 @@ class Rows:
             for place, column in enumerate(columns)
             if column.role in WORDS
         }
-        self.recordings = self.of("recording") or Words(count)
+        self.recordings = self.of("recording") or Words(count)  # without a column for it, names of files
         self._missing: dict[int, tuple[int, int]] = {}  # of the last file's columns: count and first row
 
     def of(self, role: str) -> Words | None:

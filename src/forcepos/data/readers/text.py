@@ -46,7 +46,6 @@ class TextTable(Table):
         super().__init__(path, self.layout.names, self.layout.width)
 
     def rows(self, columns: Sequence[Wanted]) -> int:  # noqa: ARG002  # the same for every table
-        """Count the lines: at least as many as rows."""
         return 1 + sum(block.count(b"\n") + block.count(b"\r") for block in self._blocks())
 
     def chunks(self, columns: Sequence[Wanted] | None = None, strict: bool = True) -> Iterator[Chunk]:
