@@ -54,12 +54,10 @@ class Times:
 
     @property
     def cut_s(self) -> float:
-        """Return the step above which a new recording starts."""
         return max(_CUT_STEPS * self.median_s, _CUT_S)
 
     @property
     def rate_hz(self) -> float | None:
-        """Return rows per second, from the median step."""
         step = median_step(self.steps.rows)
         return round(1 / step, 6) if step else None
 
@@ -131,12 +129,10 @@ class Reading:
         return found
 
     def start_file(self, name: str) -> None:
-        """Expect chunks of another file."""
         self._file, self._row, self._last, self._last_s = name, 0, _NEW_FILE, np.nan
 
     @np.errstate(over="ignore", invalid="ignore")  # of the sums and differences of huge values
     def add(self, chunk: Chunk) -> None:
-        """Add the rows of a chunk."""
         numbers: dict[str, Float64] = {}
         arrays: dict[str, pa.Array] = {}
         for place, column in enumerate(self._columns):
