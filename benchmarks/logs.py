@@ -59,8 +59,8 @@ def make_logs(place: Path) -> tuple[Path, Path]:
 
 def with_forcepos(source: str, place: str) -> Callable[[], None]:
     """The command, but for the start of its process."""
-    from forcepos.commands.prepare.config import logs_config  # noqa: PLC0415  # only this worker needs it
-    from forcepos.commands.prepare.conversion import prepare  # noqa: PLC0415
+    # Only this worker needs it.
+    from forcepos.commands.prepare.command import logs_config, prepare  # noqa: PLC0415
 
     logging.disable()
     target = f"data.target={place}/forcepos.feather"

@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 
 from forcepos.config.schema import TableConfig
-from forcepos.data.checks import check
+from forcepos.data.checks import check, drop_short
 from forcepos.data.loading import load_recordings
 from forcepos.data.recordings import Recordings
-from forcepos.data.short import drop_short
 from forcepos.runtime.errors import InputError
 from tests.conftest import checked_config
 from tests.data.tables import NAMED, numbers, write

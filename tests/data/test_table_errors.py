@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from forcepos.config.schema import TableConfig
 from forcepos.data.readers.read import read_table
-from forcepos.data.readers.sniff import open_text
+from forcepos.data.readers.text import TextTable
 from forcepos.data.recordings import Recordings
 from forcepos.runtime.errors import InputError
 from tests.conftest import checked_config
@@ -113,7 +113,7 @@ def test_inspect_drops_a_broken_line_and_notes_its_number(separator: bytes, end:
     path = tmp_path / "a.dat"
     lines = [*[b"1 2 3"] * 9, b"1 2", *[b"4 5 6"] * 9]
     path.write_bytes(b"".join(line.replace(b" ", separator) + end for line in lines))
-    table = open_text(path)
+    table = TextTable(path, None)
     assert sum(len(chunk[0]) for chunk in table.chunks(strict=False)) == 18
     assert table.row_errors == [f"{path}, line 10 has 2 fields, not 3, and is dropped here"]
 

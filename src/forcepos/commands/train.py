@@ -43,7 +43,9 @@ def _job(composed: DictConfig) -> float:
     folder, overrides = Path(settings.runtime.output_dir), list(map(visible, overrides_of(settings)))
     with ended_by_input_errors(), sweep_job(settings.job.num, folder) if in_sweep() else nullcontext():
         config = to_config(composed)
-        result = _run(config, folder, overrides)
+        result = start_run(config, folder, overrides)
+        sys.stdout.write(to_json(result) + "\n")
+        sys.stdout.flush()
     if result["tracking"] == "incomplete" and not in_sweep():
         sys.stderr.write(f"tracking is incomplete: {AGAIN}\n")
         sys.exit(_INCOMPLETE)
@@ -55,20 +57,21 @@ def _loss(config: Config, result: dict[str, Any]) -> float:
     return float(result["objective"]) * (1 if config.tuner.direction == "min" else -1)
 
 
-def _run(config: Config, folder: Path, overrides: list[str]) -> dict[str, Any]:
-    result = start_run(config, folder, overrides)
-    sys.stdout.write(to_json(result) + "\n")
-    sys.stdout.flush()
-    return result
-
-
 def main() -> None:
     """Run the job or jobs and exit with the code that a shell expects."""
     register_schemas()
     utils.run_and_report = _report
     with ended_by_signals(), ended_by_input_errors():
         sys.argv[1:] = _options_first(sys.argv[1:])
-        complete = _jobs()
+        status = "FAILED"
+        try:
+            _report(_job)
+            status = "FINISHED"
+        except Interrupted:
+            end_children()
+            raise
+        finally:
+            complete = close_sweep(status)  # whether MLflow has all of it
     if not complete:
         sys.exit(_INCOMPLETE)
 
@@ -96,17 +99,3 @@ def _report(func: Callable[[], Any]) -> Any:
             sys.exit(f"error: {visible_lines(line)}")
 
     return _hydras_report(explaining)
-
-
-def _jobs() -> bool:
-    """Do one run, or all of a multirun; return whether MLflow has all of it."""
-    status = "FAILED"
-    try:
-        _report(_job)
-        status = "FINISHED"
-    except Interrupted:
-        end_children()
-        raise
-    finally:
-        complete = close_sweep(status)
-    return complete

@@ -5,10 +5,9 @@ import math
 from dataclasses import dataclass
 
 from forcepos.config.schema import Config, DataConfig, SimulatedConfig, TableConfig
-from forcepos.data.checks import check
+from forcepos.data.checks import check, drop_short
 from forcepos.data.readers.read import read_table
 from forcepos.data.recordings import Recordings
-from forcepos.data.short import drop_short
 from forcepos.data.simulation.simulation import Simulation
 from forcepos.runtime.errors import InputError
 

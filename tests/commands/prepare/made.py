@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from forcepos.commands.prepare.config import logs_config
+from forcepos.commands.prepare.command import logs_config
 
 COLUMNS = tuple(logs_config(["data.source=logs"]).columns)
 Rows = Sequence[Sequence[float]]

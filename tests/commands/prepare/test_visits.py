@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from forcepos.commands.prepare.visits import Pattern, Visit, undistinguished
+from forcepos.commands.prepare.logs import Pattern, Visit, undistinguished
 from forcepos.runtime.errors import InputError
 
 TAKES = "it takes {experiment}, {visit}, {i}, {j}, each once, and needs i and j"

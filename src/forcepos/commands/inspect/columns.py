@@ -1,8 +1,6 @@
 """Columns: conversion of their values to numbers or texts, and statistics of them, chunk by chunk."""
 
-import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,33 +8,23 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from forcepos.commands.inspect.roles import PER_SECOND
-from forcepos.data.readers.table import Chunk
+from forcepos.data.readers.lines import is_number
 from forcepos.data.recordings import Float64
 
 _MOST_DISTINCT = 1000  # a column with more distinct values is taken for continuous
 _PROBED = 4 * _MOST_DISTINCT
 _PROBED_STRINGS = 1000
-_LONGEST_NUMBER = 1000  # characters
-_NUMBER = re.compile(r"\s*[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?\s*", re.IGNORECASE)
 
 
 @dataclass
 class Column:
-    """Statistics of one column.
-
-    Attributes:
-        kind: number, integer, time, text, or empty.
-        counts: how often each value occurs; None where there are more than _MOST_DISTINCT.
-        not_numbers: how many values of a numeric column are not numbers; `example` is the first of them.
-        up, down: steps from row to row that increase and decrease.
-        begin_ns: of a column of times, the first; its values are seconds from there.
-    """
+    """Statistics of one column."""
 
     name: str
-    kind: str = "empty"
+    kind: str = "empty"  # or number, integer, time, text
     rows: int = 0
     missing: int = 0
-    not_numbers: int = 0
+    not_numbers: int = 0  # values of a numeric column that are none; `example` is the first of them
     example: str = ""
     low: float = np.inf
     high: float = -np.inf
@@ -44,31 +32,28 @@ class Column:
     at_high: int = 0
     mean: float = 0.0
     squared_deviations: float = 0.0
+    # How often each value occurs; None where there are more than _MOST_DISTINCT.
     counts: Counter[float | str] | None = field(default_factory=Counter)
-    up: int = 0
+    up: int = 0  # steps from row to row that increase
     down: int = 0
     squared_steps: float = 0.0
     last: float = np.nan
-    begin_ns: int | None = None
+    begin_ns: int | None = None  # of a column of times, the first; its values are seconds from there
 
     @property
     def known(self) -> int:
-        """Return how many values are not missing."""
         return self.rows - self.missing
 
     @property
     def numeric(self) -> bool:
-        """Return whether the column holds numbers that are not times."""
         return self.kind in {"number", "integer"}
 
     @property
     def std(self) -> float:
-        """Return the standard deviation."""
         return float(np.sqrt(self.squared_deviations / self.known)) if self.known and self.kind != "text" else 0.0
 
     @property
     def distinct(self) -> int | None:
-        """Return the number of distinct values, None where there are many."""
         return None if self.counts is None else len(self.counts)
 
     @property
@@ -102,7 +87,6 @@ class Column:
         return numbers, values
 
     def _kind_with(self, values: pa.Array) -> str:
-        """Return the kind of this column with more values."""
         kind = values.type
         if pa.types.is_null(kind) or self.kind == "text" or values.null_count == len(values):
             return self.kind
@@ -185,7 +169,7 @@ class Column:
 def _kind_of_strings(values: pa.Array) -> str:
     """Return the kind of a column of strings: numeric where few of them are not numbers."""
     words = [value for value in _texts(values.slice(0, _PROBED_STRINGS)).to_pylist() if value]
-    numbers = sum(len(word) < _LONGEST_NUMBER and bool(_NUMBER.fullmatch(word)) for word in words)
+    numbers = sum(is_number(word.strip(), ".") for word in words)
     return "number" if numbers > 0.8 * len(words) else "text"
 
 
@@ -199,9 +183,3 @@ def _texts(values: pa.Array) -> pa.Array:
         return values.cast(pa.string())
     except (pa.ArrowNotImplementedError, pa.ArrowInvalid):  # lists, structures, times beyond what can be written
         return pa.array([None if value is None else str(value) for value in values], pa.string())
-
-
-def read_chunk(chunk: Chunk, columns: Iterable[Column]) -> Iterator[tuple[Column, Float64 | None, pa.Array]]:
-    """Add a chunk to its columns; yield each with its values, as `Column.add` returns them."""
-    for place, column in enumerate(columns):
-        yield column, *column.add(chunk[place])

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from forcepos.commands.inspect.columns import Column
+from forcepos.commands.inspect.reading import GAP_STEPS
 from forcepos.commands.inspect.roles import ROLES
 from forcepos.commands.inspect.survey import Survey
-from forcepos.commands.inspect.times import GAP_STEPS
 from forcepos.runtime.wording import name_some
 
 SHOWN = 8  # names in a list

@@ -1,14 +1,13 @@
 """Figures of a survey, as PNG."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from forcepos.commands.inspect.facts import balance, channels, quantity
+from forcepos.commands.inspect.reading import GAP_STEPS
 from forcepos.commands.inspect.survey import Survey
-from forcepos.commands.inspect.times import GAP_STEPS
 from forcepos.results.figures import style
 
 _DPI = 150
@@ -20,21 +19,16 @@ def save_figures(survey: Survey, folder: Path) -> list[Path]:
     """Draw all figures that the data allow; return their files."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
-    for name, figure in _figures(survey):
+    drawn = {
+        "points": _points if len(survey.guesses.positions) > 1 else None,
+        "signals": _signals if channels(survey) else None,
+        "time": _time if len(survey.times.steps.rows) else None,
+        "balance": _balance if balance(survey) or len(survey.recordings) > 1 else None,
+    }
+    for name, figure in ((name, draw(survey)) for name, draw in drawn.items() if draw):
         paths.append(folder / f"{name}.png")
         figure.savefig(paths[-1], dpi=_DPI)
     return paths
-
-
-def _figures(survey: Survey) -> Iterator[tuple[str, Figure]]:
-    if len(survey.guesses.positions) > 1:
-        yield "points", _points(survey)
-    if channels(survey):
-        yield "signals", _signals(survey)
-    if len(survey.times.steps_s):
-        yield "time", _time(survey)
-    if balance(survey) or len(survey.recordings) > 1:
-        yield "balance", _balance(survey)
 
 
 def _points(survey: Survey) -> Figure:
@@ -82,7 +76,7 @@ def _signals(survey: Survey) -> Figure:
 
 def _time(survey: Survey) -> Figure:
     """Draw a histogram of the steps of time from row to row."""
-    steps = survey.times.steps_s[survey.times.steps_s > 0] * 1e3
+    steps = survey.times.steps.rows[survey.times.steps.rows > 0] * 1e3
     if not len(steps):
         return style.message("time does not advance")
     figure, axes = style.single(height=2.8)

@@ -1,21 +1,21 @@
 """Guesses of the role of each column from names and values, each with its reason."""
 
+from argparse import Namespace
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
 import numpy as np
 
 from forcepos.commands.inspect.columns import Column
+from forcepos.commands.inspect.reading import median_step
 from forcepos.commands.inspect.roles import (
     PER_SECOND,
     Guesses,
-    UserHints,
     kind_of,
     mm_per_unit,
     time_unit,
     triples,
 )
-from forcepos.commands.inspect.times import median_step
 from forcepos.data.recordings import Float64
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.wording import name_some
@@ -35,7 +35,7 @@ _NEVER_SIGNALS = frozenset({
 })  # fmt: skip
 
 
-def guess(columns: Mapping[str, Column], start: Mapping[str, Float64], hints: UserHints) -> Guesses:
+def guess(columns: Mapping[str, Column], start: Mapping[str, Float64], hints: Namespace) -> Guesses:
     """Guess time, positions and what divides rows into recordings; `start` holds the first numbers of each column.
 
     Raises:
@@ -56,7 +56,7 @@ def guess(columns: Mapping[str, Column], start: Mapping[str, Float64], hints: Us
     return guesses
 
 
-def guess_roles(guesses: Guesses, columns: Mapping[str, Column], hints: UserHints) -> None:
+def guess_roles(guesses: Guesses, columns: Mapping[str, Column], hints: Namespace) -> None:
     """Add kinds by value, label and features, once all rows are known."""
     guesses.kinds |= _kinds_by_value(columns, guesses.kinds)
     taken = guesses.taken
@@ -78,7 +78,7 @@ def _named(guesses: Guesses, role: str, names: Iterable[str], given: str | None 
     return name
 
 
-def _time(guesses: Guesses, columns: Mapping[str, Column], start: Mapping[str, Float64], hints: UserHints) -> None:
+def _time(guesses: Guesses, columns: Mapping[str, Column], start: Mapping[str, Float64], hints: Namespace) -> None:
     first = {kind: name for name, kind in reversed(guesses.kinds.items())}
     if hints.time is None and {"seconds", "nanoseconds"} <= {*first}:
         guesses.time = (first["seconds"], first["nanoseconds"])
@@ -125,11 +125,11 @@ def _unit(name: str, column: Column, start: Float64) -> tuple[str, str]:
     return "s", "by default"
 
 
-def _positions(guesses: Guesses, columns: Mapping[str, Column], hints: UserHints) -> None:
+def _positions(guesses: Guesses, columns: Mapping[str, Column], hints: Namespace) -> None:
     numeric = [name for name, column in columns.items() if column.numeric]
     by_name = triples(name for name in numeric if guesses.kinds[name] == "position")
     if hints.positions or by_name:
-        names, reason = (hints.positions, _GIVEN) if hints.positions else (by_name[0], "by their names")
+        names, reason = (tuple(hints.positions), _GIVEN) if hints.positions else (by_name[0], "by their names")
     else:
         free = [name for name in numeric if name not in guesses.time]
         adjacent = zip(free, free[1:], free[2:], strict=False)

@@ -1,8 +1,8 @@
-"""Accumulation of recordings, times and a sample of rows, chunk by chunk."""
+"""Accumulation of recordings, steps of time and a sample of rows, chunk by chunk."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import compress
 from typing import Any
 
@@ -12,14 +12,69 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from forcepos.commands.inspect.columns import Column, read_chunk
+from forcepos.commands.inspect.columns import Column
 from forcepos.commands.inspect.roles import PER_SECOND, Guesses
-from forcepos.commands.inspect.times import StridedSample, Times
 from forcepos.data.readers.table import Chunk
 from forcepos.data.recordings import Float64
 
+GAP_STEPS = 5  # in median steps: a longer one is a gap
+_CUT_STEPS, _CUT_S = 20, 1.0  # a step longer than both starts a new recording, where no column does
+_KEPT = 100_000
 _SAMPLED = 20_000  # rows for figures
 _NEW_FILE = object()
+
+
+class StridedSample:
+    """A bounded sample of any number of rows: all at first, every second once there are too many, and so on."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit, self._stride, self._seen = limit, 1, 0
+        self.rows: Float64 = np.empty(0)
+
+    def add(self, rows: Float64) -> None:
+        """Add rows, along the first axis."""
+        kept = rows[-self._seen % self._stride :: self._stride]
+        self.rows = np.concatenate([self.rows, kept]) if self._seen else kept
+        self._seen += len(rows)
+        while len(self.rows) > self._limit:
+            self.rows, self._stride = self.rows[::2], 2 * self._stride
+
+
+@dataclass
+class Times:
+    """Statistics of the steps from row to row within a recording."""
+
+    median_s: float  # of the first rows: the unit in which gaps are measured; 0 where there is no time
+    gaps: int = 0
+    longest_s: float = 0.0
+    longest_row: int = 0
+    back: int = 0  # steps backwards
+    same: int = 0  # steps of zero
+    steps: StridedSample = field(default_factory=lambda: StridedSample(_KEPT))
+
+    @property
+    def cut_s(self) -> float:
+        return max(_CUT_STEPS * self.median_s, _CUT_S)
+
+    @property
+    def rate_hz(self) -> float | None:
+        step = median_step(self.steps.rows)
+        return round(1 / step, 6) if step else None
+
+    def add(self, steps: Float64, rows: NDArray[np.intp]) -> None:
+        """Add steps, with the row at which each ends."""
+        self.steps.add(steps)
+        self.back += int((steps < 0).sum())
+        self.same += int((steps == 0).sum())
+        self.gaps += int((steps > GAP_STEPS * self.median_s).sum())
+        if len(steps) and steps.max() > self.longest_s:
+            self.longest_s, self.longest_row = float(steps.max()), int(rows[steps.argmax()])
+
+
+def median_step(steps: Float64) -> float:
+    """Return the median of the steps forward; 0 where there is none."""
+    forward = steps[steps > 0]
+    return float(np.median(forward)) if len(forward) else 0.0
 
 
 @dataclass(frozen=True)
@@ -74,16 +129,14 @@ class Reading:
         return found
 
     def start_file(self, name: str) -> None:
-        """Expect chunks of another file."""
         self._file, self._row, self._last, self._last_s = name, 0, _NEW_FILE, np.nan
 
     @np.errstate(over="ignore", invalid="ignore")  # of the sums and differences of huge values
     def add(self, chunk: Chunk) -> None:
-        """Add the rows of a chunk."""
         numbers: dict[str, Float64] = {}
         arrays: dict[str, pa.Array] = {}
-        for column, values, array in read_chunk(chunk, self._columns):
-            arrays[column.name] = array
+        for place, column in enumerate(self._columns):
+            values, arrays[column.name] = column.add(chunk[place])
             if values is not None:
                 numbers[column.name] = values
         self._numeric = self._numeric if self._parts else tuple(numbers)
@@ -95,12 +148,9 @@ class Reading:
             keys = (self._key, self._guesses.point)
             name, point = (str(arrays[key][row].as_py()) if key else "" for key in keys)
             self._names.append((name or self._file, point))
-        rows = pd.DataFrame(numbers, number, dtype=float).reindex(columns=self._numeric)
-        self._add_rows(rows.where(np.isfinite(rows)))
         self._row += len(chunk[0])
-
-    def _add_rows(self, rows: pd.DataFrame) -> None:
-        """Add rows, indexed by the number of the recording; NaN is a missing value."""
+        rows = pd.DataFrame(numbers, number, dtype=float).reindex(columns=self._numeric)
+        rows = rows.where(np.isfinite(rows))
         self._sample.add(np.column_stack([rows.index, rows]))
         groups = rows.groupby(level=0)
         places = rows.reindex(columns=[*self._guesses.positions]).groupby(level=0)

@@ -1,25 +1,36 @@
 """The steps of an inspection: survey, draft, checks of training, tables and remarks on standard error, figures."""
 
 import argparse
+import logging
 import sys
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from logging.handlers import BufferingHandler
 from pathlib import Path
 from typing import Any
 
+from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from forcepos.commands.inspect.draft import check_draft_path, draft, training_command
 from forcepos.commands.inspect.facts import SHOWN, facts, quantity, remarks, role
-from forcepos.commands.inspect.roles import ROLES, Guesses, UserHints
-from forcepos.commands.inspect.sources import open_sources
-from forcepos.commands.inspect.survey import Survey, survey_sources
-from forcepos.commands.inspect.training import training_warnings
+from forcepos.commands.inspect.roles import ROLES, Guesses
+from forcepos.commands.inspect.survey import Survey, open_sources, survey_sources
+from forcepos.config.composition import compose_unchecked
+from forcepos.data.loading import load_checked
+from forcepos.data.recordings import all_samples
+from forcepos.data.splits.split import split_samples
+from forcepos.experiment.api import to_config
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.interruption import stop_if_asked
 from forcepos.runtime.wording import first_lines, name_some, shortened, visible, visible_lines, visible_name
 
+_LONGEST = 200_000  # characters of a draft: a longer one takes too long to read
+_MOST_VALUES = 50_000_000  # more are not loaded: an inspection must not need the memory that training does
 _WIDTH = 120
 _MOST = {"file": 10, "column": 500, "recording": 12, "class": 40}  # rows of a table, by its first column
 _COLUMNS = ("column", "kind", "min", "max", "mean", "std", "missing", "distinct", "stuck in")
@@ -34,16 +45,15 @@ def inspect(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """
     if options.write is not None:
         check_draft_path(options.write)
-    hints = UserHints(options.time, tuple(options.positions), options.point, options.label)
-    if len(hints.positions) > 3:
+    if len(options.positions) > 3:
         raise InputError("--positions takes one to three columns: x, y, z")
     sources, skipped = open_sources(options.files)
-    survey = survey_sources(sources, skipped, hints, stop_if_asked)
+    survey = survey_sources(sources, skipped, options, stop_if_asked)
     overrides = _overrides(survey.guesses)
     command = training_command(options.write, overrides)
     text = draft(survey, options.files, command)
     found = facts(survey)
-    found |= {"remarks": remarks(survey, found), "training": training_warnings(survey, text, overrides)}
+    found |= {"remarks": remarks(survey, found), "training": _training_warnings(survey, text, overrides)}
     _show(survey, found, [*(f"note: {remark}" for remark in found["remarks"]), *found["training"]])
     found["figures"] = []
     if not options.no_figures:
@@ -68,6 +78,47 @@ def _overrides(guesses: Guesses) -> list[str]:
     if not axes and guesses.label:
         return ["model=cnn_classification"]
     return [f"model.axes=[{','.join('xyz'[:axes])}]"] if axes in {1, 2} else []
+
+
+def _training_warnings(survey: Survey, text: str, overrides: Sequence[str]) -> list[str]:
+    """Return lines for the user: warnings, the error that training would raise, or why neither is known."""
+    values = survey.rows * (len(survey.guesses.features) + len(survey.guesses.positions))
+    if "???" in text:
+        return ["training would need the values that are marked ??? in the draft"]
+    if len(text) > _LONGEST:
+        return [f"the checks of training were skipped: a draft of {len(text):,} characters takes too long to read"]
+    if values > _MOST_VALUES:
+        return [f"the checks of training were skipped: {values:,} values are too many to load here"]
+    with _warned() as records, tempfile.TemporaryDirectory() as folder:
+        try:
+            drafted = Path(folder, "data", "inspected.yaml")
+            drafted.parent.mkdir()
+            drafted.write_text(text, encoding="utf-8")
+            config = to_config(compose_unchecked(["data=inspected", *overrides], folder))
+            recordings = load_checked(config).recordings
+            split_samples(all_samples(recordings, config.model.window), config.split, config.seed)
+        except InputError as error:
+            return [f"training would fail: {error}"]
+        except (HydraException, OmegaConfBaseException) as error:
+            reason = str(error).partition("\n")[0]
+            return [f"training would fail: {reason}"]
+    known = {row_error for source in survey.sources for row_error in source.row_errors}  # reported with the files
+    lines = (record.getMessage() for record in records)
+    return [f"training would warn: {line}" for line in lines if line not in known]
+
+
+@contextmanager
+def _warned() -> Iterator[list[logging.LogRecord]]:
+    """Collect what is logged, to report it with everything else."""
+    log, handler = logging.getLogger("forcepos"), BufferingHandler(sys.maxsize)
+    handler.setLevel(logging.WARNING)
+    log.addHandler(handler)
+    log.propagate = False
+    try:
+        yield handler.buffer
+    finally:
+        log.removeHandler(handler)
+        log.propagate = True
 
 
 def _show(survey: Survey, found: Mapping[str, Any], lines: Iterable[str]) -> None:

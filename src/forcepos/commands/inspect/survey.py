@@ -1,40 +1,40 @@
-"""One pass over all tables."""
+"""Opens the tables that are inspected, recognised by their content, and reads all of them in one pass."""
 
-from collections.abc import Callable, Sequence
+from argparse import Namespace
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from forcepos.commands.inspect.columns import Column, read_chunk
+from forcepos.commands.inspect.columns import Column
 from forcepos.commands.inspect.guesses import guess, guess_roles
-from forcepos.commands.inspect.reading import Reading, Recording, seconds
-from forcepos.commands.inspect.roles import Guesses, UserHints
-from forcepos.commands.inspect.times import Times, median_step
+from forcepos.commands.inspect.reading import Reading, Recording, Times, median_step, seconds
+from forcepos.commands.inspect.roles import Guesses
+from forcepos.data.readers.binary import FeatherTable, ParquetTable
+from forcepos.data.readers.files import find_columns, matching_files
 from forcepos.data.readers.table import Table, explained
+from forcepos.data.readers.text import TextTable
 from forcepos.data.recordings import Float64
 from forcepos.runtime.errors import InputError
-from forcepos.runtime.wording import name_some
+from forcepos.runtime.wording import first_lines, name_some
 
+_SKIPPED = (".md", ".yaml", ".yml", ".json", ".png", ".svg", ".html", ".log", ".py")
 _PROBED = 50_000  # rows from which roles are guessed
 
 
 @dataclass
 class Survey:
-    """Everything that one pass over all tables finds.
-
-    Attributes:
-        skipped: for each file of a folder that is no table, why it is none.
-        sample: numeric columns of rows at equal distances, by the number of the recording.
-    """
+    """Everything that one pass over all tables finds."""
 
     sources: Sequence[Table]
-    skipped: Sequence[str]
+    skipped: Sequence[str]  # for each file of a folder that is no table, why it is none
     columns: dict[str, Column]
     guesses: Guesses
     times: Times
     recordings: list[Recording]
-    sample: pd.DataFrame
+    sample: pd.DataFrame  # numeric columns of rows at equal distances, by the number of the recording
 
     @property
     def rows(self) -> int:
@@ -42,7 +42,6 @@ class Survey:
 
     @property
     def points(self) -> list[str]:
-        """Return the touched points, where a column names them."""
         return list(dict.fromkeys(recording.point for recording in self.recordings if recording.point))
 
     @property
@@ -51,10 +50,61 @@ class Survey:
         return len(self.recordings) > len(self.sources) and not (self.guesses.recording or self.guesses.point)
 
 
+def open_sources(names: Sequence[str]) -> tuple[list[Table], list[str]]:
+    """Open the tables among files, folders and patterns, in order; also return why files of folders are skipped.
+
+    Raises:
+        InputError: a file is missing, empty or not a table, or tables differ in their columns.
+    """
+    sources: list[Table] = []
+    skipped: list[str] = []
+    for name in names:
+        found = matching_files(name, lambda path: path.is_file() and path.suffix.lower() not in _SKIPPED)
+        if not found and not Path(name).is_dir():
+            raise InputError(f"{name} is not a file, a folder or a pattern that matches a file")
+        for path in found:
+            try:
+                sources.append(_open(path, sources))
+            except InputError as error:
+                if not Path(name).is_dir():
+                    raise
+                skipped.append(str(error))
+    if not sources:
+        raise InputError("\n  ".join([f"{', '.join(names)}: no tables found", *first_lines(skipped, 10)]))
+    return sources, skipped
+
+
+def _open(path: Path, others: Sequence[Table]) -> Table:
+    table: Table
+    try:
+        with path.open("rb") as file:
+            magic = file.read(8)
+        if not magic:
+            raise InputError(f"{path} is empty")
+        if magic.startswith((b"ARROW1", b"FEA1")):
+            table = FeatherTable(path)
+        else:
+            table = ParquetTable(path) if magic.startswith(b"PAR1") else TextTable(path, None)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error}") from error
+    find_columns(table, [("", name) for name in table.names or []])
+    if others and table.columns != others[0].columns:
+        what = " and ".join(_differences(table.columns, others[0].columns)) or "their order differs"
+        raise InputError(f"{path} has different columns from {others[0].path}: {what}")
+    return table
+
+
+def _differences(ours: Sequence[str], others: Sequence[str]) -> Iterator[str]:
+    for verb, names, there in (("adds", ours, {*others}), ("lacks", others, {*ours})):
+        different = [name for name in names if name not in there]
+        if different:
+            yield f"it {verb} {name_some(different, 5)}"
+
+
 def survey_sources(
-    sources: Sequence[Table], skipped: Sequence[str], hints: UserHints, after_chunk: Callable[[], None]
+    sources: Sequence[Table], skipped: Sequence[str], hints: Namespace, after_chunk: Callable[[], None]
 ) -> Survey:
-    """Read all tables once; `after_chunk` is called after each chunk.
+    """Read all tables once; `hints` are the columns that the user names; `after_chunk` is called after each.
 
     Raises:
         InputError: there are no rows, or a file cannot be read.
@@ -72,14 +122,15 @@ def survey_sources(
     return Survey(sources, skipped, columns, guesses, reading.times, reading.recordings, reading.sample)
 
 
-def _first_look(sources: Sequence[Table], hints: UserHints) -> tuple[Guesses, float]:
+def _first_look(sources: Sequence[Table], hints: Namespace) -> tuple[Guesses, float]:
     """Guess from the first rows, of as many files as it takes; also return the median step of time."""
     columns = {name: Column(name) for name in sources[0].columns}
     start: dict[str, list[Float64]] = {}
     rows = 0
     for source, chunk in ((each, chunk) for each in sources for chunk in each.chunks(strict=False)):
         with explained(source.title, source.kind):
-            for column, numbers, _ in read_chunk(chunk, columns.values()):
+            for place, column in enumerate(columns.values()):
+                numbers, _ = column.add(chunk[place])
                 if numbers is not None:
                     start.setdefault(column.name, []).append(numbers)
         rows += len(chunk[0])

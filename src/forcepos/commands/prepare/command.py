@@ -1,16 +1,39 @@
 """`python -m forcepos prepare`: converts text logs, one per visit of a point, to the notebook's Feather file."""
 
+import glob
 import logging
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
-from forcepos.commands.prepare.config import logs_config
-from forcepos.commands.prepare.conversion import prepare
+import psutil
+import pyarrow as pa
+from hydra.core.config_store import ConfigStore
+from hydra.errors import HydraException
+from omegaconf import MISSING
+from rich.console import Console
+from rich.progress import track
+
+from forcepos.commands.prepare.logs import Pattern, Visit, read_log, undistinguished
+from forcepos.commands.prepare.sources import Entry, open_source
+from forcepos.config.checks import checked
+from forcepos.config.composition import compose_unchecked
+from forcepos.config.mistakes import explain
+from forcepos.config.schema import key
+from forcepos.runtime.errors import InputError
 from forcepos.runtime.files import to_json
-from forcepos.runtime.interruption import ended_by_input_errors, ended_by_signals
+from forcepos.runtime.interruption import ended_by_input_errors, ended_by_signals, stop_if_asked
 from forcepos.runtime.log_lines import StandardErrorHandler, VisibleFormatter
 from forcepos.runtime.paths import conf_dir
+from forcepos.runtime.wording import first_lines, name_some
 
+log = logging.getLogger(__name__)
+_POINT = "key"  # the column with the touched point's name
+_SHOWN = 10
 _HELP = """\
 forcepos prepare: converts text logs, one per visit of a point, to a Feather file that data=versuch reads.
 
@@ -32,5 +55,152 @@ def main(arguments: Sequence[str]) -> None:
     handler.setFormatter(VisibleFormatter("%(asctime)s %(message)s", "%H:%M:%S"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     with ended_by_signals(), ended_by_input_errors():
-        result = prepare(logs_config(arguments))
-        sys.stdout.write(to_json(result) + "\n")
+        sys.stdout.write(to_json(prepare(logs_config(arguments))) + "\n")
+
+
+@dataclass
+class LogsConfig:
+    """Text logs and how they are converted."""
+
+    source: str = MISSING  # a zip file or a folder
+    target: str | None = MISSING  # the Feather file, null to derive its name from the source
+    overwrite: bool = MISSING
+    pattern: str = MISSING  # a log's name, with {i} and {j}
+    keep_rows: int | None = key("last rows of each recording; null: all", min=1)
+    columns: list[str] = MISSING  # by position
+
+
+@dataclass
+class PrepareConfig:
+    data: LogsConfig = field(default_factory=LogsConfig)
+
+
+def logs_config(overrides: Sequence[str]) -> LogsConfig:
+    """Compose the config from these overrides and check it.
+
+    Raises:
+        InputError: an override cannot be parsed, a key is unknown or missing, or a value is wrong.
+    """
+    for override in overrides:
+        if override.startswith("-") or "=" not in override:
+            example = "such as data.source=versuch_f1.zip; see prepare --help"
+            raise InputError(f"{override} is not key=value, {example}")
+    ConfigStore.instance().store(name="prepare", group="schema", package="_global_", node=PrepareConfig)
+    # Forced keys reach our own check, whose message is one line.
+    forced = [override if override.startswith("+") else f"++{override}" for override in overrides]
+    try:
+        config = checked(compose_unchecked(forced, name="prepare"), PrepareConfig).data
+    except HydraException as error:
+        raise InputError((explain(error) or str(error)).replace("++", "")) from error
+    if not config.source:
+        raise InputError("data.source is empty: give a zip file or a folder")
+    twice = sorted({name for name in config.columns if config.columns.count(name) > 1})
+    if twice:
+        raise InputError(f"data.columns names {', '.join(twice)} twice")
+    if _POINT in config.columns:
+        raise InputError(f"data.columns names {_POINT}, which is reserved for the touched point")
+    return config
+
+
+def prepare(config: LogsConfig) -> dict[str, Any]:
+    """Write the Feather file; return its path, its recordings and rows, and what was skipped or dropped.
+
+    Raises:
+        InputError: the source, a log or the target cannot be used; lists the problems of all logs.
+    """
+    pattern, target = Pattern(config.pattern), _target(config)
+    with open_source(Path(config.source)) as entries:
+        logs, skipped = _logs(config, pattern, entries)
+        with _feather_file(target, config.columns) as add:
+            rows, dropped = _convert(logs, config, add)
+    log.info("%d recordings, %d rows: train with data=versuch data.path=%s", len(logs), rows, target)
+    facts = {"recordings": len(logs), "rows": rows, "skipped": skipped, "dropped_lines": dropped}
+    return {"path": str(target)} | facts
+
+
+def _target(config: LogsConfig) -> Path:
+    """Choose the file's path, by default as the notebook names it."""
+    place = Path(config.source).resolve()
+    name = place.name if place.is_dir() else place.stem
+    target = Path(config.target or f"data/feather/{name}_{config.keep_rows or 'all'}_1.feather")
+    if target.is_dir():
+        raise InputError(f"data.target={target} is a folder: name a file in it")
+    if target.exists() and not config.overwrite:
+        raise InputError(f"{target} already exists: data.overwrite=true replaces it")
+    return target
+
+
+def _logs(
+    config: LogsConfig, pattern: Pattern, entries: Sequence[Entry]
+) -> tuple[list[tuple[Visit, Entry]], list[str]]:
+    """Return the logs in order, and the names of the other files."""
+    matched = [(pattern.match(entry.name), entry) for entry in entries]
+    skipped = [entry.name for visit, entry in matched if visit is None]
+    logs = sorted(((visit, entry) for visit, entry in matched if visit is not None), key=lambda pair: pair[0])
+    named = name_some(skipped, _SHOWN)
+    if not logs:
+        there = f"it has {named}" if skipped else "it is empty"
+        raise InputError(f"no file in {config.source} matches data.pattern={config.pattern}: {there}")
+    if skipped:
+        log.warning("skipped %d files that do not match data.pattern: %s", len(skipped), named)
+    _refuse(config, undistinguished([(visit, entry.name) for visit, entry in logs]))
+    return logs, skipped
+
+
+def _convert(
+    logs: Sequence[tuple[Visit, Entry]], config: LogsConfig, add: Callable[[pa.Table, str], None]
+) -> tuple[int, int]:
+    """Add the rows of every log; return how many there are, and how many lines were dropped."""
+    problems, lengths, dropped = [], [], 0
+    console = Console(stderr=True)
+    for visit, entry in track(logs, "logs", console=console, transient=True, disable=not console.is_terminal):
+        stop_if_asked()
+        try:
+            rows, cut = read_log(entry.name, entry.read(), config.columns)
+        except InputError as error:
+            problems.append(str(error))
+            continue
+        dropped += cut
+        lengths.append(min(len(rows), config.keep_rows or len(rows)))
+        add(rows.slice(len(rows) - lengths[-1]), visit.point)
+    _refuse(config, problems)
+    short = sum(length < (config.keep_rows or 0) for length in lengths)
+    if short:
+        log.warning("%d recordings have fewer than data.keep_rows=%d rows", short, config.keep_rows)
+    return sum(lengths), dropped
+
+
+def _refuse(config: LogsConfig, problems: Sequence[str]) -> None:
+    if problems:
+        raise InputError("\n  ".join([f"{Path(config.source)} cannot be used:", *first_lines(problems, _SHOWN)]))
+
+
+@contextmanager
+def _feather_file(path: Path, columns: Sequence[str]) -> Iterator[Callable[[pa.Table, str], None]]:
+    """Yield a function that adds a recording's rows and point; `path` exists once the block ends without error."""
+    schema = pa.schema([*((name, pa.float64()) for name in columns), (_POINT, pa.large_string())])
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}.unfinished")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(path)
+        with unfinished.open("wb") as file:
+            with pa.ipc.new_file(file, schema, options=pa.ipc.IpcWriteOptions(compression="lz4")) as writer:
+                yield lambda rows, point: writer.write_table(
+                    rows.append_column(_POINT, pa.repeat(pa.scalar(point, pa.large_string()), rows.num_rows))
+                )
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error}") from error
+    finally:
+        with suppress(OSError):
+            unfinished.unlink()
+
+
+def _remove_abandoned(path: Path) -> None:
+    """Remove the unfinished files of processes that were killed while they wrote this file."""
+    for left in path.parent.glob(f"{glob.escape(path.name)}.*.unfinished"):
+        process = left.suffixes[-2].removeprefix(".")
+        if process.isdecimal() and not psutil.pid_exists(int(process)):
+            left.unlink(missing_ok=True)

@@ -1,9 +1,11 @@
-"""Reads one text log: its columns are found by the names in its header, or by position."""
+"""One text log: the point and the visit from its name, its columns by the names in its header or by position."""
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow as pa
 
@@ -19,17 +21,14 @@ _JOINT = re.compile(rf"({'|'.join(_JOINTS)})[^_\[]*(?:_.*)?\[([0-9]+)\]")
 _WRENCH = re.compile(r"cart(Force|Torque)[0-9]*_(?:Tau)?([XYZ])")
 _TIMES = {"ZeitInSec": "t_Sec", "ZeitInNanoSec": "t_nSec"}
 _SHOWN = 5
+# A regular expression for each field of data.pattern.
+_FIELDS = {"experiment": r".+", "visit": r"[0-9]{1,9}", "i": r"-?[0-9]{1,9}", "j": r"-?[0-9]{1,9}"}
+_KNOWN = ", ".join(f"{{{field}}}" for field in _FIELDS)
 _TO_SPACES = bytes.maketrans(b"\x0b\x0c;", b"   ")
 
 
-@dataclass(frozen=True)
-class Log:
-    """The content of a log.
-
-    Attributes:
-        rows: (rows, columns) of float64, the values as written.
-        cut: whether the last line is cut short and was dropped.
-    """
+class Log(NamedTuple):
+    """The rows (rows, columns) of float64, as written, and whether the last line is cut short and was dropped."""
 
     rows: pa.Table
     cut: bool
@@ -86,3 +85,64 @@ def column_of(name: str) -> str:
     if axis:
         return f"{axis[1][0]}{axis[2].lower()}"
     return _TIMES.get(name, name)
+
+
+class Visit(NamedTuple):
+    """The visit that a log's name gives, ordered as the recordings are written."""
+
+    experiment: str
+    number: int
+    i: int
+    j: int
+
+    @property
+    def point(self) -> str:
+        """The point's name in the notebook's format."""
+        return f"{self.i},{self.j}"
+
+
+class Pattern:
+    """The pattern of logs' names, data.pattern.
+
+    Raises:
+        InputError: the pattern lacks a field, or has one that is unknown or there twice.
+    """
+
+    def __init__(self, pattern: str) -> None:
+        pieces = re.split(r"\{([^{}]*)\}", pattern)  # text and fields in turn
+        fields = pieces[1::2]
+        unknown = [f"cannot have {{{field}}}" for field in fields if field not in _FIELDS]
+        twice = [f"has {{{field}}} twice" for field in fields if fields.count(field) > 1]
+        lacking = [f"lacks {{{field}}}" for field in ("i", "j") if field not in fields]
+        for wrong in [*unknown, *twice, *lacking][:1]:
+            raise InputError(f"data.pattern={pattern} {wrong}: it takes {_KNOWN}, each once, and needs i and j")
+        regular = [
+            f"(?P<{piece}>{_FIELDS[piece]})" if place % 2 else re.escape(piece)
+            for place, piece in enumerate(pieces)
+        ]
+        self._named = re.compile("".join(regular))
+
+    def match(self, name: str) -> Visit | None:
+        """Return the visit of a file with this name, whatever its folder; None if it is no log."""
+        found = self._named.fullmatch(name.rpartition("/")[2])
+        if found is None or found[0].startswith("."):
+            return None
+        fields = {"experiment": "", "visit": "0"} | found.groupdict()
+        return Visit(fields["experiment"], int(fields["visit"]), int(fields["i"]), int(fields["j"]))
+
+
+def undistinguished(visits: Sequence[tuple[Visit, str]]) -> list[str]:
+    """Describe visits in order, each with its file's name, that the Feather file could not distinguish."""
+    lines = []
+    for (before, name), (after, other) in pairwise(visits):
+        if before == after:
+            lines.append(
+                f"{name} and {other} are the same visit of {after.point}: "
+                "{visit} in data.pattern distinguishes visits"
+            )
+        elif before.point == after.point:
+            lines.append(
+                f"{name} and {other}, both visits of {after.point}, would become one recording: "
+                "no other point lies between them"
+            )
+    return lines

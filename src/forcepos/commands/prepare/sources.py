@@ -25,13 +25,9 @@ _UNREADABLE = (
 
 @dataclass(frozen=True)
 class Entry:
-    """A file of a source.
+    """A file of a source."""
 
-    Attributes:
-        name: path relative to the source, made visible.
-    """
-
-    name: str
+    name: str  # path relative to the source, made visible
     _open: Callable[[], IO[bytes]]
 
     def read(self) -> bytes:

@@ -28,7 +28,6 @@ class FeatherTable(Table):
             super().__init__(path, self._schema.names, len(self._schema))
 
     def rows(self, columns: Sequence[Wanted]) -> int:  # noqa: ARG002  # the same for every table
-        """Count the rows; reads the first column."""
         return sum(self._lengths)
 
     @cached_property
@@ -82,11 +81,9 @@ class ParquetTable(Table):
             super().__init__(path, self._schema.names, len(self._schema))
 
     def rows(self, columns: Sequence[Wanted]) -> int:  # noqa: ARG002  # the same for every table
-        """Return the number of rows."""
         return int(self._rows)
 
     def chunks(self, columns: Sequence[Wanted] | None = None, strict: bool = True) -> Iterator[Chunk]:  # noqa: ARG002  # has no lines
-        """Yield chunks of the wanted columns."""
         wanted = columns or self.everything
         check_kinds(self.title, wanted, [self._schema.field(one.place).type for one in wanted])
         keys = {number: self._schema.names[one.place] for number, one in enumerate(wanted)}

@@ -3,8 +3,8 @@
 import difflib
 import glob
 import re
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
+from itertools import chain
 from pathlib import Path
 
 from forcepos.config.schema import TableConfig
@@ -31,7 +31,12 @@ def find_files(config: TableConfig) -> list[Path]:
     path, reader = Path(config.path), config if isinstance(config, Reader) else None
     if reader and path.is_dir() and is_source(reader, path):
         return [path]
-    found = matching_files(config.path, partial(_is_table, config=config), Path.exists if reader else Path.is_file)
+
+    def is_table(path: Path) -> bool:
+        named = config.format != "auto" or path.suffix.lower() in _FORMATS
+        return is_source(reader, path) if reader else path.is_file() and named
+
+    found = matching_files(config.path, is_table, Path.exists if reader else Path.is_file)
     if reader and not path.is_dir():
         others = [str(file) for file in found if not is_source(reader, file)]
         if others:
@@ -90,12 +95,6 @@ def short_names(paths: Sequence[Path]) -> list[str]:
     return names
 
 
-def _is_table(path: Path, config: TableConfig) -> bool:
-    if isinstance(config, Reader):
-        return is_source(config, path)
-    return path.is_file() and (config.format != "auto" or path.suffix.lower() in _FORMATS)
-
-
 def wanted_columns(config: TableConfig) -> list[tuple[str, str]]:
     """List role and column, as the config names them: columns of numbers first, then columns of words."""
     # With a rate, a time in two columns was never read; one in one column may go backwards, which is reported.
@@ -119,7 +118,8 @@ def find_columns(table: Table, wanted: Sequence[tuple[str, str]]) -> list[Wanted
     present: dict[str, list[int]] = {}
     for place, name in enumerate(table.names or []):
         present.setdefault(name, []).append(place)
-    found = {name: present.get(name) or _by_number(name, table.width) for _, name in wanted}
+    numbered = {str(place): [place] for place in range(table.width)}
+    found = {name: present.get(name) or numbered.get(name, []) for _, name in wanted}
     missing = [name for name, places in found.items() if not places]
     twice = [name for name, places in found.items() if len(places) > 1]
     problems = []
@@ -134,19 +134,10 @@ def find_columns(table: Table, wanted: Sequence[tuple[str, str]]) -> list[Wanted
     return [Wanted(role, shown[name], found[name][0]) for role, name in wanted]
 
 
-def _by_number(name: str, width: int) -> list[int]:
-    is_number = name.isdecimal() and name.isascii() and len(name) < 10
-    return [int(name)] if is_number and int(name) < width else []
-
-
 def _present(missing: Sequence[str], names: Sequence[str] | None, width: int) -> str:
     """Name the columns that are there, those most similar to a missing one first."""
     if names is None:
         return f"{width} columns without names, 0 to {width - 1}"
-    return name_some(list(dict.fromkeys([*_similar(missing, names), *names])), _SHOWN)
-
-
-def _similar(missing: Sequence[str], names: Sequence[str]) -> Iterator[str]:
     lower = {name.lower(): name for name in reversed(names[:_COMPARED]) if len(name) < _COMPARED}
-    for name in missing[:_SHOWN]:
-        yield from (lower[near] for near in difflib.get_close_matches(name[:_COMPARED].lower(), lower, n=3))
+    near = (difflib.get_close_matches(name[:_COMPARED].lower(), lower, n=3) for name in missing[:_SHOWN])
+    return name_some([*dict.fromkeys([*map(lower.__getitem__, chain(*near)), *names])], _SHOWN)

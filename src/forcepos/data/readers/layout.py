@@ -1,66 +1,56 @@
 """Detects the layout of a text table from its beginning and its end."""
 
-import csv
 import os
-import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import BinaryIO
 
-from forcepos.data.readers.lines import BOM, LONGEST, MARKS, MISSING, decoded, is_number, is_text, lines
+from forcepos.data.readers.lines import (
+    BOM,
+    LONGEST,
+    MARKS,
+    MISSING,
+    SPACE,
+    decoded,
+    is_number,
+    is_text,
+    lines,
+    split_fields,
+)
 from forcepos.runtime.errors import InputError
 
-SPACE = b" "  # as a separator: any amount of whitespace
-_WHITESPACE = re.compile(rb"[ \t]+")
 _SEPARATORS = {b";": "semicolons", b"\t": "tabs", b",": "commas", SPACE: "whitespace"}  # those that are guessed
-_START = 1 << 17  # bytes from which a layout is guessed
-_LOOKED_AT = 100  # lines, likewise
+_LOOKED_AT = 100  # lines from which the format is guessed
 _SHOWN = 30  # characters of a value
 
 
 @dataclass(frozen=True)
 class Written:
-    """What is known of a text before it is looked at.
+    """What is known of a text before it is looked at."""
 
-    Attributes:
-        kind: csv or text; the fields of a text are separated by whitespace unless a separator is named.
-        separator, header: None to detect it.
-        ended: whether each row has an end, so that a last line without one is cut short, however it looks.
-    """
-
-    kind: str
-    separator: str | None = None
+    kind: str  # csv or text; the fields of a text are separated by whitespace unless a separator is named
+    separator: str | None = None  # to detect it
     decimal: str = "."
-    header: bool | None = None
-    ended: bool = False
+    header: bool | None = None  # to detect it
+    ended: bool = False  # each row has an end: a last line without one is cut short, however it looks
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the rows of a text are and how their fields are separated.
+    """Where the rows of a text are and how their fields are separated."""
 
-    Attributes:
-        separator: between fields; SPACE for any amount of whitespace.
-        decimal: the decimal mark.
-        names: of the columns, None where there is no header.
-        marked: whether the header begins with % or #.
-        width: fields of a row.
-        first, line: byte at which the first row begins, and its line number, from 1 on.
-        end: one past the last byte of the last complete row.
-        cut: what is wrong with a last line that is cut short and dropped, None where none is.
-        missing: fields that stand for a missing number.
-    """
-
-    separator: bytes
+    separator: bytes  # between fields; SPACE for any amount of whitespace
     decimal: str
-    names: list[str] | None
-    marked: bool
-    width: int
-    first: int
-    line: int
-    end: int
-    cut: str | None = None
-    missing: frozenset[str] = frozenset(MISSING)
+    names: list[str] | None  # of the columns, None where there is no header
+    marked: bool  # the header begins with % or #
+    width: int  # fields of a row
+    first: int  # byte at which the first row begins
+    line: int  # number of the first row, from 1 on
+    end: int  # one past the last byte of the last complete row
+    cut: str | None = None  # what is wrong with a last line that is cut short and dropped
+    missing: frozenset[str] = frozenset(MISSING)  # fields that stand for a missing number
 
     def __str__(self) -> str:
         """Describe the layout in words."""
@@ -80,19 +70,23 @@ class Layout:
         return next(wrong, None)
 
 
-def find_layout(file: BinaryIO, written: Written) -> Layout:
-    """Detect the layout from a text's beginning and end.
+def find_layout(file: BinaryIO, written: Written | None) -> Layout:
+    """Detect the layout from a text's beginning and end; without `written`, guess the format as well.
 
     Raises:
-        InputError: it is not text, or has no rows.
+        InputError: it is not text, has no rows, or is no table as far as can be guessed.
     """
     head = file.read(2 * LONGEST)
     size = file.seek(0, os.SEEK_END)
     file.seek(max(0, size - LONGEST))
     tail = file.read()
     if not (is_text(head) and is_text(tail)):
-        raise InputError("is not text")
+        raise InputError("is not text" if written else "is not a Feather, Parquet or text file")
+    rows = [] if written else _first_rows(head)
+    written = written or _guess(rows[1:] or rows)
     whole = _without_end(head, written, size)
+    if rows:
+        _refuse_prose(rows, whole)
     bytes_cut, cut = _cut_short(tail, size, whole, written)
     if size - bytes_cut <= whole.first:
         raise InputError("has no complete row")
@@ -129,19 +123,6 @@ def _is_header(fields: Sequence[str], written: Written) -> bool:
     return guessed if written.header is None else written.header
 
 
-def split_fields(line: bytes, separator: bytes) -> list[str]:
-    """Split a line into its fields, without whitespace around them."""
-    line = line.rstrip(b"\r\n")
-    if separator == SPACE:
-        return [decoded(field) for field in _WHITESPACE.split(line.strip(b" \t"))]
-    if b'"' not in line:
-        return [decoded(field).strip() for field in line.split(separator)]
-    try:
-        return [field.strip() for field in next(csv.reader([decoded(line)], delimiter=decoded(separator)))]
-    except csv.Error:
-        return [decoded(field) for field in line.split(separator)]
-
-
 def _cut_short(tail: bytes, size: int, layout: Layout, written: Written) -> tuple[int, str | None]:
     """Bytes and error of a last line that has no end and too few fields or half a number, else 0 and None."""
     last = tail.removeprefix(BOM).replace(b"\r", b"\n").rpartition(b"\n")[2]
@@ -158,3 +139,36 @@ def _cut_short(tail: bytes, size: int, layout: Layout, written: Written) -> tupl
     else:
         return 0, None
     return len(last), f"the last line is cut short ({shown}) and was dropped"
+
+
+def _first_rows(head: bytes) -> list[bytes]:
+    """Take some lines that are not blank: no notes, and none that may have been cut."""
+    rows = list(islice((line for _, _, line in lines(head) if not line.startswith(MARKS)), _LOOKED_AT))
+    return rows[:-1] if 1 < len(rows) < _LOOKED_AT and len(head) == 2 * LONGEST else rows
+
+
+def _guess(rows: Sequence[bytes]) -> Written:
+    """Choose the separator and decimal mark under which most fields are numbers and lines are alike."""
+    best, chosen = (0.0, 0), Written("csv", ",")
+    for separator in _SEPARATORS if rows else ():
+        split = [split_fields(row, separator) for row in rows]
+        count, alike = Counter(map(len, split)).most_common(1)[0]
+        flat = [field for fields in split for field in fields]
+        for mark in ".," if separator != b"," else ".":
+            numbers = sum(is_number(field, mark) or not field for field in flat) / len(flat)
+            score = (round(numbers * alike / len(rows), 3) if count > 1 else 0.001 * numbers, count)
+            if score > best:
+                best = score
+                chosen = Written("text" if separator == SPACE else "csv", separator.decode(), mark)
+    return chosen
+
+
+def _refuse_prose(rows: Sequence[bytes], layout: Layout) -> None:
+    split = [split_fields(row, layout.separator) for row in rows]
+    width, alike = Counter(map(len, split)).most_common(1)[0]
+    usual = (field for fields in split if len(fields) == width for field in fields)
+    if 2 * alike < len(split) or not any(is_number(field, layout.decimal) for field in usual):
+        raise InputError("is not a table: most lines have no numbers, or differ in their number of fields")
+    if width != layout.width:
+        where = "header" if layout.names else "first row"
+        raise InputError(f"has {layout.width} columns in its {where}, but most lines have {width} fields")

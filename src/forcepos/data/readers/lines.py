@@ -1,5 +1,6 @@
-"""Lines and numbers of text files."""
+"""Lines, fields and numbers of text files."""
 
+import csv
 import re
 from collections.abc import Iterator
 
@@ -7,6 +8,7 @@ import numpy as np
 
 from forcepos.runtime.errors import InputError
 
+SPACE = b" "  # as a separator: any amount of whitespace
 BOM = b"\xef\xbb\xbf"
 LONGEST = 1 << 20  # bytes of a line
 MARKS = (b"%", b"#")  # begin a line that is a note or names the columns
@@ -16,6 +18,7 @@ MISSING = {
     "NaN", "n/a", "nan", "null",
 }  # fmt: skip
 _CONTROL = bytes(sorted({*range(32)} - {*b"\t\n\x0b\x0c\r"})) + b"\x7f"  # in no text
+_WHITESPACE = re.compile(rb"[ \t]+")
 _LINE = re.compile(rb"([^\r\n]*)(?:\r\n|\r|\n|\Z)")
 # The numbers that Arrow parses.
 _NUMBERS = {
@@ -70,3 +73,16 @@ def with_single_spaces(text: bytes) -> bytes:
     kept = characters != ord(" ")
     kept[:-1] |= characters[1:] > ord(" ")  # one space before each field
     return bytes(characters[kept]).replace(b"\n ", b"\n").removeprefix(b" ")
+
+
+def split_fields(line: bytes, separator: bytes) -> list[str]:
+    """Split a line into its fields, without whitespace around them."""
+    line = line.rstrip(b"\r\n")
+    if separator == SPACE:
+        return [decoded(field) for field in _WHITESPACE.split(line.strip(b" \t"))]
+    if b'"' not in line:
+        return [decoded(field).strip() for field in line.split(separator)]
+    try:
+        return [field.strip() for field in next(csv.reader([decoded(line)], delimiter=decoded(separator)))]
+    except csv.Error:
+        return [decoded(field) for field in line.split(separator)]

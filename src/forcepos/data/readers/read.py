@@ -1,31 +1,35 @@
 """Reads any table into recordings: a chunk at a time, straight into arrays that are allocated once."""
 
+import logging
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+
+import numpy as np
 
 from forcepos.config.contradictions import known_axes
 from forcepos.config.schema import TableConfig
 from forcepos.data.readers.binary import FeatherTable, ParquetTable
-from forcepos.data.readers.files import find_columns, find_files, format_of, short_names, wanted_columns
+from forcepos.data.readers.files import (
+    find_columns,
+    find_files,
+    format_of,
+    natural_sort_key,
+    short_names,
+    wanted_columns,
+)
 from forcepos.data.readers.layout import Written
 from forcepos.data.readers.reader import PluginTable, Reader
-from forcepos.data.readers.rows import File, Rows
-from forcepos.data.readers.table import Table
+from forcepos.data.readers.rows import Rows
+from forcepos.data.readers.table import Table, Wanted
 from forcepos.data.readers.text import TextTable
-from forcepos.data.readers.units import (
-    median_step_s,
-    order_by_recording,
-    points_in_grid,
-    sorted_labels,
-    split_at_gaps,
-    split_visits,
-    warn_where_time_goes_back,
-)
-from forcepos.data.recordings import Float64, Int32, Recordings
+from forcepos.data.recordings import Float32, Float64, Int32, Recordings
 from forcepos.runtime.errors import InputError
-from forcepos.runtime.wording import first_lines
+from forcepos.runtime.wording import first_lines, name_some
 
+log = logging.getLogger(__name__)
 _SHOWN = 10
+_ROWS_AT_ONCE = 65_536
 _STEPS_LOOKED_AT = 1_000_000
 
 
@@ -43,7 +47,7 @@ def read_table(config: TableConfig) -> Recordings:
             table = _open(path, config)
             columns = find_columns(table, wanted)
             count += table.rows(columns)
-            files.append(File(table, columns, name))
+            files.append((table, columns, name))
         except InputError as error:
             problems.append(str(error))
     rows = _read(config, files, count, problems) if files else None
@@ -56,16 +60,18 @@ def read_table(config: TableConfig) -> Recordings:
     return _recordings(rows)
 
 
-def _read(config: TableConfig, files: Sequence[File], count: int, problems: list[str]) -> Rows:
+def _read(
+    config: TableConfig, files: Sequence[tuple[Table, list[Wanted], str]], count: int, problems: list[str]
+) -> Rows:
     """Read all rows of the files, `count` at most, and add what is wrong with them to the problems."""
     try:
-        rows = Rows(config, files[0].columns, count)
+        rows = Rows(config, files[0][1], count)
     except (MemoryError, ValueError) as error:  # a file may claim any number of rows
         raise InputError(f"data.path={config.path}: {count:,} rows do not fit into memory") from error
     several = len(files) + len(problems) > 1
     for file in files:
         try:
-            problems += rows.add(file, several)
+            problems += rows.add(*file, several)
         except InputError as error:
             problems.append(str(error))
     return rows
@@ -85,9 +91,7 @@ def _open(path: Path, config: TableConfig) -> Table:
 
 def _recordings(rows: Rows) -> Recordings:
     config, point = rows.config, rows.of("point")
-    order = order_by_recording(rows.recordings.numbers)
-    if order is not None:
-        rows.reorder(order)
+    _make_contiguous(rows)
     recording, names = _split_recordings(rows)
     rate = config.rate_hz or _rate_hz(rows.time_s, config, recording)
     rows.time_s = rows.time_s[:0].copy()  # the time is no longer needed, but its memory is
@@ -97,7 +101,7 @@ def _recordings(rows: Rows) -> Recordings:
         signals=rows.signals,
         positions=rows.positions,
         recording=recording,
-        point=point.numbers if point else points_in_grid(rows.positions, config.point_grid_mm),
+        point=point.numbers if point else _points_in_grid(rows.positions, config.point_grid_mm),
         channels=tuple(column.name for column in rows.columns if column.role == "feature"),
         names=tuple(names),
         rate_hz=rate,
@@ -108,24 +112,49 @@ def _recordings(rows: Rows) -> Recordings:
     )
 
 
+def _make_contiguous(rows: Rows) -> None:
+    """Put the rows of each recording together, if they are not."""
+    recording = rows.recordings.numbers
+    starts = int(np.count_nonzero(recording[1:] != recording[:-1])) + 1
+    if starts > int(recording.max()) + 1 or recording[0] != 0:
+        log.warning("the rows of a recording are not contiguous in the table: they are put together")
+        rows.reorder(np.argsort(recording, kind="stable"))
+
+
+@np.errstate(over="ignore", invalid="ignore")  # of the differences of huge values, which make no rate
 def _rate_hz(time_s: Float64, config: TableConfig, recording: Int32) -> float:
-    """Round as each kind of file always was: the fingerprint of the recordings depends on it."""
-    if config.nanoseconds:
-        return round(1 / median_step_s(recording, time_s, f"{config.time} and {config.nanoseconds}"), 6)
-    every = max(1, len(time_s) // _STEPS_LOOKED_AT)
-    return float(f"{1 / median_step_s(recording, time_s, config.time or '', every):.6g}")
+    """Return the rate from the median step of time within a recording."""
+    every = 1 if config.nanoseconds else max(1, len(time_s) // _STEPS_LOOKED_AT)
+    steps = time_s[1::every] - time_s[:-1:every]
+    steps = steps[recording[1::every] == recording[:-1:every]]
+    step = float(np.median(steps)) if len(steps) else np.nan
+    if not step > 0:
+        columns = f"{config.time} and {config.nanoseconds}" if config.nanoseconds else config.time
+        raise InputError(f"time in {columns} does not advance: set data.rate_hz, or name another column")
+    # Rounded as each kind of file always was: the fingerprint of the recordings depends on it.
+    return round(1 / step, 6) if config.nanoseconds else float(f"{1 / step:.6g}")
 
 
 def _split_recordings(rows: Rows) -> tuple[Int32, Sequence[str]]:
     """Return the recording (rows,) of each row, split by visits and gaps if asked to, and all names."""
     config, recording, names = rows.config, rows.recordings.numbers, rows.recordings.names
-    point = rows.of("point")
+    point, time_s = rows.of("point"), rows.time_s
     if config.visits and point:
-        recording, names = split_visits(recording, point.numbers, point.names)
+        begins = (np.diff(point.numbers, prepend=-1) != 0) | (np.diff(recording, prepend=-1) != 0)
+        visits: Counter[str] = Counter()
+        names = []
+        for name in (point.names[number] for number in point.numbers[begins].tolist()):
+            visits[name] += 1
+            names.append(name + (f" visit {visits[name]}" if visits[name] > 1 else ""))
+        recording = np.cumsum(begins, dtype=np.int32) - np.int32(1)
     if config.gap_s is not None:
-        return split_at_gaps(recording, names, rows.time_s, config.gap_s)
-    if len(rows.time_s):
-        warn_where_time_goes_back(recording, names, rows.time_s)
+        return _split_at_gaps(recording, names, time_s, config.gap_s)
+    goes_back = (np.diff(time_s) < 0) & (recording[1:] == recording[:-1]) if len(time_s) else np.zeros(0, bool)
+    if goes_back.any():
+        back = np.bincount(recording[1:][goes_back], minlength=len(names))
+        where = [f"{back[number]} times in {names[number]}" for number in np.flatnonzero(back).tolist()]
+        shown = name_some(where, _SHOWN)
+        log.warning("time goes backwards %s: set data.gap_s to begin a new recording there", shown)
     return recording, names
 
 
@@ -136,4 +165,37 @@ def _classes(rows: Rows) -> tuple[Int32 | None, tuple[str, ...]]:
     if len(label.names) < 2:
         only = f"data.label={rows.config.label} has only one class, {label.names[0]}"
         raise InputError(f"{only}: nothing to classify")
-    return sorted_labels(label.numbers, label.names)
+    # In the order of their names: the numbers must not depend on the order of rows.
+    order = sorted(range(len(label.names)), key=lambda number: natural_sort_key(label.names[number]))
+    return np.argsort(order).astype(np.int32)[label.numbers], tuple(label.names[number] for number in order)
+
+
+def _split_at_gaps(
+    recording: Int32, names: Sequence[str], time_s: Float64, gap_s: float
+) -> tuple[Int32, tuple[str, ...]]:
+    """Begin a new recording after a gap in time or where time goes backwards; return numbers (rows,) and names."""
+    step = np.diff(time_s)
+    begins = np.append(True, (recording[1:] != recording[:-1]) | ~((step >= 0) & (step <= gap_s)))
+    split = np.cumsum(begins, dtype=np.int32) - np.int32(1)
+    whole = recording[np.flatnonzero(begins)]
+    count = np.bincount(whole, minlength=len(names))
+    place = np.arange(len(whole)) - np.searchsorted(whole, whole)
+    return split, tuple(
+        names[number] + (f" part {index + 1}" if count[number] > 1 else "")
+        for number, index in zip(whole.tolist(), place.tolist(), strict=True)
+    )
+
+
+def _points_in_grid(positions: Float32, grid_mm: float) -> Int32:
+    """Return the number (rows,) of the grid cell of each position (rows, 3), in order of first appearance."""
+    numbers: dict[int, int] = {}
+    point = np.empty(len(positions), np.int32)
+    for first in range(0, len(positions), _ROWS_AT_ONCE):
+        rows = slice(first, first + _ROWS_AT_ONCE)
+        cells = np.round(np.nan_to_num(positions[rows].astype(np.float64) / grid_mm, posinf=0, neginf=0))
+        packed = (np.clip(cells, -(2**20), 2**20 - 1).astype(np.int64) + 2**20) @ np.array([1, 2**21, 2**42])
+        found, begins, place = np.unique(packed, return_index=True, return_inverse=True)
+        for cell in found[np.argsort(begins)].tolist():
+            numbers.setdefault(cell, len(numbers))
+        point[rows] = np.array([numbers[cell] for cell in found.tolist()], np.int32)[place]
+    return point

@@ -67,12 +67,10 @@ class PluginTable(Table):
         self._count: int | None = None  # of rows, once they are counted
 
     def rows(self, columns: Sequence[Wanted]) -> int:
-        """Count the rows; reads one column."""
         self._count = sum(len(chunk[0]) for chunk in self.chunks(columns[:1]))
         return self._count
 
     def chunks(self, columns: Sequence[Wanted] | None = None, strict: bool = True) -> Iterator[Chunk]:  # noqa: ARG002  # knows no lines
-        """Yield chunks of the wanted columns."""
         wanted = columns or self.everything
         names, rows = [self.columns[one.place] for one in wanted], 0
         with plugin_errors(self._reader, f"pieces for {self.path}"):

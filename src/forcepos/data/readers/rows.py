@@ -1,7 +1,7 @@
 """The rows of all files, in arrays that are allocated once and filled from the first row on."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,17 +19,13 @@ _ROWS_AT_ONCE = 4096  # as many as a processor's cache holds
 
 
 class Words:
-    """A column of words, numbered from 0 on in order of first appearance.
-
-    Attributes:
-        names: the words.
-        numbers: (count,) of each row; -1 where there is none.
-        exact: words are taken as they are; else without spaces around them, and an empty one is none.
-    """
+    """A column of words, numbered from 0 on in order of first appearance."""
 
     def __init__(self, count: int, exact: bool = False) -> None:
-        self.exact, self.names, self._known = exact, list[str](), dict[str, int]()
-        self.numbers: Int32 = np.empty(count, np.int32)
+        # Exact words are taken as they are; others without spaces around them, and an empty one is none.
+        self.exact = exact
+        self.names, self._known = list[str](), dict[str, int]()
+        self.numbers: Int32 = np.empty(count, np.int32)  # of each row; -1 where there is no word
 
     def number(self, name: str, key: str) -> int:
         """Return the number of a name, a new one for a new key; names with different keys are different."""
@@ -64,30 +60,14 @@ def _word(value: object) -> str | None:
     return (decoded(value) if isinstance(value, bytes) else str(value)).strip() or None
 
 
-class File(NamedTuple):
-    """A file that is read, with the wanted columns, and its name in those of recordings."""
-
-    table: Table
-    columns: Sequence[Wanted]
-    name: str
-
-
 class Rows:
-    """The rows read so far; arrays of columns that the config does not name are empty.
-
-    Attributes:
-        signals: (count, features).
-        positions: (count, 3) mm, plate frame; 0 along an axis without a target.
-        columns: those of the first file; the roles are the same in all.
-        time_s: (count,)
-        words: columns of words by their index among the wanted ones.
-        recordings: the name of each row's recording; without a column for it, that of the file.
-    """
+    """The rows read so far; arrays of columns that the config does not name are empty."""
 
     def __init__(self, config: TableConfig, columns: Sequence[Wanted], count: int) -> None:
+        # The columns are those of the first file; the roles are the same in all.
         self.config, self.columns, self.filled = config, columns, 0
         self.signals: Float32 = np.empty((count, len(config.features)), np.float32)
-        self.positions: Float32 = np.zeros((count, 3), np.float32)
+        self.positions: Float32 = np.zeros((count, 3), np.float32)  # mm, plate frame; 0 without a target
         timed = any(column.role == "time" for column in columns)
         self.time_s: Float64 = np.empty(count if timed else 0, np.float64)
         self.words = {
@@ -95,32 +75,32 @@ class Rows:
             for place, column in enumerate(columns)
             if column.role in WORDS
         }
-        self.recordings = self.of("recording") or Words(count)
+        self.recordings = self.of("recording") or Words(count)  # without a column for it, names of files
         self._missing: dict[int, tuple[int, int]] = {}  # of the last file's columns: count and first row
 
     def of(self, role: str) -> Words | None:
         """Return the column of words with this role, if there is one."""
         return next((words for place, words in self.words.items() if self.columns[place].role == role), None)
 
-    def add(self, file: File, several: bool) -> list[str]:
+    def add(self, table: Table, columns: Sequence[Wanted], name: str, several: bool) -> list[str]:
         """Add the rows of a file; describe missing times, recordings, points and labels, a line each.
 
-        `several`: there are other files, so that recordings need the file in their names.
+        `several`: there are other files, so that recordings need the file's name in theirs.
         A chunk need not have all columns.
         """
         self._missing, begin = {}, self.filled
-        following = dict.fromkeys(range(len(file.columns)), begin)  # next row of each column
-        for chunk in file.table.chunks(file.columns):
-            with explained(file.table.title, file.table.kind):
-                self._take(chunk, following, f"{file.name} " if several else "")
+        following = dict.fromkeys(range(len(columns)), begin)  # next row of each column
+        for chunk in table.chunks(columns):
+            with explained(table.title, table.kind):
+                self._take(chunk, following, f"{name} " if several else "")
             del chunk  # it may be all that keeps a long column in memory, and the next one is about to be read
         self.filled = following[0]
         if not self.config.recording:
-            self.recordings.numbers[begin : self.filled] = self.recordings.number(file.name, file.name)
+            self.recordings.numbers[begin : self.filled] = self.recordings.number(name, name)
         return [
-            f"{file.table.title}: {count} rows have no {column.role.replace('keep', 'value')} in {column.name}, "
+            f"{table.title}: {count} rows have no {column.role.replace('keep', 'value')} in {column.name}, "
             f"the first in row {row - begin}"
-            for column, (count, row) in ((file.columns[place], found) for place, found in self._missing.items())
+            for column, (count, row) in ((columns[place], found) for place, found in self._missing.items())
         ]
 
     def _take(self, chunk: Chunk, following: dict[int, int], file: str) -> None:

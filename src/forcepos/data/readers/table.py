@@ -40,22 +40,15 @@ class Wanted(NamedTuple):
 
 
 class Table(ABC):
-    """A source of rows that is read a chunk at a time.
+    """A source of rows that is read a chunk at a time."""
 
-    Attributes:
-        kind: Feather, Parquet, text, or a reader's class.
-        title: the path, and who reads it if that is no reader of ours, for messages.
-        names: of the columns, None where there is no header.
-        layout: of a text.
-        row_errors: lines that the last reading that is not strict dropped, one message each.
-    """
-
-    kind: str
-    layout: Layout | None = None
+    kind: str  # Feather, Parquet, text, or a reader's class
+    layout: Layout | None = None  # of a text
 
     def __init__(self, path: Path, names: Sequence[str] | None, width: int) -> None:
-        self.path, self.title, self.names, self.width = path, str(path), names, width
-        self.row_errors: list[str] = []
+        self.path, self.names, self.width = path, names, width  # names: None where there is no header
+        self.title = str(path)  # for messages; says who reads it if that is no reader of ours
+        self.row_errors: list[str] = []  # a message for each line that the last reading dropped, if not strict
 
     @property
     def columns(self) -> tuple[str, ...]:

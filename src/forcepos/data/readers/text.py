@@ -11,8 +11,8 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 from pyarrow import csv
 
-from forcepos.data.readers.layout import SPACE, Layout, Written, find_layout, split_fields
-from forcepos.data.readers.lines import LONGEST, decoded, too_long, with_single_spaces
+from forcepos.data.readers.layout import Layout, Written, find_layout
+from forcepos.data.readers.lines import LONGEST, SPACE, decoded, split_fields, too_long, with_single_spaces
 from forcepos.data.readers.table import WORDS, Chunk, Table, Wanted, explained
 from forcepos.runtime.errors import InputError
 
@@ -27,13 +27,14 @@ class TextTable(Table):
     """A CSV file, or a text with columns separated by whitespace.
 
     Args:
+        written: None to guess it.
         content: of a file inside another, which `path` names in messages only.
     """
 
     kind = "text"
     layout: Layout
 
-    def __init__(self, path: Path, written: Written, content: bytes | None = None) -> None:
+    def __init__(self, path: Path, written: Written | None, content: bytes | None = None) -> None:
         self._open: Callable[[], BinaryIO] = lambda: path.open("rb") if content is None else io.BytesIO(content)
         try:
             with self._open() as file:
@@ -45,7 +46,6 @@ class TextTable(Table):
         super().__init__(path, self.layout.names, self.layout.width)
 
     def rows(self, columns: Sequence[Wanted]) -> int:  # noqa: ARG002  # the same for every table
-        """Count the lines: at least as many as rows."""
         return 1 + sum(block.count(b"\n") + block.count(b"\r") for block in self._blocks())
 
     def chunks(self, columns: Sequence[Wanted] | None = None, strict: bool = True) -> Iterator[Chunk]:
