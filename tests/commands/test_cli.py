@@ -94,7 +94,7 @@ def test_what_is_written_to_a_pipe_arrives_in_full(tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         (["tuner.max_trials=0"], "error: tuner.max_trials=0 must be at least 1"),
-        (["+model.foo=1"], "error: unknown key model.foo: model has name, task, axes, window, scaling, "
+        (["+model.foo=1"], "error: unknown key model.foo: model has name, plugin, task, axes, window, scaling, "
          "dropout_rate, objective, direction, space"),
         (["model.window=1"], "error: model.window=1 must be at least 2: cnn_regression sees rows in sequence"),
     ],
@@ -112,7 +112,8 @@ def test_a_mistake_in_the_data_is_told_before_tensorflow_is_loaded(tmp_path: Pat
     without = without_libraries(tmp_path, "tensorflow")
     finished = forcepos(["data=versuch", "data.path=nowhere"], tmp_path, PYTHONPATH=without)
     assert finished.code == 1
-    assert finished.err.splitlines()[1:] == ["error: data.path=nowhere is not a file"]
+    message = "error: data.path=nowhere is not a file, a folder or a pattern that matches a file"
+    assert finished.err.splitlines()[1:] == [message]
     assert "tensorflow is needed" in forcepos(["debug=smoke"], tmp_path, PYTHONPATH=without).err
 
 
