@@ -14,10 +14,10 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.feather
 import pyarrow.parquet
-from tests.conftest import checked_config
 
 from benchmarks.table import Table
 from benchmarks.turns import Job, in_turn, spread, with_memory
+from forcepos import compose
 
 _MODULE = "benchmarks.readers"
 ROWS, FEATURES, RECORDINGS = 1_000_000, 20, 500
@@ -65,7 +65,7 @@ def with_forcepos(path: str) -> Callable[[], dict[str, float]]:
 
     logging.disable()
     columns = [f"data.features=[{','.join(_features())}]", f"data.targets=[{','.join(_TARGETS)}]"]
-    config = checked_config("data=table", f"data.path={path}", *columns, "data.time=t", "data.recording=visit")
+    config = compose("data=table", f"data.path={path}", *columns, "data.time=t", "data.recording=visit")
     return with_memory(lambda: load_recordings(config.data).recordings)
 
 

@@ -11,7 +11,7 @@ import os
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
 os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # results only
-# An unreachable server costs seconds, not MLflow's four minutes a call: `TrackedRun` tries again itself, and
+# An unreachable server costs seconds, not MLflow's four minutes a call: a `Run` tries again itself, and
 # only it knows whether a call without an answer was carried out all the same.
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
