@@ -10,6 +10,7 @@ import pytest
 import forcepos
 from forcepos.config.plugins import values_with_plugins
 from forcepos.config.schema import Config
+from forcepos.results.finished_runs import run_fingerprint
 from tests.plugins.lab import with_plugins
 
 
@@ -71,3 +72,18 @@ def test_a_file_with_the_name_of_an_installed_module_is_told_to_be_renamed(tmp_p
 def test_forcepos_own_choices_are_left_out_of_what_is_known_by_its_source() -> None:
     values = values_with_plugins(forcepos.compose())
     assert [name for name, group in values.items() if isinstance(group, dict) and "plugin" in group] == []
+
+
+@pytest.mark.parametrize(
+    ("overrides", "fingerprint"),
+    [
+        ([], "v1-15ae8d6936f8"),
+        (["model=ffnn_classification", "tuner=hyperband", "split=held_out_points"], "v1-5ff3847cff1d"),
+        (["data=table", "data.path=x", "data.features=[a]", "data.targets=[x,y]", "data.rate_hz=100"],
+         "v1-74ece2b2e5d4"),
+        (["data=versuch", "data.path=x"], "v1-f2d2ccf07a6c"),
+        (["experiment=notebook_cnn_regression"], "v1-9f6d854185bf"),
+    ],
+)  # fmt: skip
+def test_runs_from_before_there_were_plugins_are_found(overrides: list[str], fingerprint: str) -> None:
+    assert run_fingerprint(forcepos.compose(*overrides), "d") == fingerprint

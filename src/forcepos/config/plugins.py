@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from forcepos.config.schema import Config
+from forcepos.config.schema import Config, VersuchConfig
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.log_lines import quiet_import
 from forcepos.runtime.paths import short_path
@@ -88,6 +88,14 @@ def values_with_plugins(config: Config) -> dict[str, Any]:
         name = values[group].pop("plugin", None)
         if type(part) in _hashes:
             values[group]["plugin"] = [name, _hashes[type(part)]]
+    # Runs of earlier versions, which lacked some keys of tables and most of data=versuch, are to be found.
+    for field in dataclasses.fields(config.data):
+        value = values["data"].get(field.name)
+        lacked = isinstance(config.data, VersuchConfig) or field.name in {"keep", "nanoseconds", "visits"}
+        if lacked and (
+            value == field.default or (field.name == "time" and value == values["data"].get("seconds"))
+        ):
+            values["data"].pop(field.name, None)
     return values
 
 
