@@ -93,6 +93,7 @@ def unknown_key(key: str, kind: Any, place: str) -> str:
     known = list(dict.fromkeys(_all_keys(key)))
     if dataclasses.is_dataclass(kind):
         ours = [f"{place}{field.name}" for field in dataclasses.fields(kind)]
+        known = known if place or kind is Config else ours  # of another command than training
     else:  # a range, before it is checked
         ours = [name for name in known if place and name.startswith(place)]
     schemas = [(name, _keys(schema, f"{name.partition('/')[0]}.")) for name, schema in SCHEMAS.items()]
