@@ -18,6 +18,8 @@ from tests.warm import forcepos
         ("model/gru.yaml", "gru.Gru", "gru.Gruu",
          "model.plugin=gru.Gruu (mine/gru.py): there is no such class, did you mean Gru?"),
         ("model/gru.yaml", "units: [4, 8, 16]", "units: [4, 0]", "model.space.units[1]=0 must be at least 1"),
+        ("model/gru.yaml", "units: [4, 8, 16]", "units: [4, many]",
+         "model.space.units[1]: Value 'many' of type 'str' could not be converted to Integer"),
         ("model/gru.yaml", "units: [4, 8, 16]", "unitz: [4, 8]",
          "unknown key model.space.unitz: did you mean model.space.units?"),
         ("gru.py", "import forcepos\n", "import forcepos\n1 / 0\n",

@@ -9,7 +9,7 @@ from typing import Any, TypeVar, get_type_hints
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import BooleanNode, DictConfig, FloatNode, IntegerNode, OmegaConf, StringNode
-from omegaconf.errors import ValidationError
+from omegaconf.errors import OmegaConfBaseException, ValidationError
 
 from forcepos.config.contradictions import check_together
 from forcepos.config.mistakes import resolving, unknown_key
@@ -99,7 +99,11 @@ def _give_class(composed: DictConfig, key: str, base: type) -> None:
         kind = load_plugin(name, base, place)
         typed = OmegaConf.structured(kind, flags={"struct": False})
         values = OmegaConf.to_container(OmegaConf.select(composed, key), resolve=False)
-        OmegaConf.update(composed, key, OmegaConf.merge(typed, values), merge=False)
+        try:
+            OmegaConf.update(composed, key, OmegaConf.merge(typed, values), merge=False)
+        except OmegaConfBaseException as error:
+            error.full_key = f"{key}.{error.full_key}"
+            raise
 
 
 def _refuse_unknown_keys(node: DictConfig, prefix: str) -> None:

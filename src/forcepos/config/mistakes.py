@@ -105,8 +105,9 @@ def unknown_key(key: str, kind: Any, place: str) -> str:
         return f"unknown key {key}: it belongs to {' or '.join(owners)}"
     if key in known:
         return f"{key} cannot be set: {place[:-1]} is one value"
-    if near := nearest(key, [*ours, *known]):
-        near = [name for name in near if name in ours] or near
+    near = nearest(key, [*ours, *known])
+    near = [name for name in near if name in ours] or (nearest(key, ours) if place else []) or near
+    if near:
         return f"unknown key {key}: did you mean {' or '.join(near)}?"
     names = ", ".join(name.removeprefix(place) for name in ours)
     return f"unknown key {key}" + (f": {place[:-1] or 'the config'} has {names}" if names else "")
