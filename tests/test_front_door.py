@@ -327,6 +327,7 @@ def test_no_runs_are_an_empty_table_and_no_folder_is_an_error(tmp_path: Path) ->
         forcepos.runs("nowhere")
 
 
+@pytest.mark.system
 def test_runs_of_the_command_line_and_of_earlier_versions_are_found(smoke: Smoke, tmp_path: Path) -> None:
     done, folder = smoke("ffnn_regression")
     shutil.copytree(Path(done.result["outputs"]), tmp_path / "earlier")

@@ -15,6 +15,8 @@ from tests.running import PLAIN, Finished
 from tests.warm import forcepos as command_line
 from tests.warm import python
 
+pytestmark = pytest.mark.system  # together half a minute
+
 TOP = Path(__file__).parents[1]
 QUICK = ["debug=smoke", "tuner=random", "tuner.max_trials=1", "training.final_epochs=1", "tracking=none", *PLAIN]
 PAGES = {"README.md": "## Your own data", "docs/own-data.md": "# Your own data"}
@@ -48,7 +50,7 @@ def run(words: list[str], folder: Path) -> Finished:
     return command_line([*arguments[1:], *(QUICK if trains else [])], folder)
 
 
-@pytest.fixture(scope="module", params=["README.md", pytest.param("docs/own-data.md", marks=pytest.mark.system)])
+@pytest.fixture(scope="module", params=["README.md", "docs/own-data.md"])
 def tried(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
     """A page, and the folder in which all its commands have been run, one after the other."""
     folder = tmp_path_factory.mktemp("own")

@@ -16,6 +16,7 @@ from tests.warm import forcepos
 FOLDS = [*QUICK, "model=ffnn_regression", "split=cross_validation", "split.folds=3"]
 
 
+@pytest.mark.system
 def test_each_fold_is_a_run_with_its_own_search_and_the_parent_holds_mean_and_spread(tmp_path: Path) -> None:
     finished = forcepos(FOLDS, tmp_path)
     assert finished.code == 0, finished.err

@@ -169,6 +169,7 @@ def test_a_single_recording_is_drawn_in_blocks_and_has_no_second_split(tmp_path:
     ) in finished.err
 
 
+@pytest.mark.system
 def test_an_ensemble_has_a_radius_of_its_own_for_every_sample(tmp_path: Path) -> None:
     finished = forcepos([*QUICK, "model=ffnn_regression", "training.ensemble=3"], tmp_path)
     assert finished.code == 0, finished.err
@@ -209,6 +210,7 @@ np.savez(sys.argv[3], **model.predict(signals))
 """
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("model", ["ffnn_classification"])
 def test_the_logged_model_takes_raw_signals_without_forcepos(smoke: Smoke, model: str, tmp_path: Path) -> None:
     finished, folder = smoke(model)
@@ -258,6 +260,7 @@ def test_the_same_seed_gives_the_same_scores_in_another_folder(smoke: Smoke, tmp
     assert again["best_hyperparameters"] == first["best_hyperparameters"]
 
 
+@pytest.mark.system
 def test_a_finished_search_is_reused_and_the_run_says_so(tmp_path: Path) -> None:
     first = forcepos(QUICK, tmp_path)
     again = forcepos([*QUICK, "training.final_epochs=2"], tmp_path)
@@ -303,6 +306,7 @@ def test_what_libraries_tell_while_they_are_imported_is_not_shown(tmp_path: Path
         assert noise not in finished.err
 
 
+@pytest.mark.system
 def test_a_model_can_be_registered(tmp_path: Path) -> None:
     finished = forcepos([*QUICK, "model=ffnn_regression", "tracking.register_as=plate"], tmp_path)
     assert finished.code == 0, finished.err
