@@ -14,7 +14,7 @@ import keras_tuner as kt
 from sklearn.exceptions import ConvergenceWarning
 
 from forcepos.config.schema import TunerConfig
-from forcepos.runtime.errors import InputError
+from forcepos.runtime.errors import InputError, plugin_errors, plugin_name
 from forcepos.tuning.oracles import make_oracle
 from forcepos.tuning.space import Space
 from forcepos.tuning.trials import Events, Journal, JournalEntry, Logs, TrialResult, Values, load_trials
@@ -40,11 +40,12 @@ class Ledger:
 
     def __init__(self, spec: SearchSpec, events: Events) -> None:
         self._config, self._oracle, self._events = spec.config, make_oracle(spec), events
-        known = load_trials(spec.directory, partial(_fault_of, spec.config, spec.space))
+        self._space = spec.space
+        known = load_trials(spec.directory, partial(_fault_of, spec.config, self._space))
         self._known = {result.number: result for result in known}
         self._results: dict[int, TrialResult] = {}
         self._reused = 0
-        self._journal = Journal(spec.directory, spec.space, self._known)
+        self._journal = Journal(spec.directory, self._space, self._known)
         self._past = iter(self._journal.past)
         self._waiting: set[int] = set()  # trials that began and are not under way: handed out next
         self._repeated: int | None = None  # the trial that the replay waits for
@@ -79,8 +80,13 @@ class Ledger:
         with warnings.catch_warnings():
             # A Gaussian process on a handful of trials often ends at a bound of its length scale; harmless.
             warnings.simplefilter("ignore", ConvergenceWarning)
-            trial = self._oracle.create_trial(str(len(self._oracle.trials)))
-        return trial if trial.status == "RUNNING" else None
+            with plugin_errors(self._config, "populate_space"):
+                trial = self._oracle.create_trial(str(len(self._oracle.trials)))
+        if trial.status != "RUNNING":
+            return None
+        if fault := self._space.fault_of(trial.hyperparameters.values):
+            raise InputError(f"{plugin_name(self._config)}: populate_space proposed values of which {fault}")
+        return trial
 
     def _trial(self, number: int) -> kt.engine.trial.Trial:
         return list(self._oracle.trials.values())[number - 1]  # in the order in which they began
@@ -137,7 +143,8 @@ class Ledger:
         if result.score is not None:
             trial.status = "COMPLETED"
             self._oracle.update_trial(trial.trial_id, {self._oracle.objective.name: result.score})
-        self._oracle.end_trial(trial)
+        with plugin_errors(self._config, "end_trial"):
+            self._oracle.end_trial(trial)
 
     def found(self) -> SearchResult:
         """Return the best of all trials.

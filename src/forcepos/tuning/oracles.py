@@ -7,8 +7,7 @@ import numpy as np
 
 from forcepos.data.recordings import Float64
 from forcepos.runtime.errors import InputError, plugin_errors, plugin_name
-from forcepos.tuning.space import Space
-from forcepos.tuning.tuner import SearchSpec, Tuner
+from forcepos.tuning.tuner import SearchSpec
 
 _CANDIDATES = 2000  # drawn evenly, and as many again near the best trials
 _NEAR = 0.1  # standard deviation of a step away from a good trial, as a share of the range
@@ -75,28 +74,8 @@ def make_oracle(spec: SearchSpec) -> kt.Oracle:
         raise InputError(
             f"{plugin_name(tuner)}: oracle returned a {type(oracle).__name__}, not a keras_tuner.Oracle"
         )
-    _watch(oracle, tuner, spec.space)
     # Its state is ours: the list of finished trials, replayed to a new oracle. How many may fail is the ledger's.
     oracle.save = oracle._save_trial = lambda *_: None  # noqa: SLF001
     oracle.max_consecutive_failed_trials = None
     oracle.verbose = 0  # it would print to standard output
     return oracle
-
-
-def _watch(oracle: kt.Oracle, tuner: Tuner, space: Space) -> None:
-    """Let an oracle fail in one line, also by values that are not in the space."""
-    propose, end = oracle.populate_space, oracle.end_trial
-
-    def populate_space(trial_id: str) -> dict[str, Any]:
-        with plugin_errors(tuner, "populate_space"):
-            proposed = dict(propose(trial_id))
-            running = proposed["status"] == "RUNNING"
-        if running and (fault := space.fault_of(proposed.get("values") or {})):
-            raise InputError(f"{plugin_name(tuner)}: populate_space proposed values of which {fault}")
-        return proposed
-
-    def end_trial(trial: Any) -> None:
-        with plugin_errors(tuner, "end_trial"):
-            end(trial)
-
-    oracle.populate_space, oracle.end_trial = populate_space, end_trial
