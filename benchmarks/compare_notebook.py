@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.table import Table
-from forcepos.results.terminal import headline
+from forcepos.results.scores import headline
 
 MODELS = ("ffnn_regression", "ffnn_classification", "cnn_regression", "cnn_classification")
 SPLITS = ("blocked", "held_out_recordings", "held_out_points")

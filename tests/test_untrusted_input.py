@@ -24,7 +24,7 @@ from forcepos.commands.prepare.sources import open_source
 from forcepos.config.schema import Config
 from forcepos.experiment.inputs import read_hyperparameters
 from forcepos.results.figures import style
-from forcepos.results.run_report import report_html
+from forcepos.results.report_page import report_html
 from forcepos.results.terminal import show_table
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.files import write_csv

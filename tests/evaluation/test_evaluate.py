@@ -29,6 +29,7 @@ from forcepos.models.final import TrainedModel, network_outputs, train_final
 from forcepos.models.problem import Classification, Problem, Regression
 from forcepos.models.training.compiled import Logs
 from forcepos.models.training.trainer import NetworkTrainer
+from forcepos.results.predictions import Scored
 from forcepos.results.run_report import RunReport, save
 from forcepos.tracking.run import Run
 from forcepos.tuning.ledger import SearchResult
@@ -238,7 +239,8 @@ def test_scaling_is_fitted_on_training_rows_and_training_targets(scaling: str, t
 def report_of(problem: Problem, score: float | None, histories: list[list[Logs]]) -> RunReport:
     trained = replace(trained_on(problem), histories=histories)
     search = SearchResult(dict(CHOSEN), score, (), 0)
-    return RunReport(problem, search, trained, evaluate(problem, trained), references(problem, None), None)
+    scored = Scored(problem, trained, evaluate(problem, trained))
+    return RunReport(scored, search, references(problem, None), None, {})
 
 
 def curves(name: str, *members: list[float]) -> list[list[Logs]]:

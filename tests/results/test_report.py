@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from forcepos.results.run_report import report_html
+from forcepos.results.report_page import report_html
 
 EVIL = '<script>alert("x")</script>\'"&'
 PNG = "MQ=="

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from forcepos.results.terminal import remarks, score_table
+from forcepos.results.scores import remarks, score_table
 
 
 def result(**more: Any) -> dict[str, Any]:

@@ -18,7 +18,8 @@ from mlflow.entities import Run
 
 from forcepos.tracking import run as run_module
 from forcepos.tracking import store
-from forcepos.tracking.track import end_sweep, start_sweep, track
+from forcepos.tracking.sweep_run import end_sweep, start_sweep
+from forcepos.tracking.track import track
 from forcepos.tuning.trials import TrialResult
 from tests.conftest import children, runs
 from tests.tracking.test_outages import smoke_with

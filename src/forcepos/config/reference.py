@@ -35,7 +35,8 @@ Frequently used keys:
 --config-dir DIR  adds a folder with choices of your own; like any Hydra config, it is trusted code
 """
 _FREQUENT = (
-    "seed", "skip_finished", "data.seed", "split.test_ratio", "split.validation_ratio", "split.calibration_ratio",
+    "seed", "skip_finished", "fail_fast",
+    "data.seed", "split.test_ratio", "split.validation_ratio", "split.calibration_ratio",
     "model.window", "model.scaling", "tuner.objective", "tuner.direction", "tuner.max_trials",
     "tuner.executions_per_trial", "tuner.max_failures", "tuner.workers", "tuner.fresh", "tuner.hyperparameters",
     "training.epochs", "training.final_epochs", "training.patience", "training.ensemble", "training.device",

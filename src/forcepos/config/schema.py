@@ -350,12 +350,14 @@ class TrackingConfig:
     uri: str = key("MLflow's store; a relative path is under the working directory")
     experiment: str = key("MLflow experiment")
     register_as: str | None = key("name in MLflow's model registry; null: the model is not registered")
+    trials: str = key("whether the trials of a search are runs of their own", choices=("runs", "none"))
 
 
 @dataclass
 class Config:
     seed: int = key("random seed of splits, hyperparameters and weights", min=1, max=4_294_967_295)
     skip_finished: bool = key("skip a run that has finished with the same config and data")
+    fail_fast: bool = key("end a sweep at the first job that fails")
     data: DataConfig = key("recordings: read from files or simulated")
     split: SplitConfig = key("how samples are divided into training, validation, calibration and test subsets")
     sectors: SectorsConfig = key("classes of a classification, as angles on the plate")

@@ -16,7 +16,8 @@ from forcepos.experiment.plan import RunPlan
 from forcepos.results.finished_runs import cached_result, refuse_result
 from forcepos.results.pending_logs import finalize_tracking, log_pending, reopen
 from forcepos.results.run_report import repeat_result, write_result
-from forcepos.results.terminal import REFERENCES, headline, show_table
+from forcepos.results.scores import REFERENCES, headline
+from forcepos.results.terminal import show_table
 from forcepos.tracking.run import Run
 from forcepos.tracking.track import track
 

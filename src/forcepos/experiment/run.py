@@ -10,7 +10,7 @@ from forcepos.config.schema import Config, CrossValidationConfig, FixedTunerConf
 from forcepos.data.loading import Loaded
 from forcepos.data.recordings import Recordings
 from forcepos.data.splits.held_out import harder_split
-from forcepos.evaluation.evaluate import Evaluation, evaluate, references
+from forcepos.evaluation.evaluate import evaluate, references
 from forcepos.experiment.folds import cross_validate
 from forcepos.experiment.inputs import given_hyperparameters
 from forcepos.experiment.plan import RunPlan
@@ -21,7 +21,9 @@ from forcepos.models.training.device import use_device
 from forcepos.models.training.trainer import NetworkTrainer
 from forcepos.results.finished_runs import cached_result, refuse_result
 from forcepos.results.pending_logs import finalize_tracking, log_pending
-from forcepos.results.run_report import RunReport, repeat_result, save, save_pictures
+from forcepos.results.predictions import Scored
+from forcepos.results.report_page import save_pictures
+from forcepos.results.run_report import RunReport, repeat_result, save
 from forcepos.results.terminal import Terminal
 from forcepos.runtime.errors import ImpossibleNetwork, InputError, TrialFailure
 from forcepos.runtime.interruption import stop_if_asked
@@ -30,7 +32,7 @@ from forcepos.tracking.store import ui_command
 from forcepos.tracking.track import track
 from forcepos.tuning.ledger import SearchResult
 from forcepos.tuning.search import lock_search, search
-from forcepos.tuning.trials import Events
+from forcepos.tuning.trials import Events, Stopwatch
 from forcepos.tuning.tuner import SearchSpec, Tuner
 from forcepos.tuning.workers import SharedSearch, WorkerPool
 
@@ -69,21 +71,21 @@ def _run(plan: RunPlan) -> dict[str, Any]:
     ):
         run.log_tags(plan.facts)
         log.info("searching on %s, trials in %s", plan.device, plan.search_dir)
-        events, trainer = Events(terminal, run), NetworkTrainer(problem, folder)
+        stopwatch, trainer = Stopwatch(), NetworkTrainer(problem, folder)
+        events, others = Events(terminal, run, stopwatch), Events(terminal, stopwatch)
         search = _stage(find_hyperparameters, trainer, plan.search_dir, events)
         run.log_tags({"search.trials": str(len(search.trials)), "search.reused_trials": str(search.reused)})
         trained = _stage(train_model, trainer, search.best, events)
-        report = RunReport(
-            problem,
-            search,
-            trained,
-            _stage(evaluate, problem, trained),
-            _stage(references, problem, plan.loaded.simulation),
-            _stage(evaluate_on_second_split, trainer, plan.loaded.recordings, search.best, Events(terminal)),
-        )
+        evaluation = _stage(evaluate, problem, trained)
+        with others.phase("baselines", 0):
+            compared = _stage(references, problem, plan.loaded.simulation)
+        second = _stage(evaluate_on_second_split, trainer, plan.loaded.recordings, search.best, others)
+        scored = Scored(problem, trained, evaluation)
+        report = RunReport(scored, search, compared, second, stopwatch.seconds)
         result = _stage(save, report, folder, run)
         if config.evaluation.figures:
-            _stage(save_pictures, report, result, plan.facts, run)
+            with others.phase("figures", 0):
+                _stage(save_pictures, report, result, plan.facts, run)
     result = finalize_tracking(run, result, config, plan.fingerprint)
     terminal.summary(result, ui_command(config.tracking))
     return result
@@ -147,7 +149,7 @@ def _remedy(config: Config, failure: TrialFailure) -> str:
 
 def evaluate_on_second_split(
     trainer: NetworkTrainer, recordings: Recordings, best: Mapping[str, Any], events: Events
-) -> tuple[str, Evaluation] | None:
+) -> Scored | None:
     """Train and score `best` on the split that `evaluation.also` names, with this split's ratios.
 
     None if there is no second split, if it is the run's own, or if it cannot be drawn from these recordings.
@@ -166,4 +168,4 @@ def evaluate_on_second_split(
     trained = train_model(
         NetworkTrainer(problem, trainer.folder / name), best, events, f"training for split={name}"
     )
-    return name, evaluate(problem, trained)
+    return Scored(problem, trained, evaluate(problem, trained))

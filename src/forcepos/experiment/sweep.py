@@ -160,7 +160,8 @@ class _Sweep:
         begun, self._run_id = read_state(self._unfinished, _Begun, "the sweep begins anew"), None
         if self._tracking.name == "mlflow":
             # MLflow takes seconds.
-            from forcepos.tracking.track import PARENT_VARIABLE, start_sweep  # noqa: PLC0415
+            from forcepos.tracking.sweep_run import start_sweep  # noqa: PLC0415
+            from forcepos.tracking.track import PARENT_VARIABLE  # noqa: PLC0415
 
             overrides = visible(" ".join(self._overrides))
             self._run_id = start_sweep(self._tracking, overrides, begun.run_id if begun else None)
@@ -198,7 +199,7 @@ class _Sweep:
         """End the sweep's run; return whether the store has all of the sweep."""
         if self._run_id is None:
             return True
-        from forcepos.tracking.track import end_sweep  # noqa: PLC0415  # MLflow takes seconds
+        from forcepos.tracking.sweep_run import end_sweep  # noqa: PLC0415  # MLflow takes seconds
 
         lacking = sum((row["result"] or {}).get("tracking") == "incomplete" for row in rows)
         # The table follows once all that it lists is there.

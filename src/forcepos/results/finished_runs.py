@@ -81,7 +81,11 @@ def refuse_used(folders: Sequence[Path], same: bool, skip: bool) -> None:
 
 def meaning(config: dict[str, Any]) -> dict[str, Any]:
     """Leave out of a config what does not make it another run."""
-    return {key: value for key, value in config.items() if key not in {"hydra", "skip_finished", "tracking"}}
+    return {
+        key: value
+        for key, value in config.items()
+        if key not in {"hydra", "skip_finished", "fail_fast", "tracking"}
+    }
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -112,6 +116,7 @@ class _StoredResult(_StoredFold):  # what is used of one; all the rest is passed
 def run_fingerprint(config: Config, data_fingerprint: str) -> str:
     """Return a version and a hash of config and data; where a run is tracked does not matter."""
     values = values_with_plugins(config) | {"tracking": None, "skip_finished": None}
+    del values["fail_fast"]  # unknown to earlier versions, whose results are found
     values["tuner"] |= {"fresh": None, "max_failures": None, "workers": None}
     digest = hashlib.sha256(json.dumps([values, data_fingerprint], sort_keys=True).encode())
     return f"v{_VERSION}-{digest.hexdigest()[:12]}"

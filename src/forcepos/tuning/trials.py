@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import os
+import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -151,7 +152,7 @@ class Listener:
 
     @contextmanager
     def phase(self, name: str, epochs: int) -> Iterator[None]:  # noqa: ARG002  # for those who override it
-        """Surround a phase of at most `epochs` epochs, such as the search."""
+        """Surround a phase of at most `epochs` epochs, such as the search; 0 if nothing is trained in it."""
         yield
 
     def trial_known(self, result: TrialResult) -> None:
@@ -168,6 +169,23 @@ class Listener:
 
     def final_epoch_ended(self, member: int, epoch: int, logs: Logs) -> None:
         """Receive the logs of an epoch of the final training of an ensemble's member."""
+
+
+class Stopwatch(Listener):
+    """Measures how long phases take.
+
+    Attributes:
+        seconds: of each phase that has ended, by its name.
+    """
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def phase(self, name: str, epochs: int) -> Iterator[None]:  # noqa: ARG002  # time counts
+        start = time.monotonic()
+        yield
+        self.seconds[name] = time.monotonic() - start
 
 
 class Events(Listener):

@@ -1,0 +1,81 @@
+"""Every prediction that a run has scored, as a table: the rows behind scores, figures and comparisons."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from forcepos.data.recordings import Float64, Samples
+from forcepos.evaluation.evaluate import Evaluation
+from forcepos.models.final import TrainedModel
+from forcepos.models.problem import Problem, Regression
+
+PREDICTIONS = "predictions.parquet"  # in a run's folder
+_FORCE = re.compile(r"f[_ ]?[xyz]", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A trained model with the problem that it was trained for, and its scores on that problem's test subset."""
+
+    problem: Problem
+    trained: TrainedModel
+    evaluation: Evaluation
+
+
+def predictions_table(scored: Scored) -> pd.DataFrame:
+    """Tabulate the predictions of a test subset, a row for each of its samples.
+
+    Columns are `split` (its name), `subset` (test), `recording` (its name), `point` (its number), `row` (of the
+    target in its recording, from 0), `time_s` (of that row, from the recording's first), `force_n` (the contact
+    force's size, where all of Fx, Fy and Fz are known), then `true_x_mm`, `predicted_x_mm`, … and `radius_mm`; or
+    `true`, `predicted` (names of classes) and `probability_<class>`, …, and `in_set_<class>`, ….
+    """
+    problem, test = scored.problem, scored.problem.test_samples
+    recordings, number = test.recordings, test.recordings.recording[test.last]
+    row = test.last - recordings.bounds[number, 0]
+    columns = {
+        "split": problem.config.split.name,
+        "subset": "test",
+        "recording": np.array(recordings.names, object)[number],
+        "point": recordings.point[test.last],
+        "row": row,
+        "time_s": row / recordings.rate_hz,
+        **_force(test),
+        **_answers(scored),
+    }
+    return pd.DataFrame(columns)
+
+
+def _force(test: Samples) -> dict[str, Float64]:
+    places = [place for place, name in enumerate(test.recordings.channels) if _FORCE.fullmatch(name)]
+    if len(places) != 3:
+        return {}
+    return {"force_n": np.linalg.norm(test.recordings.signals[test.last][:, places].astype(np.float64), axis=1)}
+
+
+def _answers(scored: Scored) -> dict[str, NDArray[Any]]:
+    task, evaluation = scored.problem.task, scored.evaluation
+    if isinstance(task, Regression):
+        pairs = {"true": evaluation.true, "predicted": evaluation.predicted}
+        answers = {
+            f"{kind}_{axis}_mm": values[:, column]
+            for column, axis in enumerate(task.outputs)
+            for kind, values in pairs.items()
+        }
+        return answers | ({"radius_mm": evaluation.outputs["radius"]} if "radius" in evaluation.outputs else {})
+    names, outputs = np.array(task.outputs, object), evaluation.outputs
+    groups = {"probability": evaluation.predicted, "in_set": outputs.get(task.kinds)}
+    return {
+        "true": names[evaluation.true.argmax(axis=1)],
+        "predicted": names[evaluation.predicted.argmax(axis=1)],
+        **{
+            f"{group}_{name}": values[:, column]
+            for group, values in groups.items()
+            if values is not None
+            for column, name in enumerate(task.outputs)
+        },
+    }
