@@ -32,7 +32,13 @@ def checked_config(*overrides: str) -> Config:
     return compose(*overrides)
 
 
-_LEFT_BEHIND = ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_ID", "FORCEPOS_SWEEP_RUN", "FORCEPOS_SKIP_FINISHED")
+_LEFT_BEHIND = (
+    "MLFLOW_TRACKING_URI",
+    "MLFLOW_EXPERIMENT_ID",
+    "FORCEPOS_SWEEP_RUN",
+    "FORCEPOS_SWEEP_KEYS",
+    "FORCEPOS_SKIP_FINISHED",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -58,6 +64,12 @@ def runs(folder: Path) -> list[Run]:
 
 def children(everything: list[Run], parent: str) -> list[Run]:
     return [run for run in everything if run.data.tags.get("mlflow.parentRunId") == parent]
+
+
+def trial_numbers(everything: list[Run], parent: str) -> list[str]:
+    """The names of a run's trials in order, without the run's own name: trial 1, trial 2, …"""
+    name = next(run.info.run_name for run in everything if run.info.run_id == parent)
+    return sorted((run.info.run_name or "").removesuffix(f" of {name}") for run in children(everything, parent))
 
 
 @pytest.fixture(scope="session")

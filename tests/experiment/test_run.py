@@ -56,16 +56,116 @@ def test_a_run_is_recorded_with_its_trials(smoke: Smoke, model: str) -> None:
     assert run.data.params["data.grid"] == "[3, 3]"
     for name, value in finished.result["best_hyperparameters"].items():
         assert run.data.params[f"best.{name}"] == str(value)
-    for name, value in finished.result["test"].items():
-        assert run.data.metrics[f"test/{name}"] == pytest.approx(value)
     assert {"overrides", "code_version", "data_fingerprint", "device", "version.keras"} <= run.data.tags.keys()
     trials = children(everything, run.info.run_id)
-    assert [trial.info.run_name for trial in trials] == ["trial 1", "trial 2"]
+    assert [trial.info.run_name for trial in trials] == [
+        f"trial {number} of {run.info.run_name}" for number in (1, 2)
+    ]
     assert {trial.info.status for trial in trials} == {"FINISHED"}
     measure = "accuracy" if "classification" in model else "mae_mm"
     for trial in trials:
         assert "lr" in trial.data.params
+        curves = {name for name in trial.data.metrics if name.startswith(("train/", "validation/"))}
+        assert trial.data.metrics.keys() == curves | {"objective"}
         assert trial.data.metrics["objective"] == pytest.approx(trial.data.metrics[f"validation/{measure}"])
+
+
+@pytest.mark.parametrize("model", EACH_MODEL)
+def test_a_run_has_few_metrics_beside_its_curves_and_all_others_in_a_table(smoke: Smoke, model: str) -> None:
+    finished, folder = smoke(model)
+    result, metrics = finished.result, metrics_of(finished, folder)
+    regression = "regression" in model
+    main, others = ("euclidean_mean_mm", REGRESSION) if regression else ("accuracy", CLASSIFICATION)
+    size = "radius_mean_mm" if regression else "sectors_mean"
+    covered = ["coverage", *(["held_out_points_coverage"] if result["also"]["coverage"] else [])]
+    assert {name for name in metrics if not name.startswith(("train/", "validation/"))} == {
+        *(f"{group}/{main}" for group in ("test", "test_low", "test_high", "best_baseline")),
+        *(f"held_out_points{end}/{main}" for end in ("", "_low", "_high")),
+        *(f"test/{name}" for name in others), *(f"test/mae_{axis}_mm" for axis in AXES.get(model, ())),
+        *(f"{group}/{score}" for group in covered for score in ("found", size)),
+        "seconds/search", "seconds/final_training", "model/weights",
+    }  # fmt: skip
+    assert metrics["model/weights"] == result["weights"]
+    client = MlflowClient(f"sqlite:///{folder}/mlruns/mlflow.db")
+    shown = json.loads(client.get_run(result["run_id"]).data.tags["mlflow.loggedArtifacts"])
+    assert shown == [{"path": "tables/scores.json", "type": "table"}]
+    mlflow.set_tracking_uri(f"sqlite:///{folder}/mlruns/mlflow.db")
+    table = mlflow.artifacts.load_dict(f"runs:/{result['run_id']}/tables/scores.json")
+    assert table["columns"] == ["who", "score", "value", "low", "high"]
+    assert ["model", main, result["test"][main], *result["intervals"][main]] in table["data"]
+    assert ["boosted trees", main, result["boosted_trees"][main], None, None] in table["data"]
+    scores = sum(len(scores) for scores in (result["test"], result["also"]["test"], result["oracle_visits"]))
+    assert len(table["data"]) > scores
+
+
+@pytest.mark.parametrize("model", EACH_MODEL)
+def test_a_run_is_told_apart_by_its_data_sets_and_described_in_three_lines(smoke: Smoke, model: str) -> None:
+    finished, folder = smoke(model)
+    result, data = finished.result, finished.result["data"]
+    client = MlflowClient(f"sqlite:///{folder}/mlruns/mlflow.db")
+    run = client.get_run(result["run_id"])
+    inputs = {one.tags[0].value: one.dataset for one in run.inputs.dataset_inputs}
+    assert {context: (dataset.name, dataset.digest) for context, dataset in inputs.items()} == {
+        "recordings": ("simulated", data["fingerprint"]), "train": ("simulated", data["train_digest"]),
+        "test": ("simulated", data["test_digest"]),
+    }  # fmt: skip
+    assert json.loads(inputs["test"].profile) == {
+        "rows": 1800, "recordings": 18, "points": 9, "rate_hz": 100.0, "samples": data["subsets"]["test"],
+    }  # fmt: skip
+    columns = [column["name"] for column in json.loads(inputs["train"].schema)["mlflow_colspec"]]
+    targets = [f"{axis}_mm" for axis in AXES.get(model, ())] or ["class"]
+    assert (len(columns), columns[-len(targets) :]) == (20 + len(targets), targets)
+    assert json.loads(inputs["test"].source)["config"]["grid"] == [3, 3]
+    for query in (
+        "dataset.name = 'simulated'",
+        f"dataset.digest = '{data['test_digest']}'",
+        "dataset.context = 'test'",
+    ):
+        found = client.search_runs([run.info.experiment_id], query)
+        assert [one.info.run_id for one in found] == [run.info.run_id]
+    what, scores, repeat = run.data.tags["mlflow.note.content"].split("\n\n")
+    assert what == f"model `{model}`, data `simulated`, split `blocked`, tuner `random`, seed 1"
+    measure = "mean error in mm" if "regression" in model else "accuracy"
+    assert scores.startswith(f"**{measure} ")
+    assert ", best baseline (" in scores
+    assert ", on `held_out_points` " in scores
+    assert repeat == f"Repeat it: `python -m forcepos debug=smoke model={model} tuner=random`"
+
+
+@pytest.mark.parametrize("model", EACH_MODEL)
+def test_models_compare_by_scores_params_and_data(smoke: Smoke, model: str) -> None:
+    finished, folder = smoke(model)
+    client = MlflowClient(f"sqlite:///{folder}/mlruns/mlflow.db")
+    (logged,) = client.search_logged_models(["1"])
+    run = client.get_run(finished.result["run_id"])
+    of_run = {name for name in run.data.metrics if not name.startswith(("train/", "validation/"))}
+    assert {metric.key: metric.value for metric in logged.metrics} == {
+        name: run.data.metrics[name] for name in of_run
+    }
+    assert {(metric.dataset_name, metric.dataset_digest) for metric in logged.metrics} == {
+        ("simulated", finished.result["data"]["fingerprint"])
+    }
+    best = {f"best.{name}": str(value) for name, value in finished.result["best_hyperparameters"].items()}
+    assert logged.params == best | {
+        "data.name": "simulated", "model.name": model, "model.window": run.data.params["model.window"],
+        "split.name": "blocked", "tuner.name": "random", "seed": "1",
+    }  # fmt: skip
+    assert logged.tags["mlflow.note.content"] == run.data.tags["mlflow.note.content"]
+
+
+@pytest.mark.parametrize(("model", "count"), [("ffnn_regression", 65), ("cnn_regression", 66)])
+def test_params_are_short_and_say_what_a_run_is(smoke: Smoke, model: str, count: int) -> None:
+    finished, folder = smoke(model)
+    run = MlflowClient(f"sqlite:///{folder}/mlruns/mlflow.db").get_run(finished.result["run_id"])
+    params = {name: value for name, value in run.data.params.items() if not name.startswith("best.")}
+    assert len(params) == count
+    assert max(map(len, params.values())) <= 60
+    assert params["data.features"] == "20 values, 4fbac0b6"
+    assert "None" not in params.values()
+    assert not {name for name in params if name.startswith("tracking.")}
+    mlflow.set_tracking_uri(f"sqlite:///{folder}/mlruns/mlflow.db")
+    whole = mlflow.artifacts.load_dict(f"runs:/{run.info.run_id}/config.json")
+    assert len(whole["data"]["features"]) == 20
 
 
 def metrics_of(finished: Finished, folder: Path) -> dict[str, float]:
@@ -74,6 +174,9 @@ def metrics_of(finished: Finished, folder: Path) -> dict[str, float]:
     return dict(run.data.metrics)
 
 
+REGRESSION = ("euclidean_median_mm", "euclidean_p95_mm", "r2")
+AXES = {"ffnn_regression": ("x", "y", "z"), "cnn_regression": ("x", "y")}
+CLASSIFICATION = ("f1_macro", "precision_macro", "recall_macro")
 PICTURES = {
     "coverage",
     "hyperparameters",
@@ -104,8 +207,13 @@ def test_a_run_leaves_tables_of_its_errors(smoke: Smoke, model: str) -> None:
     finished, folder = smoke(model)
     client = MlflowClient(f"sqlite:///{folder}/mlruns/mlflow.db")
     logged = {entry.path for entry in client.list_artifacts(finished.result["run_id"], "tables")}
-    names = ("errors_by_point", "errors_by_recording", "coverage_by_region")
-    assert logged == {f"tables/{name}.csv" for name in names}
+    names = ("errors_by_point", "errors_by_recording", "coverage_by_region", "learning_curves", "trials")
+    assert logged == {*(f"tables/{name}.csv" for name in names), "tables/scores.json"}
+    trials = pd.read_csv(Path(finished.result["outputs"], "tables", "trials.csv"))
+    assert list(trials.columns[:3]) == ["number", "objective", "failure"]
+    assert list(trials["number"]) == [1, 2]
+    best = min if "regression" in model else max
+    assert best(trials["objective"]) == pytest.approx(finished.result["objective"])
     points = pd.read_csv(Path(finished.result["outputs"], "tables", "errors_by_point.csv"))
     measure = "euclidean_mean_mm" if "regression" in model else "accuracy"
     assert len(points) == 9
@@ -136,8 +244,9 @@ def test_baselines_and_coverage_stand_beside_every_score(smoke: Smoke, model: st
     finished, folder = smoke(model)
     result, metrics = finished.result, metrics_of(finished, folder)
     measure = "euclidean_mean_mm" if "regression" in model else "accuracy"
-    for name in ("baseline", "linear", "boosted_trees"):
-        assert metrics[f"{name}/{measure}"] == pytest.approx(result[name][measure])
+    pick = min if "regression" in model else max
+    best = pick(result[name][measure] for name in ("baseline", "linear", "boosted_trees"))
+    assert metrics[f"best_baseline/{measure}"] == pytest.approx(best)
     assert result["coverage"]["asked"] == 0.9
     assert metrics["coverage/found"] == pytest.approx(result["coverage"]["found"])
     assert "target coverage 90 %, observed " in finished.err
@@ -368,3 +477,19 @@ def test_a_second_run_in_a_folder_is_refused_and_leaves_it_as_it_was(
         refused.err == f"error: {folder} holds the result of a finished run: choose another folder, or {way_out}\n"
     )
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+def test_without_runs_for_trials_only_the_job_is_listed(tmp_path: Path) -> None:
+    swept = json.dumps(["model", "tuner.max_trials"])
+    sweep = {"FORCEPOS_SWEEP_KEYS": swept}
+    finished = forcepos([*QUICK, "model=ffnn_regression", "tracking.trials=none"], tmp_path, **sweep)
+    assert finished.code == 0, finished.err
+    (job,) = runs(tmp_path)
+    assert job.info.run_name == "tuner.max_trials=1 model=ffnn_regression"
+    assert {name: value for name, value in job.data.params.items() if name.startswith("sweep.")} == {
+        "sweep.model": "ffnn_regression", "sweep.tuner.max_trials": "1",
+    }  # fmt: skip
+    (logged,) = MlflowClient(f"sqlite:///{tmp_path}/mlruns/mlflow.db").search_logged_models(["1"])
+    assert logged.params["sweep.model"] == "ffnn_regression"
+    trials = pd.read_csv(Path(finished.result["outputs"], "tables", "trials.csv"))
+    assert list(trials["objective"]) == [pytest.approx(finished.result["objective"])]

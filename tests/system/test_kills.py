@@ -17,7 +17,7 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.conftest import children, runs
+from tests.conftest import children, runs, trial_numbers
 from tests.running import PLAIN, Finished, start
 from tests.running import forcepos as forcepos_cold
 from tests.system.test_sweeps import table
@@ -80,8 +80,8 @@ def test_a_search_killed_at_random_moments_equals_an_uninterrupted_one(
     trees = [run for run in everything if "mlflow.parentRunId" not in run.data.tags]
     assert [run.info.run_id for run in trees] == [ended.result["run_id"]]
     assert {run.info.status for run in everything} == {"FINISHED"}
-    names = [run.info.run_name or "" for run in children(everything, ended.result["run_id"])]
-    assert sorted(names) == sorted(f"trial {trial['number']}" for trial in trials(whole))
+    names = trial_numbers(everything, ended.result["run_id"])
+    assert names == sorted(f"trial {trial['number']}" for trial in trials(whole))
     print(f"\n{tuner}: {killed} kills with {found_before} of {len(names)} trials done by then, 0 lost, 0 repeated")
     assert killed == kills
     check_counts(parts, tuner, killed, lost=0)

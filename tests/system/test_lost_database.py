@@ -43,7 +43,7 @@ def test_everything_is_recorded_by_the_same_command(kind: str, tmp_path: Path) -
     assert len(trained) == count
     for run in trained:
         assert len(children(everything, run.info.run_id)) == 2
-        assert {"validation/mae_mm", "test/mae_mm"} <= set(run.data.metrics)
+        assert {"validation/mae_mm", "test/euclidean_mean_mm"} <= set(run.data.metrics)
     (top,) = (run for run in everything if "mlflow.parentRunId" not in run.data.tags)
     assert len(children(everything, top.info.run_id)) == (2 if kind == "run" else count)
     models = MlflowClient(f"sqlite:///{tmp_path}/mlruns/mlflow.db").search_logged_models(["1"])

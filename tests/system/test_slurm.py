@@ -16,7 +16,7 @@ import joblib
 import pytest
 
 from tests import warm
-from tests.conftest import children, runs
+from tests.conftest import children, runs, trial_numbers
 from tests.running import PLAIN, forcepos
 from tests.system.slurm import Cluster, cluster, missing
 from tests.system.test_sweeps import TINY, table
@@ -114,8 +114,7 @@ def test_a_job_at_its_time_limit_is_queued_again_and_goes_on_with_its_search(
     assert {run.info.status for run in everything} == {"FINISHED"}
     (parent,) = [run for run in everything if "mlflow.parentRunId" not in run.data.tags]
     (job,) = children(everything, parent.info.run_id)
-    names = sorted(run.info.run_name or "" for run in children(everything, job.info.run_id))
-    assert names == sorted(f"trial {number}" for number in numbers)
+    assert trial_numbers(everything, job.info.run_id) == sorted(f"trial {number}" for number in numbers)
     restarts = int(job.data.tags["slurm.restarts"])
     assert restarts == logs(tmp_path, "out").count("Requeued job") >= 1
     seen = f"queued again {restarts} times at a limit of two minutes: {trials} trials"

@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.conftest import children, runs
+from tests.conftest import runs, trial_numbers
 from tests.running import PLAIN, forcepos, read_until, start
 
 pytestmark = pytest.mark.system
@@ -40,8 +40,7 @@ def check_tree(folder: Path, run_id: str) -> None:
     everything = runs(folder)
     assert [run.info.run_id for run in everything if "mlflow.parentRunId" not in run.data.tags] == [run_id]
     assert {run.info.status for run in everything} == {"FINISHED"}
-    names = sorted(run.info.run_name or "" for run in children(everything, run_id))
-    assert names == [f"trial {number}" for number in range(1, 7)]
+    assert trial_numbers(everything, run_id) == [f"trial {number}" for number in range(1, 7)]
     assert len({json.dumps(trial["hyperparameters"], sort_keys=True) for trial in trials(folder)}) == 6
 
 

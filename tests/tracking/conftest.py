@@ -14,5 +14,5 @@ from forcepos.tracking.store import open_store
 def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a store to copy: making its database takes seconds."""
     folder = tmp_path_factory.mktemp("empty")
-    open_store(TrackingConfig("mlflow", f"sqlite:///{folder}/mlruns/mlflow.db", "forcepos", None))
+    open_store(TrackingConfig("mlflow", f"sqlite:///{folder}/mlruns/mlflow.db", "forcepos", None, "runs"))
     return folder

@@ -22,7 +22,7 @@ from forcepos.tracking.sweep_run import end_sweep, start_sweep
 from forcepos.tracking.track import track
 from forcepos.tuning.trials import TrialResult
 from tests.conftest import children, runs
-from tests.tracking.test_outages import smoke_with
+from tests.tracking.test_outages import DATA_SETS, smoke_with
 
 FAILED = TrialResult(2, {"lr": 0.5}, [[{"loss": 9.0}]], None, "the loss is not finite in epoch 2")
 Record = Callable[[str, float], Any]
@@ -107,8 +107,9 @@ def test_a_run_killed_at_any_call_has_its_trials_curves_and_scores_once_and_the_
             run.trial_ended(FAILED)
             for member, epoch in ((1, 1), (1, 2), (2, 1)):
                 run.final_epoch_ended(member, epoch, {"loss": value + epoch})
-            run.log_scores({"test": {"mae_mm": value}})
+            run.log_scores({"test": {"mae_mm": value}}, DATA_SETS)
             run.log_hyperparameters({"lr": value})
+            run.log_description(f"value {value}")
 
     killed = list(killed_at_every_call(attempt))
     assert len(killed) > 20
@@ -121,6 +122,8 @@ def test_a_run_killed_at_any_call_has_its_trials_curves_and_scores_once_and_the_
     for name in killed:
         job = jobs[name]
         assert job.info.status == "FINISHED"
+        assert job.data.tags["mlflow.note.content"] == "value 2.0"
+        assert [one.tags[0].value for one in job.inputs.dataset_inputs] == list(DATA_SETS)
         assert job.data.metrics == {"train/loss_mm2": 4.0, "network_2/train/loss_mm2": 3.0, "test/mae_mm": 2.0}
         trials = children(everything, job.info.run_id)
         assert sorted(map(str, map(content, trials))) == sorted(map(str, map(content, whole)))

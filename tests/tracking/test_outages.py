@@ -101,6 +101,10 @@ def test_a_reason_is_short() -> None:
 
 LOGS = {"loss": 2.0, "mae": 1.0, "val_loss": 3.0, "val_mae": 1.5}
 FAILED = TrialResult(2, {"lr": 0.5}, [[LOGS]], None, "the loss is not finite in epoch 1")
+DATA_SETS = {
+    context: {"name": "plate", "digest": context, "source_type": "local", "source": '{"uri": "plate.csv"}'}
+    for context in ("recordings", "train", "test")
+}
 
 
 def log_everything(run: Any, folder: Path) -> None:
@@ -116,8 +120,9 @@ def log_everything(run: Any, folder: Path) -> None:
     run.trial_ended(FAILED)
     run.final_epoch_ended(1, 1, LOGS)
     run.final_epoch_ended(1, 2, LOGS)
-    run.log_scores({"test": {"mae_mm": 1.25}})
+    run.log_scores({"test": {"mae_mm": 1.25}}, DATA_SETS)
     run.log_hyperparameters({"lr": 0.1})
+    run.log_description("model ` m `")
     run.log_file(file, "figures")
 
 
@@ -134,7 +139,8 @@ def what_is_stored(uri: str) -> list[Any]:
         }
         params = {key: value for key, value in run.data.params.items() if key != "tracking.uri"}
         files = [entry.path for entry in client.list_artifacts(run.info.run_id)]
-        tags = {name: run.data.tags.get(name) for name in ("reason", "device", "search")}
+        tags = {name: run.data.tags.get(name) for name in ("reason", "device", "search", "mlflow.note.content")}
+        tags |= {one.tags[0].value: one.dataset.digest for one in run.inputs.dataset_inputs}
         child = "mlflow.parentRunId" in run.data.tags
         found.append((run.info.run_name, run.info.status, child, params, history, sorted(files), tags))
     return found
@@ -185,8 +191,8 @@ def test_calls_that_fail_or_lose_their_answer_lose_and_repeat_nothing(
         log_everything(run, tmp_path)
     told = what_is_stored(expected)
     assert [(name, status, child) for name, status, child, *_ in told] == [
-        ("name", "FINISHED", False), ("trial 1", "FINISHED", True), ("trial 2", "FAILED", True),
-        ("trial 3", "FINISHED", True),
+        ("name", "FINISHED", False), ("trial 1 of name", "FINISHED", True), ("trial 2 of name", "FAILED", True),
+        ("trial 3 of name", "FINISHED", True),
     ]  # fmt: skip
 
     rng = random.Random(1)  # noqa: S311  # failures, not secrets
@@ -220,7 +226,7 @@ def test_a_run_that_is_interrupted_ends_all_its_trials(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         interrupted()
     assert [(name, status) for name, status, *_ in what_is_stored(uri)] == [
-        ("name", "KILLED"), ("trial 1", "KILLED"), ("trial 2", "KILLED"),
+        ("name", "KILLED"), ("trial 1 of name", "KILLED"), ("trial 2 of name", "KILLED"),
     ]  # fmt: skip
 
 

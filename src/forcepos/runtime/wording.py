@@ -41,7 +41,8 @@ def code_span(text: str) -> str:
     """Make a text a code span of Markdown, in which nothing of it is markup."""
     shown = visible(text)
     fence = "`" * (max(map(len, re.findall("`+", shown)), default=0) + 1)
-    return f"{fence} {shown} {fence}"
+    pad = " " if "`" in shown else ""
+    return f"{fence}{pad}{shown}{pad}{fence}"
 
 
 def visible_lines(text: str) -> str:

@@ -68,12 +68,13 @@ class MlflowRun:
             tags = {_SEARCH_TAG: search, _DIRECTORY_TAG: str(Path.cwd()), PARENT_TAG: parent}
             tags[_REPLACES_TAG] = replaces
             self.run_id = store.create_run(self._client, self._experiment_id, name, tags, when)
-        self._replace()
-        self._log_params(self.run_id, params)
+        data = self._client.get_run(self.run_id).data
+        self._replace(data.tags.get(_REPLACES_TAG))
+        lacking = {key: value for key, value in params.items() if key not in data.params}  # an earlier version's
+        self._log_params(self.run_id, lacking)
 
-    def _replace(self) -> None:
+    def _replace(self, before: str | None) -> None:
         """Take over the trials or folds of the run that this one replaces, and delete that one."""
-        before = self._client.get_run(self.run_id).data.tags.get(_REPLACES_TAG)
         if before:
             for run in self._children(before):
                 self._client.set_tag(run.info.run_id, PARENT_TAG, self.run_id)
