@@ -66,6 +66,11 @@ def children(everything: list[Run], parent: str) -> list[Run]:
     return [run for run in everything if run.data.tags.get("mlflow.parentRunId") == parent]
 
 
+def datasets_of(run: Run) -> dict[str, Any]:
+    """The data sets of a run, by their contexts."""
+    return {one.tags[0].value: one.dataset for one in (run.inputs.dataset_inputs if run.inputs else ())}
+
+
 def trial_numbers(everything: list[Run], parent: str) -> list[str]:
     """The names of a run's trials in order, without the run's own name: trial 1, trial 2, …"""
     name = next(run.info.run_name for run in everything if run.info.run_id == parent)

@@ -24,7 +24,7 @@ from mlflow import MlflowClient
 from forcepos.config.schema import SimulatedConfig
 from forcepos.data.simulation.simulation import Simulation
 from tests import running
-from tests.conftest import MODELS, Smoke, checked_config, children, runs
+from tests.conftest import MODELS, Smoke, checked_config, children, datasets_of, runs
 from tests.running import PLAIN, QUICK, Finished
 from tests.warm import forcepos
 
@@ -104,7 +104,7 @@ def test_a_run_is_told_apart_by_its_data_sets_and_described_in_three_lines(smoke
     result, data = finished.result, finished.result["data"]
     client = MlflowClient(f"sqlite:///{folder}/mlruns/mlflow.db")
     run = client.get_run(result["run_id"])
-    inputs = {one.tags[0].value: one.dataset for one in run.inputs.dataset_inputs}
+    inputs = datasets_of(run)
     assert {context: (dataset.name, dataset.digest) for context, dataset in inputs.items()} == {
         "recordings": ("simulated", data["fingerprint"]), "train": ("simulated", data["train_digest"]),
         "test": ("simulated", data["test_digest"]),
@@ -139,10 +139,10 @@ def test_models_compare_by_scores_params_and_data(smoke: Smoke, model: str) -> N
     (logged,) = client.search_logged_models(["1"])
     run = client.get_run(finished.result["run_id"])
     of_run = {name for name in run.data.metrics if not name.startswith(("train/", "validation/"))}
-    assert {metric.key: metric.value for metric in logged.metrics} == {
+    assert {metric.key: metric.value for metric in logged.metrics or ()} == {
         name: run.data.metrics[name] for name in of_run
     }
-    assert {(metric.dataset_name, metric.dataset_digest) for metric in logged.metrics} == {
+    assert {(metric.dataset_name, metric.dataset_digest) for metric in logged.metrics or ()} == {
         ("simulated", finished.result["data"]["fingerprint"])
     }
     best = {f"best.{name}": str(value) for name, value in finished.result["best_hyperparameters"].items()}
@@ -481,8 +481,9 @@ def test_a_second_run_in_a_folder_is_refused_and_leaves_it_as_it_was(
 
 def test_without_runs_for_trials_only_the_job_is_listed(tmp_path: Path) -> None:
     swept = json.dumps(["model", "tuner.max_trials"])
-    sweep = {"FORCEPOS_SWEEP_KEYS": swept}
-    finished = forcepos([*QUICK, "model=ffnn_regression", "tracking.trials=none"], tmp_path, **sweep)
+    finished = forcepos(
+        [*QUICK, "model=ffnn_regression", "tracking.trials=none"], tmp_path, FORCEPOS_SWEEP_KEYS=swept
+    )
     assert finished.code == 0, finished.err
     (job,) = runs(tmp_path)
     assert job.info.run_name == "tuner.max_trials=1 model=ffnn_regression"

@@ -75,8 +75,8 @@ def test_an_axis_that_never_changes_is_reported_and_left_out_of_r2(tmp_path: Pat
         assert result[name]["r2_y"] is None
         assert result[name]["r2"] == result[name]["r2_x"]
     (table,) = tmp_path.glob("outputs/runs/*/tables/scores.json")
-    rows = {tuple(row[:2]): row[2] for row in strictly_parsed(table.read_text())["data"]}
-    assert (rows["model", "r2_x"], rows["model", "r2_y"]) == (result["test"]["r2_x"], None)
+    logged = {tuple(row[:2]): row[2] for row in strictly_parsed(table.read_text())["data"]}
+    assert (logged["model", "r2_x"], logged["model", "r2_y"]) == (result["test"]["r2_x"], None)
     assert runs(tmp_path)[0].data.metrics["test/r2"] == result["test"]["r2"]
 
 

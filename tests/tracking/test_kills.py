@@ -21,7 +21,7 @@ from forcepos.tracking import store
 from forcepos.tracking.sweep_run import end_sweep, start_sweep
 from forcepos.tracking.track import track
 from forcepos.tuning.trials import TrialResult
-from tests.conftest import children, runs
+from tests.conftest import children, datasets_of, runs
 from tests.tracking.test_outages import DATA_SETS, smoke_with
 
 FAILED = TrialResult(2, {"lr": 0.5}, [[{"loss": 9.0}]], None, "the loss is not finite in epoch 2")
@@ -123,7 +123,7 @@ def test_a_run_killed_at_any_call_has_its_trials_curves_and_scores_once_and_the_
         job = jobs[name]
         assert job.info.status == "FINISHED"
         assert job.data.tags["mlflow.note.content"] == "value 2.0"
-        assert [one.tags[0].value for one in job.inputs.dataset_inputs] == list(DATA_SETS)
+        assert list(datasets_of(job)) == list(DATA_SETS)
         assert job.data.metrics == {"train/loss_mm2": 4.0, "network_2/train/loss_mm2": 3.0, "test/mae_mm": 2.0}
         trials = children(everything, job.info.run_id)
         assert sorted(map(str, map(content, trials))) == sorted(map(str, map(content, whole)))

@@ -27,7 +27,7 @@ from forcepos.tracking.run import Run
 from forcepos.tracking.store import open_store
 from forcepos.tracking.track import track
 from forcepos.tuning.trials import TrialResult
-from tests.conftest import checked_config
+from tests.conftest import checked_config, datasets_of
 from tests.running import forcepos
 from tests.system.ports import free_port
 
@@ -140,7 +140,7 @@ def what_is_stored(uri: str) -> list[Any]:
         params = {key: value for key, value in run.data.params.items() if key != "tracking.uri"}
         files = [entry.path for entry in client.list_artifacts(run.info.run_id)]
         tags = {name: run.data.tags.get(name) for name in ("reason", "device", "search", "mlflow.note.content")}
-        tags |= {one.tags[0].value: one.dataset.digest for one in run.inputs.dataset_inputs}
+        tags |= {context: dataset.digest for context, dataset in datasets_of(run).items()}
         child = "mlflow.parentRunId" in run.data.tags
         found.append((run.info.run_name, run.info.status, child, params, history, sorted(files), tags))
     return found
