@@ -14,8 +14,8 @@ from tests.conftest import Smoke, checked_config
 
 FILTERS = "conv_input_filter"
 REST = {
-    "conv_input_kernel": 3, "conv_input_activation": "relu", "num_layers": 1,
-    "conv_0_filter": 64, "conv_0_kernel": 3, "conv_0_activation": "relu", "dropout": False, "lr": 4e-3, "batch_size": 16,
+    "conv_input_kernel": 3, "conv_input_activation": "relu", "num_layers": 1, "conv_0_filter": 64,
+    "conv_0_kernel": 3, "conv_0_activation": "relu", "dropout": False, "lr": 4e-3, "batch_size": 16,
 }  # fmt: skip
 
 
@@ -146,12 +146,10 @@ def test_executions_tell_trials_apart_by_their_own_spread() -> None:
 def test_a_best_value_at_the_end_of_its_range_is_named_where_trials_became_better_towards_it() -> None:
     towards = [trial(number, 10.0 - number, **{FILTERS: 16 * number}) for number in range(1, 9)]
     assert found(sound(intervals={}), *towards) == [
-        "the best trial has conv_input_filter=128 at the upper end of 16 to 128, and trials became better towards it"
+        "the best trial has conv_input_filter=128 at the upper end of 16 to 128, "
+        "and trials became better towards it"
     ]
-    scattered = [
-        trial(1, 1.0, **{FILTERS: 128}),
-        *(trial(n, 9.0 - n, **{FILTERS: 128 - 16 * n}) for n in range(2, 8)),
-    ]
+    away = [trial(number, 9.0 - number, **{FILTERS: 128 - 16 * number}) for number in range(2, 8)]
     assert found(sound(intervals={}), trial(1, 1.0, **{FILTERS: 128}), *away) == []
 
 
