@@ -1,12 +1,12 @@
 """The command line of `python -m forcepos compare`."""
 
 import argparse
-import json
 import logging
 import os
 import sys
+import textwrap
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from forcepos.config.mistakes import answer_in_one_line
@@ -25,6 +25,7 @@ python -m forcepos compare outputs/sweeps/S                  a sweep: its finish
 python -m forcepos compare 4f0c… 93ab…                       ids in MLflow of runs or sweeps, which lie below here
 """
 
+_WIDTH = 80  # of a note on the terminal
 log = logging.getLogger(__name__)
 
 
@@ -63,36 +64,33 @@ def _compare(options: argparse.Namespace) -> None:
         sys.stdout.flush()
     for split, rows in table.groupby("split", sort=False):
         cells = shown(rows)
-        show_table(f"Test subset of split={visible(str(split))}", list(cells), cells.to_dict("records"))
-        sys.stderr.write(f"{visible(rows['note'].iloc[0])}\n")
+        title = f"{rows['measure'].iloc[0]} on the test subset of split={split}"
+        show_table(visible(title), list(cells), cells.to_dict("records"))
+        sys.stderr.write(textwrap.fill(visible(rows["note"].iloc[0]), _WIDTH) + "\n")
     sys.stderr.write(f"comparison: {visible(str(options.output))}\n")
 
 
 def _folders(run: str) -> list[Path]:
-    """Find the folders of a run, or of a sweep's finished jobs, by folder or id."""
+    """Return the folders of a run, or of a sweep's finished jobs, named by folder or id."""
     from forcepos.experiment.sweep import job_folders  # noqa: PLC0415  # Hydra takes half a second
-    from forcepos.results.finished_runs import holds_result  # noqa: PLC0415  # likewise
+    from forcepos.results.finished_runs import CONFIG, holds_result, read_config  # noqa: PLC0415  # likewise
 
-    folder = Path(run) if Path(run).is_dir() else next(_with_id(run), None)
-    if folder is None:
+    folder = Path(run)
+    if not folder.is_dir():
+        files = sorted([*Path().rglob("result.json"), *Path().rglob("sweep.json")])
+        own = (file for file in files if file.name == "sweep.json" or (file.parent / CONFIG).exists())
+        found = (
+            file.parent
+            for file in own
+            if run.encode() in file.read_bytes() and read_config(file).get("run_id") == run
+        )
+        folder = next(found, folder)
+    if not folder.is_dir():
         raise InputError(f"{run} is neither a folder nor the id of a run or sweep below {Path.cwd()}")
-    jobs = [] if (folder / "result.json").exists() else job_folders(folder)
+    jobs = job_folders(folder)
     finished = [job for job in jobs if holds_result(job)]
     if len(finished) < len(jobs):
         log.warning(
-            "%s: %d of %d jobs have not finished and are left out", folder, len(jobs) - len(finished), len(jobs)
+            "%s: %d of its %d jobs are not finished and left out", run, len(jobs) - len(finished), len(jobs)
         )
     return finished or [folder]
-
-
-def _with_id(run_id: str) -> Iterator[Path]:
-    """Yield the folders below the working directory whose run or sweep has this id in MLflow."""
-    for name in ("result.json", "sweep.json"):
-        for path in sorted(Path().rglob(name)):
-            if (path.parent / "config.json").exists() or name == "sweep.json":  # else a fold, or MLflow's copy
-                try:
-                    found = json.loads(path.read_bytes())
-                except (OSError, ValueError):
-                    continue
-                if isinstance(found, dict) and found.get("run_id") == run_id:
-                    yield path.parent

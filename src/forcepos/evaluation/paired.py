@@ -20,7 +20,10 @@ def paired_differences(values: Float64, draws: Draws, confidence: float) -> tupl
     scores = values.mean(axis=0)
     drawn = np.array([draws.totals(column) for column in values.T]) / draws.totals(np.ones(len(values)))
     deviation = drawn - scores[:, None]
-    pairs = np.abs(deviation[:, None] - deviation)
-    error = np.sqrt((pairs**2).mean(axis=2, keepdims=True))
-    largest = np.divide(pairs, error, out=np.zeros_like(pairs), where=error > 0).max(axis=(0, 1))
-    return scores[:, None] - scores, np.quantile(largest, confidence) * error[..., 0]
+    errors, largest = np.empty((len(scores), len(scores), 1)), np.zeros(drawn.shape[1])
+    for error, of_run in zip(errors, deviation, strict=True):
+        pairs = np.abs(of_run - deviation)
+        error[:] = np.sqrt((pairs**2).mean(axis=1, keepdims=True))
+        relative = np.divide(pairs, error, out=np.zeros_like(pairs), where=error > 0)
+        largest = np.maximum(largest, relative.max(axis=0))
+    return scores[:, None] - scores, np.quantile(largest, confidence) * errors[..., 0]

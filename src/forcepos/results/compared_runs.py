@@ -1,7 +1,7 @@
 """Finished runs read from their folders, and the test samples that they have in common."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,10 +83,15 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def _read_config(path: Path) -> dict[str, Any]:
-    values: dict[str, Any] = pd.json_normalize(meaning(_read_json(path))).iloc[0].to_dict()
+    values = dict(_flat(meaning(_read_json(path))))
     if lacking := _NEEDED - values.keys():
         raise ValueError(f"it lacks {min(lacking)}")
     return values
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        yield from _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else [(f"{prefix}{key}", value)]
 
 
 def _read_predictions(path: Path) -> pd.DataFrame:
@@ -100,7 +105,10 @@ def _read_predictions(path: Path) -> pd.DataFrame:
 
 def differing(runs: Sequence[ComparedRun]) -> pd.DataFrame:
     """Tabulate the keys of config that differ: a row for each key, a column of texts for each run."""
-    texts = [{key: str(value) for key, value in run.config.items()} for run in runs]
+    texts = [
+        {key: value if isinstance(value, str) else json.dumps(value) for key, value in run.config.items()}
+        for run in runs
+    ]
     table = pd.DataFrame(texts, dtype=object).T.fillna("").sort_index()
     return table[table.ne(table[0], axis=0).any(axis=1)]
 

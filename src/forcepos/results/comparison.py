@@ -4,6 +4,7 @@ import base64
 import io
 import logging
 from collections.abc import Iterator, Sequence
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +22,12 @@ from forcepos.runtime.errors import InputError
 from forcepos.runtime.wording import name_some, visible
 
 log = logging.getLogger(__name__)
+_Section = tuple[str, str, pd.DataFrame | None, str | None]  # heading, note, table, picture
 _SEED = 1  # of the bootstrap: the same runs have the same intervals each time
 _PAIRS_OF = 8  # runs: a table of all pairs of more would be too wide
 _DPI = 150
+_BOOTSTRAP = ("confidence", "resamples")  # keys of evaluation
+_UNCLEAR = "cannot be told apart with these recordings"
 
 
 def write_comparison(folders: Sequence[Path], page: Path) -> pd.DataFrame:
@@ -42,10 +46,9 @@ def write_comparison(folders: Sequence[Path], page: Path) -> pd.DataFrame:
         raise InputError("a comparison takes two different runs, or a sweep with two finished jobs")
     runs = [read_run(place) for place in places]
     pairs = list(_on_each_split(runs, _names(runs)))
-    table = pd.concat(map(_against_best, pairs), ignore_index=True)
     page.parent.mkdir(parents=True, exist_ok=True)
-    page.write_text(_html(runs, pairs, table), encoding="utf-8")
-    return table
+    page.write_text(_html(runs, pairs), encoding="utf-8")
+    return pd.concat(map(_against_best, pairs), ignore_index=True)
 
 
 def _names(runs: Sequence[ComparedRun]) -> list[str]:
@@ -73,90 +76,91 @@ def _all_pairs(runs: Sequence[ComparedRun], names: Sequence[str], split: str) ->
     tables = common_samples(runs, split)
     axes = sorted(set.intersection(*(run.axes for run in runs)))
     index, values = tables[0].index.to_frame(), sample_scores(tables, axes)
-    confidence, count = (
-        max(run.config[f"evaluation.{key}"] for run in runs) for key in ("confidence", "resamples")
-    )
+    confidence, count = (max(run.config[f"evaluation.{key}"] for run in runs) for key in _BOOTSTRAP)
     draws, unit = draw_units(pd.factorize(index["recording"])[0], index["row"].to_numpy(), count, _SEED)
-    difference, margin = paired_differences(values, draws, confidence)
     recordings, scores = index["recording"].nunique(), values.mean(axis=0)
-    best = names[int(scores.argmin() if axes else scores.argmax())]
+    pairs = _table(names, scores, *paired_differences(values, draws, confidence))
     # By a sign test, so few recordings all favour the same run by chance too often.
     few = recordings > 1 and 2 * 0.5**recordings > 1 - confidence
-    unclear = (
-        f"{recordings} recordings are too few to tell" if few else "cannot be told apart with these recordings"
-    )
+    unclear = f"{recordings} recordings are too few to tell" if few else _UNCLEAR
     left_out = max(int((run.predictions["split"] == split).sum()) for run in runs) - len(index)
     note = [f"{len(index)} test samples of {recordings} recordings that all runs have"]
     note += [f"{left_out} of the largest test subset are left out"] * bool(left_out)
     note += [f"distances along {', '.join(axes)}"] * bool(axes)
     note += [f"[low, high]: {100 * confidence:g} % intervals for all pairs at once, from a bootstrap over {unit}"]
-    pairs = _table(names, scores, difference, margin)
     return pairs.assign(
         split=split,
         measure="euclidean_mean_mm" if axes else "accuracy",
         note="; ".join(note),
         verdict=np.where((pairs["low"] <= 0) & (pairs["high"] >= 0) | few, unclear, REAL),
-        best=pairs["other"] == best,
+        best=pairs["other"] == names[int(scores.argmin() if axes else scores.argmax())],
     )
 
 
 def _table(names: Sequence[str], scores: Float64, difference: Float64, margin: Float64) -> pd.DataFrame:
-    digits = max(0, 2 - int(np.floor(np.log10(max(scores.min(), 1e-3)))))
-    ends = {"difference": difference, "low": difference - margin, "high": difference + margin}
-    numbers = {name: values.ravel() for name, values in ends.items()}
-    texts = ([f"{number:.{digits}f}" for number in row] for row in zip(*numbers.values(), strict=True))
-    return pd.DataFrame(
-        {
-            "run": np.repeat(names, len(names)),
-            "other": np.tile(names, len(names)),
-            "score": np.repeat(scores, len(names)),
-            **numbers,
-            "shown": [f"{middle} [{low}, {high}]" for middle, low, high in texts],
-        }
+    table = pd.DataFrame(list(product(names, repeat=2)), columns=["run", "other"])
+    table = table.assign(
+        score=np.repeat(scores, len(names)),
+        difference=difference.ravel(),
+        low=(difference - margin).ravel(),
+        high=(difference + margin).ravel(),
     )
+    digits = _digits(scores.min())
+    values = (
+        table[["difference", "low", "high"]].round(digits).add(0.0).itertuples(index=False)
+    )  # -0.0 becomes 0.0
+    texts = pd.Series(
+        [f"{middle:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]" for middle, low, high in values]
+    )
+    return table.assign(shown=texts.where(table["run"] != table["other"], ""))
+
+
+def _digits(score: float) -> int:
+    """Return the decimal places at which a score has three digits."""
+    return max(0, 2 - int(np.floor(np.log10(max(score, 1e-3)))))
 
 
 def _against_best(pairs: pd.DataFrame) -> pd.DataFrame:
     rows = pairs[pairs["best"]].sort_values("difference", key=abs, kind="stable").drop(columns="best")
-    rows.loc[rows["run"] == rows["other"], ["shown", "verdict"]] = "", "the best"
-    return rows
+    return rows.assign(verdict=rows["verdict"].where(rows["run"] != rows["other"], "the best"))
 
 
 def shown(rows: pd.DataFrame) -> pd.DataFrame:
     """Return what of the rows of one split a reader wants to see."""
-    scores = {rows["measure"].iloc[0]: rows["score"].map("{:.4g}".format)}
-    return rows[["run"]].assign(
-        **scores, **{"difference from the best": rows["shown"], "verdict": rows["verdict"]}
-    )
+    scores = rows["score"].map(f"{{:.{_digits(rows['score'].min())}f}}".format)
+    return rows[["run"]].assign(**{"score": scores, "from the best": rows["shown"], "verdict": rows["verdict"]})
 
 
-def _html(runs: Sequence[ComparedRun], pairs: Sequence[pd.DataFrame], table: pd.DataFrame) -> str:
+def _html(runs: Sequence[ComparedRun], pairs: Sequence[pd.DataFrame]) -> str:
+    """Render the page, one file without scripts or network access; every text is escaped."""
     names = list(pairs[0]["run"].unique())
-    sections = []
-    for every in pairs:
-        split, note = every[["split", "note"]].iloc[0]
-        sections.append((f"Test subset of split={split}", note, shown(_against_best(every))))
-        if 2 < len(runs) <= _PAIRS_OF:
-            marked = every.assign(shown=every["shown"].where(every["verdict"] != REAL, every["shown"] + " *"))
-            square = marked.pivot_table("shown", "run", "other", "first", sort=False).reset_index()
-            note = "The row's score minus the column's; * marks a difference that is real."
-            sections.append((f"All pairs on split={split}", note, square))
-    keys = differing(runs).set_axis(names, axis=1).rename_axis("key").reset_index()
-    sections.append(("What differs in config", f"{len(keys)} keys.", keys))
+    numbers = [name.partition(" ")[0] for name in names]
+    sections = [section for every in pairs for section in _of_split(every, numbers)]
+    curves = learning_curves(*_curves(runs, names))
+    sections.append(("Learning curves", "Final training; means over networks and folds.", None, _png(curves)))
+    keys = differing(runs).set_axis(numbers, axis=1).rename_axis("key").reset_index()
+    sections.append(("What differs in config", f"{len(keys)} keys.", keys, None))
     folders = pd.DataFrame({"run": names, "folder": [str(run.name) for run in runs]})
-    sections.append(("Folders", "Each of them holds the run's own report.html.", folders))
+    sections.append(("Folders", "Each holds the report.html of its run.", folders, None))
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), undefined=StrictUndefined, autoescape=True,
         finalize=lambda value: value if isinstance(value, Markup) else visible(str(value)),
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    figures = {
-        "Differences from the best": difference_plot(table),
-        "Learning curves": learning_curves(*_curves(runs, names)),
-    }
-    pictures = {caption: _png(figure) for caption, figure in figures.items()}
     template = environment.get_template("comparison.html.jinja")
-    return template.render(title=f"Comparison of {len(runs)} runs", sections=sections, figures=pictures)
+    return template.render(title=f"Comparison of {len(runs)} runs", sections=sections)
+
+
+def _of_split(pairs: pd.DataFrame, numbers: Sequence[str]) -> Iterator[_Section]:
+    split, measure, note = pairs[["split", "measure", "note"]].iloc[0]
+    best = _against_best(pairs)
+    yield f"{measure} on the test subset of split={split}", note, shown(best), _png(difference_plot(best))
+    if 2 < len(numbers) <= _PAIRS_OF:
+        marked = pairs["shown"] + np.where(pairs["verdict"] == REAL, " *", "")
+        cells = pd.DataFrame(marked.to_numpy().reshape(-1, len(numbers)), columns=numbers)
+        cells.insert(0, "run", pairs["run"].unique())
+        note = f"The row's {measure} minus the column's; * marks a difference that is real."
+        yield f"All pairs on split={split}", note, cells, None
 
 
 def _curves(runs: Sequence[ComparedRun], names: Sequence[str]) -> tuple[str, dict[str, "pd.Series[float]"]]:
