@@ -52,12 +52,12 @@ def write_comparison(folders: Sequence[Path], page: Path) -> pd.DataFrame:
 
 
 def _names(runs: Sequence[ComparedRun]) -> list[str]:
-    """Number the runs, and name what was chosen differently."""
+    """Number the runs, and name what was chosen differently, or else their folders."""
     keys = differing(runs).rename(lambda key: key.removesuffix(".name"))
     chosen = [key for key in keys.index if "." not in key]
-    own = keys[[key in chosen or key.partition(".")[0] not in chosen for key in keys.index]]
-    texts = (name_some([f"{key}={value}" for key, value in own[run].items()], 3) for run in own)
-    return [f"{number} {text}".strip() for number, text in enumerate(texts, 1)]
+    own = keys.loc[[key in chosen or key.partition(".")[0] not in chosen for key in keys.index]]
+    texts = [name_some([f"{key}={value}" for key, value in own[run].items()], 3) for run in own]
+    return [f"{place + 1} {text or runs[place].name.name}" for place, text in enumerate(texts)]
 
 
 def _on_each_split(runs: Sequence[ComparedRun], names: Sequence[str]) -> Iterator[pd.DataFrame]:

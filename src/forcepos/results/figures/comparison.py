@@ -36,5 +36,6 @@ def learning_curves(metric: str, curves: Mapping[str, "pd.Series[float]"]) -> Fi
         axes.plot(curve.index, curve, ".-", label=style.literal(name) if place < _NAMED else "_")
     axes.set(xlabel="epoch", ylabel=style.literal(metric))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    figure.legend(loc="outside lower center", fontsize="small", frameon=False)
+    if curves:
+        figure.legend(loc="outside lower center", fontsize="small", frameon=False)
     return figure
