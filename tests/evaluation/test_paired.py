@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from forcepos.evaluation.metrics import draw_units
+from forcepos.evaluation.metrics import Draws, draw_units
 from forcepos.evaluation.paired import paired_differences
 
 
-def draws(recordings: int, rows: int, count: int = 1000) -> tuple[np.ndarray, object]:
+def draws(recordings: int, rows: int, count: int = 1000) -> tuple[np.ndarray, Draws]:
     recording = np.repeat(np.arange(recordings), rows)
     return recording, draw_units(recording, np.tile(np.arange(rows), recordings), count, seed=1)[0]
 

@@ -119,7 +119,7 @@ def test_the_second_split_is_compared_where_all_have_it() -> None:
 
 
 def test_a_run_is_named_by_what_was_chosen_differently_or_else_by_its_folder() -> None:
-    changes = [
+    changes: list[dict[str, Any]] = [
         {"model.name": "ffnn_regression", "model.window": 1, "seed": 2, "tracking.experiment": "x"},
         {"model.window": 1},
     ]
@@ -249,7 +249,11 @@ def cells(page: str, heading: str) -> list[list[str]]:
 
 
 def test_the_page_shows_what_differs_and_every_pair() -> None:
-    changes = [{"model.window": 1}, {"training": {"epochs": 3}}, {"data.features": ["Fx"], "skip_finished": True}]
+    changes: list[dict[str, Any]] = [
+        {"model.window": 1},
+        {"training": {"epochs": 3}},
+        {"data.features": ["Fx"], "skip_finished": True},
+    ]
     runs = enumerate(zip((2.0, 1.0, 4.0), changes, strict=True))
     folders = [made_run(Path(f"{place}"), positions([error] * 8), change) for place, (error, change) in runs]
     write_comparison(folders, Path("page.html"))
@@ -294,6 +298,6 @@ def test_the_pictures_name_the_runs_and_mark_zero() -> None:
     assert axes.lines[0].get_xdata() == [0, 0]
     figure = learning_curves("val_mae", {"1 a": pd.Series([2.0, 1.0], [1, 2]), "2 $b$": pd.Series([3.0], [1])})
     assert labels(figure.axes[0]) == ("epoch", "val_mae")
-    assert [line.get_ydata().tolist() for line in figure.axes[0].lines] == [[2.0, 1.0], [3.0]]
+    assert [np.asarray(line.get_ydata()).tolist() for line in figure.axes[0].lines] == [[2.0, 1.0], [3.0]]
     assert r"2 \$b\$" in texts(figure)
     assert drawn(learning_curves("val_mae", {}))

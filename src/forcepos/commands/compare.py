@@ -1,6 +1,7 @@
 """The command line of `python -m forcepos compare`."""
 
 import argparse
+import json
 import logging
 import os
 import sys
@@ -36,13 +37,7 @@ def main(arguments: Sequence[str]) -> None:
     add = parser.add_argument
     add("runs", nargs="+", metavar="RUN", help="a run's folder, a sweep's folder, or the id of one in MLflow")
     page = Path("outputs/comparisons") / time.strftime("%Y-%m-%d_%H-%M-%S") / "comparison.html"
-    add(
-        "--output",
-        type=Path,
-        metavar="FILE",
-        default=page,
-        help="the page; outputs/comparisons/<time>/ by default",
-    )
+    add("--output", type=Path, metavar="FILE", default=page, help="the page; by default in outputs/comparisons/")
     add("--json", action="store_true", help="print the table as JSON on a terminal, too, as in a pipe")
     answer_in_one_line(parser)
     options = parser.parse_args(arguments)
@@ -63,9 +58,9 @@ def _compare(options: argparse.Namespace) -> None:
         sys.stdout.write(to_json({"page": str(options.output), "runs": table.to_dict("records")}) + "\n")
         sys.stdout.flush()
     for split, rows in table.groupby("split", sort=False):
-        cells = shown(rows)
+        cells: list[dict[str, str]] = json.loads(shown(rows).to_json(orient="records"))
         title = f"{rows['measure'].iloc[0]} on the test subset of split={split}"
-        show_table(visible(title), list(cells), cells.to_dict("records"))
+        show_table(visible(title), [*cells[0]], cells)
         sys.stderr.write(textwrap.fill(visible(rows["note"].iloc[0]), _WIDTH) + "\n")
     sys.stderr.write(f"comparison: {visible(str(options.output))}\n")
 
@@ -73,24 +68,22 @@ def _compare(options: argparse.Namespace) -> None:
 def _folders(run: str) -> list[Path]:
     """Return the folders of a run, or of a sweep's finished jobs, named by folder or id."""
     from forcepos.experiment.sweep import job_folders  # noqa: PLC0415  # Hydra takes half a second
-    from forcepos.results.finished_runs import CONFIG, holds_result, read_config  # noqa: PLC0415  # likewise
+    from forcepos.results.finished_runs import holds_result  # noqa: PLC0415  # likewise
 
-    folder = Path(run)
-    if not folder.is_dir():
-        files = sorted([*Path().rglob("result.json"), *Path().rglob("sweep.json")])
-        own = (file for file in files if file.name == "sweep.json" or (file.parent / CONFIG).exists())
-        found = (
-            file.parent
-            for file in own
-            if run.encode() in file.read_bytes() and read_config(file).get("run_id") == run
-        )
-        folder = next(found, folder)
+    files = [] if Path(run).is_dir() else sorted([*Path().rglob("result.json"), *Path().rglob("sweep.json")])
+    folder = next((file.parent for file in files if _has_id(file, run)), Path(run))
     if not folder.is_dir():
         raise InputError(f"{run} is neither a folder nor the id of a run or sweep below {Path.cwd()}")
     jobs = job_folders(folder)
     finished = [job for job in jobs if holds_result(job)]
-    if len(finished) < len(jobs):
-        log.warning(
-            "%s: %d of its %d jobs are not finished and left out", run, len(jobs) - len(finished), len(jobs)
-        )
+    if others := len(jobs) - len(finished):
+        log.warning("%s: %d of its %d jobs are not finished and left out", run, others, len(jobs))
     return finished or [folder]
+
+
+def _has_id(file: Path, run_id: str) -> bool:
+    """Return whether a run's or a sweep's own folder, not a fold's nor MLflow's copy, has this id."""
+    from forcepos.results.finished_runs import CONFIG, read_config  # noqa: PLC0415  # likewise
+
+    own = file.name == "sweep.json" or (file.parent / CONFIG).exists()
+    return own and run_id.encode() in file.read_bytes() and read_config(file).get("run_id") == run_id

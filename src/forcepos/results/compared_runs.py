@@ -36,7 +36,8 @@ class ComparedRun:
     @property
     def axes(self) -> set[str]:
         """The axes of its positions; none of a classification."""
-        return {name[len("true_") : -len("_mm")] for name in self.predictions if name.startswith("true_")}
+        names = map(str, self.predictions.columns)
+        return {name[len("true_") : -len("_mm")] for name in names if name.startswith("true_")}
 
 
 def read_run(folder: Path) -> ComparedRun:
@@ -48,22 +49,19 @@ def read_run(folder: Path) -> ComparedRun:
     name = short_path(folder)
     if (folder / MARK).exists():
         raise InputError(f"{name} has not finished: its command, run again, resumes it")
-    for file in ("result.json", CONFIG):
-        if not (folder / file).exists():
-            raise InputError(
-                f"{name} has no {file}: name the folder of a finished run or sweep, or its id in MLflow"
-            )
+    if lacking := [file for file in ("result.json", CONFIG) if not (folder / file).exists()]:
+        known = "name the folder of a finished run or sweep, or its id in MLflow"
+        raise InputError(f"{name} has no {lacking[0]}: {known}")
     outputs = _load(folder / "result.json", _read_json).get("outputs")
     parts = _parts(folder) or _parts(Path(str(outputs)))  # where a run that was skipped had been done
     if not parts:
         raise InputError(f"{name} has no {PREDICTIONS}: an earlier version made it; run it again")
     data = (_load(parts[0] / "result.json", _read_json).get("data") or {}).get("fingerprint")
-    predictions = [
-        _load(part / PREDICTIONS, _read_predictions).assign(fold=fold) for fold, part in enumerate(parts)
-    ]
+    tables = (_load(part / PREDICTIONS, _read_predictions) for part in parts)
+    predictions = pd.concat([table.assign(fold=fold) for fold, table in enumerate(tables)])
     curves = [_load(part / "tables" / "learning_curves.csv", pd.read_csv) for part in parts]
     config = _load(folder / CONFIG, _read_config)
-    return ComparedRun(name, config, data, pd.concat(predictions), pd.concat(curves))
+    return ComparedRun(name, config, data, predictions, pd.concat(curves))
 
 
 def _parts(folder: Path) -> list[Path]:
@@ -100,17 +98,19 @@ def _read_predictions(path: Path) -> pd.DataFrame:
     positions = [*true, *true.str.replace("true", "predicted")]
     if not np.isfinite(table[positions].to_numpy(np.float64)).all():
         raise ValueError("a position is not finite")
-    return table[["split", "recording", "row", *(positions or ["true", "predicted"])]]
+    texts = ["split", "recording", *([] if positions else ["true", "predicted"])]
+    return table[[*texts, "row", *positions]].astype({"row": np.int64} | dict.fromkeys(texts, str))
 
 
 def differing(runs: Sequence[ComparedRun]) -> pd.DataFrame:
-    """Tabulate the keys of config that differ: a row for each key, a column of texts for each run."""
-    texts = [
-        {key: value if isinstance(value, str) else json.dumps(value) for key, value in run.config.items()}
-        for run in runs
-    ]
-    table = pd.DataFrame(texts, dtype=object).T.fillna("").sort_index()
+    """Tabulate the keys of config that differ: a row for each key, a column for each run."""
+    table = pd.DataFrame([run.config for run in runs], dtype=object).T.map(_text).sort_index()
     return table[table.ne(table[0], axis=0).any(axis=1)]
+
+
+def _text(value: Any) -> str:
+    """Return a value as YAML would show it; a key that a run lacks is nan."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False).replace("NaN", "")
 
 
 def common_samples(runs: Sequence[ComparedRun], split: str) -> list[pd.DataFrame]:
@@ -125,7 +125,7 @@ def common_samples(runs: Sequence[ComparedRun], split: str) -> list[pd.DataFrame
     for run, table in zip(runs, tables, strict=True):
         most = min(len(common), len(table))
         common = common.intersection(table.index)
-        true = [name for name in table if name.startswith("true") and name in tables[0]]
+        true = [name for name in table.columns if name.startswith("true") and name in tables[0]]
         one, two = (each.loc[common, true] for each in (tables[0], table))
         same = (one - two).abs() <= _SAME_MM if run.axes and true else one == two
         if reason := _refusal(runs[0], run, len(common) / max(most, 1), bool(same.all(axis=None))):
@@ -148,7 +148,7 @@ def _refusal(first: ComparedRun, other: ComparedRun, share: float, same: bool) -
 
 def _difference(first: ComparedRun, other: ComparedRun, keys: tuple[str, ...]) -> str:
     """Name the first of these keys that differs, but for the channels of the same data."""
-    found = differing([first, other]).drop("data.features", errors="ignore")
+    found = differing([first, other]).drop(["data.features", "data.keep"], errors="ignore")
     for key, values in sorted(found.iterrows(), key=lambda row: not str(row[0]).endswith(".name")):
         if str(key).startswith(keys):
             return shortened(" and ".join(f"{str(key).removesuffix('.name')}={value}" for value in values))
@@ -163,4 +163,4 @@ def sample_scores(tables: Sequence[pd.DataFrame], axes: Sequence[str]) -> Float6
         [table[f"predicted_{axis}_mm"].astype(np.float64) - table[f"true_{axis}_mm"] for axis in axes]
         for table in tables
     ]
-    return np.linalg.norm(errors, axis=1).T
+    return np.asarray(np.linalg.norm(errors, axis=1).T)

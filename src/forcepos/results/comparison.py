@@ -157,7 +157,7 @@ def _of_split(pairs: pd.DataFrame, numbers: Sequence[str]) -> Iterator[_Section]
     yield f"{measure} on the test subset of split={split}", note, shown(best), _png(difference_plot(best))
     if 2 < len(numbers) <= _PAIRS_OF:
         marked = pairs["shown"] + np.where(pairs["verdict"] == REAL, " *", "")
-        cells = pd.DataFrame(marked.to_numpy().reshape(-1, len(numbers)), columns=numbers)
+        cells = pd.DataFrame([*marked.to_numpy().reshape(-1, len(numbers))], columns=list(numbers))
         cells.insert(0, "run", pairs["run"].unique())
         note = f"The row's {measure} minus the column's; * marks a difference that is real."
         yield f"All pairs on split={split}", note, cells, None

@@ -20,9 +20,9 @@ def difference_plot(rows: pd.DataFrame) -> Figure:
     """
     figure, axes = style.single(min(1.2 + 0.3 * len(rows), 20))
     axes.axvline(0, color=style.BLACK, linewidth=0.8)
-    for place, row in enumerate(rows.itertuples()):
-        colour = style.VERMILLION if row.verdict == REAL else style.GREY
-        axes.errorbar(row.difference, place, xerr=(row.high - row.low) / 2, fmt="o", color=colour)
+    colours = [style.VERMILLION if verdict == REAL else style.GREY for verdict in rows["verdict"]]
+    axes.hlines(range(len(rows)), rows["low"], rows["high"], colours)
+    axes.scatter(rows["difference"], range(len(rows)), c=colours, zorder=2)
     axes.set_yticks(range(len(rows)), map(style.literal, rows["run"]), fontsize="small")
     axes.set_xlabel(f"{rows['measure'].iloc[0]}, difference from the best")
     axes.invert_yaxis()
