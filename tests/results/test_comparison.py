@@ -207,6 +207,12 @@ Damage = Callable[[Path], object]
          r"b/config.json cannot be read \(.+\): run its command again"),
         (lambda run: (run / "tables" / "learning_curves.csv").write_bytes(b""),
          r"b/tables/learning_curves.csv cannot be read \(No columns.+\): run its command again"),
+        (lambda run: (run / "tables" / "learning_curves.csv").write_text("epoch,val_mae\n1,much\n"),
+         r"b/tables/learning_curves.csv cannot be read \(could not convert.+\): run its command again"),
+        (lambda run: (run / "result.json").write_text('{"data": 3, "outputs": "."}'),
+         r"b/result.json cannot be read \(.+\): run its command again"),
+        (lambda run: (run / "config.json").write_text('{"evaluation": {"confidence": "high"}}'),
+         r"b/config.json cannot be read \(.+\): run its command again"),
     ],
 )  # fmt: skip
 def test_what_is_no_finished_run_of_this_version_is_refused(damage: Damage, reason: str) -> None:
@@ -296,8 +302,19 @@ def test_the_pictures_name_the_runs_and_mark_zero() -> None:
     assert [text.get_text() for text in axes.get_yticklabels()] == ["1 a", "2 b"]
     assert axes.get_xlabel() == "euclidean_mean_mm, difference from the best"
     assert axes.lines[0].get_xdata() == [0, 0]
-    figure = learning_curves("val_mae", {"1 a": pd.Series([2.0, 1.0], [1, 2]), "2 $b$": pd.Series([3.0], [1])})
+    logs = [{"val_mae": [2.0, 1.0, 4.0]}, {"val_mae": [3.0, 2.5, 3.5]}, {"val_loss": [1.0, 1.0, 1.0]}]
+    curves = [pd.DataFrame(each, index=pd.Index([1, 2, 1], name="epoch")) for each in logs]
+    figure = learning_curves("val_mae", dict(zip(("1 a", "2 $b$", "3 c"), curves, strict=True)))
     assert labels(figure.axes[0]) == ("epoch", "val_mae")
-    assert [np.asarray(line.get_ydata()).tolist() for line in figure.axes[0].lines] == [[2.0, 1.0], [3.0]]
+    assert [np.asarray(line.get_ydata()).tolist() for line in figure.axes[0].lines] == [[3.0, 1.0], [3.25, 2.5]]
     assert r"2 \$b\$" in texts(figure)
     assert drawn(learning_curves("val_mae", {}))
+
+
+def test_a_second_split_with_other_rows_is_left_out_with_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    a, b = (
+        pd.concat([positions(ERRORS), positions(ERRORS, "random", rows)]) for rows in (range(10), range(9, 19))
+    )
+    assert set(compared(a=a, b=b)["split"]) == {"blocked"}
+    reason = "a and b were tested on different rows: 10 % are common to both"
+    assert caplog.messages == [f"split=random is left out: {reason}"]

@@ -20,12 +20,11 @@ PREDICTIONS = "predictions.parquet"  # of forcepos.results.predictions, which im
 _ROW = ["fold", "recording", "row"]
 _LEAST = 0.5  # of the smallest test subset: with fewer samples in common, runs were tested on different ones
 _SAME_MM = 1e-3
-_NEEDED = {"split.name", "evaluation.confidence", "evaluation.resamples", "tuner.objective"}
 
 
 @dataclass(frozen=True)
 class ComparedRun:
-    """A finished run: its config by dotted keys, the fingerprint of its data, and tables."""
+    """A finished run: config by dotted keys, the data's fingerprint, test predictions, curves by epoch."""
 
     name: Path
     config: dict[str, Any]
@@ -56,10 +55,10 @@ def read_run(folder: Path) -> ComparedRun:
     parts = _parts(folder) or _parts(Path(str(outputs)))  # where a run that was skipped had been done
     if not parts:
         raise InputError(f"{name} has no {PREDICTIONS}: an earlier version made it; run it again")
-    data = (_load(parts[0] / "result.json", _read_json).get("data") or {}).get("fingerprint")
+    data = _load(parts[0] / "result.json", lambda path: _read_json(path).get("data", {}).get("fingerprint"))
     tables = (_load(part / PREDICTIONS, _read_predictions) for part in parts)
     predictions = pd.concat([table.assign(fold=fold) for fold, table in enumerate(tables)])
-    curves = [_load(part / "tables" / "learning_curves.csv", pd.read_csv) for part in parts]
+    curves = [_load(part / "tables" / "learning_curves.csv", _read_curves) for part in parts]
     config = _load(folder / CONFIG, _read_config)
     return ComparedRun(name, config, data, predictions, pd.concat(curves))
 
@@ -71,7 +70,7 @@ def _parts(folder: Path) -> list[Path]:
 def _load(path: Path, read: Callable[[Path], Any]) -> Any:
     try:
         return read(path)
-    except (ArrowException, OSError, ValueError, LookupError, TypeError) as error:
+    except (ArrowException, OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         reason = shortened(" ".join(str(error).split()))
         raise InputError(f"{short_path(path)} cannot be read ({reason}): run its command again") from error
 
@@ -82,14 +81,18 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 def _read_config(path: Path) -> dict[str, Any]:
     values = dict(_flat(meaning(_read_json(path))))
-    if lacking := _NEEDED - values.keys():
-        raise ValueError(f"it lacks {min(lacking)}")
+    if not 0 < values["evaluation.confidence"] < 1 <= values["evaluation.resamples"] or "split.name" not in values:
+        raise ValueError("it is not the config of a run")
     return values
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for key, value in values.items():
         yield from _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else [(f"{prefix}{key}", value)]
+
+
+def _read_curves(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path).astype(np.float64).set_index("epoch")
 
 
 def _read_predictions(path: Path) -> pd.DataFrame:

@@ -35,8 +35,8 @@ def write_comparison(folders: Sequence[Path], page: Path) -> pd.DataFrame:
 
     Returns:
         A row for each run and split that all were tested on, the best first: `split`, `run`, `other` (the best),
-        `measure`, `score`, `difference` from the best, its interval `low` and `high`, `shown` (these three as
-        text), `verdict`, and `note` on samples and intervals.
+        `measure`, `score`, `difference` from the best, its interval `low` and `high`, `score_shown` and `shown`
+        (the latter three) as text, `verdict`, and `note` on samples and intervals.
 
     Raises:
         InputError: there are fewer than two runs, one is not finished, or they cannot be compared.
@@ -105,19 +105,10 @@ def _table(names: Sequence[str], scores: Float64, difference: Float64, margin: F
         low=(difference - margin).ravel(),
         high=(difference + margin).ravel(),
     )
-    digits = _digits(scores.min())
-    values = (
-        table[["difference", "low", "high"]].round(digits).add(0.0).itertuples(index=False)
-    )  # -0.0 becomes 0.0
-    texts = pd.Series(
-        [f"{middle:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]" for middle, low, high in values]
-    )
-    return table.assign(shown=texts.where(table["run"] != table["other"], ""))
-
-
-def _digits(score: float) -> int:
-    """Return the decimal places at which a score has three digits."""
-    return max(0, 2 - int(np.floor(np.log10(max(score, 1e-3)))))
+    digits = max(0, 2 - int(np.floor(np.log10(max(scores.min(), 1e-3)))))  # three digits of a score
+    texts = table.select_dtypes("number").round(digits).add(0.0).map(f"{{:.{digits}f}}".format)  # -0.0 becomes 0.0
+    shown = texts["difference"] + " [" + texts["low"] + ", " + texts["high"] + "]"
+    return table.assign(shown=shown.where(table["run"] != table["other"], ""), score_shown=texts["score"])
 
 
 def _against_best(pairs: pd.DataFrame) -> pd.DataFrame:
@@ -127,8 +118,8 @@ def _against_best(pairs: pd.DataFrame) -> pd.DataFrame:
 
 def shown(rows: pd.DataFrame) -> pd.DataFrame:
     """Return what of the rows of one split a reader wants to see."""
-    scores = rows["score"].map(f"{{:.{_digits(rows['score'].min())}f}}".format)
-    return rows[["run"]].assign(**{"score": scores, "from the best": rows["shown"], "verdict": rows["verdict"]})
+    titles = {"run": "run", "score_shown": "score", "shown": "from the best", "verdict": "verdict"}
+    return rows[[*titles]].rename(columns=titles)
 
 
 def _html(runs: Sequence[ComparedRun], pairs: Sequence[pd.DataFrame]) -> str:
@@ -136,7 +127,8 @@ def _html(runs: Sequence[ComparedRun], pairs: Sequence[pd.DataFrame]) -> str:
     names = list(pairs[0]["run"].unique())
     numbers = [name.partition(" ")[0] for name in names]
     sections = [section for every in pairs for section in _of_split(every, numbers)]
-    curves = learning_curves(*_curves(runs, names))
+    objective = str(runs[0].config.get("tuner.objective"))
+    curves = learning_curves(objective, {name: run.curves for name, run in zip(names, runs, strict=True)})
     sections.append(("Learning curves", "Final training; means over networks and folds.", None, _png(curves)))
     keys = differing(runs).set_axis(numbers, axis=1).rename_axis("key").reset_index()
     sections.append(("What differs in config", f"{len(keys)} keys.", keys, None))
@@ -161,13 +153,6 @@ def _of_split(pairs: pd.DataFrame, numbers: Sequence[str]) -> Iterator[_Section]
         cells.insert(0, "run", pairs["run"].unique())
         note = f"The row's {measure} minus the column's; * marks a difference that is real."
         yield f"All pairs on split={split}", note, cells, None
-
-
-def _curves(runs: Sequence[ComparedRun], names: Sequence[str]) -> tuple[str, dict[str, "pd.Series[float]"]]:
-    """Return the first run's objective, and of each run its mean over networks and folds by epoch."""
-    objective = str(runs[0].config["tuner.objective"])
-    known = {name: run.curves for name, run in zip(names, runs, strict=True) if objective in run.curves}
-    return objective, {name: curves.groupby("epoch")[objective].mean() for name, curves in known.items()}
 
 
 def _png(figure: Figure) -> str:

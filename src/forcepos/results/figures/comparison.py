@@ -25,17 +25,23 @@ def difference_plot(rows: pd.DataFrame) -> Figure:
     axes.scatter(rows["difference"], range(len(rows)), c=colours, zorder=2)
     axes.set_yticks(range(len(rows)), map(style.literal, rows["run"]), fontsize="small")
     axes.set_xlabel(f"{rows['measure'].iloc[0]}, difference from the best")
+    axes.margins(y=0.15)
     axes.invert_yaxis()
     return figure
 
 
-def learning_curves(metric: str, curves: Mapping[str, "pd.Series[float]"]) -> Figure:
-    """Plot `metric` by epoch, a line for each run that has one."""
+def learning_curves(metric: str, curves: Mapping[str, pd.DataFrame]) -> Figure:
+    """Plot the mean of `metric` by epoch over networks and folds, a line for each run that has it.
+
+    Args:
+        curves: of each run by its name: what Keras logged, indexed by epoch.
+    """
     figure, axes = style.single()
-    for place, (name, curve) in enumerate(curves.items()):
-        axes.plot(curve.index, curve, ".-", label=style.literal(name) if place < _NAMED else "_")
+    known = {name: logs.groupby("epoch")[metric].mean() for name, logs in curves.items() if metric in logs}
+    for place, (name, means) in enumerate(known.items()):
+        axes.plot(means.index, means, ".-", label=style.literal(name) if place < _NAMED else "_")
     axes.set(xlabel="epoch", ylabel=style.literal(metric))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    if curves:
+    if known:
         figure.legend(loc="outside lower center", fontsize="small", frameon=False)
     return figure
