@@ -318,3 +318,13 @@ def test_a_second_split_with_other_rows_is_left_out_with_a_warning(caplog: pytes
     assert set(compared(a=a, b=b)["split"]) == {"blocked"}
     reason = "a and b were tested on different rows: 10 % are common to both"
     assert caplog.messages == [f"split=random is left out: {reason}"]
+
+
+def test_runs_whose_axes_overlap_only_in_pairs_are_refused() -> None:
+    tables = [
+        positions(ERRORS),
+        positions(ERRORS).filter(regex="^(?!.*_y_)"),
+        positions(ERRORS).filter(regex="^(?!.*_x_)"),
+    ]
+    with pytest.raises(InputError, match=r"^these runs have no axis in common$"):
+        compared(**dict(zip("abc", tables, strict=True)))

@@ -14,7 +14,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from forcepos.data.recordings import Float64
-from forcepos.evaluation.metrics import draw_units
+from forcepos.evaluation.metrics import N_BLOCKS, draw_units
 from forcepos.evaluation.paired import paired_differences
 from forcepos.results.compared_runs import ComparedRun, common_samples, differing, read_run, sample_scores
 from forcepos.results.figures.comparison import REAL, difference_plot, learning_curves
@@ -75,11 +75,15 @@ def _all_pairs(runs: Sequence[ComparedRun], names: Sequence[str], split: str) ->
     """Tabulate all pairs of runs on a split, each run with itself too; `best` is whether the other is the best."""
     tables = common_samples(runs, split)
     axes = sorted(set.intersection(*(run.axes for run in runs)))
+    if runs[0].axes and not axes:
+        raise InputError("these runs have no axis in common")
     index, values = tables[0].index.to_frame(), sample_scores(tables, axes)
     confidence, count = (max(run.config[f"evaluation.{key}"] for run in runs) for key in _BOOTSTRAP)
     draws, unit = draw_units(pd.factorize(index["recording"])[0], index["row"].to_numpy(), count, _SEED)
     recordings, scores = index["recording"].nunique(), values.mean(axis=0)
-    pairs = _table(names, scores, *paired_differences(values, draws, confidence))
+    pairs = _table(
+        names, scores, *paired_differences(values, draws, recordings if recordings > 1 else N_BLOCKS, confidence)
+    )
     # By a sign test, so few recordings all favour the same run by chance too often.
     few = recordings > 1 and 2 * 0.5**recordings > 1 - confidence
     unclear = f"{recordings} recordings are too few to tell" if few else _UNCLEAR
