@@ -7,8 +7,8 @@ from typing import Any
 
 from forcepos.config.schema import Config, DataConfig
 from forcepos.models.problem import Problem, Regression
-from forcepos.results.key_metrics import best_baseline
-from forcepos.results.scores import REFERENCES, Result, headline
+from forcepos.results.findings import best_baseline
+from forcepos.results.scores import REFERENCES, Result, headline, with_interval
 from forcepos.runtime.files import to_json
 from forcepos.runtime.wording import code_span, shortened, visible
 
@@ -22,19 +22,18 @@ def description(result: Result, config: Config, command: str) -> str:
     folds = f", mean of {len(result['folds'])} folds" if "folds" in result else ""
     measure, best = headline(result["test"]), best_baseline(result)
     scores = [
-        f"**{_MEASURES[measure]} {_with_interval(result, measure)}**{folds}",
-        f"best baseline ({REFERENCES[best]}) {result[best][measure]:.3g}",
+        f"**{_MEASURES[measure]} {_score(result, measure)}**{folds}",
+        f"best baseline ({REFERENCES[best]}) {with_interval(result[best][measure])}",
     ]
     if second := result.get("also"):
-        scores.append(f"on {code_span(second['split'])} {_with_interval(second, measure)}")
+        scores.append(f"on {code_span(second['split'])} {_score(second, measure)}")
     if coverage := result["coverage"]:
         scores.append(f"coverage {100 * coverage['found']:.3g} % (target {100 * coverage['asked']:g} %)")
     return f"{', '.join(named)}, seed {config.seed}\n\n{', '.join(scores)}\n\nRepeat it: {code_span(command)}"
 
 
-def _with_interval(scored: Result, measure: str) -> str:
-    ends = scored.get("intervals", {}).get(measure)
-    return f"{scored['test'][measure]:.3g}" + (f" [{ends[0]:.3g}, {ends[1]:.3g}]" if ends else "")
+def _score(scored: Result, measure: str) -> str:
+    return with_interval(scored["test"][measure], scored.get("intervals", {}).get(measure))
 
 
 def datasets(problem: Problem, data: Mapping[str, Any]) -> dict[str, dict[str, str]]:

@@ -4,23 +4,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from forcepos.results.findings import best_baseline
 from forcepos.results.scores import REFERENCES, Result, headline
 from forcepos.runtime.files import write_json
 from forcepos.tracking.run import Run
 
-_BASELINES = ("baseline", "linear", "boosted_trees")  # references that know no more than the network
 _KEY = (
     "euclidean_mean_mm", "euclidean_median_mm", "euclidean_p95_mm", "r2", "mae_x_mm", "mae_y_mm", "mae_z_mm",
     "accuracy", "f1_macro", "precision_macro", "recall_macro",
 )  # fmt: skip
 _COVERAGE = ("found", "radius_mean_mm", "sectors_mean", "classes_mean")
-
-
-def best_baseline(result: Result) -> str:
-    """Return the name of the baseline with the best main score."""
-    measure = headline(result["test"])
-    sign = 1 if measure.endswith("_mm") else -1
-    return min((name for name in _BASELINES if name in result), key=lambda name: sign * result[name][measure])
 
 
 def key_metrics(result: Result) -> dict[str, dict[str, float]]:
