@@ -31,6 +31,11 @@ def test_each_fold_is_a_run_with_its_own_search_and_the_parent_holds_mean_and_sp
     assert parent.info.status == "FINISHED"
     assert parent.data.metrics["test/euclidean_mean_mm"] == pytest.approx(np.mean(errors))
     assert parent.data.metrics["test_spread/euclidean_mean_mm"] == pytest.approx(np.std(errors, ddof=1))
+    kinds = {name.partition("/")[0] for name in parent.data.metrics}
+    assert kinds == {"test", "test_spread", "best_baseline"}  # too few points for a calibration
+    assert result["coverage"] is None
+    assert len(parent.data.metrics) <= 20
+    assert ", mean of 3 folds, best baseline (" in parent.data.tags["mlflow.note.content"]
     folds = children(everything, parent.info.run_id)
     assert [run.data.params["split.fold"] for run in folds] == ["1", "2", "3"]
     assert [run.info.run_id for run in folds] == [fold["run_id"] for fold in result["folds"]]

@@ -48,6 +48,8 @@ def test_they_search_train_and_are_logged(lab: Path) -> None:
         "tuner.plugin": "tpe.Tpe",
     }
     assert run.data.params["split.test"] == '["steel"]'
+    repeat = "`python -m forcepos --config-dir mine model=gru split=by_surface 'split.test=[steel]' "
+    assert repeat in run.data.tags["mlflow.note.content"]
     assert result["best_hyperparameters"].keys() == {"units", "dropout", "lr", "batch_size"}
     assert result["test"]["euclidean_mean_mm"] < result["baseline"]["euclidean_mean_mm"]
 
