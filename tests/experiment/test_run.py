@@ -293,7 +293,7 @@ def test_what_people_read_goes_to_standard_error(smoke: Smoke) -> None:
     assert "best so far" in told
     assert "On the test subset" in told
     assert "best hyperparameters: " in told
-    assert "look at it with: mlflow ui --backend-store-uri sqlite:///" in told
+    assert "look at it with: python -m forcepos ui" in told
     for noise in NOISE:
         assert noise not in told
 

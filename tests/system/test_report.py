@@ -2,41 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from tests.conftest import Smoke
+from tests.system.browser import MARKS, browser
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-QUIET = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
-
-pytestmark = [
-    pytest.mark.system,
-    pytest.mark.xdist_group("browser"),  # one browser, and one run of each model, for all
-    pytest.mark.skipif(
-        CHROMIUM is None,
-        reason="no browser: install chromium, chromium-browser or google-chrome to look at a report",
-    ),
-]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        yield chromium
-        chromium.close()
+__all__ = ["browser"]  # a fixture
+pytestmark = MARKS
 
 
 @pytest.mark.parametrize("width", [1280, 400])

@@ -15,14 +15,16 @@ from forcepos.runtime.log_lines import StandardErrorHandler
 from forcepos.runtime.paths import conf_dir
 from forcepos.tracking.place import check_uri, follow_move, resolve
 
-_HELP = "forcepos ui: show the runs in MLflow's user interface, on this machine only, until Ctrl-C; of a server, its link."
+_HELP = "forcepos ui: show the runs in MLflow's user interface, on this machine only, until Ctrl-C"
 
 
 def main(arguments: Sequence[str]) -> None:
     """Print the link to the list of runs and serve it, unless a server does."""
     defaults = OmegaConf.load(conf_dir() / "tracking" / "default.yaml")
     parser = argparse.ArgumentParser(prog="forcepos ui", description=_HELP)
-    parser.add_argument("uri", nargs="?", default=defaults.uri, metavar="URI", help="default: %(default)s")
+    parser.add_argument(
+        "uri", nargs="?", default=defaults.uri, metavar="URI", help="of a server: its link; default: %(default)s"
+    )
     parser.add_argument("--port", type=int, default=5000, help="default: %(default)s")
     answer_in_one_line(parser)
     options = parser.parse_args(arguments)

@@ -28,7 +28,7 @@ class UiAddress:
 
 
 def ui_address(config: TrackingConfig, run_id: str | None, port: int = 5000) -> UiAddress | None:
-    """Return where a run is shown, or without its id the list of all; None if it is not tracked, or by Databricks."""
+    """Return where a run is shown, or without its id the list of all; None if untracked or at Databricks."""
     uri = resolve(config.uri)[0]
     if config.name == "none" or uri.startswith(("databricks", "uc")):
         return None
