@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import mlflow
 import pytest
 from mlflow import MlflowClient
+from mlflow.entities import Experiment, ExperimentTag
 from mlflow.exceptions import MlflowException
+from mlflow.utils.rest_utils import MlflowHostCreds
 
 from forcepos.config.schema import TrackingConfig
+from forcepos.tracking import views
 from forcepos.tracking.store import open_store
 
 VIEW = "mlflow.sharedViewState."
@@ -104,6 +109,28 @@ def test_another_release_of_mlflow_gets_no_views(store: TrackingConfig, monkeypa
     monkeypatch.setattr(mlflow, "__version__", "3.18.0")
     open_store(store)
     assert {*tags_of(store)} == {"mlflow.experimentKind", "mlflow.note.content"}
+
+
+def test_a_server_of_another_release_gets_no_views(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = [ExperimentTag("mlflow.experimentKind", "custom_model_development")]
+    experiment = Experiment("1", "forcepos", "mlflow-artifacts:/1", "active", ours)
+    asked: list[str] = []
+    added: list[str] = []
+    monkeypatch.setattr(MlflowClient, "set_experiment_tag", lambda *call: added.append(call[2]))
+    for release in ("3.1.4", "3.17.2"):
+        monkeypatch.setattr(views, "http_request", _answering(release, asked))
+        views.offer_views(MlflowClient("http://lab:5000"), experiment)
+    assert asked == ["http://lab:5000/version"] * 2
+    note, *rest = added
+    assert (note, rest[0], rest[-1]) == ("mlflow.note.content", "mlflow.note.content", "forcepos.views")
+
+
+def _answering(release: str, asked: list[str]) -> Callable[[MlflowHostCreds, str, str], SimpleNamespace]:
+    def answer(server: MlflowHostCreds, path: str, _: str) -> SimpleNamespace:
+        asked.append(f"{server.host}{path}")
+        return SimpleNamespace(text=release)
+
+    return answer
 
 
 def test_a_store_that_takes_no_views_is_opened_all_the_same(

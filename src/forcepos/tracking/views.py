@@ -97,7 +97,7 @@ def _view(view: str, columns: Sequence[str]) -> str:
         "orderByAsc": True,
         "selectedColumns": columns,
         "columnOrder": [*always, *columns, "duration"],
-        "columnWidths": {always[0]: 300, **dict.fromkeys(metrics, 150)},  # pixels
+        "columnWidths": {always[0]: 230, **dict.fromkeys(metrics, 105)},  # pixels
         "compareRunSections": [{"uuid": name, "name": name, "display": True} for name in sections],
         "compareRunCharts": [{**bar, "uuid": name, "metricKey": name, "displayName": name} for name in scores],
         "isAccordionReordered": True,  # keeps this order of the sections
