@@ -15,6 +15,7 @@ from forcepos.runtime.log_lines import StandardErrorHandler
 from forcepos.runtime.paths import conf_dir
 from forcepos.tracking.place import check_uri, follow_move, resolve
 
+log = logging.getLogger(__name__)
 _HELP = "forcepos ui: show the runs in MLflow's user interface, on this machine only, until Ctrl-C"
 
 
@@ -45,6 +46,7 @@ def main(arguments: Sequence[str]) -> None:
     sys.stdout.write(f"{address.url}\n")
     sys.stdout.flush()
     if address.command:
+        log.info("it can be opened in about ten seconds; Ctrl-C ends it")
         serve(options.uri, options.port)
 
 

@@ -67,7 +67,7 @@ def _release(uri: str) -> str:
     """Return the version of the user interface: of the server if there is one, else of what is installed."""
     if uri.startswith("http"):
         credentials = get_default_host_creds(uri)  # type: ignore[no-untyped-call]
-        return str(http_request(credentials, "/version", "GET").text)
+        return str(http_request(credentials, "/version", "GET").text)  # type: ignore[no-untyped-call]
     return mlflow.__version__
 
 
