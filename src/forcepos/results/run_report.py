@@ -3,7 +3,7 @@
 import hashlib
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from forcepos.data.splits.random import leaked_share
 from forcepos.evaluation.evaluate import Evaluation, References, Units, errors_by_unit
 from forcepos.models.final import batches
 from forcepos.models.problem import AXES, Problem, Task
+from forcepos.results.findings import find
 from forcepos.results.key_metrics import key_metrics
 from forcepos.results.predictions import PREDICTIONS, Scored, predictions_table
 from forcepos.runtime.files import write_csv, write_json
@@ -51,6 +52,14 @@ class RunReport:
         pick = min if tuner.direction == "min" else max  # with patience, the best epoch's weights are kept
         curves = [[logs[tuner.objective] for logs in history] for history in self.scored.trained.histories]
         return float(np.mean([pick(curve) if training.patience else curve[-1] for curve in curves]))
+
+    @property
+    def best_epoch(self) -> int:
+        """The epoch, from 1, whose weights the final model, or an ensemble's first network, has."""
+        tuner, history = self.problem.config.tuner, self.scored.trained.histories[0]
+        curve = [logs[tuner.objective] for logs in history]
+        best = min(curve) if tuner.direction == "min" else max(curve)
+        return curve.index(best) + 1 if self.problem.config.training.patience else len(curve)
 
     @cached_property
     def tables(self) -> dict[str, pd.DataFrame]:
@@ -97,11 +106,13 @@ def save(report: RunReport, folder: Path, run: Run) -> dict[str, Any]:
         "best_hyperparameters": report.search.best,
         "data": _data(problem),
         "seconds": {name: round(seconds, 2) for name, seconds in report.seconds.items()},
+        "best_epoch": report.best_epoch,
         "weights": report.scored.trained.model.count_params(),
         "model_uri": run.model_uri or path.as_uri(),
         "tracking": run.expected_status,
         "outputs": str(folder),
     }
+    result["checks"] = [asdict(finding) for finding in find(result, report.search, problem.config)]
     write_result(result, folder)
     run.log_scores(key_metrics(result, report.references.scores))
     run.log_hyperparameters(report.search.best)
@@ -154,6 +165,7 @@ def _data(problem: Problem) -> dict[str, Any]:
         "rate_hz": recordings.rate_hz,
         "window": problem.samples.window,
         "subsets": {name: len(members) for name, members in vars(problem.split).items()},
+        "tested_recordings": len(np.unique(recordings.recording[test.last])),
         "test_digest": digest[:12],
     }
 
