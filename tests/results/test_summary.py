@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from forcepos.results.scores import metric_in_words, remarks, score_table, with_interval
+from forcepos.results.scores import in_words, remarks, score_table, with_interval
 
 
 def result(**more: Any) -> dict[str, Any]:
@@ -49,9 +49,11 @@ def test_a_unit_stands_before_the_interval() -> None:
     assert with_interval(1.258, (1.118, 1.424), "mm") == "1.26 mm [1.12, 1.42]"
 
 
-def test_metrics_have_names_in_words_with_their_units() -> None:
-    assert metric_in_words("val_mae") == "validation: mean absolute error (mm)"
-    assert metric_in_words("accuracy") == "accuracy"
+def test_scores_metrics_and_columns_have_names_in_words_with_their_units() -> None:
+    assert in_words("val_mae") == "validation: mean absolute error (mm)"
+    assert in_words("euclidean_p95_mm") == "95 % of errors below (mm)"
+    assert in_words("bias_x_mm") == "bias x (mm)"
+    assert in_words("errors_by_point") == "errors by point"
 
 
 def test_the_first_row_is_the_model_with_its_intervals() -> None:

@@ -36,21 +36,16 @@ def axes_of(table: pd.DataFrame) -> list[str]:
     return [axis for axis in AXES if f"true_{axis}_mm" in table]
 
 
-def classes_of(table: pd.DataFrame) -> list[str]:
-    """Return the names of the classes; none where positions are predicted."""
-    return [name.removeprefix("probability_") for name in table.columns if name.startswith("probability_")]
-
-
 def errors_mm(table: pd.DataFrame) -> pd.DataFrame:
     """Return (rows, axes) predicted minus true positions."""
     return pd.DataFrame(
-        {axis: table[f"predicted_{axis}_mm"].astype(float) - table[f"true_{axis}_mm"] for axis in axes_of(table)}
+        {axis: table[f"predicted_{axis}_mm"] - table[f"true_{axis}_mm"] for axis in axes_of(table)}
     )
 
 
 def distances_mm(table: pd.DataFrame) -> Float64:
     """Return (rows,) distances from the true to the predicted positions."""
-    return np.asarray(np.linalg.norm(errors_mm(table), axis=1), np.float64)
+    return np.linalg.norm(errors_mm(table).to_numpy(np.float64), axis=1)
 
 
 def predictions_table(scored: Scored) -> pd.DataFrame:
@@ -65,13 +60,14 @@ def predictions_table(scored: Scored) -> pd.DataFrame:
     problem, test = scored.problem, scored.problem.test_samples
     recordings, number = test.recordings, test.recordings.recording[test.last]
     row = test.last - recordings.bounds[number, 0]
+    shuffled = getattr(problem.config.split, "shuffle_rows", False)
     columns = {
         "split": problem.config.split.name,
         "subset": "test",
         "recording": np.array(recordings.names, object)[number],
         "point": recordings.point[test.last],
         "row": row,
-        "time_s": np.nan if getattr(problem.config.split, "shuffle_rows", False) else row / recordings.rate_hz,
+        "time_s": np.where(shuffled, np.nan, row / recordings.rate_hz),
         **_force(test),
         **_answers(scored),
     }

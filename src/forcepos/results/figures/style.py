@@ -26,7 +26,7 @@ PAGE_IN = 6.3  # the width of the text on an A4 page
 TEXT_PT = 9.0  # size of all text
 _SIZES = (
     "font.size", "axes.titlesize", "axes.labelsize", "xtick.labelsize", "ytick.labelsize",
-    "legend.fontsize", "figure.titlesize", "figure.labelsize",
+    "legend.fontsize", "legend.title_fontsize", "figure.titlesize", "figure.labelsize",
 )  # fmt: skip
 _LONGEST = 60  # characters of a name
 _NAMED = 8  # signals of a panel: more names would not fit next to it
@@ -88,10 +88,6 @@ def message(text: str) -> Figure:
 def literal(name: object) -> str:
     """Shorten a name and make it visible; escape dollars, between which matplotlib would parse a formula."""
     return shortened(visible(str(name)), _LONGEST).replace("$", r"\$")
-
-
-def with_unit(name: str, unit: str) -> str:
-    return f"{name} ({unit})" if unit else name
 
 
 def percent_ticks() -> PercentFormatter:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from forcepos.results.figures import style
-from forcepos.results.scores import metric_in_words
+from forcepos.results.scores import in_words
 from forcepos.tuning.trials import TrialResult
 
 _COLUMNS = 3
@@ -18,22 +18,19 @@ _FEW = 3  # values that each get their own tick
 _LOGARITHMIC = ("lr",)
 
 
-def learning_curves(history: Sequence[dict[str, float]], objective: str, direction: str, patience: bool) -> Figure:
-    """Plot the objective on the training and the validation subset after each epoch; mark the best epoch.
+def learning_curves(history: Sequence[dict[str, float]], objective: str, kept: int) -> Figure:
+    """Plot the objective on the training and the validation subset after each epoch; mark the one that was kept.
 
     Args:
-        patience: whether the best epoch's weights are kept, or else the last one's.
+        kept: the epoch, from 1, whose weights the model has: with patience the best one, else the last one.
     """
     figure, axes = style.single()
     metric = objective.removeprefix("val_")
     for name, label in ((metric, "training"), (objective, "validation")):
         axes.plot(range(1, len(history) + 1), [logs[name] for logs in history], marker=".", label=label)
-    curve = [logs[objective] for logs in history]
-    best = curve.index((min if direction == "min" else max)(curve))
-    kept = "its weights are kept" if patience else "the last epoch's weights are kept"
-    label = f"best epoch, {best + 1}: {kept}"
-    axes.plot(best + 1, curve[best], "*", color=style.BLACK, markersize=10, zorder=3, label=label)
-    axes.set(ylabel=metric_in_words(metric), title="Final training")
+    mark = {"markersize": 10, "zorder": 3, "label": f"epoch {kept}, whose weights are kept"}
+    axes.plot(kept, history[kept - 1][objective], "*", color=style.BLACK, **mark)
+    axes.set(ylabel=in_words(metric), title="Final training")
     _count_epochs(axes, len(history))
     return figure
 
@@ -59,7 +56,7 @@ def trial_curves(trials: Sequence[TrialResult], objective: str, direction: str) 
     axes.plot(range(1, len(curves[-1]) + 1), curves[-1], ".-", label=label, color=style.BLUE, linewidth=2)
     if direction == "min":
         style.log_if_wide(axes, [value for curve in curves for value in curve])
-    axes.set(ylabel=metric_in_words(objective), title=f"Trials{failures}")
+    axes.set(ylabel=in_words(objective), title=f"Trials{failures}")
     _count_epochs(axes, max(map(len, curves)))
     return figure
 
@@ -75,13 +72,14 @@ def hyperparameter_effects(trials: Sequence[TrialResult], objective: str, direct
     columns = min(_COLUMNS, len(names))
     rows = -(-len(names) // columns)
     figure, panels = style.panels(rows, columns, 0.7 + 1.35 * rows, sharey=True)
+    figure.get_layout_engine().set(h_pad=0.1)  # a name belongs to the panel above it
     for name, axes in zip(names, panels, strict=False):
         _plot_effect(axes, name, [trial for trial in scored if name in trial.hyperparameters], best)
     for axes in panels[len(names) :]:
         axes.remove()
     if direction == "min":
         style.log_if_wide(panels[0], [trial.score for trial in scored if trial.score is not None])
-    figure.supylabel(metric_in_words(objective))
+    figure.supylabel(in_words(objective))
     figure.suptitle(f"Trials; the star is trial {best.number}, the best{failures}")
     return figure
 
