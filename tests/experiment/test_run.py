@@ -76,6 +76,8 @@ def metrics_of(finished: Finished, folder: Path) -> dict[str, float]:
 
 PICTURES = {
     "coverage",
+    "error_against_force",
+    "error_against_time",
     "hyperparameters",
     "learning_curves",
     "trials",

@@ -38,22 +38,21 @@ def axes_of(table: pd.DataFrame) -> list[str]:
 
 def errors_mm(table: pd.DataFrame) -> pd.DataFrame:
     """Return (rows, axes) predicted minus true positions."""
-    return pd.DataFrame(
-        {axis: table[f"predicted_{axis}_mm"] - table[f"true_{axis}_mm"] for axis in axes_of(table)}
-    )
+    predicted = {axis: table[f"predicted_{axis}_mm"].astype(np.float64) for axis in axes_of(table)}
+    return pd.DataFrame({axis: values - table[f"true_{axis}_mm"] for axis, values in predicted.items()})
 
 
 def distances_mm(table: pd.DataFrame) -> Float64:
     """Return (rows,) distances from the true to the predicted positions."""
-    return np.linalg.norm(errors_mm(table).to_numpy(np.float64), axis=1)
+    return np.asarray(np.linalg.norm(errors_mm(table), axis=1), np.float64)
 
 
 def predictions_table(scored: Scored) -> pd.DataFrame:
     """Tabulate the predictions of a test subset, a row for each of its samples.
 
     Columns are `split` (its name), `subset` (test), `recording` (its name), `point` (its number), `row` (of the
-    target in its recording, from 0), `time_s` (of that row, from the recording's first; NaN where the split shuffles
-    rows), `force_n` (the force's size, where Fx, Fy and Fz are all among the signals), then `true_x_mm`,
+    target in its recording, from 0), `time_s` (of that row, from the recording's first; NaN if rows are shuffled),
+    `force_n` (the force's size, where Fx, Fy and Fz are all among the signals), then `true_x_mm`,
     `predicted_x_mm`, … and `radius_mm`; or `x_mm`, … (the known position), `true`, `predicted` (names of classes)
     and `probability_<class>`, …, and `in_set_<class>`, ….
     """

@@ -59,11 +59,10 @@ def with_interval(value: float | None, ends: Sequence[float | None] | None = Non
         return ""
     low, high = ends or (None, None)
     width = 0.0 if low is None or high is None else high - low
-    if not (math.isfinite(width) and width > 0):
-        size = abs(value) if math.isfinite(value) and abs(value) >= _SMALLEST else 1.0
-        decimals = _decimals(size, 3)
-    else:
+    if math.isfinite(width) and width > 0:
         decimals = _decimals(width, 2)
+    else:
+        decimals = _decimals(abs(value) if abs(value) >= _SMALLEST and math.isfinite(value) else 1, 3)
     interval = "" if low is None or high is None else f" [{low:z.{decimals}f}, {high:z.{decimals}f}]"
     return f"{value:z.{decimals}f}{unit and ' '}{unit}{interval}"
 

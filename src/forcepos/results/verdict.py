@@ -43,20 +43,14 @@ def cards(result: Result) -> list[tuple[str, str, str]]:
 
 def verdict(result: Result) -> str:
     """Judge the model in a sentence: against the best baseline, and on the second split."""
-    name = best_baseline(result)
-    own, baseline = score(result), f"{BASELINES[name]} with {score({'test': result[name]})}"
-    value, _, worst = _errors(result)
-    reference, *_ = _errors({"test": result[name]})
-    if reference > worst:
-        sentence = f"{own}, better than {baseline}"
-    elif reference > value:
-        sentence = f"{own}, perhaps no better than {baseline}, which lies within this interval"
-    else:
-        sentence = f"{own}, no better than {baseline}: this network is of no use"
-    if second := result["also"]:
+    name, second = best_baseline(result), result["also"]
+    (value, _, worst), (reference, *_) = _errors(result), _errors({"test": result[name]})
+    than = "better" if reference > worst else "perhaps better" if reference > value else "no better"
+    sentence = f"{score(result)}, {than} than {BASELINES[name]} with {score({'test': result[name]})}"
+    if second:
         where, learned = _SECOND[second["split"]]
         worse = _errors(second)[1] > worst
-        rest = f": part of what it has learned are {learned}" if worse else ", where the intervals show no loss"
+        rest = f": part of what it has learned are {learned}" if worse else ", which is no clear loss"
         sentence += f"; {where} {score(second)}{rest}"
     return f"{sentence}."
 

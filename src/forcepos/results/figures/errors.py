@@ -92,7 +92,7 @@ def error_against(table: pd.DataFrame, column: str, label: str) -> Figure:
         bins = rank * max(1, min(_BINS, len(each) // _IN_A_BIN)) // len(each)
         place = each[column].groupby(bins).median()
         if axes_of(each):
-            _plot_quartiles(axes, place, errors_mm(each).abs().assign(distance=distances_mm(each)).groupby(bins))
+            _plot_quartiles(axes, place, errors_mm(each).abs().assign(distance=distances_mm(each)), bins)
         else:
             wrong = 100 * (each["true"] != each["predicted"]).groupby(bins).mean()
             axes.plot(place, wrong, ".-", label="of the answers in a bin")
@@ -103,8 +103,8 @@ def error_against(table: pd.DataFrame, column: str, label: str) -> Figure:
     return figure
 
 
-def _plot_quartiles(axes: Axes, place: pd.Series, errors: "pd.core.groupby.DataFrameGroupBy") -> None:
-    low, middle, high = (errors.quantile(share) for share in (0.25, 0.5, 0.75))
+def _plot_quartiles(axes: Axes, place: pd.Series, errors: pd.DataFrame, bins: pd.Series) -> None:
+    low, middle, high = (errors.groupby(bins).quantile(share) for share in (0.25, 0.5, 0.75))
     axes.fill_between(place, low["distance"], high["distance"], alpha=0.2, linewidth=0, label="middle half")
     axes.plot(place, middle.pop("distance"), ".-", label="distance, median")
     for name in middle:
@@ -123,12 +123,13 @@ def coverage_curve(curves: Mapping[str, tuple[Float64, Float64]], chosen: float)
     for axes, (split, (target, observed)) in zip(panels, curves.items(), strict=True):
         axes.plot([0, 100], [0, 100], color=style.GREY, linestyle="--", label="observed = target")
         axes.plot(100 * target, 100 * observed, marker=".", label="observed on the test subset")
-        label, at = f"target {100 * chosen:.3g} %", {"color": style.VERMILLION}
+        label, colour = f"target {100 * chosen:.3g} %", style.VERMILLION
         if len(target) and target[0] - _SAME <= chosen <= target[-1] + _SAME:
             place = 100 * np.interp(chosen, target, observed)
-            axes.plot(100 * chosen, place, "o", ms=8, zorder=3, label=f"{label}, observed {place:.3g} %", **at)
+            label += f", observed {place:.3g} %"
+            axes.plot(100 * chosen, place, "o", color=colour, ms=8, zorder=3, label=label)
         else:
-            axes.axvline(100 * chosen, linestyle=":", label=f"{label}, beyond the calibrated levels", **at)
+            axes.axvline(100 * chosen, color=colour, ls=":", label=f"{label}, beyond the calibrated levels")
         axes.set(xlabel="target coverage (%)", ylabel="observed coverage (%)", title=_title(split))
         axes.set(xlim=(0, 102), ylim=(0, 102), aspect="equal")
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2))
@@ -159,14 +160,15 @@ def sector_map(table: pd.DataFrame, sectors: Sectors) -> Figure:
     edge = _EDGE_AT * max(float(table[["x_mm", "y_mm"]].abs().to_numpy().max()), 1.0)
     correct = 100 * (table["true"] == table["predicted"])
     figure, panels = _panels(table.assign(correct=correct), _PLATE_IN, sharey=True)
-    colours = {"vmin": 0, "vmax": 100, "cmap": style.BAD_IS_BRIGHT.reversed()}
+    colours = style.BAD_IS_BRIGHT.reversed()
     for axes, each in panels:
         x, y, accuracy = each.groupby("point")[["x_mm", "y_mm", "correct"]].mean().to_numpy(float).T
-        dots = axes.scatter(x, y, c=accuracy, s=20, zorder=3, **colours)
+        dots = axes.scatter(x, y, c=accuracy, vmin=0, vmax=100, cmap=colours, s=20, zorder=3)
         for start, end, name in zip(sectors.starts, sectors.ends, sectors.names, strict=True):
             axes.plot(*np.outer(_to_square(start), (0, edge)), color=style.GREY, linewidth=1)
             middle = start / np.linalg.norm(start) + end / np.linalg.norm(end)  # sectors are less than half a turn
-            axes.text(*_to_square(middle) * _NAMES_AT / _EDGE_AT * edge, name, ha="center", va="center")
+            x, y = _to_square(middle) * edge * _NAMES_AT / _EDGE_AT
+            axes.text(x, y, name, ha="center", va="center")
         axes.set(xlabel="x (mm)", ylabel="y (mm)", aspect="equal", xlim=(-edge, edge), ylim=(-edge, edge))
         axes.label_outer()
     figure.colorbar(dots, ax=figure.axes, label="samples with correct sector (%)", shrink=0.85)

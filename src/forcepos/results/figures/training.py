@@ -28,8 +28,8 @@ def learning_curves(history: Sequence[dict[str, float]], objective: str, kept: i
     metric = objective.removeprefix("val_")
     for name, label in ((metric, "training"), (objective, "validation")):
         axes.plot(range(1, len(history) + 1), [logs[name] for logs in history], marker=".", label=label)
-    mark = {"markersize": 10, "zorder": 3, "label": f"epoch {kept}, whose weights are kept"}
-    axes.plot(kept, history[kept - 1][objective], "*", color=style.BLACK, **mark)
+    label = f"epoch {kept}, whose weights are kept"
+    axes.plot(kept, history[kept - 1][objective], "*", color=style.BLACK, ms=10, zorder=3, label=label)
     axes.set(ylabel=in_words(metric), title="Final training")
     _count_epochs(axes, len(history))
     return figure
@@ -72,7 +72,6 @@ def hyperparameter_effects(trials: Sequence[TrialResult], objective: str, direct
     columns = min(_COLUMNS, len(names))
     rows = -(-len(names) // columns)
     figure, panels = style.panels(rows, columns, 0.7 + 1.35 * rows, sharey=True)
-    figure.get_layout_engine().set(h_pad=0.1)  # a name belongs to the panel above it
     for name, axes in zip(names, panels, strict=False):
         _plot_effect(axes, name, [trial for trial in scored if name in trial.hyperparameters], best)
     for axes in panels[len(names) :]:
