@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
@@ -149,6 +150,21 @@ def test_no_curve_is_cut_off_where_the_second_split_is_worse() -> None:
     time = np.repeat([0.0, 1.0], 20)
     near, far = (positions(np.zeros((40, 2)), np.full((40, 2), error), time_s=time) for error in (1, 50))
     assert error_against(both_splits(near, far), "time_s", "time (s)").axes[0].get_ylim()[1] > 70
+
+
+def test_pictures_are_drawn_again_from_the_file(tmp_path: Path) -> None:
+    place: dict[str, Any] = {"x_mm": [8.0, 8.0], "y_mm": [0.0, 4.0], "point": [1, 2], "time_s": [0.0, 1.0]}
+    of_classes = classes(["class 1", "class 2"], ["class 1", "class 1"], **place)
+    of_positions = positions([[0, 0], [8, 4]], [[0, 0], [8, 5]], point=[1, 2], time_s=[0.0, 1.0])
+    for number, table in enumerate((of_classes, of_positions)):
+        both_splits(table, table).to_parquet(tmp_path / f"{number}.parquet")
+    of_classes, of_positions = (pd.read_parquet(tmp_path / f"{number}.parquet") for number in (0, 1))
+    for figure in (
+        confusion(of_classes, SECTORS.names, "sector"), sector_map(of_classes, SECTORS),
+        true_against_predicted(of_positions), error_distribution(of_positions, {}), error_map(of_positions),
+        *(error_against(each, "time_s", "time (s)") for each in (of_classes, of_positions)),
+    ):  # fmt: skip
+        assert "split=held_out_points" in texts(figure)
 
 
 def test_the_chosen_coverage_is_marked_where_the_curve_passes() -> None:

@@ -163,7 +163,7 @@ def test_a_split_of_ones_own_asks_what_its_docstring_says() -> None:
     [
         (5.244, "better than the linear model with 5.24 mm"),
         (1.3, "perhaps better than the linear model with 1.30 mm"),
-        (0.05, "no better than the linear model with 0.0500 mm"),
+        (0.05, "no better than the linear model with 0.050 mm"),
     ],
 )
 def test_the_verdict_compares_with_the_best_baseline(reference: float, compared: str) -> None:

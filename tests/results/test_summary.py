@@ -33,7 +33,7 @@ def result(**more: Any) -> dict[str, Any]:
         (5.2440, None, "5.24"),
         (16.7597, None, "16.8"),
         (1234.5, None, "1234"),
-        (0.0593, None, "0.0593"),
+        (0.0593, None, "0.059"),
         (-3.773e-06, None, "0.00"),
         (math.nan, None, "nan"),
         (None, None, ""),

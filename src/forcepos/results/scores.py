@@ -34,7 +34,7 @@ _WORDS = _SHOWN | {
     "f1": "F1, mean over classes",
     "found": "observed coverage",
 }
-_SMALLEST, _MOST_DECIMALS = 1e-3, 6
+_SMALLEST = 1e-3
 
 
 def in_words(name: str) -> str:
@@ -53,23 +53,23 @@ def headline(scores: Mapping[str, float]) -> str:
 def with_interval(value: float | None, ends: Sequence[float | None] | None = None, unit: str = "") -> str:
     """Write a value and the ends of its interval with two digits of the interval's width: `1.26 [1.12, 1.42]`.
 
-    Without an interval it has three digits, and below 0.001 it is 0.00. Nothing is written of None.
+    Without an interval it has three digits, three decimals at most, and is 0.00 below 0.001. None is left empty.
     """
     if value is None:
         return ""
     low, high = ends or (None, None)
     width = 0.0 if low is None or high is None else high - low
     if math.isfinite(width) and width > 0:
-        decimals = _decimals(width, 2)
+        decimals = min(_decimals(width, 2), 6)
     else:
-        decimals = _decimals(abs(value) if abs(value) >= _SMALLEST and math.isfinite(value) else 1, 3)
+        decimals = min(_decimals(abs(value) if abs(value) >= _SMALLEST and math.isfinite(value) else 1, 3), 3)
     interval = "" if low is None or high is None else f" [{low:z.{decimals}f}, {high:z.{decimals}f}]"
     return f"{value:z.{decimals}f}{unit and ' '}{unit}{interval}"
 
 
 def _decimals(size: float, digits: int) -> int:
     """Return the decimals with which a number of this size has so many digits."""
-    return min(max(digits - 1 - math.floor(math.log10(size)), 0), _MOST_DECIMALS)
+    return max(digits - 1 - math.floor(math.log10(size)), 0)
 
 
 def score_table(result: Result, wide: bool = False) -> list[dict[str, str]]:

@@ -72,6 +72,7 @@ def hyperparameter_effects(trials: Sequence[TrialResult], objective: str, direct
     columns = min(_COLUMNS, len(names))
     rows = -(-len(names) // columns)
     figure, panels = style.panels(rows, columns, 0.7 + 1.35 * rows, sharey=True)
+    figure.set_layout_engine("constrained", h_pad=0.1)  # a name belongs to the panel above it
     for name, axes in zip(names, panels, strict=False):
         _plot_effect(axes, name, [trial for trial in scored if name in trial.hyperparameters], best)
     for axes in panels[len(names) :]:
