@@ -117,10 +117,11 @@ def test_without_checks_figures_and_tables_the_contents_do_not_list_them() -> No
 
 
 def test_of_a_long_table_the_first_rows_are_shown_with_three_digits() -> None:
-    table = pd.DataFrame({"name": [f"r{number}" for number in range(13)], "mm": [1.23456, *range(12)]})
+    table = pd.DataFrame({"name": [f"r{number}" for number in range(13)], "mm": [1.23456, 1000.0, *range(11)]})
     html = report_html(**CALM | {"tables": {"errors_by_recording": table}})
     assert "<caption>Errors by recording, the first 12 of 13</caption>" in html
     assert "<td>1.23</td>" in html
+    assert "<td>1000</td>" in html
     assert "<td>r11</td>" in html
     assert "<td>r12</td>" not in html
 

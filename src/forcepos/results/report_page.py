@@ -50,7 +50,7 @@ def save_pictures(report: RunReport, result: dict[str, Any], facts: dict[str, st
         scores=pd.DataFrame(score_table(result, wide=True)),
         notes=list(remarks(result)),
         data=_data(result, config.split.name),
-        checks=result.get("checks", []),
+        checks=result["checks"],
         figures=figures,
         hyperparameters=result["best_hyperparameters"],
         layers=_layers(report.scored.trained.model),
@@ -166,5 +166,5 @@ def report_html(**contents: Any) -> str:
 def _visible(value: Any) -> Any:
     """Format numbers and make texts visible; what a macro has written is finished."""
     if isinstance(value, float):
-        return f"{value:.3g}"
+        return f"{value:.3g}" if abs(value) < 100 else f"{value:.0f}"
     return value if isinstance(value, Markup) or not isinstance(value, str) else visible(value, kept="\n")

@@ -48,7 +48,7 @@ def _points(survey: Survey) -> Figure:
     for each in named if len(named) <= _NAMED else ():
         place = (each.position[0], each.position[1])
         axes.plot(*place, "+", color=style.VERMILLION)
-        axes.annotate(style.literal(each.point), place, (3, 3), textcoords="offset points")
+        axes.annotate(style.literal(each.point), place, (3, 3), textcoords="offset points", fontsize=6)
     what = quantity(len(survey.points), "point") if survey.points else "positions"
     figure.suptitle(f"{what} in {quantity(len(survey.recordings), 'recording')}")
     return figure
