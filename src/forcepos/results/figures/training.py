@@ -106,7 +106,7 @@ def _plot_effect(axes: Axes, name: str, trials: Sequence[TrialResult], best: Tri
     if best in trials:
         axes.plot(places[trials.index(best)], best.score, "*", markersize=11, color=style.VERMILLION)  # type: ignore[arg-type]
     axes.margins(0.1)
-    axes.set_xlabel(name)
+    axes.set_xlabel(style.literal(name))
 
 
 def _place_on_axis(axes: Axes, name: str, values: Sequence[Any]) -> list[float]:
