@@ -84,11 +84,12 @@ def refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Refused
         ("hydra.run.dir=${nope}", "hydra.run.dir: Interpolation key 'nope' not found"),
         ("hydra.run.dir=${oc.env:NOPE}", "hydra.run.dir: the environment variable NOPE is not set"),
         ("train",
-         "train is neither key=value nor a command (prepare, inspect, ui): without one, a model is trained"),
+         "train is neither key=value nor a command (prepare, inspect, compare, ui): "
+         "without one, a model is trained"),
         ("prepar",
-         "prepar is neither key=value nor a command (prepare, inspect, ui): did you mean prepare?"),
+         "prepar is neither key=value nor a command (prepare, inspect, compare, ui): did you mean prepare?"),
         ("cnn_regression",
-         "cnn_regression is neither key=value nor a command (prepare, inspect, ui): did you mean "
+         "cnn_regression is neither key=value nor a command (prepare, inspect, compare, ui): did you mean "
          "model=cnn_regression?"),
         ("--seed=3", "unrecognized arguments: --seed=3: did you mean seed=…?"),
         ("--multirn", "unrecognized arguments: --multirn: did you mean --multirun?"),
@@ -102,16 +103,17 @@ def test_what_may_have_been_meant_is_named(argument: str, message: str, refused:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["seed=2", "train"], "train is neither key=value nor a command (prepare, inspect, ui): without one, "
-         "a model is trained"),
-        (["-m", "inspct"], "inspct is neither key=value nor a command (prepare, inspect, ui): "
-         "did you mean inspect?"),
+        (["seed=2", "train"], "train is neither key=value nor a command (prepare, inspect, compare, ui): "
+         "without one, a model is trained"),
+        (["-m", "inspct"],
+         "inspct is neither key=value nor a command (prepare, inspect, compare, ui): did you mean inspect?"),
         (["--run", "seed=2", "--multirun"],
          "Only one of --run, --multirun, --cfg, --info and --shell_completion can be specified"),
         (["inspect", "x.csv", "--fgures"], "unrecognized arguments: --fgures: did you mean --no-figures?"),
         (["model.space.num_layers=3", "model.space.num_layers.max=4"],
          "model.space.num_layers.min is required: set it on the command line, model.space.num_layers.min=…"),
         (["inspect"], "the following arguments are required: FILES; see --help"),
+        (["compare"], "the following arguments are required: RUN; see --help"),
         (["prepare", "data.sorce=x"], "unknown key data.sorce: did you mean data.source?"),
         (["-m", "model=ffnn_regression,foo", "tracking=none"],
          "unknown choice model=foo: model has cnn_classification, cnn_regression, ffnn_classification, "

@@ -3,7 +3,7 @@
 import hashlib
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,10 @@ from forcepos.data.splits.random import leaked_share
 from forcepos.evaluation.evaluate import Evaluation, References, Units, errors_by_unit
 from forcepos.models.final import batches
 from forcepos.models.problem import AXES, Problem, Task
+from forcepos.results.findings import find
 from forcepos.results.key_metrics import key_metrics
 from forcepos.results.predictions import PREDICTIONS, Scored, predictions_table
+from forcepos.results.score_files import write_score_files
 from forcepos.runtime.files import write_csv, write_json
 from forcepos.tracking.run import Run
 from forcepos.tuning.ledger import SearchResult
@@ -43,6 +45,10 @@ class RunReport:
         return self.scored.evaluation
 
     @property
+    def all_scored(self) -> list[Scored]:
+        return [self.scored, *([self.second_split] if self.second_split else [])]
+
+    @property
     def objective(self) -> float:
         """The search's best validation objective, or the final training's, averaged over an ensemble."""
         if self.search.score is not None:
@@ -51,6 +57,14 @@ class RunReport:
         pick = min if tuner.direction == "min" else max  # with patience, the best epoch's weights are kept
         curves = [[logs[tuner.objective] for logs in history] for history in self.scored.trained.histories]
         return float(np.mean([pick(curve) if training.patience else curve[-1] for curve in curves]))
+
+    @property
+    def best_epoch(self) -> int:
+        """The epoch, from 1, whose weights the final model, or an ensemble's first network, has."""
+        tuner, history = self.problem.config.tuner, self.scored.trained.histories[0]
+        curve = [logs[tuner.objective] for logs in history]
+        best = min(curve) if tuner.direction == "min" else max(curve)
+        return curve.index(best) + 1 if self.problem.config.training.patience else len(curve)
 
     @cached_property
     def tables(self) -> dict[str, pd.DataFrame]:
@@ -97,12 +111,16 @@ def save(report: RunReport, folder: Path, run: Run) -> dict[str, Any]:
         "best_hyperparameters": report.search.best,
         "data": _data(problem),
         "seconds": {name: round(seconds, 2) for name, seconds in report.seconds.items()},
+        "best_epoch": report.best_epoch,
         "weights": report.scored.trained.model.count_params(),
         "model_uri": run.model_uri or path.as_uri(),
         "tracking": run.expected_status,
         "outputs": str(folder),
     }
+    result["checks"] = [asdict(finding) for finding in find(result, report.search, problem.config)]
     write_result(result, folder)
+    for path in write_score_files(result, folder):
+        run.log_file(path)
     run.log_scores(key_metrics(result, report.references.scores))
     run.log_hyperparameters(report.search.best)
     run.log_file(folder / "result.json")
@@ -123,8 +141,7 @@ def repeat_result(result: dict[str, Any], folder: Path) -> dict[str, Any]:
 
 def _write_predictions(report: RunReport, folder: Path) -> None:
     """Write every scored prediction, and the learning curves: figures and comparisons are made of them."""
-    scored = [report.scored, *([report.second_split] if report.second_split else [])]
-    table = pd.concat([predictions_table(each) for each in scored], ignore_index=True)
+    table = pd.concat([predictions_table(each) for each in report.all_scored], ignore_index=True)
     table.to_parquet(folder / PREDICTIONS, index=False)
     curves = [
         {"network": member, "epoch": epoch, **logs}
@@ -154,6 +171,7 @@ def _data(problem: Problem) -> dict[str, Any]:
         "rate_hz": recordings.rate_hz,
         "window": problem.samples.window,
         "subsets": {name: len(members) for name, members in vars(problem.split).items()},
+        "tested_recordings": len(np.unique(recordings.recording[test.last])),
         "test_digest": digest[:12],
     }
 

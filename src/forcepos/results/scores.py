@@ -1,6 +1,7 @@
-"""Results in words: a table of scores and remarks, for terminal, report and sweeps alike."""
+"""Scores in words: names, digits, the table of scores and remarks, for terminal, report and sweeps alike."""
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 Result = Mapping[str, Any]
@@ -9,8 +10,8 @@ REFERENCES = {
     "baseline": "mean or most frequent class",
     "linear": "linear model",
     "boosted_trees": "boosted trees",
-    "oracle_points": "ideal observer that knows the points",
-    "oracle_visits": "ideal observer that knows the visits",
+    "oracle_points": "ideal, knows points",
+    "oracle_visits": "ideal, knows visits",
 }
 _BOUNDS = {
     "limit_row_new_visit": "from a row",
@@ -18,8 +19,30 @@ _BOUNDS = {
     "limit_new_visit": "from a window",
     "limit_known_visit": "from a window of a known visit",
 }
-_NAMES = {"baseline": "the constant baseline", "linear": "the linear model", "boosted_trees": "the boosted trees"}
-_SHOWN = ("euclidean_mean_mm", "euclidean_p95_mm", "r2", "accuracy", "f1_macro", "accuracy_off_border")
+# Scores that tables show, with their titles.
+_SHOWN = {
+    "euclidean_mean_mm": "mean error (mm)",
+    "euclidean_p95_mm": "95 % of errors below (mm)",
+    "r2": "R²",
+    "accuracy": "accuracy",
+    "f1_macro": "F1, mean over classes",
+    "accuracy_off_border": "accuracy off borders",
+}
+_WORDS = _SHOWN | {
+    "mae": "mean absolute error (mm)",
+    "rmse": "root mean square error (mm)",
+    "f1": "F1, mean over classes",
+    "found": "observed coverage",
+}
+_SMALLEST = 1e-3
+
+
+def in_words(name: str) -> str:
+    """Return a score, a metric of Keras' logs or a column of a table in words, with its unit."""
+    if name.startswith("val_"):
+        return f"validation: {in_words(name.removeprefix('val_'))}"
+    words = f"{name.removesuffix('_mm')} (mm)" if name.endswith("_mm") else name
+    return _WORDS.get(name, words.replace("_", " "))
 
 
 def headline(scores: Mapping[str, float]) -> str:
@@ -27,46 +50,60 @@ def headline(scores: Mapping[str, float]) -> str:
     return "euclidean_mean_mm" if "euclidean_mean_mm" in scores else "accuracy"
 
 
-def score_table(result: Result) -> list[dict[str, str]]:
-    """Return rows of cells: the model with its intervals, its references, the model on the second split."""
+def with_interval(value: float | None, ends: Sequence[float | None] | None = None, unit: str = "") -> str:
+    """Write a value and the ends of its interval with two digits of the interval's width: `1.26 [1.12, 1.42]`.
+
+    Without an interval it has three digits, three decimals at most, and is 0.00 below 0.001. None is left empty.
+    """
+    if value is None:
+        return ""
+    low, high = ends or (None, None)
+    width = 0.0 if low is None or high is None else high - low
+    if math.isfinite(width) and width > 0:
+        decimals = min(_decimals(width, 2), 6)
+    else:
+        decimals = min(_decimals(abs(value) if abs(value) >= _SMALLEST and math.isfinite(value) else 1, 3), 3)
+    interval = "" if low is None or high is None else f" [{low:z.{decimals}f}, {high:z.{decimals}f}]"
+    return f"{value:z.{decimals}f}{unit and ' '}{unit}{interval}"
+
+
+def _decimals(size: float, digits: int) -> int:
+    """Return the decimals with which a number of this size has so many digits."""
+    return max(digits - 1 - math.floor(math.log10(size)), 0)
+
+
+def score_table(result: Result, wide: bool = False) -> list[dict[str, str]]:
+    """Return rows of cells: the model with its intervals, its references, the model on the second split.
+
+    Args:
+        wide: give the last column intervals, too; without them the table fits 80 columns.
+    """
     scored = {"model": result}
     scored |= {title: {"test": result[name]} for name, title in REFERENCES.items() if name in result}
     if result.get("also"):
-        scored[f"model on {result['also']['split']}"] = result["also"]
+        scored[f"model, {result['also']['split']}"] = result["also"]
     measures = [name for name in _SHOWN if name in result["test"]]
     return [
-        {"on the test subset": title} | {name: _with_interval(scores, name) for name in measures}
+        {"test subset": title}
+        | {_SHOWN[name]: _cell(scores, name, wide or name != measures[-1]) for name in measures}
         for title, scores in scored.items()
     ]
 
 
-def _with_interval(scores: Result, name: str) -> str:
-    value, ends = scores["test"].get(name), scores.get("intervals", {}).get(name, (None, None))
-    interval = "" if ends[0] is None else f" [{ends[0]:.4g}, {ends[1]:.4g}]"
-    return "" if value is None else f"{value:.4g}{interval}"
+def _cell(scores: Result, name: str, interval: bool = True) -> str:
+    written = with_interval(scores["test"].get(name), scores.get("intervals", {}).get(name))
+    return written if interval else written.partition(" ")[0]
 
 
 def remarks(result: Result) -> Iterator[str]:
-    """Yield caveats of the scores, the most important last."""
+    """Yield what belongs to the scores: what their intervals are, bounds, coverage."""
     if "resampled" in result:
         level, units = 100 * result["confidence"], result["resampled"]
         yield f"[low, high]: {level:g} % intervals from a bootstrap over {units} of the test subset"
     yield from _of_bounds(result)
     yield from _of_coverage(result)
-    if result.get("neighbour_share") is not None:
-        share = f"{100 * result['neighbour_share']:.3g} % of the test samples have a training sample"
-        yield f"{share} of the same recording within a window's length: this score is too optimistic"
-    measure = headline(result["test"])
     if second_split := result.get("also"):
-        where = f"split={second_split['split']}: "
-        yield f"{where}the same hyperparameters reach {measure} {_with_interval(second_split, measure)}"
-        yield from _of_coverage(second_split, where)
-    sign = 1 if measure.endswith("_mm") else -1
-    best = min((name for name in _NAMES if name in result), key=lambda name: sign * result[name][measure])
-    score, reference = result["test"][measure], result[best][measure]
-    if sign * reference <= sign * score:
-        values = f"{measure} {score:.4g} against {reference:.4g}"
-        yield f"the network does not beat {_NAMES[best]} on the test subset: {values}"
+        yield from _of_coverage(second_split, f"split={second_split['split']}: ")
 
 
 def _of_bounds(result: Result) -> Iterator[str]:

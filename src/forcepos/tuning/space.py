@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+_FEW = 3  # values, of which a third would lie at each end by chance
+_NEAR = 0.05  # of the end of a range of real numbers, relative
 _ROUNDING = 1e-9  # relative: a value drawn on a logarithmic scale may lie that far outside of its range
 
 
@@ -16,10 +18,21 @@ class Entry:
     kinds: tuple[type, ...]  # types that its value may have
     contains: Callable[[Any], bool]  # whether a value of such a type is in the space
     conditions: tuple[tuple[str, Sequence[Any]], ...]  # values that others must have for this one to exist
+    ends: tuple[float, float] | None = None  # of a range of more than a few numbers
 
     def is_of_kind(self, value: Any) -> bool:
         """Return whether a value has one of the types; a boolean is no number."""
         return isinstance(value, self.kinds) and isinstance(value, bool) == (bool in self.kinds)
+
+    def end_of(self, value: Any) -> str | None:
+        """Return the end of its range that a value lies at, if any: lower or upper; no count lies below 1."""
+        if self.ends is None:
+            return None
+        low, high = self.ends
+        near = 0 if self.kinds == (int,) else _NEAR
+        if value >= high / (1 + near):
+            return "upper"
+        return "lower" if value <= low * (1 + near) and not (self.kinds == (int,) and low <= 1) else None
 
 
 class Space:
@@ -47,10 +60,17 @@ class Space:
                 return f"{name} is not in the search space"
         return None
 
-    def _add(self, name: str, kinds: tuple[type, ...], contains: Callable[[Any], bool], more: Any = None) -> None:
+    def _add(
+        self,
+        name: str,
+        kinds: tuple[type, ...],
+        contains: Callable[[Any], bool],
+        more: Any = None,
+        ends: Any = None,
+    ) -> None:
         more = more or {}
         parents = ((more["parent_name"], more["parent_values"]),) if more.get("parent_name") else ()
-        self._entries.append(Entry(name, kinds, contains, (*self._conditions, *parents)))
+        self._entries.append(Entry(name, kinds, contains, (*self._conditions, *parents), ends))
 
     def Text(self, name: str, contains: Callable[[str], bool]) -> None:  # noqa: N802
         """Declare a text that a tuner keeps with the hyperparameters of a trial."""
@@ -64,12 +84,13 @@ class Space:
         def contains(value: Any) -> bool:
             return bool(min_value <= value <= max_value and (value - min_value) % size == 0)
 
-        self._add(name, (int,), contains, more)
+        many = (max_value - min_value) // size >= _FEW
+        self._add(name, (int,), contains, more, (min_value, max_value) if many else None)
         return more.get("default", min_value)
 
     def Float(self, name: str, min_value: float, max_value: float, step: Any = None, **more: Any) -> Any:  # noqa: N802, ARG002
         low, high = min_value * (1 - _ROUNDING), max_value * (1 + _ROUNDING)
-        self._add(name, (int, float), lambda value: low <= value <= high, more)
+        self._add(name, (int, float), lambda value: low <= value <= high, more, (min_value, max_value))
         return more.get("default", min_value)
 
     def Choice(self, name: str, values: Sequence[Any], **more: Any) -> Any:  # noqa: N802

@@ -1,0 +1,223 @@
+"""Findings: what to doubt in a run's result, with the numbers, and what to do about it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import ceil, sqrt
+from typing import Any
+
+import pandas as pd
+
+from forcepos.config.schema import Config
+from forcepos.models.architectures.architecture import architecture_of
+from forcepos.results.scores import Result, headline
+from forcepos.tuning.ledger import SearchResult
+from forcepos.tuning.space import Space
+from forcepos.tuning.trials import TrialResult
+
+BASELINES = {
+    "baseline": "the constant baseline",
+    "linear": "the linear model",
+    "boosted_trees": "the boosted trees",
+}
+_FEW_UNITS = 10  # recordings below which an interval from a bootstrap over them is too narrow
+_TREND = 0.5  # rank correlation of value and objective above which a range's end is taken for a limit
+_TRIALS_OF_A_TREND = 4
+_LEAST = 1e-12  # a score to divide by
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something to doubt, in a sentence, and what to do about it."""
+
+    found: str
+    advice: str
+
+
+def find(result: Result, search: SearchResult, config: Config) -> list[Finding]:
+    """Return what to doubt in a result, the gravest first.
+
+    Args:
+        result: as in result.json.
+    """
+    return [
+        *_against_baselines(result),
+        *_leaked(result),
+        *_gap(result),
+        *_few_recordings(result),
+        *_coverage(result, result["data"], ""),
+        *_coverage_of_second(result),
+        *_undecided(result, search, config),
+        *_edges(search, config),
+        *_unfinished_training(result, config),
+    ]
+
+
+def best_baseline(result: Result) -> str:
+    """Return the key in a result of the baseline with the best main score."""
+    measure = headline(result["test"])
+    sign = _sign(measure)
+    return min((name for name in BASELINES if name in result), key=lambda name: sign * result[name][measure])
+
+
+def _sign(measure: str) -> int:
+    return 1 if measure.endswith("_mm") else -1
+
+
+def amount(value: float, measure: str) -> str:
+    """Format a main score: mm, or a share as percent."""
+    return f"{value:.3g} mm" if measure.endswith("_mm") else f"{100 * value:.3g} %"
+
+
+def _against_baselines(result: Result) -> Iterator[Finding]:
+    measure, best = headline(result["test"]), best_baseline(result)
+    sign, score, reference = _sign(measure), result["test"][measure], result[best][measure]
+    low, high = result["intervals"].get(measure, (score, score))
+    worst = high if sign == 1 else low
+    values = f"{amount(score, measure)} against {amount(reference, measure)}"
+    if sign * reference <= sign * score:
+        yield Finding(
+            f"the network does not beat {BASELINES[best]}: {values}",
+            "do not use this network: search longer (tuner.max_trials, training.epochs), or record more",
+        )
+    elif sign * reference <= sign * worst:
+        yield Finding(
+            f"{BASELINES[best]} may be as good as the network: {values}, which lies within its interval",
+            "record more, or prefer the simpler model",
+        )
+
+
+def _leaked(result: Result) -> Iterator[Finding]:
+    if result["neighbour_share"] is not None:
+        share = f"{100 * result['neighbour_share']:.3g} % of the test samples have a training sample"
+        yield Finding(
+            f"{share} of the same recording within a window's length: this score is too optimistic",
+            "report split=held_out_recordings or split=held_out_points instead",
+        )
+
+
+def _gap(result: Result) -> Iterator[Finding]:
+    second = result["also"]
+    measure = headline(result["test"])
+    if not second or not {measure} <= result["intervals"].keys() & second["intervals"].keys():
+        return
+    own, other = result["intervals"][measure], second["intervals"][measure]
+    if own[1] < other[0] if _sign(measure) == 1 else own[0] > other[1]:
+        scores = f"{amount(second['test'][measure], measure)} against {amount(result['test'][measure], measure)}"
+        yield Finding(
+            f"on {second['split']} the same hyperparameters do worse, by more than chance explains: {scores}",
+            f"quote the score on {second['split']} for contacts that were never recorded, and record more of them",
+        )
+
+
+def _few_recordings(result: Result) -> Iterator[Finding]:
+    tested = result["data"]["tested_recordings"]
+    if tested < _FEW_UNITS:
+        yield Finding(
+            f"the test subset has {tested} recording{'s' * (tested != 1)}: intervals over so few are too narrow",
+            f"test on {_FEW_UNITS} or more: record more, raise split.test_ratio, or use split=cross_validation",
+        )
+
+
+def _coverage_of_second(result: Result) -> Iterator[Finding]:
+    if second := result["also"]:
+        yield from _coverage(second, second["data"], f" on {second['split']}")
+
+
+def _coverage(scored: Result, data: dict[str, Any], where: str) -> Iterator[Finding]:
+    """Compare observed coverage with its target, as far as the number of tested recordings allows."""
+    coverage = scored["coverage"]
+    if not coverage:
+        return
+    target, observed = coverage["asked"], coverage["found"]
+    needed = ceil(target / (1 - target) - _ROUNDING)
+    if coverage["counted"] == "samples":
+        yield Finding(
+            f"too few recordings to calibrate for {100 * target:g} %{where}: samples were counted instead, "
+            "which promises too much",
+            f"calibrate on {needed} recordings or more (split.calibration_ratio), or lower evaluation.coverage",
+        )
+    tolerance = 2 * sqrt(target * (1 - target) / max(data["tested_recordings"], 1))
+    if abs(observed - target) > tolerance:
+        promise = "more" if observed < target else "less"
+        values = f"target {100 * target:.3g} %, observed {100 * observed:.3g} %"
+        yield Finding(
+            f"the calibration promises {promise} than it holds{where}: {values}",
+            "calibrate on more recordings, such as these (split.calibration_ratio), or try training.ensemble=5",
+        )
+
+
+def _undecided(result: Result, search: SearchResult, config: Config) -> Iterator[Finding]:
+    """Say whether the two best trials differ by less than chance explains.
+
+    With several executions, chance is twice the standard error of their difference; with one, it is the relative
+    half width of the test score's interval, since both are means over few recordings.
+    """
+    sign = 1 if config.tuner.direction == "min" else -1
+    scored = sorted(_scored(search), key=lambda trial: sign * _score(trial))
+    measure = headline(result["test"])
+    if len(scored) < 2 or measure not in result["intervals"]:
+        return
+    first, second = scored[:2]
+    if config.tuner.executions_per_trial > 1:
+        chance = 2 * sqrt(_squared_error(first, config) + _squared_error(second, config))
+    else:
+        low, high = result["intervals"][measure]
+        relative = _score(first) / max(result["test"][measure], _LEAST) if measure.endswith("_mm") else 1.0
+        chance = (high - low) / 2 * relative
+    if abs(_score(first) - _score(second)) < chance:
+        scores = f"{config.tuner.objective} {_score(first):.3g} and {_score(second):.3g}"
+        yield Finding(
+            f"the two best trials, {first.number} and {second.number}, cannot be told apart: {scores}",
+            "either may be chosen, say the smaller network; tuner.executions_per_trial=3 would tell more",
+        )
+
+
+def _scored(search: SearchResult) -> list[TrialResult]:
+    return [trial for trial in search.trials if trial.score is not None]
+
+
+def _score(trial: TrialResult) -> float:
+    return float("nan") if trial.score is None else trial.score
+
+
+def _squared_error(trial: TrialResult, config: Config) -> float:
+    """Return the squared standard error of a trial's score over its executions."""
+    best = [
+        pd.Series([logs[config.tuner.objective] for logs in history]).agg(config.tuner.direction)
+        for history in trial.history
+    ]
+    return float(pd.Series(best).var()) / len(best)
+
+
+def _edges(search: SearchResult, config: Config) -> Iterator[Finding]:
+    """Name best values at an end of their range where the trials became better towards it."""
+    scored = _scored(search)
+    if len(scored) < _TRIALS_OF_A_TREND:
+        return
+    space = Space(architecture_of(config.model).declare_all)
+    sign = 1 if config.tuner.direction == "min" else -1
+    scores = pd.Series([sign * _score(trial) for trial in scored])
+    at_edge = []
+    for entry in space.needed(search.best):
+        end = entry.end_of(search.best[entry.name])
+        if not end or not entry.ends:
+            continue
+        values = pd.Series([trial.hyperparameters.get(entry.name) for trial in scored], dtype=float)
+        trend = values.rank().corr(scores.rank(), min_periods=_TRIALS_OF_A_TREND)
+        if trend <= -_TREND if end == "upper" else trend >= _TREND:
+            low, high = entry.ends
+            at_edge.append(f"{entry.name}={search.best[entry.name]:.4g} at the {end} end of {low:g} to {high:g}")
+    if at_edge:
+        yield Finding(
+            f"the best trial has {', '.join(at_edge)}, and trials became better towards it",
+            "widen these ranges in model.space and search again: the trials that were done count",
+        )
+
+
+def _unfinished_training(result: Result, config: Config) -> Iterator[Finding]:
+    if config.training.patience and result["best_epoch"] == config.training.final_epochs:
+        yield Finding(
+            f"the final training was best in its last epoch, {result['best_epoch']}: it may not have ended",
+            "raise training.final_epochs, which keeps the trials of this search",
+        )
