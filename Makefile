@@ -49,11 +49,8 @@ audit: $(READY)
 		exit 1; \
 	fi
 
-# A database that was moved is pointed to its new place first.
 ui: $(READY)
-	@uri="$${MLFLOW_TRACKING_URI:-sqlite:///mlruns/mlflow.db}"; \
-	$(BIN)/python -m forcepos.tracking.place "$$uri" && \
-	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false $(BIN)/mlflow ui --workers 1 --host 127.0.0.1 --backend-store-uri "$$uri"
+	$(BIN)/python -m forcepos ui
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

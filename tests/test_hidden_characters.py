@@ -151,12 +151,14 @@ def test_a_report_a_picture_a_table_and_a_csv_file_hold_no_hidden_characters(
 ) -> None:
     table = pd.DataFrame({EVIL: [EVIL]})
     page = report_html(
-        title=EVIL, facts={EVIL: EVIL}, scores=table, tables={EVIL: table}, notes=[EVIL], figures={},
-        config_yaml=f"a: {EVIL}\nb: 1", model_uri=f"models:{EVIL}",
+        title=EVIL, question=EVIL, cards=[(EVIL, EVIL, EVIL)], verdict=EVIL, scores=table, notes=[EVIL],
+        data=table, checks=[{"found": EVIL, "advice": EVIL}], figures={}, hyperparameters={EVIL: EVIL},
+        layers=table, load=[EVIL], seconds={EVIL: EVIL}, tables={EVIL: table}, facts={EVIL: EVIL},
+        config_yaml=f"a: {EVIL}\nb: 1",
     )  # fmt: skip
     assert not hidden(page)
     assert "<table>" in page
-    assert page.count(r"\x1b]0;owned") == 13
+    assert page.count(r"\x1b]0;owned") == 28
     write_csv(tmp_path / "a.csv", pd.DataFrame({"name": [EVIL]}))
     assert (tmp_path / "a.csv").read_text() == f"name\n{SHOWN}\n"
     show_table("jobs", ["overrides"], [{"overrides": EVIL}])

@@ -200,8 +200,10 @@ EVIL = "<script>alert(1)</script>\" onload='x' &amp; ]]>"
 def test_the_report_escapes_every_text_and_allows_no_script() -> None:
     table = pd.DataFrame({EVIL: [EVIL]})
     page = report_html(
-        title=EVIL, facts={EVIL: EVIL}, scores=table, tables={EVIL: table}, notes=[EVIL], figures={},
-        config_yaml=EVIL, model_uri=f"models:{EVIL}",
+        title=EVIL, question=EVIL, cards=[(EVIL, EVIL, EVIL)], verdict=EVIL, scores=table, notes=[EVIL],
+        data=table, checks=[{"found": EVIL, "advice": EVIL}], figures={}, hyperparameters={EVIL: EVIL},
+        layers=table, load=[EVIL], seconds={EVIL: EVIL}, tables={EVIL: table}, facts={EVIL: EVIL},
+        config_yaml=EVIL,
     )  # fmt: skip
     assert "<script" not in page
     assert "onload='" not in page

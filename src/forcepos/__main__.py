@@ -12,7 +12,7 @@ def main() -> None:
 
 
 def _command() -> None:
-    """Run `prepare …`, `inspect …`, `compare …` or else the main job, importing only that one."""
+    """Run `prepare …`, `inspect …`, `compare …`, `ui …` or else the main job, importing only that one."""
     match sys.argv[1:]:
         case ["prepare", *arguments]:
             from forcepos.commands.prepare.command import main as prepare  # noqa: PLC0415
@@ -26,6 +26,10 @@ def _command() -> None:
             from forcepos.commands.compare import main as compare  # noqa: PLC0415
 
             compare(arguments)
+        case ["ui", *arguments]:
+            from forcepos.commands.ui import main as ui  # noqa: PLC0415
+
+            ui(arguments)
         case ["--version"]:
             from forcepos import __version__  # noqa: PLC0415
 

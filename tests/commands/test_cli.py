@@ -71,13 +71,14 @@ def test_the_first_line_costs_a_fraction_of_tensorflow_and_the_end_little(tmp_pa
     assert end_s < tensorflow_s / 10
 
 
-def test_the_command_prepares_inspects_compares_or_trains(tmp_path: Path) -> None:
+def test_the_command_prepares_inspects_compares_shows_or_trains(tmp_path: Path) -> None:
     (command,) = entry_points(group="console_scripts", name="forcepos")
     assert command.load() is main
     for arguments, name in (
         (["prepare"], "forcepos prepare"),
         (["inspect"], "forcepos inspect"),
         (["compare"], "forcepos compare"),
+        (["ui"], "forcepos ui"),
         ([], "forcepos"),
     ):
         finished = forcepos([*arguments, "--help"], tmp_path)

@@ -22,21 +22,22 @@ def failed(number: int, **chosen: Any) -> TrialResult:
     return TrialResult(number, chosen, [[{"loss": float("nan")}]], None, "the loss is not finite in epoch 1")
 
 
-def test_learning_curves_show_both_subsets_per_epoch() -> None:
+def test_learning_curves_show_both_subsets_per_epoch_and_the_one_that_was_kept() -> None:
     history = [{"mae": 4.0, "val_mae": 5.0}, {"mae": 2.0, "val_mae": 3.0}]
-    (axes,) = learning_curves(history, "mae", "mm").axes
-    assert labels(axes) == ("epoch", "mae (mm)")
-    assert {str(line.get_label()): list(np.asarray(line.get_ydata())) for line in axes.lines} == {
-        "training": [4, 2],
-        "validation": [5, 3],
+    (axes,) = learning_curves(history, "val_mae", 2).axes
+    assert labels(axes) == ("epoch", "mean absolute error (mm)")
+    assert {str(line.get_label()): np.asarray(line.get_xydata()).tolist() for line in axes.lines} == {
+        "training": [[1, 4], [2, 2]],
+        "validation": [[1, 5], [2, 3]],
+        "epoch 2, whose weights are kept": [[2, 3]],
     }
 
 
 @pytest.mark.parametrize(("direction", "best"), [("min", 2), ("max", 3)])
 def test_the_best_trial_is_highlighted_and_named(direction: str, best: int) -> None:
     trials = [trial(1, [5, 4]), trial(2, [3, 2]), trial(3, [7, 6])]
-    (axes,) = trial_curves(trials, "val_mae", direction, "mm").axes
-    assert labels(axes) == ("epoch", "val_mae (mm)")
+    (axes,) = trial_curves(trials, "val_mae", direction).axes
+    assert labels(axes) == ("epoch", "validation: mean absolute error (mm)")
     (line,) = [line for line in axes.lines if line.get_color() == BLUE]
     assert line.get_label() == f"trial {best} (best)"
     assert list(np.asarray(line.get_ydata())) == [logs["val_mae"] for logs in trials[best - 1].history[0]]
@@ -45,9 +46,7 @@ def test_the_best_trial_is_highlighted_and_named(direction: str, best: int) -> N
 
 def test_failed_trials_are_not_shown_but_counted() -> None:
     trials = [failed(1, units=16), trial(2, [3, 2], units=32), trial(3, [4], units=64), failed(4, units=128)]
-    curves, effects = (
-        picture(trials, "val_mae", "min", "mm") for picture in (trial_curves, hyperparameter_effects)
-    )
+    curves, effects = (picture(trials, "val_mae", "min") for picture in (trial_curves, hyperparameter_effects))
     assert len(curves.axes[0].lines) == 2
     assert sorted(points(effects.axes[0])[:, 0]) == [32, 64]
     assert "2 failed, not shown" in texts(curves)
@@ -57,8 +56,8 @@ def test_failed_trials_are_not_shown_but_counted() -> None:
 @pytest.mark.parametrize("epochs", [1, 2, 40])
 def test_epochs_are_whole_numbers(epochs: int) -> None:
     for figure in (
-        learning_curves([{"mae": 1.0, "val_mae": 1.0}] * epochs, "mae", "mm"),
-        trial_curves([trial(1, [1.0] * epochs)], "val_mae", "min", "mm"),
+        learning_curves([{"mae": 1.0, "val_mae": 1.0}] * epochs, "val_mae", epochs),
+        trial_curves([trial(1, [1.0] * epochs)], "val_mae", "min"),
     ):
         drawn(figure)
         ticks = [float(tick) for tick in figure.axes[0].get_xticks() if 1 <= tick <= epochs]
@@ -68,7 +67,7 @@ def test_epochs_are_whole_numbers(epochs: int) -> None:
 
 def test_a_trials_curve_is_the_mean_of_its_executions() -> None:
     twice = TrialResult(1, {}, [[{"val_mae": 4.0}, {"val_mae": 2.0}], [{"val_mae": 6.0}, {"val_mae": 5.0}]], 3.5)
-    (axes,) = trial_curves([twice], "val_mae", "min", "mm").axes
+    (axes,) = trial_curves([twice], "val_mae", "min").axes
     assert [list(np.asarray(line.get_ydata())) for line in axes.lines] == [[5, 3.5]]
 
 
@@ -78,10 +77,10 @@ def test_every_hyperparameter_that_varied_has_a_panel_with_the_trials_that_have_
         trial(2, [3], lr=1e-2, dropout=False, num_layers=2, units_1=64, same=3),
         trial(3, [4], lr=1e-4, dropout=False, num_layers=2, units_1=32, same=3, **{"tuner/epochs": 2}),
     ]
-    figure = hyperparameter_effects(trials, "val_mae", "min", "mm")
+    figure = hyperparameter_effects(trials, "val_mae", "min")
     panels = {axes.get_xlabel(): axes for axes in figure.axes}
     assert list(panels) == ["lr", "dropout", "num_layers", "units_1"]
-    assert figure.get_supylabel() == "val_mae (mm)"
+    assert figure.get_supylabel() == "validation: mean absolute error (mm)"
     assert panels["lr"].get_xscale() == "log"
     assert [text.get_text() for text in panels["dropout"].get_xticklabels()] == ["False", "True"]
     assert points(panels["units_1"]).tolist() == [[64, 3], [32, 4]]
@@ -95,21 +94,19 @@ def test_the_best_trial_is_marked_only_where_it_has_the_hyperparameter() -> None
         trial(2, [4], num_layers=2, units_1=32),
         trial(3, [3], num_layers=1),
     ]
-    panels = {axes.get_xlabel(): axes for axes in hyperparameter_effects(trials, "val_mae", "min", "mm").axes}
+    panels = {axes.get_xlabel(): axes for axes in hyperparameter_effects(trials, "val_mae", "min").axes}
     assert [len(panels[name].lines) for name in ("num_layers", "units_1")] == [1, 0]
 
 
 @pytest.mark.parametrize("count", [1, 3, 5, 40])
 def test_any_number_of_hyperparameters_can_be_shown(count: int) -> None:
     trials = [trial(n, [n], **{f"units_{place}": n * place for place in range(1, count + 1)}) for n in (1, 2)]
-    figure = hyperparameter_effects(trials, "val_mae", "min", "mm")
+    figure = hyperparameter_effects(trials, "val_mae", "min")
     assert len(figure.axes) == count
     assert drawn(figure)
 
 
 def test_without_trials_to_compare_there_is_still_a_picture() -> None:
     trials = [failed(1, lr=0.2), trial(2, [3.0], lr=0.1)]
-    assert drawn(trial_curves(trials, "val_mae", "min", "mm"))
-    assert "No hyperparameter took more than one value" in texts(
-        hyperparameter_effects(trials, "val_mae", "min", "")
-    )
+    assert drawn(trial_curves(trials, "val_mae", "min"))
+    assert "No hyperparameter took more than one value" in texts(hyperparameter_effects(trials, "val_mae", "min"))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from forcepos.results.scores import metric_in_words, remarks, score_table, with_interval
+from forcepos.results.scores import in_words, remarks, score_table, with_interval
 
 
 def result(**more: Any) -> dict[str, Any]:
@@ -33,7 +33,7 @@ def result(**more: Any) -> dict[str, Any]:
         (5.2440, None, "5.24"),
         (16.7597, None, "16.8"),
         (1234.5, None, "1234"),
-        (0.0593, None, "0.0593"),
+        (0.0593, None, "0.059"),
         (-3.773e-06, None, "0.00"),
         (math.nan, None, "nan"),
         (None, None, ""),
@@ -49,9 +49,11 @@ def test_a_unit_stands_before_the_interval() -> None:
     assert with_interval(1.258, (1.118, 1.424), "mm") == "1.26 mm [1.12, 1.42]"
 
 
-def test_metrics_have_names_in_words_with_their_units() -> None:
-    assert metric_in_words("val_mae") == "validation: mean absolute error (mm)"
-    assert metric_in_words("accuracy") == "accuracy"
+def test_scores_metrics_and_columns_have_names_in_words_with_their_units() -> None:
+    assert in_words("val_mae") == "validation: mean absolute error (mm)"
+    assert in_words("euclidean_p95_mm") == "95 % of errors below (mm)"
+    assert in_words("bias_x_mm") == "bias x (mm)"
+    assert in_words("errors_by_point") == "errors by point"
 
 
 def test_the_first_row_is_the_model_with_its_intervals() -> None:
@@ -70,43 +72,18 @@ def test_only_the_wide_table_has_intervals_in_its_last_column() -> None:
     assert (narrow["R²"], wide["R²"]) == ("0.900", "0.900 [0.860, 0.930]")
 
 
-def test_the_score_on_the_second_split_is_in_the_last_row_and_in_a_remark() -> None:
+def test_the_score_on_the_second_split_is_in_the_last_row() -> None:
     second_split = {"split": "held_out_points", "test": {"euclidean_mean_mm": 14.0, "r2": 0.1},
             "intervals": {"euclidean_mean_mm": [12.0, 16.0]}, "coverage": None}  # fmt: skip
     assert list(score_table(result(also=second_split))[-1].values()) == [
         "model, held_out_points", "14.0 [12.0, 16.0]", "0.100"
     ]  # fmt: skip
-    assert "split=held_out_points: the same hyperparameters reach euclidean_mean_mm 14.0 [12.0, 16.0]" in remarks(
-        result(also=second_split)
-    )
-
-
-def test_the_last_remark_is_that_a_baseline_beats_the_network() -> None:
-    assert not any("does not beat" in line for line in remarks(result()))
-    trees = {"euclidean_mean_mm": 3.0}
-    assert [*remarks(result(boosted_trees=trees, linear={"euclidean_mean_mm": 3.9}))][-1] == (
-        "the network does not beat the boosted trees on the test subset: euclidean_mean_mm 4 against 3"
-    )
-
-
-def test_a_network_that_equals_the_constant_baseline_does_not_beat_it() -> None:
-    worse = {"test": {"accuracy": 0.25}, "baseline": {"accuracy": 0.25}}
-    assert [*remarks(worse)] == [
-        "the network does not beat the constant baseline on the test subset: accuracy 0.25 against 0.25"
-    ]
 
 
 def test_observed_coverage_is_reported_with_its_target() -> None:
     coverage = {"asked": 0.9, "found": 0.8812, "radius_mean_mm": 7.51, "counted": "recordings"}
     expected = "target coverage 90 %, observed 88.1 % on the test subset, with a mean radius of 7.51 mm"
     assert expected in remarks(result(coverage=coverage))
-
-
-def test_the_leaked_share_is_reported() -> None:
-    assert (
-        "99.9 % of the test samples have a training sample of the same recording within a window's length: "
-        "this score is too optimistic"
-    ) in remarks(result(neighbour_share=0.999))
 
 
 def test_the_cramer_rao_bound_is_reported_by_direction() -> None:

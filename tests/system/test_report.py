@@ -2,41 +2,22 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
+import os
+import re
+import subprocess
+import sys
+from html import unescape
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
+from forcepos.results.verdict import score
 from tests.conftest import Smoke
+from tests.system.browser import MARKS, browser
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-QUIET = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
-
-pytestmark = [
-    pytest.mark.system,
-    pytest.mark.xdist_group("browser"),  # one browser, and one run of each model, for all
-    pytest.mark.skipif(
-        CHROMIUM is None,
-        reason="no browser: install chromium, chromium-browser or google-chrome to look at a report",
-    ),
-]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        yield chromium
-        chromium.close()
+__all__ = ["browser"]  # a fixture
+pytestmark = MARKS
 
 
 @pytest.mark.parametrize("width", [1280, 400])
@@ -58,6 +39,37 @@ def test_a_report_shows_all_it_has_on_any_screen(smoke: Smoke, browser: Browser,
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.get_by_text("All values of this run").click()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.emulate_media(color_scheme="dark")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(21, 25, 30)"
     assert told == []
     assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
     page.close()
+
+
+def test_the_first_screen_has_question_score_honest_figure_baseline_and_verdict(
+    smoke: Smoke, browser: Browser
+) -> None:
+    finished, _ = smoke("ffnn_regression")
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    page.goto(Path(finished.result["outputs"], "report.html").as_uri(), wait_until="load")
+    for text in ("How far off is it later in a recording that it knows?", "Honest figure", "Best baseline"):
+        assert page.get_by_text(text).is_visible()
+    box = page.locator(".verdict").bounding_box()
+    assert box is not None
+    assert box["y"] + box["height"] < 800
+    assert page.get_by_text(score(finished.result), exact=True).is_visible()
+    page.close()
+
+
+def test_the_model_is_loaded_from_any_folder_as_the_report_says(smoke: Smoke, tmp_path: Path) -> None:
+    finished, _ = smoke("cnn_classification")
+    report = Path(finished.result["outputs"], "report.html").read_text()
+    ways = [unescape(code) for code in re.findall(r'<pre tabindex="0">(import .*?)</pre>', report, re.DOTALL)]
+    assert [code.split("\n")[0] for code in ways] == ["import mlflow", "import keras"]
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW", "PYTHONPATH"))}
+    for code in ways:
+        show = "print({name: np.shape(values) for name, values in predictions.items()})"
+        command = [sys.executable, "-c", f"{code}\n{show}"]
+        done = subprocess.run(command, cwd=tmp_path, env=clean, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.splitlines()[-1] == "{'probabilities': (1, 8), 'sectors': (1, 8)}"

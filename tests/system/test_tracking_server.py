@@ -41,7 +41,7 @@ SEARCH = [
     "evaluation.baselines=false",
 ]
 AGAIN = "run the same command again to log what is missing"
-FIGURES = 14  # seven, each as PNG and SVG
+FIGURES = 18  # nine, each as PNG and SVG
 
 
 @pytest.fixture(scope="module")

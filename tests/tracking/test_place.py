@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,14 +12,16 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts, load_text
 
+from forcepos.commands.ui import main
 from forcepos.config.schema import TrackingConfig
 from forcepos.runtime.errors import InputError
-from forcepos.tracking import place
+from forcepos.tracking import ui
 from forcepos.tracking.place import check_uri, follow_move
-from forcepos.tracking.store import open_store, ui_command
+from forcepos.tracking.store import open_store
 from forcepos.tracking.track import check_server
 from tests.conftest import checked_config
 from tests.running import forcepos
+from tests.system.ports import free_port
 from tests.tracking.test_outages import smoke_with
 
 # A blank, an umlaut, quotes, braces, and whatever else a shell, a URI or SQL could mistake.
@@ -82,18 +82,6 @@ def test_a_store_in_a_folder_with_an_odd_name_is_found_again_and_nothing_lies_be
     assert all(found.startswith(f"{root}/") for found in places_found(folder, *ids))
 
 
-def test_the_command_that_shows_the_runs_can_be_pasted_into_a_shell(logged: tuple[Path, str, str]) -> None:
-    folder, *_ = logged
-    command = ui_command(tracking_in(folder))
-    shown = subprocess.run(
-        ["/bin/sh", "-c", str(command).replace("mlflow ui", "printf '%s\\n'")],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert shown.stdout.splitlines() == ["--backend-store-uri", f"sqlite:///{folder}/mlruns/mlflow.db"]
-
-
 def test_a_copied_store_has_its_files_in_the_new_place_and_the_original_is_untouched(
     logged: tuple[Path, str, str], copied: tuple[Path, str, str], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -115,8 +103,8 @@ def test_the_user_interface_follows_a_move_without_a_run(
 ) -> None:
     folder, *ids = copied
     moved = folder.rename(folder.with_name("moved"))
-    monkeypatch.setattr(sys, "argv", ["place", f"sqlite:///{moved}/mlruns/mlflow.db"])
-    place.main()
+    monkeypatch.setattr(ui, "serve", lambda *_: None)
+    main([f"sqlite:///{moved}/mlruns/mlflow.db", "--port", str(free_port())])
     assert all("/moved/" in found for found in places_found(moved, *ids))
 
 

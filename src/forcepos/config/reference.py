@@ -25,6 +25,7 @@ python -m forcepos debug=smoke                           every step, in seconds
 python -m forcepos prepare data.source=ZIP               convert text logs to such a Feather file
 python -m forcepos inspect FILES                         inspect data before training; --write drafts a config
 python -m forcepos compare RUN RUN                       which run is better, and which differences are real
+python -m forcepos ui                                    show the runs in MLflow's user interface
 
 Groups and their choices:
 {groups}

@@ -30,8 +30,8 @@ from forcepos.runtime.errors import ImpossibleNetwork, InputError, TrialFailure
 from forcepos.runtime.interruption import stop_if_asked
 from forcepos.runtime.resources import in_sweep, jobs_at_once
 from forcepos.tracking.description import command, swept
-from forcepos.tracking.store import ui_command
 from forcepos.tracking.track import track
+from forcepos.tracking.ui import ui_address
 from forcepos.tuning.ledger import SearchResult
 from forcepos.tuning.search import lock_search, search
 from forcepos.tuning.trials import Events, Stopwatch
@@ -92,7 +92,8 @@ def _run(plan: RunPlan) -> dict[str, Any]:
             with others.phase("figures", 0):
                 _stage(save_pictures, report, result, plan.facts, run)
     result = finalize_tracking(run, result, config, plan.fingerprint)
-    terminal.summary(result, ui_command(config.tracking))
+    ui = ui_address(config.tracking, run.run_id)
+    terminal.summary(result, (ui.command or ui.url) if ui else None)
     return result
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from forcepos.data.recordings import Float64, Samples
 from forcepos.evaluation.evaluate import Evaluation
 from forcepos.models.final import TrainedModel
-from forcepos.models.problem import Problem, Regression
+from forcepos.models.problem import AXES, Problem, Regression
 
 PREDICTIONS = "predictions.parquet"  # in a run's folder
 _FORCE = re.compile(r"f[_ ]?[xyz]", re.IGNORECASE)
@@ -26,24 +26,47 @@ class Scored:
     evaluation: Evaluation
 
 
+def each_split(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return the rows of each split, the run's own first."""
+    return {str(name): rows for name, rows in table.groupby("split", sort=False)}
+
+
+def axes_of(table: pd.DataFrame) -> list[str]:
+    """Return the axes whose positions are predicted; none where classes are."""
+    return [axis for axis in AXES if f"true_{axis}_mm" in table]
+
+
+def errors_mm(table: pd.DataFrame) -> pd.DataFrame:
+    """Return (rows, axes) predicted minus true positions."""
+    predicted = {axis: table[f"predicted_{axis}_mm"].astype(np.float64) for axis in axes_of(table)}
+    return pd.DataFrame({axis: values - table[f"true_{axis}_mm"] for axis, values in predicted.items()})
+
+
+def distances_mm(table: pd.DataFrame) -> Float64:
+    """Return (rows,) distances from the true to the predicted positions."""
+    return np.asarray(np.linalg.norm(errors_mm(table), axis=1), np.float64)
+
+
 def predictions_table(scored: Scored) -> pd.DataFrame:
     """Tabulate the predictions of a test subset, a row for each of its samples.
 
     Columns are `split` (its name), `subset` (test), `recording` (its name), `point` (its number), `row` (of the
-    target in its recording, from 0), `time_s` (of that row, from the recording's first), `force_n` (the contact
-    force's size, where all of Fx, Fy and Fz are known), then `true_x_mm`, `predicted_x_mm`, … and `radius_mm`; or
-    `true`, `predicted` (names of classes) and `probability_<class>`, …, and `in_set_<class>`, ….
+    target in its recording, from 0), `time_s` (of that row, from the recording's first; NaN if rows are shuffled),
+    `force_n` (the force's size, where Fx, Fy and Fz are all among the signals), then `true_x_mm`,
+    `predicted_x_mm`, … and `radius_mm`; or `x_mm`, … (the known position), `true`, `predicted` (names of classes)
+    and `probability_<class>`, …, and `in_set_<class>`, ….
     """
     problem, test = scored.problem, scored.problem.test_samples
     recordings, number = test.recordings, test.recordings.recording[test.last]
     row = test.last - recordings.bounds[number, 0]
+    shuffled = getattr(problem.config.split, "shuffle_rows", False)
     columns = {
         "split": problem.config.split.name,
         "subset": "test",
         "recording": np.array(recordings.names, object)[number],
         "point": recordings.point[test.last],
         "row": row,
-        "time_s": row / recordings.rate_hz,
+        "time_s": np.where(shuffled, np.nan, row / recordings.rate_hz),
         **_force(test),
         **_answers(scored),
     }
@@ -58,7 +81,7 @@ def _force(test: Samples) -> dict[str, Float64]:
 
 
 def _answers(scored: Scored) -> dict[str, NDArray[Any]]:
-    task, evaluation = scored.problem.task, scored.evaluation
+    task, evaluation, test = scored.problem.task, scored.evaluation, scored.problem.test_samples
     if isinstance(task, Regression):
         pairs = {"true": evaluation.true, "predicted": evaluation.predicted}
         answers = {
@@ -70,6 +93,7 @@ def _answers(scored: Scored) -> dict[str, NDArray[Any]]:
     names, outputs = np.array(task.outputs, object), evaluation.outputs
     groups = {"probability": evaluation.predicted, "in_set": outputs.get(task.kinds)}
     return {
+        **{f"{axis}_mm": test.positions[:, AXES.index(axis)] for axis in test.recordings.axes},
         "true": names[evaluation.true.argmax(axis=1)],
         "predicted": names[evaluation.predicted.argmax(axis=1)],
         **{

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -12,35 +13,89 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 from omegaconf import OmegaConf
 
+from forcepos.data.recordings import Float64
 from forcepos.data.splits.split import split_of
 from forcepos.evaluation.coverage import coverage_at_levels
 from forcepos.models.final import predict
 from forcepos.models.problem import Regression
-from forcepos.results.figures import errors, training
+from forcepos.results.figures import errors, style, training
+from forcepos.results.predictions import Scored, predictions_table
 from forcepos.results.run_report import RunReport
-from forcepos.results.scores import remarks, score_table
+from forcepos.results.scores import REFERENCES, in_words, remarks, score_table
+from forcepos.results.verdict import cards, question, verdict
 from forcepos.runtime.wording import visible
+from forcepos.tracking.place import resolve
 from forcepos.tracking.run import Run
 
 _DPI = 150
+_AGAINST = {"force_n": "size of the force (N)", "time_s": "time since the recording's start (s)"}
+_DATA = {
+    "recordings": "recordings", "points": "points", "rows": "rows", "rate_hz": "rows per second",
+    "window": "rows of a sample", "train": "training samples", "validation": "validation samples",
+    "calibration": "calibration samples", "test": "test samples", "tested_recordings": "recordings tested on",
+}  # fmt: skip
 
 
 def save_pictures(report: RunReport, result: dict[str, Any], facts: dict[str, str], run: Run) -> None:
     """Draw everything into the run's folder, write report.html, and log both."""
-    folder, config = Path(result["outputs"]), report.problem.config
+    folder, config, task = Path(result["outputs"]), report.problem.config, report.problem.task
     (folder / "figures").mkdir(exist_ok=True)
+    with style.drawing():
+        figures = {name: _save(figure, folder / "figures" / name, run) for name, figure in _draw(report)}
     page = report_html(
         title=f"{config.model.name}, split={config.split.name}",
-        facts=facts,
-        scores=pd.DataFrame(score_table(result)),
+        question=question(config.split, isinstance(task, Regression)),
+        cards=cards(result),
+        verdict=verdict(result),
+        scores=pd.DataFrame(score_table(result, wide=True)),
         notes=list(remarks(result)),
-        tables=report.tables,
-        figures={name: _save(figure, folder / "figures" / name, run) for name, figure in _draw(report)},
+        data=_data(result, config.split.name),
+        checks=result["checks"],
+        figures=figures,
+        hyperparameters=result["best_hyperparameters"],
+        layers=_layers(report.scored.trained.model),
+        seconds=result["seconds"],
+        load=_load(report, result),
+        tables={name: table.rename(columns=in_words) for name, table in report.tables.items()},
         config_yaml=OmegaConf.to_yaml(OmegaConf.structured(config)),
-        model_uri=result["model_uri"],
+        facts={name: value for name, value in facts.items() if not name.startswith("mlflow.")},
     )
     (folder / "report.html").write_text(page, encoding="utf-8")
     run.log_file(folder / "report.html")
+
+
+def _data(result: dict[str, Any], split: str) -> pd.DataFrame:
+    """Tabulate what each split is made of, a column for each."""
+    second = result["also"]
+    made_of = {split: result["data"]} | ({second["split"]: second["data"]} if second else {})
+    table = pd.DataFrame({name: data | data["subsets"] for name, data in made_of.items()}, dtype=object)
+    return table.loc[list(_DATA)].rename(_DATA).rename_axis("split").reset_index()
+
+
+def _layers(model: keras.Model) -> pd.DataFrame:
+    """Tabulate the layers of the model's network, or of an ensemble's first, and the shape of a sample in them."""
+    layers = next(layer for layer in model.layers if isinstance(layer, keras.Model)).layers
+    shapes = [getattr(getattr(layer, "output", None), "shape", ())[1:] for layer in layers]  # some have several
+    columns = {
+        "layer": [layer.name for layer in layers],
+        "type": [type(layer).__name__ for layer in layers],
+        "output": [" x ".join(map(str, shape)) for shape in shapes],
+        "weights": [layer.count_params() for layer in layers],
+    }
+    return pd.DataFrame(columns)
+
+
+def _load(report: RunReport, result: dict[str, Any]) -> list[str]:
+    """Return Python that loads the model, from any folder: from MLflow, if it is there, and from its file."""
+    model, path = report.scored.trained.model, Path(result["outputs"], "model.keras").absolute()
+    ways = [("keras", f"model = keras.models.load_model({str(path)!r})")]
+    if result["model_uri"].startswith("models:"):
+        uri, _ = resolve(report.problem.config.tracking.uri)
+        load = f"mlflow.set_tracking_uri({uri!r})\nmodel = mlflow.pyfunc.load_model({result['model_uri']!r})"
+        ways.insert(0, ("mlflow", load))
+    signals = f"signals = np.zeros({(1, *model.input_shape[1:])}, np.float32)  # yours: raw, one sample or more"
+    use = f"{signals}\npredictions = model.predict(signals)"
+    return [f"import {library}\nimport numpy as np\n\n{load}\n{use}" for library, load in ways]
 
 
 def _save(figure: Figure, path: Path, run: Run) -> str:
@@ -51,57 +106,55 @@ def _save(figure: Figure, path: Path, run: Run) -> str:
 
 
 def _draw(report: RunReport) -> Iterator[tuple[str, Figure]]:
-    config, task, trials = report.problem.config.tuner, report.problem.task, report.search.trials
-    metric = config.objective.removeprefix("val_")
-    unit = {"mae": "mm", "rmse": "mm", "loss": "mm²" if isinstance(task, Regression) else ""}.get(metric, "")
+    """Draw what predictions.parquet holds, the training, and the search."""
+    config, trials = report.problem.config, report.search.trials
+    yield from _of_predictions(report)
+    calibrated = [each for each in report.all_scored if each.evaluation.coverage]
+    if calibrated:
+        curves = {each.problem.config.split.name: _coverage(each) for each in calibrated}
+        yield "coverage", errors.coverage_curve(curves, config.evaluation.coverage)
+    history, objective = report.scored.trained.histories[0], config.tuner.objective
+    yield "learning_curves", training.learning_curves(history, objective, report.best_epoch)
     if trials:
-        searched = (trials, config.objective, config.direction, unit)
-        yield "trials", training.trial_curves(*searched)
-        yield "hyperparameters", training.hyperparameter_effects(*searched)
-    yield "learning_curves", training.learning_curves(report.scored.trained.histories[0], metric, unit)
-    yield from _of_errors(report)
-    if report.evaluation.coverage:
-        yield "coverage", _coverage(report, report.evaluation.coverage.target)
+        yield "trials", training.trial_curves(trials, objective, config.tuner.direction)
+        yield "hyperparameters", training.hyperparameter_effects(trials, objective, config.tuner.direction)
 
 
-def _of_errors(report: RunReport) -> Iterator[tuple[str, Figure]]:
-    task, test = report.problem.task, report.problem.test_samples
-    true, predicted = report.evaluation.true, report.evaluation.predicted
-    point = test.recordings.point[test.last]
-    yield "true_against_predicted", errors.true_against_predicted(task, true, predicted)
+def _of_predictions(report: RunReport) -> Iterator[tuple[str, Figure]]:
+    task, true = report.problem.task, report.evaluation.true
+    table = pd.concat([predictions_table(each) for each in report.all_scored], ignore_index=True)
     if isinstance(task, Regression):
-        distances = {
-            name: np.linalg.norm(values.astype(np.float64) - true, axis=1)
-            for name, values in {"model": predicted, **report.references.predictions}.items()
+        references = {
+            REFERENCES[name]: np.linalg.norm(values.astype(np.float64) - true, axis=1)
+            for name, values in report.references.predictions.items()
         }
-        yield (
-            "error_distribution",
-            errors.error_distribution(distances, "mm", "distance from the true position"),
-        )
+        yield "error_distribution", errors.error_distribution(table, references)
+        yield "true_against_predicted", errors.true_against_predicted(table)
         if set(task.outputs) >= {"x", "y"}:
-            places = [task.outputs.index(axis) for axis in "xy"]
-            yield "error_map", errors.error_map(true[:, places], predicted[:, places], point)
-    elif task.sectors:
-        correct = true.argmax(axis=1) == predicted.argmax(axis=1)
-        yield "sector_map", errors.sector_map(test.positions, correct, point, task.sectors)
+            yield "error_map", errors.error_map(table)
+    else:
+        yield "true_against_predicted", errors.confusion(table, list(task.outputs), task.kind)
+        if task.sectors:
+            yield "sector_map", errors.sector_map(table, task.sectors)
+    for column, label in _AGAINST.items():
+        if column in table and table[column].notna().all() and len(table[column].unique()) > 1:
+            yield f"error_against_{column.partition('_')[0]}", errors.error_against(table, column, label)
 
 
-def _coverage(report: RunReport, chosen: float) -> Figure:
-    evaluation, problem = report.evaluation, report.problem
-    subset = problem.split.calibration
+def _coverage(scored: Scored) -> tuple[Float64, Float64]:
+    """Return target coverages, and the observed ones with a bound calibrated for each."""
+    problem, evaluation, subset = scored.problem, scored.evaluation, scored.problem.split.calibration
     groups = split_of(problem.config.split).units(problem.samples.take(subset))
-    outputs = predict(report.scored.trained.model, problem, subset)
-    calibration = (problem.targets[subset], outputs, groups.number)
-    levels = coverage_at_levels(problem.task, calibration, (evaluation.true, evaluation.outputs))
-    return errors.coverage_curve(*levels, chosen)
+    calibration = (problem.targets[subset], predict(scored.trained.model, problem, subset), groups.number)
+    return coverage_at_levels(problem.task, calibration, (evaluation.true, evaluation.outputs))
 
 
 def report_html(**contents: Any) -> str:
     """Render the report as one HTML file without scripts, network access or other files; every text is escaped.
 
     Args:
-        contents: title; facts, the provenance by name; scores, a table; tables, by name, of which the first rows
-            are shown; notes, caveats of the scores; figures, PNGs in base64 by name; config_yaml; model_uri.
+        contents: what report.html.jinja shows by these names: texts, numbers, tables, and figures, which are PNGs
+            in base64 by name.
     """
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), undefined=StrictUndefined, finalize=_visible,
@@ -113,5 +166,5 @@ def report_html(**contents: Any) -> str:
 def _visible(value: Any) -> Any:
     """Format numbers and make texts visible; what a macro has written is finished."""
     if isinstance(value, float):
-        return f"{value:.4g}"
+        return f"{value:.3g}" if abs(value) < 100 else f"{value:.0f}"
     return value if isinstance(value, Markup) or not isinstance(value, str) else visible(value, kept="\n")

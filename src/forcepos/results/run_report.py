@@ -19,6 +19,7 @@ from forcepos.results.description import datasets
 from forcepos.results.findings import find
 from forcepos.results.key_metrics import key_metrics, log_table
 from forcepos.results.predictions import PREDICTIONS, Scored, predictions_table
+from forcepos.results.score_files import write_score_files
 from forcepos.runtime.files import write_csv, write_json
 from forcepos.tracking.run import Run
 from forcepos.tuning.ledger import SearchResult
@@ -43,6 +44,10 @@ class RunReport:
     @property
     def evaluation(self) -> Evaluation:
         return self.scored.evaluation
+
+    @property
+    def all_scored(self) -> list[Scored]:
+        return [self.scored, *([self.second_split] if self.second_split else [])]
 
     @property
     def objective(self) -> float:
@@ -121,6 +126,8 @@ def save(report: RunReport, folder: Path, run: Run) -> dict[str, Any]:
     }
     result["checks"] = [asdict(finding) for finding in find(result, report.search, problem.config)]
     write_result(result, folder)
+    for path in write_score_files(result, folder):
+        run.log_file(path)
     run.log_scores(key_metrics(result), datasets(problem, result["data"]))
     log_table(result, folder, run)
     run.log_hyperparameters(report.search.best)
@@ -142,8 +149,7 @@ def repeat_result(result: dict[str, Any], folder: Path) -> dict[str, Any]:
 
 def _write_predictions(report: RunReport, folder: Path) -> None:
     """Write every scored prediction, and the learning curves: figures and comparisons are made of them."""
-    scored = [report.scored, *([report.second_split] if report.second_split else [])]
-    table = pd.concat([predictions_table(each) for each in scored], ignore_index=True)
+    table = pd.concat([predictions_table(each) for each in report.all_scored], ignore_index=True)
     table.to_parquet(folder / PREDICTIONS, index=False)
     curves = [
         {"network": member, "epoch": epoch, **logs}

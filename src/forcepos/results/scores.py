@@ -19,7 +19,6 @@ _BOUNDS = {
     "limit_new_visit": "from a window",
     "limit_known_visit": "from a window of a known visit",
 }
-_NAMES = {"baseline": "the constant baseline", "linear": "the linear model", "boosted_trees": "the boosted trees"}
 # Scores that tables show, with their titles.
 _SHOWN = {
     "euclidean_mean_mm": "mean error (mm)",
@@ -29,20 +28,21 @@ _SHOWN = {
     "f1_macro": "F1, mean over classes",
     "accuracy_off_border": "accuracy off borders",
 }
-# Metrics of training.
-_METRICS = {
+_WORDS = _SHOWN | {
     "mae": "mean absolute error (mm)",
     "rmse": "root mean square error (mm)",
-    "r2": "R²",
     "f1": "F1, mean over classes",
+    "found": "observed coverage",
 }
-_SMALLEST, _MOST_DECIMALS = 1e-3, 6
+_SMALLEST = 1e-3
 
 
-def metric_in_words(name: str) -> str:
-    """Return a metric of Keras' logs in words with its unit; `val_` says that it is the validation subset's."""
-    metric = name.removeprefix("val_")
-    return ("validation: " if metric != name else "") + _METRICS.get(metric, metric)
+def in_words(name: str) -> str:
+    """Return a score, a metric of Keras' logs or a column of a table in words, with its unit."""
+    if name.startswith("val_"):
+        return f"validation: {in_words(name.removeprefix('val_'))}"
+    words = f"{name.removesuffix('_mm')} (mm)" if name.endswith("_mm") else name
+    return _WORDS.get(name, words.replace("_", " "))
 
 
 def headline(scores: Mapping[str, float]) -> str:
@@ -53,24 +53,23 @@ def headline(scores: Mapping[str, float]) -> str:
 def with_interval(value: float | None, ends: Sequence[float | None] | None = None, unit: str = "") -> str:
     """Write a value and the ends of its interval with two digits of the interval's width: `1.26 [1.12, 1.42]`.
 
-    Without an interval it has three digits, and below 0.001 it is 0.00. Nothing is written of None.
+    Without an interval it has three digits, three decimals at most, and is 0.00 below 0.001. None is left empty.
     """
     if value is None:
         return ""
     low, high = ends or (None, None)
     width = 0.0 if low is None or high is None else high - low
-    if not (math.isfinite(width) and width > 0):
-        size = abs(value) if math.isfinite(value) and abs(value) >= _SMALLEST else 1.0
-        decimals = _decimals(size, 3)
+    if math.isfinite(width) and width > 0:
+        decimals = min(_decimals(width, 2), 6)
     else:
-        decimals = _decimals(width, 2)
+        decimals = min(_decimals(abs(value) if abs(value) >= _SMALLEST and math.isfinite(value) else 1, 3), 3)
     interval = "" if low is None or high is None else f" [{low:z.{decimals}f}, {high:z.{decimals}f}]"
     return f"{value:z.{decimals}f}{unit and ' '}{unit}{interval}"
 
 
 def _decimals(size: float, digits: int) -> int:
     """Return the decimals with which a number of this size has so many digits."""
-    return min(max(digits - 1 - math.floor(math.log10(size)), 0), _MOST_DECIMALS)
+    return max(digits - 1 - math.floor(math.log10(size)), 0)
 
 
 def score_table(result: Result, wide: bool = False) -> list[dict[str, str]]:
@@ -97,26 +96,14 @@ def _cell(scores: Result, name: str, interval: bool = True) -> str:
 
 
 def remarks(result: Result) -> Iterator[str]:
-    """Yield caveats of the scores, the most important last."""
+    """Yield what belongs to the scores: what their intervals are, bounds, coverage."""
     if "resampled" in result:
         level, units = 100 * result["confidence"], result["resampled"]
         yield f"[low, high]: {level:g} % intervals from a bootstrap over {units} of the test subset"
     yield from _of_bounds(result)
     yield from _of_coverage(result)
-    if result.get("neighbour_share") is not None:
-        share = f"{100 * result['neighbour_share']:.3g} % of the test samples have a training sample"
-        yield f"{share} of the same recording within a window's length: this score is too optimistic"
-    measure = headline(result["test"])
     if second_split := result.get("also"):
-        where = f"split={second_split['split']}: "
-        yield f"{where}the same hyperparameters reach {measure} {_cell(second_split, measure)}"
-        yield from _of_coverage(second_split, where)
-    sign = 1 if measure.endswith("_mm") else -1
-    best = min((name for name in _NAMES if name in result), key=lambda name: sign * result[name][measure])
-    score, reference = result["test"][measure], result[best][measure]
-    if sign * reference <= sign * score:
-        values = f"{measure} {score:.4g} against {reference:.4g}"
-        yield f"the network does not beat {_NAMES[best]} on the test subset: {values}"
+        yield from _of_coverage(second_split, f"split={second_split['split']}: ")
 
 
 def _of_bounds(result: Result) -> Iterator[str]:

@@ -7,14 +7,12 @@ import logging
 import os
 import re
 import sqlite3
-import sys
 from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from forcepos.runtime.errors import InputError
-from forcepos.runtime.interruption import ended_by_input_errors
 
 log = logging.getLogger(__name__)
 _SQLITE = "sqlite:///"
@@ -104,17 +102,3 @@ def follow_move(database: Path) -> None:
                 log.info("%s was moved or copied from %s: its runs point to this place now", database, old)
     except sqlite3.Error as error:
         raise OSError(str(error)) from error
-
-
-def main() -> None:
-    """Prepare the store for MLflow's user interface: `python -m forcepos.tracking.place URI`."""
-    logging.basicConfig(format="%(message)s", level=logging.INFO)
-    database = resolve(sys.argv[1])[1]
-    with ended_by_input_errors():
-        check_uri(sys.argv[1])
-        if database and database.exists():
-            follow_move(database)
-
-
-if __name__ == "__main__":
-    main()

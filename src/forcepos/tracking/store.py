@@ -5,7 +5,6 @@ import socket
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from shlex import quote
 
 import psutil
 from filelock import FileLock
@@ -21,6 +20,7 @@ from forcepos.runtime.errors import InputError
 from forcepos.runtime.interruption import defer_signals
 from forcepos.tracking.outages import usable
 from forcepos.tracking.place import check_uri, follow_move, resolve
+from forcepos.tracking.views import OUR_KIND, offer_views
 
 PARENT_TAG = "mlflow.parentRunId"
 _LONGEST_NAME = 250  # of a run, in MLflow's tables
@@ -96,15 +96,15 @@ def _experiment(client: MlflowClient, name: str, artifacts: str | None) -> str:
     if experiment is None and name == os.environ.get("MLFLOW_EXPERIMENT_ID"):
         experiment = client.get_experiment(name)
     if experiment is None:
-        tags = {"mlflow.experimentKind": "custom_model_development"}  # the UI's view of training runs
         try:
-            return str(client.create_experiment(name, artifacts, tags))
+            experiment = client.get_experiment(client.create_experiment(name, artifacts, OUR_KIND))
         except MlflowException:
             experiment = client.get_experiment_by_name(name)  # another process was faster
             if experiment is None:
                 raise
     if experiment.lifecycle_stage == "deleted":
         raise InputError(f"tracking.experiment={name} was deleted: restore it or choose another name")
+    offer_views(client, experiment)
     return str(experiment.experiment_id)
 
 
@@ -188,9 +188,3 @@ def read_hyperparameters(config: TrackingConfig, source: str) -> bytes:
         return load_text(f"{source}/best_hyperparameters.json").encode()
     except (MlflowException, OSError) as error:
         raise InputError(f"tuner.hyperparameters={source} names no run with best hyperparameters") from error
-
-
-def ui_command(config: TrackingConfig) -> str | None:
-    """Return the command that shows the runs, None if there are none or a server shows them."""
-    uri, database = resolve(config.uri)
-    return f"mlflow ui --backend-store-uri {quote(uri)}" if database and config.name == "mlflow" else None

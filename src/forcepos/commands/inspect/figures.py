@@ -25,9 +25,10 @@ def save_figures(survey: Survey, folder: Path) -> list[Path]:
         "time": _time if len(survey.times.steps.rows) else None,
         "balance": _balance if balance(survey) or len(survey.recordings) > 1 else None,
     }
-    for name, figure in ((name, draw(survey)) for name, draw in drawn.items() if draw):
-        paths.append(folder / f"{name}.png")
-        figure.savefig(paths[-1], dpi=_DPI)
+    with style.drawing():
+        for name, figure in ((name, draw(survey)) for name, draw in drawn.items() if draw):
+            paths.append(folder / f"{name}.png")
+            figure.savefig(paths[-1], dpi=_DPI)
     return paths
 
 
@@ -49,7 +50,7 @@ def _points(survey: Survey) -> Figure:
         axes.plot(*place, "+", color=style.VERMILLION)
         axes.annotate(style.literal(each.point), place, (3, 3), textcoords="offset points", fontsize=6)
     what = quantity(len(survey.points), "point") if survey.points else "positions"
-    figure.suptitle(f"{what} in {quantity(len(survey.recordings), 'recording')}", fontsize="medium")
+    figure.suptitle(f"{what} in {quantity(len(survey.recordings), 'recording')}")
     return figure
 
 
@@ -84,7 +85,7 @@ def _time(survey: Survey) -> Figure:
     gap_ms = GAP_STEPS * survey.times.median_s * 1e3
     axes.axvline(gap_ms, color=style.VERMILLION, linewidth=1, label="gaps begin here")
     axes.set(xscale="log", yscale="log", xlabel="step of time from row to row (ms)", ylabel="rows")
-    axes.legend(fontsize="small", frameon=False)
+    axes.legend()
     return figure
 
 
@@ -105,5 +106,5 @@ def _balance(survey: Survey) -> Figure:
         style.plain(axes).set(xlabel=what, ylabel="rows")
         if len(names) <= 40:
             rotation = 45 if len(names) > 12 else 0
-            axes.set_xticks(range(len(names)), map(style.literal, names), rotation=rotation, fontsize="x-small")
+            axes.set_xticks(range(len(names)), map(style.literal, names), rotation=rotation)
     return figure

@@ -1,166 +1,191 @@
-"""Pictures of predictions: errors, errors by position on the plate, observed against target coverage."""
+"""Pictures of predictions, made from a run's predictions.parquet: a panel for each split, the run's own first."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from itertools import product
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import ArrayLike, NDArray
-from sklearn.metrics import ConfusionMatrixDisplay
+from sklearn.metrics import ConfusionMatrixDisplay, confusion_matrix
 
-from forcepos.data.recordings import Float32, Float64, Int32
+from forcepos.data.recordings import Float64
 from forcepos.data.sectors import Sectors
-from forcepos.models.problem import Regression, Task
 from forcepos.results.figures import style
+from forcepos.results.predictions import axes_of, distances_mm, each_split, errors_mm
+from forcepos.results.scores import with_interval
 
 _POINTS_SHOWN = 5000
-_CLASSES_WITH_VALUES = 20  # more are shown by colour only
-_MARKED = "model"
+_CLASSES_WITH_VALUES = 12  # more are shown by colour only
 _PERCENT = (50, 95)  # percentiles, as the scores give them
 _SAME = 1e-9  # levels this near are one
-_NAMES_AT, _EDGE_AT = 1.26, 1.5  # on a plate, of the farthest point
+_NAMES_AT, _EDGE_AT = 1.7, 2.2  # on a plate, of the farthest point
+_BINS, _IN_A_BIN = 20, 20  # bins of a curve at most, samples of a bin at least
+_PLATE_IN = 3.2
 
 
-def true_against_predicted(task: Task, true: Float32, predicted: Float32) -> Figure:
-    """Plot positions with one panel per axis, and classes as a confusion matrix."""
-    if isinstance(task, Regression):
-        return _scatter(task.outputs, true, predicted)
-    classes = len(task.outputs)
-    few = classes <= _CLASSES_WITH_VALUES
-    figure = style.new_figure(min(max(5.4, 0.3 * classes), 16), width=min(max(7.2, 0.4 * classes), 21))
-    axes = figure.add_subplot()
-    shown = ConfusionMatrixDisplay.from_predictions(
-        true.argmax(axis=1), predicted.argmax(axis=1), labels=list(range(classes)),
-        display_labels=list(map(style.literal, task.outputs)), normalize="true", values_format=".2f",
-        include_values=few,
-        cmap="cividis", xticks_rotation=45 if few else 90, ax=axes, im_kw={"vmin": 0, "vmax": 1},
-    )  # fmt: skip
-    shown.im_.colorbar.set_label(f"share of the true {task.kind}'s samples")
-    axes.set(xlabel=f"predicted {task.kind}", ylabel=f"true {task.kind}")
-    axes.set(title=f"{task.kinds.capitalize()}, test subset")
+def true_against_predicted(table: pd.DataFrame) -> Figure:
+    """Plot positions, a row of panels for each axis; one row for all if there is a single split."""
+    splits, names = each_split(table), axes_of(table)
+    rows, columns = (len(names), len(splits)) if len(splits) > 1 else (1, len(names))
+    figure, panels = style.panels(rows, columns, 2.5 * rows)
+    for axes, (name, (split, each)) in zip(panels, product(names, splits.items()), strict=True):
+        shown = each.iloc[:: -(-len(each) // _POINTS_SHOWN)]
+        true, predicted = shown[f"true_{name}_mm"], shown[f"predicted_{name}_mm"]
+        axes.scatter(true, predicted, s=6, alpha=0.3, edgecolors="none", rasterized=True)
+        axes.plot([true.min(), true.max()], [true.min(), true.max()], color=style.BLACK, linewidth=1)
+        axes.set(xlabel=f"true {name} (mm)", ylabel=f"predicted {name} (mm)", title=_title(split))
     return figure
 
 
-def _scatter(outputs: Sequence[str], true: Float32, predicted: Float32) -> Figure:
-    panel = min(3.2, 7.2 / len(outputs))
-    figure = style.new_figure(panel + 0.3, width=panel * len(outputs))
-    shown = np.linspace(0, len(true) - 1, min(len(true), _POINTS_SHOWN)).astype(int)
-    for column, name in enumerate(outputs):
-        axes = style.plain(figure.add_subplot(1, len(outputs), column + 1))
-        ends = [true[:, column].min(), true[:, column].max()]
-        axes.scatter(
-            true[shown, column], predicted[shown, column], s=6, alpha=0.3, edgecolors="none", rasterized=True
-        )
-        axes.plot(ends, ends, color=style.BLACK, linewidth=1)
-        axes.locator_params(axis="x", nbins=4)
-        axes.set(xlabel=f"true {name} (mm)", ylabel=f"predicted {name} (mm)", title=f"{name}, test subset")
+def confusion(table: pd.DataFrame, names: list[str], kind: str) -> Figure:
+    """Plot the shares of each true class that are predicted as each class; a class is called a `kind`."""
+    few, side = len(names) <= _CLASSES_WITH_VALUES, min(max(2.4, 0.26 * len(names)), 16)
+    width = max(style.PAGE_IN, (side + 0.6) * len(each_split(table)))
+    figure, panels = _panels(table, side + 1, width=width, sharey=True)
+    for axes, each in panels:
+        shares = 100 * confusion_matrix(each["true"], each["predicted"], labels=names, normalize="true")
+        matrix = ConfusionMatrixDisplay(shares, display_labels=list(map(style.literal, names)))
+        matrix.plot(
+            include_values=few, values_format=".0f", cmap="cividis", xticks_rotation=45 if few else 90,
+            ax=axes, colorbar=False, im_kw={"vmin": 0, "vmax": 100},
+        )  # fmt: skip
+        axes.grid(visible=False)
+        axes.set(xlabel=f"predicted {kind}", ylabel=f"true {kind}")
+        axes.label_outer()
+    figure.colorbar(matrix.im_, ax=figure.axes, label=f"share of the true {kind} (%)", shrink=0.8)
     return figure
 
 
-def error_distribution(errors: Mapping[str, Float64], unit: str, label: str) -> Figure:
-    """Plot the share of samples up to each error, a curve per name, with median and 95th percentile of "model".
+def error_distribution(table: pd.DataFrame, references: Mapping[str, Float64]) -> Figure:
+    """Plot the share of samples up to each distance: a curve per split, and thin ones of the references.
 
     Args:
-        errors: (n,) nonnegative errors by name.
-        label: of the x axis.
+        references: (n,) distances in mm by title, on the own split's test subset.
     """
-    figure, axes = style.single(height=4.2)
-    for name, values in errors.items():
-        percentiles = np.percentile(values, _PERCENT)
-        median, high = (f"{value:.3g} {unit}".strip() for value in percentiles)
-        summary = f"{name.replace('_', ' ')}: median {median}, 95 % within {high}"
-        curve = axes.ecdf(values, label=summary, linewidth=2.2 if name == _MARKED else 1.2)
-        if name == _MARKED:
-            shares, colour = np.array(_PERCENT) / 100, curve.get_color()
-            axes.vlines(percentiles, 0, shares, color=colour, linestyle=":", linewidth=1.2)
-            axes.plot(percentiles, shares, "o", color=colour, markersize=6)
-    axes.set(xlabel=style.with_unit(label, unit), ylabel="share of samples (%)", title="Errors, test subset")
+    figure, axes = style.single(height=4.4)
+    model = {f"model, {_title(split)}": distances_mm(each) for split, each in each_split(table).items()}
+    for name, values in (model | dict(references)).items():
+        median, high = (with_interval(value, unit="mm") for value in np.percentile(values, _PERCENT))
+        label = f"{name}: median {median}, 95 % below {high}"
+        curve = axes.ecdf(values, label=label, linewidth=2.2 if name in model else 1)
+        if name in model:
+            shares = np.array(_PERCENT) / 100
+            axes.plot(np.percentile(values, _PERCENT), shares, "o", color=curve.get_color(), markersize=6)
+    axes.set(xlabel="distance from the true position (mm)", ylabel="share of samples (%)")
     axes.set(xlim=(0, None), ylim=(0, 1.02))
     axes.yaxis.set_major_formatter(style.percent_ticks())
-    figure.legend(loc="outside lower left", fontsize="small", frameon=False)
+    figure.legend(loc="outside lower left")
     return figure
 
 
-def coverage_curve(target: Float64, observed: Float64, chosen: float) -> Figure:
-    """Plot observed against target coverage; mark the chosen level, or draw a line where the curve ends before it.
+def error_against(table: pd.DataFrame, column: str, label: str) -> Figure:
+    """Plot errors over a column in bins of equally many samples: quartiles, or the share of wrong classes.
 
     Args:
-        target: (levels,) ascending from 0 to 1; those that could be calibrated for, possibly none.
-        observed: (levels,) share of the test subset's samples.
+        label: of the column, with its unit.
+    """
+    figure, panels = _panels(table, 2.9, sharex=True, sharey=True)
+    for axes, each in panels:
+        rank = each[column].rank(method="min") - 1  # equal values are in the same bin
+        bins = rank * max(1, min(_BINS, len(each) // _IN_A_BIN)) // len(each)
+        place = each[column].groupby(bins).median()
+        if axes_of(each):
+            _plot_quartiles(axes, place, errors_mm(each).abs().assign(distance=distances_mm(each)), bins)
+        else:
+            wrong = 100 * (each["true"] != each["predicted"]).groupby(bins).mean()
+            axes.plot(place, wrong, ".-", label="of the answers in a bin")
+        axes.set(xlabel=label, ylabel="error (mm)" if axes_of(each) else "wrong answers (%)")
+        axes.label_outer()
+    axes.set_ylim(0, None)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=5)
+    return figure
+
+
+def _plot_quartiles(axes: Axes, place: pd.Series, errors: pd.DataFrame, bins: pd.Series) -> None:
+    low, middle, high = (errors.groupby(bins).quantile(share) for share in (0.25, 0.5, 0.75))
+    axes.fill_between(place, low["distance"], high["distance"], alpha=0.2, linewidth=0, label="middle half")
+    axes.plot(place, middle.pop("distance"), ".-", label="distance, median")
+    for name in middle:
+        axes.plot(place, middle[name], "--", linewidth=1, label=f"along {name}, median")
+
+
+def coverage_curve(curves: Mapping[str, tuple[Float64, Float64]], chosen: float) -> Figure:
+    """Plot observed against target coverage; mark the chosen level, or where it would be.
+
+    Args:
+        curves: by split: target (levels,) ascending from 0 to 1, those that could be calibrated for, possibly
+            none; observed (levels,) share of the test subset's samples.
         chosen: the level that the run's results are given at.
     """
-    figure, axes = style.single(height=5.4, width=4.4)
-    axes.plot([0, 1], [0, 1], color=style.GREY, linestyle="--", label="observed = target")
-    axes.plot(target, observed, marker=".", label="observed on the test subset")
-    label = f"chosen: target {100 * chosen:.3g} %"
-    if len(target) and target[0] - _SAME <= chosen <= target[-1] + _SAME:
-        place = np.interp(chosen, target, observed)
-        label += f", observed {100 * place:.3g} %"
-        axes.plot(chosen, place, "o", color=style.VERMILLION, markersize=8, zorder=3, label=label)
-    else:
-        axes.axvline(chosen, color=style.VERMILLION, linestyle=":", label=f"{label}, beyond the calibrated levels")
-    axes.set(xlabel="target coverage (%)", ylabel="observed coverage (%)", title="Coverage", aspect="equal")
-    axes.set(xlim=(0, 1.02), ylim=(0, 1.02))
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(style.percent_ticks())
-    figure.legend(loc="outside lower left", fontsize="small", frameon=False)
+    figure, panels = style.panels(1, len(curves), 3.9)
+    for axes, (split, (target, observed)) in zip(panels, curves.items(), strict=True):
+        axes.plot([0, 100], [0, 100], color=style.GREY, linestyle="--", label="observed = target")
+        axes.plot(100 * target, 100 * observed, marker=".", label="observed on the test subset")
+        label, colour = f"target {100 * chosen:.3g} %", style.VERMILLION
+        if len(target) and target[0] - _SAME <= chosen <= target[-1] + _SAME:
+            place = 100 * np.interp(chosen, target, observed)
+            label += f", observed {place:.3g} %"
+            axes.plot(100 * chosen, place, "o", color=colour, ms=8, zorder=3, label=label)
+        else:
+            axes.axvline(100 * chosen, color=colour, ls=":", label=f"{label}, beyond the calibrated levels")
+        axes.set(xlabel="target coverage (%)", ylabel="observed coverage (%)", title=_title(split))
+        axes.set(xlim=(0, 102), ylim=(0, 102), aspect="equal")
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2))
     return figure
 
 
-def error_map(true: Float32, predicted: Float32, point: Int32) -> Figure:
-    """Plot an arrow per touched point, from its mean true to its mean predicted x, y.
-
-    Args:
-        true, predicted: (n, 2 or 3) mm, plate frame, x and y first.
-        point: (n,) number of the touched point.
-    """
-    errors = np.linalg.norm(predicted.astype(np.float64) - true, axis=1)
-    starts, ends, lengths = np.split(_means([true[:, :2], predicted[:, :2], errors], point), [2, 4], axis=1)
-    low, high = np.vstack([starts, ends]).min(axis=0), np.vstack([starts, ends]).max(axis=0)
-    half = 0.56 * max(float((high - low).max()), 1.0)
-    figure, axes = _plate("From each point's mean true to its mean predicted position", (low + high) / 2, half)
-    arrows = axes.quiver(
-        *starts.T, *(ends - starts).T, lengths[:, 0],
-        angles="xy", scale_units="xy", scale=1, width=0.005, cmap=style.BAD_IS_BRIGHT, zorder=3,
-    )  # fmt: skip
-    axes.scatter(starts[:, 0], starts[:, 1], s=7, color=style.GREY)
-    figure.colorbar(arrows, label="mean error (mm)", shrink=0.85)
+def error_map(table: pd.DataFrame) -> Figure:
+    """Plot an arrow per touched point, from its mean true to its mean predicted x, y."""
+    columns = ["true_x_mm", "true_y_mm", "predicted_x_mm", "predicted_y_mm", "distance"]
+    means = table.assign(distance=distances_mm(table)).groupby(["split", "point"], sort=False)[columns].mean()
+    figure, panels = _panels(means.reset_index(), _PLATE_IN, sharex=True, sharey=True)
+    for axes, each in panels:
+        x, y, to_x, to_y, distance = each[columns].to_numpy(float).T
+        arrows = axes.quiver(
+            x, y, to_x - x, to_y - y, distance, clim=(0, means["distance"].max()),
+            angles="xy", scale_units="xy", scale=1, width=0.006, cmap=style.BAD_IS_BRIGHT, zorder=3,
+        )  # fmt: skip
+        axes.scatter(x, y, s=5, color=style.GREY)
+        axes.scatter(to_x, to_y, s=0)  # arrows alone do not widen the axes
+        axes.set(xlabel="x (mm)", ylabel="y (mm)", aspect="equal")
+        axes.label_outer()
+    figure.colorbar(arrows, ax=figure.axes, label="mean error (mm)", shrink=0.85)
     return figure
 
 
-def sector_map(positions: Float32, correct: NDArray[np.bool_], point: Int32, sectors: Sectors) -> Figure:
-    """Plot touched points, coloured by the share of their samples with the correct sector, between the borders.
-
-    Args:
-        positions: (n, 3) mm, plate frame.
-        correct: (n,) whether the predicted sector is correct.
-        point: (n,) number of the touched point.
-    """
-    x, y, accuracy = _means([positions[:, :2], correct], point).T
-    reach = max(float(np.abs([x, y]).max()), 1.0)
-    figure, axes = _plate("Accuracy of each point, test subset", np.zeros(2), _EDGE_AT * reach)
-    dots = axes.scatter(x, y, c=accuracy, vmin=0, vmax=1, cmap=style.BAD_IS_BRIGHT.reversed(), s=28, zorder=3)
-    for start, end, name in zip(sectors.starts, sectors.ends, sectors.names, strict=True):
-        axes.plot(*np.outer(_to_square(start), (0, _EDGE_AT * reach)), color=style.GREY, linewidth=1)
-        middle = start / np.linalg.norm(start) + end / np.linalg.norm(end)  # sectors are less than half a turn
-        x, y = _to_square(middle) * _NAMES_AT * reach
-        axes.text(x, y, name, ha="center", va="center", fontsize=8)
-    figure.colorbar(dots, label="samples with correct sector (%)", shrink=0.85, format=style.percent_ticks())
+def sector_map(table: pd.DataFrame, sectors: Sectors) -> Figure:
+    """Plot touched points, coloured by the share of their samples with the correct sector, between the borders."""
+    edge = _EDGE_AT * max(float(table[["x_mm", "y_mm"]].abs().to_numpy().max()), 1.0)
+    correct = 100 * (table["true"] == table["predicted"])
+    figure, panels = _panels(table.assign(correct=correct), _PLATE_IN, sharey=True)
+    colours = style.BAD_IS_BRIGHT.reversed()
+    for axes, each in panels:
+        x, y, accuracy = each.groupby("point")[["x_mm", "y_mm", "correct"]].mean().to_numpy(float).T
+        dots = axes.scatter(x, y, c=accuracy, vmin=0, vmax=100, cmap=colours, s=20, zorder=3)
+        for start, end, name in zip(sectors.starts, sectors.ends, sectors.names, strict=True):
+            axes.plot(*np.outer(_to_square(start), (0, edge)), color=style.GREY, linewidth=1)
+            middle = start / np.linalg.norm(start) + end / np.linalg.norm(end)  # sectors are less than half a turn
+            x, y = _to_square(middle) * edge * _NAMES_AT / _EDGE_AT
+            axes.text(x, y, name, ha="center", va="center")
+        axes.set(xlabel="x (mm)", ylabel="y (mm)", aspect="equal", xlim=(-edge, edge), ylim=(-edge, edge))
+        axes.label_outer()
+    figure.colorbar(dots, ax=figure.axes, label="samples with correct sector (%)", shrink=0.85)
     return figure
 
 
-def _plate(title: str, centre: Float64, half: float) -> tuple[Figure, Axes]:
-    figure, axes = style.single(height=4.4, width=5.4)
-    xlim, ylim = np.column_stack([centre - half, centre + half])
-    axes.set(xlabel="x (mm)", ylabel="y (mm)", aspect="equal", xlim=xlim, ylim=ylim)
-    figure.suptitle(title, fontsize="medium")
-    return figure, axes
+def _panels(table: pd.DataFrame, height: float, **look: Any) -> tuple[Figure, list[tuple[Axes, pd.DataFrame]]]:
+    """Create a panel for each split, with its title, and return it with the split's rows."""
+    splits = each_split(table)
+    figure, panels = style.panels(1, len(splits), height, **look)
+    for axes, split in zip(panels, splits, strict=True):
+        axes.set_title(_title(split))
+    return figure, list(zip(panels, splits.values(), strict=True))
 
 
-def _means(columns: list[ArrayLike], point: Int32) -> Float64:
-    """Return the (points, columns) means over the samples of each point that occurs."""
-    return pd.DataFrame(np.column_stack(columns).astype(np.float64)).groupby(point).mean().to_numpy()
+def _title(split: str) -> str:
+    return f"split={style.literal(split)}"
 
 
 def _to_square(direction: Float64) -> Float64:

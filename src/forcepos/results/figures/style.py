@@ -1,8 +1,10 @@
-"""Common style of all pictures: sizes that fit a thesis, colours that colour-blind readers can distinguish."""
+"""Common style of all pictures: one size of text, widths that fit a thesis, colours that all can distinguish."""
 
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from typing import Any
 
+import matplotlib.style
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
@@ -21,9 +23,23 @@ CYCLE = (BLUE, VERMILLION, "#009E73", ORANGE, "#CC79A7", "#56B4E9", BLACK, "#F0E
 BAD_IS_BRIGHT = ListedColormap(colormaps["plasma"](np.linspace(0, 0.85, 256)), "bad_is_bright")
 
 PAGE_IN = 6.3  # the width of the text on an A4 page
+TEXT_PT = 9.0  # size of all text
+_SIZES = (
+    "font.size", "axes.titlesize", "axes.labelsize", "xtick.labelsize", "ytick.labelsize",
+    "legend.fontsize", "legend.title_fontsize", "figure.titlesize", "figure.labelsize",
+)  # fmt: skip
 _LONGEST = 60  # characters of a name
 _NAMED = 8  # signals of a panel: more names would not fit next to it
 _WIDE = 20  # ratio of largest to smallest value above which a linear axis hides the small ones
+
+
+def drawing() -> AbstractContextManager[None]:
+    """Draw and save in our style within this block, whatever style the process has, and leave that as it was.
+
+    Text in SVG stays text. With settings of a user's own, a name might be parsed as TeX.
+    """
+    ours = {"svg.fonttype": "none", "legend.frameon": False, **dict.fromkeys(_SIZES, TEXT_PT)}
+    return matplotlib.style.context(["default", ours])
 
 
 def new_figure(height: float, width: float = PAGE_IN) -> Figure:
@@ -35,6 +51,15 @@ def single(height: float = 3.8, width: float = PAGE_IN) -> tuple[Figure, Axes]:
     """Create a figure with a single panel; sizes in inches."""
     figure = new_figure(height, width)
     return figure, plain(figure.add_subplot())
+
+
+def panels(
+    rows: int, columns: int, height: float, width: float = PAGE_IN, **share: Any
+) -> tuple[Figure, list[Axes]]:
+    """Create a figure with this many panels, row by row; sizes in inches."""
+    figure = new_figure(height, width)
+    grid = figure.subplots(rows, columns, squeeze=False, **share)
+    return figure, [plain(axes) for axes in grid.flat]
 
 
 def plain(axes: Axes) -> Axes:
@@ -51,7 +76,7 @@ def draw_signals(axes: Axes, x: ArrayLike, signals: Iterable[tuple[str, ArrayLik
     plain(axes)
     for place, (name, values) in enumerate(signals):
         axes.plot(x, values, label=literal(name) if place < _NAMED else "_", **look)
-    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize="x-small", frameon=False, handlelength=1)
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), handlelength=1)
 
 
 def message(text: str) -> Figure:
@@ -63,10 +88,6 @@ def message(text: str) -> Figure:
 def literal(name: object) -> str:
     """Shorten a name and make it visible; escape dollars, between which matplotlib would parse a formula."""
     return shortened(visible(str(name)), _LONGEST).replace("$", r"\$")
-
-
-def with_unit(name: str, unit: str) -> str:
-    return f"{name} ({unit})" if unit else name
 
 
 def percent_ticks() -> PercentFormatter:

@@ -10,24 +10,32 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from forcepos.results.figures import style
+from forcepos.results.scores import in_words
 from forcepos.tuning.trials import TrialResult
 
-_COLUMNS = 4
+_COLUMNS = 3
 _FEW = 3  # values that each get their own tick
 _LOGARITHMIC = ("lr",)
 
 
-def learning_curves(history: Sequence[dict[str, float]], metric: str, unit: str) -> Figure:
-    """Plot `metric` on the training and the validation subset after each epoch."""
+def learning_curves(history: Sequence[dict[str, float]], objective: str, kept: int) -> Figure:
+    """Plot the objective on the training and the validation subset after each epoch; mark the one that was kept.
+
+    Args:
+        kept: the epoch, from 1, whose weights the model has: with patience the best one, else the last one.
+    """
     figure, axes = style.single()
-    for name, label in ((metric, "training"), (f"val_{metric}", "validation")):
+    metric = objective.removeprefix("val_")
+    for name, label in ((metric, "training"), (objective, "validation")):
         axes.plot(range(1, len(history) + 1), [logs[name] for logs in history], marker=".", label=label)
-    axes.set(ylabel=style.with_unit(metric, unit), title="Final training")
+    label = f"epoch {kept}, whose weights are kept"
+    axes.plot(kept, history[kept - 1][objective], "*", color=style.BLACK, ms=10, zorder=3, label=label)
+    axes.set(ylabel=in_words(metric), title="Final training")
     _count_epochs(axes, len(history))
     return figure
 
 
-def trial_curves(trials: Sequence[TrialResult], objective: str, direction: str, unit: str) -> Figure:
+def trial_curves(trials: Sequence[TrialResult], objective: str, direction: str) -> Figure:
     """Plot `objective` after each epoch of every trial that did not fail (one at least), the best one highlighted.
 
     Args:
@@ -48,12 +56,12 @@ def trial_curves(trials: Sequence[TrialResult], objective: str, direction: str, 
     axes.plot(range(1, len(curves[-1]) + 1), curves[-1], ".-", label=label, color=style.BLUE, linewidth=2)
     if direction == "min":
         style.log_if_wide(axes, [value for curve in curves for value in curve])
-    axes.set(ylabel=style.with_unit(objective, unit), title=f"Trials{failures}")
+    axes.set(ylabel=in_words(objective), title=f"Trials{failures}")
     _count_epochs(axes, max(map(len, curves)))
     return figure
 
 
-def hyperparameter_effects(trials: Sequence[TrialResult], objective: str, direction: str, unit: str) -> Figure:
+def hyperparameter_effects(trials: Sequence[TrialResult], objective: str, direction: str) -> Figure:
     """Plot the score of every trial that did not fail, a panel for each hyperparameter with several values."""
     scored, best, failures = _scored(trials, direction)
     values = pd.DataFrame([trial.hyperparameters for trial in scored], dtype=object)
@@ -63,16 +71,16 @@ def hyperparameter_effects(trials: Sequence[TrialResult], objective: str, direct
         return style.message("No hyperparameter took more than one value in the trials that have a score.")
     columns = min(_COLUMNS, len(names))
     rows = -(-len(names) // columns)
-    figure = style.new_figure(0.7 + 1.35 * rows, width=min(style.PAGE_IN, 2.2 + 1.4 * columns))
-    panels = list(figure.subplots(rows, columns, sharey=True, squeeze=False).flat)
+    figure, panels = style.panels(rows, columns, 0.7 + 1.35 * rows, sharey=True)
+    figure.set_layout_engine("constrained", h_pad=0.1)  # a name belongs to the panel above it
     for name, axes in zip(names, panels, strict=False):
-        _plot_effect(style.plain(axes), name, [trial for trial in scored if name in trial.hyperparameters], best)
+        _plot_effect(axes, name, [trial for trial in scored if name in trial.hyperparameters], best)
     for axes in panels[len(names) :]:
         axes.remove()
     if direction == "min":
         style.log_if_wide(panels[0], [trial.score for trial in scored if trial.score is not None])
-    figure.supylabel(style.with_unit(objective, unit), fontsize="medium")
-    figure.suptitle(f"Trials; the star is trial {best.number}, the best{failures}", fontsize="medium")
+    figure.supylabel(in_words(objective))
+    figure.suptitle(f"Trials; the star is trial {best.number}, the best{failures}")
     return figure
 
 
@@ -98,8 +106,7 @@ def _plot_effect(axes: Axes, name: str, trials: Sequence[TrialResult], best: Tri
     if best in trials:
         axes.plot(places[trials.index(best)], best.score, "*", markersize=11, color=style.VERMILLION)  # type: ignore[arg-type]
     axes.margins(0.1)
-    axes.set_xlabel(name, fontsize="small")
-    axes.tick_params(labelsize="x-small")
+    axes.set_xlabel(style.literal(name))
 
 
 def _place_on_axis(axes: Axes, name: str, values: Sequence[Any]) -> list[float]:

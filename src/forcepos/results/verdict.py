@@ -1,0 +1,71 @@
+"""What a result says, in sentences: the question that a split answers, and the answer."""
+
+from forcepos.config.schema import SplitConfig
+from forcepos.data.splits.held_out import Blocked, CrossValidation, HeldOutPoints, HeldOutRecordings
+from forcepos.data.splits.random import Random
+from forcepos.results.findings import BASELINES, best_baseline
+from forcepos.results.scores import Result, headline, with_interval
+
+_WHERE: dict[type, str] = {
+    Blocked: "later in a recording that it knows",
+    HeldOutRecordings: "in a new recording of points that it knows",
+    HeldOutPoints: "at points that it has never touched",
+    Random: "between samples that it was trained on",
+}
+# Of the second split: where it tests, and what a model has learned that is much worse there.
+_SECOND = {
+    "held_out_points": (_WHERE[HeldOutPoints], "the points of its recordings, not places in general"),
+    "held_out_recordings": (_WHERE[HeldOutRecordings], "its recordings, not their points"),
+}
+
+
+def question(split: SplitConfig, regression: bool) -> str:
+    """Return the question that a score on this split answers; for a user's own, what its docstring says."""
+    where = _WHERE.get(type(split))
+    if isinstance(split, CrossValidation):
+        where = f"on {split.unit}s that were left out of its training"
+    if where:
+        return f"How {'far off' if regression else 'often right'} is it {where}?"
+    own = (type(split).__doc__ or "").strip().partition("\n")[0]
+    return own if own and not own.startswith(f"{type(split).__name__}(") else f"split={split.name}"
+
+
+def cards(result: Result) -> list[tuple[str, str, str]]:
+    """Return the numbers that a reader looks for: name, number, and where it holds."""
+    name, second = best_baseline(result), result["also"]
+    measure = "mean error" if "euclidean_mean_mm" in result["test"] else "accuracy"
+    return [
+        ("Score", score(result), f"{measure} on the test subset"),
+        *([("Honest figure", score(second), f"{measure} {_SECOND[second['split']][0]}")] if second else []),
+        ("Best baseline", score({"test": result[name]}), f"{measure} of {BASELINES[name]}"),
+    ]
+
+
+def verdict(result: Result) -> str:
+    """Judge the model in a sentence: against the best baseline, and on the second split."""
+    name, second = best_baseline(result), result["also"]
+    (value, _, worst), (reference, *_) = _errors(result), _errors({"test": result[name]})
+    than = "better" if reference > worst else "perhaps better" if reference > value else "no better"
+    sentence = f"{score(result)}, {than} than {BASELINES[name]} with {score({'test': result[name]})}"
+    if second:
+        where, learned = _SECOND[second["split"]]
+        worse = _errors(second)[1] > worst
+        rest = f": part of what it has learned are {learned}" if worse else ", which is no clear loss"
+        sentence += f"; {where} {score(second)}{rest}"
+    return f"{sentence}."
+
+
+def score(scored: Result) -> str:
+    """Write the main score with its unit, and with its interval if it has one."""
+    measure = headline(scored["test"])
+    factor, unit = (1, "mm") if measure.endswith("_mm") else (100, "%")
+    ends = [factor * end for end in scored.get("intervals", {}).get(measure, ()) if end is not None]
+    return with_interval(factor * scored["test"][measure], ends, unit)
+
+
+def _errors(scored: Result) -> tuple[float, float, float]:
+    """Return the main score and the ends of its interval, turned such that less is better."""
+    measure = headline(scored["test"])
+    value = scored["test"][measure]
+    low, high = scored.get("intervals", {}).get(measure, (value, value))
+    return (value, low, high) if measure.endswith("_mm") else (-value, -high, -low)
