@@ -32,7 +32,13 @@ def checked_config(*overrides: str) -> Config:
     return compose(*overrides)
 
 
-_LEFT_BEHIND = ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_ID", "FORCEPOS_SWEEP_RUN", "FORCEPOS_SKIP_FINISHED")
+_LEFT_BEHIND = (
+    "MLFLOW_TRACKING_URI",
+    "MLFLOW_EXPERIMENT_ID",
+    "FORCEPOS_SWEEP_RUN",
+    "FORCEPOS_SWEEP_KEYS",
+    "FORCEPOS_SKIP_FINISHED",
+)
 
 
 @pytest.fixture(autouse=True)

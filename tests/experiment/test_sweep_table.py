@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-from forcepos.experiment.sweep import job_rows
+from forcepos.experiment.sweep_table import job_rows
 from forcepos.results.finished_runs import unfinished
 from forcepos.runtime.files import write_json
 from tests.conftest import a_result

@@ -16,6 +16,7 @@ from forcepos.tracking.store import open_store
 
 log = logging.getLogger(__name__)
 PARENT_VARIABLE = "FORCEPOS_SWEEP_RUN"  # carries the sweep's run id to its jobs, whatever process they run in
+SWEEP_KEYS_VARIABLE = "FORCEPOS_SWEEP_KEYS"  # a JSON list of the keys that the sweep varies
 
 
 def check_server(config: TrackingConfig) -> None:

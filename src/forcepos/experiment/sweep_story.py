@@ -1,0 +1,93 @@
+"""What a sweep shows when it ends: tables, a picture of all jobs, their comparison, the best scores."""
+
+import logging
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from forcepos.experiment.sweep_table import Row, job_cells, markdown, same_networks, seed_cells
+from forcepos.runtime.paths import short_path
+
+if TYPE_CHECKING:
+    from forcepos.tracking.sweep_run import SweepStory
+
+log = logging.getLogger(__name__)
+_DPI = 150
+
+
+def show_jobs(rows: Sequence[Row], keys: Sequence[str], table: Path) -> None:
+    """Show jobs and seeds on the terminal, and which jobs are the same."""
+    from forcepos.results.terminal import show_table  # noqa: PLC0415  # only the end of a multirun needs it
+
+    tables = {f"Jobs by test score ({short_path(table)})": job_cells(rows, keys), "Seeds": seed_cells(rows, keys)}
+    for title, cells in tables.items():
+        if cells:
+            show_table(title, tuple(cells[0]), cells)
+    for line in same_networks(rows):
+        log.info("%s", line)
+
+
+def sweep_story(rows: Sequence[Row], keys: Sequence[str], command: str, files: Sequence[Path]) -> "SweepStory":
+    """Describe the jobs in Markdown, with the scores of the best ones as metrics."""
+    from forcepos.tracking.sweep_run import SweepStory  # noqa: PLC0415  # MLflow takes seconds
+
+    finished = sum(row["result"] is not None for row in rows)
+    parts = [
+        f"{finished} of {len(rows)} jobs finished",
+        markdown(job_cells(rows, keys)),
+        markdown(seed_cells(rows, keys)),
+        *same_networks(rows),
+        f"    {command}",
+    ]
+    return SweepStory(_best_scores(rows), "\n\n".join(filter(None, parts)), files)
+
+
+def _best_scores(rows: Sequence[Row]) -> dict[str, float]:
+    """Return the scores of the best regression and of the best classification, by the names of a job's metrics."""
+    best = {row["score"]: row for row in reversed(rows) if row["result"]}  # the first of each is the best
+    metrics = dict[str, float | None]()
+    for score, row in best.items():
+        groups = {"test": score, "test_low": "low", "test_high": "high", "best_baseline": "best_baseline"}
+        if also := row["result"].get("also"):
+            split = also["split"]
+            groups |= {split: "also", f"{split}_low": "also_low", f"{split}_high": "also_high"}
+        metrics |= {f"{group}/{score}": row[column] for group, column in groups.items()}
+    return {name: value for name, value in metrics.items() if value is not None}
+
+
+def draw_jobs(rows: Sequence[Row], keys: Sequence[str], folder: Path) -> list[Path]:
+    """Draw the finished jobs into `folder`, compare them on a page there, and return the files.
+
+    What cannot be drawn or compared is reported, and the sweep ends without it.
+    """
+    finished = [row for row in rows if row["result"]]
+    files = _attempt("picture", _draw, finished, keys, folder / "jobs")
+    return files + _attempt("comparison", _compare, finished, folder / "comparison.html")
+
+
+def _attempt(what: str, make: Callable[..., list[Path]], rows: Sequence[Row], *arguments: object) -> list[Path]:
+    try:
+        return make(rows, *arguments) if len(rows) > 1 else []
+    except Exception as error:  # noqa: BLE001  # the jobs are done, and their table is written
+        log.warning("no %s of the jobs: %s", what, str(error) or type(error).__name__)
+        return []
+
+
+def _draw(rows: Sequence[Row], keys: Sequence[str], path: Path) -> list[Path]:
+    from forcepos.results.figures.jobs import job_scores  # noqa: PLC0415  # matplotlib takes a second
+
+    names = [f"job {row['job']}  " + " ".join(f"{key}={row[f'sweep.{key}']}" for key in keys) for row in rows]
+    figure, files = job_scores(rows, names), [path.with_suffix(suffix) for suffix in (".svg", ".png")]
+    for file in files:
+        figure.savefig(file, dpi=_DPI)
+    return files
+
+
+def _compare(rows: Sequence[Row], page: Path) -> list[Path]:
+    if find_spec("forcepos.results.comparison") is None:
+        return []
+    from forcepos.results.comparison import write_comparison  # type: ignore[import-untyped]  # noqa: PLC0415
+
+    write_comparison([Path(row["result"]["outputs"]) for row in rows], page)
+    return [page]
