@@ -143,6 +143,8 @@ def _follow_jobs(job_ended: JobEnded) -> None:
 
 def _wait(jobs: list[Any], job_ended: JobEnded) -> None:
     """Wait until submitit's jobs have ended; cancel those that have not if one of them ends the sweep."""
+    import submitit  # noqa: PLC0415  # other launchers do without
+
     try:
         while jobs:
             for job in [job for job in jobs if job.done()]:
@@ -151,5 +153,6 @@ def _wait(jobs: list[Any], job_ended: JobEnded) -> None:
             time.sleep(_LOOK_S if jobs else 0)
     except SweepEnded:
         for job in jobs:
-            job.cancel(check=False)
+            if isinstance(job, submitit.SlurmJob):  # those on this machine are ended as this process' children
+                job.cancel(check=False)
         raise

@@ -52,13 +52,16 @@ def job_rows(folder: Path, keys: Sequence[str] = ()) -> list[Row]:
 
 def result_of(job: Path) -> dict[str, Any] | None:
     """Return the result of a finished job; one that cannot be read is reported, and counts as none."""
-    try:
-        return dict(json.loads((job / "result.json").read_text())) if holds_result(job) else None
-    except (OSError, ValueError, TypeError) as error:
-        log.warning(
-            "%s cannot be read, so that the job counts as failed: %s", short_path(job / "result.json"), error
-        )
+    file = job / "result.json"
+    if not holds_result(job):
         return None
+    try:
+        result: dict[str, Any] = json.loads(file.read_text())
+        float(result["test"][headline(result["test"])])
+    except (OSError, ValueError, TypeError, LookupError) as error:
+        log.warning("%s cannot be read, so that the job counts as failed: %r", short_path(file), error)
+        return None
+    return result
 
 
 def _row(job: Path, keys: Sequence[str]) -> Row:
@@ -111,34 +114,37 @@ def with_interval(value: float | None, ends: Sequence[float | None] = (None, Non
 
 def job_cells(rows: Sequence[Row], keys: Sequence[str]) -> list[dict[str, str]]:
     """Return what people see of each job, by the titles of the columns."""
-    title, failed = _title(rows), any(row["result"] is None for row in rows)
-    return [
-        {"job": str(row["job"]), **_varied(row, keys)}
-        | ({"status": row["status"].lower()} if failed else {})
+    title = _title(rows)
+    cells = [
+        {"job": str(row["job"]), **_varied(row, keys), "status": "" if row["result"] else "failed"}
         | {title: with_interval(row.get(row["score"]), (row["low"], row["high"]))}
         | {_SECOND: with_interval(row["also"]), _BASELINE: with_interval(row["best_baseline"])}
         for row in rows
     ]
+    return _filled(cells)
 
 
 def seed_cells(rows: Sequence[Row], keys: Sequence[str]) -> list[dict[str, str]]:
     """Return mean and standard deviation of jobs that differ in their seed only; nothing if no two of them do."""
     groups = defaultdict[str, list[Row]](list)
     for row in (row for row in rows if row["result"]):
-        groups[re.sub(r"\bseed=\S+", "", row["overrides"])].append(row)
-    if all(len(group) < 2 for group in groups.values()):
-        return []
-    others = [key for key in keys if key != "seed"]
-    return [
+        groups[re.sub(r"(?<![\w.])seed=\S+", "", row["overrides"])].append(row)
+    title, others = _title(rows), [key for key in keys if key != "seed"]
+    cells = [
         {**_varied(group[0], others), "seeds": str(len(group))}
-        | {_title(rows): _spread([row[row["score"]] for row in group])}
-        | {_SECOND: _spread([row["also"] for row in group])}
+        | {title: _spread([row[row["score"]] for row in group]), _SECOND: _spread([row["also"] for row in group])}
         for group in groups.values()
     ]
+    return _filled(cells) if len(groups) < sum(map(len, groups.values())) else []
 
 
 def _varied(row: Row, keys: Sequence[str]) -> dict[str, str]:
     return {key: shortened(row[f"sweep.{key}"], _MOST) for key in keys}
+
+
+def _filled(cells: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Leave out columns without anything in them."""
+    return [{name: row[name] for name in row if any(each[name] for each in cells)} for row in cells]
 
 
 def _title(rows: Sequence[Row]) -> str:
