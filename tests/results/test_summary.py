@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-from forcepos.results.scores import remarks, score_table
+import pytest
+
+from forcepos.results.scores import metric_in_words, remarks, score_table, with_interval
 
 
 def result(**more: Any) -> dict[str, Any]:
@@ -18,23 +21,62 @@ def result(**more: Any) -> dict[str, Any]:
     }
 
 
+@pytest.mark.parametrize(
+    ("value", "ends", "written"),
+    [
+        (1.258, (1.118, 1.424), "1.26 [1.12, 1.42]"),
+        (0.99031, (0.98658, 0.993), "0.9903 [0.9866, 0.9930]"),
+        (5.962, (4.932, 6.97), "6.0 [4.9, 7.0]"),
+        (161.6, (98.2, 231.0), "162 [98, 231]"),
+        (1.0, (1.0, 1.0), "1.00 [1.00, 1.00]"),
+        (4.2, (None, None), "4.20"),
+        (5.2440, None, "5.24"),
+        (16.7597, None, "16.8"),
+        (1234.5, None, "1234"),
+        (0.0593, None, "0.0593"),
+        (-3.773e-06, None, "0.00"),
+        (math.nan, None, "nan"),
+        (None, None, ""),
+    ],
+)
+def test_the_width_of_its_interval_says_how_many_digits_a_value_has(
+    value: float | None, ends: tuple[float | None, float | None] | None, written: str
+) -> None:
+    assert with_interval(value, ends) == written
+
+
+def test_a_unit_stands_before_the_interval() -> None:
+    assert with_interval(1.258, (1.118, 1.424), "mm") == "1.26 mm [1.12, 1.42]"
+
+
+def test_metrics_have_names_in_words_with_their_units() -> None:
+    assert metric_in_words("val_mae") == "validation: mean absolute error (mm)"
+    assert metric_in_words("accuracy") == "accuracy"
+
+
 def test_the_first_row_is_the_model_with_its_intervals() -> None:
     rows = score_table(result(linear={"euclidean_mean_mm": 9.0, "r2": 0.5}))
-    assert list(rows[0]) == ["on the test subset", "euclidean_mean_mm", "r2"]
+    assert list(rows[0]) == ["test subset", "mean error (mm)", "R²"]
     assert [list(row.values()) for row in rows] == [
-        ["model", "4 [3.5, 4.6]", "0.9"],
-        ["mean or most frequent class", "16", "0"],
-        ["linear model", "9", "0.5"],
+        ["model", "4.0 [3.5, 4.6]", "0.900"],
+        ["mean or most frequent class", "16.0", "0.00"],
+        ["linear model", "9.00", "0.500"],
     ]
+
+
+def test_only_the_wide_table_has_intervals_in_its_last_column() -> None:
+    scores = result(intervals={"euclidean_mean_mm": [3.5, 4.6], "r2": [0.86, 0.93]})
+    narrow, wide = score_table(scores)[0], score_table(scores, wide=True)[0]
+    assert (narrow["R²"], wide["R²"]) == ("0.900", "0.900 [0.860, 0.930]")
 
 
 def test_the_score_on_the_second_split_is_in_the_last_row_and_in_a_remark() -> None:
     second_split = {"split": "held_out_points", "test": {"euclidean_mean_mm": 14.0, "r2": 0.1},
             "intervals": {"euclidean_mean_mm": [12.0, 16.0]}, "coverage": None}  # fmt: skip
     assert list(score_table(result(also=second_split))[-1].values()) == [
-        "model on held_out_points", "14 [12, 16]", "0.1"
+        "model, held_out_points", "14.0 [12.0, 16.0]", "0.100"
     ]  # fmt: skip
-    assert "split=held_out_points: the same hyperparameters reach euclidean_mean_mm 14 [12, 16]" in remarks(
+    assert "split=held_out_points: the same hyperparameters reach euclidean_mean_mm 14.0 [12.0, 16.0]" in remarks(
         result(also=second_split)
     )
 
