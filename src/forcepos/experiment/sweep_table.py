@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 
 from forcepos.config.mistakes import UNREADABLE
 from forcepos.results.finished_runs import holds_result
-from forcepos.results.scores import headline
+from forcepos.results.scores import headline, with_interval
 from forcepos.runtime.paths import short_path
 from forcepos.runtime.wording import shortened, visible
 
@@ -104,12 +104,6 @@ def write_csv(rows: Sequence[Row], keys: Sequence[str], table: Path) -> None:
         [round(row[name], 4) if isinstance(row[name], float) else row[name] for name in columns] for row in rows
     ]
     pd.DataFrame(cells, columns=columns, dtype=object).to_csv(table, index=False)
-
-
-def with_interval(value: float | None, ends: Sequence[float | None] = (None, None)) -> str:
-    """Write a value and its interval, if it has one; None as nothing."""
-    interval = "" if ends[0] is None else f" [{ends[0]:.3g}, {ends[1]:.3g}]"
-    return "" if value is None else f"{value:.3g}{interval}"
 
 
 def job_cells(rows: Sequence[Row], keys: Sequence[str]) -> list[dict[str, str]]:
