@@ -13,11 +13,14 @@ import pandas as pd
 from forcepos.config.schema import Config, CrossValidationConfig, FixedTunerConfig
 from forcepos.evaluation.metrics import Scores
 from forcepos.experiment.plan import RunPlan
-from forcepos.results.finished_runs import cached_result, refuse_result
+from forcepos.results.description import description
+from forcepos.results.finished_runs import CONFIG, cached_result, refuse_result
+from forcepos.results.key_metrics import key_metrics, log_table
 from forcepos.results.pending_logs import finalize_tracking, log_pending, reopen
 from forcepos.results.run_report import repeat_result, write_result
 from forcepos.results.scores import REFERENCES, headline
 from forcepos.results.terminal import show_table
+from forcepos.tracking.description import command, swept
 from forcepos.tracking.run import Run
 from forcepos.tracking.track import track
 
@@ -53,8 +56,9 @@ def _cross_validate(plan: RunPlan, run_fold: Callable[[RunPlan], dict[str, Any]]
     begun.parent.mkdir(parents=True, exist_ok=True)
     begun.open("a").close()
     since = str(begun.stat().st_mtime)
-    with track(plan.config, plan.name, plan.search_fingerprint) as run:
+    with track(plan.config, plan.name, plan.search_fingerprint, swept=swept(plan.overrides)) as run:
         run.log_tags(plan.facts)
+        run.log_file(plan.folder / CONFIG)
         results, folds = [], _folds(plan.config)
         for number, fold in enumerate(folds, 1):
             log.info("fold %d of %d", number, len(folds))
@@ -63,6 +67,7 @@ def _cross_validate(plan: RunPlan, run_fold: Callable[[RunPlan], dict[str, Any]]
             results.append(run_fold(replace(plan, config=fold, folder=folder, parent=run, since=since)))
         result = _over_folds(plan, results, run)
         _save(result, plan.folder, run)
+        run.log_description(description(result, plan.config, command(plan.overrides)))
     begun.unlink(missing_ok=True)
     return run, result
 
@@ -102,8 +107,8 @@ def _save(result: dict[str, Any], folder: Path, run: Run) -> None:
     table = pd.DataFrame([fold["test"] for fold in result["folds"]])
     table.insert(0, "fold", range(1, len(table) + 1))
     table.to_csv(folder / "folds.csv", index=False)
-    groups = {name: result[name] for name in ("test", "spread", "coverage", *REFERENCES) if result.get(name)}
-    run.log_scores({("test_spread" if name == "spread" else name): scores for name, scores in groups.items()})
+    run.log_scores(key_metrics(result))
+    log_table(result, folder, run)
     for name in ("result.json", "folds.csv"):
         run.log_file(folder / name)
     measure = headline(result["test"])

@@ -19,7 +19,8 @@ from forcepos.models.final import TrainedModel, train_final
 from forcepos.models.problem import Problem
 from forcepos.models.training.device import use_device
 from forcepos.models.training.trainer import NetworkTrainer
-from forcepos.results.finished_runs import cached_result, refuse_result
+from forcepos.results.description import description
+from forcepos.results.finished_runs import CONFIG, cached_result, refuse_result
 from forcepos.results.pending_logs import finalize_tracking, log_pending
 from forcepos.results.predictions import Scored
 from forcepos.results.report_page import save_pictures
@@ -28,6 +29,7 @@ from forcepos.results.terminal import Terminal
 from forcepos.runtime.errors import ImpossibleNetwork, InputError, TrialFailure
 from forcepos.runtime.interruption import stop_if_asked
 from forcepos.runtime.resources import in_sweep, jobs_at_once
+from forcepos.tracking.description import command, swept
 from forcepos.tracking.store import ui_command
 from forcepos.tracking.track import track
 from forcepos.tuning.ledger import SearchResult
@@ -67,9 +69,11 @@ def _run(plan: RunPlan) -> dict[str, Any]:
     terminal, problem = Terminal(config), Problem.of(config, plan.loaded.recordings)
     with (
         lock_search(plan.search_dir, config.tuner.fresh, wait=in_sweep()),
-        track(config, plan.name, plan.search_fingerprint, plan.parent) as run,
+        track(config, plan.name, plan.search_fingerprint, plan.parent, swept(plan.overrides)) as run,
     ):
         run.log_tags(plan.facts)
+        if (folder / CONFIG).is_file():  # not in a fold's
+            run.log_file(folder / CONFIG)
         log.info("searching on %s, trials in %s", plan.device, plan.search_dir)
         stopwatch, trainer = Stopwatch(), NetworkTrainer(problem, folder)
         events, others = Events(terminal, run, stopwatch), Events(terminal, stopwatch)
@@ -83,6 +87,7 @@ def _run(plan: RunPlan) -> dict[str, Any]:
         scored = Scored(problem, trained, evaluation)
         report = RunReport(scored, search, compared, second, stopwatch.seconds)
         result = _stage(save, report, folder, run)
+        run.log_description(description(result, config, command(plan.overrides)))
         if config.evaluation.figures:
             with others.phase("figures", 0):
                 _stage(save_pictures, report, result, plan.facts, run)

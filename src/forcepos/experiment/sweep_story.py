@@ -45,15 +45,15 @@ def sweep_story(rows: Sequence[Row], keys: Sequence[str], command: str, files: S
 
 def _best_scores(rows: Sequence[Row]) -> dict[str, float]:
     """Return the scores of the best regression and of the best classification, by the names of a job's metrics."""
-    best = {row["score"]: row for row in reversed(rows) if row["result"]}  # the first of each is the best
-    metrics = dict[str, float | None]()
-    for score, row in best.items():
-        groups = {"test": score, "test_low": "low", "test_high": "high", "best_baseline": "best_baseline"}
-        if also := row["result"].get("also"):
-            split = also["split"]
-            groups |= {split: "also", f"{split}_low": "also_low", f"{split}_high": "also_high"}
-        metrics |= {f"{group}/{score}": row[column] for group, column in groups.items()}
-    return {name: value for name, value in metrics.items() if value is not None}
+    from forcepos.results.key_metrics import key_metrics  # noqa: PLC0415  # MLflow takes seconds
+
+    best = {row["score"]: row["result"] for row in reversed(rows) if row["result"]}  # the first of each is the best
+    return {
+        f"{group}/{score}": values[score]
+        for score, result in best.items()
+        for group, values in key_metrics({"coverage": None} | result).items()
+        if score in values
+    }
 
 
 def draw_jobs(rows: Sequence[Row], keys: Sequence[str], folder: Path) -> list[Path]:

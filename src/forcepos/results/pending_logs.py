@@ -90,7 +90,8 @@ def reopen(
             return None
         path = Path(cached["outputs"], _LOGS_OF_PART)  # its sweep or cross-validation may have another run now
         kept = _read(path, config, "what the tracking store lost of that run, it will lack")
-        if kept is None or kept.tracking != dataclasses.asdict(config.tracking):
+        here = {"trials": None}  # unknown to earlier versions
+        if kept is None or kept.tracking | here != dataclasses.asdict(config.tracking) | here:
             return None
     run, uri = Run(config), kept.result["model_uri"] or ""
     run.run_id, run.model_uri = kept.result["run_id"], uri if uri.startswith("models:") else None  # else a file's

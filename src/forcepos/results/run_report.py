@@ -15,7 +15,8 @@ from forcepos.data.splits.random import leaked_share
 from forcepos.evaluation.evaluate import Evaluation, References, Units, errors_by_unit
 from forcepos.models.final import batches
 from forcepos.models.problem import AXES, Problem, Task
-from forcepos.results.key_metrics import key_metrics
+from forcepos.results.description import datasets
+from forcepos.results.key_metrics import key_metrics, log_table
 from forcepos.results.predictions import PREDICTIONS, Scored, predictions_table
 from forcepos.runtime.files import write_csv, write_json
 from forcepos.tracking.run import Run
@@ -54,7 +55,7 @@ class RunReport:
 
     @cached_property
     def tables(self) -> dict[str, pd.DataFrame]:
-        """Errors of each point and each recording, the coverage of each region; no places where none are known."""
+        """Errors by point and recording, coverage by region, the trials; no places where none are known."""
         problem, evaluation = self.problem, self.evaluation
         test, recordings = problem.test_samples, problem.samples.recordings
         points = [f"point {number}" for number in range(int(recordings.point.max()) + 1)]
@@ -68,6 +69,12 @@ class RunReport:
         tables = {name: table.drop(columns=unknown) for name, table in of_each.items()}
         if evaluation.coverage and set(recordings.axes) >= {"x", "y"}:
             tables["coverage_by_region"] = evaluation.coverage.regions
+        if self.search.trials:
+            rows = [
+                {"number": one.number, "objective": one.score, "failure": one.failure, **one.hyperparameters}
+                for one in self.search.trials
+            ]
+            tables["trials"] = pd.DataFrame(rows, dtype=object)
         return tables
 
 
@@ -103,7 +110,8 @@ def save(report: RunReport, folder: Path, run: Run) -> dict[str, Any]:
         "outputs": str(folder),
     }
     write_result(result, folder)
-    run.log_scores(key_metrics(result, report.references.scores))
+    run.log_scores(key_metrics(result), datasets(problem, result["data"]))
+    log_table(result, folder, run)
     run.log_hyperparameters(report.search.best)
     run.log_file(folder / "result.json")
     return result
@@ -142,9 +150,10 @@ def _of_second(second: Scored) -> dict[str, Any]:
 
 
 def _data(problem: Problem) -> dict[str, Any]:
-    """Describe recordings and subsets; `test_digest` tells which rows are the test subset's."""
-    recordings, test = problem.samples.recordings, problem.test_samples
-    digest = hashlib.sha256(recordings.fingerprint.encode() + test.last.tobytes()).hexdigest()
+    """Describe recordings and subsets; `train_digest` and `test_digest` tell which rows are those subsets'."""
+    recordings = problem.samples.recordings
+    rows = {name: problem.samples.last[getattr(problem.split, name)].tobytes() for name in ("train", "test")}
+    known = recordings.fingerprint.encode()
     return {
         "name": problem.config.data.name,
         "fingerprint": recordings.fingerprint,
@@ -154,7 +163,7 @@ def _data(problem: Problem) -> dict[str, Any]:
         "rate_hz": recordings.rate_hz,
         "window": problem.samples.window,
         "subsets": {name: len(members) for name, members in vars(problem.split).items()},
-        "test_digest": digest[:12],
+        **{f"{name}_digest": hashlib.sha256(known + of).hexdigest()[:12] for name, of in rows.items()},
     }
 
 

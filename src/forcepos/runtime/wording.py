@@ -37,6 +37,13 @@ def visible(text: str, kept: str = "") -> str:
     return "".join(_code(one) if one not in kept and unicodedata.category(one) in _HIDDEN else one for one in text)
 
 
+def code_span(text: str) -> str:
+    """Make a text a code span of Markdown, in which nothing of it is markup."""
+    shown = visible(text)
+    fence = "`" * (max(map(len, re.findall("`+", shown)), default=0) + 1)
+    return f"{fence} {shown} {fence}"
+
+
 def visible_lines(text: str) -> str:
     """Make a message of ours visible, long lines in part: its further lines are indented, a name's own are not."""
     return "\n  ".join(shortened(visible(line), _LONGEST_LINE) for line in text.split("\n  "))

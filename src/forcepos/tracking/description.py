@@ -1,25 +1,65 @@
 """Names and tags of runs, with which they can be told apart and reproduced."""
 
 import getpass
+import hashlib
+import json
 import os
+import shlex
 import subprocess  # git only, with fixed arguments
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib.metadata import distributions
 from pathlib import Path
 
-from forcepos.config.schema import Config, CrossValidationConfig
+from hydra.core.hydra_config import HydraConfig
 
+from forcepos.config.schema import Config, CrossValidationConfig
+from forcepos.runtime.paths import short_path
+from forcepos.runtime.wording import shortened, visible
+
+SWEEP_KEYS_VARIABLE = "FORCEPOS_SWEEP_KEYS"  # a JSON list of the keys that the sweep varies
+_LONGEST_VALUE = 60  # characters of a value in a name or a param
 _NAMED_ANYWAY = ("model", "tuner", "split", "seed", "skip_finished", "tuner.fresh", "tracking.uri")
 _SLURM = {"job": "SLURM_JOB_ID", "restarts": "SLURM_RESTART_COUNT", "node": "SLURMD_NODENAME"}
 
 
 def run_name(config: Config, overrides: Sequence[str]) -> str:
-    """Name a run by its choices, and by any other value that was set."""
-    others = [override for override in overrides if override.lstrip("+").split("=")[0] not in _NAMED_ANYWAY]
-    split = config.split
+    """Name a run by its choices, and by any other value that was set; a sweep's job by what the sweep varies."""
+    split, varied = config.split, swept(overrides)
     fold = [f"fold={split.fold}"] if isinstance(split, CrossValidationConfig) and split.fold else []
+    if varied:
+        return " ".join([*(f"{key}={value}" for key, value in varied.items() if key != "split.fold"), *fold])
+    others = [shortened(override, _LONGEST_VALUE) for override in overrides if _key(override) not in _NAMED_ANYWAY]
     return " ".join([config.model.name, config.tuner.name, split.name, *fold, f"seed={config.seed}", *others])
+
+
+def swept(overrides: Sequence[str]) -> dict[str, str]:
+    """Return the keys that the sweep varies with the short values of this job; empty outside a sweep."""
+    keys = {_key(key) for key in json.loads(os.environ.get(SWEEP_KEYS_VARIABLE, "[]"))}
+    values = {_key(override): override.partition("=")[2] for override in overrides}
+    return {key: short_value(value) for key, value in values.items() if key in keys}
+
+
+def _key(override: str) -> str:
+    return override.lstrip("+").partition("=")[0].replace("@", "_")  # which no param's name may hold
+
+
+def short_value(value: str) -> str:
+    """Shorten a value that would fill a column: a list to its length, a text to its ends, both with a digest."""
+    text = visible(value)
+    if len(text) <= _LONGEST_VALUE:
+        return text
+    digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+    kept = f"{text.count(',') + 1} values" if text.startswith("[") else shortened(text, _LONGEST_VALUE - 10)
+    return f"{kept}, {digest}"
+
+
+def command(overrides: Sequence[str]) -> str:
+    """Return the command that does a run again, quoted for a shell."""
+    sources = HydraConfig.get().runtime.config_sources if HydraConfig.initialized() else ()
+    folders = [short_path(Path(one.path)) for one in sources if one.provider == "command-line"]
+    given = [word for folder in folders for word in ("--config-dir", str(folder))]
+    return shlex.join(["python", "-m", "forcepos", *given, *overrides])
 
 
 def provenance(device: str, data: str, overrides: Sequence[str]) -> dict[str, str]:

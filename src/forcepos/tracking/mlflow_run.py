@@ -9,21 +9,30 @@ from typing import Any
 
 import numpy as np
 from mlflow import MlflowClient
-from mlflow.entities import LoggedModelOutput, Metric, Param, RunTag
+from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModel, LoggedModelOutput, Metric, Param, RunTag
 from mlflow.entities import Run as Recorded
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST
+from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_RUN_NOTE
 
 from forcepos.runtime.wording import visible
 from forcepos.tracking import store
-from forcepos.tracking.description import package_versions
+from forcepos.tracking.description import package_versions, short_value
 from forcepos.tracking.store import PARENT_TAG
 from forcepos.tuning.trials import Logs, TrialResult, Values
 
 _SEARCH_TAG = "search"  # fingerprint of the search that a job belongs to
 _DIRECTORY_TAG = "directory"  # that it was started in: others may do the same search on the same server
 _REPLACES_TAG = "replaces"  # id of the run that an interrupted process left behind
+_MAIN_PARAMS = {"data.name", "model.name", "model.window", "split.name", "tuner.name", "seed"}
+# How a run is made, not what it is; its objective is the tuner's.
+UNLOGGED_PARAMS = (
+    "tracking.", "skip_finished", "fail_fast", "tuner.fresh", "tuner.workers", "model.objective",
+    "model.direction", "evaluation.figures", "training.tensorboard",
+)  # fmt: skip
 
+Groups = Mapping[str, Mapping[str, float | None]]  # of scores, by the first part of their names
+DataSets = Mapping[str, Mapping[str, str]]  # by context: what MLflow keeps of each
 _NEEDED_BY_MODELS = ("mlflow", "tensorflow", "keras", "numpy")
 # What Keras calls a metric, and what a run calls it, unit included.
 _NAMES = {
@@ -93,9 +102,10 @@ class MlflowRun:
         run = next((run for run in found if run.data.tags.get(_DIRECTORY_TAG, here) == here), None)
         if run is None or (run.info.status == "FINISHED" and not self._is_done_again(run, parent)):
             return None
-        # Whoever was killed while logging params has left some of them.
-        logged = {key: value for key, value in run.data.params.items() if not key.startswith("best.")}
-        return run if logged.items() <= params.items() else None
+        # Whoever was killed while logging params has left some of them; earlier versions logged more, and in full.
+        left_out, logged = ("best.", *UNLOGGED_PARAMS), run.data.params
+        kept = {key: short_value(value) for key, value in logged.items() if not key.startswith(left_out)}
+        return run if all(params.get(key, "None") == value for key, value in kept.items()) else None
 
     def _is_done_again(self, run: Recorded, parent: str | None) -> bool:
         """Return whether a run is from before its sweep or cross-validation was resumed."""
@@ -126,11 +136,14 @@ class MlflowRun:
         if before:
             self._client.delete_run(before.info.run_id)
         tags = {PARENT_TAG: self.run_id}
-        run_id = store.create_run(self._client, self._experiment_id, f"trial {number}", tags, when)
+        name = f"trial {number} of {self._client.get_run(self.run_id).info.run_name}"
+        run_id = store.create_run(self._client, self._experiment_id, name, tags, when)
         self._log_params(run_id, hyperparameters)
 
     def _trial(self, number: int) -> Recorded | None:
-        return next(iter(self._children(self.run_id, f" and attributes.run_name = 'trial {number}'")), None)
+        name = f"trial {number}"  # all of it in runs of earlier versions
+        found = self._children(self.run_id, f" and attributes.run_name like '{name}%'")
+        return next((run for run in found if f"{run.info.run_name} ".startswith(f"{name} ")), None)
 
     def trial_ended(self, when: int, result: Mapping[str, Any]) -> None:
         ended = TrialResult(**result)
@@ -152,10 +165,38 @@ class MlflowRun:
         group = "" if member == 1 else f"network_{member}/"
         self._log_metrics(self.run_id, when, [logs], epoch, group)
 
-    def log_scores(self, when: int, groups: Mapping[str, Mapping[str, float | None]]) -> None:
+    def log_scores(self, when: int, groups: Groups, datasets: DataSets | None = None) -> None:
+        """Log scores and, by their contexts, the data sets of a run; if there are any, also scores of its model.
+
+        Those refer to the recordings: subsets differ with the seed, and MLflow would show the scores of each in
+        columns of their own.
+        """
+        of_model = {}
+        if datasets:
+            tags = {context: [InputTag(MLFLOW_DATASET_CONTEXT, context)] for context in datasets}
+            inputs = [DatasetInput(Dataset(**each), tags[context]) for context, each in datasets.items()]
+            self._client.log_inputs(self.run_id, inputs)
+            of_model = {f"dataset_{key}": datasets["recordings"][key] for key in ("name", "digest")}
+            of_model |= {"model_id": model.model_id for model in self._models()}  # noqa: B035  # there is one
         scores = [(f"{group}/{name}", value) for group in groups for name, value in groups[group].items()]
-        metrics = [Metric(name, value, when, 0) for name, value in scores if value is not None]
+        metrics = [Metric(name, value, when, 0, **of_model) for name, value in scores if value is not None]
         self._client.log_batch(self.run_id, metrics=metrics)
+
+    def log_description(self, when: int, text: str) -> None:  # noqa: ARG002
+        """Describe the run and its model in Markdown, and the model by the run's main params as well."""
+        params = self._client.get_run(self.run_id).data.params
+        main = {name for name in params if name in _MAIN_PARAMS or name.startswith(("best.", "sweep."))}
+        self._client.set_tag(self.run_id, MLFLOW_RUN_NOTE, text)
+        for model in self._models():
+            self._client.set_logged_model_tags(model.model_id, {MLFLOW_RUN_NOTE: text})
+            lacking = {name: params[name] for name in params if name in main - model.params.keys()}
+            self._client.log_model_params(model.model_id, lacking)  # none twice, which MLflow refuses
+        for version in self._client.search_model_versions(f"run_id = '{self.run_id}'"):
+            self._client.update_model_version(version.name, version.version, text)
+
+    def _models(self) -> list[LoggedModel]:
+        query = f"source_run_id = '{self.run_id}'"
+        return list(self._client.search_logged_models([self._experiment_id], query))
 
     def log_hyperparameters(self, when: int, values: Values) -> None:  # noqa: ARG002
         self._log_params(self.run_id, {f"best.{name}": value for name, value in values.items()})
@@ -175,9 +216,9 @@ class MlflowRun:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")  # it has not trained yet
             model = keras.models.load_model(path)
-        client, place, signals = self._client, self._experiment_id, np.asarray(example, np.float32)
-        begun = client.search_logged_models([place], f"source_run_id = '{self.run_id}' AND name = '{model.name}'")
-        logged = begun[0] if begun else client.create_logged_model(place, model.name, self.run_id)
+        client, signals = self._client, np.asarray(example, np.float32)
+        begun = [one for one in self._models() if one.name == model.name]
+        logged = begun[0] if begun else client.create_logged_model(self._experiment_id, model.name, self.run_id)
         uri, versions = f"models:/{logged.model_id}", package_versions()
         with tempfile.TemporaryDirectory() as folder:
             # The flavor "keras" makes an array of whatever the model gives, even of answers by name.

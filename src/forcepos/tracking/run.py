@@ -14,7 +14,7 @@ from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST
 from forcepos.config.schema import Config
 from forcepos.data.recordings import Float32
 from forcepos.runtime.interruption import defer_signals
-from forcepos.tracking.mlflow_run import MlflowRun
+from forcepos.tracking.mlflow_run import DataSets, Groups, MlflowRun
 from forcepos.tracking.outages import ERRORS, is_outage, reason, usable
 from forcepos.tracking.store import find_run, open_store
 from forcepos.tuning.trials import Listener, Logs, TrialResult, Values
@@ -113,8 +113,11 @@ class Run(Listener):
     def log_tags(self, tags: Mapping[str, str]) -> None:
         self._do("log_tags", tags=dict(tags))
 
-    def log_scores(self, groups: Mapping[str, Mapping[str, float | None]]) -> None:
-        self._do("log_scores", groups=groups)
+    def log_scores(self, groups: Groups, datasets: DataSets | None = None) -> None:
+        self._do("log_scores", groups=groups, datasets=datasets)
+
+    def log_description(self, text: str) -> None:
+        self._do("log_description", text=text)
 
     def log_hyperparameters(self, values: Values) -> None:
         self._do("log_hyperparameters", values=dict(values))
@@ -127,7 +130,7 @@ class Run(Listener):
 
     def _do(self, name: str, /, **arguments: Any) -> None:
         """Do a step of `MlflowRun`, or keep it behind those that an outage has kept."""
-        if self.expected_status == "none":
+        if self.expected_status == "none" or (name.startswith("trial_") and self._config.trials == "none"):
             return
         kept = self.done < len(self.steps)
         self.steps.append(Step(name, _milliseconds(), arguments))

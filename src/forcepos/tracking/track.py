@@ -3,20 +3,22 @@
 import json
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import pandas as pd
 
 from forcepos.config.plugins import values_with_plugins
 from forcepos.config.schema import Config, TrackingConfig
+from forcepos.tracking import description
+from forcepos.tracking.mlflow_run import UNLOGGED_PARAMS
 from forcepos.tracking.place import resolve
 from forcepos.tracking.run import Run
 from forcepos.tracking.store import open_store
 
 log = logging.getLogger(__name__)
 PARENT_VARIABLE = "FORCEPOS_SWEEP_RUN"  # carries the sweep's run id to its jobs, whatever process they run in
-SWEEP_KEYS_VARIABLE = "FORCEPOS_SWEEP_KEYS"  # a JSON list of the keys that the sweep varies
+SWEEP_KEYS_VARIABLE = description.SWEEP_KEYS_VARIABLE
 
 
 def check_server(config: TrackingConfig) -> None:
@@ -36,12 +38,15 @@ def check_server(config: TrackingConfig) -> None:
 
 
 @contextmanager
-def track(config: Config, name: str, search: str, parent: Run | None = None) -> Iterator[Run]:
+def track(
+    config: Config, name: str, search: str, parent: Run | None = None, swept: Mapping[str, str] | None = None
+) -> Iterator[Run]:
     """Track what happens inside as one run: FINISHED, FAILED with the reason, or KILLED.
 
     Args:
         search: fingerprint of the search, by which the same command finds its unfinished run.
         parent: the run that it belongs to; by default the sweep's, if there is one.
+        swept: what the sweep varies, and the values of this job.
 
     Raises:
         InputError: the store cannot be used. A fold, or a job of a sweep, runs without it.
@@ -53,7 +58,7 @@ def track(config: Config, name: str, search: str, parent: Run | None = None) -> 
     if not is_part(parent):
         run.connect()
     try:
-        run.start(name, search, parent_id(parent), _params(config))
+        run.start(name, search, parent_id(parent), _params(config, swept or {}))
         yield run
         run.close("FINISHED")
     except Exception as error:
@@ -74,8 +79,13 @@ def parent_id(parent: Run | None) -> str | None:
     return parent.run_id if parent else os.environ.get(PARENT_VARIABLE)
 
 
-def _params(config: Config) -> dict[str, str]:
+def _params(config: Config, swept: Mapping[str, str]) -> dict[str, str]:
+    """Return the values that make the run what it is, in short; all of them are in its config.json."""
     values = pd.json_normalize(values_with_plugins(config)).to_dict("records")[0]
-    return {
-        str(key): json.dumps(value) if isinstance(value, list) else str(value) for key, value in values.items()
+    texts = {
+        str(key): json.dumps(value) if isinstance(value, list) else str(value)
+        for key, value in values.items()
+        if value is not None and not str(key).startswith(UNLOGGED_PARAMS)
     }
+    varied = {f"sweep.{key}": value for key, value in swept.items()}
+    return {key: description.short_value(text) for key, text in texts.items()} | varied
