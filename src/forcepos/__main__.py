@@ -12,7 +12,7 @@ def main() -> None:
 
 
 def _command() -> None:
-    """Run `prepare …`, `inspect …` or else the main job, importing only that one."""
+    """Run `prepare …`, `inspect …`, `compare …` or else the main job, importing only that one."""
     match sys.argv[1:]:
         case ["prepare", *arguments]:
             from forcepos.commands.prepare.command import main as prepare  # noqa: PLC0415
@@ -22,6 +22,10 @@ def _command() -> None:
             from forcepos.commands.inspect.command import main as inspect  # noqa: PLC0415
 
             inspect(arguments)
+        case ["compare", *arguments]:
+            from forcepos.commands.compare import main as compare  # noqa: PLC0415
+
+            compare(arguments)
         case ["--version"]:
             from forcepos import __version__  # noqa: PLC0415
 

@@ -24,6 +24,7 @@ python -m forcepos -m model=ffnn_regression,cnn_regression tuner=random,bayesian
 python -m forcepos debug=smoke                           every step, in seconds
 python -m forcepos prepare data.source=ZIP               convert text logs to such a Feather file
 python -m forcepos inspect FILES                         inspect data before training; --write drafts a config
+python -m forcepos compare RUN RUN                       which run is better, and which differences are real
 
 Groups and their choices:
 {groups}

@@ -16,7 +16,7 @@ Scores = dict[str, float | None]  # None where a score is undefined
 Measures = dict[str, Float64]  # (draws,) each
 Interval = tuple[float, float]
 RECORDINGS, BLOCKS = "recordings", "time blocks of the only recording"
-_CELLS, _BLOCKS = 100, 10  # a single recording is cut into cells, and a block is a tenth of them
+_CELLS, N_BLOCKS = 100, 10  # a single recording is cut into cells, and a block is a tenth of them
 _ROUNDING = 1e-12  # a variance below this share of the squared values is rounding
 
 
@@ -148,22 +148,29 @@ def _mean_of(values: Float64, occurs: NDArray[np.bool_]) -> Float64:
 
 
 def resample(samples: Samples, count: int, seed: int) -> tuple[Draws, str]:
-    """Draw these samples `count` times; return the draws and the unit that is drawn: RECORDINGS or BLOCKS.
+    """Draw these samples `count` times; return the draws and the unit that is drawn: RECORDINGS or BLOCKS."""
+    return draw_units(samples.recordings.recording[samples.starts], samples.starts, count, seed)
+
+
+def draw_units(
+    recording: NDArray[np.integer], row: NDArray[np.integer], count: int, seed: int
+) -> tuple[Draws, str]:
+    """Draw samples `count` times, given the number of each one's recording (n,) and its row (n,) therein.
 
     Samples of one recording are not independent draws, since they share its posture, force and sensor offset; so
     recordings are drawn, with all their samples. A single recording is drawn in time blocks (moving-block
     bootstrap: Kuensch, "The jackknife and the bootstrap for general stationary observations", Ann. Statist. 1989).
     """
     rng = np.random.default_rng(seed)
-    numbers, unit = np.unique(samples.recordings.recording[samples.starts], return_inverse=True)
+    numbers, unit = np.unique(recording, return_inverse=True)
     if len(numbers) > 1:
         weights = rng.multinomial(len(numbers), np.full(len(numbers), 1 / len(numbers)), count)
         return Draws(unit, weights), RECORDINGS
-    total = len(samples.starts)
+    total = len(row)
     cells = min(_CELLS, total)
     place = np.empty(total, np.int64)
-    place[np.argsort(samples.starts, kind="stable")] = np.arange(total)
-    length = -(-cells // _BLOCKS)
+    place[np.argsort(row, kind="stable")] = np.arange(total)
+    length = -(-cells // N_BLOCKS)
     first = rng.integers(0, cells - length + 1, (count, -(-cells // length)))
     weights = np.zeros((count, cells), np.int64)
     for offset in range(length):

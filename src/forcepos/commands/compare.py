@@ -1,0 +1,96 @@
+"""The command line of `python -m forcepos compare`."""
+
+import argparse
+import logging
+import os
+import sys
+import textwrap
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from forcepos.config.mistakes import answer_in_one_line
+from forcepos.runtime.errors import InputError
+from forcepos.runtime.files import to_json
+from forcepos.runtime.interruption import ended_by_input_errors, ended_by_signals
+from forcepos.runtime.log_lines import StandardErrorHandler
+from forcepos.runtime.wording import visible
+
+_HELP = """\
+forcepos compare: which of several finished runs is better, and which differences are real: a paired bootstrap over
+the recordings that all of them were tested on. What differs in config and the learning curves stand beside it.
+
+python -m forcepos compare outputs/runs/A outputs/runs/B     the folders of two runs
+python -m forcepos compare outputs/sweeps/S                  a sweep: its finished jobs
+python -m forcepos compare 4f0c… 93ab…                       ids in MLflow of runs or sweeps, which lie below here
+"""
+
+_WIDTH = 80  # of a note on the terminal
+log = logging.getLogger(__name__)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run the command, and exit with the code that a shell expects."""
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(prog="forcepos compare", description=_HELP, formatter_class=raw)
+    add = parser.add_argument
+    add("runs", nargs="+", metavar="RUN", help="a run's folder, a sweep's folder, or the id of one in MLflow")
+    page = Path("outputs/comparisons") / time.strftime("%Y-%m-%d_%H-%M-%S") / "comparison.html"
+    add(
+        "--output",
+        type=Path,
+        metavar="FILE",
+        default=page,
+        help="the page; outputs/comparisons/<time>/ by default",
+    )
+    add("--json", action="store_true", help="print the table as JSON on a terminal, too, as in a pipe")
+    answer_in_one_line(parser)
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.WARNING, handlers=[StandardErrorHandler()])
+    os.environ.setdefault("MPLBACKEND", "Agg")
+    with ended_by_signals(), ended_by_input_errors():
+        _compare(options)
+
+
+def _compare(options: argparse.Namespace) -> None:
+    folders = [folder for run in options.runs for folder in _folders(run)]
+    # Pandas and Matplotlib take a second, which a mistyped name need not wait for.
+    from forcepos.results.comparison import shown, write_comparison  # noqa: PLC0415
+    from forcepos.results.terminal import show_table  # noqa: PLC0415
+
+    table = write_comparison(folders, options.output)
+    if options.json or not sys.stdout.isatty():
+        sys.stdout.write(to_json({"page": str(options.output), "runs": table.to_dict("records")}) + "\n")
+        sys.stdout.flush()
+    for split, rows in table.groupby("split", sort=False):
+        cells = shown(rows)
+        title = f"{rows['measure'].iloc[0]} on the test subset of split={split}"
+        show_table(visible(title), list(cells), cells.to_dict("records"))
+        sys.stderr.write(textwrap.fill(visible(rows["note"].iloc[0]), _WIDTH) + "\n")
+    sys.stderr.write(f"comparison: {visible(str(options.output))}\n")
+
+
+def _folders(run: str) -> list[Path]:
+    """Return the folders of a run, or of a sweep's finished jobs, named by folder or id."""
+    from forcepos.experiment.sweep import job_folders  # noqa: PLC0415  # Hydra takes half a second
+    from forcepos.results.finished_runs import CONFIG, holds_result, read_config  # noqa: PLC0415  # likewise
+
+    folder = Path(run)
+    if not folder.is_dir():
+        files = sorted([*Path().rglob("result.json"), *Path().rglob("sweep.json")])
+        own = (file for file in files if file.name == "sweep.json" or (file.parent / CONFIG).exists())
+        found = (
+            file.parent
+            for file in own
+            if run.encode() in file.read_bytes() and read_config(file).get("run_id") == run
+        )
+        folder = next(found, folder)
+    if not folder.is_dir():
+        raise InputError(f"{run} is neither a folder nor the id of a run or sweep below {Path.cwd()}")
+    jobs = job_folders(folder)
+    finished = [job for job in jobs if holds_result(job)]
+    if len(finished) < len(jobs):
+        log.warning(
+            "%s: %d of its %d jobs are not finished and left out", run, len(jobs) - len(finished), len(jobs)
+        )
+    return finished or [folder]

@@ -1,0 +1,166 @@
+"""Finished runs read from their folders, and the test samples that they have in common."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pyarrow import ArrowException
+
+from forcepos.data.recordings import Float64
+from forcepos.results.finished_runs import CONFIG, MARK, meaning
+from forcepos.runtime.errors import InputError
+from forcepos.runtime.paths import short_path
+from forcepos.runtime.wording import shortened
+
+PREDICTIONS = "predictions.parquet"  # of forcepos.results.predictions, which imports TensorFlow
+_ROW = ["fold", "recording", "row"]
+_LEAST = 0.5  # of the smallest test subset: with fewer samples in common, runs were tested on different ones
+_SAME_MM = 1e-3
+_NEEDED = {"split.name", "evaluation.confidence", "evaluation.resamples", "tuner.objective"}
+
+
+@dataclass(frozen=True)
+class ComparedRun:
+    """A finished run: its config by dotted keys, the fingerprint of its data, and tables."""
+
+    name: Path
+    config: dict[str, Any]
+    data: str | None
+    predictions: pd.DataFrame
+    curves: pd.DataFrame
+
+    @property
+    def axes(self) -> set[str]:
+        """The axes of its positions; none of a classification."""
+        return {name[len("true_") : -len("_mm")] for name in self.predictions if name.startswith("true_")}
+
+
+def read_run(folder: Path) -> ComparedRun:
+    """Read a finished run, all its folds together.
+
+    Raises:
+        InputError: it is not a finished run of this version, or a file is damaged.
+    """
+    name = short_path(folder)
+    if (folder / MARK).exists():
+        raise InputError(f"{name} has not finished: its command, run again, resumes it")
+    for file in ("result.json", CONFIG):
+        if not (folder / file).exists():
+            raise InputError(
+                f"{name} has no {file}: name the folder of a finished run or sweep, or its id in MLflow"
+            )
+    outputs = _load(folder / "result.json", _read_json).get("outputs")
+    parts = _parts(folder) or _parts(Path(str(outputs)))  # where a run that was skipped had been done
+    if not parts:
+        raise InputError(f"{name} has no {PREDICTIONS}: an earlier version made it; run it again")
+    data = (_load(parts[0] / "result.json", _read_json).get("data") or {}).get("fingerprint")
+    predictions = [
+        _load(part / PREDICTIONS, _read_predictions).assign(fold=fold) for fold, part in enumerate(parts)
+    ]
+    curves = [_load(part / "tables" / "learning_curves.csv", pd.read_csv) for part in parts]
+    config = _load(folder / CONFIG, _read_config)
+    return ComparedRun(name, config, data, pd.concat(predictions), pd.concat(curves))
+
+
+def _parts(folder: Path) -> list[Path]:
+    return [path.parent for pattern in ("", "fold_*/") for path in sorted(folder.glob(pattern + PREDICTIONS))]
+
+
+def _load(path: Path, read: Callable[[Path], Any]) -> Any:
+    try:
+        return read(path)
+    except (ArrowException, OSError, ValueError, LookupError, TypeError) as error:
+        reason = shortened(" ".join(str(error).split()))
+        raise InputError(f"{short_path(path)} cannot be read ({reason}): run its command again") from error
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    return dict(json.loads(path.read_bytes()))
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    values = dict(_flat(meaning(_read_json(path))))
+    if lacking := _NEEDED - values.keys():
+        raise ValueError(f"it lacks {min(lacking)}")
+    return values
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        yield from _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else [(f"{prefix}{key}", value)]
+
+
+def _read_predictions(path: Path) -> pd.DataFrame:
+    table = pd.read_parquet(path)
+    true = table.filter(regex=r"^true_\w+_mm$").columns
+    positions = [*true, *true.str.replace("true", "predicted")]
+    if not np.isfinite(table[positions].to_numpy(np.float64)).all():
+        raise ValueError("a position is not finite")
+    return table[["split", "recording", "row", *(positions or ["true", "predicted"])]]
+
+
+def differing(runs: Sequence[ComparedRun]) -> pd.DataFrame:
+    """Tabulate the keys of config that differ: a row for each key, a column of texts for each run."""
+    texts = [
+        {key: value if isinstance(value, str) else json.dumps(value) for key, value in run.config.items()}
+        for run in runs
+    ]
+    table = pd.DataFrame(texts, dtype=object).T.fillna("").sort_index()
+    return table[table.ne(table[0], axis=0).any(axis=1)]
+
+
+def common_samples(runs: Sequence[ComparedRun], split: str) -> list[pd.DataFrame]:
+    """Return each run's predictions of the test samples that all have on this split, in the same order.
+
+    Raises:
+        InputError: targets, splits or data differ; names two runs and the difference.
+    """
+    tables = [run.predictions[run.predictions["split"] == split] for run in runs]
+    tables = [table.drop_duplicates(_ROW).set_index(_ROW) for table in tables]
+    common = tables[0].index.sort_values()
+    for run, table in zip(runs, tables, strict=True):
+        most = min(len(common), len(table))
+        common = common.intersection(table.index)
+        true = [name for name in table if name.startswith("true") and name in tables[0]]
+        one, two = (each.loc[common, true] for each in (tables[0], table))
+        same = (one - two).abs() <= _SAME_MM if run.axes and true else one == two
+        if reason := _refusal(runs[0], run, len(common) / max(most, 1), bool(same.all(axis=None))):
+            raise InputError(f"{runs[0].name} and {run.name} {reason}")
+    return [table.loc[common] for table in tables]
+
+
+def _refusal(first: ComparedRun, other: ComparedRun, share: float, same: bool) -> str | None:
+    targets = [", ".join(sorted(run.axes)) or "classes" for run in (first, other)]
+    if first.axes != other.axes and not first.axes & other.axes:
+        return f"predict different targets: {' and '.join(targets)}"
+    data = _difference(first, other, ("data.",))
+    if not same or (data and first.data != other.data):
+        return f"were tested on different data: {data or 'true values differ'}"
+    if share < _LEAST or first.config["split.name"] != other.config["split.name"]:
+        why = _difference(first, other, ("split.", "seed", "model.window"))
+        return f"were tested on different rows: {why or f'{100 * share:.0f} % are common to both'}"
+    return None
+
+
+def _difference(first: ComparedRun, other: ComparedRun, keys: tuple[str, ...]) -> str:
+    """Name the first of these keys that differs, but for the channels of the same data."""
+    found = differing([first, other]).drop("data.features", errors="ignore")
+    for key, values in sorted(found.iterrows(), key=lambda row: not str(row[0]).endswith(".name")):
+        if str(key).startswith(keys):
+            return shortened(" and ".join(f"{str(key).removesuffix('.name')}={value}" for value in values))
+    return ""
+
+
+def sample_scores(tables: Sequence[pd.DataFrame], axes: Sequence[str]) -> Float64:
+    """Return (samples, runs) the distance in mm along these axes; of classes, 1 where right and 0 where wrong."""
+    if not axes:
+        return np.column_stack([table["true"] == table["predicted"] for table in tables]).astype(np.float64)
+    errors = [
+        [table[f"predicted_{axis}_mm"].astype(np.float64) - table[f"true_{axis}_mm"] for axis in axes]
+        for table in tables
+    ]
+    return np.linalg.norm(errors, axis=1).T

@@ -1,0 +1,176 @@
+"""A comparison of finished runs: which differences of their scores are real, and what else differs."""
+
+import base64
+import io
+import logging
+from collections.abc import Iterator, Sequence
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from matplotlib.figure import Figure
+
+from forcepos.data.recordings import Float64
+from forcepos.evaluation.metrics import draw_units
+from forcepos.evaluation.paired import paired_differences
+from forcepos.results.compared_runs import ComparedRun, common_samples, differing, read_run, sample_scores
+from forcepos.results.figures.comparison import REAL, difference_plot, learning_curves
+from forcepos.runtime.errors import InputError
+from forcepos.runtime.wording import name_some, visible
+
+log = logging.getLogger(__name__)
+_Section = tuple[str, str, pd.DataFrame | None, str | None]  # heading, note, table, picture
+_SEED = 1  # of the bootstrap: the same runs have the same intervals each time
+_PAIRS_OF = 8  # runs: a table of all pairs of more would be too wide
+_DPI = 150
+_BOOTSTRAP = ("confidence", "resamples")  # keys of evaluation
+_UNCLEAR = "cannot be told apart with these recordings"
+
+
+def write_comparison(folders: Sequence[Path], page: Path) -> pd.DataFrame:
+    """Compare finished runs on the test samples that all of them have, and write a page about it.
+
+    Returns:
+        A row for each run and split that all were tested on, the best first: `split`, `run`, `other` (the best),
+        `measure`, `score`, `difference` from the best, its interval `low` and `high`, `shown` (these three as
+        text), `verdict`, and `note` on samples and intervals.
+
+    Raises:
+        InputError: there are fewer than two runs, one is not finished, or they cannot be compared.
+    """
+    places = list(dict.fromkeys(folder.resolve() for folder in folders))
+    if len(places) < 2:
+        raise InputError("a comparison takes two different runs, or a sweep with two finished jobs")
+    runs = [read_run(place) for place in places]
+    pairs = list(_on_each_split(runs, _names(runs)))
+    page.parent.mkdir(parents=True, exist_ok=True)
+    page.write_text(_html(runs, pairs), encoding="utf-8")
+    return pd.concat(map(_against_best, pairs), ignore_index=True)
+
+
+def _names(runs: Sequence[ComparedRun]) -> list[str]:
+    """Number the runs, and name what was chosen differently."""
+    keys = differing(runs).rename(lambda key: key.removesuffix(".name"))
+    chosen = [key for key in keys.index if "." not in key]
+    own = keys[[key in chosen or key.partition(".")[0] not in chosen for key in keys.index]]
+    texts = (name_some([f"{key}={value}" for key, value in own[run].items()], 3) for run in own)
+    return [f"{number} {text}".strip() for number, text in enumerate(texts, 1)]
+
+
+def _on_each_split(runs: Sequence[ComparedRun], names: Sequence[str]) -> Iterator[pd.DataFrame]:
+    """Compare the runs on their own split, and on a second one where all have it."""
+    first = runs[0].config["split.name"]
+    yield _all_pairs(runs, names, first)
+    for split in sorted(set.intersection(*(set(run.predictions["split"]) for run in runs)) - {first}):
+        try:
+            yield _all_pairs(runs, names, split)
+        except InputError as error:
+            log.warning("split=%s is left out: %s", split, error)
+
+
+def _all_pairs(runs: Sequence[ComparedRun], names: Sequence[str], split: str) -> pd.DataFrame:
+    """Tabulate all pairs of runs on a split, each run with itself too; `best` is whether the other is the best."""
+    tables = common_samples(runs, split)
+    axes = sorted(set.intersection(*(run.axes for run in runs)))
+    index, values = tables[0].index.to_frame(), sample_scores(tables, axes)
+    confidence, count = (max(run.config[f"evaluation.{key}"] for run in runs) for key in _BOOTSTRAP)
+    draws, unit = draw_units(pd.factorize(index["recording"])[0], index["row"].to_numpy(), count, _SEED)
+    recordings, scores = index["recording"].nunique(), values.mean(axis=0)
+    pairs = _table(names, scores, *paired_differences(values, draws, confidence))
+    # By a sign test, so few recordings all favour the same run by chance too often.
+    few = recordings > 1 and 2 * 0.5**recordings > 1 - confidence
+    unclear = f"{recordings} recordings are too few to tell" if few else _UNCLEAR
+    left_out = max(int((run.predictions["split"] == split).sum()) for run in runs) - len(index)
+    note = [f"{len(index)} test samples of {recordings} recordings that all runs have"]
+    note += [f"{left_out} of the largest test subset are left out"] * bool(left_out)
+    note += [f"distances along {', '.join(axes)}"] * bool(axes)
+    note += [f"[low, high]: {100 * confidence:g} % intervals for all pairs at once, from a bootstrap over {unit}"]
+    return pairs.assign(
+        split=split,
+        measure="euclidean_mean_mm" if axes else "accuracy",
+        note="; ".join(note),
+        verdict=np.where((pairs["low"] <= 0) & (pairs["high"] >= 0) | few, unclear, REAL),
+        best=pairs["other"] == names[int(scores.argmin() if axes else scores.argmax())],
+    )
+
+
+def _table(names: Sequence[str], scores: Float64, difference: Float64, margin: Float64) -> pd.DataFrame:
+    table = pd.DataFrame(list(product(names, repeat=2)), columns=["run", "other"])
+    table = table.assign(
+        score=np.repeat(scores, len(names)),
+        difference=difference.ravel(),
+        low=(difference - margin).ravel(),
+        high=(difference + margin).ravel(),
+    )
+    digits = _digits(scores.min())
+    values = (
+        table[["difference", "low", "high"]].round(digits).add(0.0).itertuples(index=False)
+    )  # -0.0 becomes 0.0
+    texts = pd.Series(
+        [f"{middle:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]" for middle, low, high in values]
+    )
+    return table.assign(shown=texts.where(table["run"] != table["other"], ""))
+
+
+def _digits(score: float) -> int:
+    """Return the decimal places at which a score has three digits."""
+    return max(0, 2 - int(np.floor(np.log10(max(score, 1e-3)))))
+
+
+def _against_best(pairs: pd.DataFrame) -> pd.DataFrame:
+    rows = pairs[pairs["best"]].sort_values("difference", key=abs, kind="stable").drop(columns="best")
+    return rows.assign(verdict=rows["verdict"].where(rows["run"] != rows["other"], "the best"))
+
+
+def shown(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return what of the rows of one split a reader wants to see."""
+    scores = rows["score"].map(f"{{:.{_digits(rows['score'].min())}f}}".format)
+    return rows[["run"]].assign(**{"score": scores, "from the best": rows["shown"], "verdict": rows["verdict"]})
+
+
+def _html(runs: Sequence[ComparedRun], pairs: Sequence[pd.DataFrame]) -> str:
+    """Render the page, one file without scripts or network access; every text is escaped."""
+    names = list(pairs[0]["run"].unique())
+    numbers = [name.partition(" ")[0] for name in names]
+    sections = [section for every in pairs for section in _of_split(every, numbers)]
+    curves = learning_curves(*_curves(runs, names))
+    sections.append(("Learning curves", "Final training; means over networks and folds.", None, _png(curves)))
+    keys = differing(runs).set_axis(numbers, axis=1).rename_axis("key").reset_index()
+    sections.append(("What differs in config", f"{len(keys)} keys.", keys, None))
+    folders = pd.DataFrame({"run": names, "folder": [str(run.name) for run in runs]})
+    sections.append(("Folders", "Each holds the report.html of its run.", folders, None))
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), undefined=StrictUndefined, autoescape=True,
+        finalize=lambda value: value if isinstance(value, Markup) else visible(str(value)),
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    template = environment.get_template("comparison.html.jinja")
+    return template.render(title=f"Comparison of {len(runs)} runs", sections=sections)
+
+
+def _of_split(pairs: pd.DataFrame, numbers: Sequence[str]) -> Iterator[_Section]:
+    split, measure, note = pairs[["split", "measure", "note"]].iloc[0]
+    best = _against_best(pairs)
+    yield f"{measure} on the test subset of split={split}", note, shown(best), _png(difference_plot(best))
+    if 2 < len(numbers) <= _PAIRS_OF:
+        marked = pairs["shown"] + np.where(pairs["verdict"] == REAL, " *", "")
+        cells = pd.DataFrame(marked.to_numpy().reshape(-1, len(numbers)), columns=numbers)
+        cells.insert(0, "run", pairs["run"].unique())
+        note = f"The row's {measure} minus the column's; * marks a difference that is real."
+        yield f"All pairs on split={split}", note, cells, None
+
+
+def _curves(runs: Sequence[ComparedRun], names: Sequence[str]) -> tuple[str, dict[str, "pd.Series[float]"]]:
+    """Return the first run's objective, and of each run its mean over networks and folds by epoch."""
+    objective = str(runs[0].config["tuner.objective"])
+    known = {name: run.curves for name, run in zip(names, runs, strict=True) if objective in run.curves}
+    return objective, {name: curves.groupby("epoch")[objective].mean() for name, curves in known.items()}
+
+
+def _png(figure: Figure) -> str:
+    file = io.BytesIO()
+    figure.savefig(file, dpi=_DPI)
+    return base64.b64encode(file.getvalue()).decode()
