@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from tests.conftest import a_result
 OTHERS = {"baseline": {"euclidean_mean_mm": 16.0}, "linear": {"euclidean_mean_mm": 7.0}}
 
 
-def put(folder: Path, number: int, overrides: list[str], result: Mapping[str, Any] | None) -> Path:
+def put(folder: Path, number: int, overrides: list[str], result: dict[str, Any] | None) -> Path:
     """Leave what a job leaves in the folder of its sweep."""
     job = folder / str(number)
     (job / ".hydra").mkdir(parents=True)
@@ -34,7 +33,12 @@ def mm(value: float, second: float | None = None) -> dict[str, Any]:
     """Make the result of a regression."""
     score = "euclidean_mean_mm"
     also = (
-        {"split": "held_out_points", "test": {score: second}, "intervals": {score: [second - 3, second + 4]}}
+        {
+            "split": "held_out_points",
+            "coverage": None,
+            "test": {score: second},
+            "intervals": {score: [second - 3, second + 4]},
+        }
         if second
         else None
     )

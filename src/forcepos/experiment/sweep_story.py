@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,7 +46,9 @@ def _best_scores(rows: Sequence[Row]) -> dict[str, float]:
     """Return the scores of the best regression and of the best classification, by the names of a job's metrics."""
     from forcepos.results.key_metrics import key_metrics  # noqa: PLC0415  # MLflow takes seconds
 
-    best = {row["score"]: row["result"] for row in reversed(rows) if row["result"]}  # the first of each is the best
+    best = {
+        row["score"]: row["result"] for row in reversed(rows) if row["result"]
+    }  # the first of each is the best
     return {
         f"{group}/{score}": values[score]
         for score, result in best.items()
@@ -85,9 +86,7 @@ def _draw(rows: Sequence[Row], keys: Sequence[str], path: Path) -> list[Path]:
 
 
 def _compare(rows: Sequence[Row], page: Path) -> list[Path]:
-    if find_spec("forcepos.results.comparison") is None:
-        return []
-    from forcepos.results.comparison import write_comparison  # type: ignore[import-untyped]  # noqa: PLC0415
+    from forcepos.results.comparison import write_comparison  # noqa: PLC0415  # matplotlib takes a second
 
     write_comparison([Path(row["result"]["outputs"]) for row in rows], page)
     return [page]
