@@ -1,7 +1,7 @@
 """What a sweep shows when it ends: tables, a picture of all jobs, their comparison, the best scores."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,12 +19,13 @@ def show_jobs(rows: Sequence[Row], keys: Sequence[str], table: Path) -> None:
     """Show jobs and seeds on the terminal, and which jobs are the same."""
     from forcepos.results.terminal import show_table  # noqa: PLC0415  # only the end of a multirun needs it
 
-    tables = {f"Jobs by test score ({short_path(table)})": job_cells(rows, keys), "Seeds": seed_cells(rows, keys)}
+    log.info("table of the jobs: %s", short_path(table))
+    for line in same_networks(rows):
+        log.info("%s", line)
+    tables = {"Jobs by test score": job_cells(rows, keys), "Mean and spread over seeds": seed_cells(rows, keys)}
     for title, cells in tables.items():
         if cells:
             show_table(title, tuple(cells[0]), cells)
-    for line in same_networks(rows):
-        log.info("%s", line)
 
 
 def sweep_story(rows: Sequence[Row], keys: Sequence[str], command: str, files: Sequence[Path]) -> "SweepStory":
@@ -62,31 +63,31 @@ def draw_jobs(rows: Sequence[Row], keys: Sequence[str], folder: Path) -> list[Pa
 
     What cannot be drawn or compared is reported, and the sweep ends without it.
     """
-    finished = [row for row in rows if row["result"]]
-    files = _attempt("picture", _draw, finished, keys, folder / "jobs")
-    return files + _attempt("comparison", _compare, finished, folder / "comparison.html")
+    finished = [
+        row | {"name": " ".join([f"job {row['job']} ", *(f"{key}={row[f'sweep.{key}']}" for key in keys)])}
+        for row in rows
+        if row["result"]
+    ]
+    files = list[Path]()
+    for what, make in (("picture", _draw), ("comparison", _compare)) if len(finished) > 1 else ():
+        try:
+            files += make(finished, folder)
+        except Exception as error:  # noqa: BLE001  # the jobs are done, and their table is written
+            log.warning("no %s of the jobs: %s", what, str(error) or type(error).__name__)
+    return files
 
 
-def _attempt(what: str, make: Callable[..., list[Path]], rows: Sequence[Row], *arguments: object) -> list[Path]:
-    try:
-        return make(rows, *arguments) if len(rows) > 1 else []
-    except Exception as error:  # noqa: BLE001  # the jobs are done, and their table is written
-        log.warning("no %s of the jobs: %s", what, str(error) or type(error).__name__)
-        return []
-
-
-def _draw(rows: Sequence[Row], keys: Sequence[str], path: Path) -> list[Path]:
+def _draw(rows: Sequence[Row], folder: Path) -> list[Path]:
     from forcepos.results.figures.jobs import job_scores  # noqa: PLC0415  # matplotlib takes a second
 
-    names = [f"job {row['job']}  " + " ".join(f"{key}={row[f'sweep.{key}']}" for key in keys) for row in rows]
-    figure, files = job_scores(rows, names), [path.with_suffix(suffix) for suffix in (".svg", ".png")]
+    figure, files = job_scores(rows), [folder / "jobs.svg", folder / "jobs.png"]
     for file in files:
         figure.savefig(file, dpi=_DPI)
     return files
 
 
-def _compare(rows: Sequence[Row], page: Path) -> list[Path]:
-    from forcepos.results.comparison import write_comparison  # noqa: PLC0415  # matplotlib takes a second
+def _compare(rows: Sequence[Row], folder: Path) -> list[Path]:
+    from forcepos.results.comparison import write_comparison  # noqa: PLC0415  # likewise
 
-    write_comparison([Path(row["result"]["outputs"]) for row in rows], page)
-    return [page]
+    write_comparison([Path(row["result"]["outputs"]) for row in rows], folder / "comparison.html")
+    return [folder / "comparison.html"]

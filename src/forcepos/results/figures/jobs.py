@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -10,20 +11,18 @@ from forcepos.results.figures import style
 
 _LABELS = {"euclidean_mean_mm": "mean error on the test subset (mm)", "accuracy": "accuracy on the test subset"}
 _MOST = 40  # jobs of a panel: the best
-_ROW_IN = 0.22
-_OFFSET = 0.18  # of the second split's mark from the middle of its row
+_ROW_IN = 0.25
+_OFFSET = 0.2  # of the second split's mark from the middle of its row
 
 
-def job_scores(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Figure:
-    """Draw the scores of finished jobs, best first, with intervals; a panel for mm, and one for accuracies.
+def job_scores(rows: Sequence[Mapping[str, Any]]) -> Figure:
+    """Draw the scores of finished jobs with their intervals; a panel for mm, and one for accuracies.
 
     Args:
-        rows: what `job_rows` returns of finished jobs, one at least.
-        names: what to call each of them.
+        rows: what `job_rows` returns of finished jobs, one at least, with what to call each as `name`.
     """
-    named = list(zip(names, rows, strict=True))
-    panels = [[each for each in named if each[1]["score"] == score][:_MOST] for score in _LABELS]
-    panels = [panel for panel in panels if panel]
+    table = pd.DataFrame(rows)
+    panels = [table[table["score"] == score][:_MOST] for score in _LABELS if (table["score"] == score).any()]
     sizes = [len(panel) + 3 for panel in panels]
     figure = style.new_figure(_ROW_IN * sum(sizes))
     all_axes = figure.subplots(len(panels), squeeze=False, height_ratios=sizes)[:, 0]
@@ -33,17 +32,13 @@ def job_scores(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Figur
     return figure
 
 
-def _draw(axes: Axes, panel: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
-    score = panel[0][1]["score"]
-    marks = ((score, "", "o", "its own split", 0.0), ("also", "also_", "D", "second split", _OFFSET))
-    for place, (_, row) in enumerate(panel):
-        for (name, of, mark, label, offset), colour in zip(marks, style.CYCLE, strict=False):
-            if row[name] is not None:
-                axes.plot(
-                    row[name], place + offset, mark, markersize=4, color=colour, label="_" if place else label
-                )
-            if row[f"{of}low"] is not None:
-                axes.hlines(place + offset, row[f"{of}low"], row[f"{of}high"], color=colour)
-        axes.plot(row["best_baseline"], place, "|", color=style.BLACK, label="_" if place else "best baseline")
-    axes.set_yticks(range(len(panel)), [style.literal(name) for name, _ in panel])
+def _draw(axes: Axes, panel: pd.DataFrame) -> None:
+    score, rows = panel["score"].iloc[0], pd.Series(range(len(panel)))
+    marks = ((score, "low", "high", "o", "its own split"), ("also", "also_low", "also_high", "D", "second split"))
+    for number, (value, low, high, mark, label) in enumerate(marks):
+        values, ends = panel[value].astype(float), (panel[low].astype(float), panel[high].astype(float))
+        axes.hlines(rows + number * _OFFSET, *ends, color=style.CYCLE[number])
+        axes.plot(values, rows + number * _OFFSET, mark, markersize=4, color=style.CYCLE[number], label=label)
+    axes.plot(panel["best_baseline"], rows, "|", color=style.BLACK, label="best baseline")
+    axes.set_yticks(rows, [style.literal(name) for name in panel["name"]])
     axes.set(xlabel=_LABELS[score], ylim=(len(panel) - 0.4, -0.6))
