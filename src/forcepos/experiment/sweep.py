@@ -155,6 +155,9 @@ class _Sweep:
         rows = job_rows(self._folder, self._keys)
         if rows:
             write_csv(rows, self._keys, self._table)
+        complete = status == "FINISHED" or self.progress.left == 0  # not after Ctrl-C, which must be prompt
+        files = draw_jobs(rows, self._keys, self._folder) if complete else []
+        if rows:
             show_jobs(rows, self._keys, self._table)
         for row in sorted(rows, key=lambda row: int(row["job"])):
             if row["result"] is None and not self.progress.ended_early:
@@ -163,8 +166,6 @@ class _Sweep:
             elif row["result"] and not self._jobs_print:
                 sys.stdout.write(to_json(row["result"]) + "\n")
         sys.stdout.flush()
-        complete = status == "FINISHED" or self.progress.left == 0  # not after Ctrl-C, which must be prompt
-        files = draw_jobs(rows, self._keys, self._folder) if complete else []
         logged = self._end_run(status, rows, files)
         self.lock.release()
         if logged and status == "FINISHED":

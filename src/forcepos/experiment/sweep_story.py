@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from forcepos.experiment.sweep_table import Row, job_cells, markdown, same_networks, seed_cells
+from forcepos.runtime.errors import InputError
 from forcepos.runtime.paths import short_path
 
 if TYPE_CHECKING:
@@ -73,7 +74,8 @@ def draw_jobs(rows: Sequence[Row], keys: Sequence[str], folder: Path) -> list[Pa
         try:
             files += make(finished, folder)
         except Exception as error:  # noqa: BLE001  # the jobs are done, and their table is written
-            log.warning("no %s of the jobs: %s", what, str(error) or type(error).__name__)
+            level = logging.INFO if isinstance(error, InputError) else logging.WARNING  # such as of several seeds
+            log.log(level, "no %s of the jobs: %s", what, str(error) or type(error).__name__)
     return files
 
 
