@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,13 +22,14 @@ def test_each_kind_of_score_has_a_panel_with_the_best_job_on_top(tmp_path: Path)
     assert [label.get_text() for label in regressions.get_yticklabels()] == [r"\$1", r"\$0"]
     top, bottom = sorted(regressions.get_ylim())
     assert regressions.get_ylim() == (bottom, top)
-    marks = {line.get_label(): line.get_xdata() for line in regressions.lines}
+    marks: dict[str, Any] = {str(line.get_label()): line.get_xdata() for line in regressions.lines}
+    intervals: Any = regressions.collections[0]
     assert list(marks["its own split"]) == [4.0, 5.0]
     assert marks["second split"][0] == 20.0
     assert list(marks["best baseline"]) == [7.0, 7.0]
     assert regressions.get_xlabel() == "mean error on the test subset (mm)"
     assert classifications.get_xlabel() == "accuracy on the test subset"
-    ends = [[float(end) for end, _ in segment] for segment in regressions.collections[0].get_segments()]
+    ends = [[float(end) for end, _ in segment] for segment in intervals.get_segments()]
     assert ends == [[3.0, 5.0], [4.0, 6.0]]
 
 
