@@ -6,13 +6,15 @@ import os
 import signal
 import time
 from collections.abc import Sequence
+from queue import SimpleQueue
 
 import pytest
 from hydra.core.utils import JobReturn, JobStatus
 from joblib import delayed
 
+from forcepos.experiment import joblib_workers
 from forcepos.experiment.joblib_workers import IsolatedJobs
-from forcepos.experiment.sweep_job import JobFailed
+from forcepos.experiment.sweep_job import JobFailed, SweepEnded
 
 LOST = "it ended unexpectedly: interrupted, killed, or out of memory"
 
@@ -24,6 +26,8 @@ def job(number: int, overrides: Sequence[str]) -> JobReturn:
             os.kill(os.getpid(), signal.SIGKILL)
         case ["exits"]:
             os._exit(0)
+        case ["endless"]:
+            time.sleep(600)
         case ["interrupted"]:
             raise KeyboardInterrupt
     time.sleep(0.5)
@@ -32,7 +36,7 @@ def job(number: int, overrides: Sequence[str]) -> JobReturn:
 
 def done(n_jobs: int, kinds: Sequence[str]) -> list[JobReturn]:
     calls = (delayed(job)(number, [kind]) for number, kind in enumerate(kinds))
-    return IsolatedJobs(n_jobs)(calls)
+    return IsolatedJobs(lambda *_: None, n_jobs)(calls)
 
 
 @pytest.mark.parametrize(
@@ -52,6 +56,27 @@ def test_jobs_whose_process_ends_fail_alone(
     assert sorted(record.message for record in caplog.records) == [
         f"job {number}: {LOST}" for number, kind in enumerate(kinds) if kind != "fine"
     ]
+
+
+def test_jobs_are_reported_as_they_end_and_a_report_may_end_the_others(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(joblib_workers, "_all", [])  # they are killed, and the process would end
+    monkeypatch.setattr(joblib_workers, "_free", SimpleQueue())
+    reported = list[tuple[int, JobStatus]]()
+
+    def job_ended(number: int, job: JobReturn, seconds: float | None) -> None:
+        assert seconds is not None
+        assert seconds > 0
+        reported.append((number, job.status))
+        if job.status == JobStatus.FAILED:
+            raise SweepEnded("error: …")
+
+    calls = (delayed(job)(number, [kind]) for number, kind in enumerate(["endless", "killed", "fine"]))
+    with pytest.raises(SweepEnded):
+        IsolatedJobs(job_ended, 2)(calls)
+    assert reported == [(1, JobStatus.FAILED)]
+    assert caplog.messages == [f"job 1: {LOST}"], "the one that was ended is not lost"
 
 
 def test_a_worker_does_one_job_after_the_other() -> None:

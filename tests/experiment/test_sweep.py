@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -11,8 +13,10 @@ from mlflow import MlflowClient
 from mlflow.artifacts import load_dict
 from mlflow.entities import Run
 
+from forcepos.experiment import sweep
 from tests.conftest import children, runs
 from tests.running import PLAIN, QUICK, Finished
+from tests.runtime.test_resources import composed
 from tests.warm import forcepos
 
 
@@ -24,15 +28,35 @@ def test_jobs_of_a_sweep_share_one_parent(tmp_path: Path) -> None:
     parents = [run for run in everything if "mlflow.parentRunId" not in run.data.tags]
     assert [run.info.status for run in parents] == ["FINISHED"]
     jobs = children(everything, parents[0].info.run_id)
-    tail = " ".join(budget).replace("false", "False")  # as Hydra hands them to a job
     assert sorted(job.info.run_name or "" for job in jobs) == [
-        f"cnn_regression bayesian blocked seed=1 {tail}", f"cnn_regression random blocked seed=1 {tail}",
-        f"ffnn_regression bayesian blocked seed=1 {tail}", f"ffnn_regression random blocked seed=1 {tail}",
-    ]  # fmt: skip
+        f"model={model} tuner={tuner}"
+        for model in ("cnn_regression", "ffnn_regression")
+        for tuner in ("bayesian", "random")
+    ]
     assert {job.info.status for job in jobs} == {"FINISHED"}
     assert len(finished.out.splitlines()) == 4
     assert all(len(children(everything, job.info.run_id)) == 1 for job in jobs)
     assert not list(tmp_path.glob("outputs/unlogged/*")), "the same command would not be a new sweep"
+    assert "multirun of 4 jobs; outputs: outputs/sweeps/" in finished.err
+    assert "the jobs differ in model=ffnn_regression,cnn_regression tuner=random,bayesian\n" in finished.err
+    assert re.search(r"sweep: job 0 took \d+ s: the other 3 will take about \d+ (s|min)\n", finished.err)
+    of_sweep = parents[0]
+    assert of_sweep.info.run_name == "sweep model=ffnn_regression,cnn_regression tuner=random,bayesian"
+    best = min(jobs, key=lambda job: job.data.metrics["test/euclidean_mean_mm"]).data.metrics
+    names = ["test/euclidean_mean_mm", "test_low/euclidean_mean_mm", "test_high/euclidean_mean_mm"]
+    names += ["best_baseline/euclidean_mean_mm"]
+    assert of_sweep.data.metrics == {name: best[name] for name in names}
+    note = of_sweep.data.tags["mlflow.note.content"]
+    assert note.startswith(
+        "4 of 4 jobs finished\n\n| job | model | tuner | mean error \\(mm\\) | best baseline |\n"
+    )
+    (folder,) = tmp_path.glob("outputs/sweeps/*")
+    left = {"jobs.svg", "jobs.png", "comparison.html", "sweep.csv"}
+    assert left <= {path.name for path in folder.iterdir()}
+    client = MlflowClient(f"sqlite:///{tmp_path}/mlruns/mlflow.db")
+    logged = {file.path for file in client.list_artifacts(of_sweep.info.run_id)}
+    assert logged == left | {"sweep.json"}
+    assert json.loads((folder / "sweep.json").read_text()) == {"run_id": of_sweep.info.run_id}
 
 
 FAILING = ["-m", "data.rows=5,100", *QUICK]
@@ -91,6 +115,38 @@ def test_a_sweep_that_another_process_works_on_is_refused(failed: tuple[Finished
         "error: another process works on this sweep: wait for it, or change an override"
     )
     assert refused.out == ""
+
+
+def test_fail_fast_ends_a_sweep_at_its_first_failure_and_the_same_command_resumes_it(tmp_path: Path) -> None:
+    finished = forcepos([*FAILING, "fail_fast=true"], tmp_path)
+    assert finished.code == 1
+    *_, failure, rest = finished.err.splitlines()
+    assert failure.startswith(
+        "error: job 0: the recordings cannot be used: recording 0,0 visit 1: 5 rows, too short"
+    )
+    assert rest == "1 of 2 jobs were not run to their end: the same command resumes the sweep"
+    assert "job 1" not in finished.err
+    assert "Traceback" not in finished.err
+    (table,) = tmp_path.glob("outputs/sweeps/*/sweep.csv")
+    assert [line.partition(",")[0] for line in table.read_text().splitlines()] == ["job", "0"]
+    begun, jobs = tree(tmp_path)
+    assert (begun.info.status, jobs) == ("FAILED", [])
+    again = forcepos([*FAILING, "fail_fast=false"], tmp_path)
+    assert "resuming this sweep: " in again.err
+    resumed, (job,) = tree(tmp_path)
+    assert (resumed.info.run_id, job.info.status) == (begun.info.run_id, "FINISHED")
+
+
+def test_jobs_know_what_their_sweep_varies(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("forcepos.tracking.sweep_run.start_sweep", lambda *_: "id")
+    monkeypatch.setattr(sweep, "_open", [])
+    config = composed()
+    config.hydra.sweeper.params = {"tuner": "random,bayesian", "tuner.max_trials": "3"}
+    config.hydra.overrides.task = ["+data.x=1,2", "seed=range(3)", "split=blocked", "training.epochs=5"]
+    sweep.SweepCallback().on_multirun_start(config)
+    sweep._open.pop().lock.release()
+    assert json.loads(os.environ["FORCEPOS_SWEEP_KEYS"]) == ["tuner", "data.x", "seed"]
 
 
 @pytest.mark.parametrize("launcher", ["slurm_cpu", "submitit_slurm"])

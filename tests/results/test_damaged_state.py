@@ -173,7 +173,7 @@ def test_a_sweep_whose_file_was_damaged_is_started_anew(
 ) -> None:
     begun = list[str | None]()
 
-    def start(_: Any, __: str, known: str | None) -> str:
+    def start(_: Any, __: str, known: str | None, *_varied: str) -> str:
         begun.append(known)
         return "new"
 

@@ -20,7 +20,7 @@ from forcepos.models.training import device
 from forcepos.models.training.device import use_device
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.paths import conf_dir
-from forcepos.runtime.resources import JOBS_VARIABLE, available_cores, in_sweep, jobs_at_once, jobs_of_sweep
+from forcepos.runtime.resources import JOBS_VARIABLE, available_cores, batches_of_sweep, in_sweep, jobs_at_once
 from forcepos.tuning.search import lock_search
 from tests.conftest import checked_config
 
@@ -84,30 +84,39 @@ def test_a_single_run_has_the_machine_to_itself(monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize(
-    ("overrides", "jobs"),
+    ("overrides", "batches"),
     [
-        (["seed=1"], 1),
-        (["seed=1,2,3"], 3),
-        (["seed=1,2,3", "tuner=random,bayesian"], 6),
-        (["seed=1,2,3", "seed=4"], 1),  # the last one counts, as for Hydra
-        (["seed=range(1,9)"], 8),
-        (["seed=choice(1,2)", "data.features=[Fx,Fy]"], 2),
-        (["seed=1,2,3", "hydra.sweeper.max_batch_size=2"], 2),
-        (["model=glob(*)"], None),
+        (["seed=1"], [1]),
+        (["seed=1,2,3"], [3]),
+        (["seed=1,2,3", "tuner=random,bayesian"], [6]),
+        (["seed=1,2,3", "seed=4"], [1]),  # the last one counts, as for Hydra
+        (["seed=range(1,9)"], [8]),
+        (["seed=choice(1,2)", "data.features=[Fx,Fy]"], [2]),
+        (["seed=1,2,3", "hydra.sweeper.max_batch_size=2"], [2, 1]),
+        (["model=glob(*)"], []),  # unless Hydra has started, which knows the choices
+        (["seed=interval(1,2)"], []),  # for a sweeper that optimises
     ],
 )
-def test_the_command_line_says_how_many_jobs_there_are(overrides: list[str], jobs: int | None) -> None:
+def test_the_command_line_says_how_many_jobs_there_are(overrides: list[str], batches: list[int]) -> None:
     ours = [override for override in overrides if "hydra." in override]
     hydra = composed(*ours).hydra
     hydra.overrides.task = [override for override in overrides if override not in ours]
-    assert jobs_of_sweep(hydra) == jobs
+    assert batches_of_sweep(hydra) == batches
+
+
+def test_a_glob_counts_once_hydra_has_started() -> None:
+    register_schemas()
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        hydra = compose("config", return_hydra_config=True).hydra
+        hydra.overrides.task = ["model=glob(*)", "seed=1,2"]
+        assert batches_of_sweep(hydra) == [8]
 
 
 def test_a_config_may_bring_sweeps_of_its_own() -> None:
     hydra = composed().hydra
     hydra.sweeper.params = {"tuner": "random,bayesian"}
     hydra.overrides.task = ["seed=1,2,3"]
-    assert jobs_of_sweep(hydra) == 6
+    assert batches_of_sweep(hydra) == [6]
 
 
 @pytest.mark.parametrize(("given", "cores"), [("2", 2), ("16", 4), ("", 4)])

@@ -83,6 +83,22 @@ def test_a_failing_job_of_a_cluster_is_told_by_number_and_the_others_go_on(slurm
 
 
 @needs_slurm
+def test_fail_fast_cancels_the_jobs_of_a_cluster(slurm: Cluster, tmp_path: Path) -> None:
+    endless = [*SMALL_JOBS, "training.epochs=100000", *TINY]
+    finished = forcepos(["-m", "data.rows=5,100", "fail_fast=true", *endless], tmp_path, 300, **slurm.environment)
+    assert finished.code == 1
+    assert "Traceback" not in finished.err
+    assert finished.err.splitlines()[-1] == (
+        "1 of 2 jobs were not run to their end: the same command resumes the sweep"
+    )
+    squeue = ["squeue", "--noheader", "--format=%i", "--states=PENDING,RUNNING"]
+    left = subprocess.run(
+        squeue, env={**os.environ, **slurm.environment}, capture_output=True, text=True, check=True
+    )
+    assert not [job for job in left.stdout.split() if job.endswith("_1")], "it trains for ever"
+
+
+@needs_slurm
 def test_a_job_at_its_time_limit_is_queued_again_and_goes_on_with_its_search(
     slurm: Cluster, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

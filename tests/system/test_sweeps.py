@@ -103,6 +103,24 @@ def test_jobs_side_by_side_that_fail_are_told_by_number_and_the_others_go_on(tmp
         assert line.endswith("failure.txt)")
 
 
+@pytest.mark.parametrize("launcher", ["joblib", "submitit_local"])
+def test_fail_fast_ends_the_jobs_side_by_side(launcher: str, tmp_path: Path) -> None:
+    endless = ["training.epochs=100000", *TINY]
+    finished = forcepos(
+        ["-m", f"hydra/launcher={launcher}", "data.rows=100,5,101", "fail_fast=true", *endless], tmp_path
+    )
+    assert finished.code == 1
+    assert "Traceback" not in finished.err
+    *_, failure, rest = finished.err.splitlines()
+    assert failure.startswith(
+        "error: job 1: the recordings cannot be used: recording 0,0 visit 1: 5 rows, too short"
+    )
+    assert rest == "2 of 3 jobs were not run to their end: the same command resumes the sweep"
+    assert {row["status"] for row in table(tmp_path)} == {"FAILED"}
+    assert {run.info.status for run in runs(tmp_path)} <= {"FAILED", "KILLED"}
+    assert not [process for process in psutil.process_iter() if str(tmp_path) in " ".join(process.cmdline())]
+
+
 def test_jobs_of_a_sweep_that_share_a_search_train_its_trials_once(tmp_path: Path) -> None:
     tiny = [override for override in TINY if not override.startswith("training.final_epochs")]
     launcher = ["-m", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]

@@ -17,7 +17,7 @@ from forcepos.config.mistakes import answer_in_one_line, explain
 from forcepos.config.schema import Config
 from forcepos.experiment.api import start_run, to_config
 from forcepos.experiment.sweep import AGAIN, close_sweep
-from forcepos.experiment.sweep_job import refused_submission, sweep_job
+from forcepos.experiment.sweep_job import SweepEnded, refused_submission, sweep_job
 from forcepos.runtime.files import to_json
 from forcepos.runtime.interruption import (
     Interrupted,
@@ -67,7 +67,7 @@ def main() -> None:
         try:
             _report(_job)
             status = "FINISHED"
-        except Interrupted:
+        except (Interrupted, SweepEnded):
             end_children()
             raise
         finally:

@@ -4,8 +4,9 @@ By themselves, joblib's workers are one pool, which kills the others when one en
 pool of its own.
 """
 
+import time
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from queue import SimpleQueue
 from typing import Any
 
@@ -14,7 +15,7 @@ from joblib.externals.loky import ProcessPoolExecutor
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from joblib.parallel import LokyBackend
 
-from forcepos.experiment.sweep_job import lost_job
+from forcepos.experiment.sweep_job import JobEnded, lost_job
 from forcepos.runtime.resources import joblib_workers
 
 _IDLE_S = 300  # a worker that is idle for longer ends and frees its memory, as joblib's own do
@@ -26,9 +27,11 @@ _all: list[ProcessPoolExecutor] = []
 class IsolatedJobs:
     """Stands where Hydra's launcher expects `joblib.Parallel`."""
 
-    def __init__(self, n_jobs: int, **_: Any) -> None:
+    def __init__(self, job_ended: JobEnded, n_jobs: int, **_: Any) -> None:
+        self._job_ended = job_ended
         self._count = joblib_workers(n_jobs)
         self._env = LokyBackend()._prepare_worker_env(self._count)  # noqa: SLF001  # shares the cores
+        self._killed = False
 
     def __call__(self, jobs: Iterable[tuple[Any, ...]]) -> list[JobReturn]:
         """Do jobs of joblib's `delayed`, as many at a time as there are workers."""
@@ -36,26 +39,35 @@ class IsolatedJobs:
             self._add_worker()
         threads = ThreadPoolExecutor(self._count)
         try:
-            return list(threads.map(self._do, jobs))
+            all_jobs = [threads.submit(self._do, job) for job in jobs]
+            for ended in as_completed(all_jobs):
+                self._job_ended(*ended.result())
         except BaseException:
+            self._killed = True
             threads.shutdown(wait=False, cancel_futures=True)
             for worker in _all:
                 worker.shutdown(kill_workers=True)
             raise
+        return [job.result()[1] for job in all_jobs]
 
     def _add_worker(self) -> None:
         worker = ProcessPoolExecutor(1, timeout=_IDLE_S, env=self._env)  # its process starts with its first job
         _all.append(worker)
         _free.put(worker)
 
-    def _do(self, job: tuple[Any, ...]) -> JobReturn:
+    def _do(self, job: tuple[Any, ...]) -> tuple[int, JobReturn, float]:
+        """Return a job's number, what came of it, and how many seconds it took."""
         function, arguments, _ = job
         worker = _free.get()  # there are as many as threads
+        started = time.monotonic()
         try:
             done: JobReturn = worker.submit(function, *arguments).result()
         except (TerminatedWorkerError, KeyboardInterrupt, SystemExit):  # killed, or asked to end
+            if self._killed:
+                raise
             self._add_worker()
             worker.shutdown(kill_workers=True)
-            return lost_job(*arguments[:2])
-        _free.put(worker)
-        return done
+            done = lost_job(*arguments[:2])
+        else:
+            _free.put(worker)
+        return arguments[0], done, time.monotonic() - started

@@ -5,81 +5,35 @@ import json
 import logging
 import os
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 from filelock import FileLock, Timeout
+from hydra.core.utils import JobReturn
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
 from forcepos.config.mistakes import resolving
 from forcepos.config.schema import TrackingConfig
 from forcepos.experiment.sweep_job import prepare_launcher, reason_of
-from forcepos.results.finished_runs import CONFIG, SKIP_VARIABLE, holds_result, meaning, read_config, refuse_used
+from forcepos.experiment.sweep_progress import SweepProgress
+from forcepos.experiment.sweep_story import draw_jobs, show_jobs, sweep_story
+from forcepos.experiment.sweep_table import Row, job_folders, job_rows, write_csv
+from forcepos.results.finished_runs import CONFIG, SKIP_VARIABLE, meaning, read_config, refuse_used
 from forcepos.runtime.errors import InputError
-from forcepos.runtime.files import read_state, to_json, write_state
+from forcepos.runtime.files import read_state, to_json, write_json, write_state
 from forcepos.runtime.interruption import defer_signals, ended_by_input_errors
+from forcepos.runtime.log_lines import prefix_log_lines
 from forcepos.runtime.paths import pending_logs_file, short_path
-from forcepos.runtime.resources import JOBS_VARIABLE, jobs_of_sweep, overrides_of
+from forcepos.runtime.resources import JOBS_VARIABLE, overrides_of, sweep_overrides
 from forcepos.runtime.wording import visible, visible_lines
 from forcepos.tracking.place import check_uri
 
 log = logging.getLogger(__name__)
 AGAIN = "run the same command again to log what is missing"
-# `also`: the same measure on the harder split that evaluation.also names.
-_COLUMNS = ("job", "overrides", "status", "euclidean_mean_mm", "accuracy", "baseline", "also", "run_id")
-
-
-def job_folders(folder: Path) -> list[Path]:
-    """Return the jobs' folders, by number."""
-    jobs = [path for path in folder.glob("*") if path.is_dir() and path.name.isdigit()]
-    return sorted(jobs, key=lambda path: int(path.name))
-
-
-def write_table(rows: list[dict[str, Any]], table: Path) -> None:
-    """Write the rows to `table`, and show them without what all jobs share."""
-    import pandas as pd  # noqa: PLC0415  # only the end of a multirun needs it
-
-    from forcepos.results.terminal import show_table  # noqa: PLC0415  # likewise
-
-    pd.DataFrame(rows, columns=list(_COLUMNS), dtype=object).to_csv(table, index=False)
-    each = [row["overrides"].split(" ") for row in rows]
-    shared = set(each[0]).intersection(*each) if len(rows) > 1 else set()
-    own = [" ".join(override for override in overrides if override not in shared) for overrides in each]
-    shown = [row | {"overrides": overrides} for row, overrides in zip(rows, own, strict=True)]
-    show_table(f"Jobs by test score ({table})", _COLUMNS[:-1], shown)
-
-
-def job_rows(folder: Path) -> list[dict[str, Any]]:
-    """Return a row for each job: regressions before classifications, the best first, failed ones last.
-
-    Beside the columns of the table, `result` holds the whole result of a finished job.
-    """
-    rows = map(_row, job_folders(folder))
-    return sorted(
-        rows, key=lambda row: (not row["result"], row["euclidean_mean_mm"] or 1e9, -(row["accuracy"] or 0))
-    )
-
-
-def _row(job: Path) -> dict[str, Any]:
-    asked = job / ".hydra" / "overrides.yaml"  # absent with hydra.output_subdir=null
-    overrides = visible(" ".join(map(str, OmegaConf.load(asked)))) if asked.is_file() else ""
-    row: dict[str, Any] = dict.fromkeys((*_COLUMNS, "result")) | {"job": int(job.name), "overrides": overrides}
-    if not holds_result(job):
-        return row | {"status": "FAILED"}
-    result = json.loads((job / "result.json").read_text())
-    score = "euclidean_mean_mm" if "euclidean_mean_mm" in result["test"] else "accuracy"
-    also = result.get("also")
-    return row | {
-        "status": "FINISHED",
-        score: round(result["test"][score], 4),
-        "baseline": round(result["baseline"][score], 4),
-        "also": round(also["test"][score], 4) if also else None,
-        "run_id": result["run_id"],
-        "result": result,
-    }
 
 
 @dataclass(frozen=True)
@@ -112,9 +66,20 @@ class SweepCallback(Callback):
         """Start the sweep's run, or resume an unfinished sweep's, and put its id where the jobs find it."""
         _open.append(_Sweep(config))
 
+    def on_job_start(self, config: DictConfig, **_: Any) -> None:  # noqa: ARG002
+        """Start the clock of a job that runs in the process that launched it."""
+        for sweep in _open:
+            sweep.clock = time.monotonic()
+
+    def on_job_end(self, config: DictConfig, job_return: JobReturn, **_: Any) -> None:
+        """Count such a job."""
+        for sweep in _open:
+            prefix_log_lines("sweep")
+            sweep.progress.job_ended(config.hydra.job.num, job_return, time.monotonic() - sweep.clock)
+
 
 def _asked(overrides: Sequence[str]) -> list[str]:
-    return sorted(override for override in overrides if not override.startswith("skip_finished="))
+    return sorted(override for override in overrides if not override.startswith(("skip_finished=", "fail_fast=")))
 
 
 def _unfinished(tracking: TrackingConfig, overrides: list[str]) -> Path:
@@ -129,17 +94,25 @@ class _Sweep:
     def __init__(self, config: DictConfig) -> None:
         self._tracking = cast("TrackingConfig", OmegaConf.to_object(config.tracking))
         self._overrides = overrides_of(config.hydra)
+        self._text = visible(" ".join(self._overrides))
         self._folder = Path(config.hydra.sweep.dir).absolute()
+        self._table = self._folder / "sweep.csv"
+        self.progress, self.clock = SweepProgress(config, self._folder), time.monotonic()
+        swept = [each for each in sweep_overrides(config.hydra) if each.is_sweep_override()]
+        self._keys = [each.get_key_element().lstrip("+") for each in swept]
+        self._varied = visible(" ".join(str(each.input_line) for each in swept))
         self._jobs_print = "submitit" not in str(config.hydra.launcher.get("_target_"))  # to this standard output
         self._unfinished = _unfinished(self._tracking, self._overrides)
         self.lock = FileLock(self._unfinished.with_suffix(".lock"))
         self._check(config)
-        jobs = jobs_of_sweep(config.hydra)
+        jobs = self.progress.jobs
         count = "1 job" if jobs == 1 else f"{jobs or 'several'} jobs"
         log.info("multirun of %s; outputs: %s", count, short_path(self._folder))
+        if self._varied:
+            log.info("the jobs differ in %s", self._varied)
         self._begin()
-        if jobs:
-            os.environ[JOBS_VARIABLE] = str(jobs)
+        if self.progress.batch:
+            os.environ[JOBS_VARIABLE] = str(self.progress.batch)
 
     def _check(self, config: DictConfig) -> None:
         before = read_config(self._folder / "multirun.yaml")
@@ -148,7 +121,7 @@ class _Sweep:
         refuse_used(job_folders(self._folder), same, config.skip_finished or self._unfinished.is_file())
         if self._tracking.name == "mlflow":
             check_uri(self._tracking.uri)
-        prepare_launcher(config.hydra.launcher)
+        prepare_launcher(config.hydra.launcher, self.progress.job_ended)
 
     def _begin(self) -> None:
         """Lock the sweep, and start or resume its run, if it is tracked."""
@@ -161,11 +134,11 @@ class _Sweep:
         if self._tracking.name == "mlflow":
             # MLflow takes seconds.
             from forcepos.tracking.sweep_run import start_sweep  # noqa: PLC0415
-            from forcepos.tracking.track import PARENT_VARIABLE  # noqa: PLC0415
+            from forcepos.tracking.track import PARENT_VARIABLE, SWEEP_KEYS_VARIABLE  # noqa: PLC0415
 
-            overrides = visible(" ".join(self._overrides))
-            self._run_id = start_sweep(self._tracking, overrides, begun.run_id if begun else None)
-            os.environ[PARENT_VARIABLE] = self._run_id
+            known = begun.run_id if begun else None
+            self._run_id = start_sweep(self._tracking, self._text, known, self._varied)
+            os.environ |= {PARENT_VARIABLE: self._run_id, SWEEP_KEYS_VARIABLE: json.dumps(self._keys)}
         if begun:
             kept, began = short_path(self._unfinished), self._unfinished.stat().st_mtime
             log.info("resuming this sweep: complete jobs are skipped; to begin it anew, remove %s", kept)
@@ -174,36 +147,44 @@ class _Sweep:
             write_state(self._unfinished, {"run_id": self._run_id})
         if begun:
             os.utime(self._unfinished, (began, began))  # jobs that were complete before count as well
+        self._folder.mkdir(parents=True, exist_ok=True)
+        write_json(self._folder / "sweep.json", {"run_id": self._run_id})
 
     def close(self, status: str) -> bool:
-        """Show the table of jobs, and end the sweep's run; return whether tracking is complete."""
-        rows = job_rows(self._folder)
-        table = self._folder / "sweep.csv"
+        """Show the jobs, and end the sweep's run; return whether tracking is complete."""
+        rows = job_rows(self._folder, self._keys)
         if rows:
-            write_table(rows, table)
+            write_csv(rows, self._keys, self._table)
+        complete = status == "FINISHED" or self.progress.left == 0  # not after Ctrl-C, which must be prompt
+        files = draw_jobs(rows, self._keys, self._folder) if complete else []
+        if rows:
+            show_jobs(rows, self._keys, self._table)
         for row in sorted(rows, key=lambda row: int(row["job"])):
-            if not row["result"]:
+            if row["result"] is None and not self.progress.ended_early:
                 reason = visible_lines(reason_of(self._folder / str(row["job"])))
                 sys.stderr.write(f"job {row['job']}: {reason}\n")
-            elif not self._jobs_print:
+            elif row["result"] and not self._jobs_print:
                 sys.stdout.write(to_json(row["result"]) + "\n")
         sys.stdout.flush()
-        logged = self._end_run(status, rows, table)
+        logged = self._end_run(status, rows, files)
         self.lock.release()
         if logged and status == "FINISHED":
             self._unfinished.unlink(missing_ok=True)
             Path(self.lock.lock_file).unlink(missing_ok=True)
         return logged
 
-    def _end_run(self, status: str, rows: list[dict[str, Any]], table: Path) -> bool:
+    def _end_run(self, status: str, rows: list[Row], files: list[Path]) -> bool:
         """End the sweep's run; return whether the store has all of the sweep."""
         if self._run_id is None:
             return True
         from forcepos.tracking.sweep_run import end_sweep  # noqa: PLC0415  # MLflow takes seconds
 
         lacking = sum((row["result"] or {}).get("tracking") == "incomplete" for row in rows)
+        story = sweep_story(rows, self._keys, f"python -m forcepos -m {self._text}", files)
         # The table follows once all that it lists is there.
-        ended = end_sweep(self._tracking, self._run_id, status, table if rows and not lacking else None)
+        ended = end_sweep(
+            self._tracking, self._run_id, status, self._table if rows and not lacking else None, story
+        )
         if ended and not lacking:
             return True
         of = f" of {lacking} of {len(rows)} jobs" if lacking else " of the sweep itself"

@@ -7,9 +7,11 @@ import logging
 import multiprocessing
 import shutil
 import textwrap
+import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +27,17 @@ log = logging.getLogger(__name__)
 _LONGEST = 200  # characters of a reason on the terminal
 _LOST = "it ended unexpectedly: interrupted, killed, or out of memory"
 _FAILURE = "failure.txt"  # in a job's folder: the reason, then where the code was
+_LOOK_S = 1.0  # how often submitit's jobs are looked at
+
+JobEnded = Callable[[int, JobReturn, float | None], None]  # its number, what came of it, seconds if known
 
 
 class JobFailed(CompactHydraException):
     """A job of a multirun failed; Hydra runs the others and shows the message without a traceback."""
+
+
+class SweepEnded(SystemExit):
+    """A job failed, and fail_fast=true: this passes Hydra, which continues after an Exception."""
 
 
 @contextmanager
@@ -73,8 +82,11 @@ def reason_of(folder: Path) -> str:
     return short if short == reason and not where else f"{short} (more in {folder / _FAILURE})"
 
 
-def prepare_launcher(launcher: DictConfig) -> None:
+def prepare_launcher(launcher: DictConfig, job_ended: JobEnded) -> None:
     """Prepare this process to launch jobs with `hydra.launcher`.
+
+    Args:
+        job_ended: called in this process for each job of joblib's or submitit's that has ended, in that order.
 
     Raises:
         InputError: it is for Slurm, which this machine cannot submit jobs to, or would run none at a time.
@@ -88,16 +100,16 @@ def prepare_launcher(launcher: DictConfig) -> None:
 
             from forcepos.experiment.joblib_workers import IsolatedJobs  # noqa: PLC0415
 
-            _core.Parallel = IsolatedJobs  # the launcher has no door for it
+            _core.Parallel = partial(IsolatedJobs, job_ended)  # the launcher has no door for it
         case "SlurmLauncher":
             if not shutil.which("srun"):  # as submitit asks
                 raise InputError(
                     "hydra/launcher: no srun on this machine's PATH, so it cannot submit jobs to a Slurm cluster: "
                     "start the sweep on a login node, or run its jobs here with hydra/launcher=joblib"
                 )
-            _outlast_lost_jobs()
+            _follow_jobs(job_ended)
         case "LocalLauncher":
-            _outlast_lost_jobs()
+            _follow_jobs(job_ended)
 
 
 def refused_submission(error: Exception) -> str | None:
@@ -107,11 +119,11 @@ def refused_submission(error: Exception) -> str | None:
     return f"hydra/launcher: no job could be submitted to Slurm: {' '.join(str(error).split())}"
 
 
-def _outlast_lost_jobs() -> None:
-    """Let submitit wait for the other jobs where it raises an error for one without a result."""
+def _follow_jobs(job_ended: JobEnded) -> None:
+    """Let submitit report jobs as they end, and wait for the others where it raises an error for a lost one."""
     import submitit  # noqa: PLC0415  # other launchers do without
 
-    results = submitit.Job.results
+    results, submit = submitit.Job.results, submitit.AutoExecutor.map_array
 
     def results_or_failure(job: submitit.Job[Any]) -> list[Any]:
         try:
@@ -120,4 +132,27 @@ def _outlast_lost_jobs() -> None:
             overrides, _, number, *_ = job.submission().args
             return [lost_job(number, overrides)]
 
+    def submit_and_wait(executor: submitit.AutoExecutor, *arguments: Any) -> list[submitit.Job[Any]]:
+        jobs = submit(executor, *arguments)
+        _wait(list(jobs), job_ended)
+        return jobs
+
     submitit.Job.results = results_or_failure  # type: ignore[assignment,method-assign]
+    submitit.AutoExecutor.map_array = submit_and_wait  # type: ignore[assignment,method-assign]
+
+
+def _wait(jobs: list[Any], job_ended: JobEnded) -> None:
+    """Wait until submitit's jobs have ended; cancel those that have not if one of them ends the sweep."""
+    import submitit  # noqa: PLC0415  # other launchers do without
+
+    try:
+        while jobs:
+            for job in [job for job in jobs if job.done()]:
+                jobs.remove(job)
+                job_ended(job.submission().args[2], job.results()[0], None)
+            time.sleep(_LOOK_S if jobs else 0)
+    except SweepEnded:
+        for job in jobs:
+            if isinstance(job, submitit.SlurmJob):  # those on this machine are ended as this process' children
+                job.cancel(check=False)
+        raise

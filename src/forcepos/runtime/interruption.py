@@ -31,6 +31,7 @@ from forcepos.runtime.wording import visible_lines
 _PATIENCE_S = 5.0  # time for a process to close its runs
 _INSIST_S = 2.0  # a signal that is repeated after this long is no longer deferred
 
+_END_WITH_OTHERS = ("resource_tracker", "submitit.local._local")  # the latter would print a traceback
 _LOOK_S = 0.5  # how often a process of a pool looks for its parent
 
 _exit_code: list[int] = []  # one entry once the hook is registered
@@ -103,13 +104,13 @@ def ended_by_input_errors() -> Iterator[None]:
 
 
 def end_children() -> None:
-    """Interrupt the child processes but for resource trackers, which clean up; kill those that do not end."""
+    """Interrupt the child processes but for those that end with the others; kill those that do not end."""
     import psutil  # noqa: PLC0415  # a command's start does without
 
     children = []
     for child in psutil.Process().children(recursive=True):
         with suppress(psutil.Error):  # it has ended
-            if not any("resource_tracker" in argument for argument in child.cmdline()):
+            if not any(name in argument for argument in child.cmdline() for name in _END_WITH_OTHERS):
                 child.send_signal(signal.SIGINT)
                 children.append(child)
     for child in psutil.wait_procs(children, timeout=_PATIENCE_S)[1]:

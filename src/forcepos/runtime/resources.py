@@ -4,8 +4,10 @@ import os
 from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
@@ -39,10 +41,13 @@ def in_sweep() -> bool:
 
 def jobs_at_once() -> int:
     """Return how many jobs of this multirun train on this machine at the same time; 1 outside of a multirun."""
-    if not in_sweep():
-        return 1
-    launcher: Any = HydraConfig.get().launcher
-    known = int(os.environ.get(JOBS_VARIABLE, "0"))
+    return (
+        started_at_once(HydraConfig.get().launcher, int(os.environ.get(JOBS_VARIABLE, "0"))) if in_sweep() else 1
+    )
+
+
+def started_at_once(launcher: Any, known: int) -> int:
+    """Return how many jobs this launcher starts on a machine at the same time, of a `known` number or 0."""
     match str(launcher.get("_target_", "")).rpartition(".")[2]:
         case "JoblibLauncher":
             at_once = joblib_workers(launcher.n_jobs)
@@ -63,14 +68,24 @@ def overrides_of(hydra: Any) -> list[str]:
     return list(map(str, OmegaConf.to_container(hydra.overrides.task) or []))
 
 
-def jobs_of_sweep(hydra: DictConfig) -> int | None:
-    """Return how many jobs Hydra launches in a batch; None where another sweeper or a glob determines that."""
+def sweep_overrides(hydra: DictConfig) -> list[Override]:
+    """Return the overrides of a multirun, of its config and of the command line, as Hydra's sweepers get them."""
+    params = [f"{key}={value}" for key, value in (hydra.sweeper.get("params") or {}).items()]
+    started = GlobalHydra.instance()  # its loader knows the choices that a glob stands for
+    parser = OverridesParser.create(started.config_loader() if started.is_initialized() else None)
+    try:
+        return parser.parse_overrides([*params, *overrides_of(hydra)])
+    except HydraException:  # in another sweeper's own language
+        return []
+
+
+def batches_of_sweep(hydra: DictConfig) -> list[int]:
+    """Return how many jobs Hydra launches in each batch; none where another sweeper determines that."""
     sweeper = hydra.sweeper
     if not str(sweeper.get("_target_", "")).endswith(".BasicSweeper"):
-        return None
-    params = [f"{key}={value}" for key, value in (sweeper.get("params") or {}).items()]
-    overrides = OverridesParser.create().parse_overrides([*params, *overrides_of(hydra)])
+        return []
     try:
-        return len(BasicSweeper.split_arguments(overrides, sweeper.get("max_batch_size"))[0])
+        batches = BasicSweeper.split_arguments(sweep_overrides(hydra), sweeper.get("max_batch_size"))
     except HydraException:
-        return None
+        return []
+    return list(map(len, batches))

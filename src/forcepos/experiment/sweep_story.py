@@ -1,0 +1,95 @@
+"""What a sweep shows when it ends: tables, a picture of all jobs, their comparison, the best scores."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from forcepos.experiment.sweep_table import Row, job_cells, markdown, same_networks, seed_cells
+from forcepos.runtime.errors import InputError
+from forcepos.runtime.paths import short_path
+
+if TYPE_CHECKING:
+    from forcepos.tracking.sweep_run import SweepStory
+
+log = logging.getLogger(__name__)
+_DPI = 150
+
+
+def show_jobs(rows: Sequence[Row], keys: Sequence[str], table: Path) -> None:
+    """Show jobs and seeds on the terminal, and which jobs are the same."""
+    from forcepos.results.terminal import show_table  # noqa: PLC0415  # only the end of a multirun needs it
+
+    log.info("table of the jobs: %s", short_path(table))
+    for line in same_networks(rows):
+        log.info("%s", line)
+    tables = {"Jobs by test score": job_cells(rows, keys), "Mean and spread over seeds": seed_cells(rows, keys)}
+    for title, cells in tables.items():
+        if cells:
+            show_table(title, tuple(cells[0]), cells)
+
+
+def sweep_story(rows: Sequence[Row], keys: Sequence[str], command: str, files: Sequence[Path]) -> "SweepStory":
+    """Describe the jobs in Markdown, with the scores of the best ones as metrics."""
+    from forcepos.tracking.sweep_run import SweepStory  # noqa: PLC0415  # MLflow takes seconds
+
+    finished = sum(row["result"] is not None for row in rows)
+    parts = [
+        f"{finished} of {len(rows)} jobs finished",
+        markdown(job_cells(rows, keys)),
+        markdown(seed_cells(rows, keys)),
+        *same_networks(rows),
+        f"    {command}",
+    ]
+    return SweepStory(_best_scores(rows), "\n\n".join(filter(None, parts)), files)
+
+
+def _best_scores(rows: Sequence[Row]) -> dict[str, float]:
+    """Return the scores of the best regression and of the best classification, by the names of a job's metrics."""
+    from forcepos.results.key_metrics import key_metrics  # noqa: PLC0415  # MLflow takes seconds
+
+    best = {
+        row["score"]: row["result"] for row in reversed(rows) if row["result"]
+    }  # the first of each is the best
+    return {
+        f"{group}/{score}": values[score]
+        for score, result in best.items()
+        for group, values in key_metrics({"coverage": None} | result).items()
+        if score in values
+    }
+
+
+def draw_jobs(rows: Sequence[Row], keys: Sequence[str], folder: Path) -> list[Path]:
+    """Draw the finished jobs into `folder`, compare them on a page there, and return the files.
+
+    What cannot be drawn or compared is reported, and the sweep ends without it.
+    """
+    finished = [
+        row | {"name": " ".join([f"job {row['job']} ", *(f"{key}={row[f'sweep.{key}']}" for key in keys)])}
+        for row in rows
+        if row["result"]
+    ]
+    files = list[Path]()
+    for what, make in (("picture", _draw), ("comparison", _compare)) if len(finished) > 1 else ():
+        try:
+            files += make(finished, folder)
+        except Exception as error:  # noqa: BLE001  # the jobs are done, and their table is written
+            level = logging.INFO if isinstance(error, InputError) else logging.WARNING  # such as of several seeds
+            log.log(level, "no %s of the jobs: %s", what, str(error) or type(error).__name__)
+    return files
+
+
+def _draw(rows: Sequence[Row], folder: Path) -> list[Path]:
+    from forcepos.results.figures.jobs import job_scores  # noqa: PLC0415  # matplotlib takes a second
+
+    figure, files = job_scores(rows), [folder / "jobs.svg", folder / "jobs.png"]
+    for file in files:
+        figure.savefig(file, dpi=_DPI)
+    return files
+
+
+def _compare(rows: Sequence[Row], folder: Path) -> list[Path]:
+    from forcepos.results.comparison import write_comparison  # noqa: PLC0415  # likewise
+
+    write_comparison([Path(row["result"]["outputs"]) for row in rows], folder / "comparison.html")
+    return [folder / "comparison.html"]

@@ -1,0 +1,57 @@
+"""The picture of all jobs of a sweep."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from forcepos.experiment.sweep_story import draw_jobs
+from forcepos.experiment.sweep_table import job_rows
+from forcepos.results.figures.jobs import job_scores
+from tests.experiment.test_sweep_table import accuracy, mm, put
+
+
+def test_each_kind_of_score_has_a_panel_with_the_best_job_on_top(tmp_path: Path) -> None:
+    put(tmp_path, 0, ["seed=1"], mm(5.0))
+    put(tmp_path, 1, ["seed=2"], mm(4.0, second=20.0))
+    put(tmp_path, 2, ["seed=3"], accuracy(0.75))
+    rows = [row | {"name": f"${row['job']}"} for row in job_rows(tmp_path)]
+    regressions, classifications = job_scores(rows).axes
+    assert [label.get_text() for label in regressions.get_yticklabels()] == [r"\$1", r"\$0"]
+    top, bottom = sorted(regressions.get_ylim())
+    assert regressions.get_ylim() == (bottom, top)
+    marks: dict[str, Any] = {str(line.get_label()): line.get_xdata() for line in regressions.lines}
+    intervals: Any = regressions.collections[0]
+    assert list(marks["its own split"]) == [4.0, 5.0]
+    assert marks["second split"][0] == 20.0
+    assert list(marks["best baseline"]) == [7.0, 7.0]
+    assert regressions.get_xlabel() == "mean error on the test subset (mm)"
+    assert classifications.get_xlabel() == "accuracy on the test subset"
+    ends = [[float(end) for end, _ in segment] for segment in intervals.get_segments()]
+    assert ends == [[3.0, 5.0], [4.0, 6.0]]
+
+
+def test_what_cannot_be_drawn_or_compared_is_said_and_the_sweep_ends(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level("INFO")
+    for number in (0, 1):
+        put(tmp_path, number, [f"seed={number}"], mm(5.0))
+
+    def broken(_: object) -> None:
+        raise ValueError("no font")
+
+    monkeypatch.setattr("forcepos.results.figures.jobs.job_scores", broken)
+    assert draw_jobs(job_rows(tmp_path, ["seed"]), ["seed"], tmp_path) == []
+    picture, comparison = caplog.records
+    assert (picture.levelname, picture.message) == ("WARNING", "no picture of the jobs: no font")
+    assert comparison.levelname == "INFO"
+    assert comparison.message.startswith("no comparison of the jobs: ")
+
+
+def test_a_single_job_is_not_drawn(tmp_path: Path) -> None:
+    put(tmp_path, 0, ["seed=1"], mm(5.0))
+    put(tmp_path, 1, ["seed=2"], None)
+    assert draw_jobs(job_rows(tmp_path, ["seed"]), ["seed"], tmp_path) == []
