@@ -128,7 +128,7 @@ def test_every_score_has_an_interval_and_the_honest_figure_beside_it(smoke: Smok
     assert also["split"] == "held_out_points"
     assert metrics[f"held_out_points/{measure}"] == pytest.approx(also["test"][measure])
     assert also["test"][measure] != result["test"][measure]
-    assert f"split=held_out_points: the same hyperparameters reach {measure}" in finished.err
+    assert "model on held_out_points" in finished.err
 
 
 @pytest.mark.parametrize("model", EACH_MODEL)
@@ -140,7 +140,6 @@ def test_baselines_and_coverage_stand_beside_every_score(smoke: Smoke, model: st
         assert metrics[f"{name}/{measure}"] == pytest.approx(result[name][measure])
     assert result["coverage"]["asked"] == 0.9
     assert metrics["coverage/found"] == pytest.approx(result["coverage"]["found"])
-    assert "target coverage 90 %, observed " in finished.err
     if "regression" in model:
         limits = [
             result[f"limit{of}_visit"]["rmse_radial_mm"]

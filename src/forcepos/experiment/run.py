@@ -64,10 +64,11 @@ def _run(plan: RunPlan) -> dict[str, Any]:
     config, folder = plan.config, plan.folder
     if plan.parent is None:  # a fold's folder may hold what an interrupted cross-validation has left
         refuse_result(folder)
-    terminal, problem = Terminal(config), Problem.of(config, plan.loaded.recordings)
+    problem = Problem.of(config, plan.loaded.recordings)
     with (
         lock_search(plan.search_dir, config.tuner.fresh, wait=in_sweep()),
         track(config, plan.name, plan.search_fingerprint, plan.parent) as run,
+        Terminal(config, len(problem.split.train)) as terminal,
     ):
         run.log_tags(plan.facts)
         log.info("searching on %s, trials in %s", plan.device, plan.search_dir)
