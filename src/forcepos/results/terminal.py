@@ -187,9 +187,7 @@ def show_table(
     cells = {name: ["" if row[name] is None else visible(str(row[name])) for row in rows] for name in columns}
     longest = max(columns, key=lambda name: max(map(len, cells[name]), default=0))
     console, width = _console(), 0
-    table = Table(
-        title=title, title_justify="left", box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0)
-    )
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for name in columns:
         word = min(_LONG_WORD, max(map(len, " ".join([name, *cells[name]]).split())))
         width += _GAP + (word if name == longest else max(map(len, [name, *cells[name]])))
@@ -198,7 +196,7 @@ def show_table(
         column.no_wrap = width <= console.width and column.header != longest
     for row in zip(*cells.values(), strict=True):
         table.add_row(*map(Text, row))
-    console.print(table)
+    console.print(Text(visible(title), "italic"), table, sep="\n")  # a title may hold a path, which nothing cuts
 
 
 def _console() -> Console:
