@@ -35,7 +35,9 @@ FAST = (*QUICK, "model=ffnn_regression")
 
 def scores(result: dict[str, Any]) -> dict[str, Any]:
     """What does not depend on where and when a run was done."""
-    return {key: value for key, value in result.items() if key not in {"run_id", "model_uri", "outputs"}}
+    return {
+        key: value for key, value in result.items() if key not in {"run_id", "model_uri", "outputs", "seconds"}
+    }
 
 
 # --- the names ---

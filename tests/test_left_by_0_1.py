@@ -86,7 +86,7 @@ def test_a_finished_search_is_found_by_the_same_command(left: Path, seed_1: Fini
 
 def test_finished_runs_are_not_reused_and_one_line_says_so(left: Path, seed_1: Finished) -> None:
     (line,) = (line for line in seed_1.err.splitlines() if "another version" in line)
-    assert line.partition(" ")[2] == (
+    assert line.partition(" warning: ")[2] == (
         f"files of another version of forcepos in {left}/outputs/finished (3): "
         "not reused, since this version's results may differ"
     )

@@ -35,10 +35,7 @@ def test_linear_data_are_best_told_by_a_linear_model(tmp_path: Path) -> None:
     assert finished.code == 0, finished.err
     result = finished.result
     assert result["linear"]["euclidean_mean_mm"] < 0.1 < result["test"]["euclidean_mean_mm"]
-    values = f"{result['test']['euclidean_mean_mm']:.4g} against {result['linear']['euclidean_mean_mm']:.4g}"
-    assert finished.err.splitlines()[-1].endswith(
-        f"the network does not beat the linear model on the test subset: euclidean_mean_mm {values}"
-    )
+    assert "the network does not beat the linear model" in finished.err
 
 
 def test_noise_is_told_best_without_a_network(tmp_path: Path) -> None:
@@ -48,4 +45,4 @@ def test_noise_is_told_best_without_a_network(tmp_path: Path) -> None:
     result = finished.result
     best = min(result[name]["euclidean_mean_mm"] for name in ("baseline", "linear", "boosted_trees"))
     assert best <= result["test"]["euclidean_mean_mm"]
-    assert "the network does not beat the " in finished.err.splitlines()[-1]
+    assert "the network does not beat the " in finished.err

@@ -70,7 +70,7 @@ def test_the_same_command_goes_on_after_its_files_were_damaged(tmp_path: Path) -
         path.write_bytes(path.read_bytes()[:20])
     again = forcepos(command, tmp_path)
     assert again.code == 0, again.err
-    told = [line.partition(" ")[2] for line in again.err.splitlines() if " is damaged (" in line]
+    told = [line.partition(" warning: ")[2] for line in again.err.splitlines() if " is damaged (" in line]
     assert [line.partition(" is damaged (")[0] for line in told] == [str(path) for path in reversed(damaged)]
     assert [line.partition("moved to ")[2] for line in told] == [
         f"{damaged[1].name}.damaged; the run is done again", "trial_0001.json.damaged; trial 1 is done again",

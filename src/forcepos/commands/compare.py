@@ -67,7 +67,7 @@ def _compare(options: argparse.Namespace) -> None:
 
 def _folders(run: str) -> list[Path]:
     """Return the folders of a run, or of a sweep's finished jobs, named by folder or id."""
-    from forcepos.experiment.sweep import job_folders  # noqa: PLC0415  # Hydra takes half a second
+    from forcepos.experiment.sweep_table import job_folders  # noqa: PLC0415  # Hydra takes half a second
     from forcepos.results.finished_runs import holds_result  # noqa: PLC0415  # likewise
 
     files = [] if Path(run).is_dir() else sorted([*Path().rglob("result.json"), *Path().rglob("sweep.json")])

@@ -25,6 +25,7 @@ from forcepos.runtime.interruption import (
     ended_by_input_errors,
     ended_by_signals,
 )
+from forcepos.runtime.log_lines import JSON_VARIABLE, print_result
 from forcepos.runtime.paths import conf_dir
 from forcepos.runtime.resources import in_sweep, overrides_of
 from forcepos.runtime.wording import visible, visible_lines
@@ -44,8 +45,7 @@ def _job(composed: DictConfig) -> float:
     with ended_by_input_errors(), sweep_job(settings.job.num, folder) if in_sweep() else nullcontext():
         config = to_config(composed)
         result = start_run(config, folder, overrides)
-        sys.stdout.write(to_json(result) + "\n")
-        sys.stdout.flush()
+        print_result(to_json(result))
     if result["tracking"] == "incomplete" and not in_sweep():
         sys.stderr.write(f"tracking is incomplete: {AGAIN}\n")
         sys.exit(_INCOMPLETE)
@@ -77,7 +77,10 @@ def main() -> None:
 
 
 def _options_first(arguments: list[str]) -> list[str]:
-    """Put options before overrides: Hydra takes none after or between them."""
+    """Put options before overrides: Hydra takes none after or between them. Ours, --json, is not for it."""
+    if "--json" in arguments:
+        os.environ[JSON_VARIABLE] = "1"
+        arguments = [each for each in arguments if each != "--json"]
     parser = utils.get_args_parser()
     answer_in_one_line(parser)
     overrides = parser.parse_intermixed_args(arguments).overrides

@@ -34,6 +34,7 @@ Frequently used keys:
 {keys}
 
 --cfg job         prints every key with its value; add choices and overrides to see their effect
+--json            prints the result as a line of JSON on a terminal too, not only into a pipe or file
 --config-dir DIR  adds a folder with choices of your own; like any Hydra config, it is trusted code
 """
 _FREQUENT = (

@@ -102,7 +102,7 @@ class SimulatedConfig(DataConfig):
     grid: list[int] = key("points along x and along y", min=1, max=10_000, length=2)
     spacing_mm: float = _size("distance between neighbouring points")
     visits: int = key("recordings of each point", min=1, max=_MOST)
-    rows: int = key("rows of each recording", min=1, max=1_000_000_000)
+    rows: int = key("rows of each visit of each point", min=1, max=1_000_000_000)
     rate_hz: float = _size("rows per second")
     force_n: float = _size("force that the plate exerts on the tool, upwards")
     force_spread_n: float = _spread("standard deviation of the force from visit to visit, per axis")

@@ -66,10 +66,11 @@ def _run(plan: RunPlan) -> dict[str, Any]:
     config, folder = plan.config, plan.folder
     if plan.parent is None:  # a fold's folder may hold what an interrupted cross-validation has left
         refuse_result(folder)
-    terminal, problem = Terminal(config), Problem.of(config, plan.loaded.recordings)
+    problem = Problem.of(config, plan.loaded.recordings)
     with (
         lock_search(plan.search_dir, config.tuner.fresh, wait=in_sweep()),
         track(config, plan.name, plan.search_fingerprint, plan.parent, swept(plan.overrides)) as run,
+        Terminal(config, len(problem.split.train)) as terminal,
     ):
         run.log_tags(plan.facts)
         if (folder / CONFIG).is_file():  # not in a fold's
@@ -92,8 +93,7 @@ def _run(plan: RunPlan) -> dict[str, Any]:
             with others.phase("figures", 0):
                 _stage(save_pictures, report, result, plan.facts, run)
     result = finalize_tracking(run, result, config, plan.fingerprint)
-    ui = ui_address(config.tracking, run.run_id)
-    terminal.summary(result, (ui.command or ui.url) if ui else None)
+    terminal.summary(result, ui_address(config.tracking, run.run_id))
     return result
 
 

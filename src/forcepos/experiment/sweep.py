@@ -26,7 +26,7 @@ from forcepos.results.finished_runs import CONFIG, SKIP_VARIABLE, meaning, read_
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.files import read_state, to_json, write_json, write_state
 from forcepos.runtime.interruption import defer_signals, ended_by_input_errors
-from forcepos.runtime.log_lines import prefix_log_lines
+from forcepos.runtime.log_lines import prefix_log_lines, print_result
 from forcepos.runtime.paths import pending_logs_file, short_path
 from forcepos.runtime.resources import JOBS_VARIABLE, overrides_of, sweep_overrides
 from forcepos.runtime.wording import visible, visible_lines
@@ -164,8 +164,7 @@ class _Sweep:
                 reason = visible_lines(reason_of(self._folder / str(row["job"])))
                 sys.stderr.write(f"job {row['job']}: {reason}\n")
             elif row["result"] and not self._jobs_print:
-                sys.stdout.write(to_json(row["result"]) + "\n")
-        sys.stdout.flush()
+                print_result(to_json(row["result"]))
         logged = self._end_run(status, rows, files)
         self.lock.release()
         if logged and status == "FINISHED":

@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 from forcepos.experiment.sweep_job import SweepEnded
 from forcepos.experiment.sweep_table import result_of
 from forcepos.runtime.resources import batches_of_sweep, started_at_once
-from forcepos.runtime.wording import visible_lines
+from forcepos.runtime.wording import duration, visible_lines
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class SweepProgress:
         if self._seconds and 0 < self.left <= self._report_at:
             self._report_at = self.left - max(1, self.jobs // 4)
             each, others = mean(self._seconds), f"the other {self.left}" if self.left > 1 else "the last one"
-            took, rest = _about(self._seconds[-1]), _about(each * math.ceil(self.left / self._at_once))
+            took, rest = duration(self._seconds[-1]), duration(each * math.ceil(self.left / self._at_once))
             log.info("job %d took %s: %s will take about %s", number, took, others, rest)
 
     def _ran(self, number: int, seconds: float) -> bool:
@@ -64,9 +64,3 @@ class SweepProgress:
             of = f"{self.left} of {self.jobs}" if self.jobs else "other"
             rest = f"{of} jobs were not run to their end: the same command resumes the sweep"
             raise SweepEnded(f"{reason}\n{rest}")
-
-
-def _about(seconds: float) -> str:
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

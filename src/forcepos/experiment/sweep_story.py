@@ -81,10 +81,13 @@ def draw_jobs(rows: Sequence[Row], keys: Sequence[str], folder: Path) -> list[Pa
 
 def _draw(rows: Sequence[Row], folder: Path) -> list[Path]:
     from forcepos.results.figures.jobs import job_scores  # noqa: PLC0415  # matplotlib takes a second
+    from forcepos.results.figures.style import drawing  # noqa: PLC0415  # likewise
 
-    figure, files = job_scores(rows), [folder / "jobs.svg", folder / "jobs.png"]
-    for file in files:
-        figure.savefig(file, dpi=_DPI)
+    files = [folder / "jobs.svg", folder / "jobs.png"]
+    with drawing():
+        figure = job_scores(rows)
+        for file in files:
+            figure.savefig(file, dpi=_DPI)
     return files
 
 

@@ -18,6 +18,7 @@ from forcepos.evaluation.metrics import N_BLOCKS, draw_units
 from forcepos.evaluation.paired import paired_differences
 from forcepos.results.compared_runs import ComparedRun, common_samples, differing, read_run, sample_scores
 from forcepos.results.figures.comparison import REAL, difference_plot, learning_curves
+from forcepos.results.figures.style import drawing
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.wording import name_some, visible
 
@@ -47,7 +48,8 @@ def write_comparison(folders: Sequence[Path], page: Path) -> pd.DataFrame:
     runs = [read_run(place) for place in places]
     pairs = list(_on_each_split(runs, _names(runs)))
     page.parent.mkdir(parents=True, exist_ok=True)
-    page.write_text(_html(runs, pairs), encoding="utf-8")
+    with drawing():
+        page.write_text(_html(runs, pairs), encoding="utf-8")
     return pd.concat(map(_against_best, pairs), ignore_index=True)
 
 

@@ -1,125 +1,225 @@
-"""Progress on the terminal, and results in words: one table and remarks, for report and sweeps as well."""
+"""Results in words on standard error: a live display while a run goes, tables, and what not to overlook."""
+
+from __future__ import annotations
 
 import logging
+import re
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
 
-from rich.console import Console, JustifyMethod
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, Group, JustifyMethod
+from rich.live import Live
+from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
 from forcepos.config.schema import Config
-from forcepos.results.scores import remarks, score_table
-from forcepos.runtime.resources import jobs_at_once
-from forcepos.runtime.wording import visible
+from forcepos.results.progress import Progress
+from forcepos.results.scores import score_table
+from forcepos.runtime.log_lines import ELSEWHERE, LINK
+from forcepos.runtime.paths import short_path
+from forcepos.runtime.resources import in_sweep, jobs_at_once
+from forcepos.runtime.wording import duration, visible
 from forcepos.tuning.trials import Listener, TrialResult
+
+if TYPE_CHECKING:  # a table takes no MLflow
+    from forcepos.tracking.ui import UiAddress
 
 log = logging.getLogger(__name__)
 _LOG_WIDTH = 120
-_QUIET_S = 5.0  # without a live display, an epoch is reported at most this often
+_LONG_WORD = 24  # characters; a table breaks longer ones where it must
+_GAP = 2  # characters between its columns
+_QUIET_S = 5.0  # an epoch is logged at most this often
+_OTHER_LINES = 8  # of the display, beside its trials
+_OF_A_LAYER = re.compile(r"^(conv_)?(input|\d+)_|_\d+$")
 
 
 class Terminal(Listener):
-    """Shows how a run goes: trials, epochs, best so far, time left."""
+    """Shows how a run goes: trials, stages, epochs, time left. On a terminal it does so live."""
 
-    def __init__(self, config: Config) -> None:
-        self._tuner, self._training = config.tuner, config.training
-        self._best: float | None = None
-        self._reported = time.monotonic()
+    def __init__(self, config: Config, samples: int) -> None:
+        """Prepare for a run with so many training samples."""
+        self._tuner, self._training, self._progress = config.tuner, config.training, Progress(config, samples)
+        self._trials: dict[int, tuple[Mapping[str, Any], TrialResult | None]] = {}
+        self._best: float | None = None  # objective in this stage
+        self._best_epoch = 1
+        self._now = ""  # what is under way
+        self._reported = self._began = time.monotonic()
+        console = _console()
+        # Displays of several processes overwrite one another.
+        self._is_live = console.is_terminal and not console.is_dumb_terminal and jobs_at_once() == 1
+        self._live = Live(console=console, get_renderable=self._display, transient=True, redirect_stdout=False)
+        self._in_file = {ELSEWHERE: self._is_live}
+
+    def __enter__(self) -> Self:
+        log.info("training %s", self._progress.plan())
+        if self._is_live:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
 
     @contextmanager
-    def phase(self, name: str, epochs: int) -> Iterator[None]:
-        """Show a live bar over `epochs` epochs; without a terminal, lines in the log."""
-        self._phase, self._done, self._total, self._started = name, 0, epochs, time.monotonic()
-        console = _console()
-        live = console.is_terminal and jobs_at_once() == 1  # bars of several processes overwrite one another
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("epochs"))
-        with Progress(*columns, console=console, transient=True, disable=not live) as self._progress:
-            self._progress.add_task(name, total=epochs)
+    def phase(self, name: str, epochs: int) -> Iterator[None]:  # noqa: ARG002  # training may end earlier
+        """Show that this stage is under way. The table of trials stays when the search ends, however it does."""
+        self._progress.enter(name)
+        self._now, self._best = name, None
+        try:
             yield
+        finally:
+            self._progress.leave()
+            if self._trials and self._live.is_started:
+                self._live.console.print(self._trial_table())
+            self._trials = {}
 
     def _trial(self, number: int) -> str:
         return f"trial {number}" + (f" of {self._tuner.max_trials}" if self._tuner.max_trials else "")
 
     def trial_known(self, result: TrialResult) -> None:
-        self._total = max(0, self._total - self._tuner.executions_per_trial * self._training.epochs)
-        self._compare(result)
+        self._progress.to_come = self._progress.to_come and self._progress.to_come - 1
+        self._add(result)
 
     def trial_started(self, number: int, hyperparameters: Mapping[str, Any]) -> None:
-        log.info("%s: %s", self._trial(number), _named(hyperparameters))
+        self._progress.begin_trial(number, hyperparameters.get("tuner/epochs"))
+        self._trials[number] = hyperparameters, None
+        log.info("%s: %s", self._trial(number), _named(hyperparameters), extra=self._in_file)
 
     def epoch_ended(self, number: int, execution: int, epoch: int, logs: Mapping[str, float]) -> None:
+        self._progress.tick(number)
         place = f", execution {execution}" if self._tuner.executions_per_trial > 1 else ""
         self._epoch(f"{self._trial(number)}{place}, epoch {epoch}", logs)
 
-    def _compare(self, result: TrialResult) -> None:
-        pick = min if self._tuner.direction == "min" else max
-        scores = [score for score in (self._best, result.score) if score is not None]
-        self._best = pick(scores, default=None)
-
     def trial_ended(self, result: TrialResult) -> None:
-        self._compare(result)
+        self._progress.networks[result.number].epochs = 0
+        self._add(result)
         if result.score is None:
             log.warning("trial %d failed: %s", result.number, result.failure)
             return
         reached = f"{self._tuner.objective} {result.score:.4g}, best so far {self._best:.4g}"
-        log.info("trial %d: %s", result.number, reached)
+        log.info("trial %d: %s", result.number, reached, extra=self._in_file)
+
+    def _add(self, result: TrialResult) -> None:
+        self._trials[result.number] = result.hyperparameters, result
+        if result.score is not None and self._improves(result.score):
+            self._progress.best_trial = result.number
+
+    def _improves(self, score: float) -> bool:
+        """Note a score; return whether it is the best of its stage."""
+        pick = min if self._tuner.direction == "min" else max
+        before, self._best = self._best, score if self._best is None else pick(self._best, score)
+        return self._best != before
 
     def final_epoch_ended(self, member: int, epoch: int, logs: Mapping[str, float]) -> None:
+        self._best = None if epoch == 1 else self._best
+        if self._improves(logs[self._tuner.objective]):
+            self._best_epoch = epoch
+        self._progress.final_epoch(member, epoch, self._best_epoch)
         network = f", network {member}" if self._training.ensemble > 1 else ""
-        self._epoch(f"{self._phase}{network}, epoch {epoch} of at most {self._training.final_epochs}", logs)
+        stage = self._progress.stages[self._progress.at]
+        self._epoch(f"{stage}{network}, epoch {epoch} of at most {self._training.final_epochs}", logs)
 
     def _epoch(self, where: str, logs: Mapping[str, float]) -> None:
-        self._done += 1
-        now = time.monotonic()
-        left = (now - self._started) / self._done * (self._total - self._done)
-        best = f", best so far {self._best:.4g}" if self._best is not None else ""
-        rest = f", {timedelta(seconds=round(left))} left" if left > 0 else ""
-        line = f"{where}: {self._tuner.objective} {logs[self._tuner.objective]:.4g}{best}{rest}"
-        if not self._progress.disable:
-            total = self._total or None
-            self._progress.update(self._progress.task_ids[0], completed=self._done, total=total, description=line)
-        elif now - self._reported >= _QUIET_S:
-            self._reported = now
-            log.info("%s", line)
+        best = "" if self._best is None else f", best so far {self._best:.4g}"
+        self._now = f"{where}: {self._tuner.objective} {logs[self._tuner.objective]:.4g}{best}"
+        if time.monotonic() - self._reported >= _QUIET_S:
+            self._reported = time.monotonic()
+            log.info("%s%s", self._now, _duration(self._progress.seconds_left()), extra=self._in_file)
 
-    def summary(self, result: Mapping[str, Any], ui_command: str | None) -> None:
-        """Print scores side by side, best hyperparameters, where everything lies, and what not to overlook."""
+    def _display(self) -> Group:
+        """Return what is redrawn: trials, one bar for the whole run, its stages, what is under way."""
+        elapsed, left = time.monotonic() - self._began, self._progress.seconds_left()
+        total = None if left is None else elapsed + left
+        bar = Table.grid(padding=(0, 1))
+        bar.add_row(ProgressBar(total, elapsed, 30, pulse=left is None), duration(elapsed) + _duration(left))
+        names = [name.removeprefix("training for ") for name in self._progress.stages]
+        styles = ["bold" if number == self._progress.at else "dim" for number in range(len(names))]
+        stages = Text(" > ").join(map(Text, names, styles))
+        trials = [self._trial_table()] if self._trials else []
+        return Group(*trials, Text(visible(self._now.removeprefix("training for "))), bar, stages)
+
+    def _trial_table(self) -> Table:
+        """Return the best trial and the latest, as many as there is room for, with what differs between them."""
+        trials, best = dict(self._trials), self._progress.best_trial
+        latest = [*trials][-max(2, (self._live.console.height - _OTHER_LINES) // 2) :]
+        shown = {number: _short(trials[number][0]) for number in sorted({*latest, *({best} & {*trials})})}
+        same = set.intersection(*({*values.items()} for values in shown.values())) if len(shown) > 1 else set()
+        table = Table("trial", "what differs", self._tuner.objective, "seconds", box=None, pad_edge=False)
+        for column in (table.columns[0], *table.columns[2:]):
+            column.justify, column.no_wrap = "right", True
+        for number, values in shown.items():
+            result, trial = trials[number][1], self._progress.networks.get(number)
+            differs = _named(dict(pair for pair in values.items() if pair not in same))
+            score = "" if result is None else "failed" if result.score is None else f"{result.score:.4g}"
+            style = "bold green" if number == best else "yellow" if score == "failed" else ""
+            cells = (f"best {number}" if number == best else f"{number}", visible(differs), score)
+            table.add_row(*map(Text, cells), f"{sum(trial.seconds):.0f}" if trial else "", style=style)
+        return table
+
+    def summary(self, result: Mapping[str, Any], ui: UiAddress | None) -> None:
+        """Show findings, where everything lies, MLflow's page of the run outside of sweeps, at last the scores."""
+        for number, check in enumerate(result["checks"], 1):
+            log.info("%d. %s; %s", number, check["found"], check["advice"])
+        if result["best_hyperparameters"]:
+            log.info("best hyperparameters: %s", _named(_short(result["best_hyperparameters"])))
+        outputs = Path(result["outputs"])
+        for name, path in (("outputs", outputs), ("report", outputs / "report.html")):
+            if path.exists():
+                log.info("%s: %s", name, short_path(path), extra={LINK: path.as_uri()})
+        log.info("model: %s", result["model_uri"])
+        if ui and not in_sweep():
+            start = f"start MLflow's pages with {ui.command}; then " if ui.command else ""
+            log.info("%sthis run is at %s", start, ui.url, extra={LINK: ui.url})
         rows = score_table(result)
         show_table("On the test subset", tuple(rows[0]), rows, justify="right")
-        if result["best_hyperparameters"]:
-            log.info("best hyperparameters: %s", _named(result["best_hyperparameters"]))
-        log.info("outputs: %s", result["outputs"])
-        log.info("model: %s", result["model_uri"])
-        if ui_command:
-            log.info("look at it with: %s", ui_command)
-        for remark in remarks(result):
-            log.info("%s", remark)
 
 
 def show_table(
     title: str, columns: Sequence[str], rows: Sequence[Mapping[str, Any]], justify: JustifyMethod = "left"
 ) -> None:
-    """Print these columns of the rows, a None as an empty cell; all but the first are justified as asked."""
-    table = Table(title=title, title_justify="left")
+    """Print these columns of the rows, a None as an empty cell; all but the first are justified as asked.
+
+    Where there is little room, the column with the longest cells wraps, else all of them do, between words.
+    """
+    cells = {name: ["" if row[name] is None else visible(str(row[name])) for row in rows] for name in columns}
+    longest = max(columns, key=lambda name: max(map(len, cells[name]), default=0))
+    console, width = _console(), 0
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for name in columns:
-        table.add_column(name, overflow="fold", justify=justify if table.columns else "left")
-    for row in rows:
-        table.add_row(*(Text("" if row[name] is None else visible(str(row[name]))) for name in columns))
-    _console().print(table)
+        word = min(_LONG_WORD, max(map(len, " ".join([name, *cells[name]]).split())))
+        width += _GAP + (word if name == longest else max(map(len, [name, *cells[name]])))
+        table.add_column(name, overflow="fold", justify=justify if table.columns else "left", min_width=word)
+    for column in table.columns:
+        column.no_wrap = width <= console.width and column.header != longest
+    for row in zip(*cells.values(), strict=True):
+        table.add_row(*map(Text, row))
+    console.print(Text(visible(title), "italic"), table, sep="\n")  # a title may hold a path, which nothing cuts
 
 
 def _console() -> Console:
     """Return standard error; wide enough for a table if there is no terminal to ask."""
-    return Console(stderr=True, width=None if sys.stderr.isatty() else _LOG_WIDTH)
+    return Console(stderr=True, soft_wrap=True, width=None if sys.stderr.isatty() else _LOG_WIDTH)
 
 
 def _named(values: Mapping[str, Any]) -> str:
     return " ".join(
         f"{name}={value:{'.4g' if isinstance(value, float) else ''}}" for name, value in values.items()
     )
+
+
+def _duration(left: float | None) -> str:
+    return "" if left is None else f", about {duration(left)} left"
+
+
+def _short(values: Mapping[str, Any]) -> dict[str, str]:
+    """Join what layers have in common: conv_0_filter=32 and conv_1_filter=80 become filter=32/80."""
+    joined: dict[str, list[str]] = {}
+    for name, value in values.items():
+        text = f"{value:.3g}" if isinstance(value, float) else str(value)
+        joined.setdefault(_OF_A_LAYER.sub("", name), []).append(text)
+    return {name: "/".join(each if len({*each}) > 1 else each[:1]) for name, each in joined.items()}

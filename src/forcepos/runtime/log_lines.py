@@ -2,20 +2,32 @@
 
 import logging
 import os
+import shutil
 import sys
 import tempfile
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from typing import TextIO
 
 from forcepos.runtime.wording import visible, visible_lines
 
+JSON_VARIABLE = "FORCEPOS_JSON"  # set by --json, for the jobs of a sweep in whatever process they run
+ELSEWHERE = "elsewhere"  # attribute of records that a terminal shows in another way
+LINK = "link"  # attribute of records with a path, which no wrapping may cut: what it links to, or nothing
+_WORDS = {logging.WARNING: "warning: ", logging.ERROR: "error: "}
+_YELLOW, _PLAIN = "\x1b[33m", "\x1b[0m"
+_INDENT = " " * len("23:59:59 ")
+
 
 class VisibleFormatter(logging.Formatter):
-    """Formatter for lines that may hold names from files: no control character passes."""
+    """Formatter for lines that may hold names from files: no control character passes. Warnings are named so."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # logging's name
-        return visible_lines(super().formatMessage(record))
+        named = copy(record)  # other handlers receive it as well
+        named.message = _WORDS.get(record.levelno, "") + record.message
+        return visible_lines(super().formatMessage(named))
 
     def format(self, record: logging.LogRecord) -> str:
         return visible(super().format(record), kept="\n")  # a traceback has lines of its own
@@ -28,9 +40,41 @@ class StandardErrorHandler(logging.StreamHandler[TextIO]):
         logging.Handler.__init__(self)
         self.setFormatter(VisibleFormatter())
 
+    def emit(self, record: logging.LogRecord) -> None:
+        if not getattr(record, ELSEWHERE, False):
+            super().emit(record)
+
+    def format(self, record: logging.LogRecord) -> str:
+        """On a terminal wrap a line between words or link it, and colour the word for a warning."""
+        text = super().format(record)
+        if not self.stream.isatty():
+            return text
+        link, dumb = getattr(record, LINK, None), os.environ.get("TERM") in {"dumb", "unknown"}
+        if link is None:
+            text = "\n".join(map(_wrapped, text.split("\n")))
+        elif link and not dumb:
+            text = f"\x1b]8;;{visible(link)}\x1b\\{text}\x1b]8;;\x1b\\"
+        word = _WORDS.get(record.levelno, "")
+        plain = dumb or os.environ.get("NO_COLOR") or not word
+        return text if plain else text.replace(word, f"{_YELLOW}{word}{_PLAIN}", 1)
+
     @property
     def stream(self) -> TextIO:  # type: ignore[override]
         return sys.stderr
+
+
+def _wrapped(line: str) -> str:
+    width = shutil.get_terminal_size().columns
+    return textwrap.fill(
+        line, width, subsequent_indent=_INDENT, break_long_words=False, break_on_hyphens=False, tabsize=1
+    )
+
+
+def print_result(text: str) -> None:
+    """Print a line of JSON: to a file or pipe, or if --json asks for it; a terminal has other things to show."""
+    if os.environ.get(JSON_VARIABLE) or not sys.stdout.isatty():
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
 
 
 @contextmanager

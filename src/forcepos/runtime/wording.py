@@ -58,3 +58,11 @@ def visible_name(name: str) -> str:
 def _code(character: str) -> str:
     kind, digits = next(one for one in (("x", 2), ("u", 4), ("U", 8)) if ord(character) < 16 ** one[1])
     return f"\\{kind}{ord(character):0{digits}x}"
+
+
+def duration(seconds: float) -> str:
+    """Return a duration with the digits that an estimate deserves: 45 s, 2.5 min, 12 min, 3.5 h."""
+    if seconds < 95:
+        return f"{max(1, round(seconds))} s"
+    value, unit = (seconds / 60, "min") if seconds < 95 * 60 else (seconds / 3600, "h")
+    return f"{value:.{1 if value < 10 else 0}f} {unit}"

@@ -91,7 +91,7 @@ def test_skipped_files_and_dropped_lines_are_reported(tmp_path: Path) -> None:
     skipped = ["README.md", "__MACOSX/._f_0_0_demoRecord.txt"]
     path = "data/feather/cut_all_1.feather"
     assert finished.result == {"path": path, "recordings": 2, "rows": 39, "skipped": skipped, "dropped_lines": 1}
-    logged = [line.partition(" ")[2] for line in finished.err.splitlines()]
+    logged = [line.partition(" warning: ")[2] for line in finished.err.splitlines()]
     assert logged[:2] == [
         f"skipped 2 files that do not match data.pattern: {', '.join(skipped)}",
         "f_0_0_demoRecord.txt: the last line is cut short (47 of 48 fields) and was dropped",
