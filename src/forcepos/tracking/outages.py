@@ -23,16 +23,13 @@ _WORDS = (
 ERRORS = (MlflowException, OSError, SQLAlchemyError, InputError)  # among them the outages
 
 
-class TrackingUnavailable(InputError):  # noqa: N818  # like the error that it is
-    """The tracking store cannot be reached, or cannot do anything now."""
-
-
 def is_outage(error: Exception) -> bool:
     """Return whether the same call may succeed later, as opposed to one that is a mistake."""
+    if isinstance(error, InputError) and isinstance(error.__cause__, Exception):  # as `usable` raises it
+        return is_outage(error.__cause__)
     if isinstance(error, MlflowException):
         return error.error_code not in _MISTAKES
-    outages = OSError | SQLAlchemyError | TrackingUnavailable
-    return isinstance(error, outages) and not isinstance(error, FileNotFoundError)
+    return isinstance(error, OSError | SQLAlchemyError) and not isinstance(error, FileNotFoundError)
 
 
 @contextmanager
@@ -41,8 +38,8 @@ def usable(uri: str) -> Iterator[None]:
     try:
         yield
     except (MlflowException, OSError, SQLAlchemyError, ImportError) as error:  # no driver for the database
-        kind = TrackingUnavailable if is_outage(error) else InputError
-        raise kind(f"tracking.uri={uri} cannot be used: {storage_fault(error) or reason(error)}") from error
+        fault = storage_fault(error) or reason(error)
+        raise InputError(f"tracking.uri={uri} cannot be used: {fault}") from error
 
 
 def reason(error: Exception) -> str:

@@ -147,10 +147,8 @@ class Run(Listener):
             if not is_outage(error):
                 raise
             if self.outage is None:
-                log.warning(
-                    "tracking.uri=%s is unreachable (%s): the run continues, and what it logs is kept for later",
-                    self._config.uri, reason(error),
-                )  # fmt: skip
+                kept = "the run continues, and what it logs is kept for later"
+                log.warning("tracking.uri=%s is unreachable (%s): %s", self._config.uri, reason(error), kept)
             self.outage, self._mlflow = error, None
         else:
             if self.outage:
