@@ -13,7 +13,6 @@ from forcepos.config.checks import wanted_limit
 from forcepos.config.schema import Config, FixedTunerConfig, IntRange, ModelConfig, SimulatedConfig
 from forcepos.data.loading import Loaded, load_checked
 from forcepos.models.architectures.architecture import architecture_of
-from forcepos.results.progress import Progress
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.resources import step_size
 from forcepos.tracking.store import read_hyperparameters as read_run
@@ -22,7 +21,6 @@ from forcepos.tuning.space import Space
 from forcepos.tuning.trials import Values
 
 log = logging.getLogger(__name__)
-_MANY_ROWS = 500_000  # their training takes many minutes, where the default run has 24,200
 
 
 def read_inputs(config: Config) -> Loaded:
@@ -40,19 +38,10 @@ def read_inputs(config: Config) -> Loaded:
         )
     check_server(config.tracking)
     given_hyperparameters(config)
-    _announce(config)
-    return load_checked(config)
-
-
-def _announce(config: Config) -> None:
-    """Log how many rows will be simulated, before they are; a warning, with the time of training, if many."""
     if isinstance(config.data, SimulatedConfig):
         rows = math.prod([*config.data.grid, config.data.visits, config.data.rows])
-        size = f"{rows:,} rows: data.grid x data.visits x data.rows"
-        if rows > _MANY_ROWS:  # about half of them will be training samples
-            log.warning("simulating %s; training %s", size, Progress(config, rows // 2).plan())
-        else:
-            log.info("simulating %s", size)
+        log.info("simulating %s rows: data.grid x data.visits x data.rows", f"{rows:,}")
+    return load_checked(config)
 
 
 def given_hyperparameters(config: Config) -> Values | None:

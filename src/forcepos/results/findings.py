@@ -55,13 +55,15 @@ def find(result: Result, search: SearchResult, config: Config) -> list[Finding]:
 
 def best_baseline(result: Result) -> str:
     """Return the key in a result of the baseline with the best main score."""
-    measure = headline(result["test"])
-    sign = _sign(measure)
-    return min((name for name in BASELINES if name in result), key=lambda name: sign * result[name][measure])
+    return min((name for name in BASELINES if name in result), key=lambda name: errors({"test": result[name]})[0])
 
 
-def _sign(measure: str) -> int:
-    return 1 if measure.endswith("_mm") else -1
+def errors(scored: Result) -> tuple[float, float, float]:
+    """Return the main score and the ends of its interval, turned such that less is better."""
+    measure = headline(scored["test"])
+    value = scored["test"][measure]
+    low, high = scored.get("intervals", {}).get(measure, (value, value))
+    return (value, low, high) if measure.endswith("_mm") else (-value, -high, -low)
 
 
 def amount(value: float, measure: str) -> str:
@@ -71,16 +73,14 @@ def amount(value: float, measure: str) -> str:
 
 def _against_baselines(result: Result) -> Iterator[Finding]:
     measure, best = headline(result["test"]), best_baseline(result)
-    sign, score, reference = _sign(measure), result["test"][measure], result[best][measure]
-    low, high = result["intervals"].get(measure, (score, score))
-    worst = high if sign == 1 else low
-    values = f"{amount(score, measure)} against {amount(reference, measure)}"
-    if sign * reference <= sign * score:
+    (score, _, worst), (reference, *_) = errors(result), errors({"test": result[best]})
+    values = f"{amount(result['test'][measure], measure)} against {amount(result[best][measure], measure)}"
+    if reference <= score:
         yield Finding(
             f"the network does not beat {BASELINES[best]}: {values}",
             "do not use this network: search longer (tuner.max_trials, training.epochs), or record more",
         )
-    elif sign * reference <= sign * worst:
+    elif reference <= worst:
         yield Finding(
             f"{BASELINES[best]} may be as good as the network: {values}, which lies within its interval",
             "record more, or prefer the simpler model",
@@ -97,12 +97,10 @@ def _leaked(result: Result) -> Iterator[Finding]:
 
 
 def _gap(result: Result) -> Iterator[Finding]:
-    second = result["also"]
-    measure = headline(result["test"])
+    second, measure = result["also"], headline(result["test"])
     if not second or not {measure} <= result["intervals"].keys() & second["intervals"].keys():
         return
-    own, other = result["intervals"][measure], second["intervals"][measure]
-    if own[1] < other[0] if _sign(measure) == 1 else own[0] > other[1]:
+    if errors(result)[2] < errors(second)[1]:
         scores = f"{amount(second['test'][measure], measure)} against {amount(result['test'][measure], measure)}"
         yield Finding(
             f"on {second['split']} the same hyperparameters do worse, by more than chance explains: {scores}",

@@ -102,11 +102,9 @@ class MlflowRun:
     def _left_behind(self, search: str, parent: str | None, params: Mapping[str, str]) -> Recorded | None:
         """Return the last run of this search here if it has this config and an interrupted process left it."""
         here = str(Path.cwd())
-        found = self._client.search_runs(
-            [self._experiment_id], f"tags.{_SEARCH_TAG} = '{search}'", order_by=["start_time DESC"]
-        )
+        found = store.search_all(self._client, self._experiment_id, f"tags.{_SEARCH_TAG} = '{search}'")
         # Earlier versions did not tell the directory.
-        run = next((run for run in found if run.data.tags.get(_DIRECTORY_TAG, here) == here), None)
+        run = next((run for run in reversed(found) if run.data.tags.get(_DIRECTORY_TAG, here) == here), None)
         if run is None or (run.info.status == "FINISHED" and not self._is_done_again(run, parent)):
             return None
         # Whoever was killed while logging params has left some of them; earlier versions logged more, and in full.
@@ -240,9 +238,8 @@ class MlflowRun:
         outputs = client.get_run(self.run_id).outputs
         if logged.model_id not in [output.model_id for output in (outputs.model_outputs if outputs else ())]:
             client.log_outputs(self.run_id, [LoggedModelOutput(logged.model_id, step=0)])
-        if register_as and not client.search_model_versions(
-            f"name = '{register_as}' and run_id = '{self.run_id}'"
-        ):
+        registered = f"name = '{register_as}' and run_id = '{self.run_id}'"
+        if register_as and not client.search_model_versions(registered):
             mlflow.register_model(uri, register_as)
         self.model_uri = uri
 

@@ -16,7 +16,7 @@ from forcepos.config.plugins import values_with_plugins
 from forcepos.config.schema import Config, TrackingConfig
 from forcepos.runtime.interruption import defer_signals
 from forcepos.runtime.wording import shortened
-from forcepos.tracking.description import short_value
+from forcepos.tracking.description import PARENT_VARIABLE, short_value
 from forcepos.tracking.mlflow_run import UNLOGGED_PARAMS
 from forcepos.tracking.outages import ERRORS, is_outage, reason, usable
 from forcepos.tracking.place import resolve
@@ -24,7 +24,6 @@ from forcepos.tracking.run import Run
 from forcepos.tracking.store import create_run, find_run, open_store, resume_run
 
 log = logging.getLogger(__name__)
-PARENT_VARIABLE = "FORCEPOS_SWEEP_RUN"  # carries the sweep's run id to its jobs, whatever process they run in
 _LONGEST = 8000  # characters of a tag
 
 
@@ -58,14 +57,14 @@ def track(
     Raises:
         InputError: the store cannot be used. A fold, or a job of a sweep, runs without it.
     """
-    run = Run(config)
+    run = Run(config, parent)
     if config.tracking.name == "none":
         yield run
         return
-    if not is_part(parent):
+    if not run.is_part:
         run.connect()
     try:
-        run.start(name, search, parent_id(parent), _params(config, swept or {}))
+        run.start(name, search, _params(config, swept or {}))
         yield run
         run.close("FINISHED")
     except Exception as error:
@@ -74,16 +73,6 @@ def track(
     except BaseException:  # Ctrl-C and SIGTERM
         run.close("KILLED", "interrupted")
         raise
-
-
-def is_part(parent: Run | None) -> bool:
-    """Return whether a run belongs to a cross-validation or a sweep, which started with a reachable store."""
-    return parent is not None or PARENT_VARIABLE in os.environ
-
-
-def parent_id(parent: Run | None) -> str | None:
-    """Return the id of the run that a run belongs to."""
-    return parent.run_id if parent else os.environ.get(PARENT_VARIABLE)
 
 
 def _params(config: Config, swept: Mapping[str, str]) -> dict[str, str]:
