@@ -80,9 +80,8 @@ def reopen(
         return None
     run, path = Run(config, parent), _path(config, fingerprint)
     kept = _read(path, config, "the run is done again")
-    if kept is not None:
-        uri = config.tracking.uri
-        log.info("trained before, in %s: logging what %s lacks of it", kept.result["outputs"], uri)
+    if kept:
+        log.info("trained before, in %s: logging what %s lacks of it", kept.result["outputs"], config.tracking.uri)
     else:
         warn_of_earlier_versions(path.parent, "only that version can log them, with the same commands")
         if not cached or not run.is_part:

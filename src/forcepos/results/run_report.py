@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from forcepos.data.splits.random import leaked_share
-from forcepos.evaluation.evaluate import Evaluation, References, Units, errors_by_unit
+from forcepos.evaluation.evaluate import References, Units, errors_by_unit
 from forcepos.models.final import batches
 from forcepos.models.problem import AXES, Problem
 from forcepos.results.findings import find
@@ -42,10 +42,6 @@ class RunReport:
         return self.scored.problem
 
     @property
-    def evaluation(self) -> Evaluation:
-        return self.scored.evaluation
-
-    @property
     def all_scored(self) -> list[Scored]:
         return [self.scored, *([self.second_split] if self.second_split else [])]
 
@@ -72,7 +68,7 @@ class RunReport:
     @cached_property
     def tables(self) -> dict[str, pd.DataFrame]:
         """Errors by point and recording, coverage by region, the trials; no places where none are known."""
-        problem, evaluation = self.problem, self.evaluation
+        problem, evaluation = self.problem, self.scored.evaluation
         test, recordings = problem.test_samples, problem.samples.recordings
         points = [f"point {number}" for number in range(int(recordings.point.max()) + 1)]
         units = {
@@ -111,7 +107,7 @@ def save(report: RunReport, folder: Path, run: Run) -> dict[str, Any]:
     leaks = problem.config.split.leaks
     result = {
         "run_id": run.run_id,
-        "test": report.evaluation.test,
+        "test": report.scored.evaluation.test,
         **report.references.scores,
         **_evaluated(report.scored),
         "confidence": problem.config.evaluation.confidence,

@@ -64,7 +64,7 @@ class MlflowRun:
             store.resume_run(self._client, self.run_id, parent)
         else:
             tags = {_SEARCH_TAG: search, _DIRECTORY_TAG: str(Path.cwd()), MLFLOW_PARENT_RUN_ID: parent}
-            tags[_REPLACES_TAG] = before and before.info.run_id
+            tags[_REPLACES_TAG] = before.info.run_id if before else None
             self.run_id = store.create_run(self._client, self._experiment_id, name, tags, when)
         data = self._client.get_run(self.run_id).data
         self._replace(data.tags.get(_REPLACES_TAG))

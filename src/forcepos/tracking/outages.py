@@ -14,8 +14,7 @@ from forcepos.runtime.errors import InputError, storage_fault
 _MISTAKES = ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS")
 # Messages of the libraries below MLflow's client, and what to make of them.
 _WORDS = (
-    (re.compile(r"too many (\d+) error responses"), "it answers with HTTP {}"),
-    (re.compile(r"error code (\d{3})"), "it answers with HTTP {}"),
+    (re.compile(r"(?:too many|error code) (\d{3})\b"), "it answers with HTTP {}"),
     (re.compile(r"\[Errno -?\d+\] ([^\"'()\n]+)"), "{}"),
     (re.compile(r"\(sqlite3\.\w+\) ([^\n]+)"), "{}"),
     (re.compile(r"(time)(?:d out|out exception)"), "no answer in time"),
