@@ -139,7 +139,7 @@ def test_fail_fast_ends_a_sweep_at_its_first_failure_and_the_same_command_resume
 
 def test_jobs_know_what_their_sweep_varies(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("forcepos.tracking.sweep_run.start_sweep", lambda *_: "id")
+    monkeypatch.setattr("forcepos.tracking.track.start_sweep", lambda *_: "id")
     monkeypatch.setattr(sweep, "_open", [])
     config = composed()
     config.hydra.sweeper.params = {"tuner": "random,bayesian", "tuner.max_trials": "3"}

@@ -156,7 +156,7 @@ def multirun() -> DictConfig:
 def test_a_sweep_whose_run_the_store_lost_skips_what_is_complete_since_it_began(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("forcepos.tracking.sweep_run.start_sweep", lambda *_: "new")
+    monkeypatch.setattr("forcepos.tracking.track.start_sweep", lambda *_: "new")
     monkeypatch.setattr(sweep, "_open", [])
     path = sweep._unfinished(CONFIG.tracking, ["seed=1,2"])
     put(path, b'{"run_id": "lost"}')
@@ -177,7 +177,7 @@ def test_a_sweep_whose_file_was_damaged_is_started_anew(
         begun.append(known)
         return "new"
 
-    monkeypatch.setattr("forcepos.tracking.sweep_run.start_sweep", start)
+    monkeypatch.setattr("forcepos.tracking.track.start_sweep", start)
     monkeypatch.setattr(sweep, "_open", [])
     path = sweep._unfinished(CONFIG.tracking, ["seed=1,2"])
     config = multirun()

@@ -18,8 +18,7 @@ from mlflow.entities import Run
 
 from forcepos.tracking import run as run_module
 from forcepos.tracking import store
-from forcepos.tracking.sweep_run import end_sweep, start_sweep
-from forcepos.tracking.track import track
+from forcepos.tracking.track import end_sweep, start_sweep, track
 from forcepos.tuning.trials import TrialResult
 from tests.conftest import children, datasets_of, runs
 from tests.tracking.test_outages import DATA_SETS, smoke_with

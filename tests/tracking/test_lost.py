@@ -15,9 +15,9 @@ from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from forcepos.config.schema import Config
 from forcepos.results.pending_logs import finalize_tracking, log_pending, reopen
 from forcepos.runtime.errors import InputError
+from forcepos.tracking.description import PARENT_VARIABLE
 from forcepos.tracking.run import Run
-from forcepos.tracking.sweep_run import end_sweep, start_sweep
-from forcepos.tracking.track import PARENT_VARIABLE, track
+from forcepos.tracking.track import end_sweep, start_sweep, track
 from tests.conftest import a_result, children, runs
 from tests.tracking.test_outages import log_everything, smoke_with, what_is_stored
 

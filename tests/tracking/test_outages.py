@@ -203,7 +203,7 @@ def test_calls_that_fail_or_lose_their_answer_lose_and_repeat_nothing(
         tracked.connect()
         monkeypatch.setattr(store, "MlflowClient", lambda uri: Shaky(MlflowClient(uri), rng))
         tracked._mlflow = None
-        tracked.start("name", "abc", None, told[0][3] | {"tracking.uri": shaky})
+        tracked.start("name", "abc", told[0][3] | {"tracking.uri": shaky})
         log_everything(tracked, tmp_path)
         tracked.close("FINISHED")
         while tracked.tracking == "incomplete":

@@ -17,7 +17,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.utils.rest_utils import MlflowHostCreds
 
 from forcepos.config.schema import TrackingConfig
-from forcepos.tracking import views
+from forcepos.tracking import ui
 from forcepos.tracking.store import open_store
 
 VIEW = "mlflow.sharedViewState."
@@ -118,8 +118,8 @@ def test_a_server_of_another_release_gets_no_views(monkeypatch: pytest.MonkeyPat
     added: list[str] = []
     monkeypatch.setattr(MlflowClient, "set_experiment_tag", lambda *call: added.append(call[2]))
     for release in ("3.1.4", "3.17.2"):
-        monkeypatch.setattr(views, "http_request", _answering(release, asked))
-        views.offer_views(MlflowClient("http://lab:5000"), experiment)
+        monkeypatch.setattr(ui, "http_request", _answering(release, asked))
+        ui.offer_views(MlflowClient("http://lab:5000"), experiment)
     assert asked == ["http://lab:5000/version"] * 2
     note, *rest = added
     assert (note, rest[0], rest[-1]) == ("mlflow.note.content", "mlflow.note.content", "forcepos.views")

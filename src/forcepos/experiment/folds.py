@@ -13,9 +13,8 @@ import pandas as pd
 from forcepos.config.schema import Config, CrossValidationConfig, FixedTunerConfig
 from forcepos.evaluation.metrics import Scores
 from forcepos.experiment.plan import RunPlan
-from forcepos.results.description import description
 from forcepos.results.finished_runs import CONFIG, cached_result, refuse_result
-from forcepos.results.key_metrics import key_metrics, log_table
+from forcepos.results.logged import description, key_metrics, log_table
 from forcepos.results.pending_logs import finalize_tracking, log_pending, reopen
 from forcepos.results.run_report import repeat_result, write_result
 from forcepos.results.scores import REFERENCES, headline

@@ -13,7 +13,6 @@ from forcepos.config.checks import wanted_limit
 from forcepos.config.schema import Config, FixedTunerConfig, IntRange, ModelConfig, SimulatedConfig
 from forcepos.data.loading import Loaded, load_checked
 from forcepos.models.architectures.architecture import architecture_of
-from forcepos.results.progress import Progress
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.resources import step_size
 from forcepos.tracking.store import read_hyperparameters as read_run
@@ -22,7 +21,6 @@ from forcepos.tuning.space import Space
 from forcepos.tuning.trials import Values
 
 log = logging.getLogger(__name__)
-_MANY_ROWS = 500_000  # their training takes many minutes, where the default run has 24,200
 
 
 def read_inputs(config: Config) -> Loaded:
@@ -40,21 +38,10 @@ def read_inputs(config: Config) -> Loaded:
         )
     check_server(config.tracking)
     given_hyperparameters(config)
-    _announce(config)
-    return load_checked(config)
-
-
-def _announce(config: Config) -> None:
-    """Log how many rows will be simulated, before they are; a warning, with the time of training, if many."""
     if isinstance(config.data, SimulatedConfig):
-        data, points = config.data, math.prod(config.data.grid)
-        rows = points * data.visits * data.rows
-        visits = f"data.visits={data.visits} x data.rows={data.rows} of each visit"
-        size = f"{rows:,} rows: {points} points of data.grid x {visits}"
-        if rows > _MANY_ROWS:  # about half of them will be training samples
-            log.warning("simulating %s; training %s", size, Progress(config, rows // 2).plan())
-        else:
-            log.info("simulating %s", size)
+        rows = math.prod([*config.data.grid, config.data.visits, config.data.rows])
+        log.info("simulating %s rows: data.grid x data.visits x data.rows", f"{rows:,}")
+    return load_checked(config)
 
 
 def given_hyperparameters(config: Config) -> Values | None:
@@ -84,10 +71,9 @@ def read_hyperparameters(source: str | Path, text: bytes | None = None) -> Value
         values = json.loads(text, object_pairs_hook=_without_repetition)
     except OSError as error:
         raise InputError(f"tuner.hyperparameters={source} cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise InputError(f"tuner.hyperparameters={source} is not JSON: {error}") from error
-    except RecursionError as error:
-        raise InputError(f"tuner.hyperparameters={source} is not JSON: it is nested too deeply") from error
+    except (ValueError, RecursionError) as error:
+        fault = "it is nested too deeply" if isinstance(error, RecursionError) else error
+        raise InputError(f"tuner.hyperparameters={source} is not JSON: {fault}") from error
     place, given = "", values
     if isinstance(values, dict) and "best_hyperparameters" in values:
         place, given = ": best_hyperparameters", values["best_hyperparameters"]
@@ -113,24 +99,19 @@ def check_hyperparameters(values: Mapping[str, Any], model: ModelConfig, source:
         InputError: a key is missing, or its value is of the wrong kind or out of the limits that model.space has.
     """
     needed: Values = {}
-    space = architecture_of(model)
+    space, given = architecture_of(model), f"tuner.hyperparameters={source}"
     for entry in Space(space.declare_all).needed(needed):
         if entry.name not in values:
-            raise InputError(f"tuner.hyperparameters={source} lacks {entry.name}")
+            raise InputError(f"{given} lacks {entry.name}")
         value = values[entry.name]
         kinds = " or ".join(kind.__name__ for kind in entry.kinds)
         wanted = wanted_limit(value, _limits(space, entry.name)) if entry.is_of_kind(value) else kinds
         if wanted:
-            raise InputError(
-                f"tuner.hyperparameters={source}: {entry.name}={reprlib.repr(value)} must be {wanted}"
-            )
+            raise InputError(f"{given}: {entry.name}={reprlib.repr(value)} must be {wanted}")
         needed[entry.name] = value
-    layers = getattr(space, "num_layers", None)
-    if isinstance(layers, IntRange) and needed.get("num_layers", 0) > layers.max:
-        raise InputError(
-            f"tuner.hyperparameters={source}: num_layers={needed['num_layers']} is more than "
-            f"model.space.num_layers.max={layers.max}"
-        )
+    limit, number = getattr(space, "num_layers", None), needed.get("num_layers", 0)
+    if isinstance(limit, IntRange) and number > limit.max:
+        raise InputError(f"{given}: num_layers={number} is more than model.space.num_layers.max={limit.max}")
     return needed
 
 

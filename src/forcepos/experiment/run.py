@@ -19,8 +19,8 @@ from forcepos.models.final import TrainedModel, train_final
 from forcepos.models.problem import Problem
 from forcepos.models.training.device import use_device
 from forcepos.models.training.trainer import NetworkTrainer
-from forcepos.results.description import description
 from forcepos.results.finished_runs import CONFIG, cached_result, refuse_result
+from forcepos.results.logged import description
 from forcepos.results.pending_logs import finalize_tracking, log_pending
 from forcepos.results.predictions import Scored
 from forcepos.results.report_page import save_pictures

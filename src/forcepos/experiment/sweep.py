@@ -30,6 +30,7 @@ from forcepos.runtime.log_lines import prefix_log_lines, print_result
 from forcepos.runtime.paths import pending_logs_file, short_path
 from forcepos.runtime.resources import JOBS_VARIABLE, overrides_of, sweep_overrides
 from forcepos.runtime.wording import visible, visible_lines
+from forcepos.tracking.description import PARENT_VARIABLE, SWEEP_KEYS_VARIABLE
 from forcepos.tracking.place import check_uri
 
 log = logging.getLogger(__name__)
@@ -132,9 +133,7 @@ class _Sweep:
             raise InputError("another process works on this sweep: wait for it, or change an override") from error
         begun, self._run_id = read_state(self._unfinished, _Begun, "the sweep begins anew"), None
         if self._tracking.name == "mlflow":
-            # MLflow takes seconds.
-            from forcepos.tracking.sweep_run import start_sweep  # noqa: PLC0415
-            from forcepos.tracking.track import PARENT_VARIABLE, SWEEP_KEYS_VARIABLE  # noqa: PLC0415
+            from forcepos.tracking.track import start_sweep  # noqa: PLC0415  # MLflow takes seconds
 
             known = begun.run_id if begun else None
             self._run_id = start_sweep(self._tracking, self._text, known, self._varied)
@@ -176,7 +175,7 @@ class _Sweep:
         """End the sweep's run; return whether the store has all of the sweep."""
         if self._run_id is None:
             return True
-        from forcepos.tracking.sweep_run import end_sweep  # noqa: PLC0415  # MLflow takes seconds
+        from forcepos.tracking.track import end_sweep  # noqa: PLC0415  # MLflow takes seconds
 
         lacking = sum((row["result"] or {}).get("tracking") == "incomplete" for row in rows)
         story = sweep_story(rows, self._keys, f"python -m forcepos -m {self._text}", files)

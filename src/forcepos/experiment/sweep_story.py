@@ -10,7 +10,7 @@ from forcepos.runtime.errors import InputError
 from forcepos.runtime.paths import short_path
 
 if TYPE_CHECKING:
-    from forcepos.tracking.sweep_run import SweepStory
+    from forcepos.tracking.track import SweepStory
 
 log = logging.getLogger(__name__)
 _DPI = 150
@@ -31,7 +31,7 @@ def show_jobs(rows: Sequence[Row], keys: Sequence[str], table: Path) -> None:
 
 def sweep_story(rows: Sequence[Row], keys: Sequence[str], command: str, files: Sequence[Path]) -> "SweepStory":
     """Describe the jobs in Markdown, with the scores of the best ones as metrics."""
-    from forcepos.tracking.sweep_run import SweepStory  # noqa: PLC0415  # MLflow takes seconds
+    from forcepos.tracking.track import SweepStory  # noqa: PLC0415  # MLflow takes seconds
 
     finished = sum(row["result"] is not None for row in rows)
     parts = [
@@ -46,7 +46,7 @@ def sweep_story(rows: Sequence[Row], keys: Sequence[str], command: str, files: S
 
 def _best_scores(rows: Sequence[Row]) -> dict[str, float]:
     """Return the scores of the best regression and of the best classification, by the names of a job's metrics."""
-    from forcepos.results.key_metrics import key_metrics  # noqa: PLC0415  # MLflow takes seconds
+    from forcepos.results.logged import key_metrics  # noqa: PLC0415  # MLflow takes seconds
 
     best = {
         row["score"]: row["result"] for row in reversed(rows) if row["result"]

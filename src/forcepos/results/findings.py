@@ -46,7 +46,7 @@ def find(result: Result, search: SearchResult, config: Config) -> list[Finding]:
         *_gap(result),
         *_few_recordings(result),
         *_coverage(result, result["data"], ""),
-        *_coverage_of_second(result),
+        *(_coverage(second, second["data"], f" on {second['split']}") if (second := result["also"]) else ()),
         *_undecided(result, search, config),
         *_edges(search, config),
         *_unfinished_training(result, config),
@@ -55,13 +55,15 @@ def find(result: Result, search: SearchResult, config: Config) -> list[Finding]:
 
 def best_baseline(result: Result) -> str:
     """Return the key in a result of the baseline with the best main score."""
-    measure = headline(result["test"])
-    sign = _sign(measure)
-    return min((name for name in BASELINES if name in result), key=lambda name: sign * result[name][measure])
+    return min((name for name in BASELINES if name in result), key=lambda name: errors({"test": result[name]})[0])
 
 
-def _sign(measure: str) -> int:
-    return 1 if measure.endswith("_mm") else -1
+def errors(scored: Result) -> tuple[float, float, float]:
+    """Return the main score and the ends of its interval, turned such that less is better."""
+    measure = headline(scored["test"])
+    value = scored["test"][measure]
+    low, high = scored.get("intervals", {}).get(measure, (value, value))
+    return (value, low, high) if measure.endswith("_mm") else (-value, -high, -low)
 
 
 def amount(value: float, measure: str) -> str:
@@ -71,16 +73,14 @@ def amount(value: float, measure: str) -> str:
 
 def _against_baselines(result: Result) -> Iterator[Finding]:
     measure, best = headline(result["test"]), best_baseline(result)
-    sign, score, reference = _sign(measure), result["test"][measure], result[best][measure]
-    low, high = result["intervals"].get(measure, (score, score))
-    worst = high if sign == 1 else low
-    values = f"{amount(score, measure)} against {amount(reference, measure)}"
-    if sign * reference <= sign * score:
+    (score, _, worst), (reference, *_) = errors(result), errors({"test": result[best]})
+    values = f"{amount(result['test'][measure], measure)} against {amount(result[best][measure], measure)}"
+    if reference <= score:
         yield Finding(
             f"the network does not beat {BASELINES[best]}: {values}",
             "do not use this network: search longer (tuner.max_trials, training.epochs), or record more",
         )
-    elif sign * reference <= sign * worst:
+    elif reference <= worst:
         yield Finding(
             f"{BASELINES[best]} may be as good as the network: {values}, which lies within its interval",
             "record more, or prefer the simpler model",
@@ -97,12 +97,10 @@ def _leaked(result: Result) -> Iterator[Finding]:
 
 
 def _gap(result: Result) -> Iterator[Finding]:
-    second = result["also"]
-    measure = headline(result["test"])
+    second, measure = result["also"], headline(result["test"])
     if not second or not {measure} <= result["intervals"].keys() & second["intervals"].keys():
         return
-    own, other = result["intervals"][measure], second["intervals"][measure]
-    if own[1] < other[0] if _sign(measure) == 1 else own[0] > other[1]:
+    if errors(result)[2] < errors(second)[1]:
         scores = f"{amount(second['test'][measure], measure)} against {amount(result['test'][measure], measure)}"
         yield Finding(
             f"on {second['split']} the same hyperparameters do worse, by more than chance explains: {scores}",
@@ -117,11 +115,6 @@ def _few_recordings(result: Result) -> Iterator[Finding]:
             f"the test subset has {tested} recording{'s' * (tested != 1)}: intervals over so few are too narrow",
             f"test on {_FEW_UNITS} or more: record more, raise split.test_ratio, or use split=cross_validation",
         )
-
-
-def _coverage_of_second(result: Result) -> Iterator[Finding]:
-    if second := result["also"]:
-        yield from _coverage(second, second["data"], f" on {second['split']}")
 
 
 def _coverage(scored: Result, data: dict[str, Any], where: str) -> Iterator[Finding]:
@@ -153,58 +146,51 @@ def _undecided(result: Result, search: SearchResult, config: Config) -> Iterator
     With several executions, chance is twice the standard error of their difference; with one, it is the relative
     half width of the test score's interval, since both are means over few recordings.
     """
-    sign = 1 if config.tuner.direction == "min" else -1
-    scored = sorted(_scored(search), key=lambda trial: sign * _score(trial))
-    measure = headline(result["test"])
-    if len(scored) < 2 or measure not in result["intervals"]:
+    scores, measure = _scores(search), headline(result["test"])
+    if len(scores) < 2 or measure not in result["intervals"]:
         return
-    first, second = scored[:2]
+    best = scores.sort_values(ascending=config.tuner.direction == "min", kind="stable")[:2]
+    (first, score), (second, next_score) = best.items()
     if config.tuner.executions_per_trial > 1:
-        chance = 2 * sqrt(_squared_error(first, config) + _squared_error(second, config))
+        chance = 2 * sqrt(sum(_squared_error(one, config) for one in search.trials if one.number in best.index))
     else:
         low, high = result["intervals"][measure]
-        relative = _score(first) / max(result["test"][measure], _LEAST) if measure.endswith("_mm") else 1.0
+        relative = score / max(result["test"][measure], _LEAST) if measure.endswith("_mm") else 1.0
         chance = (high - low) / 2 * relative
-    if abs(_score(first) - _score(second)) < chance:
-        scores = f"{config.tuner.objective} {_score(first):.3g} and {_score(second):.3g}"
+    if abs(score - next_score) < chance:
         yield Finding(
-            f"the two best trials, {first.number} and {second.number}, cannot be told apart: {scores}",
+            f"the two best trials, {first} and {second}, cannot be told apart: "
+            f"{config.tuner.objective} {score:.3g} and {next_score:.3g}",
             "either may be chosen, say the smaller network; tuner.executions_per_trial=3 would tell more",
         )
 
 
-def _scored(search: SearchResult) -> list[TrialResult]:
-    return [trial for trial in search.trials if trial.score is not None]
-
-
-def _score(trial: TrialResult) -> float:
-    return float("nan") if trial.score is None else trial.score
+def _scores(search: SearchResult) -> "pd.Series[float]":
+    """Return the scores of the trials that did not fail, by their numbers."""
+    return pd.Series({trial.number: trial.score for trial in search.trials}, dtype=float).dropna()
 
 
 def _squared_error(trial: TrialResult, config: Config) -> float:
     """Return the squared standard error of a trial's score over its executions."""
-    best = [
-        pd.Series([logs[config.tuner.objective] for logs in history]).agg(config.tuner.direction)
-        for history in trial.history
-    ]
+    tuner = config.tuner
+    best = [pd.Series([logs[tuner.objective] for logs in each]).agg(tuner.direction) for each in trial.history]
     return float(pd.Series(best).var()) / len(best)
 
 
 def _edges(search: SearchResult, config: Config) -> Iterator[Finding]:
     """Name best values at an end of their range where the trials became better towards it."""
-    scored = _scored(search)
-    if len(scored) < _TRIALS_OF_A_TREND:
+    scores = _scores(search)
+    if len(scores) < _TRIALS_OF_A_TREND:
         return
-    space = Space(architecture_of(config.model).declare_all)
-    sign = 1 if config.tuner.direction == "min" else -1
-    scores = pd.Series([sign * _score(trial) for trial in scored])
+    ranks = scores.rank(ascending=config.tuner.direction == "min")
+    tried = {trial.number: trial.hyperparameters for trial in search.trials}
     at_edge = []
-    for entry in space.needed(search.best):
+    for entry in Space(architecture_of(config.model).declare_all).needed(search.best):
         end = entry.end_of(search.best[entry.name])
         if not end or not entry.ends:
             continue
-        values = pd.Series([trial.hyperparameters.get(entry.name) for trial in scored], dtype=float)
-        trend = values.rank().corr(scores.rank(), min_periods=_TRIALS_OF_A_TREND)
+        values = pd.Series({number: tried[number].get(entry.name) for number in scores.index}, dtype=float)
+        trend = values.rank().corr(ranks, min_periods=_TRIALS_OF_A_TREND)
         if trend <= -_TREND if end == "upper" else trend >= _TREND:
             low, high = entry.ends
             at_edge.append(f"{entry.name}={search.best[entry.name]:.4g} at the {end} end of {low:g} to {high:g}")

@@ -81,11 +81,7 @@ def refuse_used(folders: Sequence[Path], same: bool, skip: bool) -> None:
 
 def meaning(config: dict[str, Any]) -> dict[str, Any]:
     """Leave out of a config what does not make it another run."""
-    return {
-        key: value
-        for key, value in config.items()
-        if key not in {"hydra", "skip_finished", "fail_fast", "tracking"}
-    }
+    return {key: config[key] for key in config.keys() - {"hydra", "skip_finished", "fail_fast", "tracking"}}
 
 
 def read_config(path: Path) -> dict[str, Any]:

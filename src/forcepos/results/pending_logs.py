@@ -14,7 +14,6 @@ from forcepos.runtime.files import read_state, write_state
 from forcepos.runtime.paths import finished_file, pending_logs_file
 from forcepos.tracking.outages import ERRORS, reason
 from forcepos.tracking.run import Run, Step
-from forcepos.tracking.track import is_part, parent_id
 
 log = logging.getLogger(__name__)
 _LOGS_OF_PART = "tracking.json"  # all of them, in case that the store is lost before the whole is complete
@@ -79,27 +78,26 @@ def reopen(
     """
     if config.tracking.name == "none":
         return None
-    path = _path(config, fingerprint)
+    run, path = Run(config, parent), _path(config, fingerprint)
     kept = _read(path, config, "the run is done again")
-    if kept is not None:
-        uri = config.tracking.uri
-        log.info("trained before, in %s: logging what %s lacks of it", kept.result["outputs"], uri)
+    if kept:
+        log.info("trained before, in %s: logging what %s lacks of it", kept.result["outputs"], config.tracking.uri)
     else:
         warn_of_earlier_versions(path.parent, "only that version can log them, with the same commands")
-        if not cached or not is_part(parent):
+        if not cached or not run.is_part:
             return None
         path = Path(cached["outputs"], _LOGS_OF_PART)  # its sweep or cross-validation may have another run now
         kept = _read(path, config, "what the tracking store lost of that run, it will lack")
         here = {"trials": None}  # unknown to earlier versions
         if kept is None or kept.tracking | here != dataclasses.asdict(config.tracking) | here:
             return None
-    run, uri = Run(config), kept.result["model_uri"] or ""
+    uri = kept.result["model_uri"] or ""
     run.run_id, run.model_uri = kept.result["run_id"], uri if uri.startswith("models:") else None  # else a file's
     run.steps, run.done = [*kept.logged, *kept.steps], len(kept.logged)
     try:
-        if not is_part(parent):
+        if not run.is_part:
             run.connect()
-        run.resume(parent_id(parent))
+        run.resume()
     except InputError:
         raise
     except (*ERRORS, *_IMPOSSIBLE) as error:

@@ -121,7 +121,7 @@ def _draw(report: RunReport) -> Iterator[tuple[str, Figure]]:
 
 
 def _of_predictions(report: RunReport) -> Iterator[tuple[str, Figure]]:
-    task, true = report.problem.task, report.evaluation.true
+    task, true = report.problem.task, report.scored.evaluation.true
     table = pd.concat([predictions_table(each) for each in report.all_scored], ignore_index=True)
     if isinstance(task, Regression):
         references = {

@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,17 +12,17 @@ import numpy as np
 import pandas as pd
 
 from forcepos.data.splits.random import leaked_share
-from forcepos.evaluation.evaluate import Evaluation, References, Units, errors_by_unit
+from forcepos.evaluation.evaluate import References, Units, errors_by_unit
 from forcepos.models.final import batches
-from forcepos.models.problem import AXES, Problem, Task
-from forcepos.results.description import datasets
+from forcepos.models.problem import AXES, Problem
 from forcepos.results.findings import find
-from forcepos.results.key_metrics import key_metrics, log_table
+from forcepos.results.logged import datasets, key_metrics, log_table
 from forcepos.results.predictions import PREDICTIONS, Scored, predictions_table
 from forcepos.results.score_files import write_score_files
 from forcepos.runtime.files import write_csv, write_json
 from forcepos.tracking.run import Run
 from forcepos.tuning.ledger import SearchResult
+from forcepos.tuning.trials import Logs
 
 log = logging.getLogger(__name__)
 
@@ -42,10 +42,6 @@ class RunReport:
         return self.scored.problem
 
     @property
-    def evaluation(self) -> Evaluation:
-        return self.scored.evaluation
-
-    @property
     def all_scored(self) -> list[Scored]:
         return [self.scored, *([self.second_split] if self.second_split else [])]
 
@@ -54,23 +50,25 @@ class RunReport:
         """The search's best validation objective, or the final training's, averaged over an ensemble."""
         if self.search.score is not None:
             return self.search.score
-        tuner, training = self.problem.config.tuner, self.problem.config.training
-        pick = min if tuner.direction == "min" else max  # with patience, the best epoch's weights are kept
-        curves = [[logs[tuner.objective] for logs in history] for history in self.scored.trained.histories]
-        return float(np.mean([pick(curve) if training.patience else curve[-1] for curve in curves]))
+        return float(np.mean([self._kept(history)[1] for history in self.scored.trained.histories]))
 
     @property
     def best_epoch(self) -> int:
         """The epoch, from 1, whose weights the final model, or an ensemble's first network, has."""
-        tuner, history = self.problem.config.tuner, self.scored.trained.histories[0]
+        return self._kept(self.scored.trained.histories[0])[0]
+
+    def _kept(self, history: Sequence[Logs]) -> tuple[int, float]:
+        """Return the epoch whose weights are kept, with patience the best one, and its objective."""
+        tuner = self.problem.config.tuner
         curve = [logs[tuner.objective] for logs in history]
         best = min(curve) if tuner.direction == "min" else max(curve)
-        return curve.index(best) + 1 if self.problem.config.training.patience else len(curve)
+        epoch = curve.index(best) + 1 if self.problem.config.training.patience else len(curve)
+        return epoch, curve[epoch - 1]
 
     @cached_property
     def tables(self) -> dict[str, pd.DataFrame]:
         """Errors by point and recording, coverage by region, the trials; no places where none are known."""
-        problem, evaluation = self.problem, self.evaluation
+        problem, evaluation = self.problem, self.scored.evaluation
         test, recordings = problem.test_samples, problem.samples.recordings
         points = [f"point {number}" for number in range(int(recordings.point.max()) + 1)]
         units = {
@@ -98,25 +96,25 @@ def save(report: RunReport, folder: Path, run: Run) -> dict[str, Any]:
     report.scored.trained.model.save(path)
     signals, _ = next(iter(batches(report.problem, report.problem.split.test[:1], 1)))
     run.log_model(path, signals.numpy())  # one raw sample, as the model takes it
-    _write_predictions(report, folder)
+    predictions = pd.concat([predictions_table(each) for each in report.all_scored], ignore_index=True)
+    predictions.to_parquet(folder / PREDICTIONS, index=False)
     run.log_file(folder / PREDICTIONS)
-    run.log_file(folder / "tables" / "learning_curves.csv", "tables")
-    for name, table in report.tables.items():
+    (folder / "tables").mkdir(exist_ok=True)
+    for name, table in [("learning_curves", _learning_curves(report)), *report.tables.items()]:
         write_csv(folder / "tables" / f"{name}.csv", table)
         run.log_file(folder / "tables" / f"{name}.csv", "tables")
     problem, split, second = report.problem, report.problem.split, report.second_split
     leaks = problem.config.split.leaks
     result = {
         "run_id": run.run_id,
-        "test": report.evaluation.test,
+        "test": report.scored.evaluation.test,
         **report.references.scores,
-        **_evaluated(report.evaluation, problem.task),
+        **_evaluated(report.scored),
         "confidence": problem.config.evaluation.confidence,
         "neighbour_share": leaked_share(problem.samples, split.train, split.test) if leaks else None,
-        "also": _of_second(second) if second else None,
+        "also": {"split": second.problem.config.split.name, **_evaluated(second)} if second else None,
         "objective": report.objective,
         "best_hyperparameters": report.search.best,
-        "data": _data(problem),
         "seconds": {name: round(seconds, 2) for name, seconds in report.seconds.items()},
         "best_epoch": report.best_epoch,
         "weights": report.scored.trained.model.count_params(),
@@ -147,23 +145,12 @@ def repeat_result(result: dict[str, Any], folder: Path) -> dict[str, Any]:
     return result
 
 
-def _write_predictions(report: RunReport, folder: Path) -> None:
-    """Write every scored prediction, and the learning curves: figures and comparisons are made of them."""
-    table = pd.concat([predictions_table(each) for each in report.all_scored], ignore_index=True)
-    table.to_parquet(folder / PREDICTIONS, index=False)
-    curves = [
+def _learning_curves(report: RunReport) -> pd.DataFrame:
+    return pd.DataFrame(
         {"network": member, "epoch": epoch, **logs}
         for member, history in enumerate(report.scored.trained.histories, 1)
         for epoch, logs in enumerate(history, 1)
-    ]
-    (folder / "tables").mkdir(exist_ok=True)
-    write_csv(folder / "tables" / "learning_curves.csv", pd.DataFrame(curves))
-
-
-def _of_second(second: Scored) -> dict[str, Any]:
-    problem = second.problem
-    split = {"split": problem.config.split.name, "data": _data(problem)}
-    return split | _evaluated(second.evaluation, problem.task)
+    )
 
 
 def _data(problem: Problem) -> dict[str, Any]:
@@ -185,11 +172,12 @@ def _data(problem: Problem) -> dict[str, Any]:
     }
 
 
-def _evaluated(evaluation: Evaluation, task: Task) -> dict[str, Any]:
-    coverage = evaluation.coverage
+def _evaluated(scored: Scored) -> dict[str, Any]:
+    evaluation, coverage = scored.evaluation, scored.evaluation.coverage
     return {
+        "data": _data(scored.problem),
         "test": evaluation.test,
         "intervals": {name: list(ends) for name, ends in evaluation.intervals.items()},
         "resampled": evaluation.resampled,
-        "coverage": {**coverage.values(task), "counted": coverage.counted} if coverage else None,
+        "coverage": {**coverage.values(scored.problem.task), "counted": coverage.counted} if coverage else None,
     }

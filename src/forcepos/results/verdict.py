@@ -3,7 +3,7 @@
 from forcepos.config.schema import SplitConfig
 from forcepos.data.splits.held_out import Blocked, CrossValidation, HeldOutPoints, HeldOutRecordings
 from forcepos.data.splits.random import Random
-from forcepos.results.findings import BASELINES, best_baseline
+from forcepos.results.findings import BASELINES, best_baseline, errors
 from forcepos.results.scores import Result, headline, with_interval
 
 _WHERE: dict[type, str] = {
@@ -44,12 +44,12 @@ def cards(result: Result) -> list[tuple[str, str, str]]:
 def verdict(result: Result) -> str:
     """Judge the model in a sentence: against the best baseline, and on the second split."""
     name, second = best_baseline(result), result["also"]
-    (value, _, worst), (reference, *_) = _errors(result), _errors({"test": result[name]})
+    (value, _, worst), (reference, *_) = errors(result), errors({"test": result[name]})
     than = "better" if reference > worst else "perhaps better" if reference > value else "no better"
     sentence = f"{score(result)}, {than} than {BASELINES[name]} with {score({'test': result[name]})}"
     if second:
         where, learned = _SECOND[second["split"]]
-        worse = _errors(second)[1] > worst
+        worse = errors(second)[1] > worst
         rest = f": part of what it has learned are {learned}" if worse else ", which is no clear loss"
         sentence += f"; {where} {score(second)}{rest}"
     return f"{sentence}."
@@ -61,11 +61,3 @@ def score(scored: Result) -> str:
     factor, unit = (1, "mm") if measure.endswith("_mm") else (100, "%")
     ends = [factor * end for end in scored.get("intervals", {}).get(measure, ()) if end is not None]
     return with_interval(factor * scored["test"][measure], ends, unit)
-
-
-def _errors(scored: Result) -> tuple[float, float, float]:
-    """Return the main score and the ends of its interval, turned such that less is better."""
-    measure = headline(scored["test"])
-    value = scored["test"][measure]
-    low, high = scored.get("intervals", {}).get(measure, (value, value))
-    return (value, low, high) if measure.endswith("_mm") else (-value, -high, -low)

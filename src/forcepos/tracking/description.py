@@ -17,6 +17,7 @@ from forcepos.config.schema import Config, CrossValidationConfig
 from forcepos.runtime.paths import short_path
 from forcepos.runtime.wording import shortened, visible
 
+PARENT_VARIABLE = "FORCEPOS_SWEEP_RUN"  # carries the sweep's run id to its jobs, whatever process they run in
 SWEEP_KEYS_VARIABLE = "FORCEPOS_SWEEP_KEYS"  # a JSON list of the keys that the sweep varies
 _LONGEST_VALUE = 60  # characters of a value in a name or a param
 _NAMED_ANYWAY = ("model", "tuner", "split", "seed", "skip_finished", "tuner.fresh", "tracking.uri")

@@ -13,12 +13,11 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModel, Logged
 from mlflow.entities import Run as Recorded
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST
-from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_RUN_NOTE
+from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NOTE
 
 from forcepos.runtime.wording import visible
 from forcepos.tracking import store
 from forcepos.tracking.description import package_versions, short_value
-from forcepos.tracking.store import PARENT_TAG
 from forcepos.tuning.trials import Logs, TrialResult, Values
 
 _SEARCH_TAG = "search"  # fingerprint of the search that a job belongs to
@@ -64,9 +63,8 @@ class MlflowRun:
         if self.run_id:
             store.resume_run(self._client, self.run_id, parent)
         else:
-            replaces = before.info.run_id if before else None
-            tags = {_SEARCH_TAG: search, _DIRECTORY_TAG: str(Path.cwd()), PARENT_TAG: parent}
-            tags[_REPLACES_TAG] = replaces
+            tags = {_SEARCH_TAG: search, _DIRECTORY_TAG: str(Path.cwd()), MLFLOW_PARENT_RUN_ID: parent}
+            tags[_REPLACES_TAG] = before.info.run_id if before else None
             self.run_id = store.create_run(self._client, self._experiment_id, name, tags, when)
         data = self._client.get_run(self.run_id).data
         self._replace(data.tags.get(_REPLACES_TAG))
@@ -74,14 +72,22 @@ class MlflowRun:
         self._log_params(self.run_id, lacking)
 
     def _replace(self, before: str | None) -> None:
-        """Take over the trials or folds of the run that this one replaces, and delete that one."""
-        if before:
-            for run in self._children(before):
-                self._client.set_tag(run.info.run_id, PARENT_TAG, self.run_id)
-            store.delete_run(self._client, self._experiment_id, before)
+        """Take over the children of the run that this one replaces, and delete it; its models may be in use."""
+        if not before:
+            return
+        for run in self._children(before):
+            self._client.set_tag(run.info.run_id, MLFLOW_PARENT_RUN_ID, self.run_id)
+        versions = self._client.search_model_versions(f"run_id = '{before}'")
+        if not any(version.aliases for version in versions):  # else one has been put to use
+            for version in versions:
+                self._client.delete_model_version(version.name, version.version)
+            for model in self._models(before):
+                self._client.delete_logged_model(model.model_id)
+        self._client.delete_run(before)
 
     def _children(self, run_id: str, query: str = "") -> list[Recorded]:
-        return store.search_all(self._client, self._experiment_id, f"tags.`{PARENT_TAG}` = '{run_id}'{query}")
+        of_parent = f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{run_id}'"
+        return store.search_all(self._client, self._experiment_id, of_parent + query)
 
     def resume(self, when: int, parent: str | None) -> None:  # noqa: ARG002
         """Resume a run that was started, under `parent` if there is one."""
@@ -89,18 +95,16 @@ class MlflowRun:
 
     def move(self, when: int, parent: str | None) -> None:  # noqa: ARG002
         """Put the run under `parent`, unless it is under one that is there."""
-        above = self._client.get_run(self.run_id).data.tags.get(PARENT_TAG)
+        above = self._client.get_run(self.run_id).data.tags.get(MLFLOW_PARENT_RUN_ID)
         if parent and not (above and store.find_run(self._client, self._experiment_id, above)):
-            self._client.set_tag(self.run_id, PARENT_TAG, parent)
+            self._client.set_tag(self.run_id, MLFLOW_PARENT_RUN_ID, parent)
 
     def _left_behind(self, search: str, parent: str | None, params: Mapping[str, str]) -> Recorded | None:
         """Return the last run of this search here if it has this config and an interrupted process left it."""
         here = str(Path.cwd())
-        found = self._client.search_runs(
-            [self._experiment_id], f"tags.{_SEARCH_TAG} = '{search}'", order_by=["start_time DESC"]
-        )
+        found = store.search_all(self._client, self._experiment_id, f"tags.{_SEARCH_TAG} = '{search}'")
         # Earlier versions did not tell the directory.
-        run = next((run for run in found if run.data.tags.get(_DIRECTORY_TAG, here) == here), None)
+        run = next((run for run in reversed(found) if run.data.tags.get(_DIRECTORY_TAG, here) == here), None)
         if run is None or (run.info.status == "FINISHED" and not self._is_done_again(run, parent)):
             return None
         # Whoever was killed while logging params has left some of them; earlier versions logged more, and in full.
@@ -111,7 +115,7 @@ class MlflowRun:
     def _is_done_again(self, run: Recorded, parent: str | None) -> bool:
         """Return whether a run is from before its sweep or cross-validation was resumed."""
         above = store.find_run(self._client, self._experiment_id, parent) if parent else None
-        under = run.data.tags.get(PARENT_TAG) == parent
+        under = run.data.tags.get(MLFLOW_PARENT_RUN_ID) == parent
         return above is not None and under and run.info.start_time < store.process_start(above)
 
     def close(self, when: int, status: str, reason: str | None = None) -> None:
@@ -136,7 +140,7 @@ class MlflowRun:
         before = self._trial(number)
         if before:
             self._client.delete_run(before.info.run_id)
-        tags = {PARENT_TAG: self.run_id}
+        tags = {MLFLOW_PARENT_RUN_ID: self.run_id}
         name = f"trial {number} of {self._client.get_run(self.run_id).info.run_name}"
         run_id = store.create_run(self._client, self._experiment_id, name, tags, when)
         self._log_params(run_id, hyperparameters)
@@ -178,7 +182,7 @@ class MlflowRun:
             inputs = [DatasetInput(Dataset(**each), tags[context]) for context, each in datasets.items()]
             self._client.log_inputs(self.run_id, inputs)
             of_model = {f"dataset_{key}": datasets["recordings"][key] for key in ("name", "digest")}
-            of_model |= {"model_id": model.model_id for model in self._models()}  # noqa: B035  # there is one
+            of_model |= {"model_id": model.model_id for model in self._models(self.run_id)}  # noqa: B035  # there is one
         scores = [(f"{group}/{name}", value) for group in groups for name, value in groups[group].items()]
         metrics = [Metric(name, value, when, 0, **of_model) for name, value in scores if value is not None]
         self._client.log_batch(self.run_id, metrics=metrics)
@@ -188,16 +192,15 @@ class MlflowRun:
         params = self._client.get_run(self.run_id).data.params
         main = {name for name in params if name in _MAIN_PARAMS or name.startswith(("best.", "sweep."))}
         self._client.set_tag(self.run_id, MLFLOW_RUN_NOTE, text)
-        for model in self._models():
+        for model in self._models(self.run_id):
             self._client.set_logged_model_tags(model.model_id, {MLFLOW_RUN_NOTE: text})
             lacking = {name: params[name] for name in params if name in main - model.params.keys()}
             self._client.log_model_params(model.model_id, lacking)  # none twice, which MLflow refuses
         for version in self._client.search_model_versions(f"run_id = '{self.run_id}'"):
             self._client.update_model_version(version.name, version.version, text)
 
-    def _models(self) -> list[LoggedModel]:
-        query = f"source_run_id = '{self.run_id}'"
-        return list(self._client.search_logged_models([self._experiment_id], query))
+    def _models(self, run_id: str) -> list[LoggedModel]:
+        return list(self._client.search_logged_models([self._experiment_id], f"source_run_id = '{run_id}'"))
 
     def log_hyperparameters(self, when: int, values: Values) -> None:  # noqa: ARG002
         self._log_params(self.run_id, {f"best.{name}": value for name, value in values.items()})
@@ -218,7 +221,7 @@ class MlflowRun:
             warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")  # it has not trained yet
             model = keras.models.load_model(path)
         client, signals = self._client, np.asarray(example, np.float32)
-        begun = [one for one in self._models() if one.name == model.name]
+        begun = [one for one in self._models(self.run_id) if one.name == model.name]
         logged = begun[0] if begun else client.create_logged_model(self._experiment_id, model.name, self.run_id)
         uri, versions = f"models:/{logged.model_id}", package_versions()
         with tempfile.TemporaryDirectory() as folder:
@@ -235,9 +238,8 @@ class MlflowRun:
         outputs = client.get_run(self.run_id).outputs
         if logged.model_id not in [output.model_id for output in (outputs.model_outputs if outputs else ())]:
             client.log_outputs(self.run_id, [LoggedModelOutput(logged.model_id, step=0)])
-        if register_as and not client.search_model_versions(
-            f"name = '{register_as}' and run_id = '{self.run_id}'"
-        ):
+        registered = f"name = '{register_as}' and run_id = '{self.run_id}'"
+        if register_as and not client.search_model_versions(registered):
             mlflow.register_model(uri, register_as)
         self.model_uri = uri
 

@@ -14,8 +14,7 @@ from forcepos.runtime.errors import InputError, storage_fault
 _MISTAKES = ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS")
 # Messages of the libraries below MLflow's client, and what to make of them.
 _WORDS = (
-    (re.compile(r"too many (\d+) error responses"), "it answers with HTTP {}"),
-    (re.compile(r"error code (\d{3})"), "it answers with HTTP {}"),
+    (re.compile(r"(?:too many|error code) (\d{3})\b"), "it answers with HTTP {}"),
     (re.compile(r"\[Errno -?\d+\] ([^\"'()\n]+)"), "{}"),
     (re.compile(r"\(sqlite3\.\w+\) ([^\n]+)"), "{}"),
     (re.compile(r"(time)(?:d out|out exception)"), "no answer in time"),
@@ -23,16 +22,13 @@ _WORDS = (
 ERRORS = (MlflowException, OSError, SQLAlchemyError, InputError)  # among them the outages
 
 
-class TrackingUnavailable(InputError):  # noqa: N818  # like the error that it is
-    """The tracking store cannot be reached, or cannot do anything now."""
-
-
 def is_outage(error: Exception) -> bool:
     """Return whether the same call may succeed later, as opposed to one that is a mistake."""
+    if isinstance(error, InputError) and isinstance(error.__cause__, Exception):  # as `usable` raises it
+        return is_outage(error.__cause__)
     if isinstance(error, MlflowException):
         return error.error_code not in _MISTAKES
-    outages = OSError | SQLAlchemyError | TrackingUnavailable
-    return isinstance(error, outages) and not isinstance(error, FileNotFoundError)
+    return isinstance(error, OSError | SQLAlchemyError) and not isinstance(error, FileNotFoundError)
 
 
 @contextmanager
@@ -41,8 +37,8 @@ def usable(uri: str) -> Iterator[None]:
     try:
         yield
     except (MlflowException, OSError, SQLAlchemyError, ImportError) as error:  # no driver for the database
-        kind = TrackingUnavailable if is_outage(error) else InputError
-        raise kind(f"tracking.uri={uri} cannot be used: {storage_fault(error) or reason(error)}") from error
+        fault = storage_fault(error) or reason(error)
+        raise InputError(f"tracking.uri={uri} cannot be used: {fault}") from error
 
 
 def reason(error: Exception) -> str:

@@ -25,6 +25,7 @@ _OURS = """
     WHERE key = 'mlflow.experimentKind' AND value = 'custom_model_development'
     AND artifact_location LIKE 'file:///%/artifacts' AND artifact_location != ?
 """
+_RUNS = "SELECT run_uuid FROM runs WHERE instr(artifact_uri, ? || '/') = 1"
 # Where MLflow records the places of artifacts.
 _LOCATIONS = (
     ("experiments", "artifact_location"),
@@ -86,11 +87,8 @@ def follow_move(database: Path) -> None:
     try:
         with closing(sqlite3.connect(database, timeout=20)) as connection, connection:
             for (old,) in connection.execute(_OURS, (new,)).fetchall():
-                runs = connection.execute(
-                    "SELECT run_uuid FROM runs WHERE instr(artifact_uri, ? || '/') = 1", (old,)
-                )
                 before = Path(url2pathname(urlsplit(old).path))
-                here = any((artifacts / run).is_dir() for (run,) in runs)
+                here = any((artifacts / run).is_dir() for (run,) in connection.execute(_RUNS, (old,)))
                 if before.is_dir() and (not here or before.samefile(artifacts)):
                     continue
                 for table, column in _LOCATIONS:

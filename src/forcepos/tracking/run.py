@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST
 from forcepos.config.schema import Config
 from forcepos.data.recordings import Float32
 from forcepos.runtime.interruption import defer_signals
+from forcepos.tracking.description import PARENT_VARIABLE
 from forcepos.tracking.mlflow_run import DataSets, Groups, MlflowRun
 from forcepos.tracking.outages import ERRORS, is_outage, reason, usable
 from forcepos.tracking.store import find_run, open_store
@@ -39,14 +41,17 @@ class Run(Listener):
     is deleted or replaced meanwhile has nothing of the run.
 
     Attributes:
+        is_part: whether it belongs to a cross-validation or a sweep, which started with a reachable store.
         steps: those of them that were logged come first, `done` in number.
         model_uri: where the model can be loaded from, None if it is not tracked.
         anew: whether the store lost the run, and all of it is logged again.
         expected_status: `tracking` of a result that is written before the run ends.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, parent: "Run | None" = None) -> None:
         self._config, self._task = config.tracking, config.model.task
+        self.is_part = parent is not None or PARENT_VARIABLE in os.environ
+        self._parent_id = parent.run_id if parent else os.environ.get(PARENT_VARIABLE)
         self.run_id: str | None = None
         self.model_uri: str | None = None
         self.steps: list[Step] = []
@@ -80,17 +85,17 @@ class Run(Listener):
         self._mlflow = MlflowRun(client, experiment_id, self._task, self.run_id)
         return self._mlflow
 
-    def start(self, name: str, search: str, parent: str | None, params: Mapping[str, str]) -> None:
-        self._do("start", name=name, search=search, parent=parent, params=params)
+    def start(self, name: str, search: str, params: Mapping[str, str]) -> None:
+        self._do("start", name=name, search=search, parent=self._parent_id, params=params)
 
-    def resume(self, parent: str | None) -> None:
-        """Log the kept steps, or all if the store lost the run, and put it under `parent`, if any."""
+    def resume(self) -> None:
+        """Log the kept steps, or all if the store lost the run, and put it under its parent, if any."""
         for step in self.steps:
             if step.name == "start":
-                step.arguments["parent"] = parent
+                step.arguments["parent"] = self._parent_id
         names = {step.name for step in self.steps[self.done :]}
         if not names or ("close" in names and not names & {"start", "resume"}):
-            step = Step("resume" if names else "move", _milliseconds(), {"parent": parent})
+            step = Step("resume" if names else "move", _milliseconds(), {"parent": self._parent_id})
             self.steps.insert(self.done, step)
         self.try_again()
 
@@ -147,10 +152,8 @@ class Run(Listener):
             if not is_outage(error):
                 raise
             if self.outage is None:
-                log.warning(
-                    "tracking.uri=%s is unreachable (%s): the run continues, and what it logs is kept for later",
-                    self._config.uri, reason(error),
-                )  # fmt: skip
+                kept = "the run continues, and what it logs is kept for later"
+                log.warning("tracking.uri=%s is unreachable (%s): %s", self._config.uri, reason(error), kept)
             self.outage, self._mlflow = error, None
         else:
             if self.outage:

@@ -13,6 +13,7 @@ from mlflow.artifacts import load_text
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from mlflow.tracking._tracking_service import utils
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 from sqlalchemy import create_engine, text
 
 from forcepos.config.schema import TrackingConfig
@@ -20,9 +21,8 @@ from forcepos.runtime.errors import InputError
 from forcepos.runtime.interruption import defer_signals
 from forcepos.tracking.outages import usable
 from forcepos.tracking.place import check_uri, follow_move, resolve
-from forcepos.tracking.views import OUR_KIND, offer_views
+from forcepos.tracking.ui import OUR_KIND, offer_views
 
-PARENT_TAG = "mlflow.parentRunId"
 _LONGEST_NAME = 250  # of a run, in MLflow's tables
 _VARIABLE = "MLFLOW_TRACKING_URI"  # MLflow writes it, too
 _PROCESS_TAG = "forcepos.process"
@@ -122,7 +122,7 @@ def resume_run(client: MlflowClient, run_id: str, parent: str | None = None) -> 
     client.update_run(run_id, status="RUNNING")
     client.set_tag(run_id, _PROCESS_TAG, _process())
     if parent:
-        client.set_tag(run_id, PARENT_TAG, parent)
+        client.set_tag(run_id, MLFLOW_PARENT_RUN_ID, parent)
     if "reason" in client.get_run(run_id).data.tags:
         client.delete_tag(run_id, "reason")
 
@@ -130,17 +130,6 @@ def resume_run(client: MlflowClient, run_id: str, parent: str | None = None) -> 
 def find_run(client: MlflowClient, experiment_id: str, run_id: str) -> Run | None:
     """Return a run, None if there is none or it was deleted."""
     return next(iter(search_all(client, experiment_id, f"attributes.run_id = '{run_id}'")), None)
-
-
-def delete_run(client: MlflowClient, experiment_id: str, run_id: str) -> None:
-    """Delete a run that another one replaces, and its models but those that an alias has put to use."""
-    versions = client.search_model_versions(f"run_id = '{run_id}'")
-    if not any(version.aliases for version in versions):
-        for version in versions:
-            client.delete_model_version(version.name, version.version)
-        for model in client.search_logged_models([experiment_id], f"source_run_id = '{run_id}'"):
-            client.delete_logged_model(model.model_id)
-    client.delete_run(run_id)
 
 
 def mark_dead_runs(client: MlflowClient, experiment_id: str) -> None:
