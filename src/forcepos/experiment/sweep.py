@@ -18,8 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from forcepos.config.mistakes import resolving
 from forcepos.config.schema import TrackingConfig
-from forcepos.experiment.sweep_job import prepare_launcher, reason_of
-from forcepos.experiment.sweep_progress import SweepProgress
+from forcepos.experiment.sweep_job import SweepProgress, prepare_launcher, reason_of
 from forcepos.experiment.sweep_story import draw_jobs, show_jobs, sweep_story
 from forcepos.experiment.sweep_table import Row, job_folders, job_rows, write_csv
 from forcepos.results.finished_runs import CONFIG, SKIP_VARIABLE, meaning, read_config, refuse_used

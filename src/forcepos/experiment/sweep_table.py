@@ -99,11 +99,8 @@ def write_csv(rows: Sequence[Row], keys: Sequence[str], table: Path) -> None:
     """Write the rows to `table`."""
     import pandas as pd  # noqa: PLC0415  # only the end of a multirun needs it
 
-    columns = [*_COLUMNS, *(f"sweep.{key}" for key in keys)]
-    cells = [
-        [round(row[name], 4) if isinstance(row[name], float) else row[name] for name in columns] for row in rows
-    ]
-    pd.DataFrame(cells, columns=columns, dtype=object).to_csv(table, index=False)
+    known = pd.DataFrame(rows, columns=[*_COLUMNS, *(f"sweep.{key}" for key in keys)])
+    known.to_csv(table, index=False, float_format=lambda value: str(round(float(value), 4)))
 
 
 def job_cells(rows: Sequence[Row], keys: Sequence[str]) -> list[dict[str, str]]:
