@@ -49,9 +49,8 @@ def _of_model(model: schema.ModelConfig) -> Iterator[str]:
 
 def _of_tuner(tuner: schema.TunerConfig, task: str) -> Iterator[str]:
     if tuner.max_trials is None and not tuner.ends:
-        yield (
-            f"tuner.max_trials=null needs a tuner that ends by itself, grid or hyperband: {tuner.name} never does"
-        )
+        needed = "a tuner that ends by itself, grid or hyperband"
+        yield f"tuner.max_trials=null needs {needed}: {tuner.name} never does"
     directions = OBJECTIVES[task]
     direction = directions.get(tuner.objective.removeprefix("val_"))
     if direction is None:
@@ -95,10 +94,9 @@ def _of_table(data: schema.TableConfig, model: schema.ModelConfig) -> Iterator[s
     for field in reversed(dataclasses.fields(data)):  # `seconds` before `time`, which repeats it
         if getattr(data, field.name) == "":
             what = "name a file or a folder" if field.name == "path" else "give it a value, or leave it out"
-            column = (
-                ", a column without a name by its number" if "column with" in field.metadata["meaning"] else ""
-            )
-            yield f"data.{field.name} is empty: {what}{column}"
+            column = "column with" in field.metadata["meaning"]
+            hint = ", a column without a name by its number" if column else ""
+            yield f"data.{field.name} is empty: {what}{hint}"
     for key, names in (("features", data.features), ("targets", data.targets or []), ("keep", data.keep or [])):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:

@@ -6,7 +6,7 @@ import importlib
 import os
 import sys
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
 from difflib import get_close_matches
 from modulefinder import ModuleFinder
@@ -47,9 +47,10 @@ def load_plugin(name: str, base: type, key: str) -> type:
             module = _import(module_name)
     except (Exception, SystemExit) as error:
         raise InputError(f"{key}={name}: {_import_failure(module_name, error)}") from error
-    plugin, where = getattr(module, class_name, None), f"{key}={name} ({_file_of(module)})"
+    file = short_path(Path(str(getattr(module, "__file__", module))))
+    plugin, where = getattr(module, class_name, None), f"{key}={name} ({file})"
     if plugin is None:
-        near = get_close_matches(class_name, _classes_of(module, base))
+        near = get_close_matches(class_name, vars(module))
         hint = f", did you mean {near[0]}?" if near else _elsewhere(module_name)
         raise InputError(f"{where}: there is no such class{hint}")
     wanted = f"forcepos.{base.__name__}"
@@ -127,14 +128,6 @@ def _import_failure(module: str, error: BaseException) -> str:
         file, line = inside[-1].filename, inside[-1].lineno
     where = f"{short_path(Path(file))}, line {line}: " if file else ""
     return visible(f"{where}{type(error).__name__}: {' '.join(str(error).split())}")
-
-
-def _classes_of(module: object, base: type) -> Sequence[str]:
-    return [name for name, value in vars(module).items() if isinstance(value, type) and issubclass(value, base)]
-
-
-def _file_of(module: object) -> Path:
-    return short_path(Path(str(getattr(module, "__file__", module))))
 
 
 def _elsewhere(module: str) -> str:
