@@ -83,19 +83,16 @@ def values_with_plugins(config: Config) -> dict[str, Any]:
     forcepos' own plug-ins are left out: a change of theirs counts as a version of forcepos.
     """
     values = dataclasses.asdict(config)
-    for group, part in (
-        ("data", config.data), ("split", config.split), ("model", config.model.space), ("tuner", config.tuner),
-    ):  # fmt: skip
+    parts = {"data": config.data, "split": config.split, "model": config.model.space, "tuner": config.tuner}
+    for group, part in parts.items():
         name = values[group].pop("plugin", None)
         if type(part) in _hashes:
             values[group]["plugin"] = [name, _hashes[type(part)]]
     # Runs of earlier versions, which lacked some keys of tables and most of data=versuch, are to be found.
     for field in dataclasses.fields(config.data):
-        value = values["data"].get(field.name)
         lacked = isinstance(config.data, VersuchConfig) or field.name in {"keep", "nanoseconds", "visits"}
-        if lacked and (
-            value == field.default or (field.name == "time" and value == values["data"].get("seconds"))
-        ):
+        repeated = values["data"].get("seconds") if field.name == "time" else field.default
+        if lacked and values["data"].get(field.name) in (field.default, repeated):
             values["data"].pop(field.name, None)
     return values
 

@@ -180,10 +180,8 @@ class _Sweep:
         lacking = sum((row["result"] or {}).get("tracking") == "incomplete" for row in rows)
         story = sweep_story(rows, self._keys, f"python -m forcepos -m {self._text}", files)
         # The table follows once all that it lists is there.
-        ended = end_sweep(
-            self._tracking, self._run_id, status, self._table if rows and not lacking else None, story
-        )
-        if ended and not lacking:
+        table = self._table if rows and not lacking else None
+        if end_sweep(self._tracking, self._run_id, status, table, story) and not lacking:
             return True
         of = f" of {lacking} of {len(rows)} jobs" if lacking else " of the sweep itself"
         sys.stderr.write(f"tracking{of} is incomplete: {AGAIN}\n")

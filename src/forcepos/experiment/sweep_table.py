@@ -45,9 +45,8 @@ def job_rows(folder: Path, keys: Sequence[str] = ()) -> list[Row]:
     score that it is compared by.
     """
     rows = [_row(job, keys) for job in job_folders(folder)]
-    return sorted(
-        rows, key=lambda row: (not row["result"], row["euclidean_mean_mm"] or 1e9, -(row["accuracy"] or 0))
-    )
+    rows.sort(key=lambda row: (not row["result"], row["euclidean_mean_mm"] or 1e9, -(row["accuracy"] or 0)))
+    return rows
 
 
 def result_of(job: Path) -> dict[str, Any] | None:

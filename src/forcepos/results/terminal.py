@@ -207,9 +207,7 @@ def _console() -> Console:
 
 
 def _named(values: Mapping[str, Any]) -> str:
-    return " ".join(
-        f"{name}={value:{'.4g' if isinstance(value, float) else ''}}" for name, value in values.items()
-    )
+    return " ".join(f"{key}={value:{'.4g' if isinstance(value, float) else ''}}" for key, value in values.items())
 
 
 def _duration(left: float | None) -> str:
