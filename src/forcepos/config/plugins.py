@@ -119,11 +119,9 @@ def _import_failure(module: str, error: BaseException) -> str:
         where = " or ".join(map(str, map(short_path, map(Path, _folders)))) or "no --config-dir is given"
         return f"there is no {module.replace('.', '/')}.py in {where}{hint}"
     frames = traceback.extract_tb(error.__traceback__)
-    file, line = (error.filename, error.lineno) if isinstance(error, SyntaxError) else (None, None)
-    inside = [frame for frame in frames if frame.filename.startswith(tuple(_folders) or ("\0",))]
-    if file is None and inside:
-        file, line = inside[-1].filename, inside[-1].lineno
-    where = f"{short_path(Path(file))}, line {line}: " if file else ""
+    inside = [frame for frame in frames if frame.filename.startswith(tuple(_folders))]
+    place = error if isinstance(error, SyntaxError) else inside[-1] if inside else None
+    where = f"{short_path(Path(str(place.filename)))}, line {place.lineno}: " if place else ""
     return visible(f"{where}{type(error).__name__}: {' '.join(str(error).split())}")
 
 

@@ -71,7 +71,6 @@ class SweepCallback(Callback):
             sweep.clock = time.monotonic()
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **_: Any) -> None:
-        """Count such a job."""
         for sweep in _open:
             prefix_log_lines("sweep")
             sweep.progress.job_ended(config.hydra.job.num, job_return, time.monotonic() - sweep.clock)
@@ -103,7 +102,13 @@ class _Sweep:
         self._jobs_print = "submitit" not in str(config.hydra.launcher.get("_target_"))  # to this standard output
         self._unfinished = _unfinished(self._tracking, self._overrides)
         self.lock = FileLock(self._unfinished.with_suffix(".lock"))
-        self._check(config)
+        before = read_config(self._folder / "multirun.yaml")
+        asked = before.get("hydra", {}).get("overrides", {}).get("task", [])
+        same = not before or _asked(self._overrides) == _asked(asked)
+        refuse_used(job_folders(self._folder), same, config.skip_finished or self._unfinished.is_file())
+        if self._tracking.name == "mlflow":
+            check_uri(self._tracking.uri)
+        prepare_launcher(config.hydra.launcher, self.progress.job_ended)
         jobs = self.progress.jobs
         count = "1 job" if jobs == 1 else f"{jobs or 'several'} jobs"
         log.info("multirun of %s; outputs: %s", count, short_path(self._folder))
@@ -112,15 +117,6 @@ class _Sweep:
         self._begin()
         if self.progress.batch:
             os.environ[JOBS_VARIABLE] = str(self.progress.batch)
-
-    def _check(self, config: DictConfig) -> None:
-        before = read_config(self._folder / "multirun.yaml")
-        asked = before.get("hydra", {}).get("overrides", {}).get("task", [])
-        same = not before or _asked(self._overrides) == _asked(asked)
-        refuse_used(job_folders(self._folder), same, config.skip_finished or self._unfinished.is_file())
-        if self._tracking.name == "mlflow":
-            check_uri(self._tracking.uri)
-        prepare_launcher(config.hydra.launcher, self.progress.job_ended)
 
     def _begin(self) -> None:
         """Lock the sweep, and start or resume its run, if it is tracked."""
@@ -172,7 +168,6 @@ class _Sweep:
         return logged
 
     def _end_run(self, status: str, rows: list[Row], files: list[Path]) -> bool:
-        """End the sweep's run; return whether the store has all of the sweep."""
         if self._run_id is None:
             return True
         from forcepos.tracking.sweep_run import end_sweep  # noqa: PLC0415  # MLflow takes seconds

@@ -95,7 +95,6 @@ def _scores(result: dict[str, Any]) -> Row:
 
 
 def write_csv(rows: Sequence[Row], keys: Sequence[str], table: Path) -> None:
-    """Write the rows to `table`."""
     import pandas as pd  # noqa: PLC0415  # only the end of a multirun needs it
 
     known = pd.DataFrame(rows, columns=[*_COLUMNS, *(f"sweep.{key}" for key in keys)])
@@ -133,7 +132,6 @@ def _varied(row: Row, keys: Sequence[str]) -> dict[str, str]:
 
 
 def _filled(cells: list[dict[str, str]]) -> list[dict[str, str]]:
-    """Leave out columns without anything in them."""
     return [{name: row[name] for name in row if any(each[name] for each in cells)} for row in cells]
 
 
