@@ -97,8 +97,8 @@ def _scores(result: dict[str, Any]) -> Row:
 def write_csv(rows: Sequence[Row], keys: Sequence[str], table: Path) -> None:
     import pandas as pd  # noqa: PLC0415  # only the end of a multirun needs it
 
-    known = pd.DataFrame(rows, columns=[*_COLUMNS, *(f"sweep.{key}" for key in keys)])
-    known.to_csv(table, index=False, float_format=lambda value: str(round(float(value), 4)))
+    jobs = pd.DataFrame(rows, columns=[*_COLUMNS, *(f"sweep.{key}" for key in keys)])
+    jobs.to_csv(table, index=False, float_format=lambda cell: str(round(float(cell), 4)))  # type: ignore[arg-type]
 
 
 def job_cells(rows: Sequence[Row], keys: Sequence[str]) -> list[dict[str, str]]:

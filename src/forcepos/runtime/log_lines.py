@@ -51,10 +51,8 @@ class StandardErrorHandler(logging.StreamHandler[TextIO]):
             return text
         link, dumb = getattr(record, LINK, None), os.environ.get("TERM") in {"dumb", "unknown"}
         if link is None:
-            wrap = TextWrapper(
-                shutil.get_terminal_size().columns, subsequent_indent=_INDENT, tabsize=1,
-                break_long_words=False, break_on_hyphens=False,
-            )  # fmt: skip
+            width = shutil.get_terminal_size().columns
+            wrap = TextWrapper(width, "", _INDENT, tabsize=1, break_long_words=False, break_on_hyphens=False)
             text = "\n".join(map(wrap.fill, text.split("\n")))
         elif link and not dumb:
             text = f"\x1b]8;;{visible(link)}\x1b\\{text}\x1b]8;;\x1b\\"
