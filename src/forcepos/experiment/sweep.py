@@ -119,7 +119,6 @@ class _Sweep:
             os.environ[JOBS_VARIABLE] = str(self.progress.batch)
 
     def _begin(self) -> None:
-        """Lock the sweep, and start or resume its run, if it is tracked."""
         self._unfinished.parent.mkdir(parents=True, exist_ok=True)
         try:
             self.lock.acquire(timeout=0)

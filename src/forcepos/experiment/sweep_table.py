@@ -33,7 +33,6 @@ _LIKE_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#|~$&])")
 
 
 def job_folders(folder: Path) -> list[Path]:
-    """Return the jobs' folders, by number."""
     jobs = [path for path in folder.glob("*") if path.is_dir() and path.name.isdigit()]
     return sorted(jobs, key=lambda path: int(path.name))
 
