@@ -45,10 +45,10 @@ def sweep_story(rows: Sequence[Row], keys: Sequence[str], command: str, files: S
 
 
 def _best_scores(rows: Sequence[Row]) -> dict[str, float]:
-    """Return the scores of the first, best regression and classification, by the names of a job's metrics."""
+    """Return the scores of the best regression and of the best classification, by the names of a job's metrics."""
     from forcepos.results.key_metrics import key_metrics  # noqa: PLC0415  # MLflow takes seconds
 
-    best = {row["score"]: row["result"] for row in reversed(rows) if row["result"]}
+    best = {row["score"]: row["result"] for row in reversed(rows) if row["result"]}  # of each the first, the best
     return {
         f"{group}/{score}": values[score]
         for score, result in best.items()
