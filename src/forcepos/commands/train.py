@@ -19,12 +19,7 @@ from forcepos.experiment.api import start_run, to_config
 from forcepos.experiment.sweep import AGAIN, close_sweep
 from forcepos.experiment.sweep_job import SweepEnded, refused_submission, sweep_job
 from forcepos.runtime.files import to_json
-from forcepos.runtime.interruption import (
-    Interrupted,
-    end_children,
-    ended_by_input_errors,
-    ended_by_signals,
-)
+from forcepos.runtime.interruption import Interrupted, end_children, ended_by_input_errors, ended_by_signals
 from forcepos.runtime.log_lines import JSON_VARIABLE, print_result
 from forcepos.runtime.paths import conf_dir
 from forcepos.runtime.resources import in_sweep, overrides_of

@@ -25,6 +25,7 @@ _LIMITS: dict[str, tuple[Callable[[Any, Any], bool], str]] = {
     "above": (operator.gt, "above"),
     "below": (operator.lt, "below"),
 }
+_LACKS = "{key} is required: set it on the command line, {key}=…"
 _NODES: dict[type, Any] = {bool: BooleanNode, int: IntegerNode, float: FloatNode, str: StringNode}
 
 
@@ -59,7 +60,7 @@ def checked(composed: DictConfig, schema: type[Schema]) -> Schema:
     """
     _refuse_unknown_keys(composed, "")
     if missing := sorted(OmegaConf.missing_keys(composed)):
-        raise InputError(_lacks(missing[0]))
+        raise InputError(_LACKS.format(key=missing[0]))
     config = OmegaConf.to_object(composed)
     if not isinstance(config, schema):
         raise TypeError(f"not a {schema.__name__}: {type(config)}")
@@ -128,24 +129,19 @@ def _complete(node: Any, prefix: str) -> None:
         if field.metadata.get("nested"):
             _complete(value, f"{key}.")
         elif dataclasses.is_dataclass(kind):
-            setattr(node, field.name, _as_range(key, value, kind))
+            setattr(node, field.name, _as_range(f"{key}.", value, kind))
         elif kind:
             entries = enumerate(value) if isinstance(value, list) else [(0, value)]
             setattr(node, field.name, [_converted(f"{key}[{place}]", entry, kind) for place, entry in entries])
 
 
-def _as_range(key: str, value: Any, kind: Any) -> Any:
+def _as_range(prefix: str, value: Any, kind: Any) -> Any:
     kinds, plain = get_type_hints(kind), {"min": value, "max": value, "step": 1, "sampling": "linear"}
     given = value if isinstance(value, dict) else {name: plain[name] for name in kinds}
     for name in sorted({*given} ^ {*kinds}):
-        raise InputError(
-            unknown_key(f"{key}.{name}", kind, f"{key}.") if name in given else _lacks(f"{key}.{name}")
-        )
-    return kind(**{name: _converted(f"{key}.{name}", given[name], kinds[name]) for name in kinds})
-
-
-def _lacks(key: str) -> str:
-    return f"{key} is required: set it on the command line, {key}=…"
+        key = f"{prefix}{name}"
+        raise InputError(unknown_key(key, kind, prefix) if name in given else _LACKS.format(key=key))
+    return kind(**{name: _converted(f"{prefix}{name}", given[name], kinds[name]) for name in kinds})
 
 
 def _converted(key: str, value: Any, kind: type) -> Any:

@@ -49,21 +49,15 @@ def _of_model(model: schema.ModelConfig) -> Iterator[str]:
 
 def _of_tuner(tuner: schema.TunerConfig, task: str) -> Iterator[str]:
     if tuner.max_trials is None and not tuner.ends:
-        yield (
-            f"tuner.max_trials=null needs a tuner that ends by itself, grid or hyperband: {tuner.name} never does"
-        )
-    directions = OBJECTIVES[task]
-    direction = directions.get(tuner.objective.removeprefix("val_"))
-    if direction is None:
-        yield (
-            f"tuner.objective={tuner.objective} is not a metric of a {task}: "
-            f"choose {', '.join(f'val_{name}' for name in directions)}, or one of them without val_"
-        )
-    if direction != tuner.direction:
-        yield (
-            f"tuner.direction={tuner.direction} would search for the worst {tuner.objective}: "
-            f"set tuner.direction={direction}"
-        )
+        needed = "a tuner that ends by itself, grid or hyperband"
+        yield f"tuner.max_trials=null needs {needed}: {tuner.name} never does"
+    objective, direction, directions = tuner.objective, tuner.direction, OBJECTIVES[task]
+    right = directions.get(objective.removeprefix("val_"))
+    if right is None:
+        choose = "choose " + ", ".join(f"val_{name}" for name in directions)
+        yield f"tuner.objective={objective} is not a metric of a {task}: {choose}, or one of them without val_"
+    if right != direction:
+        yield f"tuner.direction={direction} would search for the worst {objective}: set tuner.direction={right}"
 
 
 def _of_sectors(sectors: schema.SectorsConfig) -> Iterator[str]:
@@ -73,11 +67,9 @@ def _of_sectors(sectors: schema.SectorsConfig) -> Iterator[str]:
 
 
 def _of_split(split: schema.SplitConfig) -> Iterator[str]:
-    if split.calibration_ratio >= split.validation_ratio:
-        yield (
-            f"split.calibration_ratio={split.calibration_ratio} must be below "
-            f"split.validation_ratio={split.validation_ratio}, from which it is taken"
-        )
+    part, most = split.calibration_ratio, split.validation_ratio
+    if part >= most:
+        yield f"split.calibration_ratio={part} must be below split.validation_ratio={most}, from which it is taken"
     if isinstance(split, schema.CrossValidationConfig) and split.fold is not None and split.fold > split.folds:
         yield f"split.fold={split.fold} must be at most split.folds={split.folds}"
 
@@ -95,13 +87,11 @@ def _of_table(data: schema.TableConfig, model: schema.ModelConfig) -> Iterator[s
     for field in reversed(dataclasses.fields(data)):  # `seconds` before `time`, which repeats it
         if getattr(data, field.name) == "":
             what = "name a file or a folder" if field.name == "path" else "give it a value, or leave it out"
-            column = (
-                ", a column without a name by its number" if "column with" in field.metadata["meaning"] else ""
-            )
-            yield f"data.{field.name} is empty: {what}{column}"
+            column = "column with" in field.metadata["meaning"]
+            hint = ", a column without a name by its number" if column else ""
+            yield f"data.{field.name} is empty: {what}{hint}"
     for key, names in (("features", data.features), ("targets", data.targets or []), ("keep", data.keep or [])):
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
+        if twice := sorted({name for name in names if names.count(name) > 1}):
             yield f"data.{key} names {', '.join(twice)} twice"
     yield from chain(_of_columns(data), _of_task(data, model))
 
@@ -140,10 +130,9 @@ def _of_task(data: schema.TableConfig, model: schema.ModelConfig) -> Iterator[st
             f"data.targets names no column, but model={model.name} predicts positions: name columns with x, y, z, "
             "or choose a classification for data.label"
         )
-    unknown = [axis for axis in model.axes if axis not in known]
-    if unknown:
-        left = [axis for axis in model.axes if axis in known] or known
+    if unknown := ", ".join(axis for axis in model.axes if axis not in known):
+        left = ",".join([axis for axis in model.axes if axis in known] or known)
         yield (
-            f"model.axes contains {', '.join(unknown)}, but data.targets covers only {', '.join(known)}: "
-            f"set model.axes=[{','.join(left)}], or name another column"
+            f"model.axes contains {unknown}, but data.targets covers only {', '.join(known)}: "
+            f"set model.axes=[{left}], or name another column"
         )

@@ -77,9 +77,8 @@ def answer_in_one_line(parser: argparse.ArgumentParser) -> None:
         option = re.split("[= ]", message.partition("unrecognized arguments: ")[2])[0]
         near = get_close_matches(option, re.findall(r"--?[\w-]+", parser.format_usage()), 2)
         near = near or [f"{key}=…" for key in nearest(option.lstrip("-"), _all_keys(option))]
-        sys.exit(
-            f"error: {visible(message)}" + (f": did you mean {' or '.join(near)}?" if near else "; see --help")
-        )
+        hint = f": did you mean {' or '.join(near)}?" if near else "; see --help"
+        sys.exit(f"error: {visible(message)}{hint}")
 
     parser.error = refuse  # type: ignore[method-assign]
 
@@ -98,9 +97,7 @@ def unknown_key(key: str, kind: Any, place: str) -> str:
         ours = [name for name in known if place and name.startswith(place)]
     schemas = [(name, _keys(schema, f"{name.partition('/')[0]}.")) for name, schema in SCHEMAS.items()]
     parts = [name.partition("/") for name, keys in schemas if key in keys]
-    owners = [
-        f"{group}={choice}" for group, _, name in parts for choice in choices(group) if choice.startswith(name)
-    ]
+    owners = [f"{group}={one}" for group, _, begin in parts for one in choices(group) if one.startswith(begin)]
     if owners and kind is not dict:
         return f"unknown key {key}: it belongs to {' or '.join(owners)}"
     if key in known:

@@ -6,7 +6,7 @@ import importlib
 import os
 import sys
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
 from difflib import get_close_matches
 from modulefinder import ModuleFinder
@@ -47,9 +47,10 @@ def load_plugin(name: str, base: type, key: str) -> type:
             module = _import(module_name)
     except (Exception, SystemExit) as error:
         raise InputError(f"{key}={name}: {_import_failure(module_name, error)}") from error
-    plugin, where = getattr(module, class_name, None), f"{key}={name} ({_file_of(module)})"
+    file = short_path(Path(str(getattr(module, "__file__", module))))
+    plugin, where = getattr(module, class_name, None), f"{key}={name} ({file})"
     if plugin is None:
-        near = get_close_matches(class_name, _classes_of(module, base))
+        near = get_close_matches(class_name, vars(module))
         hint = f", did you mean {near[0]}?" if near else _elsewhere(module_name)
         raise InputError(f"{where}: there is no such class{hint}")
     wanted = f"forcepos.{base.__name__}"
@@ -82,19 +83,16 @@ def values_with_plugins(config: Config) -> dict[str, Any]:
     forcepos' own plug-ins are left out: a change of theirs counts as a version of forcepos.
     """
     values = dataclasses.asdict(config)
-    for group, part in (
-        ("data", config.data), ("split", config.split), ("model", config.model.space), ("tuner", config.tuner),
-    ):  # fmt: skip
+    parts = {"data": config.data, "split": config.split, "model": config.model.space, "tuner": config.tuner}
+    for group, part in parts.items():
         name = values[group].pop("plugin", None)
         if type(part) in _hashes:
             values[group]["plugin"] = [name, _hashes[type(part)]]
     # Runs of earlier versions, which lacked some keys of tables and most of data=versuch, are to be found.
     for field in dataclasses.fields(config.data):
-        value = values["data"].get(field.name)
         lacked = isinstance(config.data, VersuchConfig) or field.name in {"keep", "nanoseconds", "visits"}
-        if lacked and (
-            value == field.default or (field.name == "time" and value == values["data"].get("seconds"))
-        ):
+        repeated = values["data"].get("seconds") if field.name == "time" else field.default
+        if lacked and values["data"].get(field.name) in (field.default, repeated):
             values["data"].pop(field.name, None)
     return values
 
@@ -121,20 +119,10 @@ def _import_failure(module: str, error: BaseException) -> str:
         where = " or ".join(map(str, map(short_path, map(Path, _folders)))) or "no --config-dir is given"
         return f"there is no {module.replace('.', '/')}.py in {where}{hint}"
     frames = traceback.extract_tb(error.__traceback__)
-    file, line = (error.filename, error.lineno) if isinstance(error, SyntaxError) else (None, None)
-    inside = [frame for frame in frames if frame.filename.startswith(tuple(_folders) or ("\0",))]
-    if file is None and inside:
-        file, line = inside[-1].filename, inside[-1].lineno
-    where = f"{short_path(Path(file))}, line {line}: " if file else ""
+    inside = [frame for frame in frames if frame.filename.startswith(tuple(_folders))]
+    place = error if isinstance(error, SyntaxError) else inside[-1] if inside else None
+    where = f"{short_path(Path(str(place.filename)))}, line {place.lineno}: " if place else ""
     return visible(f"{where}{type(error).__name__}: {' '.join(str(error).split())}")
-
-
-def _classes_of(module: object, base: type) -> Sequence[str]:
-    return [name for name, value in vars(module).items() if isinstance(value, type) and issubclass(value, base)]
-
-
-def _file_of(module: object) -> Path:
-    return short_path(Path(str(getattr(module, "__file__", module))))
 
 
 def _elsewhere(module: str) -> str:

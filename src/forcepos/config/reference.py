@@ -93,7 +93,5 @@ def find_field(name: str) -> Field:
 
 def _columns(texts: dict[str, str]) -> str:
     width = max(map(len, texts)) + 2
-    lines = (f"{name:<{width}}{text}" for name, text in texts.items())
-    return "\n".join(
-        textwrap.fill(line, _WIDTH, subsequent_indent=" " * width, break_on_hyphens=False) for line in lines
-    )
+    wrap = textwrap.TextWrapper(_WIDTH, subsequent_indent=" " * width, break_on_hyphens=False)
+    return "\n".join(wrap.fill(f"{name:<{width}}{text}") for name, text in texts.items())

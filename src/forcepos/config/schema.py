@@ -58,9 +58,7 @@ class TableConfig(DataConfig):
     path: str = key("a file, a folder with one recording per file, or a pattern such as logs/*.csv")
     plugin: str | None = _optional("your own reader, module.Class of a file beside your config; null: by format")
     format: str = key(
-        "file format; auto: by the ending (.feather, .parquet, .csv, .tsv, .txt, .log, .dat)",
-        default="auto",
-        choices=_FORMATS,
+        "auto: by the ending (.feather, .parquet, .csv, .tsv, .txt, .log, .dat)", default="auto", choices=_FORMATS
     )
     header: bool | None = _optional("text: whether the first line holds names; null: if no field is a number")
     separator: str | None = _optional("text: between fields; null: the first line's (csv), or blanks (text)")
@@ -75,9 +73,7 @@ class TableConfig(DataConfig):
     point: str | None = key("column with the touched point's name; null: cells of a grid of positions")
     point_grid_mm: float = _size("width of that grid's cells", default=10)
     time: str | None = _optional("column with a row's time; null: rate_hz gives it")
-    time_unit: str = key(
-        "unit of that column unless it is a time type", default="s", choices=("s", "ms", "us", "ns")
-    )
+    time_unit: str = key("unit of that column, unless a time type", default="s", choices=("s", "ms", "us", "ns"))
     nanoseconds: str | None = _optional("column with nanoseconds to add to that time; null: there is none")
     rate_hz: float | None = _size("rows per second; null: from the time")
     label: str | None = _optional("column with the classes of a classification, any number; null: sectors")
@@ -120,9 +116,7 @@ class SplitConfig:
     name: str = key("kind of split, as shown in results")
     plugin: str = plugin_key()
     validation_ratio: float = _share("share of the rest for the validation subset")
-    calibration_ratio: float = key(
-        "share of the rest, out of validation, that calibrates; 0: none", min=0, below=1
-    )
+    calibration_ratio: float = key("share of the rest, from validation, that calibrates; 0: none", min=0, below=1)
 
 
 @dataclass
@@ -177,9 +171,7 @@ class CrossValidationConfig(SplitConfig):
 
 @dataclass
 class SectorsConfig:
-    starts_deg: list[float] = key(
-        "first angle of each sector, counterclockwise up to the next", above=-180, max=180
-    )
+    starts_deg: list[float] = key("first angle of each sector, counterclockwise to the next", above=-180, max=180)
     border_mm: float = key("accuracy is also reported without the samples nearer to a border than this", min=0)
 
 

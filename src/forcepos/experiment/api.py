@@ -22,15 +22,7 @@ from forcepos.config.schema import Config
 from forcepos.data.readers.reader import Reader
 from forcepos.data.splits.split import Split
 from forcepos.models.architectures.architecture import Architecture
-from forcepos.results.finished_runs import (
-    CONFIG,
-    MARK,
-    holds_result,
-    meaning,
-    read_config,
-    refuse_used,
-    unfinished,
-)
+from forcepos.results.finished_runs import CONFIG, MARK, meaning, read_config, refuse_used, unfinished
 from forcepos.runtime.errors import InputError, storage_fault
 from forcepos.runtime.files import to_json, write_json
 from forcepos.runtime.interruption import listening, stop_if_asked
@@ -162,7 +154,7 @@ def runs(folder: str | Path = ".") -> pd.DataFrame:
 
 def _read(folder: Path) -> tuple[dict[str, Any], Any, dict[str, Any]]:
     """Return place and time, config, and result of a run."""
-    if not holds_result(folder):
+    if (folder / MARK).exists():
         raise ValueError("unfinished")
     path, model = folder / "result.json", folder / "model.keras"
     result = json.loads(path.read_text())

@@ -18,8 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from forcepos.config.mistakes import resolving
 from forcepos.config.schema import TrackingConfig
-from forcepos.experiment.sweep_job import prepare_launcher, reason_of
-from forcepos.experiment.sweep_progress import SweepProgress
+from forcepos.experiment.sweep_job import SweepProgress, prepare_launcher, reason_of
 from forcepos.experiment.sweep_story import draw_jobs, show_jobs, sweep_story
 from forcepos.experiment.sweep_table import Row, job_folders, job_rows, write_csv
 from forcepos.results.finished_runs import CONFIG, SKIP_VARIABLE, meaning, read_config, refuse_used
@@ -73,7 +72,6 @@ class SweepCallback(Callback):
             sweep.clock = time.monotonic()
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **_: Any) -> None:
-        """Count such a job."""
         for sweep in _open:
             prefix_log_lines("sweep")
             sweep.progress.job_ended(config.hydra.job.num, job_return, time.monotonic() - sweep.clock)
@@ -105,7 +103,13 @@ class _Sweep:
         self._jobs_print = "submitit" not in str(config.hydra.launcher.get("_target_"))  # to this standard output
         self._unfinished = _unfinished(self._tracking, self._overrides)
         self.lock = FileLock(self._unfinished.with_suffix(".lock"))
-        self._check(config)
+        before = read_config(self._folder / "multirun.yaml")
+        asked = before.get("hydra", {}).get("overrides", {}).get("task", [])
+        same = not before or _asked(self._overrides) == _asked(asked)
+        refuse_used(job_folders(self._folder), same, config.skip_finished or self._unfinished.is_file())
+        if self._tracking.name == "mlflow":
+            check_uri(self._tracking.uri)
+        prepare_launcher(config.hydra.launcher, self.progress.job_ended)
         jobs = self.progress.jobs
         count = "1 job" if jobs == 1 else f"{jobs or 'several'} jobs"
         log.info("multirun of %s; outputs: %s", count, short_path(self._folder))
@@ -115,17 +119,7 @@ class _Sweep:
         if self.progress.batch:
             os.environ[JOBS_VARIABLE] = str(self.progress.batch)
 
-    def _check(self, config: DictConfig) -> None:
-        before = read_config(self._folder / "multirun.yaml")
-        asked = before.get("hydra", {}).get("overrides", {}).get("task", [])
-        same = not before or _asked(self._overrides) == _asked(asked)
-        refuse_used(job_folders(self._folder), same, config.skip_finished or self._unfinished.is_file())
-        if self._tracking.name == "mlflow":
-            check_uri(self._tracking.uri)
-        prepare_launcher(config.hydra.launcher, self.progress.job_ended)
-
     def _begin(self) -> None:
-        """Lock the sweep, and start or resume its run, if it is tracked."""
         self._unfinished.parent.mkdir(parents=True, exist_ok=True)
         try:
             self.lock.acquire(timeout=0)
@@ -172,7 +166,6 @@ class _Sweep:
         return logged
 
     def _end_run(self, status: str, rows: list[Row], files: list[Path]) -> bool:
-        """End the sweep's run; return whether the store has all of the sweep."""
         if self._run_id is None:
             return True
         from forcepos.tracking.track import end_sweep  # noqa: PLC0415  # MLflow takes seconds
@@ -180,10 +173,8 @@ class _Sweep:
         lacking = sum((row["result"] or {}).get("tracking") == "incomplete" for row in rows)
         story = sweep_story(rows, self._keys, f"python -m forcepos -m {self._text}", files)
         # The table follows once all that it lists is there.
-        ended = end_sweep(
-            self._tracking, self._run_id, status, self._table if rows and not lacking else None, story
-        )
-        if ended and not lacking:
+        table = self._table if rows and not lacking else None
+        if end_sweep(self._tracking, self._run_id, status, table, story) and not lacking:
             return True
         of = f" of {lacking} of {len(rows)} jobs" if lacking else " of the sweep itself"
         sys.stderr.write(f"tracking{of} is incomplete: {AGAIN}\n")

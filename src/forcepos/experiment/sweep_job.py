@@ -1,9 +1,10 @@
-"""The jobs of a multirun: the failure of one is reported with its number, in one line, wherever it runs.
+"""The jobs of a multirun: their progress; the failure of one is reported in one line, wherever it runs.
 
 Hydra's launchers are changed such that a job whose process is killed costs a sweep that job only.
 """
 
 import logging
+import math
 import multiprocessing
 import shutil
 import textwrap
@@ -13,15 +14,19 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.errors import CompactHydraException
 from omegaconf import DictConfig
 
+from forcepos.experiment.sweep_table import result_of
 from forcepos.runtime.errors import InputError, storage_fault
 from forcepos.runtime.interruption import end_with_parent, listen, skip_teardown, stop_if_asked
 from forcepos.runtime.log_lines import prefix_log_lines
+from forcepos.runtime.resources import batches_of_sweep, started_at_once
+from forcepos.runtime.wording import duration, visible_lines
 
 log = logging.getLogger(__name__)
 _LONGEST = 200  # characters of a reason on the terminal
@@ -134,25 +139,65 @@ def _follow_jobs(job_ended: JobEnded) -> None:
 
     def submit_and_wait(executor: submitit.AutoExecutor, *arguments: Any) -> list[submitit.Job[Any]]:
         jobs = submit(executor, *arguments)
-        _wait(list(jobs), job_ended)
+        waiting = list(jobs)
+        try:
+            while waiting:
+                for job in [job for job in waiting if job.done()]:
+                    waiting.remove(job)
+                    job_ended(job.submission().args[2], job.results()[0], None)
+                time.sleep(_LOOK_S if waiting else 0)
+        except SweepEnded:
+            for job in waiting:
+                if isinstance(job, submitit.SlurmJob):  # those on this machine are ended as this process' children
+                    job.cancel(check=False)
+            raise
         return jobs
 
     submitit.Job.results = results_or_failure  # type: ignore[assignment,method-assign]
     submitit.AutoExecutor.map_array = submit_and_wait  # type: ignore[assignment,method-assign]
 
 
-def _wait(jobs: list[Any], job_ended: JobEnded) -> None:
-    """Wait until submitit's jobs have ended; cancel those that have not if one of them ends the sweep."""
-    import submitit  # noqa: PLC0415  # other launchers do without
+class SweepProgress:
+    """Counts the jobs of a multirun that have ended; numbers are 0 where nobody knows them.
 
-    try:
-        while jobs:
-            for job in [job for job in jobs if job.done()]:
-                jobs.remove(job)
-                job_ended(job.submission().args[2], job.results()[0], None)
-            time.sleep(_LOOK_S if jobs else 0)
-    except SweepEnded:
-        for job in jobs:
-            if isinstance(job, submitit.SlurmJob):  # those on this machine are ended as this process' children
-                job.cancel(check=False)
-        raise
+    Attributes:
+        batch: number of jobs that are launched together.
+        left: number of jobs that have not ended.
+        ended_early: whether fail_fast=true has ended the sweep.
+    """
+
+    def __init__(self, config: DictConfig, folder: Path) -> None:
+        batches = batches_of_sweep(config.hydra) or [0]
+        self.batch, self.jobs = batches[0], sum(batches)
+        self.left, self.ended_early = self.jobs, False
+        self._at_once = started_at_once(config.hydra.launcher, self.batch)
+        self._fail_fast, self._folder = config.fail_fast, folder
+        self._seconds: list[float] = []
+        self._report_at = self.jobs - 1  # jobs left
+
+    def job_ended(self, number: int, job: JobReturn, seconds: float | None) -> None:
+        """Count a job, and report after the first one, then for each quarter, how long the others will take.
+
+        Raises:
+            SweepEnded: it failed, and fail_fast=true.
+        """
+        self.left -= 1
+        if job.status == JobStatus.FAILED and self._fail_fast:
+            self.ended_early = True
+            reason = visible_lines(str(job._return_value))  # noqa: SLF001  # its property prints and raises it
+            of = f"{self.left} of {self.jobs}" if self.jobs else "other"
+            rest = f"{of} jobs were not run to their end: the same command resumes the sweep"
+            raise SweepEnded(f"{reason}\n{rest}")
+        if seconds and self._ran(number, seconds):
+            self._seconds.append(seconds)
+        if self._seconds and 0 < self.left <= self._report_at:
+            self._report_at = self.left - max(1, self.jobs // 4)
+            each, others = mean(self._seconds), f"the other {self.left}" if self.left > 1 else "the last one"
+            took, rest = duration(self._seconds[-1]), duration(each * math.ceil(self.left / self._at_once))
+            log.info("job %d took %s: %s will take about %s", number, took, others, rest)
+
+    def _ran(self, number: int, seconds: float) -> bool:
+        """Return whether the job ran in these seconds: one that failed, or was finished before, tells nothing."""
+        folder = self._folder / str(number)
+        result = result_of(folder) or {"outputs": None}
+        return bool(result["outputs"] == str(folder) and seconds >= sum(result.get("seconds", {}).values()))

@@ -48,9 +48,7 @@ def _best_scores(rows: Sequence[Row]) -> dict[str, float]:
     """Return the scores of the best regression and of the best classification, by the names of a job's metrics."""
     from forcepos.results.logged import key_metrics  # noqa: PLC0415  # MLflow takes seconds
 
-    best = {
-        row["score"]: row["result"] for row in reversed(rows) if row["result"]
-    }  # the first of each is the best
+    best = {row["score"]: row["result"] for row in reversed(rows) if row["result"]}  # of each the first, the best
     return {
         f"{group}/{score}": values[score]
         for score, result in best.items()

@@ -33,7 +33,6 @@ _LIKE_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#|~$&])")
 
 
 def job_folders(folder: Path) -> list[Path]:
-    """Return the jobs' folders, by number."""
     jobs = [path for path in folder.glob("*") if path.is_dir() and path.name.isdigit()]
     return sorted(jobs, key=lambda path: int(path.name))
 
@@ -45,9 +44,8 @@ def job_rows(folder: Path, keys: Sequence[str] = ()) -> list[Row]:
     score that it is compared by.
     """
     rows = [_row(job, keys) for job in job_folders(folder)]
-    return sorted(
-        rows, key=lambda row: (not row["result"], row["euclidean_mean_mm"] or 1e9, -(row["accuracy"] or 0))
-    )
+    rows.sort(key=lambda row: (not row["result"], row["euclidean_mean_mm"] or 1e9, -(row["accuracy"] or 0)))
+    return rows
 
 
 def result_of(job: Path) -> dict[str, Any] | None:
@@ -96,14 +94,10 @@ def _scores(result: dict[str, Any]) -> Row:
 
 
 def write_csv(rows: Sequence[Row], keys: Sequence[str], table: Path) -> None:
-    """Write the rows to `table`."""
     import pandas as pd  # noqa: PLC0415  # only the end of a multirun needs it
 
-    columns = [*_COLUMNS, *(f"sweep.{key}" for key in keys)]
-    cells = [
-        [round(row[name], 4) if isinstance(row[name], float) else row[name] for name in columns] for row in rows
-    ]
-    pd.DataFrame(cells, columns=columns, dtype=object).to_csv(table, index=False)
+    jobs = pd.DataFrame(rows, columns=[*_COLUMNS, *(f"sweep.{key}" for key in keys)])
+    jobs.to_csv(table, index=False, float_format=lambda cell: str(round(float(cell), 4)))  # type: ignore[arg-type]
 
 
 def job_cells(rows: Sequence[Row], keys: Sequence[str]) -> list[dict[str, str]]:
@@ -137,7 +131,6 @@ def _varied(row: Row, keys: Sequence[str]) -> dict[str, str]:
 
 
 def _filled(cells: list[dict[str, str]]) -> list[dict[str, str]]:
-    """Leave out columns without anything in them."""
     return [{name: row[name] for name in row if any(each[name] for each in cells)} for row in cells]
 
 

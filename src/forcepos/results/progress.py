@@ -86,7 +86,6 @@ class Progress:
         self.networks[number] = Network((epochs or self._training.epochs) * self._executions, [self._clock()])
 
     def tick(self, name: int | str) -> None:
-        """Note the end of an epoch."""
         self.networks[name].ticks.append(self._clock())
 
     def final_epoch(self, member: int, epoch: int, best_epoch: int) -> None:

@@ -43,7 +43,6 @@ class Terminal(Listener):
     """Shows how a run goes: trials, stages, epochs, time left. On a terminal it does so live."""
 
     def __init__(self, config: Config, samples: int) -> None:
-        """Prepare for a run with so many training samples."""
         self._tuner, self._training, self._progress = config.tuner, config.training, Progress(config, samples)
         self._trials: dict[int, tuple[Mapping[str, Any], TrialResult | None]] = {}
         self._best: float | None = None  # objective in this stage
@@ -132,7 +131,6 @@ class Terminal(Listener):
             log.info("%s%s", self._now, _duration(self._progress.seconds_left()), extra=self._in_file)
 
     def _display(self) -> Group:
-        """Return what is redrawn: trials, one bar for the whole run, its stages, what is under way."""
         elapsed, left = time.monotonic() - self._began, self._progress.seconds_left()
         total = None if left is None else elapsed + left
         bar = Table.grid(padding=(0, 1))
@@ -207,9 +205,7 @@ def _console() -> Console:
 
 
 def _named(values: Mapping[str, Any]) -> str:
-    return " ".join(
-        f"{name}={value:{'.4g' if isinstance(value, float) else ''}}" for name, value in values.items()
-    )
+    return " ".join(f"{key}={value:{'.4g' if isinstance(value, float) else ''}}" for key, value in values.items())
 
 
 def _duration(left: float | None) -> str:

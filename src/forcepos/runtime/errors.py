@@ -76,7 +76,7 @@ def plugin_errors(plugin: object, doing: str) -> Iterator[None]:
     except (InputError, TrialFailure):
         raise
     except Exception as error:
-        if _class_of(plugin).__module__.startswith("forcepos."):
+        if plugin.__module__.startswith("forcepos."):
             raise
         message = shortened(" ".join(str(error).split()), _LONGEST)
         what = ": ".join(filter(None, [type(error).__name__, message]))
@@ -85,11 +85,7 @@ def plugin_errors(plugin: object, doing: str) -> Iterator[None]:
 
 def plugin_name(plugin: object) -> str:
     """Return `module.Class (file)` of a plug-in's class or of an instance of it."""
-    kind = _class_of(plugin)
+    kind = plugin if isinstance(plugin, type) else type(plugin)
     module = sys.modules.get(kind.__module__)
     source = getattr(module, "__file__", None)  # none if it was typed into an interpreter
     return f"{kind.__module__}.{kind.__qualname__}" + (f" ({short_path(Path(source))})" if source else "")
-
-
-def _class_of(plugin: object) -> type:
-    return plugin if isinstance(plugin, type) else type(plugin)

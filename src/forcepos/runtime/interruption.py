@@ -22,7 +22,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache, partial
-from threading import Thread
 from types import FrameType
 
 from forcepos.runtime.errors import InputError, storage_fault
@@ -226,7 +225,7 @@ def end_with_parent() -> None:
                 time.sleep(_LOOK_S)
         os._exit(1)
 
-    Thread(target=watch, daemon=True).start()
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _leave() -> None:

@@ -5,10 +5,10 @@ import os
 import shutil
 import sys
 import tempfile
-import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import copy
+from textwrap import TextWrapper
 from typing import TextIO
 
 from forcepos.runtime.wording import visible, visible_lines
@@ -51,7 +51,9 @@ class StandardErrorHandler(logging.StreamHandler[TextIO]):
             return text
         link, dumb = getattr(record, LINK, None), os.environ.get("TERM") in {"dumb", "unknown"}
         if link is None:
-            text = "\n".join(map(_wrapped, text.split("\n")))
+            width = shutil.get_terminal_size().columns
+            wrap = TextWrapper(width, "", _INDENT, tabsize=1, break_long_words=False, break_on_hyphens=False)
+            text = "\n".join(map(wrap.fill, text.split("\n")))
         elif link and not dumb:
             text = f"\x1b]8;;{visible(link)}\x1b\\{text}\x1b]8;;\x1b\\"
         word = _WORDS.get(record.levelno, "")
@@ -61,13 +63,6 @@ class StandardErrorHandler(logging.StreamHandler[TextIO]):
     @property
     def stream(self) -> TextIO:  # type: ignore[override]
         return sys.stderr
-
-
-def _wrapped(line: str) -> str:
-    width = shutil.get_terminal_size().columns
-    return textwrap.fill(
-        line, width, subsequent_indent=_INDENT, break_long_words=False, break_on_hyphens=False, tabsize=1
-    )
 
 
 def print_result(text: str) -> None:

@@ -18,12 +18,10 @@ def short_path(path: Path) -> Path:
 
 
 def search_dir(fingerprint: str) -> Path:
-    """Return the folder of the trials of the search with this fingerprint."""
     return Path.cwd() / "outputs" / "search" / fingerprint
 
 
 def finished_file(fingerprint: str) -> Path:
-    """Return the file of the result of a finished run with this fingerprint."""
     return Path.cwd() / "outputs" / "finished" / f"{fingerprint}.json"
 
 

@@ -41,9 +41,8 @@ def in_sweep() -> bool:
 
 def jobs_at_once() -> int:
     """Return how many jobs of this multirun train on this machine at the same time; 1 outside of a multirun."""
-    return (
-        started_at_once(HydraConfig.get().launcher, int(os.environ.get(JOBS_VARIABLE, "0"))) if in_sweep() else 1
-    )
+    known = int(os.environ.get(JOBS_VARIABLE, "0"))
+    return started_at_once(HydraConfig.get().launcher, known) if in_sweep() else 1
 
 
 def started_at_once(launcher: Any, known: int) -> int:

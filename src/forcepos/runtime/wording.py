@@ -56,8 +56,7 @@ def visible_name(name: str) -> str:
 
 
 def _code(character: str) -> str:
-    kind, digits = next(one for one in (("x", 2), ("u", 4), ("U", 8)) if ord(character) < 16 ** one[1])
-    return f"\\{kind}{ord(character):0{digits}x}"
+    return f"\\x{ord(character):02x}" if character.isascii() else ascii(character)[1:-1]
 
 
 def duration(seconds: float) -> str:
