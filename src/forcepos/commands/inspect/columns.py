@@ -57,10 +57,10 @@ class Column:
         return None if self.counts is None else len(self.counts)
 
     @property
-    def integral(self) -> bool:
-        """Return whether all values are whole numbers, of whatever type."""
+    def discrete(self) -> bool:
+        """Return whether all values are texts or whole numbers, of whatever type."""
         if self.kind != "number" or self.counts is None:
-            return self.kind == "integer"
+            return self.kind in {"integer", "text"}
         return all(isinstance(value, float) and value == int(value) for value in self.counts)
 
     @property
@@ -126,7 +126,6 @@ class Column:
         return np.asarray(since_begin.to_numpy(zero_copy_only=False) * (unit_ns / 1e9) - rest_ns / 1e9)
 
     def _parsed(self, values: pa.Array) -> Float64:
-        """Parse strings, of which some are not numbers."""
         numbers = np.full(len(values), np.nan)
         for row, value in enumerate(values.to_pylist()):
             try:
@@ -138,7 +137,6 @@ class Column:
 
     @np.errstate(over="ignore", invalid="ignore")  # of the squares of huge values
     def _add_numbers(self, values: Float64) -> None:
-        """Add numbers of which none is missing."""
         before, more, mean = self.known - len(values), len(values), values.mean()
         shift = mean - self.mean
         self.squared_deviations += float(((values - mean) ** 2).sum() + shift**2 * before * more / (before + more))

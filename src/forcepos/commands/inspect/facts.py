@@ -32,16 +32,15 @@ def facts(survey: Survey) -> dict[str, Any]:
         "missing": {name: column.missing for name, column in survey.columns.items() if column.missing},
         "stuck": _stuck(survey),
         "saturated": _saturated(survey),
-        "balance": balance(survey),
+        "balance": _balance(survey),
         "guesses": {role: getattr(survey.guesses, role) for role in ROLES},
     }
 
 
 def channels(survey: Survey) -> list[Column]:
     """Return the columns with measurements: not time, positions, names or commands."""
-    kinds, taken = survey.guesses.kinds, survey.guesses.taken
-    columns = [column for column in survey.columns.values() if column.numeric and column.name not in taken]
-    return [column for column in columns if kinds[column.name] not in _NO_CHANNELS]
+    others = survey.guesses.taken | {name for name, kind in survey.guesses.kinds.items() if kind in _NO_CHANNELS}
+    return [column for column in survey.columns.values() if column.numeric and column.name not in others]
 
 
 def _stuck(survey: Survey) -> dict[str, int]:
@@ -62,8 +61,7 @@ def _saturated(survey: Survey) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-def balance(survey: Survey) -> dict[str, dict[str, int]]:
-    """Count the rows of each class, of the label and of columns that may be one."""
+def _balance(survey: Survey) -> dict[str, dict[str, int]]:
     found: dict[str, dict[str, int]] = {}
     for name in (survey.guesses.label, *survey.guesses.candidates):
         counts = survey.columns[name].counts if name else None

@@ -97,11 +97,8 @@ def _training_warnings(survey: Survey, text: str, overrides: Sequence[str]) -> l
             config = to_config(compose_unchecked(["data=inspected", *overrides], folder))
             recordings = load_checked(config).recordings
             split_samples(all_samples(recordings, config.model.window), config.split, config.seed)
-        except InputError as error:
+        except (InputError, HydraException, OmegaConfBaseException) as error:
             return [f"training would fail: {error}"]
-        except (HydraException, OmegaConfBaseException) as error:
-            reason = str(error).partition("\n")[0]
-            return [f"training would fail: {reason}"]
     known = {row_error for source in survey.sources for row_error in source.row_errors}  # reported with the files
     lines = (record.getMessage() for record in records)
     return [f"training would warn: {line}" for line in lines if line not in known]
@@ -111,7 +108,6 @@ def _training_warnings(survey: Survey, text: str, overrides: Sequence[str]) -> l
 def _warned() -> Iterator[list[logging.LogRecord]]:
     """Collect what is logged, to report it with everything else."""
     log, handler = logging.getLogger("forcepos"), BufferingHandler(sys.maxsize)
-    handler.setLevel(logging.WARNING)
     log.addHandler(handler)
     log.propagate = False
     try:
@@ -140,11 +136,8 @@ def _tables(
     if len(recordings) > 1:
         places = (", ".join(f"{value:.5g}" for value in recording.position) for recording in recordings)
         rows = ((each.name, str(each.rows), place) for each, place in zip(recordings, places, strict=True))
-        yield (
-            "Recordings",
-            ("recording", "rows", f"mean position ({guesses.unit})" * bool(guesses.positions)),
-            rows,
-        )
+        mean = f"mean position ({guesses.unit})" * bool(guesses.positions)
+        yield "Recordings", ("recording", "rows", mean), rows
     for name, counts in found["balance"].items():
         what, total = "the label" if name == guesses.label else "possibly a label", sum(counts.values())
         shares = ((value, str(count), f"{100 * count / total:.1f}") for value, count in counts.items())

@@ -13,11 +13,11 @@ from forcepos.data.readers.table import WORDS, Table, Wanted
 from forcepos.runtime.errors import InputError, plugin_name
 from forcepos.runtime.wording import name_some, visible_name
 
-_FORMATS = {
+FORMATS = {
     ".feather": "feather", ".parquet": "parquet", ".csv": "csv", ".tsv": "csv",
     ".txt": "text", ".log": "text", ".dat": "text",
 }  # fmt: skip
-_ENDINGS = ", ".join(_FORMATS)
+_ENDINGS = ", ".join(FORMATS)
 _SHOWN = 20
 _COMPARED = 1000  # names, and characters of a name: a comparison takes long
 
@@ -33,7 +33,7 @@ def find_files(config: TableConfig) -> list[Path]:
         return [path]
 
     def is_table(path: Path) -> bool:
-        named = config.format != "auto" or path.suffix.lower() in _FORMATS
+        named = config.format != "auto" or path.suffix.lower() in FORMATS
         return is_source(reader, path) if reader else path.is_file() and named
 
     found = matching_files(config.path, is_table, Path.exists if reader else Path.is_file)
@@ -74,7 +74,7 @@ def format_of(path: Path, config: TableConfig) -> str:
     """
     if config.format != "auto":
         return config.format
-    known = _FORMATS.get(path.suffix.lower())
+    known = FORMATS.get(path.suffix.lower())
     if known is None:
         raise InputError(f"{path} ends with none of {_ENDINGS}: set data.format")
     return known

@@ -11,7 +11,6 @@ from forcepos.data.readers.lines import (
     BOM,
     LONGEST,
     MARKS,
-    MISSING,
     SPACE,
     decoded,
     is_number,
@@ -22,6 +21,11 @@ from forcepos.data.readers.lines import (
 from forcepos.runtime.errors import InputError
 
 _SEPARATORS = {b";": "semicolons", b"\t": "tabs", b",": "commas", SPACE: "whitespace"}  # those that are guessed
+# Fields that count as a missing value, as in Arrow.
+_MISSING = {
+    "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "N/A", "NA", "NULL",
+    "NaN", "n/a", "nan", "null",
+}  # fmt: skip
 _LOOKED_AT = 100  # lines from which the format is guessed
 _SHOWN = 30  # characters of a value
 
@@ -50,7 +54,7 @@ class Layout:
     line: int  # number of the first row, from 1 on
     end: int  # one past the last byte of the last complete row
     cut: str | None = None  # what is wrong with a last line that is cut short and dropped
-    missing: frozenset[str] = frozenset(MISSING)  # fields that stand for a missing number
+    missing: frozenset[str] = frozenset(_MISSING)  # fields that stand for a missing number
 
     def __str__(self) -> str:
         """Describe the layout in words."""

@@ -94,9 +94,7 @@ class HeldOutRecordings(schema.HeldOutRecordingsConfig, Split):
 
     def divide(self, samples: Samples, seed: int) -> NDArray[np.int8]:
         """Draw the subset of each recording."""
-        return _held_out(
-            samples.recordings.recording[samples.starts], self, np.random.default_rng(seed), "recordings"
-        )
+        return _held_out(self.units(samples).number, self, np.random.default_rng(seed), "recordings")
 
 
 @dataclass
@@ -122,7 +120,7 @@ class CrossValidation(schema.CrossValidationConfig, Split):
         rng = np.random.default_rng(seed)
         if self.unit == "point":
             return _by_point(samples, lambda unit: _fold(unit, self, rng))
-        return _fold(samples.recordings.recording[samples.starts], self, rng)
+        return _fold(self.units(samples).number, self, rng)
 
     def units(self, samples: Samples) -> Units:
         """Return what is dealt into folds."""

@@ -2,7 +2,7 @@
 
 import logging
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,6 @@ log = logging.getLogger(__name__)
 
 TRAIN, VALIDATION, TEST, CALIBRATION = 0, 1, 2, 3
 DROPPED = -1
-_SUBSETS = ("train", "validation", "test", "calibration")  # in the order of their numbers
 
 
 @dataclass(frozen=True)
@@ -33,22 +32,6 @@ class Subsets:
     validation: Int32
     test: Int32
     calibration: Int32 = field(default_factory=lambda: np.empty(0, np.int32))
-
-
-def gather(subset: NDArray[np.int8], config: SplitConfig) -> Subsets:
-    """Gather the members of each subset from the subset (n,) of each sample.
-
-    Raises:
-        InputError: a subset other than the calibration subset is empty.
-    """
-    subsets = [np.flatnonzero(subset == number).astype(np.int32) for number in range(len(_SUBSETS))]
-    for name, members in zip(_SUBSETS, subsets, strict=True):
-        if len(members) == 0 and name != "calibration":
-            raise InputError(
-                f"split={config.name} leaves no {name} samples: record more rows, "
-                "or change split.test_ratio, split.validation_ratio, split.gap_s or model.window"
-            )
-    return Subsets(*subsets)
 
 
 def draw(count: int, config: DrawnSplitConfig, rng: np.random.Generator, units: str) -> NDArray[np.int8]:
@@ -138,7 +121,17 @@ class Split(SplitConfig, ABC):
                 f"{plugin_name(self)}: divide returned {subset.min()} to {subset.max()}, "
                 f"not {DROPPED} to {CALIBRATION}"
             )
-        return gather(subset.astype(np.int8), self)
+        members = {
+            each.name: np.flatnonzero(subset == number).astype(np.int32)
+            for number, each in enumerate(fields(Subsets))
+        }
+        for name in ("train", "validation", "test"):
+            if not len(members[name]):
+                raise InputError(
+                    f"split={self.name} leaves no {name} samples: record more rows, "
+                    "or change split.test_ratio, split.validation_ratio, split.gap_s or model.window"
+                )
+        return Subsets(**members)
 
 
 def split_samples(samples: Samples, config: SplitConfig, seed: int) -> Subsets:
