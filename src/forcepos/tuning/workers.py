@@ -173,7 +173,6 @@ class WorkerPool:
 
 
 def _work(folder: Path, number: int, jobs: int, pipe: Connection) -> None:
-    """Do trials in a worker's process."""
     end_with_parent()  # one that was killed could not end it
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the main one ends this one
     with (folder / f"worker_{number}.log").open("a") as file:

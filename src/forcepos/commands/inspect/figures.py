@@ -32,7 +32,6 @@ def save_figures(survey: Survey, folder: Path) -> list[Path]:
 
 
 def _points(survey: Survey) -> Figure:
-    """Draw rows from above, and the mean position of each recording."""
     figure, axes = style.single(height=5, width=6)
     has_names = survey.sources[0].names is not None
     shown = (style.literal(name) if has_names else f"column {name}" for name in survey.guesses.positions)
@@ -54,7 +53,6 @@ def _points(survey: Survey) -> Figure:
 
 
 def _signals(survey: Survey) -> Figure:
-    """Draw each channel over the rows; borders between recordings are grey."""
     kinds: dict[str, list[str]] = {}
     for column in channels(survey):
         kinds.setdefault(survey.guesses.kinds[column.name] or "other", []).append(column.name)

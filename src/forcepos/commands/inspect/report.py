@@ -23,7 +23,7 @@ from forcepos.commands.inspect.survey import Survey, open_sources, survey_source
 from forcepos.config.composition import compose_unchecked
 from forcepos.data.loading import load_checked
 from forcepos.data.recordings import all_samples
-from forcepos.data.splits.split import split_samples
+from forcepos.data.splits.split import split_of
 from forcepos.experiment.api import to_config
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.interruption import stop_if_asked
@@ -96,7 +96,7 @@ def _training_warnings(survey: Survey, text: str, overrides: Sequence[str]) -> l
             drafted.write_text(text, encoding="utf-8")
             config = to_config(compose_unchecked(["data=inspected", *overrides], folder))
             recordings = load_checked(config).recordings
-            split_samples(all_samples(recordings, config.model.window), config.split, config.seed)
+            split_of(config.split).subsets(all_samples(recordings, config.model.window), config.seed)
         except (InputError, HydraException, OmegaConfBaseException) as error:
             return [f"training would fail: {error}"]
     known = {row_error for source in survey.sources for row_error in source.row_errors}  # reported with the files
@@ -122,7 +122,10 @@ def _show(survey: Survey, found: Mapping[str, Any], lines: Iterable[str]) -> Non
     for title, columns, rows in _tables(survey, found):
         console.print(Text(shortened(visible(title)), "bold"))
         console.print(_table(columns, [*rows]))
-    for line in (_overview(survey), *lines):
+    rate = f", {survey.times.rate_hz:.6g} rows per second" if survey.times.rate_hz else ""
+    points = f" of {quantity(len(survey.points), 'point')}" if survey.points else ""
+    files, recordings = quantity(len(survey.sources), "file"), quantity(len(survey.recordings), "recording")
+    for line in (f"{files}, {recordings}{points}, {survey.rows} rows{rate}", *lines):
         console.print(Text(visible_lines(line)), soft_wrap=True)
 
 
@@ -169,10 +172,3 @@ def _columns(survey: Survey, stuck: Mapping[str, int]) -> Iterator[Sequence[str]
         stuck_in = "all" if count == len(survey.recordings) else f"{count}"
         kind = role(survey, column.name) or column.kind
         yield column.name, kind, *shown, f"{column.missing or ''}", distinct, stuck_in
-
-
-def _overview(survey: Survey) -> str:
-    rate = f", {survey.times.rate_hz:.6g} rows per second" if survey.times.rate_hz else ""
-    points = f" of {quantity(len(survey.points), 'point')}" if survey.points else ""
-    files, recordings = quantity(len(survey.sources), "file"), quantity(len(survey.recordings), "recording")
-    return f"{files}, {recordings}{points}, {survey.rows} rows{rate}"

@@ -11,9 +11,10 @@ from forcepos.config.contradictions import known_axes
 from forcepos.config.schema import TableConfig
 from forcepos.data.readers.binary import FeatherTable, ParquetTable
 from forcepos.data.readers.files import (
+    ENDINGS,
+    FORMATS,
     find_columns,
     find_files,
-    format_of,
     natural_sort_key,
     short_names,
     wanted_columns,
@@ -52,10 +53,8 @@ def read_table(config: TableConfig) -> Recordings:
             problems.append(str(error))
     rows = _read(config, files, count, problems) if files else None
     if problems or rows is None:
-        whole = first_lines(problems, _SHOWN)
-        raise InputError(
-            problems[0] if len(problems) == 1 else "\n  ".join(["the tables cannot be read:", *whole])
-        )
+        all_of_them = "\n  ".join(["the tables cannot be read:", *first_lines(problems, _SHOWN)])
+        raise InputError(problems[0] if len(problems) == 1 else all_of_them)
     rows.finish()
     return _recordings(rows)
 
@@ -80,7 +79,9 @@ def _read(
 def _open(path: Path, config: TableConfig) -> Table:
     if isinstance(config, Reader):
         return PluginTable(path, config)
-    match format_of(path, config):
+    match FORMATS.get(path.suffix.lower()) if config.format == "auto" else config.format:
+        case None:
+            raise InputError(f"{path} ends with none of {ENDINGS}: set data.format")
         case "feather":
             return FeatherTable(path)
         case "parquet":
@@ -113,7 +114,6 @@ def _recordings(rows: Rows) -> Recordings:
 
 
 def _make_contiguous(rows: Rows) -> None:
-    """Put the rows of each recording together, if they are not."""
     recording = rows.recordings.numbers
     starts = int(np.count_nonzero(recording[1:] != recording[:-1])) + 1
     if starts > int(recording.max()) + 1 or recording[0] != 0:

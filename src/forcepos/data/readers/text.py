@@ -105,7 +105,6 @@ class TextTable(Table):
         return "skip"
 
     def _blocks(self) -> Iterator[bytes]:
-        """Yield the bytes of all rows."""
         left = self.layout.end - self.layout.first
         with self._open() as file:
             file.seek(self.layout.first)

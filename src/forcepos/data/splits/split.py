@@ -134,11 +134,6 @@ class Split(SplitConfig, ABC):
         return Subsets(**members)
 
 
-def split_samples(samples: Samples, config: SplitConfig, seed: int) -> Subsets:
-    """Divide samples as a checked config says; see `Split.subsets`."""
-    return split_of(config).subsets(samples, seed)
-
-
 def split_of(config: SplitConfig) -> Split:
     """Return the split of a checked config."""
     if not isinstance(config, Split):
