@@ -204,15 +204,15 @@ def test_one_recording_of_few_time_blocks_calibrates_nothing_and_warns_how_many_
     assert min(map(len, (split.train, split.validation, split.test))) > 0
     assert caplog.messages == [
         "no radius: one recording with split.blocks=5 has no time block to spare for calibration; "
-        "split.blocks=107 spares 9, enough for evaluation.coverage=0.9, as do more recordings"
+        "by the default ratios, split.blocks=110 spares enough for evaluation.coverage=0.9, as do more recordings"
     ]
 
 
 def test_one_recording_of_many_time_blocks_calibrates_with_whole_ones(caplog: pytest.LogCaptureFixture) -> None:
-    samples = all_samples(plate([107 * 40]), WINDOW)
-    split = split_of(config("blocked", "split.blocks=107")).subsets(samples, 1)
+    samples = all_samples(plate([110 * 40]), WINDOW)
+    split = split_of(config("blocked", "split.blocks=110")).subsets(samples, 1)
     assert caplog.messages == []
-    groups = split_of(config("blocked", "split.blocks=107")).units(samples.take(split.calibration))
+    groups = split_of(config("blocked", "split.blocks=110")).units(samples.take(split.calibration))
     assert groups.what == "time blocks of one recording"
     assert len(set(groups.number.tolist())) == 9
     others = set().union(*(rows_of(samples, subset) for subset in (split.train, split.validation, split.test)))

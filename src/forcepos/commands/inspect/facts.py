@@ -20,6 +20,7 @@ _RARE = 0.1  # of the largest class
 def facts(survey: Survey) -> dict[str, Any]:
     """Return what a survey finds, as far as JSON can hold it."""
     times = survey.times
+    stuck = Counter(name for recording in survey.recordings for name in recording.stuck)
     numbers = {name: column for name, column in survey.columns.items() if column.kind != "text" and column.known}
     return {
         "files": len(survey.sources),
@@ -30,7 +31,7 @@ def facts(survey: Survey) -> dict[str, Any]:
         "gaps": {"count": times.gaps, "longest_s": round(times.longest_s, 9) if times.gaps else 0.0},
         "ranges": {name: [column.low, column.high] for name, column in numbers.items()},
         "missing": {name: column.missing for name, column in survey.columns.items() if column.missing},
-        "stuck": _stuck(survey),
+        "stuck": {column.name: stuck[column.name] for column in channels(survey) if stuck[column.name]},
         "saturated": _saturated(survey),
         "balance": _balance(survey),
         "guesses": {role: getattr(survey.guesses, role) for role in ROLES},
@@ -41,11 +42,6 @@ def channels(survey: Survey) -> list[Column]:
     """Return the columns with measurements: not time, positions, names or commands."""
     others = survey.guesses.taken | {name for name, kind in survey.guesses.kinds.items() if kind in _NO_CHANNELS}
     return [column for column in survey.columns.values() if column.numeric and column.name not in others]
-
-
-def _stuck(survey: Survey) -> dict[str, int]:
-    counts = Counter(name for recording in survey.recordings for name in recording.stuck)
-    return {column.name: counts[column.name] for column in channels(survey) if counts[column.name]}
 
 
 def _saturated(survey: Survey) -> dict[str, list[dict[str, Any]]]:

@@ -6,7 +6,6 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from forcepos.commands.inspect.facts import channels, quantity
-from forcepos.commands.inspect.reading import GAP_STEPS
 from forcepos.commands.inspect.survey import Survey
 from forcepos.results.figures import style
 
@@ -22,7 +21,6 @@ def save_figures(survey: Survey, folder: Path) -> list[Path]:
     drawn = {
         "points": _points if len(survey.guesses.positions) > 1 else None,
         "signals": _signals if channels(survey) else None,
-        "time": _time if len(survey.times.steps.rows) else None,
     }
     with style.drawing():
         for name, figure in ((name, draw(survey)) for name, draw in drawn.items() if draw):
@@ -69,17 +67,4 @@ def _signals(survey: Survey) -> Figure:
         if len(border) <= _NAMED:
             axes.vlines(border, 0, 1, transform=axes.get_xaxis_transform(), color=style.GREY, linewidth=0.4)
     drawn[-1].set_xlabel("row")
-    return figure
-
-
-def _time(survey: Survey) -> Figure:
-    steps = survey.times.steps.rows[survey.times.steps.rows > 0] * 1e3
-    if not len(steps):
-        return style.message("time does not advance")
-    figure, axes = style.single(height=2.8)
-    axes.hist(steps, np.geomspace(steps.min() * 0.9, steps.max() * 1.1, 60).tolist(), color=style.BLUE)
-    gap_ms = GAP_STEPS * survey.times.median_s * 1e3
-    axes.axvline(gap_ms, color=style.VERMILLION, linewidth=1, label="gaps begin here")
-    axes.set(xscale="log", yscale="log", xlabel="step of time from row to row (ms)", ylabel="rows")
-    axes.legend()
     return figure

@@ -26,7 +26,6 @@ from forcepos.data.recordings import all_samples
 from forcepos.data.splits.split import split_of
 from forcepos.experiment.api import to_config
 from forcepos.runtime.errors import InputError
-from forcepos.runtime.interruption import stop_if_asked
 from forcepos.runtime.wording import first_lines, name_some, shortened, visible, visible_lines, visible_name
 
 _LONGEST = 200_000  # characters of a draft: a longer one takes too long to read
@@ -48,7 +47,7 @@ def inspect(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     if len(options.positions) > 3:
         raise InputError("--positions takes one to three columns: x, y, z")
     sources, skipped = open_sources(options.files)
-    survey = survey_sources(sources, skipped, options, stop_if_asked)
+    survey = survey_sources(sources, skipped, options)
     overrides = _overrides(survey.guesses)
     command = training_command(options.write, overrides)
     text = draft(survey, options.files, command)

@@ -1,7 +1,7 @@
 """Opens the tables that are inspected, recognised by their content, and reads all of them in one pass."""
 
 from argparse import Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from forcepos.data.readers.table import Table, explained
 from forcepos.data.readers.text import TextTable
 from forcepos.data.recordings import Float64
 from forcepos.runtime.errors import InputError
+from forcepos.runtime.interruption import stop_if_asked
 from forcepos.runtime.wording import first_lines, name_some
 
 _SKIPPED = (".md", ".yaml", ".yml", ".json", ".png", ".svg", ".html", ".log", ".py")
@@ -89,10 +90,8 @@ def _open(path: Path, others: Sequence[Table]) -> Table:
     return table
 
 
-def survey_sources(
-    sources: Sequence[Table], skipped: Sequence[str], hints: Namespace, after_chunk: Callable[[], None]
-) -> Survey:
-    """Read all tables once; `hints` are the columns that the user names; `after_chunk` is called after each.
+def survey_sources(sources: Sequence[Table], skipped: Sequence[str], hints: Namespace) -> Survey:
+    """Read all tables once; `hints` are the columns that the user names.
 
     Raises:
         InputError: there are no rows, or a file cannot be read.
@@ -105,7 +104,7 @@ def survey_sources(
         for chunk in source.chunks(strict=False):
             with explained(source.title, source.kind):
                 reading.add(chunk)
-            after_chunk()
+            stop_if_asked()
     guess_roles(guesses, columns, hints)
     return Survey(sources, skipped, columns, guesses, reading.times, reading.recordings, reading.sample)
 

@@ -107,7 +107,9 @@ def _without_end(head: bytes, written: Written, size: int) -> Layout:
         separator = separator or (written.separator or _usual_separator(line, written)).encode()
         is_marked = line.startswith(MARKS)
         fields = split_fields(line.lstrip(b"%# ") if is_marked else line, separator)
-        if not is_marked and (not marked or not _is_header(fields, written)):
+        has_number = any(is_number(field.strip(), written.decimal) for field in fields)
+        is_header = not has_number if written.header is None else written.header
+        if not is_marked and (not marked or not is_header):
             # A line that begins with a mark may be any note: it names the columns if it has a name for each field.
             names = None if marked and len(names or []) != len(fields) else names
             width = len(names or fields)
@@ -120,11 +122,6 @@ def _usual_separator(line: bytes, written: Written) -> str:
     if written.kind == "text":
         return " "
     return max((mark for mark in ",;\t" if mark != written.decimal), key=decoded(line).count)
-
-
-def _is_header(fields: Sequence[str], written: Written) -> bool:
-    guessed = not any(is_number(field.strip(), written.decimal) for field in fields)
-    return guessed if written.header is None else written.header
 
 
 def _cut_short(tail: bytes, size: int, layout: Layout, written: Written) -> tuple[int, str | None]:

@@ -92,7 +92,11 @@ def _open(path: Path, config: TableConfig) -> Table:
 
 def _recordings(rows: Rows) -> Recordings:
     config, point = rows.config, rows.of("point")
-    _make_contiguous(rows)
+    number = rows.recordings.numbers
+    starts = int(np.count_nonzero(number[1:] != number[:-1])) + 1
+    if starts > int(number.max()) + 1 or number[0] != 0:
+        log.warning("the rows of a recording are not contiguous in the table: they are put together")
+        rows.reorder(np.argsort(number, kind="stable"))
     recording, names = _split_recordings(rows)
     rate = config.rate_hz or _rate_hz(rows.time_s, config, recording)
     rows.time_s = rows.time_s[:0].copy()  # the time is no longer needed, but its memory is
@@ -111,14 +115,6 @@ def _recordings(rows: Rows) -> Recordings:
         label_names=label_names,
         kept=dict(zip(config.keep or (), kept, strict=True)),
     )
-
-
-def _make_contiguous(rows: Rows) -> None:
-    recording = rows.recordings.numbers
-    starts = int(np.count_nonzero(recording[1:] != recording[:-1])) + 1
-    if starts > int(recording.max()) + 1 or recording[0] != 0:
-        log.warning("the rows of a recording are not contiguous in the table: they are put together")
-        rows.reorder(np.argsort(recording, kind="stable"))
 
 
 @np.errstate(over="ignore", invalid="ignore")  # of the differences of huge values, which make no rate
