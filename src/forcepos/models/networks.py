@@ -56,10 +56,8 @@ class Scaling:
 def fit_scaling(samples: Samples, train: NDArray[np.int32], targets: Float32, whiten: bool = False) -> Scaling:
     """Fit the scaling to the rows that training windows cover and to the training targets (n, outputs)."""
     rows = len(samples.recordings.signals) + 1
-    edges = np.bincount(samples.starts[train], minlength=rows) - np.bincount(
-        samples.last[train] + 1, minlength=rows
-    )
-    covered = samples.recordings.signals[np.cumsum(edges[:-1]) > 0]
+    begin, end = (np.bincount(edge[train], minlength=rows) for edge in (samples.starts, samples.last + 1))
+    covered = samples.recordings.signals[np.cumsum((begin - end)[:-1]) > 0]
     signals = _moments(covered)
     return Scaling(signals, _moments(targets), _whitening(covered, *signals) if whiten else None)
 

@@ -21,12 +21,8 @@ _NOT_TEXT = {"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan",
 _CELLS = 10  # across the plate, where no column names any
 
 
-def draft(survey: Survey, patterns: Sequence[str], command: str) -> str:
-    """Return the YAML text; `command` trains with it."""
-    return "\n".join(_lines(survey, patterns, command)) + "\n"
-
-
-def _lines(survey: Survey, patterns: Sequence[str], command: str) -> Iterator[str]:
+def draft(survey: Survey, patterns: Sequence[str], command: str) -> Iterator[str]:
+    """Yield the lines of the YAML text; `command` trains with it."""
     kind = "versuch" if _is_versuch(survey) else "table"
     yield f"# Drafted by `forcepos inspect` from {quantity(len(survey.sources), 'file')} with {survey.rows} rows."
     yield "# Guesses are marked as such."

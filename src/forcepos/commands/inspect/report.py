@@ -50,7 +50,7 @@ def inspect(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     survey = survey_sources(sources, skipped, options)
     overrides = _overrides(survey.guesses)
     command = training_command(options.write, overrides)
-    text = draft(survey, options.files, command)
+    text = "\n".join([*draft(survey, options.files, command), ""])
     found = facts(survey)
     found |= {"remarks": remarks(survey, found), "training": _training_warnings(survey, text, overrides)}
     _show(survey, found, [*(f"note: {remark}" for remark in found["remarks"]), *found["training"]])

@@ -130,7 +130,6 @@ def _target(config: LogsConfig) -> Path:
 def _logs(
     config: LogsConfig, pattern: Pattern, entries: Sequence[Entry]
 ) -> tuple[list[tuple[Visit, Entry]], list[str]]:
-    """Return the logs in order, and the names of the other files."""
     matched = [(pattern.match(entry.name), entry) for entry in entries]
     skipped = [entry.name for visit, entry in matched if visit is None]
     logs = sorted(((visit, entry) for visit, entry in matched if visit is not None), key=lambda pair: pair[0])

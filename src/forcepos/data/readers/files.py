@@ -37,12 +37,9 @@ def find_files(config: TableConfig) -> list[Path]:
         return is_source(reader, path) if reader else path.is_file() and named
 
     found = matching_files(config.path, is_table, Path.exists if reader else Path.is_file)
-    if reader and not path.is_dir():
-        others = [str(file) for file in found if not is_source(reader, file)]
-        if others:
-            raise InputError(
-                f"{plugin_name(reader)} does not read {name_some(others, _SHOWN)}: its `matches` says no"
-            )
+    others = [str(file) for file in found if reader and not path.is_dir() and not is_source(reader, file)]
+    if others:
+        raise InputError(f"{plugin_name(reader)} does not read {name_some(others, _SHOWN)}: its `matches` says no")
     if not found and path.is_dir():
         wanted = f": none of its files ends with {ENDINGS}" if config.format == "auto" else ""
         wanted = f": {plugin_name(reader)} reads none of its files" if reader else wanted

@@ -57,7 +57,6 @@ class Layout:
     missing: frozenset[str] = frozenset(_MISSING)  # fields that stand for a missing number
 
     def __str__(self) -> str:
-        """Describe the layout in words."""
         comma = ", decimal commas" if self.decimal == "," else ""
         return f"{'header' if self.names else 'no header'}, {_SEPARATORS[self.separator]} between fields{comma}"
 

@@ -49,8 +49,8 @@ def _subset_of_rows(
     if len(drawn) == 1 and config.calibration_ratio and np.count_nonzero(drawn == VALIDATION) == 1:
         # 110 blocks spare 9: calibrating with k units reaches k / (k + 1).
         log.warning(
-            "no radius: one recording with split.blocks=%d has no time block to spare for calibration; "
-            "by the default ratios, split.blocks=110 spares enough for evaluation.coverage=0.9, as do more recordings",
+            "no radius: one recording with split.blocks=%d has no time block to spare for calibration; by the "
+            "default ratios, split.blocks=110 spares enough for evaluation.coverage=0.9, as do more recordings",
             config.blocks,
         )
     else:

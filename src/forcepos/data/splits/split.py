@@ -56,11 +56,10 @@ def set_calibration_aside(subset: NDArray[np.int8], config: SplitConfig, rng: np
     ratio = config.calibration_ratio
     count = max(1, round(ratio * np.count_nonzero(subset != TEST))) if ratio else 0
     validating = rng.permutation(np.argwhere(subset == VALIDATION))
-    if count >= len(validating):
-        log.warning(
-            "split.calibration_ratio asks for %d units, but only %d can be spared", count, len(validating) - 1
-        )
-    for unit in validating[: min(count, len(validating) - 1)]:
+    spared = min(count, len(validating) - 1)
+    if spared < count:
+        log.warning("split.calibration_ratio asks for %d units, but only %d can be spared", count, spared)
+    for unit in validating[:spared]:
         subset[tuple(unit)] = CALIBRATION
 
 
