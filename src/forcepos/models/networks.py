@@ -35,9 +35,8 @@ class Scaling:
         if self.signals is None:
             return []
         mean, deviation = self.signals
-        stack = [
-            layers.Rescaling((1 / deviation).tolist(), offset=(-mean / deviation).tolist(), name="standardize")
-        ]
+        scale, offset = (1 / deviation).tolist(), (-mean / deviation).tolist()
+        stack = [layers.Rescaling(scale, offset, name="standardize")]
         if self.whitening is not None:
             # In float64: where signals nearly cancel, a GPU's shortened float32 (TF32) would lose them.
             fixed = {"use_bias": False, "trainable": False, "dtype": "float64", "name": "whiten"}

@@ -51,9 +51,8 @@ class SharedSearch:
         if multiprocessing.get_start_method() not in multiprocessing.get_all_start_methods():
             multiprocessing.set_start_method("spawn", force=True)  # joblib's own, which the new one would not find
         context = multiprocessing.get_context("spawn")
-        process = context.Process(
-            target=end_promptly, args=(partial(_work, self.folder, number, jobs_at_once(), pipe),)
-        )
+        job = partial(_work, self.folder, number, jobs_at_once(), pipe)
+        process = context.Process(target=end_promptly, args=(job,))
         process.start()
         return process
 

@@ -63,9 +63,7 @@ def _balance(survey: Survey) -> dict[str, dict[str, int]]:
         counts = survey.columns[name].counts if name else None
         if name and counts:
             in_order = sorted(counts, key=lambda value: (isinstance(value, str), value))
-            found[name] = {
-                f"{value:g}" if isinstance(value, float) else value: counts[value] for value in in_order
-            }
+            found[name] = {one if isinstance(one, str) else f"{one:g}": counts[one] for one in in_order}
     return found
 
 

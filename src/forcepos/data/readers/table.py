@@ -73,10 +73,9 @@ def check_kinds(title: str, columns: Sequence[Wanted], kinds: Sequence[pa.DataTy
     """Refuse columns whose types, in the same order, do not suit their roles."""
     wrong: dict[str, list[str]] = {"numbers": [], "words": []}
     for column, kind in zip(columns, kinds, strict=True):
-        wanted = "words" if column.role in WORDS else "numbers"
-        suits = (
-            not pa.types.is_nested(kind) if column.role in WORDS else any(is_kind(kind) for is_kind in _NUMBERS)
-        )
+        is_word = column.role in WORDS
+        suits = not pa.types.is_nested(kind) if is_word else any(is_kind(kind) for is_kind in _NUMBERS)
+        wanted = "words" if is_word else "numbers"
         if column.role != ALL and not suits:
             wrong[wanted].append(f"{column.name} holds {shortened(str(kind), _LONGEST)}")
     lines = [f"{', '.join(dict.fromkeys(names))}, not {wanted}" for wanted, names in wrong.items() if names]
