@@ -7,7 +7,7 @@ import pytest
 
 from forcepos.data.recordings import all_samples
 from forcepos.data.splits.random import leaked_share
-from forcepos.data.splits.split import split_samples
+from forcepos.data.splits.split import split_of
 from tests.data.test_splits import config, plate
 
 
@@ -30,5 +30,5 @@ def test_a_sample_of_another_recording_is_no_neighbour() -> None:
 @pytest.mark.parametrize(("split", "share"), [("random", 1.0), ("held_out_recordings", 0.0)])
 def test_the_random_split_leaves_no_test_sample_alone(split: str, share: float) -> None:
     samples = all_samples(plate([200] * 10), 10)
-    drawn = split_samples(samples, config(split), 1)
+    drawn = split_of(config(split)).subsets(samples, 1)
     assert leaked_share(samples, drawn.train, drawn.test) == pytest.approx(share, abs=0.01)

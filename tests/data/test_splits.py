@@ -7,7 +7,7 @@ import pytest
 
 from forcepos.config.schema import SplitConfig
 from forcepos.data.recordings import Recordings, Samples, all_samples
-from forcepos.data.splits.split import Subsets, split_of, split_samples
+from forcepos.data.splits.split import Subsets, split_of
 from forcepos.runtime.errors import InputError
 from tests.conftest import checked_config
 
@@ -48,7 +48,7 @@ UNITS = ["blocked", "held_out_recordings", "held_out_points"]
 @pytest.mark.parametrize("seed", range(1, 21))
 def test_no_row_is_in_two_subsets(name: str, seed: int) -> None:
     samples = all_samples(plate(UNEVEN * 2), WINDOW)
-    split = split_samples(samples, config(name), seed)
+    split = split_of(config(name)).subsets(samples, seed)
     members = (split.train, split.validation, split.test, split.calibration)
     subsets = [rows_of(samples, subset) for subset in members]
     assert all(subsets)
@@ -59,7 +59,7 @@ def test_no_row_is_in_two_subsets(name: str, seed: int) -> None:
 def test_the_calibration_subset_is_taken_from_the_validation_subset(name: str) -> None:
     samples = all_samples(plate(UNEVEN * 2), WINDOW)
     with_it, without = (
-        split_samples(samples, config(name, f"split.calibration_ratio={ratio}"), 1) for ratio in (0.1, 0)
+        split_of(config(name, f"split.calibration_ratio={ratio}")).subsets(samples, 1) for ratio in (0.1, 0)
     )
     assert len(without.calibration) == 0
     assert np.array_equal(with_it.test, without.test)
@@ -71,7 +71,7 @@ def test_the_calibration_subset_is_taken_from_the_validation_subset(name: str) -
 
 def test_blocked_lets_a_tenth_of_the_time_blocks_calibrate_not_one_of_every_recording() -> None:
     samples = all_samples(plate([100] * 20), WINDOW)
-    split = split_samples(samples, config("blocked", "split.gap_s=0"), 1)
+    split = split_of(config("blocked", "split.gap_s=0")).subsets(samples, 1)
     rows = np.array(sorted(rows_of(samples, split.calibration)))
     assert len(rows) == 8 * 20  # of 20 recordings x 4 blocks of 20 rows that are not tested
     assert len(set(samples.recordings.recording[rows].tolist())) > 4
@@ -79,14 +79,14 @@ def test_blocked_lets_a_tenth_of_the_time_blocks_calibrate_not_one_of_every_reco
 
 def test_the_shares_of_the_calibration_subset_are_of_all_but_the_test_subset() -> None:
     samples = all_samples(plate([50] * 100, visits=1), WINDOW)
-    split = split_samples(samples, config("held_out_points", "split.calibration_ratio=0.15"), 1)
+    split = split_of(config("held_out_points", "split.calibration_ratio=0.15")).subsets(samples, 1)
     counts = [len(subset) // 41 for subset in (split.test, split.validation, split.calibration, split.train)]
     assert counts == [20, 4, 12, 64]
 
 
 def test_the_validation_subset_is_never_used_up(caplog: pytest.LogCaptureFixture) -> None:
     samples = all_samples(plate([50] * 5, visits=1), WINDOW)
-    split = split_samples(samples, config("held_out_points"), 1)
+    split = split_of(config("held_out_points")).subsets(samples, 1)
     assert (len(split.train), len(split.validation), len(split.calibration)) == (3 * 41, 41, 0)
     assert caplog.messages == ["split.calibration_ratio asks for 1 units, but only 0 can be spared"]
 
@@ -96,7 +96,7 @@ def test_cross_validation_tests_every_unit_once(unit: str) -> None:
     samples = all_samples(plate([50] * 30), WINDOW)
     units = getattr(samples.recordings, unit)[samples.starts]
     splits = [
-        split_samples(samples, config("cross_validation", f"split.unit={unit}", f"split.fold={fold}"), 1)
+        split_of(config("cross_validation", f"split.unit={unit}", f"split.fold={fold}")).subsets(samples, 1)
         for fold in range(1, 6)
     ]
     tested = np.concatenate([split.test for split in splits])
@@ -111,20 +111,20 @@ def test_cross_validation_tests_every_unit_once(unit: str) -> None:
 def test_too_few_units_for_the_folds_are_an_error() -> None:
     samples = all_samples(plate([50] * 6), WINDOW)
     with pytest.raises(InputError) as error:
-        split_samples(samples, config("cross_validation", "split.fold=1"), 1)
+        split_of(config("cross_validation", "split.fold=1")).subsets(samples, 1)
     assert str(error.value) == "split.folds=5: 3 points are too few"
 
 
 def test_the_random_split_shares_rows_which_is_why_it_flatters() -> None:
     samples = all_samples(plate(UNEVEN), WINDOW)
-    split = split_samples(samples, config("random"), 1)
+    split = split_of(config("random")).subsets(samples, 1)
     assert rows_of(samples, split.train) & rows_of(samples, split.test)
 
 
 def test_the_random_split_takes_the_ratios_of_all_and_of_the_rest() -> None:
     samples = all_samples(plate([1009]), WINDOW)
     shares = ("split.test_ratio=0.1", "split.validation_ratio=0.2", "split.calibration_ratio=0")
-    split = split_samples(samples, config("random", *shares), 1)
+    split = split_of(config("random", *shares)).subsets(samples, 1)
     assert (len(split.test), len(split.validation), len(split.train)) == (100, 180, 720)
     assert len(set(np.concatenate([split.train, split.validation, split.test]).tolist())) == 1000
 
@@ -132,7 +132,7 @@ def test_the_random_split_takes_the_ratios_of_all_and_of_the_rest() -> None:
 @pytest.mark.parametrize(("name", "unit"), [("held_out_recordings", "recording"), ("held_out_points", "point")])
 def test_held_out_units_are_whole(name: str, unit: str) -> None:
     samples = all_samples(plate(UNEVEN), WINDOW)
-    split = split_samples(samples, config(name), 1)
+    split = split_of(config(name)).subsets(samples, 1)
     units = getattr(samples.recordings, unit)[samples.starts]
     members = (split.train, split.validation, split.test, split.calibration)
     subsets = [set(units[subset].tolist()) for subset in members]
@@ -142,7 +142,7 @@ def test_held_out_units_are_whole(name: str, unit: str) -> None:
 
 def test_blocked_cuts_every_recording_into_the_same_shares() -> None:
     samples = all_samples(plate([100, 100]), WINDOW)
-    split = split_samples(samples, config("blocked", "split.gap_s=0"), 1)
+    split = split_of(config("blocked", "split.gap_s=0")).subsets(samples, 1)
     for number in (0, 1):
         rows = rows_of(samples, split.test[samples.recordings.recording[samples.starts[split.test]] == number])
         assert len(rows) == 20
@@ -152,7 +152,7 @@ def test_blocked_cuts_every_recording_into_the_same_shares() -> None:
 @pytest.mark.parametrize("gap_rows", [0, 1, 3])
 def test_blocked_drops_windows_nearer_to_a_border_than_the_gap(gap_rows: int) -> None:
     samples = all_samples(plate([600]), WINDOW)
-    split = split_samples(samples, config("blocked", f"split.gap_s={gap_rows / 100}", *ALL_TRAINS), 2)
+    split = split_of(config("blocked", f"split.gap_s={gap_rows / 100}", *ALL_TRAINS)).subsets(samples, 2)
     members = (split.train, split.validation, split.test)
     subsets = [np.array(sorted(rows_of(samples, subset))) for subset in members]
     nearest = min(np.abs(one[:, None] - other).min() for one in subsets for other in subsets if one is not other)
@@ -161,7 +161,7 @@ def test_blocked_drops_windows_nearer_to_a_border_than_the_gap(gap_rows: int) ->
 
 def test_blocked_keeps_windows_across_time_blocks_of_the_same_subset() -> None:
     samples = all_samples(plate([100]), WINDOW)
-    split = split_samples(samples, config("blocked", "split.gap_s=0", *ALL_TRAINS), 1)
+    split = split_of(config("blocked", "split.gap_s=0", *ALL_TRAINS)).subsets(samples, 1)
     train_rows = len(rows_of(samples, split.train))
     runs = 1 + int((np.diff(samples.starts[split.train]) > 1).sum())
     assert train_rows == 60
@@ -173,7 +173,7 @@ def test_a_seed_decides_the_draw(name: str) -> None:
     samples = all_samples(plate(UNEVEN), WINDOW)
 
     def drawn(seed: int) -> Subsets:
-        return split_samples(samples, config(name), seed)
+        return split_of(config(name)).subsets(samples, seed)
 
     assert np.array_equal(drawn(1).test, drawn(1).test)
     assert not np.array_equal(drawn(1).test, drawn(2).test)
@@ -182,14 +182,14 @@ def test_a_seed_decides_the_draw(name: str) -> None:
 def test_too_few_units_are_an_error() -> None:
     samples = all_samples(plate([50, 50]), WINDOW)
     with pytest.raises(InputError) as error:
-        split_samples(samples, config("held_out_recordings"), 1)
+        split_of(config("held_out_recordings")).subsets(samples, 1)
     assert str(error.value) == "split=held_out_recordings cannot divide 2 recordings into three subsets"
 
 
 def test_a_subset_without_samples_is_an_error() -> None:
     samples = all_samples(plate([30]), WINDOW)
     with pytest.raises(InputError) as error:
-        split_samples(samples, config("blocked", *ALL_TRAINS), 1)
+        split_of(config("blocked", *ALL_TRAINS)).subsets(samples, 1)
     assert str(error.value) == (
         "split=blocked leaves no validation samples: record more rows, or change split.test_ratio, "
         "split.validation_ratio, split.gap_s or model.window"
@@ -199,20 +199,20 @@ def test_a_subset_without_samples_is_an_error() -> None:
 def test_one_recording_of_few_time_blocks_calibrates_nothing_and_warns_how_many_would(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    split = split_samples(all_samples(plate([500]), WINDOW), config("blocked"), 1)
+    split = split_of(config("blocked")).subsets(all_samples(plate([500]), WINDOW), 1)
     assert len(split.calibration) == 0
     assert min(map(len, (split.train, split.validation, split.test))) > 0
     assert caplog.messages == [
         "no radius: one recording with split.blocks=5 has no time block to spare for calibration; "
-        "split.blocks=107 spares 9, enough for evaluation.coverage=0.9, as do more recordings"
+        "by the default ratios, split.blocks=110 spares enough for evaluation.coverage=0.9, as do more recordings"
     ]
 
 
 def test_one_recording_of_many_time_blocks_calibrates_with_whole_ones(caplog: pytest.LogCaptureFixture) -> None:
-    samples = all_samples(plate([107 * 40]), WINDOW)
-    split = split_samples(samples, config("blocked", "split.blocks=107"), 1)
+    samples = all_samples(plate([110 * 40]), WINDOW)
+    split = split_of(config("blocked", "split.blocks=110")).subsets(samples, 1)
     assert caplog.messages == []
-    groups = split_of(config("blocked", "split.blocks=107")).units(samples.take(split.calibration))
+    groups = split_of(config("blocked", "split.blocks=110")).units(samples.take(split.calibration))
     assert groups.what == "time blocks of one recording"
     assert len(set(groups.number.tolist())) == 9
     others = set().union(*(rows_of(samples, subset) for subset in (split.train, split.validation, split.test)))

@@ -11,7 +11,7 @@ import pytest
 
 from forcepos.data.checks import check
 from forcepos.data.recordings import all_samples
-from forcepos.data.splits.split import split_samples
+from forcepos.data.splits.split import split_of
 from forcepos.runtime.errors import InputError
 from tests.conftest import checked_config
 from tests.data.tables import NAMED, numbers, read, write
@@ -159,13 +159,13 @@ def test_no_row_of_a_moving_hand_is_in_two_subsets(tmp_path: Path) -> None:
     table = numbers().assign(x=np.repeat(np.arange(12.0) * 100, 10))
     recordings = read(write(table, tmp_path / "a.csv"), *NAMED)
     samples = all_samples(recordings, 4)
-    split = split_samples(samples, checked_config("split=held_out_points").split, 1)
+    split = split_of(checked_config("split=held_out_points").split).subsets(samples, 1)
     subsets = [split.train, split.validation, split.test, split.calibration]
     rows = [set((samples.starts[subset][:, None] + np.arange(4)).ravel().tolist()) for subset in subsets]
     assert sum(map(len, rows)) == len(set().union(*rows)) == 120
     assert sum(map(len, subsets)) == 12 * 7
     with pytest.raises(InputError) as error:
-        split_samples(all_samples(recordings, 11), checked_config("split=held_out_points").split, 1)
+        split_of(checked_config("split=held_out_points").split).subsets(all_samples(recordings, 11), 1)
     assert str(error.value) == (
         "no window of 11 rows lies within one point: reduce model.window, or enlarge the points"
     )

@@ -51,18 +51,12 @@ def _not_finite(recordings: Recordings) -> Iterator[str]:
 
 
 def _constant(recordings: Recordings) -> Iterator[str]:
-    same = np.array([_never_changes(recordings.signals[start:stop]) for start, stop in recordings.bounds])
+    signals, bounds = recordings.signals, recordings.bounds
+    same = np.array([(signals[start:stop] == signals[start]).all(axis=0) for start, stop in bounds])
     for column in np.flatnonzero(same.any(axis=0)):
         stuck = [recordings.names[number] for number in np.flatnonzero(same[:, column])]
         where = "every recording" if len(stuck) == len(same) else f"recording {name_some(stuck, _SHOWN)}"
         yield f"column {recordings.channels[column]} never changes in {where}"
-
-
-def _never_changes(signals: Float32) -> NDArray[np.bool_]:
-    """(channels,) whether all rows are equal. Few channels end as they began; only those are compared in full."""
-    same = np.asarray(signals[0] == signals[-1])
-    same[same] = (signals[:, same] == signals[0, same]).all(axis=0)
-    return same
 
 
 def _likely_leakage(recordings: Recordings) -> Iterator[str]:

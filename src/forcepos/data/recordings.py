@@ -112,9 +112,5 @@ class Samples:
 
 def all_samples(recordings: Recordings, window: int) -> Samples:
     """Return every window of every recording; none crosses from one recording into the next."""
-    last_starts = recordings.bounds[:, 1] - window
-    starts = [
-        np.arange(first, last + 1, dtype=np.int32)
-        for first, last in zip(recordings.bounds[:, 0], last_starts, strict=True)
-    ]
+    starts = [np.arange(first, end - window + 1, dtype=np.int32) for first, end in recordings.bounds]
     return Samples(recordings, np.concatenate(starts), window)

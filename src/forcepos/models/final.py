@@ -44,18 +44,13 @@ def train_final(
     members = range(1, config.training.ensemble + 1)
     trained = [trainer.final(best, member, partial(after_epoch, member)) for member in members]
     networks = [network for network, _ in trained]
-    calibration = _calibrate(problem, networks)
+    calibration, subset = None, problem.split.calibration
+    if len(subset):
+        outputs = np.array([network_outputs(network, problem, subset) for network in networks])
+        groups = split_of(config.split).units(problem.samples.take(subset))
+        calibration = calibrate(problem.task, problem.targets[subset], outputs, groups, config.evaluation.coverage)
     model = inference_model(problem.task, networks, calibration, config.model.name)
     return TrainedModel(model, [history for _, history in trained], calibration)
-
-
-def _calibrate(problem: Problem, networks: list[keras.Model]) -> Calibration | None:
-    subset = problem.split.calibration
-    if len(subset) == 0:
-        return None
-    outputs = np.array([network_outputs(network, problem, subset) for network in networks])
-    groups = split_of(problem.config.split).units(problem.samples.take(subset))
-    return calibrate(problem.task, problem.targets[subset], outputs, groups, problem.config.evaluation.coverage)
 
 
 def inference_model(

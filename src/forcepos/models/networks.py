@@ -35,9 +35,8 @@ class Scaling:
         if self.signals is None:
             return []
         mean, deviation = self.signals
-        stack = [
-            layers.Rescaling((1 / deviation).tolist(), offset=(-mean / deviation).tolist(), name="standardize")
-        ]
+        scale, offset = (1 / deviation).tolist(), (-mean / deviation).tolist()
+        stack = [layers.Rescaling(scale, offset, name="standardize")]
         if self.whitening is not None:
             # In float64: where signals nearly cancel, a GPU's shortened float32 (TF32) would lose them.
             fixed = {"use_bias": False, "trainable": False, "dtype": "float64", "name": "whiten"}
@@ -56,10 +55,8 @@ class Scaling:
 def fit_scaling(samples: Samples, train: NDArray[np.int32], targets: Float32, whiten: bool = False) -> Scaling:
     """Fit the scaling to the rows that training windows cover and to the training targets (n, outputs)."""
     rows = len(samples.recordings.signals) + 1
-    edges = np.bincount(samples.starts[train], minlength=rows) - np.bincount(
-        samples.last[train] + 1, minlength=rows
-    )
-    covered = samples.recordings.signals[np.cumsum(edges[:-1]) > 0]
+    begin, end = (np.bincount(edge[train], minlength=rows) for edge in (samples.starts, samples.last + 1))
+    covered = samples.recordings.signals[np.cumsum((begin - end)[:-1]) > 0]
     signals = _moments(covered)
     return Scaling(signals, _moments(targets), _whitening(covered, *signals) if whiten else None)
 

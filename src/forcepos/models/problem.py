@@ -12,7 +12,6 @@ from forcepos.data.checks import constant_targets
 from forcepos.data.recordings import Float32, Int32, Recordings, Samples
 from forcepos.data.sectors import NO_SECTOR, Sectors, make_sectors
 from forcepos.data.splits.split import Subsets, split_of
-from forcepos.runtime.errors import InputError
 
 AXES = ("x", "y", "z")
 
@@ -72,15 +71,8 @@ class Classification:
         return samples.recordings.labels.take(samples.last)
 
     def targets(self, samples: Samples) -> Float32:
-        """Return (n, outputs) one-hot targets.
-
-        Raises:
-            InputError: a sample lies on the origin, which belongs to no sector.
-        """
-        labels = self.labels(samples)
-        if (labels == NO_SECTOR).any():
-            raise InputError("samples on the exact origin belong to no sector: drop them first")
-        return np.eye(len(self.outputs), dtype=np.float32).take(labels, axis=0)
+        """Return (n, outputs) one-hot targets of samples that have a class."""
+        return np.eye(len(self.outputs), dtype=np.float32).take(self.labels(samples), axis=0)
 
     def loss(self) -> str:
         return "categorical_crossentropy"

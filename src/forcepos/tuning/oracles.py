@@ -71,9 +71,8 @@ def make_oracle(spec: SearchSpec) -> kt.Oracle:
     with plugin_errors(tuner, "oracle"):
         oracle = tuner.oracle(space, kt.Objective(tuner.objective, tuner.direction), spec.seed, spec.epochs)
     if not isinstance(oracle, kt.Oracle):
-        raise InputError(
-            f"{plugin_name(tuner)}: oracle returned a {type(oracle).__name__}, not a keras_tuner.Oracle"
-        )
+        kind = type(oracle).__name__
+        raise InputError(f"{plugin_name(tuner)}: oracle returned a {kind}, not a keras_tuner.Oracle")
     # Its state is ours: the list of finished trials, replayed to a new oracle. How many may fail is the ledger's.
     oracle.save = oracle._save_trial = lambda *_: None  # noqa: SLF001
     oracle.max_consecutive_failed_trials = None

@@ -41,9 +41,8 @@ def lock_search(directory: Path, fresh: bool, wait: bool = False) -> Iterator[No
         lock.acquire(timeout=0)
     except Timeout as error:
         if not wait:
-            raise InputError(
-                f"another process works on this search, {directory}: wait for it, or change the config"
-            ) from error
+            taken = f"another process works on this search, {directory}: wait for it, or change the config"
+            raise InputError(taken) from error
         log.info("another process works on this search, %s: waiting for it", directory)
         lock.acquire(poll_interval=_POLL_S)
     try:

@@ -13,17 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, FiniteFloat, PositiveInt
 
-from forcepos.runtime.files import (
-    VERSION,
-    Damaged,
-    move_aside,
-    parse,
-    read_bytes,
-    read_state,
-    to_json,
-    write_bytes,
-    write_state,
-)  # fmt: skip
+from forcepos.runtime import files
 from forcepos.tuning.space import Space
 
 Logs = dict[str, float]
@@ -44,7 +34,7 @@ class TrialResult:
 
 def save_trial(directory: Path, result: TrialResult) -> None:
     """Write trial_<number>.json."""
-    write_state(_file(directory, result.number), dataclasses.asdict(result))
+    files.write_state(_file(directory, result.number), dataclasses.asdict(result))
 
 
 def load_trial(
@@ -58,11 +48,11 @@ def load_trial(
 
     def check(result: TrialResult) -> None:
         if result.number != number or (result.score is None) == (result.failure is None):
-            raise Damaged(f"it must hold trial {number}, and either a score or a failure")
+            raise files.Damaged(f"it must hold trial {number}, and either a score or a failure")
         if fault := fault_of(result):
-            raise Damaged(fault)
+            raise files.Damaged(fault)
 
-    return read_state(_file(directory, number), TrialResult, f"trial {number} is done again", check)
+    return files.read_state(_file(directory, number), TrialResult, f"trial {number} is done again", check)
 
 
 def load_trials(
@@ -102,17 +92,17 @@ class Journal:
     def __init__(self, directory: Path, space: Space, known: Collection[int]) -> None:
         self._path, self._space = directory / "journal.jsonl", space
         try:
-            text = read_bytes(self._path) or b""
-            self.past = [parse(self._path, line, JournalEntry) for line in text.split(b"\n")[:-1]]
+            text = files.read_bytes(self._path) or b""
+            self.past = [files.parse(self._path, line, JournalEntry) for line in text.split(b"\n")[:-1]]
             self._check()
-        except Damaged as damaged:
-            move_aside(self._path, str(damaged), "the order of trials is restored from the trials' files")
+        except files.Damaged as damaged:
+            files.move_aside(self._path, str(damaged), "the order of trials is restored from the trials' files")
             text, self.past = b"", []
         lost = list(self._lost(known))
         self.past += lost
         whole = text[: text.rfind(b"\n") + 1] + b"".join(map(_line, lost))  # whoever wrote the rest was killed
         if whole != text:
-            write_bytes(self._path, whole)
+            files.write_bytes(self._path, whole)
 
     def _check(self) -> None:
         begun = 0
@@ -122,7 +112,7 @@ class Journal:
             if event.hyperparameters is not None:
                 fault = fault or self._space.fault_of(event.hyperparameters)
             if fault:
-                raise Damaged(fault)
+                raise files.Damaged(fault)
             begun += event.event == "begun"
 
     def _lost(self, known: Collection[int]) -> Iterator[JournalEntry]:
@@ -144,7 +134,7 @@ class Journal:
 
 def _line(event: JournalEntry) -> bytes:
     entry = {name: value for name, value in dataclasses.asdict(event).items() if value is not None}
-    return (to_json({**entry, "version": VERSION}) + "\n").encode()
+    return (files.to_json({**entry, "version": files.VERSION}) + "\n").encode()
 
 
 class Listener:

@@ -8,14 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from forcepos.config.schema import (
-    BayesianTunerConfig,
-    FixedTunerConfig,
-    GridTunerConfig,
-    HyperbandTunerConfig,
-    RandomTunerConfig,
-    TunerConfig,
-)
+from forcepos.config import schema
 from forcepos.tuning.space import Space
 
 if TYPE_CHECKING:
@@ -23,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Tuner(TunerConfig, ABC):
+class Tuner(schema.TunerConfig, ABC):
     """Makes the oracle of a search; its fields are the keys of `tuner`.
 
     A search makes one oracle, which proposes trials (`populate_space`) and hears of those that end (`score_trial`,
@@ -44,7 +37,7 @@ class Tuner(TunerConfig, ABC):
 
 
 @dataclass
-class Random(RandomTunerConfig, Tuner):
+class Random(schema.RandomTunerConfig, Tuner):
     def oracle(self, space: HyperParameters, objective: Objective, seed: int, epochs: int) -> Oracle:  # noqa: ARG002
         from keras_tuner.oracles import RandomSearchOracle  # noqa: PLC0415  # takes seconds
 
@@ -52,7 +45,7 @@ class Random(RandomTunerConfig, Tuner):
 
 
 @dataclass
-class Bayesian(BayesianTunerConfig, Tuner):
+class Bayesian(schema.BayesianTunerConfig, Tuner):
     def oracle(self, space: HyperParameters, objective: Objective, seed: int, epochs: int) -> Oracle:  # noqa: ARG002
         from forcepos.tuning.oracles import BayesianOracle  # noqa: PLC0415  # takes seconds
 
@@ -68,7 +61,7 @@ class Bayesian(BayesianTunerConfig, Tuner):
 
 
 @dataclass
-class Grid(GridTunerConfig, Tuner):
+class Grid(schema.GridTunerConfig, Tuner):
     def oracle(self, space: HyperParameters, objective: Objective, seed: int, epochs: int) -> Oracle:  # noqa: ARG002
         from forcepos.tuning.oracles import GridOracle  # noqa: PLC0415  # takes seconds
 
@@ -76,7 +69,7 @@ class Grid(GridTunerConfig, Tuner):
 
 
 @dataclass
-class Hyperband(HyperbandTunerConfig, Tuner):
+class Hyperband(schema.HyperbandTunerConfig, Tuner):
     def oracle(self, space: HyperParameters, objective: Objective, seed: int, epochs: int) -> Oracle:
         from keras_tuner.oracles import HyperbandOracle  # noqa: PLC0415  # takes seconds
 
@@ -94,7 +87,7 @@ class Hyperband(HyperbandTunerConfig, Tuner):
 
 
 @dataclass
-class Fixed(FixedTunerConfig, Tuner):
+class Fixed(schema.FixedTunerConfig, Tuner):
     def oracle(self, space: HyperParameters, objective: Objective, seed: int, epochs: int) -> Oracle:  # noqa: ARG002
         raise TypeError("given hyperparameters are not searched for")
 

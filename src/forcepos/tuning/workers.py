@@ -51,9 +51,8 @@ class SharedSearch:
         if multiprocessing.get_start_method() not in multiprocessing.get_all_start_methods():
             multiprocessing.set_start_method("spawn", force=True)  # joblib's own, which the new one would not find
         context = multiprocessing.get_context("spawn")
-        process = context.Process(
-            target=end_promptly, args=(partial(_work, self.folder, number, jobs_at_once(), pipe),)
-        )
+        job = partial(_work, self.folder, number, jobs_at_once(), pipe)
+        process = context.Process(target=end_promptly, args=(job,))
         process.start()
         return process
 
@@ -173,7 +172,6 @@ class WorkerPool:
 
 
 def _work(folder: Path, number: int, jobs: int, pipe: Connection) -> None:
-    """Do trials in a worker's process."""
     end_with_parent()  # one that was killed could not end it
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the main one ends this one
     with (folder / f"worker_{number}.log").open("a") as file:

@@ -57,10 +57,10 @@ class Column:
         return None if self.counts is None else len(self.counts)
 
     @property
-    def integral(self) -> bool:
-        """Return whether all values are whole numbers, of whatever type."""
+    def discrete(self) -> bool:
+        """Return whether all values are texts or whole numbers, of whatever type."""
         if self.kind != "number" or self.counts is None:
-            return self.kind == "integer"
+            return self.kind in {"integer", "text"}
         return all(isinstance(value, float) and value == int(value) for value in self.counts)
 
     @property
@@ -90,15 +90,18 @@ class Column:
         kind = values.type
         if pa.types.is_null(kind) or self.kind == "text" or values.null_count == len(values):
             return self.kind
-        if pa.types.is_temporal(kind) and not pa.types.is_interval(kind):
-            return "time" if self.kind in {"empty", "time"} else "text"
-        if self.kind == "time":
-            return "text"
+        is_time = pa.types.is_temporal(kind) and not pa.types.is_interval(kind)
+        if is_time or self.kind == "time":
+            return "time" if is_time and self.kind in {"empty", "time"} else "text"
         if pa.types.is_integer(kind) or pa.types.is_boolean(kind):
             return "integer" if self.kind in {"empty", "integer"} else self.kind
         if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
             return "number"
-        return self.kind if self.numeric else _kind_of_strings(values)
+        if self.numeric:
+            return self.kind
+        words = [value for value in _texts(values.slice(0, _PROBED_STRINGS)).to_pylist() if value]
+        numbers = sum(is_number(word.strip(), ".") for word in words)
+        return "number" if numbers > 0.8 * len(words) else "text"  # a few others are faults
 
     def _numbers(self, values: pa.Array) -> Float64:
         """Return numbers, times in seconds; NaN where a value is missing or not a number."""
@@ -126,7 +129,6 @@ class Column:
         return np.asarray(since_begin.to_numpy(zero_copy_only=False) * (unit_ns / 1e9) - rest_ns / 1e9)
 
     def _parsed(self, values: pa.Array) -> Float64:
-        """Parse strings, of which some are not numbers."""
         numbers = np.full(len(values), np.nan)
         for row, value in enumerate(values.to_pylist()):
             try:
@@ -138,7 +140,6 @@ class Column:
 
     @np.errstate(over="ignore", invalid="ignore")  # of the squares of huge values
     def _add_numbers(self, values: Float64) -> None:
-        """Add numbers of which none is missing."""
         before, more, mean = self.known - len(values), len(values), values.mean()
         shift = mean - self.mean
         self.squared_deviations += float(((values - mean) ** 2).sum() + shift**2 * before * more / (before + more))
@@ -164,13 +165,6 @@ class Column:
             self.counts[found["values"]] += found["counts"]
         if len(self.counts) > _MOST_DISTINCT:
             self.counts = None
-
-
-def _kind_of_strings(values: pa.Array) -> str:
-    """Return the kind of a column of strings: numeric where few of them are not numbers."""
-    words = [value for value in _texts(values.slice(0, _PROBED_STRINGS)).to_pylist() if value]
-    numbers = sum(is_number(word.strip(), ".") for word in words)
-    return "number" if numbers > 0.8 * len(words) else "text"
 
 
 def _texts(values: pa.Array) -> pa.Array:

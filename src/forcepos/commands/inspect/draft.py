@@ -9,7 +9,8 @@ from omegaconf import OmegaConf
 
 from forcepos.commands.inspect.facts import SHOWN, quantity, role
 from forcepos.commands.inspect.survey import Survey
-from forcepos.data.readers.files import matching_files
+from forcepos.data.readers.files import FORMATS, matching_files
+from forcepos.data.readers.lines import SPACE
 from forcepos.data.readers.table import Table
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.paths import conf_dir
@@ -17,16 +18,11 @@ from forcepos.runtime.wording import name_some, visible
 
 _PLAIN = re.compile(r"[A-Za-z_][\w./ -]*(?<! )")
 _NOT_TEXT = {"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"}
-_TEXT_ENDINGS, _CSV_ENDINGS = {".txt", ".log", ".dat"}, {".csv", ".tsv"}
 _CELLS = 10  # across the plate, where no column names any
 
 
-def draft(survey: Survey, patterns: Sequence[str], command: str) -> str:
-    """Return the YAML text; `command` trains with it."""
-    return "\n".join(_lines(survey, patterns, command)) + "\n"
-
-
-def _lines(survey: Survey, patterns: Sequence[str], command: str) -> Iterator[str]:
+def draft(survey: Survey, patterns: Sequence[str], command: str) -> Iterator[str]:
+    """Yield the lines of the YAML text; `command` trains with it."""
     kind = "versuch" if _is_versuch(survey) else "table"
     yield f"# Drafted by `forcepos inspect` from {quantity(len(survey.sources), 'file')} with {survey.rows} rows."
     yield "# Guesses are marked as such."
@@ -70,15 +66,14 @@ def _path(survey: Survey, patterns: Sequence[str]) -> str:
 
 def _format(source: Table) -> Iterator[str]:
     """Yield the keys that the ending of the file does not imply."""
-    ending, layout = source.path.suffix.lower(), source.layout
+    layout, kind = source.layout, source.kind.lower()
+    if layout and layout.separator != SPACE:
+        kind = "csv"
+    if FORMATS.get(source.path.suffix.lower()) != kind:
+        yield f"format: {kind}"
     if layout is None:
-        if ending != f".{source.kind.lower()}":
-            yield f"format: {source.kind.lower()}"
         return
-    whitespace = layout.separator == b" "
-    if ending not in (_TEXT_ENDINGS if whitespace else _CSV_ENDINGS):
-        yield f"format: {'text' if whitespace else 'csv'}"
-    if not whitespace:
+    if kind == "csv":
         yield f"separator: {json.dumps(layout.separator.decode())}"
     if layout.decimal == ",":
         yield 'decimal: ","'
@@ -137,8 +132,8 @@ def _recordings(survey: Survey) -> Iterator[str]:
         yield f"recording: {quoted(guesses.recording)}  # a guess, {guesses.reasons['recording']}"
     elif guesses.point:
         yield f"recording: {quoted(guesses.point)}  # a guess: all rows of a point in a file are one recording"
-    if survey.cut_by_time and len(guesses.time) == 1:
-        count = len(survey.recordings)
+    count = len(survey.recordings)
+    if count > len(survey.sources) and not (guesses.recording or guesses.point) and len(guesses.time) == 1:
         yield f"gap_s: {survey.times.cut_s:g}  # a guess: a longer pause starts a new recording, {count} in all"
     if guesses.point:
         yield f"point: {quoted(guesses.point)}  # a guess, {guesses.reasons['point']}: {len(survey.points)} points"

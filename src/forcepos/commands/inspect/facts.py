@@ -20,6 +20,7 @@ _RARE = 0.1  # of the largest class
 def facts(survey: Survey) -> dict[str, Any]:
     """Return what a survey finds, as far as JSON can hold it."""
     times = survey.times
+    stuck = Counter(name for recording in survey.recordings for name in recording.stuck)
     numbers = {name: column for name, column in survey.columns.items() if column.kind != "text" and column.known}
     return {
         "files": len(survey.sources),
@@ -30,23 +31,17 @@ def facts(survey: Survey) -> dict[str, Any]:
         "gaps": {"count": times.gaps, "longest_s": round(times.longest_s, 9) if times.gaps else 0.0},
         "ranges": {name: [column.low, column.high] for name, column in numbers.items()},
         "missing": {name: column.missing for name, column in survey.columns.items() if column.missing},
-        "stuck": _stuck(survey),
+        "stuck": {column.name: stuck[column.name] for column in channels(survey) if stuck[column.name]},
         "saturated": _saturated(survey),
-        "balance": balance(survey),
+        "balance": _balance(survey),
         "guesses": {role: getattr(survey.guesses, role) for role in ROLES},
     }
 
 
 def channels(survey: Survey) -> list[Column]:
     """Return the columns with measurements: not time, positions, names or commands."""
-    kinds, taken = survey.guesses.kinds, survey.guesses.taken
-    columns = [column for column in survey.columns.values() if column.numeric and column.name not in taken]
-    return [column for column in columns if kinds[column.name] not in _NO_CHANNELS]
-
-
-def _stuck(survey: Survey) -> dict[str, int]:
-    counts = Counter(name for recording in survey.recordings for name in recording.stuck)
-    return {column.name: counts[column.name] for column in channels(survey) if counts[column.name]}
+    others = survey.guesses.taken | {name for name, kind in survey.guesses.kinds.items() if kind in _NO_CHANNELS}
+    return [column for column in survey.columns.values() if column.numeric and column.name not in others]
 
 
 def _saturated(survey: Survey) -> dict[str, list[dict[str, Any]]]:
@@ -62,16 +57,13 @@ def _saturated(survey: Survey) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-def balance(survey: Survey) -> dict[str, dict[str, int]]:
-    """Count the rows of each class, of the label and of columns that may be one."""
+def _balance(survey: Survey) -> dict[str, dict[str, int]]:
     found: dict[str, dict[str, int]] = {}
     for name in (survey.guesses.label, *survey.guesses.candidates):
         counts = survey.columns[name].counts if name else None
         if name and counts:
             in_order = sorted(counts, key=lambda value: (isinstance(value, str), value))
-            found[name] = {
-                f"{value:g}" if isinstance(value, float) else value: counts[value] for value in in_order
-            }
+            found[name] = {one if isinstance(one, str) else f"{one:g}": counts[one] for one in in_order}
     return found
 
 

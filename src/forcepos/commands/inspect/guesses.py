@@ -8,14 +8,7 @@ import numpy as np
 
 from forcepos.commands.inspect.columns import Column
 from forcepos.commands.inspect.reading import median_step
-from forcepos.commands.inspect.roles import (
-    PER_SECOND,
-    Guesses,
-    kind_of,
-    mm_per_unit,
-    time_unit,
-    triples,
-)
+from forcepos.commands.inspect.roles import PER_SECOND, Guesses, kind_of, mm_per_unit, time_unit, triples
 from forcepos.data.recordings import Float64
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.wording import name_some
@@ -60,7 +53,8 @@ def guess_roles(guesses: Guesses, columns: Mapping[str, Column], hints: Namespac
     """Add kinds by value, label and features, once all rows are known."""
     guesses.kinds |= _kinds_by_value(columns, guesses.kinds)
     taken = guesses.taken
-    few = {name: column for name, column in columns.items() if name not in taken and _has_few_values(column)}
+    free = {name: column for name, column in columns.items() if name not in taken}
+    few = {name: one for name, one in free.items() if 2 <= (one.distinct or 0) <= _MOST_CLASSES and one.discrete}
     guesses.label = _named(guesses, "label", few, hints.label)
     guesses.candidates = tuple(
         name
@@ -180,10 +174,6 @@ def _shape(column: Column) -> str:
     if reach_rad <= _HALF_TURN_RAD and (column.smooth or reach_rad > _HALF_TURN_RAD - 2e-3):
         return "angle"
     return "" if column.smooth else "rough"
-
-
-def _has_few_values(column: Column) -> bool:
-    return (column.kind == "text" or column.integral) and 2 <= (column.distinct or 0) <= _MOST_CLASSES
 
 
 def _features(guesses: Guesses, columns: Mapping[str, Column]) -> None:

@@ -23,10 +23,9 @@ from forcepos.commands.inspect.survey import Survey, open_sources, survey_source
 from forcepos.config.composition import compose_unchecked
 from forcepos.data.loading import load_checked
 from forcepos.data.recordings import all_samples
-from forcepos.data.splits.split import split_samples
+from forcepos.data.splits.split import split_of
 from forcepos.experiment.api import to_config
 from forcepos.runtime.errors import InputError
-from forcepos.runtime.interruption import stop_if_asked
 from forcepos.runtime.wording import first_lines, name_some, shortened, visible, visible_lines, visible_name
 
 _LONGEST = 200_000  # characters of a draft: a longer one takes too long to read
@@ -48,10 +47,10 @@ def inspect(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     if len(options.positions) > 3:
         raise InputError("--positions takes one to three columns: x, y, z")
     sources, skipped = open_sources(options.files)
-    survey = survey_sources(sources, skipped, options, stop_if_asked)
+    survey = survey_sources(sources, skipped, options)
     overrides = _overrides(survey.guesses)
     command = training_command(options.write, overrides)
-    text = draft(survey, options.files, command)
+    text = "\n".join([*draft(survey, options.files, command), ""])
     found = facts(survey)
     found |= {"remarks": remarks(survey, found), "training": _training_warnings(survey, text, overrides)}
     _show(survey, found, [*(f"note: {remark}" for remark in found["remarks"]), *found["training"]])
@@ -96,12 +95,9 @@ def _training_warnings(survey: Survey, text: str, overrides: Sequence[str]) -> l
             drafted.write_text(text, encoding="utf-8")
             config = to_config(compose_unchecked(["data=inspected", *overrides], folder))
             recordings = load_checked(config).recordings
-            split_samples(all_samples(recordings, config.model.window), config.split, config.seed)
-        except InputError as error:
+            split_of(config.split).subsets(all_samples(recordings, config.model.window), config.seed)
+        except (InputError, HydraException, OmegaConfBaseException) as error:
             return [f"training would fail: {error}"]
-        except (HydraException, OmegaConfBaseException) as error:
-            reason = str(error).partition("\n")[0]
-            return [f"training would fail: {reason}"]
     known = {row_error for source in survey.sources for row_error in source.row_errors}  # reported with the files
     lines = (record.getMessage() for record in records)
     return [f"training would warn: {line}" for line in lines if line not in known]
@@ -111,7 +107,6 @@ def _training_warnings(survey: Survey, text: str, overrides: Sequence[str]) -> l
 def _warned() -> Iterator[list[logging.LogRecord]]:
     """Collect what is logged, to report it with everything else."""
     log, handler = logging.getLogger("forcepos"), BufferingHandler(sys.maxsize)
-    handler.setLevel(logging.WARNING)
     log.addHandler(handler)
     log.propagate = False
     try:
@@ -126,7 +121,10 @@ def _show(survey: Survey, found: Mapping[str, Any], lines: Iterable[str]) -> Non
     for title, columns, rows in _tables(survey, found):
         console.print(Text(shortened(visible(title)), "bold"))
         console.print(_table(columns, [*rows]))
-    for line in (_overview(survey), *lines):
+    rate = f", {survey.times.rate_hz:.6g} rows per second" if survey.times.rate_hz else ""
+    points = f" of {quantity(len(survey.points), 'point')}" if survey.points else ""
+    files, recordings = quantity(len(survey.sources), "file"), quantity(len(survey.recordings), "recording")
+    for line in (f"{files}, {recordings}{points}, {survey.rows} rows{rate}", *lines):
         console.print(Text(visible_lines(line)), soft_wrap=True)
 
 
@@ -140,11 +138,8 @@ def _tables(
     if len(recordings) > 1:
         places = (", ".join(f"{value:.5g}" for value in recording.position) for recording in recordings)
         rows = ((each.name, str(each.rows), place) for each, place in zip(recordings, places, strict=True))
-        yield (
-            "Recordings",
-            ("recording", "rows", f"mean position ({guesses.unit})" * bool(guesses.positions)),
-            rows,
-        )
+        mean = f"mean position ({guesses.unit})" * bool(guesses.positions)
+        yield "Recordings", ("recording", "rows", mean), rows
     for name, counts in found["balance"].items():
         what, total = "the label" if name == guesses.label else "possibly a label", sum(counts.values())
         shares = ((value, str(count), f"{100 * count / total:.1f}") for value, count in counts.items())
@@ -176,10 +171,3 @@ def _columns(survey: Survey, stuck: Mapping[str, int]) -> Iterator[Sequence[str]
         stuck_in = "all" if count == len(survey.recordings) else f"{count}"
         kind = role(survey, column.name) or column.kind
         yield column.name, kind, *shown, f"{column.missing or ''}", distinct, stuck_in
-
-
-def _overview(survey: Survey) -> str:
-    rate = f", {survey.times.rate_hz:.6g} rows per second" if survey.times.rate_hz else ""
-    points = f" of {quantity(len(survey.points), 'point')}" if survey.points else ""
-    files, recordings = quantity(len(survey.sources), "file"), quantity(len(survey.recordings), "recording")
-    return f"{files}, {recordings}{points}, {survey.rows} rows{rate}"

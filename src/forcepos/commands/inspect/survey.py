@@ -1,7 +1,7 @@
 """Opens the tables that are inspected, recognised by their content, and reads all of them in one pass."""
 
 from argparse import Namespace
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from forcepos.data.readers.table import Table, explained
 from forcepos.data.readers.text import TextTable
 from forcepos.data.recordings import Float64
 from forcepos.runtime.errors import InputError
+from forcepos.runtime.interruption import stop_if_asked
 from forcepos.runtime.wording import first_lines, name_some
 
 _SKIPPED = (".md", ".yaml", ".yml", ".json", ".png", ".svg", ".html", ".log", ".py")
@@ -43,11 +44,6 @@ class Survey:
     @property
     def points(self) -> list[str]:
         return list(dict.fromkeys(recording.point for recording in self.recordings if recording.point))
-
-    @property
-    def cut_by_time(self) -> bool:
-        """Return whether recordings are divided by gaps in time only."""
-        return len(self.recordings) > len(self.sources) and not (self.guesses.recording or self.guesses.point)
 
 
 def open_sources(names: Sequence[str]) -> tuple[list[Table], list[str]]:
@@ -75,36 +71,27 @@ def open_sources(names: Sequence[str]) -> tuple[list[Table], list[str]]:
 
 
 def _open(path: Path, others: Sequence[Table]) -> Table:
+    with explained(path, "table"), path.open("rb") as file:
+        magic = file.read(8)
+    if not magic:
+        raise InputError(f"{path} is empty")
     table: Table
-    try:
-        with path.open("rb") as file:
-            magic = file.read(8)
-        if not magic:
-            raise InputError(f"{path} is empty")
-        if magic.startswith((b"ARROW1", b"FEA1")):
-            table = FeatherTable(path)
-        else:
-            table = ParquetTable(path) if magic.startswith(b"PAR1") else TextTable(path, None)
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error}") from error
+    if magic.startswith((b"ARROW1", b"FEA1")):
+        table = FeatherTable(path)
+    else:
+        table = ParquetTable(path) if magic.startswith(b"PAR1") else TextTable(path, None)
     find_columns(table, [("", name) for name in table.names or []])
     if others and table.columns != others[0].columns:
-        what = " and ".join(_differences(table.columns, others[0].columns)) or "their order differs"
+        ours, theirs = pd.Index(table.columns), pd.Index(others[0].columns)
+        names = {"adds": ours.difference(theirs, sort=False), "lacks": theirs.difference(ours, sort=False)}
+        different = [f"it {verb} {name_some([*those], 5)}" for verb, those in names.items() if len(those)]
+        what = " and ".join(different) or "their order differs"
         raise InputError(f"{path} has different columns from {others[0].path}: {what}")
     return table
 
 
-def _differences(ours: Sequence[str], others: Sequence[str]) -> Iterator[str]:
-    for verb, names, there in (("adds", ours, {*others}), ("lacks", others, {*ours})):
-        different = [name for name in names if name not in there]
-        if different:
-            yield f"it {verb} {name_some(different, 5)}"
-
-
-def survey_sources(
-    sources: Sequence[Table], skipped: Sequence[str], hints: Namespace, after_chunk: Callable[[], None]
-) -> Survey:
-    """Read all tables once; `hints` are the columns that the user names; `after_chunk` is called after each.
+def survey_sources(sources: Sequence[Table], skipped: Sequence[str], hints: Namespace) -> Survey:
+    """Read all tables once; `hints` are the columns that the user names.
 
     Raises:
         InputError: there are no rows, or a file cannot be read.
@@ -117,7 +104,7 @@ def survey_sources(
         for chunk in source.chunks(strict=False):
             with explained(source.title, source.kind):
                 reading.add(chunk)
-            after_chunk()
+            stop_if_asked()
     guess_roles(guesses, columns, hints)
     return Survey(sources, skipped, columns, guesses, reading.times, reading.recordings, reading.sample)
 

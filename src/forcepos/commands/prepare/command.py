@@ -1,6 +1,5 @@
 """`python -m forcepos prepare`: converts text logs, one per visit of a point, to the notebook's Feather file."""
 
-import glob
 import logging
 import os
 import sys
@@ -10,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pyarrow as pa
 from hydra.core.config_store import ConfigStore
 from hydra.errors import HydraException
@@ -119,7 +117,6 @@ def prepare(config: LogsConfig) -> dict[str, Any]:
 
 
 def _target(config: LogsConfig) -> Path:
-    """Choose the file's path, by default as the notebook names it."""
     place = Path(config.source).resolve()
     name = place.name if place.is_dir() else place.stem
     target = Path(config.target or f"data/feather/{name}_{config.keep_rows or 'all'}_1.feather")
@@ -133,7 +130,6 @@ def _target(config: LogsConfig) -> Path:
 def _logs(
     config: LogsConfig, pattern: Pattern, entries: Sequence[Entry]
 ) -> tuple[list[tuple[Visit, Entry]], list[str]]:
-    """Return the logs in order, and the names of the other files."""
     matched = [(pattern.match(entry.name), entry) for entry in entries]
     skipped = [entry.name for visit, entry in matched if visit is None]
     logs = sorted(((visit, entry) for visit, entry in matched if visit is not None), key=lambda pair: pair[0])
@@ -179,10 +175,9 @@ def _refuse(config: LogsConfig, problems: Sequence[str]) -> None:
 def _feather_file(path: Path, columns: Sequence[str]) -> Iterator[Callable[[pa.Table, str], None]]:
     """Yield a function that adds a recording's rows and point; `path` exists once the block ends without error."""
     schema = pa.schema([*((name, pa.float64()) for name in columns), (_POINT, pa.large_string())])
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}.unfinished")
+    unfinished = path.with_name(f"{path.name}.unfinished")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _remove_abandoned(path)
         with unfinished.open("wb") as file:
             with pa.ipc.new_file(file, schema, options=pa.ipc.IpcWriteOptions(compression="lz4")) as writer:
                 yield lambda rows, point: writer.write_table(
@@ -196,11 +191,3 @@ def _feather_file(path: Path, columns: Sequence[str]) -> Iterator[Callable[[pa.T
     finally:
         with suppress(OSError):
             unfinished.unlink()
-
-
-def _remove_abandoned(path: Path) -> None:
-    """Remove the unfinished files of processes that were killed while they wrote this file."""
-    for left in path.parent.glob(f"{glob.escape(path.name)}.*.unfinished"):
-        process = left.suffixes[-2].removeprefix(".")
-        if process.isdecimal() and not psutil.pid_exists(int(process)):
-            left.unlink(missing_ok=True)

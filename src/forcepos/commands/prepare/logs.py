@@ -49,9 +49,7 @@ def read_log(name: str, content: bytes, columns: Sequence[str]) -> Log:
     table.layout = replace(table.layout, width=len(fields), missing=frozenset())
     wanted = [Wanted("feature", column, fields.index(column)) for column in columns]
     try:
-        chunks = [
-            pa.table([chunk[place] for place in range(len(columns))], columns) for chunk in table.chunks(wanted)
-        ]
+        chunks = [pa.table([*chunk.values()], columns) for chunk in table.chunks(wanted)]
     except InputError as error:
         broken = list(table.errors(wanted))
         if len(broken) < 2:

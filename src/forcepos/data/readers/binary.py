@@ -64,7 +64,6 @@ class FeatherTable(Table):
 
     @contextmanager
     def _reader(self, places: Sequence[int]) -> Iterator[Any]:
-        """Open the file for reading these columns only."""
         options = pa.ipc.IpcReadOptions(included_fields=list(places), use_threads=False)
         with explained(self.path, self.kind), pa.OSFile(str(self.path)) as file:
             yield pa.ipc.open_file(file, options=options)

@@ -13,11 +13,11 @@ from forcepos.data.readers.table import WORDS, Table, Wanted
 from forcepos.runtime.errors import InputError, plugin_name
 from forcepos.runtime.wording import name_some, visible_name
 
-_FORMATS = {
+FORMATS = {
     ".feather": "feather", ".parquet": "parquet", ".csv": "csv", ".tsv": "csv",
     ".txt": "text", ".log": "text", ".dat": "text",
 }  # fmt: skip
-_ENDINGS = ", ".join(_FORMATS)
+ENDINGS = ", ".join(FORMATS)
 _SHOWN = 20
 _COMPARED = 1000  # names, and characters of a name: a comparison takes long
 
@@ -33,18 +33,15 @@ def find_files(config: TableConfig) -> list[Path]:
         return [path]
 
     def is_table(path: Path) -> bool:
-        named = config.format != "auto" or path.suffix.lower() in _FORMATS
+        named = config.format != "auto" or path.suffix.lower() in FORMATS
         return is_source(reader, path) if reader else path.is_file() and named
 
     found = matching_files(config.path, is_table, Path.exists if reader else Path.is_file)
-    if reader and not path.is_dir():
-        others = [str(file) for file in found if not is_source(reader, file)]
-        if others:
-            raise InputError(
-                f"{plugin_name(reader)} does not read {name_some(others, _SHOWN)}: its `matches` says no"
-            )
+    others = [str(file) for file in found if reader and not path.is_dir() and not is_source(reader, file)]
+    if others:
+        raise InputError(f"{plugin_name(reader)} does not read {name_some(others, _SHOWN)}: its `matches` says no")
     if not found and path.is_dir():
-        wanted = f": none of its files ends with {_ENDINGS}" if config.format == "auto" else ""
+        wanted = f": none of its files ends with {ENDINGS}" if config.format == "auto" else ""
         wanted = f": {plugin_name(reader)} reads none of its files" if reader else wanted
         raise InputError(f"data.path={path} is a folder without tables{wanted}")
     if not found:
@@ -64,20 +61,6 @@ def matching_files(
         named = [path] if path.exists() else map(Path, glob.glob(name, recursive=True))  # noqa: PTH207
         found = [file for file in named if may_be_given(file)]
     return sorted(found, key=lambda file: natural_sort_key(str(file)))
-
-
-def format_of(path: Path, config: TableConfig) -> str:
-    """Return `feather`, `parquet`, `csv` or `text`.
-
-    Raises:
-        InputError: neither the config nor the file's extension names a format.
-    """
-    if config.format != "auto":
-        return config.format
-    known = _FORMATS.get(path.suffix.lower())
-    if known is None:
-        raise InputError(f"{path} ends with none of {_ENDINGS}: set data.format")
-    return known
 
 
 def natural_sort_key(name: str) -> list[tuple[int, int, str, str]]:

@@ -11,7 +11,6 @@ from forcepos.data.readers.lines import (
     BOM,
     LONGEST,
     MARKS,
-    MISSING,
     SPACE,
     decoded,
     is_number,
@@ -22,6 +21,11 @@ from forcepos.data.readers.lines import (
 from forcepos.runtime.errors import InputError
 
 _SEPARATORS = {b";": "semicolons", b"\t": "tabs", b",": "commas", SPACE: "whitespace"}  # those that are guessed
+# Fields that count as a missing value, as in Arrow.
+_MISSING = {
+    "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "N/A", "NA", "NULL",
+    "NaN", "n/a", "nan", "null",
+}  # fmt: skip
 _LOOKED_AT = 100  # lines from which the format is guessed
 _SHOWN = 30  # characters of a value
 
@@ -50,10 +54,9 @@ class Layout:
     line: int  # number of the first row, from 1 on
     end: int  # one past the last byte of the last complete row
     cut: str | None = None  # what is wrong with a last line that is cut short and dropped
-    missing: frozenset[str] = frozenset(MISSING)  # fields that stand for a missing number
+    missing: frozenset[str] = frozenset(_MISSING)  # fields that stand for a missing number
 
     def __str__(self) -> str:
-        """Describe the layout in words."""
         comma = ", decimal commas" if self.decimal == "," else ""
         return f"{'header' if self.names else 'no header'}, {_SEPARATORS[self.separator]} between fields{comma}"
 
@@ -103,7 +106,9 @@ def _without_end(head: bytes, written: Written, size: int) -> Layout:
         separator = separator or (written.separator or _usual_separator(line, written)).encode()
         is_marked = line.startswith(MARKS)
         fields = split_fields(line.lstrip(b"%# ") if is_marked else line, separator)
-        if not is_marked and (not marked or not _is_header(fields, written)):
+        has_number = any(is_number(field.strip(), written.decimal) for field in fields)
+        is_header = not has_number if written.header is None else written.header
+        if not is_marked and (not marked or not is_header):
             # A line that begins with a mark may be any note: it names the columns if it has a name for each field.
             names = None if marked and len(names or []) != len(fields) else names
             width = len(names or fields)
@@ -116,11 +121,6 @@ def _usual_separator(line: bytes, written: Written) -> str:
     if written.kind == "text":
         return " "
     return max((mark for mark in ",;\t" if mark != written.decimal), key=decoded(line).count)
-
-
-def _is_header(fields: Sequence[str], written: Written) -> bool:
-    guessed = not any(is_number(field.strip(), written.decimal) for field in fields)
-    return guessed if written.header is None else written.header
 
 
 def _cut_short(tail: bytes, size: int, layout: Layout, written: Written) -> tuple[int, str | None]:

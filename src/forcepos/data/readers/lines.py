@@ -12,11 +12,6 @@ SPACE = b" "  # as a separator: any amount of whitespace
 BOM = b"\xef\xbb\xbf"
 LONGEST = 1 << 20  # bytes of a line
 MARKS = (b"%", b"#")  # begin a line that is a note or names the columns
-# Fields that count as a missing value, as in Arrow.
-MISSING = {
-    "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "N/A", "NA", "NULL",
-    "NaN", "n/a", "nan", "null",
-}  # fmt: skip
 _CONTROL = bytes(sorted({*range(32)} - {*b"\t\n\x0b\x0c\r"})) + b"\x7f"  # in no text
 _WHITESPACE = re.compile(rb"[ \t]+")
 _LINE = re.compile(rb"([^\r\n]*)(?:\r\n|\r|\n|\Z)")

@@ -11,9 +11,10 @@ from forcepos.config.contradictions import known_axes
 from forcepos.config.schema import TableConfig
 from forcepos.data.readers.binary import FeatherTable, ParquetTable
 from forcepos.data.readers.files import (
+    ENDINGS,
+    FORMATS,
     find_columns,
     find_files,
-    format_of,
     natural_sort_key,
     short_names,
     wanted_columns,
@@ -52,10 +53,8 @@ def read_table(config: TableConfig) -> Recordings:
             problems.append(str(error))
     rows = _read(config, files, count, problems) if files else None
     if problems or rows is None:
-        whole = first_lines(problems, _SHOWN)
-        raise InputError(
-            problems[0] if len(problems) == 1 else "\n  ".join(["the tables cannot be read:", *whole])
-        )
+        all_of_them = "\n  ".join(["the tables cannot be read:", *first_lines(problems, _SHOWN)])
+        raise InputError(problems[0] if len(problems) == 1 else all_of_them)
     rows.finish()
     return _recordings(rows)
 
@@ -80,7 +79,9 @@ def _read(
 def _open(path: Path, config: TableConfig) -> Table:
     if isinstance(config, Reader):
         return PluginTable(path, config)
-    match format_of(path, config):
+    match FORMATS.get(path.suffix.lower()) if config.format == "auto" else config.format:
+        case None:
+            raise InputError(f"{path} ends with none of {ENDINGS}: set data.format")
         case "feather":
             return FeatherTable(path)
         case "parquet":
@@ -91,7 +92,11 @@ def _open(path: Path, config: TableConfig) -> Table:
 
 def _recordings(rows: Rows) -> Recordings:
     config, point = rows.config, rows.of("point")
-    _make_contiguous(rows)
+    number = rows.recordings.numbers
+    starts = int(np.count_nonzero(number[1:] != number[:-1])) + 1
+    if starts > int(number.max()) + 1 or number[0] != 0:
+        log.warning("the rows of a recording are not contiguous in the table: they are put together")
+        rows.reorder(np.argsort(number, kind="stable"))
     recording, names = _split_recordings(rows)
     rate = config.rate_hz or _rate_hz(rows.time_s, config, recording)
     rows.time_s = rows.time_s[:0].copy()  # the time is no longer needed, but its memory is
@@ -110,15 +115,6 @@ def _recordings(rows: Rows) -> Recordings:
         label_names=label_names,
         kept=dict(zip(config.keep or (), kept, strict=True)),
     )
-
-
-def _make_contiguous(rows: Rows) -> None:
-    """Put the rows of each recording together, if they are not."""
-    recording = rows.recordings.numbers
-    starts = int(np.count_nonzero(recording[1:] != recording[:-1])) + 1
-    if starts > int(recording.max()) + 1 or recording[0] != 0:
-        log.warning("the rows of a recording are not contiguous in the table: they are put together")
-        rows.reorder(np.argsort(recording, kind="stable"))
 
 
 @np.errstate(over="ignore", invalid="ignore")  # of the differences of huge values, which make no rate

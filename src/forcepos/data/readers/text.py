@@ -4,7 +4,7 @@ import io
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -15,6 +15,7 @@ from forcepos.data.readers.layout import Layout, Written, find_layout
 from forcepos.data.readers.lines import LONGEST, SPACE, decoded, split_fields, too_long, with_single_spaces
 from forcepos.data.readers.table import WORDS, Chunk, Table, Wanted, explained
 from forcepos.runtime.errors import InputError
+from forcepos.runtime.wording import first_lines
 
 log = logging.getLogger(__name__)
 
@@ -64,9 +65,8 @@ class TextTable(Table):
                 try:
                     batches = self._parsed(text if strict else decoded(text).encode(), first, options, strict)
                 except pa.ArrowInvalid as error:
-                    raise InputError(
-                        self._explained(error, wanted) if strict else f"{self.path}: {error}"
-                    ) from error
+                    message = self._explained(error, wanted) if strict else f"{self.path}: {error}"
+                    raise InputError(message) from error
                 for batch in batches:
                     yield {number: batch.column(str(one.place)) for number, one in enumerate(wanted)}
         if self.layout.cut and not strict:
@@ -105,7 +105,6 @@ class TextTable(Table):
         return "skip"
 
     def _blocks(self) -> Iterator[bytes]:
-        """Yield the bytes of all rows."""
         left = self.layout.end - self.layout.first
         with self._open() as file:
             file.seek(self.layout.first)
@@ -128,11 +127,10 @@ class TextTable(Table):
                 raise InputError(f"{self.path} {too_long(number)}")
 
     def _explained(self, error: Exception, columns: Sequence[Wanted]) -> str:
-        found = list(islice(self.errors(columns), _SHOWN + 1))
+        found = list(self.errors(columns))
         if len(found) < 2:
             return f"{self.path}: {found[0]}" if found else f"{self.path} cannot be read: {error}"
-        more = ["…"] if len(found) > _SHOWN else []
-        return "\n  ".join([f"{self.path} cannot be read:", *found[:_SHOWN], *more])
+        return "\n  ".join([f"{self.path} cannot be read:", *first_lines(found, _SHOWN)])
 
     def errors(self, columns: Sequence[Wanted]) -> Iterator[str]:
         """Describe each broken line."""

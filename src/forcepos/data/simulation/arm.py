@@ -63,7 +63,15 @@ class Arm:
 
     @cached_property
     def _model(self) -> mujoco.MjModel:
-        return mujoco.MjModel.from_xml_string(_mjcf())
+        # A chain of links, each turning about its own z axis.
+        body = f'<site name="flange" pos="0 0 {_FLANGE_M}"/><site name="tip" pos="0 0 {_FLANGE_M + _TOOL_M}"/>'
+        for position, orientation, mass, centre, inertia in reversed(_LINKS):
+            body = (
+                f'<body pos="{position}" quat="{orientation}"><joint axis="0 0 1"/>'
+                f'<inertial mass="{mass}" pos="{centre}" diaginertia="{inertia}"/>{body}</body>'
+            )
+        whole = f'<mujoco><compiler autolimits="true"/><worldbody>{body}</worldbody></mujoco>'
+        return mujoco.MjModel.from_xml_string(whole)
 
     def posture(self, tip_m: NDArray[np.float64], start: NDArray[np.float64] | None = None) -> Posture:
         """Solve for the posture that puts the tool's tip at `tip_m` (3,), base frame in m, hand pointing down.
@@ -131,14 +139,3 @@ class Arm:
             contact=self._jacobian(data, "tip")[:3].T,
             wrench=np.asarray(np.linalg.pinv(flange.T), np.float64),
         )
-
-
-def _mjcf() -> str:
-    """Describe the arm in MuJoCo's XML: a chain of links, each turning about its own z axis."""
-    body = f'<site name="flange" pos="0 0 {_FLANGE_M}"/><site name="tip" pos="0 0 {_FLANGE_M + _TOOL_M}"/>'
-    for position, orientation, mass, centre, inertia in reversed(_LINKS):
-        body = (
-            f'<body pos="{position}" quat="{orientation}"><joint axis="0 0 1"/>'
-            f'<inertial mass="{mass}" pos="{centre}" diaginertia="{inertia}"/>{body}</body>'
-        )
-    return f'<mujoco><compiler autolimits="true"/><worldbody>{body}</worldbody></mujoco>'

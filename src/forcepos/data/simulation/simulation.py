@@ -191,9 +191,8 @@ def row_covariance(config: SimulatedConfig, window: int, offset_known: bool) -> 
     apart_s = np.abs(np.subtract.outer(row, row)) / config.rate_hz
     slow = config.drift_percent**2 * np.exp(-apart_s / config.drift_time_s)
     offset = 0.0 if offset_known else config.visit_offset_percent**2
-    return np.asarray(
-        config.noise_percent**2 * white_covariance(config, window) + np.kron(OPPOSITE, slow + offset)
-    )
+    white = config.noise_percent**2 * white_covariance(config, window)
+    return np.asarray(white + np.kron(OPPOSITE, slow + offset))
 
 
 def white_covariance(config: SimulatedConfig, window: int) -> Float64:

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +13,6 @@ from forcepos.data.splits.split import DROPPED, TEST, TRAIN, VALIDATION, Split, 
 from forcepos.runtime.errors import InputError
 
 log = logging.getLogger(__name__)
-
-_NINE_TENTHS = 9  # units that calibrating for a coverage of 0.9 takes: k of them reach k / (k + 1)
 
 
 @dataclass
@@ -50,11 +47,12 @@ def _subset_of_rows(
 ) -> NDArray[np.int8]:
     drawn = np.array([draw(config.blocks, config, rng, "time blocks") for _ in recordings.bounds])
     if len(drawn) == 1 and config.calibration_ratio and np.count_nonzero(drawn == VALIDATION) == 1:
+        # 110 blocks spare 9: calibrating with k units reaches k / (k + 1).
         log.warning(
-            "no radius: one recording with split.blocks=%d has no time block to spare for calibration; "
-            "split.blocks=%d spares %d, enough for evaluation.coverage=0.9, as do more recordings",
-            config.blocks, _blocks_to_calibrate(config), _NINE_TENTHS,
-        )  # fmt: skip
+            "no radius: one recording with split.blocks=%d has no time block to spare for calibration; by the "
+            "default ratios, split.blocks=110 spares enough for evaluation.coverage=0.9, as do more recordings",
+            config.blocks,
+        )
     else:
         set_calibration_aside(drawn, config, rng)
     subset = np.empty(len(recordings.recording), np.int8)
@@ -66,16 +64,6 @@ def _subset_of_rows(
 def time_blocks(rows: int, blocks: int) -> NDArray[np.intp]:
     """Return the time block (rows,) of each row of a recording."""
     return np.arange(rows) * blocks // rows
-
-
-def _blocks_to_calibrate(config: schema.BlockedSplitConfig) -> int:
-    """Find the smallest split.blocks that spares enough time blocks of one recording for calibration."""
-    for blocks in count(config.blocks):
-        rest = blocks - max(1, round(config.test_ratio * blocks))
-        spared = min(round(config.calibration_ratio * rest), round(config.validation_ratio * rest) - 1)
-        if spared >= _NINE_TENTHS:
-            break
-    return blocks
 
 
 def _away_from_borders(recordings: Recordings, subset: NDArray[np.int8], gap: int) -> NDArray[np.bool_]:
@@ -94,9 +82,7 @@ class HeldOutRecordings(schema.HeldOutRecordingsConfig, Split):
 
     def divide(self, samples: Samples, seed: int) -> NDArray[np.int8]:
         """Draw the subset of each recording."""
-        return _held_out(
-            samples.recordings.recording[samples.starts], self, np.random.default_rng(seed), "recordings"
-        )
+        return _held_out(self.units(samples).number, self, np.random.default_rng(seed), "recordings")
 
 
 @dataclass
@@ -122,7 +108,7 @@ class CrossValidation(schema.CrossValidationConfig, Split):
         rng = np.random.default_rng(seed)
         if self.unit == "point":
             return _by_point(samples, lambda unit: _fold(unit, self, rng))
-        return _fold(samples.recordings.recording[samples.starts], self, rng)
+        return _fold(self.units(samples).number, self, rng)
 
     def units(self, samples: Samples) -> Units:
         """Return what is dealt into folds."""

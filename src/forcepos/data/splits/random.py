@@ -26,10 +26,8 @@ class Random(RandomSplitConfig, Split):
         from sklearn.model_selection import train_test_split  # noqa: PLC0415  # takes a second
 
         count, rng = len(samples.starts), np.random.default_rng(seed)
-        first, second = (
-            own if own is not None else seed + place
-            for place, own in enumerate((self.test_seed, self.validation_seed))
-        )
+        first = seed if self.test_seed is None else self.test_seed
+        second = seed + 1 if self.validation_seed is None else self.validation_seed
         try:
             rest, test = train_test_split(np.arange(count), test_size=self.test_ratio, random_state=first)
             train, validation = train_test_split(rest, test_size=self.validation_ratio, random_state=second)

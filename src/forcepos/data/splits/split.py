@@ -2,7 +2,7 @@
 
 import logging
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,6 @@ log = logging.getLogger(__name__)
 
 TRAIN, VALIDATION, TEST, CALIBRATION = 0, 1, 2, 3
 DROPPED = -1
-_SUBSETS = ("train", "validation", "test", "calibration")  # in the order of their numbers
 
 
 @dataclass(frozen=True)
@@ -33,22 +32,6 @@ class Subsets:
     validation: Int32
     test: Int32
     calibration: Int32 = field(default_factory=lambda: np.empty(0, np.int32))
-
-
-def gather(subset: NDArray[np.int8], config: SplitConfig) -> Subsets:
-    """Gather the members of each subset from the subset (n,) of each sample.
-
-    Raises:
-        InputError: a subset other than the calibration subset is empty.
-    """
-    subsets = [np.flatnonzero(subset == number).astype(np.int32) for number in range(len(_SUBSETS))]
-    for name, members in zip(_SUBSETS, subsets, strict=True):
-        if len(members) == 0 and name != "calibration":
-            raise InputError(
-                f"split={config.name} leaves no {name} samples: record more rows, "
-                "or change split.test_ratio, split.validation_ratio, split.gap_s or model.window"
-            )
-    return Subsets(*subsets)
 
 
 def draw(count: int, config: DrawnSplitConfig, rng: np.random.Generator, units: str) -> NDArray[np.int8]:
@@ -73,11 +56,10 @@ def set_calibration_aside(subset: NDArray[np.int8], config: SplitConfig, rng: np
     ratio = config.calibration_ratio
     count = max(1, round(ratio * np.count_nonzero(subset != TEST))) if ratio else 0
     validating = rng.permutation(np.argwhere(subset == VALIDATION))
-    if count >= len(validating):
-        log.warning(
-            "split.calibration_ratio asks for %d units, but only %d can be spared", count, len(validating) - 1
-        )
-    for unit in validating[: min(count, len(validating) - 1)]:
+    spared = min(count, len(validating) - 1)
+    if spared < count:
+        log.warning("split.calibration_ratio asks for %d units, but only %d can be spared", count, spared)
+    for unit in validating[:spared]:
         subset[tuple(unit)] = CALIBRATION
 
 
@@ -138,12 +120,17 @@ class Split(SplitConfig, ABC):
                 f"{plugin_name(self)}: divide returned {subset.min()} to {subset.max()}, "
                 f"not {DROPPED} to {CALIBRATION}"
             )
-        return gather(subset.astype(np.int8), self)
-
-
-def split_samples(samples: Samples, config: SplitConfig, seed: int) -> Subsets:
-    """Divide samples as a checked config says; see `Split.subsets`."""
-    return split_of(config).subsets(samples, seed)
+        members = {
+            each.name: np.flatnonzero(subset == number).astype(np.int32)
+            for number, each in enumerate(fields(Subsets))
+        }
+        for name in ("train", "validation", "test"):
+            if not len(members[name]):
+                raise InputError(
+                    f"split={self.name} leaves no {name} samples: record more rows, "
+                    "or change split.test_ratio, split.validation_ratio, split.gap_s or model.window"
+                )
+        return Subsets(**members)
 
 
 def split_of(config: SplitConfig) -> Split:

@@ -169,9 +169,8 @@ class Training:
             after_epoch(epoch + 1, {name: float(value) for name, value in logs.items()})
             for name, value in logs.items():
                 if name.endswith("loss") and not math.isfinite(value):
-                    raise TrialFailure(
-                        f"the {name.replace('val_', 'validation ')} is not finite in epoch {epoch + 1}"
-                    )
+                    what = name.replace("val_", "validation ")
+                    raise TrialFailure(f"the {what} is not finite in epoch {epoch + 1}")
 
         hook = keras.callbacks.LambdaCallback(lambda *_: self._train.shuffle(rng), end_epoch)
         history = self._model.fit(

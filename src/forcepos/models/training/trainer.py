@@ -56,7 +56,9 @@ class NetworkTrainer:
             TrialFailure: it cannot be built, does not fit into memory or diverges, or its objective is not finite.
         """
         settings = self._config.training
-        seed = _seed_of_member(self._config.seed, member)
+        seed = self._config.seed
+        if member > 1:  # so that an ensemble's first network equals a single network
+            seed = int(np.random.SeedSequence([seed, member]).generate_state(1)[0] >> 1)
         batch_size = settings.final_batch_size or hyperparameters["batch_size"]
         with _possible():
             network = self._build(hyperparameters, seed)
@@ -106,11 +108,6 @@ def _fit_scaling(problem: Problem) -> Scaling:
         return Scaling()
     scaling = fit_scaling(problem.samples, train, problem.targets[train], choice == "whiten")
     return scaling if isinstance(problem.task, Regression) else dataclasses.replace(scaling, targets=None)
-
-
-def _seed_of_member(seed: int, member: int) -> int:
-    """Return the run's own seed for member 1, so that an ensemble's first network equals a single network."""
-    return seed if member == 1 else int(np.random.SeedSequence([seed, member]).generate_state(1)[0] >> 1)
 
 
 @contextmanager
