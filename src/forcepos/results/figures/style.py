@@ -38,7 +38,7 @@ def drawing() -> AbstractContextManager[None]:
 
     Text in SVG stays text. With settings of a user's own, a name might be parsed as TeX.
     """
-    ours = {"svg.fonttype": "none", "legend.frameon": False, **dict.fromkeys(_SIZES, TEXT_PT)}
+    ours = {"savefig.dpi": 150, "svg.fonttype": "none", "legend.frameon": False, **dict.fromkeys(_SIZES, TEXT_PT)}
     return matplotlib.style.context(["default", ours])
 
 
