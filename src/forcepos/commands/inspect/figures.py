@@ -103,7 +103,7 @@ def _balance(survey: Survey) -> Figure:
             axes.fill_between(range(len(names)), rows, step="mid", color=style.BLUE)
         else:
             axes.bar(range(len(names)), rows, color=style.BLUE)
-        style.plain(axes).set(xlabel=what, ylabel="rows")
+        axes.set(xlabel=what, ylabel="rows")
         if len(names) <= 40:
             rotation = 45 if len(names) > 12 else 0
             axes.set_xticks(range(len(names)), map(style.literal, names), rotation=rotation)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
 from sklearn.metrics import ConfusionMatrixDisplay, confusion_matrix
 
 from forcepos.data.recordings import Float64
@@ -75,7 +76,7 @@ def error_distribution(table: pd.DataFrame, references: Mapping[str, Float64]) -
             axes.plot(np.percentile(values, _PERCENT), shares, "o", color=curve.get_color(), markersize=6)
     axes.set(xlabel="distance from the true position (mm)", ylabel="share of samples (%)")
     axes.set(xlim=(0, None), ylim=(0, 1.02))
-    axes.yaxis.set_major_formatter(style.percent_ticks())
+    axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=""))
     figure.legend(loc="outside lower left")
     return figure
 
