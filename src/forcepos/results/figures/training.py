@@ -1,7 +1,6 @@
 """Pictures of the search and of the final training."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -101,27 +100,22 @@ def _count_epochs(axes: Axes, epochs: int) -> None:
 
 
 def _plot_effect(axes: Axes, name: str, trials: Sequence[TrialResult], best: TrialResult) -> None:
-    places = _place_on_axis(axes, name, [trial.hyperparameters[name] for trial in trials])
-    axes.scatter(places, [trial.score for trial in trials], s=12, alpha=0.6, edgecolors="none")  # type: ignore[arg-type]
-    if best in trials:
-        axes.plot(places[trials.index(best)], best.score, "*", markersize=11, color=style.VERMILLION)  # type: ignore[arg-type]
-    axes.margins(0.1)
-    axes.set_xlabel(style.literal(name))
-
-
-def _place_on_axis(axes: Axes, name: str, values: Sequence[Any]) -> list[float]:
-    distinct = sorted(set(values), key=str)
+    values = [trial.hyperparameters[name] for trial in trials]
     if any(isinstance(value, (str, bool)) for value in values):
-        rotation = 30 if len("".join(map(str, distinct))) > 14 else 0
-        axes.set_xticks(range(len(distinct)), map(str, distinct), rotation=rotation)
-        return [float(distinct.index(value)) for value in values]
-    if name in _LOGARITHMIC:
+        values = [str(value) for value in values]
+        axes.xaxis.update_units(sorted(set(values)))
+        axes.tick_params(axis="x", rotation=30 if len("".join(set(values))) > 14 else 0)
+    elif name in _LOGARITHMIC:
         axes.set_xscale("log")
         axes.set_xticks(np.geomspace(min(values), max(values), 3))
         axes.set_xticks([], minor=True)
         axes.xaxis.set_major_formatter("{x:.2g}")
-    elif len(distinct) <= _FEW:
-        axes.set_xticks(distinct)
+    elif len(set(values)) <= _FEW:
+        axes.set_xticks(sorted(set(values)))
     else:
         axes.xaxis.set_major_locator(MaxNLocator(3, integer=all(isinstance(value, int) for value in values)))
-    return [float(value) for value in values]
+    axes.scatter(values, [trial.score for trial in trials], s=12, alpha=0.6, edgecolors="none")  # type: ignore[arg-type]
+    if best in trials:
+        axes.plot(values[trials.index(best)], best.score, "*", markersize=11, color=style.VERMILLION)  # type: ignore[arg-type]
+    axes.margins(0.1)
+    axes.set_xlabel(style.literal(name))
