@@ -13,7 +13,6 @@ from forcepos.evaluation.evaluate import Evaluation
 from forcepos.models.final import TrainedModel
 from forcepos.models.problem import AXES, Problem, Regression
 
-PREDICTIONS = "predictions.parquet"  # in a run's folder
 _FORCE = re.compile(r"f[_ ]?[xyz]", re.IGNORECASE)
 
 
@@ -24,27 +23,6 @@ class Scored:
     problem: Problem
     trained: TrainedModel
     evaluation: Evaluation
-
-
-def each_split(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return the rows of each split, the run's own first."""
-    return {str(name): rows for name, rows in table.groupby("split", sort=False)}
-
-
-def axes_of(table: pd.DataFrame) -> list[str]:
-    """Return the axes whose positions are predicted; none where classes are."""
-    return [axis for axis in AXES if f"true_{axis}_mm" in table]
-
-
-def errors_mm(table: pd.DataFrame) -> pd.DataFrame:
-    """Return (rows, axes) predicted minus true positions."""
-    predicted = {axis: table[f"predicted_{axis}_mm"].astype(np.float64) for axis in axes_of(table)}
-    return pd.DataFrame({axis: values - table[f"true_{axis}_mm"] for axis, values in predicted.items()})
-
-
-def distances_mm(table: pd.DataFrame) -> Float64:
-    """Return (rows,) distances from the true to the predicted positions."""
-    return np.asarray(np.linalg.norm(errors_mm(table), axis=1), np.float64)
 
 
 def predictions_table(scored: Scored) -> pd.DataFrame:

@@ -15,10 +15,11 @@ from forcepos.data.splits.random import leaked_share
 from forcepos.evaluation.evaluate import Evaluation, References, Units, errors_by_unit
 from forcepos.models.final import batches
 from forcepos.models.problem import AXES, Problem, Task
+from forcepos.results.compared_runs import PREDICTIONS
 from forcepos.results.description import datasets
 from forcepos.results.findings import find
 from forcepos.results.key_metrics import key_metrics, log_table
-from forcepos.results.predictions import PREDICTIONS, Scored, predictions_table
+from forcepos.results.predictions import Scored, predictions_table
 from forcepos.results.score_files import write_score_files
 from forcepos.runtime.files import write_csv, write_json
 from forcepos.tracking.run import Run
