@@ -14,7 +14,7 @@ import pytest
 from forcepos.data.recordings import Samples
 from forcepos.data.splits.split import Split
 from forcepos.results.page import page_html
-from forcepos.results.score_files import write_score_files
+from forcepos.results.scores import write_score_files
 from forcepos.results.verdict import cards, question, verdict
 from tests.conftest import checked_config
 
@@ -120,9 +120,9 @@ def test_sections_are_in_the_order_of_the_contents() -> None:
     assert re.findall(r'<a href="#(\w+)">', html) == SECTIONS
 
 
-def test_without_checks_figures_and_tables_the_contents_do_not_list_them() -> None:
-    html = report_html(**CALM | {"figures": {}, "tables": {}, "notes": [], "checks": []})
-    left = [name for name in SECTIONS if name not in ("figures", "tables", "checks")]
+def test_without_checks_the_contents_do_not_list_them() -> None:
+    html = report_html(**CALM | {"checks": []})
+    left = [name for name in SECTIONS if name != "checks"]
     assert re.findall(r'<section id="(\w+)">', html) == left
     assert re.findall(r'<a href="#(\w+)">', html) == left
 

@@ -1,11 +1,9 @@
 """The command line of `python -m forcepos compare`."""
 
 import argparse
-import json
 import logging
 import os
 import sys
-import textwrap
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,7 +24,6 @@ python -m forcepos compare outputs/sweeps/S                  a sweep: its finish
 python -m forcepos compare 4f0c… 93ab…                       ids in MLflow of runs or sweeps, which lie below here
 """
 
-_WIDTH = 80  # of a note on the terminal
 log = logging.getLogger(__name__)
 
 
@@ -58,10 +55,10 @@ def _compare(options: argparse.Namespace) -> None:
         sys.stdout.write(to_json({"page": str(options.output), "runs": table.to_dict("records")}) + "\n")
         sys.stdout.flush()
     for split, rows in table.groupby("split", sort=False):
-        cells: list[dict[str, str]] = json.loads(shown(rows).to_json(orient="records"))
+        cells = shown(rows).to_dict("records")
         title = f"{rows['measure'].iloc[0]} on the test subset of split={split}"
         show_table(visible(title), [*cells[0]], cells)
-        sys.stderr.write(textwrap.fill(visible(rows["note"].iloc[0]), _WIDTH) + "\n")
+        sys.stderr.write(visible(rows["note"].iloc[0]) + "\n")
     sys.stderr.write(f"comparison: {visible(str(options.output))}\n")
 
 

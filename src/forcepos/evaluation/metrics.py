@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from forcepos.data.recordings import Float32, Float64, Samples
+from forcepos.data.recordings import Float32, Float64
 
 Scores = dict[str, float | None]  # None where a score is undefined
 Measures = dict[str, Float64]  # (draws,) each
@@ -147,16 +147,12 @@ def _mean_of(values: Float64, occurs: NDArray[np.bool_]) -> Float64:
     return _share((values * occurs).sum(axis=1), occurs.sum(axis=1).astype(np.float64), np.nan)
 
 
-def resample(samples: Samples, count: int, seed: int) -> tuple[Draws, str]:
-    """Draw these samples `count` times; return the draws and the unit that is drawn: RECORDINGS or BLOCKS."""
-    return draw_units(samples.recordings.recording[samples.starts], samples.starts, count, seed)
-
-
 def draw_units(
     recording: NDArray[np.integer], row: NDArray[np.integer], count: int, seed: int
 ) -> tuple[Draws, str]:
-    """Draw samples `count` times, given the number of each one's recording (n,) and its row (n,) therein.
+    """Draw samples `count` times; return the draws and the unit that is drawn: RECORDINGS or BLOCKS.
 
+    Given are the number of each sample's recording (n,) and its row (n,), at least its order, therein.
     Samples of one recording are not independent draws, since they share its posture, force and sensor offset; so
     recordings are drawn, with all their samples. A single recording is drawn in time blocks (moving-block
     bootstrap: Kuensch, "The jackknife and the bootstrap for general stationary observations", Ann. Statist. 1989).

@@ -20,7 +20,7 @@ from forcepos.results.description import datasets
 from forcepos.results.findings import find
 from forcepos.results.key_metrics import key_metrics, log_table
 from forcepos.results.predictions import Scored, predictions_table
-from forcepos.results.score_files import write_score_files
+from forcepos.results.scores import write_score_files
 from forcepos.runtime.files import write_csv, write_json
 from forcepos.tracking.run import Run
 from forcepos.tuning.ledger import SearchResult
