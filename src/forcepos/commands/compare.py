@@ -65,10 +65,17 @@ def _compare(options: argparse.Namespace) -> None:
 def _folders(run: str) -> list[Path]:
     """Return the folders of a run, or of a sweep's finished jobs, named by folder or id."""
     from forcepos.experiment.sweep_table import job_folders  # noqa: PLC0415  # Hydra takes half a second
-    from forcepos.results.finished_runs import holds_result  # noqa: PLC0415  # likewise
+    from forcepos.results.finished_runs import CONFIG, holds_result, read_config  # noqa: PLC0415  # likewise
 
-    files = [] if Path(run).is_dir() else sorted([*Path().rglob("result.json"), *Path().rglob("sweep.json")])
-    folder = next((file.parent for file in files if _has_id(file, run)), Path(run))
+    folder = Path(run)
+    if not folder.is_dir():
+        files = sorted([*Path().rglob("result.json"), *Path().rglob("sweep.json")])
+        # A run's or a sweep's own, not a fold's nor MLflow's copy.
+        own = (file for file in files if file.name == "sweep.json" or (file.parent / CONFIG).exists())
+        named = (
+            file for file in own if run.encode() in file.read_bytes() and read_config(file).get("run_id") == run
+        )
+        folder = next(named, Path(run, "result.json")).parent
     if not folder.is_dir():
         raise InputError(f"{run} is neither a folder nor the id of a run or sweep below {Path.cwd()}")
     jobs = job_folders(folder)
@@ -76,11 +83,3 @@ def _folders(run: str) -> list[Path]:
     if others := len(jobs) - len(finished):
         log.warning("%s: %d of its %d jobs are not finished and left out", run, others, len(jobs))
     return finished or [folder]
-
-
-def _has_id(file: Path, run_id: str) -> bool:
-    """Return whether a run's or a sweep's own folder, not a fold's nor MLflow's copy, has this id."""
-    from forcepos.results.finished_runs import CONFIG, read_config  # noqa: PLC0415  # likewise
-
-    own = file.name == "sweep.json" or (file.parent / CONFIG).exists()
-    return own and run_id.encode() in file.read_bytes() and read_config(file).get("run_id") == run_id

@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 
 from forcepos.data.recordings import Float64
-from forcepos.evaluation.metrics import N_BLOCKS, draw_units
-from forcepos.evaluation.paired import paired_differences
+from forcepos.evaluation.metrics import N_BLOCKS, draw_units, paired_differences
 from forcepos.results.compared_runs import ComparedRun, common_samples, differing, read_run, sample_scores
 from forcepos.results.figures.comparison import REAL, difference_plot, learning_curves
 from forcepos.results.figures.style import drawing
@@ -58,7 +57,6 @@ def _names(runs: Sequence[ComparedRun]) -> list[str]:
 
 
 def _on_each_split(runs: Sequence[ComparedRun], names: Sequence[str]) -> Iterator[pd.DataFrame]:
-    """Compare the runs on their own split, and on a second one where all have it."""
     first = runs[0].config["split.name"]
     yield _all_pairs(runs, names, first)
     for split in sorted(set.intersection(*(set(run.predictions["split"]) for run in runs)) - {first}):

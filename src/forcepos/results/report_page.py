@@ -63,7 +63,6 @@ def save_pictures(report: RunReport, result: dict[str, Any], facts: dict[str, st
 
 
 def _data(result: dict[str, Any], split: str) -> pd.DataFrame:
-    """Tabulate what each split is made of, a column for each."""
     second = result["also"]
     made_of = {split: result["data"]} | ({second["split"]: second["data"]} if second else {})
     table = pd.DataFrame({name: data | data["subsets"] for name, data in made_of.items()}, dtype=object)
@@ -104,7 +103,6 @@ def _save(figure: Figure, path: Path, run: Run) -> str:
 
 
 def _draw(report: RunReport) -> Iterator[tuple[str, Figure]]:
-    """Draw what predictions.parquet holds, the training, and the search."""
     config, trials = report.problem.config, report.search.trials
     yield from _of_predictions(report)
     calibrated = [each for each in report.all_scored if each.evaluation.coverage]

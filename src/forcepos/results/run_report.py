@@ -14,7 +14,7 @@ import pandas as pd
 from forcepos.data.splits.random import leaked_share
 from forcepos.evaluation.evaluate import Evaluation, References, Units, errors_by_unit
 from forcepos.models.final import batches
-from forcepos.models.problem import AXES, Problem, Task
+from forcepos.models.problem import AXES, Problem
 from forcepos.results.compared_runs import PREDICTIONS
 from forcepos.results.description import datasets
 from forcepos.results.findings import find
@@ -111,7 +111,7 @@ def save(report: RunReport, folder: Path, run: Run) -> dict[str, Any]:
         "run_id": run.run_id,
         "test": report.evaluation.test,
         **report.references.scores,
-        **_evaluated(report.evaluation, problem.task),
+        **_evaluated(report.evaluation),
         "confidence": problem.config.evaluation.confidence,
         "neighbour_share": leaked_share(problem.samples, split.train, split.test) if leaks else None,
         "also": _of_second(second) if second else None,
@@ -164,7 +164,7 @@ def _write_predictions(report: RunReport, folder: Path) -> None:
 def _of_second(second: Scored) -> dict[str, Any]:
     problem = second.problem
     split = {"split": problem.config.split.name, "data": _data(problem)}
-    return split | _evaluated(second.evaluation, problem.task)
+    return split | _evaluated(second.evaluation)
 
 
 def _data(problem: Problem) -> dict[str, Any]:
@@ -186,11 +186,10 @@ def _data(problem: Problem) -> dict[str, Any]:
     }
 
 
-def _evaluated(evaluation: Evaluation, task: Task) -> dict[str, Any]:
-    coverage = evaluation.coverage
+def _evaluated(evaluation: Evaluation) -> dict[str, Any]:
     return {
         "test": evaluation.test,
         "intervals": {name: list(ends) for name, ends in evaluation.intervals.items()},
         "resampled": evaluation.resampled,
-        "coverage": {**coverage.values(task), "counted": coverage.counted} if coverage else None,
+        "coverage": evaluation.coverage.scores if evaluation.coverage else None,
     }

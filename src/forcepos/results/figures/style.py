@@ -23,16 +23,11 @@ CYCLE = (BLUE, VERMILLION, "#009E73", ORANGE, "#CC79A7", "#56B4E9", BLACK, "#F0E
 BAD_IS_BRIGHT = ListedColormap(colormaps["plasma"](np.linspace(0, 0.85, 256)), "bad_is_bright")
 
 PAGE_IN = 6.3  # the width of the text on an A4 page
-TEXT_PT = 9.0  # size of all text
-_SIZES = (
-    "font.size", "axes.titlesize", "axes.labelsize", "xtick.labelsize", "ytick.labelsize",
-    "legend.fontsize", "legend.title_fontsize", "figure.titlesize", "figure.labelsize",
-)  # fmt: skip
 _STYLE = {
-    "savefig.dpi": 150, "svg.fonttype": "none", "legend.frameon": False,
-    "axes.prop_cycle": cycler(color=CYCLE), "axes.axisbelow": True, "axes.spines.top": False,
-    "axes.spines.right": False, "axes.grid": True, "grid.alpha": 0.25, "grid.linewidth": 0.6,
-    **dict.fromkeys(_SIZES, TEXT_PT),
+    "savefig.dpi": 150, "svg.fonttype": "none", "legend.frameon": False, "axes.axisbelow": True,
+    "font.size": 9, **dict.fromkeys(["axes.titlesize", "figure.titlesize", "figure.labelsize"], "medium"),
+    "axes.prop_cycle": cycler(color=CYCLE), "axes.spines.top": False, "axes.spines.right": False,
+    "axes.grid": True, "grid.alpha": 0.25, "grid.linewidth": 0.6,
 }  # fmt: skip
 _LONGEST = 60  # characters of a name
 _NAMED = 8  # signals of a panel: more names would not fit next to it
