@@ -68,7 +68,8 @@ def read_run(folder: Path) -> ComparedRun:
     data = _load(parts[0] / "result.json", lambda path: _read_json(path).get("data", {}).get("fingerprint"))
     tables = (_load(part / PREDICTIONS, _read_predictions) for part in parts)
     predictions = pd.concat([table.assign(fold=fold) for fold, table in enumerate(tables)])
-    curves = [_load(part / "tables" / "learning_curves.csv", _read_curves) for part in parts]
+    files = [part / "tables" / "learning_curves.csv" for part in parts]
+    curves = [_load(file, lambda path: pd.read_csv(path).astype(np.float64).set_index("epoch")) for file in files]
     config = _load(folder / CONFIG, _read_config)
     return ComparedRun(name, config, data, predictions, pd.concat(curves))
 
@@ -94,10 +95,6 @@ def _read_config(path: Path) -> dict[str, Any]:
     if not 0 < values["evaluation.confidence"] < 1 <= values["evaluation.resamples"] or "split.name" not in values:
         raise ValueError("it is not the config of a run")
     return values
-
-
-def _read_curves(path: Path) -> pd.DataFrame:
-    return pd.read_csv(path).astype(np.float64).set_index("epoch")
 
 
 def _read_predictions(path: Path) -> pd.DataFrame:

@@ -14,11 +14,7 @@ from forcepos.runtime.wording import visible
 
 
 def page_html(template: str, **contents: Any) -> str:
-    """Render a template of this folder.
-
-    Args:
-        contents: what the template shows by these names: texts, numbers, tables, and figures as PNGs in base64.
-    """
+    """Render a template of this folder with texts, numbers, tables, and pictures as PNGs in base64."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), undefined=StrictUndefined, finalize=_visible,
         autoescape=True, trim_blocks=True, lstrip_blocks=True,

@@ -77,8 +77,7 @@ def _decimals(size: float, digits: int) -> int:
 def score_table(result: Result, wide: bool = False) -> list[dict[str, str]]:
     """Return rows of cells: the model with its intervals, its references, the model on the second split.
 
-    Args:
-        wide: give the last column intervals, too; without them the table fits 80 columns.
+    Only a wide table's last column has intervals, too; without them the table fits 80 columns.
     """
     scored = {"model": result}
     scored |= {title: {"test": result[name]} for name, title in REFERENCES.items() if name in result}

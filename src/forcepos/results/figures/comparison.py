@@ -20,11 +20,7 @@ _OFFSET = 0.2  # of the second split's mark from the middle of its row
 
 
 def difference_plot(rows: pd.DataFrame) -> Figure:
-    """Plot each run's difference from the best on one split, with its interval.
-
-    Args:
-        rows: of one split, as `forcepos.results.comparison.write_comparison` returns them.
-    """
+    """Plot each run's difference from the best, with its interval: one split's rows of `write_comparison`."""
     figure, axes = style.single(min(1.2 + 0.3 * len(rows), 20))
     axes.axvline(0, color=style.BLACK, linewidth=0.8)
     colours = [style.VERMILLION if verdict == REAL else style.GREY for verdict in rows["verdict"]]
@@ -38,11 +34,7 @@ def difference_plot(rows: pd.DataFrame) -> Figure:
 
 
 def learning_curves(metric: str, curves: Mapping[str, pd.DataFrame]) -> Figure:
-    """Plot the mean of `metric` by epoch over networks and folds, a line for each run that has it.
-
-    Args:
-        curves: of each run by its name: what Keras logged, indexed by epoch.
-    """
+    """Plot the mean of `metric` over networks and folds, of each run whose logs, indexed by epoch, have it."""
     figure, axes = style.single()
     known = {name: logs.groupby("epoch")[metric].mean() for name, logs in curves.items() if metric in logs}
     for place, (name, means) in enumerate(known.items()):

@@ -60,11 +60,7 @@ def confusion(table: pd.DataFrame, names: list[str], kind: str) -> Figure:
 
 
 def error_distribution(table: pd.DataFrame, references: Mapping[str, Float64]) -> Figure:
-    """Plot the share of samples up to each distance: a curve per split, and thin ones of the references.
-
-    Args:
-        references: (n,) distances in mm by title, on the own split's test subset.
-    """
+    """Plot the share of samples up to each distance: a curve per split, thin ones of references' (n,) in mm."""
     figure, axes = style.single(height=4.4)
     model = {f"model, {_title(split)}": _distances_mm(each) for split, each in _each_split(table).items()}
     for name, values in (model | dict(references)).items():
@@ -82,10 +78,9 @@ def error_distribution(table: pd.DataFrame, references: Mapping[str, Float64]) -
 
 
 def error_against(table: pd.DataFrame, column: str, label: str) -> Figure:
-    """Plot errors over a column in bins of equally many samples: quartiles, or the share of wrong classes.
+    """Plot errors over a column, whose label has its unit, in bins of equally many samples.
 
-    Args:
-        label: of the column, with its unit.
+    Of positions quartiles are shown, of classes the share of wrong ones.
     """
     figure, panels = _panels(table, 2.9, sharex=True, sharey=True)
     for axes, each in panels:
@@ -113,12 +108,10 @@ def _plot_quartiles(axes: Axes, place: pd.Series, errors: pd.DataFrame, bins: pd
 
 
 def coverage_curve(curves: Mapping[str, tuple[Float64, Float64]], chosen: float) -> Figure:
-    """Plot observed against target coverage; mark the chosen level, or where it would be.
+    """Plot observed against target coverage by split; mark the level that was chosen, or where it would be.
 
     Args:
-        curves: by split: target (levels,) ascending from 0 to 1, those that could be calibrated for, possibly
-            none; observed (levels,) share of the test subset's samples.
-        chosen: the level that the run's results are given at.
+        curves: target (levels,) ascending, possibly none; observed (levels,). Both are shares from 0 to 1.
     """
     figure, panels = style.panels(1, len(curves), 3.9)
     for axes, (split, (target, observed)) in zip(panels, curves.items(), strict=True):

@@ -18,11 +18,7 @@ _LOGARITHMIC = ("lr",)
 
 
 def learning_curves(history: Sequence[dict[str, float]], objective: str, kept: int) -> Figure:
-    """Plot the objective on the training and the validation subset after each epoch; mark the one that was kept.
-
-    Args:
-        kept: the epoch, from 1, whose weights the model has: with patience the best one, else the last one.
-    """
+    """Plot the objective on both subsets after each epoch; mark `kept`, from 1, whose weights the model has."""
     figure, axes = style.single()
     metric = objective.removeprefix("val_")
     for name, label in ((metric, "training"), (objective, "validation")):
@@ -35,11 +31,9 @@ def learning_curves(history: Sequence[dict[str, float]], objective: str, kept: i
 
 
 def trial_curves(trials: Sequence[TrialResult], objective: str, direction: str) -> Figure:
-    """Plot `objective` after each epoch of every trial that did not fail (one at least), the best one highlighted.
+    """Plot the objective, a key of the logs, by epoch of every trial that did not fail (one at least).
 
-    Args:
-        objective: a key of the logs; its values are averaged over a trial's executions.
-        direction: "min" or "max".
+    It is the mean over a trial's executions. The best trial, by direction "min" or "max", is highlighted.
     """
     scored, best, failures = _scored(trials, direction)
     figure, axes = style.single()
