@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from forcepos.config.mistakes import answer_in_one_line
 from forcepos.runtime.errors import InputError
@@ -55,7 +56,7 @@ def _compare(options: argparse.Namespace) -> None:
         sys.stdout.write(to_json({"page": str(options.output), "runs": table.to_dict("records")}) + "\n")
         sys.stdout.flush()
     for split, rows in table.groupby("split", sort=False):
-        cells = shown(rows).to_dict("records")
+        cells: list[dict[Any, Any]] = shown(rows).to_dict("records")
         title = f"{rows['measure'].iloc[0]} on the test subset of split={split}"
         show_table(visible(title), [*cells[0]], cells)
         sys.stderr.write(visible(rows["note"].iloc[0]) + "\n")

@@ -97,7 +97,7 @@ def _plot_effect(axes: Axes, name: str, trials: Sequence[TrialResult], best: Tri
     values = [trial.hyperparameters[name] for trial in trials]
     if any(isinstance(value, (str, bool)) for value in values):
         values = [str(value) for value in values]
-        axes.xaxis.update_units(sorted(set(values)))
+        axes.xaxis.update_units(sorted(set(values)))  # type: ignore[no-untyped-call]
         axes.tick_params(axis="x", rotation=30 if len("".join(set(values))) > 14 else 0)
     elif name in _LOGARITHMIC:
         axes.set_xscale("log")
