@@ -42,25 +42,21 @@ def main(arguments: Sequence[str]) -> None:
     logging.basicConfig(level=logging.WARNING, handlers=[StandardErrorHandler()])
     os.environ.setdefault("MPLBACKEND", "Agg")
     with ended_by_signals(), ended_by_input_errors():
-        _compare(options)
+        folders = [folder for run in options.runs for folder in _folders(run)]
+        # Pandas and Matplotlib take a second, which a mistyped name need not wait for.
+        from forcepos.results.comparison import shown, write_comparison  # noqa: PLC0415
+        from forcepos.results.terminal import show_table  # noqa: PLC0415
 
-
-def _compare(options: argparse.Namespace) -> None:
-    folders = [folder for run in options.runs for folder in _folders(run)]
-    # Pandas and Matplotlib take a second, which a mistyped name need not wait for.
-    from forcepos.results.comparison import shown, write_comparison  # noqa: PLC0415
-    from forcepos.results.terminal import show_table  # noqa: PLC0415
-
-    table = write_comparison(folders, options.output)
-    if options.json or not sys.stdout.isatty():
-        sys.stdout.write(to_json({"page": str(options.output), "runs": table.to_dict("records")}) + "\n")
-        sys.stdout.flush()
-    for split, rows in table.groupby("split", sort=False):
-        cells: list[dict[Any, Any]] = shown(rows).to_dict("records")
-        title = f"{rows['measure'].iloc[0]} on the test subset of split={split}"
-        show_table(visible(title), [*cells[0]], cells)
-        sys.stderr.write(visible(rows["note"].iloc[0]) + "\n")
-    sys.stderr.write(f"comparison: {visible(str(options.output))}\n")
+        table = write_comparison(folders, options.output)
+        if options.json or not sys.stdout.isatty():
+            sys.stdout.write(to_json({"page": str(options.output), "runs": table.to_dict("records")}) + "\n")
+            sys.stdout.flush()
+        for split, rows in table.groupby("split", sort=False):
+            cells: list[dict[Any, Any]] = shown(rows).to_dict("records")
+            title = f"{rows['measure'].iloc[0]} on the test subset of split={split}"
+            show_table(visible(title), [*cells[0]], cells)
+            sys.stderr.write(visible(rows["note"].iloc[0]) + "\n")
+        sys.stderr.write(f"comparison: {visible(str(options.output))}\n")
 
 
 def _folders(run: str) -> list[Path]:

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -47,10 +46,9 @@ def learning_curves(metric: str, curves: Mapping[str, pd.DataFrame]) -> Figure:
 
 
 def job_scores(rows: Sequence[Mapping[str, Any]]) -> Figure:
-    """Draw the scores of finished jobs with their intervals; a panel for mm, and one for accuracies.
+    """Draw the scores of finished jobs, one at least, with their intervals; a panel for mm, one for accuracies.
 
-    Args:
-        rows: what `job_rows` returns of finished jobs, one at least, with what to call each as `name`.
+    Rows are those of `job_rows`, with what to call each as `name`.
     """
     table = pd.DataFrame(rows)
     panels = [table[table["score"] == score][:_MOST] for score in _LABELS if (table["score"] == score).any()]
@@ -58,18 +56,17 @@ def job_scores(rows: Sequence[Mapping[str, Any]]) -> Figure:
     figure = style.new_figure(_ROW_IN * sum(sizes))
     all_axes = figure.subplots(len(panels), squeeze=False, height_ratios=sizes)[:, 0]
     for axes, panel in zip(all_axes, panels, strict=True):
-        _draw_jobs(axes, panel)
+        score, rows = panel["score"].iloc[0], pd.Series(range(len(panel)))
+        marks = (
+            (score, "low", "high", "o", "its own split"),
+            ("also", "also_low", "also_high", "D", "second split"),
+        )
+        for number, (value, low, high, mark, label) in enumerate(marks):
+            values, ends = panel[value].astype(float), (panel[low].astype(float), panel[high].astype(float))
+            axes.hlines(rows + number * _OFFSET, *ends, color=style.CYCLE[number])
+            axes.plot(values, rows + number * _OFFSET, mark, markersize=4, color=style.CYCLE[number], label=label)
+        axes.plot(panel["best_baseline"], rows, "|", color=style.BLACK, label="best baseline")
+        axes.set_yticks(rows, [style.literal(name) for name in panel["name"]])
+        axes.set(xlabel=_LABELS[score], ylim=(len(panel) - 0.4, -0.6))
     figure.legend(*all_axes[0].get_legend_handles_labels(), loc="outside upper right", ncols=3, frameon=False)
     return figure
-
-
-def _draw_jobs(axes: Axes, panel: pd.DataFrame) -> None:
-    score, rows = panel["score"].iloc[0], pd.Series(range(len(panel)))
-    marks = ((score, "low", "high", "o", "its own split"), ("also", "also_low", "also_high", "D", "second split"))
-    for number, (value, low, high, mark, label) in enumerate(marks):
-        values, ends = panel[value].astype(float), (panel[low].astype(float), panel[high].astype(float))
-        axes.hlines(rows + number * _OFFSET, *ends, color=style.CYCLE[number])
-        axes.plot(values, rows + number * _OFFSET, mark, markersize=4, color=style.CYCLE[number], label=label)
-    axes.plot(panel["best_baseline"], rows, "|", color=style.BLACK, label="best baseline")
-    axes.set_yticks(rows, [style.literal(name) for name in panel["name"]])
-    axes.set(xlabel=_LABELS[score], ylim=(len(panel) - 0.4, -0.6))
