@@ -56,17 +56,17 @@ def job_scores(rows: Sequence[Mapping[str, Any]]) -> Figure:
     figure = style.new_figure(_ROW_IN * sum(sizes))
     all_axes = figure.subplots(len(panels), squeeze=False, height_ratios=sizes)[:, 0]
     for axes, panel in zip(all_axes, panels, strict=True):
-        score, rows = panel["score"].iloc[0], pd.Series(range(len(panel)))
+        score, place = panel["score"].iloc[0], pd.Series(range(len(panel)))
         marks = (
             (score, "low", "high", "o", "its own split"),
             ("also", "also_low", "also_high", "D", "second split"),
         )
         for number, (value, low, high, mark, label) in enumerate(marks):
             values, ends = panel[value].astype(float), (panel[low].astype(float), panel[high].astype(float))
-            axes.hlines(rows + number * _OFFSET, *ends, color=style.CYCLE[number])
-            axes.plot(values, rows + number * _OFFSET, mark, markersize=4, color=style.CYCLE[number], label=label)
-        axes.plot(panel["best_baseline"], rows, "|", color=style.BLACK, label="best baseline")
-        axes.set_yticks(rows, [style.literal(name) for name in panel["name"]])
+            axes.hlines(place + number * _OFFSET, *ends, color=style.CYCLE[number])
+            axes.plot(values, place + number * _OFFSET, mark, markersize=4, color=style.CYCLE[number], label=label)
+        axes.plot(panel["best_baseline"], place, "|", color=style.BLACK, label="best baseline")
+        axes.set_yticks(place, [style.literal(name) for name in panel["name"]])
         axes.set(xlabel=_LABELS[score], ylim=(len(panel) - 0.4, -0.6))
     figure.legend(*all_axes[0].get_legend_handles_labels(), loc="outside upper right", ncols=3, frameon=False)
     return figure
