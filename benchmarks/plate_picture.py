@@ -72,7 +72,7 @@ def draw(results: dict[str, Result]) -> Figure:
 
 
 def _draw_plate(axes: Axes, touched: pd.DataFrame, tested: pd.DataFrame, radius_mm: float) -> None:
-    style.plain(axes).scatter(touched.x_mm, touched.y_mm, s=5, color=style.GREY, linewidths=0)
+    axes.scatter(touched.x_mm, touched.y_mm, s=5, color=style.GREY, linewidths=0)
     axes.scatter(tested.x_mm, tested.y_mm, s=14, color=style.BLACK, linewidths=0, zorder=4)
     axes.quiver(
         tested.x_mm, tested.y_mm, tested.bias_x_mm, tested.bias_y_mm, angles="xy", scale_units="xy", scale=1,

@@ -18,7 +18,7 @@ from omegaconf import OmegaConf
 
 from forcepos.data.loading import load_recordings
 from forcepos.results.figures import style
-from forcepos.results.report_page import report_html
+from forcepos.results.page import page_html
 from forcepos.results.terminal import show_table
 from forcepos.runtime.files import write_csv
 from forcepos.runtime.log_lines import VisibleFormatter
@@ -150,7 +150,8 @@ def test_a_report_a_picture_a_table_and_a_csv_file_hold_no_hidden_characters(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     table = pd.DataFrame({EVIL: [EVIL]})
-    page = report_html(
+    page = page_html(
+        "report.html.jinja",
         title=EVIL, question=EVIL, cards=[(EVIL, EVIL, EVIL)], verdict=EVIL, scores=table, notes=[EVIL],
         data=table, checks=[{"found": EVIL, "advice": EVIL}], figures={}, hyperparameters={EVIL: EVIL},
         layers=table, load=[EVIL], seconds={EVIL: EVIL}, tables={EVIL: table}, facts={EVIL: EVIL},

@@ -21,7 +21,9 @@ def test_a_radius_covers_what_lies_within_it() -> None:
     true = np.zeros((4, 2), np.float32)
     outputs = {"position": np.array([[3, 4], [0, 1], [6, 8], [0, 0]], np.float32), "radius": np.full(4, 5.0)}
     coverage = measure_coverage(XY, true, outputs, np.zeros((4, 3), np.float32), CALIBRATION)
-    assert coverage.values(XY) == {"asked": 0.9, "found": 0.75, "radius_mean_mm": 5.0, "calibration_units": 12}
+    assert coverage.scores == {
+        "asked": 0.9, "found": 0.75, "radius_mean_mm": 5.0, "calibration_units": 12, "counted": "recordings"
+    }  # fmt: skip
 
 
 def test_a_set_of_sectors_covers_those_in_it() -> None:
@@ -30,7 +32,9 @@ def test_a_set_of_sectors_covers_those_in_it() -> None:
     sectors = np.zeros((4, 8), bool)
     sectors[[0, 1, 2, 3, 3], [0, 1, 5, 3, 4]] = True
     coverage = measure_coverage(task, true, {"sectors": sectors}, np.zeros((4, 3), np.float32), CALIBRATION)
-    assert coverage.values(task) == {"asked": 0.9, "found": 0.75, "sectors_mean": 1.25, "calibration_units": 12}
+    assert coverage.scores == {
+        "asked": 0.9, "found": 0.75, "sectors_mean": 1.25, "calibration_units": 12, "counted": "recordings"
+    }  # fmt: skip
 
 
 def test_every_region_of_the_plate_has_its_own_coverage() -> None:

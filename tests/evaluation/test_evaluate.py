@@ -117,8 +117,8 @@ def test_intervals_draw_recordings_of_the_test_subset(evaluation: Evaluation) ->
 def test_coverage_is_observed_on_the_test_subset(evaluation: Evaluation) -> None:
     """The radius of 27 mm holds all of the calibration subset, where the error is 27 mm, and nothing else."""
     assert evaluation.coverage is not None
-    assert evaluation.coverage.values(X) == {
-        "asked": 0.5, "found": 0.0, "radius_mean_mm": 27.0, "calibration_units": 3,
+    assert evaluation.coverage.scores == {
+        "asked": 0.5, "found": 0.0, "radius_mean_mm": 27.0, "calibration_units": 3, "counted": "recordings",
     }  # fmt: skip
     assert evaluation.coverage.regions[["x_from_mm", "x_to_mm", "samples"]].to_numpy().tolist() == [[40, 40, SIZE]]
 

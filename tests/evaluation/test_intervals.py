@@ -5,20 +5,24 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from forcepos.data.recordings import all_samples
+from forcepos.data.recordings import Samples, all_samples
 from forcepos.evaluation.metrics import (
     BLOCKS,
     RECORDINGS,
     Draws,
     classification_measures,
+    draw_units,
     intervals,
     regression_measures,
-    resample,
 )
 from tests.data.test_splits import plate
 from tests.evaluation.test_metrics import classification_scores, regression_scores
 
 RNG = np.random.default_rng(1)
+
+
+def resample(samples: Samples, count: int, seed: int) -> tuple[Draws, str]:
+    return draw_units(samples.recordings.recording[samples.starts], samples.starts, count, seed)
 
 
 def repeated(draws: Draws, draw: int) -> np.ndarray:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from forcepos.evaluation.metrics import Draws, draw_units
-from forcepos.evaluation.paired import paired_differences
+from forcepos.evaluation.metrics import Draws, draw_units, paired_differences
 
 
 def draws(recordings: int, rows: int, count: int = 1000) -> tuple[np.ndarray, Draws]:

@@ -9,7 +9,7 @@ import pytest
 
 from forcepos.experiment.sweep_story import draw_jobs
 from forcepos.experiment.sweep_table import job_rows
-from forcepos.results.figures.jobs import job_scores
+from forcepos.results.figures.comparison import job_scores
 from tests.experiment.test_sweep_table import accuracy, mm, put
 
 
@@ -43,7 +43,7 @@ def test_what_cannot_be_drawn_or_compared_is_said_and_the_sweep_ends(
     def broken(_: object) -> None:
         raise ValueError("no font")
 
-    monkeypatch.setattr("forcepos.results.figures.jobs.job_scores", broken)
+    monkeypatch.setattr("forcepos.results.figures.comparison.job_scores", broken)
     assert draw_jobs(job_rows(tmp_path, ["seed"]), ["seed"], tmp_path) == []
     picture, comparison = caplog.records
     assert (picture.levelname, picture.message) == ("WARNING", "no picture of the jobs: no font")

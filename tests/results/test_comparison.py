@@ -27,7 +27,7 @@ ERRORS = [1.0, 5.0, 2.0, 9.0, 4.0, 3.0, 7.0, 2.0]
 @pytest.fixture(autouse=True)
 def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(comparison, "_png", lambda figure: "MQ==")  # drawing takes half a second
+    monkeypatch.setattr(comparison, "png", lambda figure: "MQ==")  # drawing takes half a second
 
 
 def compared(**runs: pd.DataFrame) -> pd.DataFrame:

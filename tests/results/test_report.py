@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,8 @@ import pytest
 
 from forcepos.data.recordings import Samples
 from forcepos.data.splits.split import Split
-from forcepos.results.report_page import report_html
-from forcepos.results.score_files import write_score_files
+from forcepos.results.page import page_html
+from forcepos.results.scores import write_score_files
 from forcepos.results.verdict import cards, question, verdict
 from tests.conftest import checked_config
 
@@ -38,6 +39,7 @@ CALM: dict[str, Any] = {
     "facts": {"split": "blocked", "question": "how well does it do later in a visit?"},
 }
 EVIL_TABLE = pd.DataFrame({EVIL: [EVIL]})
+report_html = partial(page_html, "report.html.jinja")
 SECTIONS = ["scores", "data", "checks", "figures", "model", "times", "tables", "config", "provenance"]
 
 
@@ -82,6 +84,15 @@ def test_nothing_is_fetched_from_anywhere() -> None:
     assert all(target.startswith(("#", "data:")) for target in re.findall(r'href="([^"]*)"', html))
 
 
+def test_no_password_of_a_server_is_shown() -> None:
+    uri = "http://me:sec@ret@host:5000"
+    shown = {"load": [f"set_tracking_uri('{uri}')"], "config_yaml": f"uri: {uri}\n", "facts": {"uri": uri}}
+    html = report_html(**CALM | shown)
+    assert html.count("http://host:5000") == 3
+    assert "me:sec" not in html
+    assert "ret@" not in html
+
+
 def test_every_image_is_shown_with_title_and_caption() -> None:
     html = report_html(**CALM)
     images = re.findall(r'<img src="data:image/png;base64,([^"]+)" alt="([^"]+)">', html)
@@ -109,9 +120,9 @@ def test_sections_are_in_the_order_of_the_contents() -> None:
     assert re.findall(r'<a href="#(\w+)">', html) == SECTIONS
 
 
-def test_without_checks_figures_and_tables_the_contents_do_not_list_them() -> None:
-    html = report_html(**CALM | {"figures": {}, "tables": {}, "notes": [], "checks": []})
-    left = [name for name in SECTIONS if name not in ("figures", "tables", "checks")]
+def test_without_checks_the_contents_do_not_list_them() -> None:
+    html = report_html(**CALM | {"checks": []})
+    left = [name for name in SECTIONS if name != "checks"]
     assert re.findall(r'<section id="(\w+)">', html) == left
     assert re.findall(r'<a href="#(\w+)">', html) == left
 

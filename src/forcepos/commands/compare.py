@@ -1,14 +1,13 @@
 """The command line of `python -m forcepos compare`."""
 
 import argparse
-import json
 import logging
 import os
 import sys
-import textwrap
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from forcepos.config.mistakes import answer_in_one_line
 from forcepos.runtime.errors import InputError
@@ -26,7 +25,6 @@ python -m forcepos compare outputs/sweeps/S                  a sweep: its finish
 python -m forcepos compare 4f0c… 93ab…                       ids in MLflow of runs or sweeps, which lie below here
 """
 
-_WIDTH = 80  # of a note on the terminal
 log = logging.getLogger(__name__)
 
 
@@ -44,34 +42,37 @@ def main(arguments: Sequence[str]) -> None:
     logging.basicConfig(level=logging.WARNING, handlers=[StandardErrorHandler()])
     os.environ.setdefault("MPLBACKEND", "Agg")
     with ended_by_signals(), ended_by_input_errors():
-        _compare(options)
+        folders = [folder for run in options.runs for folder in _folders(run)]
+        # Pandas and Matplotlib take a second, which a mistyped name need not wait for.
+        from forcepos.results.comparison import shown, write_comparison  # noqa: PLC0415
+        from forcepos.results.terminal import show_table  # noqa: PLC0415
 
-
-def _compare(options: argparse.Namespace) -> None:
-    folders = [folder for run in options.runs for folder in _folders(run)]
-    # Pandas and Matplotlib take a second, which a mistyped name need not wait for.
-    from forcepos.results.comparison import shown, write_comparison  # noqa: PLC0415
-    from forcepos.results.terminal import show_table  # noqa: PLC0415
-
-    table = write_comparison(folders, options.output)
-    if options.json or not sys.stdout.isatty():
-        sys.stdout.write(to_json({"page": str(options.output), "runs": table.to_dict("records")}) + "\n")
-        sys.stdout.flush()
-    for split, rows in table.groupby("split", sort=False):
-        cells: list[dict[str, str]] = json.loads(shown(rows).to_json(orient="records"))
-        title = f"{rows['measure'].iloc[0]} on the test subset of split={split}"
-        show_table(visible(title), [*cells[0]], cells)
-        sys.stderr.write(textwrap.fill(visible(rows["note"].iloc[0]), _WIDTH) + "\n")
-    sys.stderr.write(f"comparison: {visible(str(options.output))}\n")
+        table = write_comparison(folders, options.output)
+        if options.json or not sys.stdout.isatty():
+            sys.stdout.write(to_json({"page": str(options.output), "runs": table.to_dict("records")}) + "\n")
+            sys.stdout.flush()
+        for split, rows in table.groupby("split", sort=False):
+            cells: list[dict[Any, Any]] = shown(rows).to_dict("records")
+            title = f"{rows['measure'].iloc[0]} on the test subset of split={split}"
+            show_table(visible(title), [*cells[0]], cells)
+            sys.stderr.write(visible(rows["note"].iloc[0]) + "\n")
+        sys.stderr.write(f"comparison: {visible(str(options.output))}\n")
 
 
 def _folders(run: str) -> list[Path]:
     """Return the folders of a run, or of a sweep's finished jobs, named by folder or id."""
     from forcepos.experiment.sweep_table import job_folders  # noqa: PLC0415  # Hydra takes half a second
-    from forcepos.results.finished_runs import holds_result  # noqa: PLC0415  # likewise
+    from forcepos.results.finished_runs import CONFIG, holds_result, read_config  # noqa: PLC0415  # likewise
 
-    files = [] if Path(run).is_dir() else sorted([*Path().rglob("result.json"), *Path().rglob("sweep.json")])
-    folder = next((file.parent for file in files if _has_id(file, run)), Path(run))
+    folder = Path(run)
+    if not folder.is_dir():
+        files = sorted([*Path().rglob("result.json"), *Path().rglob("sweep.json")])
+        # A run's or a sweep's own, not a fold's nor MLflow's copy.
+        own = (file for file in files if file.name == "sweep.json" or (file.parent / CONFIG).exists())
+        named = (
+            file for file in own if run.encode() in file.read_bytes() and read_config(file).get("run_id") == run
+        )
+        folder = next(named, Path(run, "result.json")).parent
     if not folder.is_dir():
         raise InputError(f"{run} is neither a folder nor the id of a run or sweep below {Path.cwd()}")
     jobs = job_folders(folder)
@@ -79,11 +80,3 @@ def _folders(run: str) -> list[Path]:
     if others := len(jobs) - len(finished):
         log.warning("%s: %d of its %d jobs are not finished and left out", run, others, len(jobs))
     return finished or [folder]
-
-
-def _has_id(file: Path, run_id: str) -> bool:
-    """Return whether a run's or a sweep's own folder, not a fold's nor MLflow's copy, has this id."""
-    from forcepos.results.finished_runs import CONFIG, read_config  # noqa: PLC0415  # likewise
-
-    own = file.name == "sweep.json" or (file.parent / CONFIG).exists()
-    return own and run_id.encode() in file.read_bytes() and read_config(file).get("run_id") == run_id

@@ -1,6 +1,7 @@
 """Coverage: the share of samples whose radius, or set of classes, contains the truth; also by region and level."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,24 +21,13 @@ class Coverage:
     """Coverage on the test subset.
 
     Attributes:
-        target: share of samples that should be covered.
-        observed: share that is covered.
-        size: mean radius in mm, or mean number of classes in a set.
-        counted, units: kind and number of the units that the calibration counted.
+        scores: as in result.json: shares of samples asked for and found to be covered, the mean radius in mm or
+            number of classes in a set, number and kind of the units that the calibration counted.
         regions: a row for each region of the plate: borders in mm, samples, found (observed coverage), size.
     """
 
-    target: float
-    observed: float
-    size: float
-    counted: str
-    units: int
+    scores: dict[str, Any]
     regions: pd.DataFrame
-
-    def values(self, task: Task) -> dict[str, float]:
-        """Return the values by their names in result.json and MLflow."""
-        size = "radius_mean_mm" if isinstance(task, Regression) else f"{task.kinds}_mean"
-        return {"asked": self.target, "found": self.observed, size: self.size, "calibration_units": self.units}
 
 
 def measure_coverage(
@@ -46,18 +36,13 @@ def measure_coverage(
     """Measure the coverage of a calibrated model's outputs (n, …) on the test subset."""
     if isinstance(task, Regression):
         covered = np.linalg.norm(outputs["position"] - true, axis=1) <= outputs["radius"]
-        size = outputs["radius"].astype(np.float64)
+        name, size = "radius_mean_mm", outputs["radius"].astype(np.float64)
     else:
         covered = outputs[task.kinds][np.arange(len(true)), true.argmax(axis=1)].astype(bool)
-        size = outputs[task.kinds].sum(axis=1, dtype=np.float64)
-    return Coverage(
-        target=calibration.coverage,
-        observed=float(covered.mean()),
-        size=float(size.mean()),
-        counted=calibration.counted,
-        units=calibration.units,
-        regions=_regions(positions, covered, size),
-    )
+        name, size = f"{task.kinds}_mean", outputs[task.kinds].sum(axis=1, dtype=np.float64)
+    scores = {"asked": calibration.coverage, "found": float(covered.mean()), name: float(size.mean())}
+    counted = {"calibration_units": calibration.units, "counted": calibration.counted}
+    return Coverage(scores | counted, _regions(positions, covered, size))
 
 
 def coverage_at_levels(

@@ -49,14 +49,15 @@ def evaluate(problem: Problem, trained: TrainedModel) -> Evaluation:
     true, test = problem.test_targets, problem.test_samples
     outputs = predict(trained.model, problem, problem.split.test)
     predicted = outputs["position" if isinstance(task, Regression) else "probabilities"]
+    recording = test.recordings.recording[test.starts]
     lost = np.flatnonzero(~np.isfinite(predicted).all(axis=1))
     if len(lost):
-        first = test.recordings.names[test.recordings.recording[test.starts[lost[0]]]]
+        first = test.recordings.names[recording[lost[0]]]
         raise InputError(
             f"the model has no finite prediction for {len(lost)} of {len(predicted)} samples of the test subset, "
             f"the first one of recording {first}: its signals, or the model's weights, are too large"
         )
-    draws, resampled = metrics.resample(test, settings.resamples, problem.config.seed)
+    draws, resampled = metrics.draw_units(recording, test.starts, settings.resamples, problem.config.seed)
     calibration = trained.calibration
     return Evaluation(
         test=score(task, test, true, predicted),
@@ -158,7 +159,7 @@ def errors_by_unit(
         true, predicted: (n, outputs).
     """
     values: dict[str, NDArray[np.floating]] = {
-        f"{axis}_mm": positions[:, column] for column, axis in enumerate("xyz")
+        f"{axis}_mm": of for axis, of in zip("xyz", positions.T, strict=True)
     }
     if isinstance(task, Regression):
         error = predicted.astype(np.float64) - true
@@ -170,7 +171,7 @@ def errors_by_unit(
     table = units_samples.mean()
     table.insert(0, "name", [units.names[number] for number in table.index])
     table.insert(1, "samples", units_samples.size())
-    if isinstance(task, Regression):
-        table["euclidean_p95_mm"] = units_samples["euclidean_mean_mm"].quantile(0.95)
-        return table.sort_values("euclidean_mean_mm", ascending=False, kind="stable", ignore_index=True)
-    return table.sort_values("accuracy", kind="stable", ignore_index=True)
+    if "accuracy" in values:
+        return table.sort_values("accuracy", kind="stable", ignore_index=True)
+    table["euclidean_p95_mm"] = units_samples["euclidean_mean_mm"].quantile(0.95)
+    return table.sort_values("euclidean_mean_mm", ascending=False, kind="stable", ignore_index=True)

@@ -31,10 +31,7 @@ def cramer_rao_scores(
     """Bound the errors of unbiased estimators from below, in mm; infinite where the torques carry no information.
 
     Args:
-        outputs: coordinates to estimate.
         point: (n,) the touched point of each sample; the bound holds at its nominal position and force.
-        simulation: gives noise and slopes.
-        window: rows of a sample.
         offsets_known: whether the estimator knows the sensors' offset in each visit, which no model can know
             for a visit that it has not seen.
 
@@ -138,8 +135,6 @@ def locate(recordings: Recordings, starts: Int32, window: int, candidates: Candi
     Args:
         recordings: with all of JOINT_CHANNELS.
         starts: (n,) first rows of the windows.
-        window: rows of a window.
-        candidates: positions, expected signals, covariances.
     """
     signals = recordings.select(JOINT_CHANNELS).signals
     sums = np.pad(signals, ((1, 0), (0, 0))).cumsum(axis=0, dtype=np.float64)

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri, stdtrit
 
-from forcepos.data.recordings import Float32, Float64, Samples
+from forcepos.data.recordings import Float32, Float64
 
 Scores = dict[str, float | None]  # None where a score is undefined
 Measures = dict[str, Float64]  # (draws,) each
@@ -147,16 +148,12 @@ def _mean_of(values: Float64, occurs: NDArray[np.bool_]) -> Float64:
     return _share((values * occurs).sum(axis=1), occurs.sum(axis=1).astype(np.float64), np.nan)
 
 
-def resample(samples: Samples, count: int, seed: int) -> tuple[Draws, str]:
-    """Draw these samples `count` times; return the draws and the unit that is drawn: RECORDINGS or BLOCKS."""
-    return draw_units(samples.recordings.recording[samples.starts], samples.starts, count, seed)
-
-
 def draw_units(
     recording: NDArray[np.integer], row: NDArray[np.integer], count: int, seed: int
 ) -> tuple[Draws, str]:
-    """Draw samples `count` times, given the number of each one's recording (n,) and its row (n,) therein.
+    """Draw samples `count` times; return the draws and the unit that is drawn: RECORDINGS or BLOCKS.
 
+    Given are the number of each sample's recording (n,) and its row (n,), at least its order, therein.
     Samples of one recording are not independent draws, since they share its posture, force and sensor offset; so
     recordings are drawn, with all their samples. A single recording is drawn in time blocks (moving-block
     bootstrap: Kuensch, "The jackknife and the bootstrap for general stationary observations", Ann. Statist. 1989).
@@ -184,3 +181,29 @@ def intervals(measures: Measures, confidence: float) -> dict[str, Interval]:
     defined = {name: values[np.isfinite(values)] for name, values in measures.items()}
     ends = {name: np.percentile(values, tails) for name, values in defined.items() if len(values)}
     return {name: (float(low), float(high)) for name, (low, high) in ends.items()}
+
+
+def paired_differences(values: Float64, draws: Draws, units: int, confidence: float) -> tuple[Float64, Float64]:
+    """Compare the mean scores of runs by the scores (samples, runs) of their samples, all pairs at once.
+
+    Each draw draws the same units for all runs. Of many pairs some differ by chance, and the best run is chosen by
+    the same scores; so intervals are simultaneous: in a share `confidence` of the draws, no pair deviates by more
+    standard errors than they are wide (single-step maxT: Westfall & Young, "Resampling-based multiple testing",
+    1993). A bootstrap over few `units` is too narrow; so they are widened as Student's t is against the normal
+    distribution (Hesterberg, "What teachers should know about the bootstrap", Am. Statistician 2015).
+
+    Returns:
+        (runs, runs) the row's score minus the column's, and half the width of the interval around it.
+    """
+    scores = values.mean(axis=0)
+    drawn = np.array([draws.totals(column) for column in values.T]) / draws.totals(np.ones(len(values)))
+    deviation = drawn - scores[:, None]
+    errors, largest = np.empty((len(scores), len(scores), 1)), np.zeros(drawn.shape[1])
+    for error, of_run in zip(errors, deviation, strict=True):
+        pairs = np.abs(of_run - deviation)
+        error[:] = np.sqrt((pairs**2).mean(axis=1, keepdims=True))
+        relative = np.divide(pairs, error, out=np.zeros_like(pairs), where=error > 0)
+        largest = np.maximum(largest, relative.max(axis=0))
+    tail = (1 + confidence) / 2
+    few = np.sqrt(units / (units - 1)) * stdtrit(units - 1, tail) / ndtri(tail)
+    return scores[:, None] - scores, np.quantile(largest, confidence) * few * errors[..., 0]

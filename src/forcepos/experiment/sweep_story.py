@@ -78,7 +78,7 @@ def draw_jobs(rows: Sequence[Row], keys: Sequence[str], folder: Path) -> list[Pa
 
 
 def _draw(rows: Sequence[Row], folder: Path) -> list[Path]:
-    from forcepos.results.figures.jobs import job_scores  # noqa: PLC0415  # matplotlib takes a second
+    from forcepos.results.figures.comparison import job_scores  # noqa: PLC0415  # matplotlib takes a second
     from forcepos.results.figures.style import drawing  # noqa: PLC0415  # likewise
 
     files = [folder / "jobs.svg", folder / "jobs.png"]

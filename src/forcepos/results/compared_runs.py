@@ -1,7 +1,7 @@
 """Finished runs read from their folders, and the test samples that they have in common."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from forcepos.runtime.errors import InputError
 from forcepos.runtime.paths import short_path
 from forcepos.runtime.wording import shortened
 
-PREDICTIONS = "predictions.parquet"  # of forcepos.results.predictions, which imports TensorFlow
+PREDICTIONS = "predictions.parquet"  # in a run's folder, as forcepos.results.predictions tabulates them
 _ROW = ["fold", "recording", "row"]
 _LEAST = 0.5  # of the smallest test subset: with fewer samples in common, runs were tested on different ones
 _SAME_MM = 1e-3
@@ -35,8 +35,18 @@ class ComparedRun:
     @property
     def axes(self) -> set[str]:
         """The axes of its positions; none of a classification."""
-        names = map(str, self.predictions.columns)
-        return {name[len("true_") : -len("_mm")] for name in names if name.startswith("true_")}
+        return set(axes_of(self.predictions))
+
+
+def axes_of(table: pd.DataFrame) -> list[str]:
+    """Return the axes whose positions are predicted; none where classes are."""
+    return [axis for axis in "xyz" if f"true_{axis}_mm" in table]
+
+
+def errors_mm(table: pd.DataFrame) -> pd.DataFrame:
+    """Return (rows, axes) predicted minus true positions."""
+    predicted = {axis: table[f"predicted_{axis}_mm"].astype(np.float64) for axis in axes_of(table)}
+    return pd.DataFrame({axis: values - table[f"true_{axis}_mm"] for axis, values in predicted.items()})
 
 
 def read_run(folder: Path) -> ComparedRun:
@@ -58,7 +68,8 @@ def read_run(folder: Path) -> ComparedRun:
     data = _load(parts[0] / "result.json", lambda path: _read_json(path).get("data", {}).get("fingerprint"))
     tables = (_load(part / PREDICTIONS, _read_predictions) for part in parts)
     predictions = pd.concat([table.assign(fold=fold) for fold, table in enumerate(tables)])
-    curves = [_load(part / "tables" / "learning_curves.csv", _read_curves) for part in parts]
+    files = [part / "tables" / "learning_curves.csv" for part in parts]
+    curves = [_load(file, lambda path: pd.read_csv(path).astype(np.float64).set_index("epoch")) for file in files]
     config = _load(folder / CONFIG, _read_config)
     return ComparedRun(name, config, data, predictions, pd.concat(curves))
 
@@ -80,19 +91,10 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def _read_config(path: Path) -> dict[str, Any]:
-    values = dict(_flat(meaning(_read_json(path))))
+    values: dict[Any, Any] = pd.json_normalize(meaning(_read_json(path))).to_dict("records")[0]
     if not 0 < values["evaluation.confidence"] < 1 <= values["evaluation.resamples"] or "split.name" not in values:
         raise ValueError("it is not the config of a run")
     return values
-
-
-def _flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in values.items():
-        yield from _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else [(f"{prefix}{key}", value)]
-
-
-def _read_curves(path: Path) -> pd.DataFrame:
-    return pd.read_csv(path).astype(np.float64).set_index("epoch")
 
 
 def _read_predictions(path: Path) -> pd.DataFrame:
@@ -162,8 +164,4 @@ def sample_scores(tables: Sequence[pd.DataFrame], axes: Sequence[str]) -> Float6
     """Return (samples, runs) the distance in mm along these axes; of classes, 1 where right and 0 where wrong."""
     if not axes:
         return np.column_stack([table["true"] == table["predicted"] for table in tables]).astype(np.float64)
-    errors = [
-        [table[f"predicted_{axis}_mm"].astype(np.float64) - table[f"true_{axis}_mm"] for axis in axes]
-        for table in tables
-    ]
-    return np.asarray(np.linalg.norm(errors, axis=1).T)
+    return np.column_stack([np.linalg.norm(errors_mm(table)[[*axes]], axis=1) for table in tables])

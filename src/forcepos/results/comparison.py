@@ -1,7 +1,5 @@
 """A comparison of finished runs: which differences of their scores are real, and what else differs."""
 
-import base64
-import io
 import logging
 from collections.abc import Iterator, Sequence
 from itertools import product
@@ -9,24 +7,20 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
-from matplotlib.figure import Figure
 
 from forcepos.data.recordings import Float64
-from forcepos.evaluation.metrics import N_BLOCKS, draw_units
-from forcepos.evaluation.paired import paired_differences
+from forcepos.evaluation.metrics import N_BLOCKS, draw_units, paired_differences
 from forcepos.results.compared_runs import ComparedRun, common_samples, differing, read_run, sample_scores
 from forcepos.results.figures.comparison import REAL, difference_plot, learning_curves
 from forcepos.results.figures.style import drawing
+from forcepos.results.page import page_html, png
 from forcepos.runtime.errors import InputError
-from forcepos.runtime.wording import name_some, visible
+from forcepos.runtime.wording import name_some
 
 log = logging.getLogger(__name__)
 _Section = tuple[str, str, pd.DataFrame | None, str | None]  # heading, note, table, picture
 _SEED = 1  # of the bootstrap: the same runs have the same intervals each time
 _PAIRS_OF = 8  # runs: a table of all pairs of more would be too wide
-_DPI = 150
 _BOOTSTRAP = ("confidence", "resamples")  # keys of evaluation
 _UNCLEAR = "cannot be told apart with these recordings"
 
@@ -63,7 +57,6 @@ def _names(runs: Sequence[ComparedRun]) -> list[str]:
 
 
 def _on_each_split(runs: Sequence[ComparedRun], names: Sequence[str]) -> Iterator[pd.DataFrame]:
-    """Compare the runs on their own split, and on a second one where all have it."""
     first = runs[0].config["split.name"]
     yield _all_pairs(runs, names, first)
     for split in sorted(set.intersection(*(set(run.predictions["split"]) for run in runs)) - {first}):
@@ -129,39 +122,26 @@ def shown(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _html(runs: Sequence[ComparedRun], pairs: Sequence[pd.DataFrame]) -> str:
-    """Render the page, one file without scripts or network access; every text is escaped."""
     names = list(pairs[0]["run"].unique())
     numbers = [name.partition(" ")[0] for name in names]
     sections = [section for every in pairs for section in _of_split(every, numbers)]
     objective = str(runs[0].config.get("tuner.objective"))
     curves = learning_curves(objective, {name: run.curves for name, run in zip(names, runs, strict=True)})
-    sections.append(("Learning curves", "Final training; means over networks and folds.", None, _png(curves)))
+    sections.append(("Learning curves", "Final training; means over networks and folds.", None, png(curves)))
     keys = differing(runs).set_axis(numbers, axis=1).rename_axis("key").reset_index()
     sections.append(("What differs in config", f"{len(keys)} keys.", keys, None))
     folders = pd.DataFrame({"run": names, "folder": [str(run.name) for run in runs]})
     sections.append(("Folders", "Each holds the report.html of its run.", folders, None))
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), undefined=StrictUndefined, autoescape=True,
-        finalize=lambda value: value if isinstance(value, Markup) else visible(str(value)),
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    template = environment.get_template("comparison.html.jinja")
-    return template.render(title=f"Comparison of {len(runs)} runs", sections=sections)
+    return page_html("comparison.html.jinja", title=f"Comparison of {len(runs)} runs", sections=sections)
 
 
 def _of_split(pairs: pd.DataFrame, numbers: Sequence[str]) -> Iterator[_Section]:
     split, measure, note = pairs[["split", "measure", "note"]].iloc[0]
     best = _against_best(pairs)
-    yield f"{measure} on the test subset of split={split}", note, shown(best), _png(difference_plot(best))
+    yield f"{measure} on the test subset of split={split}", note, shown(best), png(difference_plot(best))
     if 2 < len(numbers) <= _PAIRS_OF:
         marked = pairs["shown"] + np.where(pairs["verdict"] == REAL, " *", "")
         cells = pd.DataFrame([*marked.to_numpy().reshape(-1, len(numbers))], columns=list(numbers))
         cells.insert(0, "run", pairs["run"].unique())
         note = f"The row's {measure} minus the column's; * marks a difference that is real."
         yield f"All pairs on split={split}", note, cells, None
-
-
-def _png(figure: Figure) -> str:
-    file = io.BytesIO()
-    figure.savefig(file, dpi=_DPI)
-    return base64.b64encode(file.getvalue()).decode()

@@ -13,7 +13,6 @@ from forcepos.evaluation.evaluate import Evaluation
 from forcepos.models.final import TrainedModel
 from forcepos.models.problem import AXES, Problem, Regression
 
-PREDICTIONS = "predictions.parquet"  # in a run's folder
 _FORCE = re.compile(r"f[_ ]?[xyz]", re.IGNORECASE)
 
 
@@ -24,27 +23,6 @@ class Scored:
     problem: Problem
     trained: TrainedModel
     evaluation: Evaluation
-
-
-def each_split(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return the rows of each split, the run's own first."""
-    return {str(name): rows for name, rows in table.groupby("split", sort=False)}
-
-
-def axes_of(table: pd.DataFrame) -> list[str]:
-    """Return the axes whose positions are predicted; none where classes are."""
-    return [axis for axis in AXES if f"true_{axis}_mm" in table]
-
-
-def errors_mm(table: pd.DataFrame) -> pd.DataFrame:
-    """Return (rows, axes) predicted minus true positions."""
-    predicted = {axis: table[f"predicted_{axis}_mm"].astype(np.float64) for axis in axes_of(table)}
-    return pd.DataFrame({axis: values - table[f"true_{axis}_mm"] for axis, values in predicted.items()})
-
-
-def distances_mm(table: pd.DataFrame) -> Float64:
-    """Return (rows,) distances from the true to the predicted positions."""
-    return np.asarray(np.linalg.norm(errors_mm(table), axis=1), np.float64)
 
 
 def predictions_table(scored: Scored) -> pd.DataFrame:
@@ -82,24 +60,18 @@ def _force(test: Samples) -> dict[str, Float64]:
 
 def _answers(scored: Scored) -> dict[str, NDArray[Any]]:
     task, evaluation, test = scored.problem.task, scored.evaluation, scored.problem.test_samples
+    answers = dict[str, NDArray[Any]]()
     if isinstance(task, Regression):
-        pairs = {"true": evaluation.true, "predicted": evaluation.predicted}
-        answers = {
-            f"{kind}_{axis}_mm": values[:, column]
-            for column, axis in enumerate(task.outputs)
-            for kind, values in pairs.items()
-        }
+        for axis, true, predicted in zip(task.outputs, evaluation.true.T, evaluation.predicted.T, strict=True):
+            answers |= {f"true_{axis}_mm": true, f"predicted_{axis}_mm": predicted}
         return answers | ({"radius_mm": evaluation.outputs["radius"]} if "radius" in evaluation.outputs else {})
-    names, outputs = np.array(task.outputs, object), evaluation.outputs
-    groups = {"probability": evaluation.predicted, "in_set": outputs.get(task.kinds)}
-    return {
-        **{f"{axis}_mm": test.positions[:, AXES.index(axis)] for axis in test.recordings.axes},
+    names = np.array(task.outputs, object)
+    answers |= {f"{axis}_mm": test.positions[:, AXES.index(axis)] for axis in test.recordings.axes}
+    answers |= {
         "true": names[evaluation.true.argmax(axis=1)],
         "predicted": names[evaluation.predicted.argmax(axis=1)],
-        **{
-            f"{group}_{name}": values[:, column]
-            for group, values in groups.items()
-            if values is not None
-            for column, name in enumerate(task.outputs)
-        },
     }
+    sets = evaluation.outputs.get(task.kinds, evaluation.predicted[:, :0])  # none without calibration
+    for group, values in (("probability", evaluation.predicted), ("in_set", sets)):
+        answers |= {f"{group}_{name}": of for name, of in zip(names, values.T, strict=False)}
+    return answers

@@ -8,8 +8,6 @@ from typing import Any
 import keras
 import numpy as np
 import pandas as pd
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 from matplotlib.figure import Figure
 from omegaconf import OmegaConf
 
@@ -19,15 +17,14 @@ from forcepos.evaluation.coverage import coverage_at_levels
 from forcepos.models.final import predict
 from forcepos.models.problem import Regression
 from forcepos.results.figures import errors, style, training
+from forcepos.results.page import page_html
 from forcepos.results.predictions import Scored, predictions_table
 from forcepos.results.run_report import RunReport
 from forcepos.results.scores import REFERENCES, in_words, remarks, score_table
 from forcepos.results.verdict import cards, question, verdict
-from forcepos.runtime.wording import visible
 from forcepos.tracking.place import resolve
 from forcepos.tracking.run import Run
 
-_DPI = 150
 _AGAINST = {"force_n": "size of the force (N)", "time_s": "time since the recording's start (s)"}
 _DATA = {
     "recordings": "recordings", "points": "points", "rows": "rows", "rate_hz": "rows per second",
@@ -42,7 +39,8 @@ def save_pictures(report: RunReport, result: dict[str, Any], facts: dict[str, st
     (folder / "figures").mkdir(exist_ok=True)
     with style.drawing():
         figures = {name: _save(figure, folder / "figures" / name, run) for name, figure in _draw(report)}
-    page = report_html(
+    page = page_html(
+        "report.html.jinja",
         title=f"{config.model.name}, split={config.split.name}",
         question=question(config.split, isinstance(task, Regression)),
         cards=cards(result),
@@ -65,7 +63,6 @@ def save_pictures(report: RunReport, result: dict[str, Any], facts: dict[str, st
 
 
 def _data(result: dict[str, Any], split: str) -> pd.DataFrame:
-    """Tabulate what each split is made of, a column for each."""
     second = result["also"]
     made_of = {split: result["data"]} | ({second["split"]: second["data"]} if second else {})
     table = pd.DataFrame({name: data | data["subsets"] for name, data in made_of.items()}, dtype=object)
@@ -100,13 +97,12 @@ def _load(report: RunReport, result: dict[str, Any]) -> list[str]:
 
 def _save(figure: Figure, path: Path, run: Run) -> str:
     for suffix in (".svg", ".png"):
-        figure.savefig(path.with_suffix(suffix), dpi=_DPI)
+        figure.savefig(path.with_suffix(suffix))
         run.log_file(path.with_suffix(suffix), "figures")
     return base64.b64encode(path.with_suffix(".png").read_bytes()).decode()
 
 
 def _draw(report: RunReport) -> Iterator[tuple[str, Figure]]:
-    """Draw what predictions.parquet holds, the training, and the search."""
     config, trials = report.problem.config, report.search.trials
     yield from _of_predictions(report)
     calibrated = [each for each in report.all_scored if each.evaluation.coverage]
@@ -147,24 +143,3 @@ def _coverage(scored: Scored) -> tuple[Float64, Float64]:
     groups = split_of(problem.config.split).units(problem.samples.take(subset))
     calibration = (problem.targets[subset], predict(scored.trained.model, problem, subset), groups.number)
     return coverage_at_levels(problem.task, calibration, (evaluation.true, evaluation.outputs))
-
-
-def report_html(**contents: Any) -> str:
-    """Render the report as one HTML file without scripts, network access or other files; every text is escaped.
-
-    Args:
-        contents: what report.html.jinja shows by these names: texts, numbers, tables, and figures, which are PNGs
-            in base64 by name.
-    """
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), undefined=StrictUndefined, finalize=_visible,
-        autoescape=True, trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    return environment.get_template("report.html.jinja").render(contents)
-
-
-def _visible(value: Any) -> Any:
-    """Format numbers and make texts visible; what a macro has written is finished."""
-    if isinstance(value, float):
-        return f"{value:.3g}" if abs(value) < 100 else f"{value:.0f}"
-    return value if isinstance(value, Markup) or not isinstance(value, str) else visible(value, kept="\n")

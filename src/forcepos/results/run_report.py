@@ -15,10 +15,11 @@ from forcepos.data.splits.random import leaked_share
 from forcepos.evaluation.evaluate import References, Units, errors_by_unit
 from forcepos.models.final import batches
 from forcepos.models.problem import AXES, Problem
+from forcepos.results.compared_runs import PREDICTIONS
 from forcepos.results.findings import find
 from forcepos.results.logged import datasets, key_metrics, log_table
-from forcepos.results.predictions import PREDICTIONS, Scored, predictions_table
-from forcepos.results.score_files import write_score_files
+from forcepos.results.predictions import Scored, predictions_table
+from forcepos.results.scores import write_score_files
 from forcepos.runtime.files import write_csv, write_json
 from forcepos.tracking.run import Run
 from forcepos.tuning.ledger import SearchResult
@@ -179,5 +180,5 @@ def _evaluated(scored: Scored) -> dict[str, Any]:
         "test": evaluation.test,
         "intervals": {name: list(ends) for name, ends in evaluation.intervals.items()},
         "resampled": evaluation.resampled,
-        "coverage": {**coverage.values(scored.problem.task), "counted": coverage.counted} if coverage else None,
+        "coverage": coverage.scores if coverage else None,
     }

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 Result = Mapping[str, Any]
@@ -35,6 +36,7 @@ _WORDS = _SHOWN | {
     "found": "observed coverage",
 }
 _SMALLEST = 1e-3
+_LATEX = str.maketrans({"%": r"\%", "_": r"\_", "²": "$^2$"})  # all that titles and names of splits hold
 
 
 def in_words(name: str) -> str:
@@ -75,24 +77,34 @@ def _decimals(size: float, digits: int) -> int:
 def score_table(result: Result, wide: bool = False) -> list[dict[str, str]]:
     """Return rows of cells: the model with its intervals, its references, the model on the second split.
 
-    Args:
-        wide: give the last column intervals, too; without them the table fits 80 columns.
+    Only a wide table's last column has intervals, too; without them the table fits 80 columns.
     """
     scored = {"model": result}
     scored |= {title: {"test": result[name]} for name, title in REFERENCES.items() if name in result}
     if result.get("also"):
         scored[f"model, {result['also']['split']}"] = result["also"]
-    measures = [name for name in _SHOWN if name in result["test"]]
-    return [
-        {"test subset": title}
-        | {_SHOWN[name]: _cell(scores, name, wide or name != measures[-1]) for name in measures}
-        for title, scores in scored.items()
-    ]
+    rows = []
+    for title, of in scored.items():
+        names = [name for name in _SHOWN if name in result["test"]]
+        cells = [with_interval(of["test"].get(name), of.get("intervals", {}).get(name)) for name in names]
+        if not wide:
+            cells[-1] = cells[-1].partition(" ")[0]
+        rows.append({"test subset": title} | dict(zip((_SHOWN[name] for name in names), cells, strict=True)))
+    return rows
 
 
-def _cell(scores: Result, name: str, interval: bool = True) -> str:
-    written = with_interval(scores["test"].get(name), scores.get("intervals", {}).get(name))
-    return written if interval else written.partition(" ")[0]
+def write_score_files(result: Result, folder: Path) -> list[Path]:
+    """Write the table to results.md and, without packages, results.tex, to be pasted into a text; return both."""
+    rows = score_table(result, wide=True)
+    head, *lines = [list(rows[0]), *(list(row.values()) for row in rows)]
+    numbers = len(head) - 1
+    markdown = [f"| {' | '.join(line)} |" for line in (head, ["---", *["---:"] * numbers], *lines)]
+    first, *others = [" & ".join(line).translate(_LATEX) + r" \\" for line in (head, *lines)]
+    begin, end = rf"\begin{{tabular}}{{l{'r' * numbers}}}", r"\end{tabular}"
+    latex = [begin, r"\hline", first, r"\hline", *others, r"\hline", end]
+    for path, text in ((folder / "results.md", markdown), (folder / "results.tex", latex)):
+        path.write_text("\n".join([*text, ""]), encoding="utf-8")
+    return [folder / "results.md", folder / "results.tex"]
 
 
 def remarks(result: Result) -> Iterator[str]:

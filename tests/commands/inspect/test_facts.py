@@ -103,6 +103,8 @@ def test_the_notebooks_file_and_its_figures(tmp_path: Path) -> None:
     assert [Path(path).name for path in seen["figures"]] == [
         "points.png",
         "signals.png",
+        "time.png",
+        "balance.png",
     ]
     assert all((tmp_path / path).stat().st_size > 1000 for path in seen["figures"])
     assert all(path in finished.err for path in seen["figures"])

@@ -60,8 +60,9 @@ def test_a_kill_leaves_nothing_that_looks_like_a_result(large: Path, tmp_path: P
     assert ended == -signal.SIGKILL
     assert not (tmp_path / "mine.feather").exists()
     assert len(list(tmp_path.iterdir())) == 1
+    (tmp_path / "mine.feather.1.unfinished").write_text("of process 1, which lives")
     assert prepared(tmp_path, f"data.source={ZIPPED}", "data.target=mine.feather").code == 0
-    assert [path.name for path in tmp_path.iterdir()] == ["mine.feather"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.feather", "mine.feather.1.unfinished"]
 
 
 def test_a_terminal_shows_a_bar(tmp_path: Path) -> None:

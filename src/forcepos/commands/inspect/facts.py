@@ -33,7 +33,7 @@ def facts(survey: Survey) -> dict[str, Any]:
         "missing": {name: column.missing for name, column in survey.columns.items() if column.missing},
         "stuck": {column.name: stuck[column.name] for column in channels(survey) if stuck[column.name]},
         "saturated": _saturated(survey),
-        "balance": _balance(survey),
+        "balance": balance(survey),
         "guesses": {role: getattr(survey.guesses, role) for role in ROLES},
     }
 
@@ -57,7 +57,8 @@ def _saturated(survey: Survey) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-def _balance(survey: Survey) -> dict[str, dict[str, int]]:
+def balance(survey: Survey) -> dict[str, dict[str, int]]:
+    """Count the rows of each class, of the label and of columns that may be one."""
     found: dict[str, dict[str, int]] = {}
     for name in (survey.guesses.label, *survey.guesses.candidates):
         counts = survey.columns[name].counts if name else None

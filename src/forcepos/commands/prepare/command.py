@@ -1,5 +1,6 @@
 """`python -m forcepos prepare`: converts text logs, one per visit of a point, to the notebook's Feather file."""
 
+import glob
 import logging
 import os
 import sys
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pyarrow as pa
 from hydra.core.config_store import ConfigStore
 from hydra.errors import HydraException
@@ -175,9 +177,10 @@ def _refuse(config: LogsConfig, problems: Sequence[str]) -> None:
 def _feather_file(path: Path, columns: Sequence[str]) -> Iterator[Callable[[pa.Table, str], None]]:
     """Yield a function that adds a recording's rows and point; `path` exists once the block ends without error."""
     schema = pa.schema([*((name, pa.float64()) for name in columns), (_POINT, pa.large_string())])
-    unfinished = path.with_name(f"{path.name}.unfinished")
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}.unfinished")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(path)
         with unfinished.open("wb") as file:
             with pa.ipc.new_file(file, schema, options=pa.ipc.IpcWriteOptions(compression="lz4")) as writer:
                 yield lambda rows, point: writer.write_table(
@@ -191,3 +194,11 @@ def _feather_file(path: Path, columns: Sequence[str]) -> Iterator[Callable[[pa.T
     finally:
         with suppress(OSError):
             unfinished.unlink()
+
+
+def _remove_abandoned(path: Path) -> None:
+    """Remove the unfinished files of processes that were killed while they wrote this file."""
+    for left in path.parent.glob(f"{glob.escape(path.name)}.*.unfinished"):
+        process = left.suffixes[-2].removeprefix(".")
+        if process.isdecimal() and not psutil.pid_exists(int(process)):
+            left.unlink(missing_ok=True)

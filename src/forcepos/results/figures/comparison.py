@@ -1,6 +1,7 @@
 """Pictures of several runs beside one another."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -11,13 +12,14 @@ from forcepos.results.figures import style
 _NAMED = 8  # runs: the names of more would not fit
 REAL = "the difference is real"  # the verdict on a run whose interval excludes 0
 
+_LABELS = {"euclidean_mean_mm": "mean error on the test subset (mm)", "accuracy": "accuracy on the test subset"}
+_MOST = 40  # jobs of a panel: the best
+_ROW_IN = 0.25
+_OFFSET = 0.2  # of the second split's mark from the middle of its row
+
 
 def difference_plot(rows: pd.DataFrame) -> Figure:
-    """Plot each run's difference from the best on one split, with its interval.
-
-    Args:
-        rows: of one split, as `forcepos.results.comparison.write_comparison` returns them.
-    """
+    """Plot each run's difference from the best, with its interval: one split's rows of `write_comparison`."""
     figure, axes = style.single(min(1.2 + 0.3 * len(rows), 20))
     axes.axvline(0, color=style.BLACK, linewidth=0.8)
     colours = [style.VERMILLION if verdict == REAL else style.GREY for verdict in rows["verdict"]]
@@ -31,11 +33,7 @@ def difference_plot(rows: pd.DataFrame) -> Figure:
 
 
 def learning_curves(metric: str, curves: Mapping[str, pd.DataFrame]) -> Figure:
-    """Plot the mean of `metric` by epoch over networks and folds, a line for each run that has it.
-
-    Args:
-        curves: of each run by its name: what Keras logged, indexed by epoch.
-    """
+    """Plot the mean of `metric` over networks and folds, of each run whose logs, indexed by epoch, have it."""
     figure, axes = style.single()
     known = {name: logs.groupby("epoch")[metric].mean() for name, logs in curves.items() if metric in logs}
     for place, (name, means) in enumerate(known.items()):
@@ -44,4 +42,31 @@ def learning_curves(metric: str, curves: Mapping[str, pd.DataFrame]) -> Figure:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     if known:
         figure.legend(loc="outside lower center", fontsize="small", frameon=False)
+    return figure
+
+
+def job_scores(rows: Sequence[Mapping[str, Any]]) -> Figure:
+    """Draw the scores of finished jobs, one at least, with their intervals; a panel for mm, one for accuracies.
+
+    Rows are those of `job_rows`, with what to call each as `name`.
+    """
+    table = pd.DataFrame(rows)
+    panels = [table[table["score"] == score][:_MOST] for score in _LABELS if (table["score"] == score).any()]
+    sizes = [len(panel) + 3 for panel in panels]
+    figure = style.new_figure(_ROW_IN * sum(sizes))
+    all_axes = figure.subplots(len(panels), squeeze=False, height_ratios=sizes)[:, 0]
+    for axes, panel in zip(all_axes, panels, strict=True):
+        score, place = panel["score"].iloc[0], pd.Series(range(len(panel)))
+        marks = (
+            (score, "low", "high", "o", "its own split"),
+            ("also", "also_low", "also_high", "D", "second split"),
+        )
+        for number, (value, low, high, mark, label) in enumerate(marks):
+            values, ends = panel[value].astype(float), (panel[low].astype(float), panel[high].astype(float))
+            axes.hlines(place + number * _OFFSET, *ends, color=style.CYCLE[number])
+            axes.plot(values, place + number * _OFFSET, mark, markersize=4, color=style.CYCLE[number], label=label)
+        axes.plot(panel["best_baseline"], place, "|", color=style.BLACK, label="best baseline")
+        axes.set_yticks(place, [style.literal(name) for name in panel["name"]])
+        axes.set(xlabel=_LABELS[score], ylim=(len(panel) - 0.4, -0.6))
+    figure.legend(*all_axes[0].get_legend_handles_labels(), loc="outside upper right", ncols=3, frameon=False)
     return figure

@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
 from sklearn.metrics import ConfusionMatrixDisplay, confusion_matrix
 
 from forcepos.data.recordings import Float64
 from forcepos.data.sectors import Sectors
+from forcepos.results.compared_runs import axes_of, errors_mm
 from forcepos.results.figures import style
-from forcepos.results.predictions import axes_of, distances_mm, each_split, errors_mm
 from forcepos.results.scores import with_interval
 
 _POINTS_SHOWN = 5000
@@ -27,7 +28,7 @@ _PLATE_IN = 3.2
 
 def true_against_predicted(table: pd.DataFrame) -> Figure:
     """Plot positions, a row of panels for each axis; one row for all if there is a single split."""
-    splits, names = each_split(table), axes_of(table)
+    splits, names = _each_split(table), axes_of(table)
     rows, columns = (len(names), len(splits)) if len(splits) > 1 else (1, len(names))
     figure, panels = style.panels(rows, columns, 2.5 * rows)
     for axes, (name, (split, each)) in zip(panels, product(names, splits.items()), strict=True):
@@ -42,7 +43,7 @@ def true_against_predicted(table: pd.DataFrame) -> Figure:
 def confusion(table: pd.DataFrame, names: list[str], kind: str) -> Figure:
     """Plot the shares of each true class that are predicted as each class; a class is called a `kind`."""
     few, side = len(names) <= _CLASSES_WITH_VALUES, min(max(2.4, 0.26 * len(names)), 16)
-    width = max(style.PAGE_IN, (side + 0.6) * len(each_split(table)))
+    width = max(style.PAGE_IN, (side + 0.6) * len(_each_split(table)))
     figure, panels = _panels(table, side + 1, width=width, sharey=True)
     for axes, each in panels:
         shares = 100 * confusion_matrix(each["true"], each["predicted"], labels=names, normalize="true")
@@ -59,13 +60,9 @@ def confusion(table: pd.DataFrame, names: list[str], kind: str) -> Figure:
 
 
 def error_distribution(table: pd.DataFrame, references: Mapping[str, Float64]) -> Figure:
-    """Plot the share of samples up to each distance: a curve per split, and thin ones of the references.
-
-    Args:
-        references: (n,) distances in mm by title, on the own split's test subset.
-    """
+    """Plot the share of samples up to each distance: a curve per split, thin ones of references' (n,) in mm."""
     figure, axes = style.single(height=4.4)
-    model = {f"model, {_title(split)}": distances_mm(each) for split, each in each_split(table).items()}
+    model = {f"model, {_title(split)}": _distances_mm(each) for split, each in _each_split(table).items()}
     for name, values in (model | dict(references)).items():
         median, high = (with_interval(value, unit="mm") for value in np.percentile(values, _PERCENT))
         label = f"{name}: median {median}, 95 % below {high}"
@@ -75,16 +72,15 @@ def error_distribution(table: pd.DataFrame, references: Mapping[str, Float64]) -
             axes.plot(np.percentile(values, _PERCENT), shares, "o", color=curve.get_color(), markersize=6)
     axes.set(xlabel="distance from the true position (mm)", ylabel="share of samples (%)")
     axes.set(xlim=(0, None), ylim=(0, 1.02))
-    axes.yaxis.set_major_formatter(style.percent_ticks())
+    axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=""))
     figure.legend(loc="outside lower left")
     return figure
 
 
 def error_against(table: pd.DataFrame, column: str, label: str) -> Figure:
-    """Plot errors over a column in bins of equally many samples: quartiles, or the share of wrong classes.
+    """Plot errors over a column, whose label has its unit, in bins of equally many samples.
 
-    Args:
-        label: of the column, with its unit.
+    Of positions quartiles are shown, of classes the share of wrong ones.
     """
     figure, panels = _panels(table, 2.9, sharex=True, sharey=True)
     for axes, each in panels:
@@ -92,7 +88,7 @@ def error_against(table: pd.DataFrame, column: str, label: str) -> Figure:
         bins = rank * max(1, min(_BINS, len(each) // _IN_A_BIN)) // len(each)
         place = each[column].groupby(bins).median()
         if axes_of(each):
-            _plot_quartiles(axes, place, errors_mm(each).abs().assign(distance=distances_mm(each)), bins)
+            _plot_quartiles(axes, place, errors_mm(each).abs().assign(distance=_distances_mm(each)), bins)
         else:
             wrong = 100 * (each["true"] != each["predicted"]).groupby(bins).mean()
             axes.plot(place, wrong, ".-", label="of the answers in a bin")
@@ -112,12 +108,10 @@ def _plot_quartiles(axes: Axes, place: pd.Series, errors: pd.DataFrame, bins: pd
 
 
 def coverage_curve(curves: Mapping[str, tuple[Float64, Float64]], chosen: float) -> Figure:
-    """Plot observed against target coverage; mark the chosen level, or where it would be.
+    """Plot observed against target coverage by split; mark the level that was chosen, or where it would be.
 
     Args:
-        curves: by split: target (levels,) ascending from 0 to 1, those that could be calibrated for, possibly
-            none; observed (levels,) share of the test subset's samples.
-        chosen: the level that the run's results are given at.
+        curves: target (levels,) ascending, possibly none; observed (levels,). Both are shares from 0 to 1.
     """
     figure, panels = style.panels(1, len(curves), 3.9)
     for axes, (split, (target, observed)) in zip(panels, curves.items(), strict=True):
@@ -139,7 +133,7 @@ def coverage_curve(curves: Mapping[str, tuple[Float64, Float64]], chosen: float)
 def error_map(table: pd.DataFrame) -> Figure:
     """Plot an arrow per touched point, from its mean true to its mean predicted x, y."""
     columns = ["true_x_mm", "true_y_mm", "predicted_x_mm", "predicted_y_mm", "distance"]
-    means = table.assign(distance=distances_mm(table)).groupby(["split", "point"], sort=False)[columns].mean()
+    means = table.assign(distance=_distances_mm(table)).groupby(["split", "point"], sort=False)[columns].mean()
     figure, panels = _panels(means.reset_index(), _PLATE_IN, sharex=True, sharey=True)
     for axes, each in panels:
         x, y, to_x, to_y, distance = each[columns].to_numpy(float).T
@@ -175,9 +169,18 @@ def sector_map(table: pd.DataFrame, sectors: Sectors) -> Figure:
     return figure
 
 
+def _each_split(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return the rows of each split, the run's own first."""
+    return {str(name): rows for name, rows in table.groupby("split", sort=False)}
+
+
+def _distances_mm(table: pd.DataFrame) -> Float64:
+    return np.asarray(np.linalg.norm(errors_mm(table), axis=1), np.float64)
+
+
 def _panels(table: pd.DataFrame, height: float, **look: Any) -> tuple[Figure, list[tuple[Axes, pd.DataFrame]]]:
     """Create a panel for each split, with its title, and return it with the split's rows."""
-    splits = each_split(table)
+    splits = _each_split(table)
     figure, panels = style.panels(1, len(splits), height, **look)
     for axes, split in zip(panels, splits, strict=True):
         axes.set_title(_title(split))

@@ -6,11 +6,11 @@ from typing import Any
 
 import matplotlib.style
 import numpy as np
+from cycler import cycler
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
 from numpy.typing import ArrayLike
 
 from forcepos.runtime.wording import shortened, visible
@@ -23,11 +23,12 @@ CYCLE = (BLUE, VERMILLION, "#009E73", ORANGE, "#CC79A7", "#56B4E9", BLACK, "#F0E
 BAD_IS_BRIGHT = ListedColormap(colormaps["plasma"](np.linspace(0, 0.85, 256)), "bad_is_bright")
 
 PAGE_IN = 6.3  # the width of the text on an A4 page
-TEXT_PT = 9.0  # size of all text
-_SIZES = (
-    "font.size", "axes.titlesize", "axes.labelsize", "xtick.labelsize", "ytick.labelsize",
-    "legend.fontsize", "legend.title_fontsize", "figure.titlesize", "figure.labelsize",
-)  # fmt: skip
+_STYLE = {
+    "savefig.dpi": 150, "svg.fonttype": "none", "legend.frameon": False, "axes.axisbelow": True,
+    "font.size": 9, **dict.fromkeys(["axes.titlesize", "figure.titlesize", "figure.labelsize"], "medium"),
+    "axes.prop_cycle": cycler(color=CYCLE), "axes.spines.top": False, "axes.spines.right": False,
+    "axes.grid": True, "grid.alpha": 0.25, "grid.linewidth": 0.6,
+}  # fmt: skip
 _LONGEST = 60  # characters of a name
 _NAMED = 8  # signals of a panel: more names would not fit next to it
 _WIDE = 20  # ratio of largest to smallest value above which a linear axis hides the small ones
@@ -38,8 +39,7 @@ def drawing() -> AbstractContextManager[None]:
 
     Text in SVG stays text. With settings of a user's own, a name might be parsed as TeX.
     """
-    ours = {"svg.fonttype": "none", "legend.frameon": False, **dict.fromkeys(_SIZES, TEXT_PT)}
-    return matplotlib.style.context(["default", ours])
+    return matplotlib.style.context(["default", _STYLE])
 
 
 def new_figure(height: float, width: float = PAGE_IN) -> Figure:
@@ -50,7 +50,7 @@ def new_figure(height: float, width: float = PAGE_IN) -> Figure:
 def single(height: float = 3.8, width: float = PAGE_IN) -> tuple[Figure, Axes]:
     """Create a figure with a single panel; sizes in inches."""
     figure = new_figure(height, width)
-    return figure, plain(figure.add_subplot())
+    return figure, figure.add_subplot()
 
 
 def panels(
@@ -58,22 +58,11 @@ def panels(
 ) -> tuple[Figure, list[Axes]]:
     """Create a figure with this many panels, row by row; sizes in inches."""
     figure = new_figure(height, width)
-    grid = figure.subplots(rows, columns, squeeze=False, **share)
-    return figure, [plain(axes) for axes in grid.flat]
-
-
-def plain(axes: Axes) -> Axes:
-    """Give an empty panel our colours and a faint grid, remove its frame, and return it."""
-    axes.set_prop_cycle(color=CYCLE)
-    axes.grid(alpha=0.25, linewidth=0.6)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
-    return axes
+    return figure, [*figure.subplots(rows, columns, squeeze=False, **share).flat]
 
 
 def draw_signals(axes: Axes, x: ArrayLike, signals: Iterable[tuple[str, ArrayLike]], **look: Any) -> None:
     """Draw a line for each signal into an empty panel, and a legend beside it."""
-    plain(axes)
     for place, (name, values) in enumerate(signals):
         axes.plot(x, values, label=literal(name) if place < _NAMED else "_", **look)
     axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), handlelength=1)
@@ -88,11 +77,6 @@ def message(text: str) -> Figure:
 def literal(name: object) -> str:
     """Shorten a name and make it visible; escape dollars, between which matplotlib would parse a formula."""
     return shortened(visible(str(name)), _LONGEST).replace("$", r"\$")
-
-
-def percent_ticks() -> PercentFormatter:
-    """Format shares as percent, without the sign, which the axis' label has."""
-    return PercentFormatter(xmax=1, symbol="")
 
 
 def log_if_wide(axes: Axes, values: Iterable[float]) -> None:

@@ -1,7 +1,6 @@
 """Pictures of the search and of the final training."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,11 +18,7 @@ _LOGARITHMIC = ("lr",)
 
 
 def learning_curves(history: Sequence[dict[str, float]], objective: str, kept: int) -> Figure:
-    """Plot the objective on the training and the validation subset after each epoch; mark the one that was kept.
-
-    Args:
-        kept: the epoch, from 1, whose weights the model has: with patience the best one, else the last one.
-    """
+    """Plot the objective on both subsets after each epoch; mark `kept`, from 1, whose weights the model has."""
     figure, axes = style.single()
     metric = objective.removeprefix("val_")
     for name, label in ((metric, "training"), (objective, "validation")):
@@ -36,11 +31,9 @@ def learning_curves(history: Sequence[dict[str, float]], objective: str, kept: i
 
 
 def trial_curves(trials: Sequence[TrialResult], objective: str, direction: str) -> Figure:
-    """Plot `objective` after each epoch of every trial that did not fail (one at least), the best one highlighted.
+    """Plot the objective, a key of the logs, by epoch of every trial that did not fail (one at least).
 
-    Args:
-        objective: a key of the logs; its values are averaged over a trial's executions.
-        direction: "min" or "max".
+    It is the mean over a trial's executions. The best trial, by direction "min" or "max", is highlighted.
     """
     scored, best, failures = _scored(trials, direction)
     figure, axes = style.single()
@@ -101,27 +94,22 @@ def _count_epochs(axes: Axes, epochs: int) -> None:
 
 
 def _plot_effect(axes: Axes, name: str, trials: Sequence[TrialResult], best: TrialResult) -> None:
-    places = _place_on_axis(axes, name, [trial.hyperparameters[name] for trial in trials])
-    axes.scatter(places, [trial.score for trial in trials], s=12, alpha=0.6, edgecolors="none")  # type: ignore[arg-type]
-    if best in trials:
-        axes.plot(places[trials.index(best)], best.score, "*", markersize=11, color=style.VERMILLION)  # type: ignore[arg-type]
-    axes.margins(0.1)
-    axes.set_xlabel(style.literal(name))
-
-
-def _place_on_axis(axes: Axes, name: str, values: Sequence[Any]) -> list[float]:
-    distinct = sorted(set(values), key=str)
+    values = [trial.hyperparameters[name] for trial in trials]
     if any(isinstance(value, (str, bool)) for value in values):
-        rotation = 30 if len("".join(map(str, distinct))) > 14 else 0
-        axes.set_xticks(range(len(distinct)), map(str, distinct), rotation=rotation)
-        return [float(distinct.index(value)) for value in values]
-    if name in _LOGARITHMIC:
+        values = [str(value) for value in values]
+        axes.xaxis.update_units(sorted(set(values)))  # type: ignore[no-untyped-call]
+        axes.tick_params(axis="x", rotation=30 if len("".join(set(values))) > 14 else 0)
+    elif name in _LOGARITHMIC:
         axes.set_xscale("log")
         axes.set_xticks(np.geomspace(min(values), max(values), 3))
         axes.set_xticks([], minor=True)
         axes.xaxis.set_major_formatter("{x:.2g}")
-    elif len(distinct) <= _FEW:
-        axes.set_xticks(distinct)
+    elif len(set(values)) <= _FEW:
+        axes.set_xticks(sorted(set(values)))
     else:
         axes.xaxis.set_major_locator(MaxNLocator(3, integer=all(isinstance(value, int) for value in values)))
-    return [float(value) for value in values]
+    axes.scatter(values, [trial.score for trial in trials], s=12, alpha=0.6, edgecolors="none")  # type: ignore[arg-type]
+    if best in trials:
+        axes.plot(values[trials.index(best)], best.score, "*", markersize=11, color=style.VERMILLION)  # type: ignore[arg-type]
+    axes.margins(0.1)
+    axes.set_xlabel(style.literal(name))
