@@ -59,7 +59,7 @@ def test_a_table_ends_with_the_page_and_a_pipe_gets_json(sweep: Path) -> None:
 def test_of_a_sweep_the_finished_jobs_are_compared(sweep: Path) -> None:
     finished = compared(sweep, "sweep")
     assert finished.code == 0, finished.err
-    assert finished.err.splitlines()[0] == "sweep: 1 of its 3 jobs are not finished and left out"
+    assert finished.err.splitlines()[0] == "warning: sweep: 1 of its 3 jobs are not finished and left out"
     assert len(finished.result["runs"]) == 2
 
 

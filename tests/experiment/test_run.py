@@ -405,7 +405,7 @@ def test_what_people_read_goes_to_standard_error(smoke: Smoke) -> None:
     assert "best so far" in told
     assert "On the test subset" in told
     assert "best hyperparameters: " in told
-    assert "look at it with: python -m forcepos ui" in told
+    assert "MLflow's pages are started with: python -m forcepos ui" in told
     for noise in NOISE:
         assert noise not in told
 

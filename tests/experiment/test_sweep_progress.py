@@ -39,7 +39,7 @@ def _log(caplog: pytest.LogCaptureFixture) -> None:
 
 def test_the_first_job_tells_how_long_the_others_take(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     end(progress(tmp_path, 8), tmp_path, {0: 58.0})
-    assert caplog.messages == ["job 0 took 58 s: the other 7 will take about 7 min"]
+    assert caplog.messages == ["job 0 took 58 s: the other 7 will take about 6.8 min"]
 
 
 def test_after_that_each_quarter_of_the_jobs_does(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -62,7 +62,7 @@ def test_the_last_job_is_one_and_after_it_nothing_is_left(
 def test_jobs_side_by_side_take_less(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     launcher = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=3"]
     end(progress(tmp_path, 8, *launcher), tmp_path, {2: 60.0})
-    assert caplog.messages == ["job 2 took 60 s: the other 7 will take about 3 min"]
+    assert caplog.messages == ["job 2 took 60 s: the other 7 will take about 3.0 min"]
 
 
 def test_jobs_that_were_finished_before_do_not_count_as_fast(
@@ -75,7 +75,7 @@ def test_jobs_that_were_finished_before_do_not_count_as_fast(
     sweep.job_ended(1, DONE, 0.5)
     assert caplog.messages == []
     end(sweep, tmp_path, {2: 40.0})
-    assert caplog.messages == ["job 2 took 40 s: the other 5 will take about 3 min"]
+    assert caplog.messages == ["job 2 took 40 s: the other 5 will take about 3.3 min"]
 
 
 def test_a_failed_job_does_not_count_as_fast_and_the_others_go_on(
@@ -84,7 +84,7 @@ def test_a_failed_job_does_not_count_as_fast_and_the_others_go_on(
     sweep = progress(tmp_path, 8)
     sweep.job_ended(0, FAILED, 0.5)
     end(sweep, tmp_path, {1: 40.0})
-    assert caplog.messages == ["job 1 took 40 s: the other 6 will take about 4 min"]
+    assert caplog.messages == ["job 1 took 40 s: the other 6 will take about 4.0 min"]
 
 
 def test_where_times_are_unknown_there_is_no_estimate(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

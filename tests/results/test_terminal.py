@@ -70,7 +70,7 @@ def test_a_terminal_shows_a_live_table_and_at_last_the_scores(
     assert "trial 1 of 2: " not in live
     # In the end: links, nothing wider than the terminal but what holds a path, the scores, and JSON if asked for.
     assert f"\x1b]8;;{outputs.as_uri()}\x1b\\" in written
-    assert any(line.endswith(f" outputs: {outputs}") for line in ended)
+    assert any(line.endswith(f" outputs: {outputs.relative_to(tmp_path)}") for line in ended)
     *ended, last = ended if options else [*ended, ""]
     assert json.loads(last or "null") == (json.loads(path.read_text()) if options else None)
     assert [line for line in ended if len(line) > columns and str(tmp_path) not in line] == []

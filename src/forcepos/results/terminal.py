@@ -171,8 +171,9 @@ class Terminal(Listener):
                 log.info("%s: %s", name, short_path(path), extra={LINK: path.as_uri()})
         log.info("model: %s", result["model_uri"])
         if ui and not in_sweep():
-            start = f"start MLflow's pages with {ui.command}; then " if ui.command else ""
-            log.info("%sthis run is at %s", start, ui.url, extra={LINK: ui.url})
+            if ui.command:
+                log.info("MLflow's pages are started with: %s", ui.command)
+            log.info("this run: %s", ui.url, extra={LINK: ui.url})
         rows = score_table(result)
         show_table("On the test subset", tuple(rows[0]), rows, justify="right")
 
