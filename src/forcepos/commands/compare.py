@@ -4,6 +4,7 @@ import argparse
 import logging
 import os
 import sys
+import textwrap
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -55,7 +56,7 @@ def main(arguments: Sequence[str]) -> None:
             cells: list[dict[Any, Any]] = shown(rows).to_dict("records")
             title = f"{rows['measure'].iloc[0]} on the test subset of split={split}"
             show_table(visible(title), [*cells[0]], cells)
-            sys.stderr.write(visible(rows["note"].iloc[0]) + "\n")
+            sys.stderr.write(textwrap.fill(visible(rows["note"].iloc[0]), 80) + "\n")
         sys.stderr.write(f"comparison: {visible(str(options.output))}\n")
 
 

@@ -13,6 +13,7 @@ from forcepos.config.checks import wanted_limit
 from forcepos.config.schema import Config, FixedTunerConfig, IntRange, ModelConfig, SimulatedConfig
 from forcepos.data.loading import Loaded, load_checked
 from forcepos.models.architectures.architecture import architecture_of
+from forcepos.results.progress import Progress
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.resources import step_size
 from forcepos.tracking.store import read_hyperparameters as read_run
@@ -21,6 +22,7 @@ from forcepos.tuning.space import Space
 from forcepos.tuning.trials import Values
 
 log = logging.getLogger(__name__)
+_MANY_ROWS = 500_000  # that one has hardly meant
 
 
 def read_inputs(config: Config) -> Loaded:
@@ -39,9 +41,20 @@ def read_inputs(config: Config) -> Loaded:
     check_server(config.tracking)
     given_hyperparameters(config)
     if isinstance(config.data, SimulatedConfig):
-        rows = math.prod([*config.data.grid, config.data.visits, config.data.rows])
-        log.info("simulating %s rows: data.grid x data.visits x data.rows", f"{rows:,}")
+        _announce(config, config.data)
     return load_checked(config)
+
+
+def _announce(config: Config, data: SimulatedConfig) -> None:
+    """Log how many rows will be simulated, before they are; a warning, with the time of training, if many."""
+    points = math.prod(data.grid)
+    rows = points * data.visits * data.rows
+    visits = f"data.visits={data.visits} x data.rows={data.rows} of each visit"
+    size = f"{rows:,} rows: {points} points of data.grid x {visits}"
+    if rows > _MANY_ROWS:  # about half of them will be training samples
+        log.warning("simulating %s; training %s", size, Progress(config, rows // 2).plan())
+    else:
+        log.info("simulating %s", size)
 
 
 def given_hyperparameters(config: Config) -> Values | None:

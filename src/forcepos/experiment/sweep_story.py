@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from forcepos.tracking.track import SweepStory
 
 log = logging.getLogger(__name__)
-_DPI = 150
 
 
 def show_jobs(rows: Sequence[Row], keys: Sequence[str], table: Path) -> None:
@@ -85,7 +84,7 @@ def _draw(rows: Sequence[Row], folder: Path) -> list[Path]:
     with drawing():
         figure = job_scores(rows)
         for file in files:
-            figure.savefig(file, dpi=_DPI)
+            figure.savefig(file)
     return files
 
 

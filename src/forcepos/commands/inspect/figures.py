@@ -10,7 +10,6 @@ from forcepos.commands.inspect.reading import GAP_STEPS
 from forcepos.commands.inspect.survey import Survey
 from forcepos.results.figures import style
 
-_DPI = 150
 _PANELS, _LINES = 8, 7  # panels of a figure, lines of a panel
 _NAMED = 150  # points, beyond which their names would cover one another
 
@@ -28,7 +27,7 @@ def save_figures(survey: Survey, folder: Path) -> list[Path]:
     with style.drawing():
         for name, figure in ((name, draw(survey)) for name, draw in drawn.items() if draw):
             paths.append(folder / f"{name}.png")
-            figure.savefig(paths[-1], dpi=_DPI)
+            figure.savefig(paths[-1])
     return paths
 
 
