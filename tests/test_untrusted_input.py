@@ -28,6 +28,7 @@ from forcepos.results.page import page_html
 from forcepos.results.terminal import show_table
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.files import write_csv
+from forcepos.tracking.ui import serve
 from tests.conftest import checked_config
 
 TOP = Path(__file__).parents[1]
@@ -109,11 +110,11 @@ def test_the_look_at_the_sources_finds(line: str) -> None:
     assert len(forbidden(ast.parse(line))) == 1
 
 
-def test_git_and_what_tells_a_gpus_memory_are_the_only_programs_that_are_started() -> None:
+def test_git_what_tells_a_gpus_memory_and_mlflows_pages_are_the_only_programs_that_are_started() -> None:
     using = [
         path.name for path in SOURCES if re.search(r"\b(subprocess|os\.(exec|spawn)\w*|pty)\b", path.read_text())
     ]
-    assert using == ["device.py", "description.py"]
+    assert using == ["device.py", "description.py", "ui.py"]
 
 
 @pytest.mark.parametrize("content", [b"\x80\x04\x95\x0f.", b"cos\nsystem\n(S'touch hit'\ntR.", b"[1]", b"NaN"])
@@ -244,12 +245,19 @@ def test_a_table_on_the_terminal_shows_brackets_as_they_are(capfd: pytest.Captur
 # --- what we start, and what is installed ---
 
 
-def test_the_user_interface_listens_on_this_machine_only() -> None:
+def test_the_user_interface_listens_on_this_machine_only(monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = subprocess.run(
         [MAKE, "--dry-run", "ui", "READY="], cwd=TOP, check=True, capture_output=True, text=True
     ).stdout
-    assert "mlflow ui" in recipe
-    assert "--host 127.0.0.1" in recipe
+    assert recipe.strip().endswith("python -m forcepos ui")
+    for variable in ("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "PYTHONWARNINGS"):
+        monkeypatch.setenv(variable, "")  # which is set for the server
+    started: list[list[str]] = []
+    monkeypatch.setattr("os.execv", lambda _, command: started.append(command))
+    serve("sqlite:///mlruns/mlflow.db", 5000)
+    (command,) = started
+    assert command[1:4] == ["-m", "mlflow", "ui"]
+    assert command[command.index("--host") + 1] == "127.0.0.1"
 
 
 @pytest.mark.parametrize(

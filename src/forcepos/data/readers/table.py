@@ -15,11 +15,18 @@ from forcepos.runtime.wording import shortened
 WORDS = ("recording", "point", "label", "keep")  # roles of columns that hold words
 ALL = ""  # the role of a column of any kind
 _LONGEST = 60  # characters of a type in a message
-# Can be read as float64; timestamps and durations are read as seconds.
 _NUMBERS = (
     pa.types.is_floating, pa.types.is_integer, pa.types.is_boolean, pa.types.is_decimal, pa.types.is_null,
     pa.types.is_timestamp, pa.types.is_duration,
 )  # fmt: skip
+_KINDS = {
+    "numbers": _NUMBERS,  # can be read as float64; timestamps and durations are read as seconds
+    "words": (
+        *_NUMBERS, pa.types.is_dictionary, pa.types.is_date, pa.types.is_time,
+        pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view,
+        pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view,
+    ),
+}  # fmt: skip
 
 Chunk = dict[int, pa.Array]  # some rows of columns, by their index among the wanted ones
 
@@ -73,10 +80,8 @@ def check_kinds(title: str, columns: Sequence[Wanted], kinds: Sequence[pa.DataTy
     """Refuse columns whose types, in the same order, do not suit their roles."""
     wrong: dict[str, list[str]] = {"numbers": [], "words": []}
     for column, kind in zip(columns, kinds, strict=True):
-        is_word = column.role in WORDS
-        suits = not pa.types.is_nested(kind) if is_word else any(is_kind(kind) for is_kind in _NUMBERS)
-        wanted = "words" if is_word else "numbers"
-        if column.role != ALL and not suits:
+        wanted = "words" if column.role in WORDS else "numbers"
+        if column.role != ALL and not any(is_kind(kind) for is_kind in _KINDS[wanted]):
             wrong[wanted].append(f"{column.name} holds {shortened(str(kind), _LONGEST)}")
     lines = [f"{', '.join(dict.fromkeys(names))}, not {wanted}" for wanted, names in wrong.items() if names]
     if lines:
