@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tracemalloc
 import zipfile
 from io import BytesIO
@@ -252,10 +253,10 @@ def test_the_user_interface_listens_on_this_machine_only(monkeypatch: pytest.Mon
     assert recipe.strip().endswith("python -m forcepos ui")
     for variable in ("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "PYTHONWARNINGS"):
         monkeypatch.setenv(variable, "")  # which is set for the server
-    started: list[list[str]] = []
-    monkeypatch.setattr("os.execv", lambda _, command: started.append(command))
-    serve("sqlite:///mlruns/mlflow.db", 5000)
-    (command,) = started
+    monkeypatch.setattr("os.execv", lambda _, command: sys.exit(json.dumps(command)))
+    with pytest.raises(SystemExit) as ended:
+        serve("sqlite:///mlruns/mlflow.db", 5000)
+    command = json.loads(str(ended.value))
     assert command[1:4] == ["-m", "mlflow", "ui"]
     assert command[command.index("--host") + 1] == "127.0.0.1"
 

@@ -117,6 +117,7 @@ def test_a_sweep_that_another_process_works_on_is_refused(failed: tuple[Finished
     assert refused.out == ""
 
 
+@pytest.mark.system
 def test_fail_fast_ends_a_sweep_at_its_first_failure_and_the_same_command_resumes_it(tmp_path: Path) -> None:
     finished = forcepos([*FAILING, "fail_fast=true"], tmp_path)
     assert finished.code == 1
