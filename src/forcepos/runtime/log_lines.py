@@ -26,7 +26,7 @@ class VisibleFormatter(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # logging's name
         named = copy(record)  # other handlers receive it as well
-        named.message = _WORDS.get(record.levelno, "") + record.message
+        named.message = _WORDS.get(record.levelno, "") + record.message.removeprefix("\t")  # as Hydra lists jobs
         return visible_lines(super().formatMessage(named))
 
     def format(self, record: logging.LogRecord) -> str:
