@@ -38,17 +38,38 @@ def test_what_cannot_be_drawn_or_compared_is_said_and_the_sweep_ends(
 ) -> None:
     caplog.set_level("INFO")
     for number in (0, 1):
-        put(tmp_path, number, [f"seed={number}"], mm(5.0))
+        put(tmp_path, number, [f"model={number}"], mm(5.0))
 
     def broken(_: object) -> None:
         raise ValueError("no font")
 
     monkeypatch.setattr("forcepos.results.figures.comparison.job_scores", broken)
-    assert draw_jobs(job_rows(tmp_path, ["seed"]), ["seed"], tmp_path) == []
+    assert draw_jobs(job_rows(tmp_path, ["model"]), ["model"], tmp_path) == []
     picture, comparison = caplog.records
-    assert (picture.levelname, picture.message) == ("WARNING", "no picture of the jobs: no font")
+    assert (picture.levelname, picture.message) == ("WARNING", "cannot draw the jobs: no font")
     assert comparison.levelname == "INFO"
-    assert comparison.message.startswith("no comparison of the jobs: ")
+    assert comparison.message.startswith("cannot compare the jobs: ")
+
+
+def test_jobs_that_were_tested_on_the_same_rows_are_compared_on_a_page_for_each_split(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level("INFO")
+    monkeypatch.chdir(tmp_path)
+    compared: dict[str, list[str]] = {}
+
+    def write(folders: list[Path], page: Path) -> None:
+        compared[page.name] = [folder.name for folder in folders]
+
+    monkeypatch.setattr("forcepos.results.comparison.write_comparison", write)
+    choices = [("cnn", "blocked"), ("cnn", "random"), ("ffnn", "blocked"), ("ffnn", "random"), ("ffnn", "mine")]
+    for number, (model, split) in enumerate(choices):
+        put(tmp_path, number, [f"model={model}", f"split={split}"], mm(5.0 + number))
+    keys = ["model", "split"]
+    files = draw_jobs(job_rows(tmp_path, keys), keys, tmp_path)
+    assert [file.name for file in files] == ["jobs.svg", "jobs.png", "comparison_1.html", "comparison_2.html"]
+    assert compared == {"comparison_1.html": ["0", "2"], "comparison_2.html": ["1", "3"]}
+    assert caplog.messages == ["jobs 0, 2 compared: comparison_1.html", "jobs 1, 3 compared: comparison_2.html"]
 
 
 def test_a_single_job_is_not_drawn(tmp_path: Path) -> None:

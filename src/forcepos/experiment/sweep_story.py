@@ -1,7 +1,9 @@
 """What a sweep shows when it ends: tables, a picture of all jobs, their comparison, the best scores."""
 
 import logging
+from collections import defaultdict
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,14 +68,26 @@ def draw_jobs(rows: Sequence[Row], keys: Sequence[str], folder: Path) -> list[Pa
         for row in rows
         if row["result"]
     ]
-    files = list[Path]()
-    for what, make in (("picture", _draw), ("comparison", _compare)) if len(finished) > 1 else ():
+    files, alike = list[Path](), _tested_alike(finished, keys)
+    pages = ["comparison.html"] if len(alike) == 1 else [f"comparison_{n}.html" for n in range(1, len(alike) + 1)]
+    comparisons = [partial(_compare, jobs, folder / page) for jobs, page in zip(alike, pages, strict=True)]
+    for make in [partial(_draw, finished, folder), *comparisons] if len(finished) > 1 else ():
         try:
-            files += make(finished, folder)
+            files += make()
         except Exception as error:  # noqa: BLE001  # the jobs are done, and their table is written
-            level = logging.INFO if isinstance(error, InputError) else logging.WARNING  # such as of several seeds
-            log.log(level, "no %s of the jobs: %s", what, str(error) or type(error).__name__)
+            what = make.func.__name__.strip("_")
+            level = logging.INFO if isinstance(error, InputError) else logging.WARNING
+            log.log(level, "cannot %s the jobs: %s", what, str(error) or type(error).__name__)
     return files
+
+
+def _tested_alike(rows: Sequence[Row], keys: Sequence[str]) -> list[list[Row]]:
+    """Group jobs that may have been tested on the same rows; those that are alone are left out."""
+    tested = [key for key in keys if key.partition(".")[0] in {"data", "split", "seed"} and key != "data.features"]
+    groups = defaultdict[tuple[str, ...], list[Row]](list)
+    for row in rows:
+        groups[(row["score"], *(row[f"sweep.{key}"] for key in tested))].append(row)
+    return [group for group in groups.values() if len(group) > 1]
 
 
 def _draw(rows: Sequence[Row], folder: Path) -> list[Path]:
@@ -88,8 +102,9 @@ def _draw(rows: Sequence[Row], folder: Path) -> list[Path]:
     return files
 
 
-def _compare(rows: Sequence[Row], folder: Path) -> list[Path]:
+def _compare(rows: Sequence[Row], page: Path) -> list[Path]:
     from forcepos.results.comparison import write_comparison  # noqa: PLC0415  # likewise
 
-    write_comparison([Path(row["result"]["outputs"]) for row in rows], folder / "comparison.html")
-    return [folder / "comparison.html"]
+    write_comparison([Path(row["result"]["outputs"]) for row in rows], page)
+    log.info("jobs %s compared: %s", ", ".join(str(row["job"]) for row in rows), short_path(page))
+    return [page]
