@@ -56,6 +56,11 @@ def test_a_table_ends_with_the_page_and_a_pipe_gets_json(sweep: Path) -> None:
     assert (sweep / "page.html").read_text().count('src="data:image/png;base64,iVBOR') == 2
 
 
+def test_a_page_that_cannot_be_written_is_told_in_one_line(sweep: Path) -> None:
+    (sweep / "page.html").mkdir()
+    assert refused(sweep, "sweep/0", "sweep/1") == "error: page.html cannot be written: Is a directory"
+
+
 def test_of_a_sweep_the_finished_jobs_are_compared(sweep: Path) -> None:
     finished = compared(sweep, "sweep")
     assert finished.code == 0, finished.err

@@ -34,16 +34,21 @@ def write_comparison(folders: Sequence[Path], page: Path) -> pd.DataFrame:
         (the latter three) as text, `verdict`, and `note` on samples and intervals.
 
     Raises:
-        InputError: there are fewer than two runs, one is not finished, or they cannot be compared.
+        InputError: there are fewer than two runs, one is not finished, they cannot be compared, or the page cannot
+            be written.
     """
     places = list(dict.fromkeys(folder.resolve() for folder in folders))
     if len(places) < 2:
         raise InputError("a comparison takes two different runs, or a sweep with two finished jobs")
     runs = [read_run(place) for place in places]
     pairs = list(_on_each_split(runs, _names(runs)))
-    page.parent.mkdir(parents=True, exist_ok=True)
     with drawing():
-        page.write_text(_html(runs, pairs), encoding="utf-8")
+        html = _html(runs, pairs)
+    try:
+        page.parent.mkdir(parents=True, exist_ok=True)
+        page.write_text(html, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{page} cannot be written: {error.strerror}") from error
     return pd.concat(map(_against_best, pairs), ignore_index=True)
 
 
