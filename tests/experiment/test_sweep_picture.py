@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -76,3 +78,9 @@ def test_a_single_job_is_not_drawn(tmp_path: Path) -> None:
     put(tmp_path, 0, ["seed=1"], mm(5.0))
     put(tmp_path, 1, ["seed=2"], None)
     assert draw_jobs(job_rows(tmp_path, ["seed"]), ["seed"], tmp_path) == []
+
+
+def test_the_end_of_a_sweep_takes_no_tensorflow() -> None:
+    used = "import forcepos.results.comparison, forcepos.results.logged, sys"  # its pages, its run's metrics
+    without = "assert not {'tensorflow', 'keras', 'keras_tuner'} & {*sys.modules}"
+    subprocess.run([sys.executable, "-c", f"{used}; {without}"], check=True)

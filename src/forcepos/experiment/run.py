@@ -74,7 +74,7 @@ def _run(plan: RunPlan) -> dict[str, Any]:
     ):
         run.log_tags(plan.facts)
         if (folder / CONFIG).is_file():  # not in a fold's
-            run.log_file(folder / CONFIG)
+            run.log_file(folder / CONFIG, "config")  # beside result.json, the copy would pass for a run's folder
         log.info("searching on %s, trials in %s", plan.device, plan.search_dir)
         stopwatch, trainer = Stopwatch(), NetworkTrainer(problem, folder)
         events, others = Events(terminal, run, stopwatch), Events(terminal, stopwatch)

@@ -1,18 +1,22 @@
 """Findings: what to doubt in a run's result, with the numbers, and what to do about it."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil, sqrt
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from forcepos.config.schema import Config
 from forcepos.models.architectures.architecture import architecture_of
 from forcepos.results.scores import Result, headline
-from forcepos.tuning.ledger import SearchResult
 from forcepos.tuning.space import Space
 from forcepos.tuning.trials import TrialResult
+
+if TYPE_CHECKING:  # the end of a sweep takes no TensorFlow
+    from forcepos.tuning.ledger import SearchResult
 
 BASELINES = {
     "baseline": "the constant baseline",
@@ -165,7 +169,7 @@ def _undecided(result: Result, search: SearchResult, config: Config) -> Iterator
         )
 
 
-def _scores(search: SearchResult) -> "pd.Series[float]":
+def _scores(search: SearchResult) -> pd.Series[float]:
     """Return the scores of the trials that did not fail, by their numbers."""
     return pd.Series({trial.number: trial.score for trial in search.trials}, dtype=float).dropna()
 
