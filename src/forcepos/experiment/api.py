@@ -126,8 +126,8 @@ def runs(folder: str | Path = ".") -> pd.DataFrame:
     """Return the finished runs in `folder` and below it, a row each, the earliest first.
 
     Columns are `path` of the run's folder, `time` (UTC) of its result, `model_path` (None without a model, as of a
-    cross-validation), each key of its config, such as `model.name`, and each value of result.json, such as
-    `test.euclidean_mean_mm`. Unfinished and damaged runs are left out with a warning.
+    cross-validation), each key of its config, such as `model.name`, and each other value of result.json,
+    such as `test.euclidean_mean_mm`. Unfinished and damaged runs are left out with a warning.
 
     Raises:
         InputError: there is no such folder.
@@ -149,7 +149,8 @@ def runs(folder: str | Path = ".") -> pd.DataFrame:
         log.warning("left out, unfinished or damaged: %s", name_some(left_out, 5))
     parts = [pd.json_normalize(list(part)) for part in zip(*found, strict=True)]  # both have a key `tracking`
     parts = parts or [pd.DataFrame(columns=["path", "time", "model_path"])]
-    return pd.concat(parts, axis=1).sort_values("time", ignore_index=True)
+    table = pd.concat(parts, axis=1)
+    return table.loc[:, ~table.columns.duplicated()].sort_values("time", ignore_index=True)
 
 
 def _read(folder: Path) -> tuple[dict[str, Any], Any, dict[str, Any]]:

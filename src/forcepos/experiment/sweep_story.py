@@ -42,7 +42,7 @@ def sweep_story(rows: Sequence[Row], keys: Sequence[str], command: str, files: S
         *same_networks(rows),
         f"    {command}",
     ]
-    return SweepStory(_best_scores(rows), "\n\n".join(filter(None, parts)), files)
+    return SweepStory(_best_scores(rows), "\n\n".join(filter(None, parts)), files, finished)
 
 
 def _best_scores(rows: Sequence[Row]) -> dict[str, float]:

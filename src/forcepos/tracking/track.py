@@ -3,7 +3,6 @@
 import json
 import logging
 import os
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -94,6 +93,7 @@ class SweepStory:
     metrics: Mapping[str, float] = field(default_factory=dict)  # of the best jobs
     description: str = ""  # in Markdown
     files: Sequence[Path] = ()
+    finished: int = 0  # number of jobs that the metrics are of
 
 
 def start_sweep(config: TrackingConfig, overrides: str, begun: str | None = None, varied: str = "") -> str:
@@ -114,7 +114,8 @@ def end_sweep(
     """End a sweep's run, with the table of its jobs as a file and as an MLflow table; return whether it could."""
     try:
         client, experiment_id = open_store(config)  # marks runs of processes that ended, as after Ctrl-C
-        if not find_run(client, experiment_id, run_id):
+        run = find_run(client, experiment_id, run_id)
+        if not run:
             log.warning("tracking.uri=%s no longer has the sweep's run", config.uri)
             return False
         client.set_terminated(run_id, status)
@@ -124,9 +125,9 @@ def end_sweep(
             client.log_text(run_id, pd.read_csv(table).to_json(orient="split", index=False), "sweep.json")
             client.set_tag(run_id, "mlflow.loggedArtifacts", '[{"path": "sweep.json", "type": "table"}]')
             client.set_tag(run_id, "mlflow.note.content", story.description[:_LONGEST])
-            now = time.time_ns() // 1_000_000
-            metrics = [Metric(name, value, now, 0) for name, value in story.metrics.items()]
-            client.log_batch(run_id, metrics=metrics)
+            # A resumed sweep has more finished jobs, or the same metrics, which MLflow keeps once.
+            place = (run.info.start_time, story.finished)
+            client.log_batch(run_id, metrics=[Metric(*metric, *place) for metric in story.metrics.items()])
             for file in story.files:
                 client.log_artifact(run_id, str(file))
     except ERRORS as error:
