@@ -164,7 +164,7 @@ def test_params_are_short_and_say_what_a_run_is(smoke: Smoke, model: str, count:
     assert "None" not in params.values()
     assert not {name for name in params if name.startswith("tracking.")}
     mlflow.set_tracking_uri(f"sqlite:///{folder}/mlruns/mlflow.db")
-    whole = mlflow.artifacts.load_dict(f"runs:/{run.info.run_id}/config.json")
+    whole = mlflow.artifacts.load_dict(f"runs:/{run.info.run_id}/config/config.json")
     assert len(whole["data"]["features"]) == 20
 
 

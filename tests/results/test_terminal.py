@@ -53,9 +53,8 @@ def lasting(written: str) -> list[str]:
     return CONTROL.sub("", written.rpartition("\x1b[?25h")[2]).strip("\n").splitlines()
 
 
-@pytest.mark.parametrize(
-    ("columns", "options"), [(80, []), pytest.param(120, ["--json"], marks=pytest.mark.system)]
-)
+@pytest.mark.system
+@pytest.mark.parametrize(("columns", "options"), [(80, []), (120, ["--json"])])
 def test_a_terminal_shows_a_live_table_and_at_last_the_scores(
     columns: int, options: list[str], tmp_path: Path
 ) -> None:
