@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 
 from forcepos.config.mistakes import UNREADABLE
 from forcepos.results.finished_runs import holds_result
-from forcepos.results.scores import headline, with_interval
+from forcepos.results.scores import BASELINES, headline, with_interval
 from forcepos.runtime.paths import short_path
 from forcepos.runtime.wording import shortened, visible
 
@@ -25,7 +25,6 @@ _COLUMNS = (
     "job", "overrides", "status", "euclidean_mean_mm", "accuracy", "baseline", "also", "run_id",
     "low", "high", "also_low", "also_high", "best_baseline", "seconds",
 )  # fmt: skip
-_BASELINES = ("baseline", "linear", "boosted_trees")
 _TITLES = {"euclidean_mean_mm": "mean error (mm)", "accuracy": "accuracy"}
 _SECOND, _BASELINE = "second\nsplit", "best\nbaseline"  # titles in two lines leave room at 80 columns
 _MOST = 30  # rows of a description, and characters of a value that the sweep varies
@@ -83,7 +82,7 @@ def _scores(result: dict[str, Any]) -> Row:
     score, also = headline(result["test"]), result.get("also") or {"test": {}}
     low, high = result.get("intervals", {}).get(score, (None, None))
     also_low, also_high = also.get("intervals", {}).get(score, (None, None))
-    baselines = [result[name][score] for name in _BASELINES if name in result]
+    baselines = [result[name][score] for name in BASELINES if name in result]
     return {
         "status": "FINISHED", "score": score, "run_id": result["run_id"],
         score: result["test"][score], "low": low, "high": high,

@@ -11,18 +11,13 @@ import pandas as pd
 
 from forcepos.config.schema import Config
 from forcepos.models.architectures.architecture import architecture_of
-from forcepos.results.scores import Result, headline
+from forcepos.results.scores import BASELINES, Result, headline
 from forcepos.tuning.space import Space
 from forcepos.tuning.trials import TrialResult
 
 if TYPE_CHECKING:  # the end of a sweep takes no TensorFlow
     from forcepos.tuning.ledger import SearchResult
 
-BASELINES = {
-    "baseline": "the constant baseline",
-    "linear": "the linear model",
-    "boosted_trees": "the boosted trees",
-}
 _FEW_UNITS = 10  # recordings below which an interval from a bootstrap over them is too narrow
 _TREND = 0.5  # rank correlation of value and objective above which a range's end is taken for a limit
 _TRIALS_OF_A_TREND = 4

@@ -6,6 +6,12 @@ from pathlib import Path
 from typing import Any
 
 Result = Mapping[str, Any]
+# Of the references, those that a user could train instead, as a sentence names them.
+BASELINES = {
+    "baseline": "the constant baseline",
+    "linear": "the linear model",
+    "boosted_trees": "the boosted trees",
+}
 # References that a result may hold scores of, and their titles.
 REFERENCES = {
     "baseline": "mean or most frequent class",

@@ -3,8 +3,8 @@
 from forcepos.config.schema import SplitConfig
 from forcepos.data.splits.held_out import Blocked, CrossValidation, HeldOutPoints, HeldOutRecordings
 from forcepos.data.splits.random import Random
-from forcepos.results.findings import BASELINES, best_baseline, errors
-from forcepos.results.scores import Result, headline, with_interval
+from forcepos.results.findings import best_baseline, errors
+from forcepos.results.scores import BASELINES, Result, headline, with_interval
 
 _WHERE: dict[type, str] = {
     Blocked: "later in a recording that it knows",

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 from mlflow.entities import Metric
+from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 
 from forcepos.config.plugins import values_with_plugins
 from forcepos.config.schema import Config, TrackingConfig
@@ -124,7 +125,7 @@ def end_sweep(
             # As `log_table` does, which would add to a table that is there.
             client.log_text(run_id, pd.read_csv(table).to_json(orient="split", index=False), "sweep.json")
             client.set_tag(run_id, "mlflow.loggedArtifacts", '[{"path": "sweep.json", "type": "table"}]')
-            client.set_tag(run_id, "mlflow.note.content", story.description[:_LONGEST])
+            client.set_tag(run_id, MLFLOW_RUN_NOTE, story.description[:_LONGEST])
             # A resumed sweep has more finished jobs, or the same metrics, which MLflow keeps once.
             place = (run.info.start_time, story.finished)
             client.log_batch(run_id, metrics=[Metric(*metric, *place) for metric in story.metrics.items()])
