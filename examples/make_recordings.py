@@ -49,7 +49,7 @@ def simulate() -> dict[tuple[int, int], pd.DataFrame]:
     columns |= {f"curCart_{axis}": in_base[:, place] for place, axis in enumerate("xyz")}
     frame = pd.DataFrame(columns).assign(number=recordings.recording)
     frame["ms"] = frame["number"] * PAUSE_MS + frame.groupby("number").cumcount() * round(
-        1000 / recordings.rate_hz
+        1000 / (recordings.rate_hz or 1)
     )
     parts = [part.drop(columns="number") for _, part in frame.groupby("number")]
     return {divmod(number, 2): part for number, part in enumerate(parts)}

@@ -215,7 +215,10 @@ def test_only_a_label_is_enough_to_classify(tmp_path: Path) -> None:
         (["data.targets=[x]", "model=ffnn_classification"],
          "data.targets names 1 column, but sectors need x and y: name another, "
          "or a column of classes in data.label"),
-        (["data.format=excel"], "data.format=excel must be one of auto, feather, parquet, csv, text"),
+        (
+            ["data.format=excel"],
+            "data.format=excel must be one of auto, feather, parquet, csv, text, numpy, matlab, ros",
+        ),
     ],
 )  # fmt: skip
 def test_keys_that_do_not_fit_one_another_are_reported(overrides: list[str], message: str) -> None:

@@ -224,7 +224,7 @@ def _readable(path: Path, keys: dict[str, Any]) -> None:
     assert rows == len(recordings.positions) == len(recordings.recording) == len(recordings.point) > 0
     assert len(recordings.bounds) == len(recordings.names) == recordings.recording.max() + 1
     assert recordings.point.min() >= 0
-    assert recordings.rate_hz > 0
+    assert (recordings.rate_hz or 0) > 0
 
 
 _HARD = settings(

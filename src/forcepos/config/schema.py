@@ -26,6 +26,8 @@ def key(
     metadata = {"meaning": meaning, "limits": limits, "nested": nested, "of": of}
     if nested is not None:
         return field(default_factory=nested, metadata=metadata)
+    if isinstance(default, list):
+        return field(default_factory=lambda: [*default], metadata=metadata)
     return field(default=default, metadata=metadata)
 
 
@@ -39,7 +41,7 @@ _size = partial(key, above=0, max=_MOST)
 _spread = partial(key, min=0, max=_MOST)
 _share = partial(key, above=0, below=1)
 _optional = partial(key, default=None)
-_FORMATS = ("auto", "feather", "parquet", "csv", "text")
+_FORMATS = ("auto", "feather", "parquet", "csv", "text", "numpy", "matlab", "ros")
 
 
 @dataclass
@@ -55,7 +57,9 @@ class DataConfig:
 class TableConfig(DataConfig):
     """Any table. A column is given by name, or by number from 0 on where a file has no such name."""
 
-    path: str = key("a file, a folder with one recording per file, or a pattern such as logs/*.csv")
+    path: str = key(
+        "a file, a folder, searched in depth, with one recording per file, or a pattern such as logs/*.csv"
+    )
     plugin: str | None = _optional("your own reader, module.Class of a file beside your config; null: by format")
     format: str = key(
         "auto: by the ending (.feather, .parquet, .csv, .tsv, .txt, .log, .dat)", default="auto", choices=_FORMATS
@@ -70,12 +74,39 @@ class TableConfig(DataConfig):
     gap_s: float | None = _optional(
         "a longer pause, or time going back, starts a new recording; null: neither", above=0, max=1_000_000_000
     )
-    point: str | None = key("column with the touched point's name; null: cells of a grid of positions")
-    point_grid_mm: float = _size("width of that grid's cells", default=10)
+    point: str | None = key("column with the touched point's name; null: clusters of the recordings' positions")
+    point_grid_mm: float | None = _size("cells of a grid of this width as points; null: clusters", default=None)
     time: str | None = _optional("column with a row's time; null: rate_hz gives it")
     time_unit: str = key("unit of that column, unless a time type", default="s", choices=("s", "ms", "us", "ns"))
     nanoseconds: str | None = _optional("column with nanoseconds to add to that time; null: there is none")
     rate_hz: float | None = _size("rows per second; null: from the time")
+    missing: str = key(
+        "rows with a missing value: refuse them, or drop them, and no window crosses them",
+        default="refuse", choices=("refuse", "drop"),
+    )  # fmt: skip
+    session: str | None = _optional("column with the name of the sitting (day, user, mounting); null: none known")
+    recording_from: str | None = _optional(
+        "end of a path whose {} is the recording's name, such as {}/wrench.csv; null: the file's name"
+    )
+    label_from: str | None = _optional("end of a path whose {} is the class, such as {}/*.csv; null: no class")
+    session_from: str | None = _optional("end of a path whose {} is the session, such as {}_*.csv; null: none")
+    join: dict[str, str] | None = _optional(
+        "files of one trial, put side by side: a name and a file or pattern each, such as "
+        "{wrench: R_Torques.dat, pose: R_CartPos.dat}; columns are then wrench.1, pose.2"
+    )
+    join_by: str = key(
+        "how rows of joined files find one another: the newest before, by time, or the same number",
+        default="time", choices=("time", "row"),
+    )  # fmt: skip
+    tare: str = key(
+        "subtract from each recording's signals their mean over rows without contact, which are then dropped: "
+        "those within tare_ms, or those with a force below tare_below_n",
+        default="none", choices=("none", "time", "force"),
+    )  # fmt: skip
+    tare_ms: list[float] = key(
+        "interval of a recording without contact, from its beginning", default=[0.0, 200.0], min=0, length=2
+    )
+    tare_below_n: float = _size("force below which a row counts as without contact", default=1)
     label: str | None = _optional("column with the classes of a classification, any number; null: sectors")
     keep: list[str] | None = _optional("more columns that a split of your own can use; null: none")
 

@@ -29,11 +29,14 @@ class Recordings:
         point: (rows,) number of the touched point, 0, 1, 2, …
         channels: names of the signals' columns.
         names: of the recordings, for messages and tables.
-        rate_hz: rows per second.
+        rate_hz: rows per second; None where neither the data nor the config tell.
         axes: the known axes of the positions; the others are 0.
         labels: (rows,) class of each row, counted from 0; None if the data has no classes.
         label_names: of the classes.
         kept: (rows,) each: the columns that `data.keep` names, float64, or words as objects.
+        session: (rows,) number of the sitting, 0, 1, 2, …; None if the data has no sessions.
+        session_names: of the sessions.
+        breaks: rows before which rows of the same recording were dropped: no window crosses them.
     """
 
     signals: Float32
@@ -42,17 +45,38 @@ class Recordings:
     point: Int32
     channels: tuple[str, ...]
     names: tuple[str, ...]
-    rate_hz: float
+    rate_hz: float | None
     axes: tuple[str, ...] = ("x", "y", "z")
     labels: Int32 | None = None
     label_names: tuple[str, ...] = ()
     kept: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    session: Int32 | None = None
+    session_names: tuple[str, ...] = ()
+    breaks: Int32 = field(default_factory=lambda: np.empty(0, np.int32))
 
     @cached_property
     def bounds(self) -> Int32:
         """(recordings, 2) first row and one past the last row of each recording."""
         first = np.append(0, np.flatnonzero(self.recording[1:] != self.recording[:-1]) + 1)
         return np.column_stack([first, np.append(first[1:], len(self.recording))]).astype(np.int32)
+
+    @cached_property
+    def runs(self) -> Int32:
+        """(runs, 2) first row and one past the last row of each run of rows that follow one another in time."""
+        first = np.union1d(self.bounds[:, 0], self.breaks)
+        return np.column_stack([first, np.append(first[1:], len(self.recording))]).astype(np.int32)
+
+    def rows_in(self, seconds: float, key: str) -> int:
+        """Return how many rows a time takes, rounded up.
+
+        Raises:
+            InputError: the rate is unknown; names `key`, which asks for it.
+        """
+        if seconds and self.rate_hz is None:
+            raise InputError(
+                f"{key}={seconds:g} needs the rate of the rows: set data.time or data.rate_hz, or {key}=0"
+            )
+        return int(np.ceil(seconds * (self.rate_hz or 0)))
 
     def select(self, channels: Sequence[str]) -> Recordings:
         """Return the same recordings with these signals only, in this order.
@@ -77,6 +101,9 @@ class Recordings:
         for array in (self.signals, self.positions, self.recording, self.point, self.labels):
             if array is not None:
                 digest.update(np.ascontiguousarray(array).reshape(-1).data)
+        if self.session is not None or len(self.breaks):
+            digest.update(repr((self.session_names, self.breaks.tolist())).encode())
+            digest.update(np.ascontiguousarray(self.recording if self.session is None else self.session).data)
         for name, values in self.kept.items():
             digest.update(repr((name, values.tolist())).encode())
         return digest.hexdigest()[:16]
@@ -111,6 +138,6 @@ class Samples:
 
 
 def all_samples(recordings: Recordings, window: int) -> Samples:
-    """Return every window of every recording; none crosses from one recording into the next."""
-    starts = [np.arange(first, end - window + 1, dtype=np.int32) for first, end in recordings.bounds]
+    """Return every window of every recording; none crosses into another recording, or rows that were dropped."""
+    starts = [np.arange(first, end - window + 1, dtype=np.int32) for first, end in recordings.runs]
     return Samples(recordings, np.concatenate(starts), window)

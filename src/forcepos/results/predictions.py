@@ -44,7 +44,7 @@ def predictions_table(scored: Scored) -> pd.DataFrame:
         "recording": np.array(recordings.names, object)[number],
         "point": recordings.point[test.last],
         "row": row,
-        "time_s": np.where(shuffled, np.nan, row / recordings.rate_hz),
+        "time_s": np.where(shuffled, np.nan, row / (recordings.rate_hz or np.nan)),
         **_force(test),
         **_answers(scored),
     }

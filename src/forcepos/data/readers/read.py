@@ -9,6 +9,7 @@ import numpy as np
 
 from forcepos.config.contradictions import known_axes
 from forcepos.config.schema import TableConfig
+from forcepos.data.points import number_points
 from forcepos.data.readers.binary import FeatherTable, ParquetTable
 from forcepos.data.readers.files import (
     ENDINGS,
@@ -24,13 +25,12 @@ from forcepos.data.readers.reader import PluginTable, Reader
 from forcepos.data.readers.rows import Rows
 from forcepos.data.readers.table import Table, Wanted
 from forcepos.data.readers.text import TextTable
-from forcepos.data.recordings import Float32, Float64, Int32, Recordings
+from forcepos.data.recordings import Float64, Int32, Recordings
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.wording import first_lines, name_some
 
 log = logging.getLogger(__name__)
 _SHOWN = 10
-_ROWS_AT_ONCE = 65_536
 _STEPS_LOOKED_AT = 1_000_000
 
 
@@ -106,7 +106,7 @@ def _recordings(rows: Rows) -> Recordings:
         signals=rows.signals,
         positions=rows.positions,
         recording=recording,
-        point=point.numbers if point else _points_in_grid(rows.positions, config.point_grid_mm),
+        point=point.numbers if point else number_points(rows.positions, recording, config.point_grid_mm),
         channels=tuple(column.name for column in rows.columns if column.role == "feature"),
         names=tuple(names),
         rate_hz=rate,
@@ -114,6 +114,8 @@ def _recordings(rows: Rows) -> Recordings:
         labels=labels,
         label_names=label_names,
         kept=dict(zip(config.keep or (), kept, strict=True)),
+        session=session.numbers if (session := rows.of("session")) else None,
+        session_names=tuple(session.names) if session else (),
     )
 
 
@@ -180,18 +182,3 @@ def _split_at_gaps(
         names[number] + (f" part {index + 1}" if count[number] > 1 else "")
         for number, index in zip(whole.tolist(), place.tolist(), strict=True)
     )
-
-
-def _points_in_grid(positions: Float32, grid_mm: float) -> Int32:
-    """Return the number (rows,) of the grid cell of each position (rows, 3), in order of first appearance."""
-    numbers: dict[int, int] = {}
-    point = np.empty(len(positions), np.int32)
-    for first in range(0, len(positions), _ROWS_AT_ONCE):
-        rows = slice(first, first + _ROWS_AT_ONCE)
-        cells = np.round(np.nan_to_num(positions[rows].astype(np.float64) / grid_mm, posinf=0, neginf=0))
-        packed = (np.clip(cells, -(2**20), 2**20 - 1).astype(np.int64) + 2**20) @ np.array([1, 2**21, 2**42])
-        found, begins, place = np.unique(packed, return_index=True, return_inverse=True)
-        for cell in found[np.argsort(begins)].tolist():
-            numbers.setdefault(cell, len(numbers))
-        point[rows] = np.array([numbers[cell] for cell in found.tolist()], np.int32)[place]
-    return point

@@ -12,7 +12,7 @@ from forcepos.data.readers.layout import Layout
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.wording import shortened
 
-WORDS = ("recording", "point", "label", "keep")  # roles of columns that hold words
+WORDS = ("recording", "point", "label", "session", "keep")  # roles of columns that hold words
 ALL = ""  # the role of a column of any kind
 _LONGEST = 60  # characters of a type in a message
 _NUMBERS = (

@@ -26,7 +26,7 @@ class Blocked(schema.BlockedSplitConfig, Split):
         from its borders with other subsets; others are dropped.
         """
         rows = _subset_of_rows(samples.recordings, self, np.random.default_rng(seed))
-        gap = int(np.ceil(self.gap_s * samples.recordings.rate_hz))
+        gap = samples.recordings.rows_in(self.gap_s, "split.gap_s")
         first, end = samples.starts, samples.last
         usable = _away_from_borders(samples.recordings, rows, gap)
         run = np.cumsum(np.diff(rows, prepend=rows[0]) != 0)
