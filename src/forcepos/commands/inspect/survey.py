@@ -12,10 +12,9 @@ from forcepos.commands.inspect.columns import Column
 from forcepos.commands.inspect.guesses import guess, guess_roles
 from forcepos.commands.inspect.reading import Reading, Recording, Times, median_step, seconds
 from forcepos.commands.inspect.roles import Guesses
-from forcepos.data.readers.binary import FeatherTable, ParquetTable
 from forcepos.data.readers.files import find_columns, matching_files
+from forcepos.data.readers.opening import open_any
 from forcepos.data.readers.table import Table, explained
-from forcepos.data.readers.text import TextTable
 from forcepos.data.recordings import Float64
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.interruption import stop_if_asked
@@ -71,15 +70,7 @@ def open_sources(names: Sequence[str]) -> tuple[list[Table], list[str]]:
 
 
 def _open(path: Path, others: Sequence[Table]) -> Table:
-    with explained(path, "table"), path.open("rb") as file:
-        magic = file.read(8)
-    if not magic:
-        raise InputError(f"{path} is empty")
-    table: Table
-    if magic.startswith((b"ARROW1", b"FEA1")):
-        table = FeatherTable(path)
-    else:
-        table = ParquetTable(path) if magic.startswith(b"PAR1") else TextTable(path, None)
+    table = open_any(path)
     find_columns(table, [("", name) for name in table.names or []])
     if others and table.columns != others[0].columns:
         ours, theirs = pd.Index(table.columns), pd.Index(others[0].columns)

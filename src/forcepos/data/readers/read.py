@@ -3,28 +3,22 @@
 import logging
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
 from forcepos.config.contradictions import known_axes
 from forcepos.config.schema import TableConfig
 from forcepos.data.points import number_points
-from forcepos.data.readers.binary import FeatherTable, ParquetTable
 from forcepos.data.readers.files import (
-    ENDINGS,
-    FORMATS,
     find_columns,
     find_files,
     natural_sort_key,
     short_names,
     wanted_columns,
 )
-from forcepos.data.readers.layout import Written
-from forcepos.data.readers.reader import PluginTable, Reader
+from forcepos.data.readers.opening import open_table
 from forcepos.data.readers.rows import Rows
 from forcepos.data.readers.table import Table, Wanted
-from forcepos.data.readers.text import TextTable
 from forcepos.data.recordings import Float64, Int32, Recordings
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.wording import first_lines, name_some
@@ -45,7 +39,7 @@ def read_table(config: TableConfig) -> Recordings:
     paths = find_files(config)
     for path, name in zip(paths, short_names(paths), strict=True):
         try:
-            table = _open(path, config)
+            table = open_table(path, config)
             columns = find_columns(table, wanted)
             count += table.rows(columns)
             files.append((table, columns, name))
@@ -74,20 +68,6 @@ def _read(
         except InputError as error:
             problems.append(str(error))
     return rows
-
-
-def _open(path: Path, config: TableConfig) -> Table:
-    if isinstance(config, Reader):
-        return PluginTable(path, config)
-    match FORMATS.get(path.suffix.lower()) if config.format == "auto" else config.format:
-        case None:
-            raise InputError(f"{path} ends with none of {ENDINGS}: set data.format")
-        case "feather":
-            return FeatherTable(path)
-        case "parquet":
-            return ParquetTable(path)
-        case kind:
-            return TextTable(path, Written(kind, config.separator, config.decimal, config.header))
 
 
 def _recordings(rows: Rows) -> Recordings:
