@@ -144,10 +144,10 @@ def _of_steps(times: Times, time: str) -> Iterator[str]:
     new, even = "to begin a new recording there", "set data.rate_hz if rows are evenly spaced"
     if total and (pauses.largest_s > _LONG * step_s or total > _MANY * times.steps.sum()):
         gap_s = float(f"{2 * _PAUSE * step_s:.2g}")
+        where = f"before row {pauses.row} of {names[pauses.recording]}"
         yield (
             f"{time} has {total} pause{'s'[: total != 1]} of more than {_PAUSE} steps, {_most(pauses.counts, names)}"
-            f"; the longest, {pauses.largest_s:.3g} s, is before row {pauses.row} of {names[pauses.recording]}: "
-            f"windows cross them; set data.gap_s={gap_s:g} {new}"
+            f"; the longest, {pauses.largest_s:.3g} s, is {where}: windows cross them; set data.gap_s={gap_s:g} {new}"
         )
     if back.counts.any():
         where = f"furthest by {back.largest_s:.3g} s before row {back.row} of {names[back.recording]}"
@@ -155,7 +155,7 @@ def _of_steps(times: Times, time: str) -> Iterator[str]:
     same = np.where(times.same.counts > _SAME * times.steps, times.same.counts, 0)
     if same.any():
         yield f"{time} stands still from row to row, {_most(same, names)}: {even}, or name another column"
-    uneven = np.where((times.jitter > _UNEVEN) & (times.steps >= _FEW), times.jitter, 0)
+    uneven = np.where((times.jitter > _UNEVEN) & (times.steps >= _FEW) & (same == 0), times.jitter, 0)
     if uneven.any():
         yield (
             f"{time} advances unevenly in {np.count_nonzero(uneven)} of {len(names)} recordings: the middle 90 % "
