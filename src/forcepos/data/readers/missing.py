@@ -35,14 +35,19 @@ def drop_missing(rows: Rows, signals: bool) -> tuple[Int32, Int32]:
     if missing.all():
         raise InputError(f"data.path={rows.config.path}: each of {len(missing)} rows lacks a value: {shown}")
     number = _filled(rows.recordings.numbers)
-    order, names = np.arange(len(number)), rows.recordings.names
     if (number[1:] < number[:-1]).any():
         log.warning("the rows of a recording are not contiguous in the table: they are put together")
         order = np.argsort(number, kind="stable")
         number, missing = number[order], missing[order]
-    rows.take(order[~missing])
+        rows.take(order[~missing])
+    elif missing.any():
+        rows.take(np.flatnonzero(~missing))
     if signals and missing.any():
-        _report(names, number, missing, shown)
+        _report(rows.recordings.names, number, missing, shown)
+    for words in {rows.recordings, *rows.words.values()}:
+        words.forget_unused()
+    if not missing.any():
+        return np.empty(0, np.int32), np.empty(0, np.int32)
     kept = np.flatnonzero(~missing)
     dropped = np.where(np.diff(number[kept]) == 0, np.diff(kept) - 1, 0)
     breaks = np.flatnonzero(dropped)

@@ -104,14 +104,13 @@ class Rows:
 
     def take(self, order: NDArray[np.intp]) -> None:
         """Keep these rows, in this order, a column at a time: there is no memory for a second array of signals."""
-        if len(order) < self.filled or (order[1:] < order[:-1]).any():
-            for table in (self.signals, self.positions):
-                for column in range(table.shape[1]):
-                    table[: len(order), column] = table[order, column]
-            self.signals, self.positions = self.signals[: len(order)], self.positions[: len(order)]
-            self.time_s = self.time_s[order] if len(self.time_s) else self.time_s
+        for table in (self.signals, self.positions):
+            for column in range(table.shape[1]):
+                table[: len(order), column] = table[order, column]
+        self.signals, self.positions = self.signals[: len(order)], self.positions[: len(order)]
+        self.time_s = self.time_s[order] if len(self.time_s) else self.time_s
         for words in {self.recordings, *self.words.values()}:
-            words.keep(order)
+            words.numbers = words.numbers[order]
 
 
 def put_columns(values: Float32, columns: Mapping[int, Float64]) -> None:

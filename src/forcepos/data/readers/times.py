@@ -13,7 +13,7 @@ from forcepos.runtime.wording import name_some
 
 SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 _SHOWN = 5
-_STEPS_LOOKED_AT = 1_000_000
+_STEPS_LOOKED_AT, _STEPS_OF_ONE = 1_000_000, 20_000  # evenly spread over all, and over a recording
 _PAUSE, _LONG, _MANY = 5, 20, 0.005  # median steps of a pause, and of one worth a warning; a share of all steps
 _UNEVEN, _SAME = 1.5, 0.05  # median steps; a share of a recording's steps
 _FEW = 20  # steps: too few to tell
@@ -88,32 +88,28 @@ def steps_of(time_s: Floats, recording: Ints, breaks: Ints, dropped: Ints) -> Fl
 @_huge
 def measure(steps: Floats, recording: Ints, names: Sequence[str]) -> Times:
     """Measure the (rows - 1,) steps of time, NaN between recordings, whose numbers (rows,) rise."""
-    number, inside = recording[1:], ~np.isnan(steps)
-    low, median, high = np.full((3, len(names)), np.nan)
+    number = recording[1:]
+    counts, (rates, jitter, median) = np.zeros(len(names), np.int64), np.full((3, len(names)), np.nan)
     for which, (start, stop) in enumerate(pairwise(np.searchsorted(number, range(len(names) + 1)).tolist())):
-        ordered = np.sort(steps[start:stop][inside[start:stop]])
-        if len(ordered) and ordered[len(ordered) // 2] > 0:
-            ordered = ordered[: np.searchsorted(ordered, _PAUSE * ordered[len(ordered) // 2], side="right")]
-            low[which], median[which], high[which] = np.quantile(ordered, [0.05, 0.5, 0.95], method="nearest")
-    regular = inside & (steps >= 0) & (steps <= _PAUSE * median[number])
-    total_s = np.bincount(number, np.where(regular, steps, 0), len(names))
-    kinds = (steps > _PAUSE * median[number], steps < 0, steps == 0)
-    return Times(
-        tuple(names),
-        np.bincount(number[inside], minlength=len(names)),
-        np.bincount(number[regular], minlength=len(names)) / np.where(total_s > 0, total_s, np.nan),
-        (high - low) / median,
-        *(_kind(kind, steps, recording) for kind in kinds),
-    )
+        inside = steps[start:stop][~np.isnan(steps[start:stop])]
+        usual = np.median(inside[:: len(inside) // _STEPS_OF_ONE + 1]) if len(inside) else 0
+        counts[which] = len(inside)
+        if usual > 0:
+            inside = inside[(inside >= 0) & (inside <= _PAUSE * usual)]
+            low, high = np.quantile(inside[:: len(inside) // _STEPS_OF_ONE + 1], [0.05, 0.95])
+            rates[which], jitter[which], median[which] = 1 / inside.mean(), (high - low) / usual, usual
+    pauses = _kind(np.flatnonzero(steps > _PAUSE * median[number]), steps, recording)
+    back, same = (_kind(np.flatnonzero(kind), steps, recording) for kind in (steps < 0, steps == 0))
+    return Times(tuple(names), counts, rates, jitter, pauses, back, same)
 
 
-def _kind(which: NDArray[np.bool_], steps: Floats, recording: Ints) -> Steps:
-    counts = np.bincount(recording[1:][which], minlength=int(recording[-1]) + 1)
-    if not which.any():
+def _kind(places: NDArray[np.intp], steps: Floats, recording: Ints) -> Steps:
+    counts = np.bincount(recording[places + 1], minlength=int(recording[-1]) + 1)
+    if not len(places):
         return Steps(counts, 0.0, 0, 0)
-    row = int(np.argmax(np.where(which, np.abs(steps), -1))) + 1
-    number = int(recording[row])
-    return Steps(counts, float(abs(steps[row - 1])), number, row - int(np.searchsorted(recording, number)))
+    place = int(places[np.abs(steps[places]).argmax()])
+    number = int(recording[place + 1])
+    return Steps(counts, float(abs(steps[place])), number, place + 1 - int(np.searchsorted(recording, number)))
 
 
 def time_warnings(times: Times, config: TableConfig) -> Iterator[str]:
@@ -146,8 +142,9 @@ def _of_steps(times: Times, time: str) -> Iterator[str]:
         gap_s = float(f"{2 * _PAUSE * step_s:.2g}")
         where = f"before row {pauses.row} of {names[pauses.recording]}"
         yield (
-            f"{time} has {total} pause{'s'[: total != 1]} of more than {_PAUSE} steps, {_most(pauses.counts, names)}"
-            f"; the longest, {pauses.largest_s:.3g} s, is {where}: windows cross them; set data.gap_s={gap_s:g} {new}"
+            f"{time} has {total} pause{'s'[: total != 1]} of more than {_PAUSE} steps, "
+            f"{_most(pauses.counts, names)}; the longest, {pauses.largest_s:.3g} s, is {where}: windows cross "
+            f"them; set data.gap_s={gap_s:g} {new}"
         )
     if back.counts.any():
         where = f"furthest by {back.largest_s:.3g} s before row {back.row} of {names[back.recording]}"

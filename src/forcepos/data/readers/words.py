@@ -71,10 +71,12 @@ class Words:
         text = text if self.exact else text.strip()
         return None if text in Layout.missing and (text or not self.exact) else _written(text)
 
-    def keep(self, order: NDArray[np.intp]) -> None:
-        """Keep these rows in this order, and the names that they have."""
-        used, numbers = np.unique(self.numbers[order], return_inverse=True)
-        self.names, self.numbers = [self.names[number] for number in used.tolist()], numbers.astype(np.int32)
+    def forget_unused(self) -> None:
+        """Leave out the names that no row has."""
+        used = np.flatnonzero(np.bincount(self.numbers, minlength=len(self.names)))
+        if len(used) < len(self.names):
+            self.names = [self.names[number] for number in used.tolist()]
+            self.numbers = np.searchsorted(used, self.numbers).astype(np.int32)
 
     @property
     def values(self) -> NDArray[Any]:
