@@ -52,7 +52,7 @@ class Rows:
             del chunk  # it may be all that keeps a long column in memory, and the next one is about to be read
         self.filled = following[0]
         if not self.config.recording:
-            self.recordings.numbers[begin : self.filled] = self.recordings.number("", name)
+            self.recordings.numbers[begin : self.filled] = self.recordings.number(name, name)
         return [
             f"{table.title}: {count} rows have no {column.role.replace('keep', 'value')} in {column.name}, "
             f"the first in row {row - begin}; data.missing=drop drops such rows"

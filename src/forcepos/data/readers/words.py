@@ -29,18 +29,15 @@ class Words:
     def __init__(self, count: int, exact: bool = False) -> None:
         # Exact texts are taken as they are, even empty ones, others without spaces around them.
         self.exact = exact
-        self.names, self._known = list[str](), dict[tuple[str, str], int]()
+        self.names, self._known = list[str](), dict[str, int]()
         self.numbers: Int32 = np.empty(count, np.int32)  # of each row; -1 where there is no word
 
-    def number(self, word: str, prefix: str = "") -> int:
-        """Return the number of a word with a prefix, a new one for a new pair; 1 and 0 replace true and false."""
-        key = prefix, _TRUTH.get(word.lower(), word)
-        number = self._known.setdefault(key, len(self._known))
-        if number == len(self.names):
-            self.names.append(visible_name(prefix + word))
-        elif key[1] == word in _TRUTH.values():
-            self.names[number] = visible_name(prefix + word)
-        return number
+    def number(self, name: str, key: str) -> int:
+        """Return the number of a name, a new one for a new key; names with different keys are different."""
+        if key not in self._known:
+            self._known[key] = len(self.names)
+            self.names.append(visible_name(name))
+        return self._known[key]
 
     def encode(self, column: pa.Array, prefix: str = "") -> Int32:
         """Return the number of each of a column's values, (rows,)."""
@@ -52,9 +49,17 @@ class Words:
         if pa.types.is_float32(column.type):  # 0.1, not 0.10000000149011612
             values = [value if value is None else np.float32(value) for value in values]
         words = map(self._word, values)
-        numbers = [-1 if word is None else self.number(word, prefix) for word in words]
+        numbers = [-1 if word is None else self._numbered(word, prefix) for word in words]
         known = np.array([*numbers, -1], np.int32)  # the last one for places of -1
         return np.asarray(known[places])
+
+    def _numbered(self, word: str, prefix: str) -> int:
+        """Return the number of a word; 1 and 0 replace true and false as names."""
+        key = _TRUTH.get(word.lower(), word)
+        number = self.number(prefix + word, f"{prefix}\0{key}")
+        if key == word in _TRUTH.values():
+            self.names[number] = visible_name(prefix + word)
+        return number
 
     def _word(self, value: object) -> str | None:
         """Return the one word for a value, None if it is missing."""
