@@ -35,11 +35,7 @@ def drop_missing(rows: Rows, signals: bool) -> tuple[Int32, Int32]:
     shown = name_some([f"{count} in {name}" for name, count in counts.items() if count], _SHOWN)
     if missing.all():
         raise InputError(f"data.path={rows.config.path}: each of {len(missing)} rows lacks a value: {shown}")
-    number = rows.recordings.numbers
-    if number.min() < 0:  # a row without a recording is one of that of the row before, or of the first one
-        import pandas as pd  # noqa: PLC0415  # slow to import, and seldom needed
-
-        number = np.asarray(pd.Series(number).mask(number < 0).ffill().bfill(), np.int32)
+    number = _filled(rows.recordings.numbers)
     if (number[1:] < number[:-1]).any():
         log.warning("the rows of a recording are not contiguous in the table: they are put together")
         order = np.argsort(number, kind="stable")
@@ -67,6 +63,15 @@ def _lacking(rows: Rows, signals: bool) -> Iterator[tuple[str, Bools]]:
     for place in range(width + len(rows.config.targets or ())) if signals else ():
         column = rows.signals[:, place] if place < width else rows.positions[:, place - width]
         yield names[place], ~np.isfinite(column)
+
+
+def _filled(number: Int32) -> Int32:
+    """Take a row without a recording for one of the recording of the row before, or of the first one."""
+    if number.min() >= 0:
+        return number
+    import pandas as pd  # noqa: PLC0415  # slow to import, and seldom needed
+
+    return np.asarray(pd.Series(number).mask(number < 0).ffill().bfill(), np.int32)
 
 
 def _report(names: Sequence[str], number: Int32, missing: Bools, columns: str) -> None:
