@@ -106,14 +106,12 @@ def prepare_launcher(launcher: DictConfig, job_ended: JobEnded) -> None:
             from forcepos.experiment.joblib_workers import IsolatedJobs  # noqa: PLC0415
 
             _core.Parallel = partial(IsolatedJobs, job_ended)  # the launcher has no door for it
-        case "SlurmLauncher":
-            if not shutil.which("srun"):  # as submitit asks
-                raise InputError(
-                    "hydra/launcher: no srun on this machine's PATH, so it cannot submit jobs to a Slurm cluster: "
-                    "start the sweep on a login node, or run its jobs here with hydra/launcher=joblib"
-                )
-            _follow_jobs(job_ended)
-        case "LocalLauncher":
+        case "SlurmLauncher" if not shutil.which("srun"):  # as submitit asks
+            raise InputError(
+                "hydra/launcher: no srun on this machine's PATH, so it cannot submit jobs to a Slurm cluster: "
+                "start the sweep on a login node, or run its jobs here with hydra/launcher=joblib"
+            )
+        case "SlurmLauncher" | "LocalLauncher":
             _follow_jobs(job_ended)
 
 
@@ -188,16 +186,13 @@ class SweepProgress:
             of = f"{self.left} of {self.jobs}" if self.jobs else "other"
             rest = f"{of} jobs were not run to their end: the same command resumes the sweep"
             raise SweepEnded(f"{reason}\n{rest}")
-        if seconds and self._ran(number, seconds):
+        folder = self._folder / str(number)
+        result = (result_of(folder) if seconds else None) or {}
+        ran = result.get("outputs") == str(folder)  # one that failed, or was finished before, tells nothing
+        if seconds and ran and seconds >= sum(result.get("seconds", {}).values()):
             self._seconds.append(seconds)
         if self._seconds and 0 < self.left <= self._report_at:
             self._report_at = self.left - max(1, self.jobs // 4)
             each, others = mean(self._seconds), f"the other {self.left}" if self.left > 1 else "the last one"
             took, rest = duration(self._seconds[-1]), duration(each * math.ceil(self.left / self._at_once))
             log.info("job %d took %s: %s will take about %s", number, took, others, rest)
-
-    def _ran(self, number: int, seconds: float) -> bool:
-        """Return whether the job ran in these seconds: one that failed, or was finished before, tells nothing."""
-        folder = self._folder / str(number)
-        result = result_of(folder) or {"outputs": None}
-        return bool(result["outputs"] == str(folder) and seconds >= sum(result.get("seconds", {}).values()))

@@ -5,14 +5,11 @@ from collections import defaultdict
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from forcepos.experiment.sweep_table import Row, job_cells, markdown, same_networks, seed_cells
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.paths import short_path
-
-if TYPE_CHECKING:
-    from forcepos.tracking.track import SweepStory
+from forcepos.tracking.description import SweepStory
 
 log = logging.getLogger(__name__)
 
@@ -30,10 +27,8 @@ def show_jobs(rows: Sequence[Row], keys: Sequence[str], table: Path) -> None:
             show_table(title, tuple(cells[0]), cells)
 
 
-def sweep_story(rows: Sequence[Row], keys: Sequence[str], command: str, files: Sequence[Path]) -> "SweepStory":
+def sweep_story(rows: Sequence[Row], keys: Sequence[str], command: str, files: Sequence[Path]) -> SweepStory:
     """Describe the jobs in Markdown, with the scores of the best ones as metrics."""
-    from forcepos.tracking.track import SweepStory  # noqa: PLC0415  # MLflow takes seconds
-
     finished = sum(row["result"] is not None for row in rows)
     parts = [
         f"{finished} of {len(rows)} jobs finished",

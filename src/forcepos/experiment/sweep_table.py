@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 
 from forcepos.config.mistakes import UNREADABLE
 from forcepos.results.finished_runs import holds_result
-from forcepos.results.scores import BASELINES, headline, with_interval
+from forcepos.results.scores import BASELINES, headline, in_words, with_interval
 from forcepos.runtime.paths import short_path
 from forcepos.runtime.wording import shortened, visible
 
@@ -25,7 +25,6 @@ _COLUMNS = (
     "job", "overrides", "status", "euclidean_mean_mm", "accuracy", "baseline", "also", "run_id",
     "low", "high", "also_low", "also_high", "best_baseline", "seconds",
 )  # fmt: skip
-_TITLES = {"euclidean_mean_mm": "mean error (mm)", "accuracy": "accuracy"}
 _SECOND, _BASELINE = "second\nsplit", "best\nbaseline"  # titles in two lines leave room at 80 columns
 _MOST = 30  # rows of a description, and characters of a value that the sweep varies
 _LIKE_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#|~$&])")
@@ -134,8 +133,8 @@ def _filled(cells: list[dict[str, str]]) -> list[dict[str, str]]:
 
 
 def _title(rows: Sequence[Row]) -> str:
-    scores = {row["score"] for row in rows}
-    return "\nor ".join(title for score, title in _TITLES.items() if score in scores) or "score"
+    scores = {row["score"] for row in rows if row["score"]}
+    return "\nor ".join(map(in_words, sorted(scores, reverse=True))) or "score"  # as the rows: errors first
 
 
 def _spread(values: Sequence[float | None]) -> str:

@@ -72,15 +72,13 @@ class _Worker:
         with suppress(OSError):  # it is lost, as the pool will notice
             self.pipe.send(message)
 
-    def end(self) -> str:
-        """Wait for the end of a process that has closed its pipe; say how it ended."""
+    def end(self, patience_s: float = 0) -> str:
+        """Let the process end by itself for a while, then kill it; say how it ended."""
+        self.process.join(patience_s)
+        self.process.kill()
         self.process.join(_END_S)
         code = self.process.exitcode or 0
         return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.join(_END_S)
 
 
 class WorkerPool:
@@ -107,7 +105,7 @@ class WorkerPool:
                 stop_if_asked()
         finally:
             for worker in self._workers.values():
-                worker.kill()
+                worker.end()
         return self._ledger.found()
 
     def _supervise(self) -> None:
@@ -117,7 +115,7 @@ class WorkerPool:
             try:
                 message = worker.pipe.recv() if worker.pipe in sent else ()
             except (EOFError, OSError):
-                self._take_back(worker, worker.end())
+                self._take_back(worker, worker.end(_END_S))  # it has closed its pipe
                 self._workers[number] = _Worker(self._shared, number)
                 self._hand_out()
                 continue
@@ -135,12 +133,10 @@ class WorkerPool:
     def _close_trial(self, worker: _Worker) -> None:
         """Record the result that a worker has left; without one, its trial is handed out again."""
         if worker.trial:
-            number, _ = worker.trial
-            result = load_trial(self._directory, number)
-            if result:
+            if result := load_trial(self._directory, worker.trial[0]):
                 self._ledger.end(result)
             else:
-                self._ledger.requeue(number)
+                self._ledger.requeue(worker.trial[0])
         worker.trial = None
 
     def _hand_out(self) -> None:
@@ -154,7 +150,6 @@ class WorkerPool:
 
     def _take_back(self, worker: _Worker, reason: str) -> None:
         """Take back the trial of a lost worker; one that is lost again and again is taken to be the reason."""
-        worker.kill()
         number, values = worker.trial or (None, {})
         self._lost[number] += 1
         again = self._lost[number] >= _TIMES_LOST
