@@ -59,14 +59,9 @@ class RunPlan:
         return run_fingerprint(self.config, self.loaded.recordings.fingerprint)
 
     @cached_property
-    def search_fingerprint(self) -> str:
-        """What makes two searches the same search."""
-        return search_fingerprint(self.config, self.loaded.recordings.fingerprint)
-
-    @property
     def search_dir(self) -> Path:
-        """Where the search keeps its trials."""
-        return search_dir(self.search_fingerprint)
+        """Where the search keeps its trials; named by what makes two searches the same search."""
+        return search_dir(search_fingerprint(self.config, self.loaded.recordings.fingerprint))
 
 
 def search_fingerprint(config: Config, data_fingerprint: str) -> str:
@@ -114,7 +109,7 @@ def _cross_validate(plan: RunPlan, run_fold: Callable[[RunPlan], dict[str, Any]]
     begun.parent.mkdir(parents=True, exist_ok=True)
     begun.open("a").close()
     since, name = str(begun.stat().st_mtime), run_name(plan.config, plan.overrides)
-    with track(plan.config, name, plan.search_fingerprint, swept=swept(plan.overrides)) as run:
+    with track(plan.config, name, plan.search_dir.name, swept=swept(plan.overrides)) as run:
         run.log_tags(plan.facts)
         run.log_file(plan.folder / CONFIG)
         results, folds = [], _folds(plan.config)

@@ -68,7 +68,7 @@ def _run(plan: RunPlan) -> dict[str, Any]:
     problem, name = Problem.of(config, plan.loaded.recordings), run_name(config, plan.overrides)
     with (
         lock_search(plan.search_dir, config.tuner.fresh, wait=in_sweep()),
-        track(config, name, plan.search_fingerprint, plan.parent, swept(plan.overrides)) as run,
+        track(config, name, plan.search_dir.name, plan.parent, swept(plan.overrides)) as run,
         Terminal(config, len(problem.split.train)) as terminal,
     ):
         run.log_tags(plan.facts)

@@ -107,19 +107,11 @@ def prepare_launcher(launcher: DictConfig, job_ended: JobEnded) -> None:
 
             _core.Parallel = partial(IsolatedJobs, job_ended)  # the launcher has no door for it
         case "SlurmLauncher" if not shutil.which("srun"):  # as submitit asks
-            raise InputError(
-                "hydra/launcher: no srun on this machine's PATH, so it cannot submit jobs to a Slurm cluster: "
-                "start the sweep on a login node, or run its jobs here with hydra/launcher=joblib"
-            )
+            lacking = "no srun on this machine's PATH, so it cannot submit jobs to a Slurm cluster"
+            advice = "start the sweep on a login node, or run its jobs here with hydra/launcher=joblib"
+            raise InputError(f"hydra/launcher: {lacking}: {advice}")
         case "SlurmLauncher" | "LocalLauncher":
             _follow_jobs(job_ended)
-
-
-def refused_submission(error: Exception) -> str | None:
-    """Return in a line why Slurm took no job; None for any other error."""
-    if type(error).__name__ != "FailedJobError":  # submitit's, which other launchers do without
-        return None
-    return f"hydra/launcher: no job could be submitted to Slurm: {' '.join(str(error).split())}"
 
 
 def _follow_jobs(job_ended: JobEnded) -> None:
@@ -136,7 +128,11 @@ def _follow_jobs(job_ended: JobEnded) -> None:
             return [lost_job(number, overrides)]
 
     def submit_and_wait(executor: submitit.AutoExecutor, *arguments: Any) -> list[submitit.Job[Any]]:
-        jobs = submit(executor, *arguments)
+        try:
+            jobs = submit(executor, *arguments)
+        except submitit.core.utils.FailedJobError as error:
+            refused = " ".join(str(error).split())
+            raise InputError(f"hydra/launcher: no job could be submitted to Slurm: {refused}") from error
         waiting = list(jobs)
         try:
             while waiting:

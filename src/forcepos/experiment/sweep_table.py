@@ -147,21 +147,18 @@ def same_networks(rows: Sequence[Row]) -> list[str]:
     groups = defaultdict[str, list[int]](list)
     for row in sorted((row for row in rows if row["result"]), key=lambda row: int(row["job"])):
         predictions = Path(row["result"]["outputs"], "predictions.parquet")  # absent from earlier versions' runs
-        same = hashlib.sha256(predictions.read_bytes()).hexdigest() if predictions.is_file() else str(predictions)
-        groups[same].append(row["job"])
-    return [
-        f"jobs {', '.join(map(str, others))} and {last} trained the same network"
-        for *others, last in groups.values()
-        if others
-    ]
+        digest = (
+            hashlib.sha256(predictions.read_bytes()).hexdigest() if predictions.is_file() else str(predictions)
+        )
+        groups[digest].append(row["job"])
+    same = [(", ".join(map(str, others)), last) for *others, last in groups.values() if others]
+    return [f"jobs {others} and {last} trained the same network" for others, last in same]
 
 
 def markdown(cells: Sequence[dict[str, str]]) -> str:
     """Return a table in Markdown of the first rows, and how many others there are."""
     rows = [list(cells[0]), *(list(row.values()) for row in cells[:_MOST])] if cells else []
-    lines = [
-        "| " + " | ".join(_LIKE_MARKDOWN.sub(r"\\\1", cell).replace("\n", " ") for cell in row) + " |"
-        for row in rows
-    ]
+    texts = ((_LIKE_MARKDOWN.sub(r"\\\1", cell).replace("\n", " ") for cell in row) for row in rows)
+    lines = [f"| {' | '.join(row)} |" for row in texts]
     more = [f"\n… and {len(cells) - _MOST} more in sweep.csv"] if len(cells) > _MOST else []
     return "\n".join([*lines[:1], "|---" * len(cells[0]) + "|", *lines[1:], *more]) if cells else ""

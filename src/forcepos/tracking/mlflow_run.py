@@ -157,7 +157,11 @@ class MlflowRun:
         if trial is None:  # as the job's run, if the store lost both
             raise MlflowException(f"trial {ended.number} is gone", RESOURCE_DOES_NOT_EXIST)
         run_id = trial.info.run_id
-        self._log_metrics(run_id, when, enumerate(_mean_over_executions(ended.history), 1))
+        means = [  # of each epoch over the executions, as far as all of them went; None: NaN
+            {name: sum(np.array([logs[name] for logs in epoch], float)) / len(epoch) for name in epoch[0]}
+            for epoch in zip(*ended.history, strict=False)
+        ]
+        self._log_metrics(run_id, when, enumerate(means, 1))
         if ended.score is None:
             self._client.set_tag(run_id, "reason", ended.failure)
         else:
@@ -238,8 +242,9 @@ class MlflowRun:
         outputs = client.get_run(self.run_id).outputs
         if logged.model_id not in [output.model_id for output in (outputs.model_outputs if outputs else ())]:
             client.log_outputs(self.run_id, [LoggedModelOutput(logged.model_id, step=0)])
-        registered = f"name = '{register_as}' and run_id = '{self.run_id}'"
-        if register_as and not client.search_model_versions(registered):
+        if register_as and not client.search_model_versions(
+            f"name = '{register_as}' and run_id = '{self.run_id}'"
+        ):
             mlflow.register_model(uri, register_as)
         self.model_uri = uri
 
@@ -256,11 +261,3 @@ class MlflowRun:
             if value is not None and math.isfinite(value)  # None: NaN, kept as JSON
         ]
         self._client.log_batch(run_id, metrics=metrics)
-
-
-def _mean_over_executions(history: Sequence[Sequence[Logs]]) -> list[Logs]:
-    """Average each epoch over the executions, as far as all of them went."""
-    return [
-        {name: sum(np.array([logs[name] for logs in epoch], float)) / len(epoch) for name in epoch[0]}  # None: NaN
-        for epoch in zip(*history, strict=False)
-    ]

@@ -57,10 +57,7 @@ def track(
         InputError: the store cannot be used. A fold, or a job of a sweep, runs without it.
     """
     run = Run(config, parent)
-    if config.tracking.name == "none":
-        yield run
-        return
-    if not run.is_part:
+    if not run.is_part and config.tracking.name != "none":  # without tracking, every step is left out
         run.connect()
     try:
         run.start(name, search, _params(config, swept or {}))

@@ -7,7 +7,7 @@ the finished trials.
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import keras_tuner as kt
 from sklearn.exceptions import ConvergenceWarning
@@ -19,8 +19,7 @@ from forcepos.tuning.trials import Events, Journal, JournalEntry, Logs, TrialRes
 from forcepos.tuning.tuner import SearchSpec
 
 
-@dataclass(frozen=True)
-class SearchResult:
+class SearchResult(NamedTuple):
     """The outcome of a search."""
 
     best: Values  # hyperparameters of the best trial
@@ -140,10 +139,8 @@ class Ledger:
         self._results[result.number] = result
         failed = [trial for trial in self._results.values() if trial.score is None]
         if len(failed) >= self._config.max_failures:
-            raise InputError(
-                f"{len(failed)} of {len(self._results)} trials failed, the last one with: {failed[-1].failure}; "
-                "raise tuner.max_failures to continue all the same"
-            )
+            fault = f"{len(failed)} of {len(self._results)} trials failed, the last one with: {failed[-1].failure}"
+            raise InputError(f"{fault}; raise tuner.max_failures to continue all the same")
         trial = self._trial(result.number)
         trial.hyperparameters.values = dict(result.hyperparameters)
         trial.status, trial.message = "FAILED", result.failure

@@ -2,8 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 _FEW = 3  # values, of which a third would lie at each end by chance
 _NEAR = 0.05  # of the end of a range of real numbers, relative
@@ -11,8 +10,7 @@ Contains = Callable[[Any], bool]
 _ROUNDING = 1e-9  # relative: a value drawn on a logarithmic scale may lie that far outside of its range
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """A hyperparameter."""
 
     name: str
