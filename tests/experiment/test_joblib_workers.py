@@ -6,7 +6,6 @@ import os
 import signal
 import time
 from collections.abc import Sequence
-from queue import SimpleQueue
 
 import pytest
 from hydra.core.utils import JobReturn, JobStatus
@@ -61,8 +60,7 @@ def test_jobs_whose_process_ends_fail_alone(
 def test_jobs_are_reported_as_they_end_and_a_report_may_end_the_others(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(joblib_workers, "_all", [])  # they are killed, and the process would end
-    monkeypatch.setattr(joblib_workers, "_free", SimpleQueue())
+    monkeypatch.setattr(joblib_workers, "_idle", [])  # they are killed, and the process would end
     reported = list[tuple[int, JobStatus]]()
 
     def job_ended(number: int, job: JobReturn, seconds: float | None) -> None:

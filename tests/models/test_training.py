@@ -120,7 +120,7 @@ def test_a_final_network_that_does_not_fit_into_memory_is_an_error_that_says_so(
     trainer = NetworkTrainer(prepared("tuner=random"), tmp_path)
     huge = CHOSEN | {"num_layers": 2, "units_0": 1_000_000, "units_1": 1_000_000}  # 4 TB, within the limits
     with pytest.raises(InputError) as error:
-        train_model(trainer, huge, Events())
+        train_model(trainer, huge, Events(), "final training")
     assert str(error.value).startswith("final training with lr=")
     assert " failed: out of memory: " in str(error.value)
     assert str(error.value).endswith("; choose smaller networks in model.space")
@@ -129,7 +129,7 @@ def test_a_final_network_that_does_not_fit_into_memory_is_an_error_that_says_so(
 def test_a_final_network_that_cannot_be_built_is_an_error_that_says_so(tmp_path: Path) -> None:
     trainer = NetworkTrainer(prepared("tuner=random"), tmp_path)
     with pytest.raises(InputError, match=r" failed: the network cannot be built: .*; choose smaller networks in"):
-        train_model(trainer, CHOSEN | {"units_0": -1}, Events())
+        train_model(trainer, CHOSEN | {"units_0": -1}, Events(), "final training")
 
 
 def test_without_patience_the_final_model_has_the_weights_of_its_last_epoch(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from mlflow.entities import Run
 
 from forcepos.tracking import run as run_module
 from forcepos.tracking import store
+from forcepos.tracking.description import SweepStory
 from forcepos.tracking.track import end_sweep, start_sweep, track
 from forcepos.tuning.trials import TrialResult
 from tests.conftest import children, datasets_of, runs
@@ -212,7 +213,7 @@ def test_a_sweep_that_is_ended_twice_has_its_table_once(place: Path) -> None:
     sweep, table = start_sweep(tracking, "seed=1"), place / "sweep.csv"
     table.write_text("job,accuracy\n0,0.5\n")
     for _ in range(2):
-        end_sweep(tracking, sweep, "FAILED", table)
+        end_sweep(tracking, sweep, "FAILED", table, SweepStory({}, "", (), 0))
     client = MlflowClient(f"sqlite:///{place}/mlruns/mlflow.db")
     assert client.load_table("1", "sweep.json", [sweep]).to_dict("records") == [{"job": 0, "accuracy": 0.5}]
 

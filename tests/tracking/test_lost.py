@@ -15,11 +15,13 @@ from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from forcepos.config.schema import Config
 from forcepos.results.pending_logs import finalize_tracking, log_pending, reopen
 from forcepos.runtime.errors import InputError
-from forcepos.tracking.description import PARENT_VARIABLE
+from forcepos.tracking.description import PARENT_VARIABLE, SweepStory
 from forcepos.tracking.run import Run
 from forcepos.tracking.track import end_sweep, start_sweep, track
 from tests.conftest import a_result, children, runs
 from tests.tracking.test_outages import log_everything, smoke_with, what_is_stored
+
+STORY = SweepStory({}, "", (), 0)
 
 
 def replace(folder: Path, other: Path) -> None:
@@ -138,13 +140,13 @@ def test_a_sweep_is_recorded_anew_with_the_jobs_that_were_complete(
             replace(tmp_path, empty_store) if number == 2 else None
         jobs.append(finish(job, config, tmp_path / f"job_{number}", f"v1-job{number}"))
         begin_process()  # as some launchers do: the third job makes a database of its own
-    assert not end_sweep(config.tracking, sweep, "FINISHED", None)
+    assert not end_sweep(config.tracking, sweep, "FINISHED", None, STORY)
     again = start_sweep(config.tracking, "seed=1,2,3", sweep)
     assert again != sweep
     monkeypatch.setenv(PARENT_VARIABLE, again)
     for number, result in enumerate(jobs, 1):
         log_pending(config, f"v1-job{number}", None, result)
-    assert end_sweep(config.tracking, again, "FINISHED", None)
+    assert end_sweep(config.tracking, again, "FINISHED", None, STORY)
     everything = runs(tmp_path)
     assert sorted(str(one.info.run_name) for one in everything) == ["job 1", "job 2", "job 3", "sweep seed=1,2,3"]
     assert {one.info.status for one in everything} == {"FINISHED"}

@@ -17,7 +17,7 @@ from forcepos.config.mistakes import answer_in_one_line, explain
 from forcepos.config.schema import Config
 from forcepos.experiment.api import start_run, to_config
 from forcepos.experiment.sweep import AGAIN, close_sweep
-from forcepos.experiment.sweep_job import SweepEnded, refused_submission, sweep_job
+from forcepos.experiment.sweep_job import SweepEnded, sweep_job
 from forcepos.runtime.files import to_json
 from forcepos.runtime.interruption import Interrupted, end_children, ended_by_input_errors, ended_by_signals
 from forcepos.runtime.log_lines import JSON_VARIABLE, print_result
@@ -91,7 +91,7 @@ def _report(func: Callable[[], Any]) -> Any:
                 return func()
         except Exception as error:
             full = os.environ.get("HYDRA_FULL_ERROR") == "1"
-            line = None if full else refused_submission(error) or explain(error)
+            line = None if full else explain(error)
             if line is None:
                 raise
             sys.exit(f"error: {visible_lines(line)}")

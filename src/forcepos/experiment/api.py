@@ -1,7 +1,5 @@
 """The story from Python, and what the command line shares of it: from a config to a result in a folder."""
 
-from __future__ import annotations
-
 import json
 import logging
 from collections.abc import Sequence
@@ -110,7 +108,7 @@ def start_run(config: Config, folder: Path, overrides: Sequence[str]) -> dict[st
         return run_experiment(config, inputs, folder, overrides)
 
 
-def load_recordings(config: Config) -> Recordings:
+def load_recordings(config: Config) -> "Recordings":
     """Read or simulate the recordings of a config as a run does, and check them; warnings are logged.
 
     Raises:
@@ -122,7 +120,7 @@ def load_recordings(config: Config) -> Recordings:
         return load_checked(config).recordings
 
 
-def runs(folder: str | Path = ".") -> pd.DataFrame:
+def runs(folder: str | Path = ".") -> "pd.DataFrame":
     """Return the finished runs in `folder` and below it, a row each, the earliest first.
 
     Columns are `path` of the run's folder, `time` (UTC) of its result, `model_path` (None without a model, as of a

@@ -1,30 +1,84 @@
-"""Cross-validation: a run for each fold, all under one parent run with mean and spread."""
+"""The plan of a run, and cross-validation: a run for each fold, all under one parent run with mean and spread."""
 
+import hashlib
+import json
 import logging
 from collections.abc import Callable
-from dataclasses import replace
-from functools import partial
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, cast
 
+import keras
+import keras_tuner
 import numpy as np
 import pandas as pd
 
+from forcepos.config.plugins import values_with_plugins
 from forcepos.config.schema import Config, CrossValidationConfig, FixedTunerConfig
+from forcepos.data.loading import Loaded
 from forcepos.evaluation.metrics import Scores
-from forcepos.experiment.plan import RunPlan
-from forcepos.results.finished_runs import CONFIG, cached_result, refuse_result
+from forcepos.results.finished_runs import CONFIG, cached_result, refuse_result, run_fingerprint
 from forcepos.results.logged import description, key_metrics, log_table
 from forcepos.results.pending_logs import finalize_tracking, log_pending, reopen
 from forcepos.results.run_report import repeat_result, write_result
 from forcepos.results.scores import REFERENCES, headline
 from forcepos.results.terminal import show_table
-from forcepos.tracking.description import command, swept
+from forcepos.runtime.paths import search_dir
+from forcepos.tracking.description import command, provenance, run_name, swept
 from forcepos.tracking.run import Run
 from forcepos.tracking.track import track
 
 log = logging.getLogger(__name__)
 _OF_A_FOLD = ("run_id", "test", "baseline", "best_hyperparameters", "tracking", "outputs")
+_VERSION = 2  # raise it with a change of the code after which the same trial has another score
+_OF_A_TRIAL = ("epochs", "device", "deterministic", "xla", "precision")
+_NOT_MEANT = ("max_trials", "max_failures", "fresh", "workers")
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """One run, or one fold of a cross-validation."""
+
+    config: Config
+    loaded: Loaded
+    folder: Path  # receives result, model and figures
+    overrides: tuple[str, ...]  # of the command line
+    device: str  # that training runs on, in words
+    parent: Run | None = None  # the run of the cross-validation that this one is a fold of
+    since: str | None = None  # when that began, for `cached_result`
+
+    @cached_property
+    def facts(self) -> dict[str, str]:
+        """Where the run comes from: its tags in MLflow."""
+        return provenance(self.device, self.loaded.recordings.fingerprint, self.overrides)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """What makes two runs the same run."""
+        return run_fingerprint(self.config, self.loaded.recordings.fingerprint)
+
+    @cached_property
+    def search_dir(self) -> Path:
+        """Where the search keeps its trials; named by what makes two searches the same search."""
+        return search_dir(search_fingerprint(self.config, self.loaded.recordings.fingerprint))
+
+
+def search_fingerprint(config: Config, data_fingerprint: str) -> str:
+    """Return twelve hexadecimal digits over everything that changes what a trial means.
+
+    `tuner.max_trials` is left out, so that raising it extends a search; so are max_failures, fresh and workers.
+    """
+    values = values_with_plugins(config)
+    meaning = {
+        "data": data_fingerprint,
+        "tuner": {key: value for key, value in values["tuner"].items() if key not in _NOT_MEANT},
+        "training": {key: values["training"][key] for key in _OF_A_TRIAL},
+        "versions": [_VERSION, keras.__version__, keras_tuner.__version__],
+        **({"reader": values["data"]["plugin"]} if "plugin" in values["data"] else {}),
+        **{key: values[key] for key in ("seed", "split", "sectors", "model")},
+    }
+    return hashlib.sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def cross_validate(plan: RunPlan, run_fold: Callable[[RunPlan], dict[str, Any]]) -> dict[str, Any]:
@@ -54,8 +108,8 @@ def _cross_validate(plan: RunPlan, run_fold: Callable[[RunPlan], dict[str, Any]]
     begun = plan.search_dir.with_name(f"{plan.fingerprint}.begun")  # as old as this cross-validation
     begun.parent.mkdir(parents=True, exist_ok=True)
     begun.open("a").close()
-    since = str(begun.stat().st_mtime)
-    with track(plan.config, plan.name, plan.search_fingerprint, swept=swept(plan.overrides)) as run:
+    since, name = str(begun.stat().st_mtime), run_name(plan.config, plan.overrides)
+    with track(plan.config, name, plan.search_dir.name, swept=swept(plan.overrides)) as run:
         run.log_tags(plan.facts)
         run.log_file(plan.folder / CONFIG)
         results, folds = [], _folds(plan.config)

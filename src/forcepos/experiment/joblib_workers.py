@@ -7,7 +7,6 @@ pool of its own.
 import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from queue import SimpleQueue
 from typing import Any
 
 from hydra.core.utils import JobReturn
@@ -20,8 +19,7 @@ from forcepos.runtime.resources import joblib_workers
 
 _IDLE_S = 300  # a worker that is idle for longer ends and frees its memory, as joblib's own do
 
-_free: SimpleQueue[ProcessPoolExecutor] = SimpleQueue()  # kept from one batch of jobs to the next
-_all: list[ProcessPoolExecutor] = []
+_idle: list[ProcessPoolExecutor] = []  # kept from one batch of jobs to the next
 
 
 class IsolatedJobs:
@@ -31,12 +29,10 @@ class IsolatedJobs:
         self._job_ended = job_ended
         self._count = joblib_workers(n_jobs)
         self._env = LokyBackend()._prepare_worker_env(self._count)  # noqa: SLF001  # shares the cores
-        self._killed = False
+        self._workers, self._killed = [*_idle], False
 
     def __call__(self, jobs: Iterable[tuple[Any, ...]]) -> list[JobReturn]:
         """Do jobs of joblib's `delayed`, as many at a time as there are workers."""
-        for _ in range(len(_all), self._count):
-            self._add_worker()
         threads = ThreadPoolExecutor(self._count)
         try:
             all_jobs = [threads.submit(self._do, job) for job in jobs]
@@ -45,29 +41,27 @@ class IsolatedJobs:
         except BaseException:
             self._killed = True
             threads.shutdown(wait=False, cancel_futures=True)
-            for worker in _all:
+            for worker in self._workers:
                 worker.shutdown(kill_workers=True)
             raise
         return [job.result()[1] for job in all_jobs]
 
-    def _add_worker(self) -> None:
-        worker = ProcessPoolExecutor(1, timeout=_IDLE_S, env=self._env)  # its process starts with its first job
-        _all.append(worker)
-        _free.put(worker)
-
     def _do(self, job: tuple[Any, ...]) -> tuple[int, JobReturn, float]:
         """Return a job's number, what came of it, and how many seconds it took."""
         function, arguments, _ = job
-        worker = _free.get()  # there are as many as threads
         started = time.monotonic()
+        try:
+            worker = _idle.pop()
+        except IndexError:
+            worker = ProcessPoolExecutor(1, timeout=_IDLE_S, env=self._env)  # starts with its first job
+            self._workers.append(worker)
         try:
             done: JobReturn = worker.submit(function, *arguments).result()
         except (TerminatedWorkerError, KeyboardInterrupt, SystemExit):  # killed, or asked to end
             if self._killed:
                 raise
-            self._add_worker()
             worker.shutdown(kill_workers=True)
             done = lost_job(*arguments[:2])
         else:
-            _free.put(worker)
+            _idle.append(worker)
         return arguments[0], done, time.monotonic() - started

@@ -11,9 +11,8 @@ from forcepos.data.loading import Loaded
 from forcepos.data.recordings import Recordings
 from forcepos.data.splits.held_out import harder_split
 from forcepos.evaluation.evaluate import evaluate, references
-from forcepos.experiment.folds import cross_validate
+from forcepos.experiment.folds import RunPlan, cross_validate
 from forcepos.experiment.inputs import given_hyperparameters
-from forcepos.experiment.plan import RunPlan
 from forcepos.models.architectures.architecture import architecture_of
 from forcepos.models.final import TrainedModel, train_final
 from forcepos.models.problem import Problem
@@ -29,12 +28,12 @@ from forcepos.results.terminal import Terminal
 from forcepos.runtime.errors import ImpossibleNetwork, InputError, TrialFailure
 from forcepos.runtime.interruption import stop_if_asked
 from forcepos.runtime.resources import in_sweep, jobs_at_once
-from forcepos.tracking.description import command, swept
+from forcepos.tracking.description import command, run_name, swept
 from forcepos.tracking.track import track
 from forcepos.tracking.ui import ui_address
 from forcepos.tuning.ledger import SearchResult
 from forcepos.tuning.search import lock_search, search
-from forcepos.tuning.trials import Events, Stopwatch
+from forcepos.tuning.trials import Events
 from forcepos.tuning.tuner import SearchSpec, Tuner
 from forcepos.tuning.workers import SharedSearch, WorkerPool
 
@@ -66,27 +65,26 @@ def _run(plan: RunPlan) -> dict[str, Any]:
     config, folder = plan.config, plan.folder
     if plan.parent is None:  # a fold's folder may hold what an interrupted cross-validation has left
         refuse_result(folder)
-    problem = Problem.of(config, plan.loaded.recordings)
+    problem, name = Problem.of(config, plan.loaded.recordings), run_name(config, plan.overrides)
     with (
         lock_search(plan.search_dir, config.tuner.fresh, wait=in_sweep()),
-        track(config, plan.name, plan.search_fingerprint, plan.parent, swept(plan.overrides)) as run,
+        track(config, name, plan.search_dir.name, plan.parent, swept(plan.overrides)) as run,
         Terminal(config, len(problem.split.train)) as terminal,
     ):
         run.log_tags(plan.facts)
         if (folder / CONFIG).is_file():  # not in a fold's
             run.log_file(folder / CONFIG, "config")  # beside result.json, the copy would pass for a run's folder
         log.info("searching on %s, trials in %s", plan.device, plan.search_dir)
-        stopwatch, trainer = Stopwatch(), NetworkTrainer(problem, folder)
-        events, others = Events(terminal, run, stopwatch), Events(terminal, stopwatch)
+        trainer, events, others = NetworkTrainer(problem, folder), Events(terminal, run), Events(terminal)
         search = _stage(find_hyperparameters, trainer, plan.search_dir, events)
         run.log_tags({"search.trials": str(len(search.trials)), "search.reused_trials": str(search.reused)})
-        trained = _stage(train_model, trainer, search.best, events)
+        trained = _stage(train_model, trainer, search.best, events, "final training")
         evaluation = _stage(evaluate, problem, trained)
         with others.phase("baselines", 0):
             compared = _stage(references, problem, plan.loaded.simulation)
         second = _stage(evaluate_on_second_split, trainer, plan.loaded.recordings, search.best, others)
-        scored = Scored(problem, trained, evaluation)
-        report = RunReport(scored, search, compared, second, stopwatch.seconds)
+        scored, seconds = Scored(problem, trained, evaluation), events.seconds | others.seconds
+        report = RunReport(scored, search, compared, second, seconds)
         result = _stage(save, report, folder, run)
         run.log_description(description(result, config, command(plan.overrides)))
         if config.evaluation.figures:
@@ -127,9 +125,7 @@ def find_hyperparameters(trainer: NetworkTrainer, directory: Path, events: Event
     return found
 
 
-def train_model(
-    trainer: NetworkTrainer, best: Mapping[str, Any], events: Events, phase: str = "final training"
-) -> TrainedModel:
+def train_model(trainer: NetworkTrainer, best: Mapping[str, Any], events: Events, phase: str) -> TrainedModel:
     """Train the final model, and show it as a phase of the run.
 
     Raises:
@@ -140,9 +136,8 @@ def train_model(
         with events.phase(phase, training.final_epochs * training.ensemble):
             return train_final(trainer, best, events.final_epoch_ended)
     except TrialFailure as failure:
-        raise InputError(
-            f"{phase} with lr={best['lr']:g} failed: {failure}; {_remedy(config, failure)}"
-        ) from failure
+        failed = f"{phase} with lr={best['lr']:g} failed: {failure}"
+        raise InputError(f"{failed}; {_remedy(config, failure)}") from failure
 
 
 def _remedy(config: Config, failure: TrialFailure) -> str:
@@ -163,15 +158,13 @@ def evaluate_on_second_split(
     """
     config = trainer.problem.config
     name = config.evaluation.also
-    split = harder_split(config.split, name) if name else None
-    if name is None or split is None:
+    if name is None or (split := harder_split(config.split, name)) is None:
         return None
     try:
         problem = Problem.of(dataclasses.replace(config, split=split), recordings)
     except InputError as error:
         log.warning("no score on evaluation.also=%s: %s", name, error)
         return None
-    trained = train_model(
-        NetworkTrainer(problem, trainer.folder / name), best, events, f"training for split={name}"
-    )
+    others = NetworkTrainer(problem, trainer.folder / name)
+    trained = train_model(others, best, events, f"training for split={name}")
     return Scored(problem, trained, evaluate(problem, trained))

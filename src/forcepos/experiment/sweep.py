@@ -48,14 +48,11 @@ class SweepCallback(Callback):
     @resolving()
     def on_run_start(self, config: DictConfig, **_: Any) -> None:
         """Refuse a folder that another run has used and a store that cannot work, before anything is written."""
-        folder = Path(config.hydra.run.dir)
-        subfolder = config.hydra.output_subdir
-        before = read_config(folder / (subfolder or "") / "config.yaml")
-        if subfolder and not before:  # of a run from Python, or none
-            before = read_config(folder / CONFIG)
+        folder, subfolder, before = Path(config.hydra.run.dir), config.hydra.output_subdir, dict[str, Any]()
+        if subfolder:  # else Hydra saves no config; of a run from Python, there is ours
+            before = read_config(folder / subfolder / "config.yaml") or read_config(folder / CONFIG)
         now = dict(OmegaConf.to_container(config))  # type: ignore[arg-type]
-        same = not before or meaning(before) == meaning(now)
-        refuse_used([folder], same, config.skip_finished)
+        refuse_used([folder], not before or meaning(before) == meaning(now), config.skip_finished)
         if config.tracking.name == "mlflow":
             check_uri(config.tracking.uri)
 

@@ -106,22 +106,12 @@ def prepare_launcher(launcher: DictConfig, job_ended: JobEnded) -> None:
             from forcepos.experiment.joblib_workers import IsolatedJobs  # noqa: PLC0415
 
             _core.Parallel = partial(IsolatedJobs, job_ended)  # the launcher has no door for it
-        case "SlurmLauncher":
-            if not shutil.which("srun"):  # as submitit asks
-                raise InputError(
-                    "hydra/launcher: no srun on this machine's PATH, so it cannot submit jobs to a Slurm cluster: "
-                    "start the sweep on a login node, or run its jobs here with hydra/launcher=joblib"
-                )
+        case "SlurmLauncher" if not shutil.which("srun"):  # as submitit asks
+            lacking = "no srun on this machine's PATH, so it cannot submit jobs to a Slurm cluster"
+            advice = "start the sweep on a login node, or run its jobs here with hydra/launcher=joblib"
+            raise InputError(f"hydra/launcher: {lacking}: {advice}")
+        case "SlurmLauncher" | "LocalLauncher":
             _follow_jobs(job_ended)
-        case "LocalLauncher":
-            _follow_jobs(job_ended)
-
-
-def refused_submission(error: Exception) -> str | None:
-    """Return in a line why Slurm took no job; None for any other error."""
-    if type(error).__name__ != "FailedJobError":  # submitit's, which other launchers do without
-        return None
-    return f"hydra/launcher: no job could be submitted to Slurm: {' '.join(str(error).split())}"
 
 
 def _follow_jobs(job_ended: JobEnded) -> None:
@@ -138,7 +128,11 @@ def _follow_jobs(job_ended: JobEnded) -> None:
             return [lost_job(number, overrides)]
 
     def submit_and_wait(executor: submitit.AutoExecutor, *arguments: Any) -> list[submitit.Job[Any]]:
-        jobs = submit(executor, *arguments)
+        try:
+            jobs = submit(executor, *arguments)
+        except submitit.core.utils.FailedJobError as error:
+            refused = " ".join(str(error).split())
+            raise InputError(f"hydra/launcher: no job could be submitted to Slurm: {refused}") from error
         waiting = list(jobs)
         try:
             while waiting:
@@ -188,16 +182,13 @@ class SweepProgress:
             of = f"{self.left} of {self.jobs}" if self.jobs else "other"
             rest = f"{of} jobs were not run to their end: the same command resumes the sweep"
             raise SweepEnded(f"{reason}\n{rest}")
-        if seconds and self._ran(number, seconds):
+        folder = self._folder / str(number)
+        result = (result_of(folder) if seconds else None) or {}
+        ran = result.get("outputs") == str(folder)  # one that failed, or was finished before, tells nothing
+        if seconds and ran and seconds >= sum(result.get("seconds", {}).values()):
             self._seconds.append(seconds)
         if self._seconds and 0 < self.left <= self._report_at:
             self._report_at = self.left - max(1, self.jobs // 4)
             each, others = mean(self._seconds), f"the other {self.left}" if self.left > 1 else "the last one"
             took, rest = duration(self._seconds[-1]), duration(each * math.ceil(self.left / self._at_once))
             log.info("job %d took %s: %s will take about %s", number, took, others, rest)
-
-    def _ran(self, number: int, seconds: float) -> bool:
-        """Return whether the job ran in these seconds: one that failed, or was finished before, tells nothing."""
-        folder = self._folder / str(number)
-        result = result_of(folder) or {"outputs": None}
-        return bool(result["outputs"] == str(folder) and seconds >= sum(result.get("seconds", {}).values()))

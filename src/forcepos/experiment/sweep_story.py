@@ -5,14 +5,11 @@ from collections import defaultdict
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from forcepos.experiment.sweep_table import Row, job_cells, markdown, same_networks, seed_cells
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.paths import short_path
-
-if TYPE_CHECKING:
-    from forcepos.tracking.track import SweepStory
+from forcepos.tracking.description import SweepStory
 
 log = logging.getLogger(__name__)
 
@@ -30,32 +27,22 @@ def show_jobs(rows: Sequence[Row], keys: Sequence[str], table: Path) -> None:
             show_table(title, tuple(cells[0]), cells)
 
 
-def sweep_story(rows: Sequence[Row], keys: Sequence[str], command: str, files: Sequence[Path]) -> "SweepStory":
-    """Describe the jobs in Markdown, with the scores of the best ones as metrics."""
-    from forcepos.tracking.track import SweepStory  # noqa: PLC0415  # MLflow takes seconds
+def sweep_story(rows: Sequence[Row], keys: Sequence[str], command: str, files: Sequence[Path]) -> SweepStory:
+    """Describe the jobs in Markdown, with the metrics of the best regression and the best classification."""
+    from forcepos.results.logged import key_metrics  # noqa: PLC0415  # MLflow takes seconds
 
-    finished = sum(row["result"] is not None for row in rows)
+    finished = [row for row in rows if row["result"]]
+    best = {row["score"]: row["result"] for row in reversed(finished)}  # of each kind the first, the best
+    groups = [(score, *of) for score in best for of in key_metrics({"coverage": None} | best[score]).items()]
+    metrics = {f"{group}/{score}": values[score] for score, group, values in groups if score in values}
     parts = [
-        f"{finished} of {len(rows)} jobs finished",
+        f"{len(finished)} of {len(rows)} jobs finished",
         markdown(job_cells(rows, keys)),
         markdown(seed_cells(rows, keys)),
         *same_networks(rows),
         f"    {command}",
     ]
-    return SweepStory(_best_scores(rows), "\n\n".join(filter(None, parts)), files, finished)
-
-
-def _best_scores(rows: Sequence[Row]) -> dict[str, float]:
-    """Return the scores of the best regression and of the best classification, by the names of a job's metrics."""
-    from forcepos.results.logged import key_metrics  # noqa: PLC0415  # MLflow takes seconds
-
-    best = {row["score"]: row["result"] for row in reversed(rows) if row["result"]}  # of each the first, the best
-    return {
-        f"{group}/{score}": values[score]
-        for score, result in best.items()
-        for group, values in key_metrics({"coverage": None} | result).items()
-        if score in values
-    }
+    return SweepStory(metrics, "\n\n".join(filter(None, parts)), files, len(finished))
 
 
 def draw_jobs(rows: Sequence[Row], keys: Sequence[str], folder: Path) -> list[Path]:

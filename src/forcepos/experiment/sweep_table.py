@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 
 from forcepos.config.mistakes import UNREADABLE
 from forcepos.results.finished_runs import holds_result
-from forcepos.results.scores import BASELINES, headline, with_interval
+from forcepos.results.scores import BASELINES, headline, in_words, with_interval
 from forcepos.runtime.paths import short_path
 from forcepos.runtime.wording import shortened, visible
 
@@ -25,7 +25,6 @@ _COLUMNS = (
     "job", "overrides", "status", "euclidean_mean_mm", "accuracy", "baseline", "also", "run_id",
     "low", "high", "also_low", "also_high", "best_baseline", "seconds",
 )  # fmt: skip
-_TITLES = {"euclidean_mean_mm": "mean error (mm)", "accuracy": "accuracy"}
 _SECOND, _BASELINE = "second\nsplit", "best\nbaseline"  # titles in two lines leave room at 80 columns
 _MOST = 30  # rows of a description, and characters of a value that the sweep varies
 _LIKE_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#|~$&])")
@@ -134,8 +133,8 @@ def _filled(cells: list[dict[str, str]]) -> list[dict[str, str]]:
 
 
 def _title(rows: Sequence[Row]) -> str:
-    scores = {row["score"] for row in rows}
-    return "\nor ".join(title for score, title in _TITLES.items() if score in scores) or "score"
+    scores = {row["score"] for row in rows if row["score"]}
+    return "\nor ".join(map(in_words, sorted(scores, reverse=True))) or "score"  # as the rows: errors first
 
 
 def _spread(values: Sequence[float | None]) -> str:
@@ -148,21 +147,18 @@ def same_networks(rows: Sequence[Row]) -> list[str]:
     groups = defaultdict[str, list[int]](list)
     for row in sorted((row for row in rows if row["result"]), key=lambda row: int(row["job"])):
         predictions = Path(row["result"]["outputs"], "predictions.parquet")  # absent from earlier versions' runs
-        same = hashlib.sha256(predictions.read_bytes()).hexdigest() if predictions.is_file() else str(predictions)
-        groups[same].append(row["job"])
-    return [
-        f"jobs {', '.join(map(str, others))} and {last} trained the same network"
-        for *others, last in groups.values()
-        if others
-    ]
+        digest = (
+            hashlib.sha256(predictions.read_bytes()).hexdigest() if predictions.is_file() else str(predictions)
+        )
+        groups[digest].append(row["job"])
+    same = [(", ".join(map(str, others)), last) for *others, last in groups.values() if others]
+    return [f"jobs {others} and {last} trained the same network" for others, last in same]
 
 
 def markdown(cells: Sequence[dict[str, str]]) -> str:
     """Return a table in Markdown of the first rows, and how many others there are."""
     rows = [list(cells[0]), *(list(row.values()) for row in cells[:_MOST])] if cells else []
-    lines = [
-        "| " + " | ".join(_LIKE_MARKDOWN.sub(r"\\\1", cell).replace("\n", " ") for cell in row) + " |"
-        for row in rows
-    ]
+    texts = ((_LIKE_MARKDOWN.sub(r"\\\1", cell).replace("\n", " ") for cell in row) for row in rows)
+    lines = [f"| {' | '.join(row)} |" for row in texts]
     more = [f"\n… and {len(cells) - _MOST} more in sweep.csv"] if len(cells) > _MOST else []
     return "\n".join([*lines[:1], "|---" * len(cells[0]) + "|", *lines[1:], *more]) if cells else ""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from forcepos.config.schema import Config, DataConfig
 from forcepos.results.findings import best_baseline
-from forcepos.results.scores import REFERENCES, Result, headline, with_interval
+from forcepos.results.scores import REFERENCES, Result, headline, in_words, with_interval
 from forcepos.runtime.files import to_json, write_json
 from forcepos.runtime.wording import code_span, shortened, visible
 from forcepos.tracking.run import Run
@@ -20,7 +20,6 @@ _KEY = (
     "accuracy", "f1_macro", "precision_macro", "recall_macro",
 )  # fmt: skip
 _COVERAGE = ("found", "radius_mean_mm", "sectors_mean", "classes_mean")
-_MEASURES = {"euclidean_mean_mm": "mean error in mm", "accuracy": "accuracy"}
 _MOST_COLUMNS = 1000  # of a schema, whose length MLflow limits
 
 
@@ -80,7 +79,7 @@ def description(result: Result, config: Config, command: str) -> str:
     folds = f", mean of {len(result['folds'])} folds" if "folds" in result else ""
     measure, best = headline(result["test"]), best_baseline(result)
     scores = [
-        f"**{_MEASURES[measure]} {_score(result, measure)}**{folds}",
+        f"**{in_words(measure).replace('(mm)', 'in mm')} {_score(result, measure)}**{folds}",
         f"best baseline ({REFERENCES[best]}) {with_interval(result[best][measure])}",
     ]
     if second := result.get("also"):

@@ -21,12 +21,9 @@ _HELP = {
 }  # fmt: skip
 # What any library says in its own class of error.
 _HELP_FOR_WORDS = {
-    os.strerror(errno.ENOSPC): _SPACE,
-    os.strerror(errno.EDQUOT): _SPACE,
+    **dict.fromkeys([os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT), "database or disk is full"], _SPACE),
     os.strerror(errno.EFBIG): "raise the limit on the size of files (ulimit -f)",
-    os.strerror(errno.EROFS): _WRITABLE,
-    "database or disk is full": _SPACE,
-    "attempt to write a readonly database": _WRITABLE,
+    **dict.fromkeys([os.strerror(errno.EROFS), "attempt to write a readonly database"], _WRITABLE),
     "unable to open database file": _WRITABLE,
     "database disk image is malformed": "move the database away, and a new one begins",
     "disk I/O error": "check the disk, and the limit on the size of files (ulimit -f)",

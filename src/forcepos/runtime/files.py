@@ -3,8 +3,6 @@
 State files are what a run leaves for later ones: any may have been damaged, or belong to another version.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import math
@@ -57,7 +55,7 @@ def _strict(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def write_csv(path: Path, table: pd.DataFrame) -> None:
+def write_csv(path: Path, table: "pd.DataFrame") -> None:
     """Write a table whose names may come from anyone, so that no spreadsheet evaluates one as a formula."""
     names = table.select_dtypes(exclude="number").columns
     table.assign(**{name: table[name].map(_as_text) for name in names}).to_csv(path, index=False)

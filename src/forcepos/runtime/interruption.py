@@ -9,8 +9,6 @@ seconds in which the shell waits for memory that the operating system reclaims a
 registered first, so one that is registered before any large library is imported may end the process.
 """
 
-from __future__ import annotations
-
 import atexit
 import logging
 import multiprocessing
@@ -41,9 +39,9 @@ _deferred: list[int] = []  # for each deferring block: number of signals receive
 class Interrupted(KeyboardInterrupt):
     """The program was asked to stop by this signal."""
 
-    def __init__(self, signal_number: int) -> None:
-        super().__init__(signal_number)
-        self.exit_code = 128 + signal_number  # as shells report a command that a signal ended
+    @property
+    def exit_code(self) -> int:
+        return 128 + int(self.args[0])  # as shells report a command that a signal ended
 
 
 def listen() -> None:
@@ -92,11 +90,9 @@ def ended_by_input_errors() -> Iterator[None]:
     """End the program in one line if what is inside refuses its input or cannot write; let other errors pass."""
     try:
         yield
-    except InputError as error:
-        sys.exit(f"error: {visible_lines(str(error))}")
     except Exception as error:
         stop_if_asked()  # a library may turn a signal into an exception of its own
-        fault = storage_fault(error)
+        fault = str(error) if isinstance(error, InputError) else storage_fault(error)
         if fault is None:
             raise
         sys.exit(f"error: {visible_lines(fault)}")
@@ -135,17 +131,16 @@ def defer_signals() -> Iterator[None]:
     Raises:
         Interrupted, SystemExit: as in `stop_if_asked`, for a signal received in the block.
     """
-    before = len(_received)
-    _deferred.append(before)
+    _deferred.append(len(_received))
     try:
         yield
     finally:
-        _deferred.pop()
+        before = _deferred.pop()
         if len(_received) > before and not _deferred:
             raise _received[before][1]
 
 
-def _keep_quiet(raised: sys.UnraisableHookArgs) -> None:
+def _keep_quiet(raised: "sys.UnraisableHookArgs") -> None:
     """Suppress the report of an Interrupted in a destructor; `stop_if_asked` raises it later."""
     if not isinstance(raised.exc_value, Interrupted):
         sys.__unraisablehook__(raised)
@@ -159,13 +154,9 @@ def _answer_as(answer: Callable[[int, FrameType | None], object], number: int, f
 
 
 def _receive(asked: BaseException) -> None:
-    now = time.monotonic()
-    _received.append((now, asked))
-    if _deferred:
-        first, _ = _received[_deferred[0]]
-        if now - first < _INSIST_S:
-            return
-    raise asked
+    _received.append((time.monotonic(), asked))
+    if not _deferred or _received[-1][0] - _received[_deferred[0]][0] >= _INSIST_S:
+        raise asked
 
 
 def end_promptly(work: Callable[[], object]) -> None:

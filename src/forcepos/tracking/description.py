@@ -6,10 +6,11 @@ import json
 import os
 import shlex
 import subprocess  # git only, with fixed arguments
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from importlib.metadata import distributions
 from pathlib import Path
+from typing import NamedTuple
 
 from hydra.core.hydra_config import HydraConfig
 
@@ -22,6 +23,15 @@ SWEEP_KEYS_VARIABLE = "FORCEPOS_SWEEP_KEYS"  # a JSON list of the keys that the 
 _LONGEST_VALUE = 60  # characters of a value in a name or a param
 _NAMED_ANYWAY = ("model", "tuner", "split", "seed", "skip_finished", "tuner.fresh", "tracking.uri")
 _SLURM = {"job": "SLURM_JOB_ID", "restarts": "SLURM_RESTART_COUNT", "node": "SLURMD_NODENAME"}
+
+
+class SweepStory(NamedTuple):
+    """What a sweep's run shows beside the table of its jobs."""
+
+    metrics: Mapping[str, float]  # of the best jobs
+    description: str  # in Markdown
+    files: Sequence[Path]
+    finished: int  # number of jobs that the metrics are of
 
 
 def run_name(config: Config, overrides: Sequence[str]) -> str:

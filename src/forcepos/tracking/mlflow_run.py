@@ -3,7 +3,7 @@
 import math
 import tempfile
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,14 +67,13 @@ class MlflowRun:
             tags[_REPLACES_TAG] = before.info.run_id if before else None
             self.run_id = store.create_run(self._client, self._experiment_id, name, tags, when)
         data = self._client.get_run(self.run_id).data
-        self._replace(data.tags.get(_REPLACES_TAG))
+        if replaced := data.tags.get(_REPLACES_TAG):
+            self._replace(replaced)
         lacking = {key: value for key, value in params.items() if key not in data.params}  # an earlier version's
         self._log_params(self.run_id, lacking)
 
-    def _replace(self, before: str | None) -> None:
+    def _replace(self, before: str) -> None:
         """Take over the children of the run that this one replaces, and delete it; its models may be in use."""
-        if not before:
-            return
         for run in self._children(before):
             self._client.set_tag(run.info.run_id, MLFLOW_PARENT_RUN_ID, self.run_id)
         versions = self._client.search_model_versions(f"run_id = '{before}'")
@@ -131,7 +130,9 @@ class MlflowRun:
     def trial_known(self, when: int, result: Mapping[str, Any]) -> None:
         """Log a trial of an earlier process, unless that process did."""
         there = self._trial(result["number"])
-        if there is None or not _holds(there, result):
+        params = {name: str(value) for name, value in result["hyperparameters"].items()}
+        held = there and (there.data.params, there.data.tags.get("reason"), there.data.metrics.get("objective"))
+        if there is None or there.info.status == "RUNNING" or held != (params, result["failure"], result["score"]):
             self.trial_started(when, result["number"], result["hyperparameters"])
             self.trial_ended(when, result)
 
@@ -156,19 +157,22 @@ class MlflowRun:
         if trial is None:  # as the job's run, if the store lost both
             raise MlflowException(f"trial {ended.number} is gone", RESOURCE_DOES_NOT_EXIST)
         run_id = trial.info.run_id
-        self._log_metrics(run_id, when, _mean_over_executions(ended.history))
-        if ended.score is not None:
-            self._client.log_batch(run_id, metrics=[Metric("objective", ended.score, when, 0)])
-        else:
+        means = [  # of each epoch over the executions, as far as all of them went; None: NaN
+            {name: sum(np.array([logs[name] for logs in epoch], float)) / len(epoch) for name in epoch[0]}
+            for epoch in zip(*ended.history, strict=False)
+        ]
+        self._log_metrics(run_id, when, enumerate(means, 1))
+        if ended.score is None:
             self._client.set_tag(run_id, "reason", ended.failure)
+        else:
+            self._client.log_batch(run_id, metrics=[Metric("objective", ended.score, when, 0)])
         self._client.set_terminated(run_id, "FAILED" if ended.score is None else "FINISHED", when)
 
     def log_tags(self, when: int, tags: Mapping[str, str]) -> None:  # noqa: ARG002
         self._client.log_batch(self.run_id, tags=[RunTag(*tag) for tag in tags.items()])
 
     def log_epoch(self, when: int, member: int, epoch: int, logs: Logs) -> None:
-        group = "" if member == 1 else f"network_{member}/"
-        self._log_metrics(self.run_id, when, [logs], epoch, group)
+        self._log_metrics(self.run_id, when, [(epoch, logs)], "" if member == 1 else f"network_{member}/")
 
     def log_scores(self, when: int, groups: Groups, datasets: DataSets | None = None) -> None:
         """Log scores and, by their contexts, the data sets of a run; if there are any, also scores of its model.
@@ -238,40 +242,22 @@ class MlflowRun:
         outputs = client.get_run(self.run_id).outputs
         if logged.model_id not in [output.model_id for output in (outputs.model_outputs if outputs else ())]:
             client.log_outputs(self.run_id, [LoggedModelOutput(logged.model_id, step=0)])
-        registered = f"name = '{register_as}' and run_id = '{self.run_id}'"
-        if register_as and not client.search_model_versions(registered):
+        if register_as and not client.search_model_versions(
+            f"name = '{register_as}' and run_id = '{self.run_id}'"
+        ):
             mlflow.register_model(uri, register_as)
         self.model_uri = uri
 
     def _log_params(self, run_id: str, values: Mapping[str, Any]) -> None:
         self._client.log_batch(run_id, params=[Param(name, visible(str(values[name]))) for name in values])
 
-    def _log_metrics(
-        self, run_id: str, when: int, history: Sequence[Logs], first_epoch: int = 1, group: str = ""
-    ) -> None:
+    def _log_metrics(self, run_id: str, when: int, epochs: Iterable[tuple[int, Logs]], group: str = "") -> None:
+        names = {name: f"{group}train/{ours}" for name, ours in self._names.items()}
+        names |= {f"val_{name}": f"{group}validation/{ours}" for name, ours in self._names.items()}
         metrics = [
-            Metric(f"{group}{self._metric_name(name)}", value, when, epoch)
-            for epoch, logs in enumerate(history, first_epoch)
+            Metric(names[name], value, when, epoch)
+            for epoch, logs in epochs
             for name, value in logs.items()
             if value is not None and math.isfinite(value)  # None: NaN, kept as JSON
         ]
         self._client.log_batch(run_id, metrics=metrics)
-
-    def _metric_name(self, keras_name: str) -> str:
-        part = "validation" if keras_name.startswith("val_") else "train"
-        return f"{part}/{self._names[keras_name.removeprefix('val_')]}"
-
-
-def _holds(trial: Recorded, result: Mapping[str, Any]) -> bool:
-    """Return whether a trial's run has all of this result, and nothing else."""
-    data, params = trial.data, {name: str(value) for name, value in result["hyperparameters"].items()}
-    ended = trial.info.status != "RUNNING" and data.tags.get("reason") == result["failure"]
-    return ended and data.params == params and data.metrics.get("objective") == result["score"]
-
-
-def _mean_over_executions(history: Sequence[Sequence[Logs]]) -> list[Logs]:
-    """Average each epoch over the executions, as far as all of them went."""
-    return [
-        {name: sum(np.array([logs[name] for logs in epoch], float)) / len(epoch) for name in epoch[0]}  # None: NaN
-        for epoch in zip(*history, strict=False)
-    ]

@@ -28,12 +28,9 @@ _OURS = """
 _RUNS = "SELECT run_uuid FROM runs WHERE instr(artifact_uri, ? || '/') = 1"
 # Where MLflow records the places of artifacts.
 _LOCATIONS = (
-    ("experiments", "artifact_location"),
-    ("runs", "artifact_uri"),
-    ("logged_models", "artifact_location"),
-    ("model_versions", "source"),
-    ("model_versions", "storage_location"),
-)
+    ("experiments", "artifact_location"), ("runs", "artifact_uri"), ("logged_models", "artifact_location"),
+    ("model_versions", "source"), ("model_versions", "storage_location"),
+)  # fmt: skip
 
 
 def resolve(uri: str) -> tuple[str, Path | None]:
@@ -51,26 +48,22 @@ def check_uri(uri: str) -> None:
     Raises:
         InputError: it cannot; says why.
     """
-    if problem := _problem(uri):
-        raise InputError(f"tracking.uri={uri} cannot be used: {problem}")
-
-
-def _problem(uri: str) -> str | None:
-    database, scheme = resolve(uri)[1], uri.partition(":")[0]
-    if database:
-        found = _CANNOT_BE_IN_A_PATH.search(str(database)) or re.search(r"\?(?!.*=)", uri)
-        if found:
-            advice = f"rename the folder or choose another ({database})"
-            return f"MLflow cannot work with {found[0]} in a path: {advice}"
-        return _DATABASE_NEEDED if database.is_dir() or database.name == ":memory:" else None
+    problem, (_, database), scheme = "", resolve(uri), uri.partition(":")[0]
     of_files = scheme in ("file", uri) and "MLFLOW_ALLOW_FILE_STORE" not in os.environ
-    if scheme == "sqlite" or (of_files and not uri.startswith(("databricks", "uc"))):
-        return _DATABASE_NEEDED
-    try:
-        urlsplit(uri).port  # noqa: B018  # reading it checks it
-    except ValueError as error:
-        return str(error)
-    return None
+    if database and (found := _CANNOT_BE_IN_A_PATH.search(str(database)) or re.search(r"\?(?!.*=)", uri)):
+        advice = f"rename the folder or choose another ({database})"
+        problem = f"MLflow cannot work with {found[0]} in a path: {advice}"
+    elif database:
+        problem = _DATABASE_NEEDED if database.is_dir() or database.name == ":memory:" else ""
+    elif scheme == "sqlite" or (of_files and not uri.startswith(("databricks", "uc"))):
+        problem = _DATABASE_NEEDED
+    else:
+        try:
+            urlsplit(uri).port  # noqa: B018  # reading it checks it
+        except ValueError as error:
+            problem = str(error)
+    if problem:
+        raise InputError(f"tracking.uri={uri} cannot be used: {problem}")
 
 
 def follow_move(database: Path) -> None:

@@ -27,6 +27,7 @@ _LONGEST_NAME = 250  # of a run, in MLflow's tables
 _VARIABLE = "MLFLOW_TRACKING_URI"  # MLflow writes it, too
 _PROCESS_TAG = "forcepos.process"
 _ALL = 50_000  # runs of a search: what every server finds at once
+Tags = Mapping[str, str | None]
 
 
 @defer_signals()
@@ -108,9 +109,7 @@ def _experiment(client: MlflowClient, name: str, artifacts: str | None) -> str:
     return str(experiment.experiment_id)
 
 
-def create_run(
-    client: MlflowClient, experiment_id: str, name: str, tags: Mapping[str, str | None], when: int | None = None
-) -> str:
+def create_run(client: MlflowClient, experiment_id: str, name: str, tags: Tags, when: int | None = None) -> str:
     """Start a run of this process with the tags that have a value, at `when` in ms or now; return its id."""
     given = {key: value for key, value in tags.items() if value}
     run = client.create_run(experiment_id, when, {_PROCESS_TAG: _process(), **given}, name[:_LONGEST_NAME])

@@ -3,9 +3,8 @@
 import json
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -16,7 +15,7 @@ from forcepos.config.plugins import values_with_plugins
 from forcepos.config.schema import Config, TrackingConfig
 from forcepos.runtime.interruption import defer_signals
 from forcepos.runtime.wording import shortened
-from forcepos.tracking.description import PARENT_VARIABLE, short_value
+from forcepos.tracking.description import PARENT_VARIABLE, SweepStory, short_value
 from forcepos.tracking.mlflow_run import UNLOGGED_PARAMS
 from forcepos.tracking.outages import ERRORS, is_outage, reason, usable
 from forcepos.tracking.place import resolve
@@ -58,10 +57,7 @@ def track(
         InputError: the store cannot be used. A fold, or a job of a sweep, runs without it.
     """
     run = Run(config, parent)
-    if config.tracking.name == "none":
-        yield run
-        return
-    if not run.is_part:
+    if not run.is_part and config.tracking.name != "none":  # without tracking, every step is left out
         run.connect()
     try:
         run.start(name, search, _params(config, swept or {}))
@@ -87,16 +83,6 @@ def _params(config: Config, swept: Mapping[str, str]) -> dict[str, str]:
     return {key: short_value(text) for key, text in texts.items()} | varied
 
 
-@dataclass(frozen=True)
-class SweepStory:
-    """What a sweep's run shows beside the table of its jobs."""
-
-    metrics: Mapping[str, float] = field(default_factory=dict)  # of the best jobs
-    description: str = ""  # in Markdown
-    files: Sequence[Path] = ()
-    finished: int = 0  # number of jobs that the metrics are of
-
-
 def start_sweep(config: TrackingConfig, overrides: str, begun: str | None = None, varied: str = "") -> str:
     """Start the run of a multirun, named by what is varied, or resume the one that was `begun`; return its id."""
     client, experiment_id = open_store(config)
@@ -109,9 +95,7 @@ def start_sweep(config: TrackingConfig, overrides: str, begun: str | None = None
 
 
 @defer_signals()
-def end_sweep(
-    config: TrackingConfig, run_id: str, status: str, table: Path | None, story: SweepStory = SweepStory()
-) -> bool:
+def end_sweep(config: TrackingConfig, run_id: str, status: str, table: Path | None, story: SweepStory) -> bool:
     """End a sweep's run, with the table of its jobs as a file and as an MLflow table; return whether it could."""
     try:
         client, experiment_id = open_store(config)  # marks runs of processes that ended, as after Ctrl-C
@@ -134,7 +118,7 @@ def end_sweep(
     except ERRORS as error:
         if not is_outage(error):
             raise
-        ended = "the sweep's run is not ended there"
-        log.warning("tracking.uri=%s is unreachable (%s): %s", config.uri, reason(error), ended)
+        unreachable = f"tracking.uri={config.uri} is unreachable ({reason(error)})"
+        log.warning("%s: the sweep's run is not ended there", unreachable)
         return False
     return True

@@ -12,9 +12,8 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from shlex import quote
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 import mlflow
 from mlflow import MlflowClient
@@ -56,8 +55,7 @@ _COLUMNS = {
 }
 
 
-@dataclass(frozen=True)
-class UiAddress:
+class UiAddress(NamedTuple):
     """A page of the user interface, and the command that starts it; None where a server is running."""
 
     command: str | None

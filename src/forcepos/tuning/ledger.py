@@ -7,8 +7,7 @@ the finished trials.
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import partial
+from typing import NamedTuple
 
 import keras_tuner as kt
 from sklearn.exceptions import ConvergenceWarning
@@ -16,13 +15,11 @@ from sklearn.exceptions import ConvergenceWarning
 from forcepos.config.schema import TunerConfig
 from forcepos.runtime.errors import InputError, plugin_errors, plugin_name
 from forcepos.tuning.oracles import make_oracle
-from forcepos.tuning.space import Space
 from forcepos.tuning.trials import Events, Journal, JournalEntry, Logs, TrialResult, Values, load_trials
 from forcepos.tuning.tuner import SearchSpec
 
 
-@dataclass(frozen=True)
-class SearchResult:
+class SearchResult(NamedTuple):
     """The outcome of a search."""
 
     best: Values  # hyperparameters of the best trial
@@ -41,8 +38,7 @@ class Ledger:
     def __init__(self, spec: SearchSpec, events: Events) -> None:
         self._config, self._oracle, self._events = spec.config, make_oracle(spec), events
         self._space = spec.space
-        known = load_trials(spec.directory, partial(_fault_of, spec.config, self._space))
-        self._known = {result.number: result for result in known}
+        self._known = {result.number: result for result in load_trials(spec.directory, self._fault_of)}
         self._results: dict[int, TrialResult] = {}
         self._reused = 0
         self._journal = Journal(spec.directory, self._space, self._known)
@@ -50,6 +46,18 @@ class Ledger:
         self._waiting: set[int] = set()  # trials that began and are not under way: handed out next
         self._repeated: int | None = None  # the trial that the replay waits for
         self._replay()
+
+    def _fault_of(self, result: TrialResult) -> str | None:
+        """Say why a result that was read cannot be one of this search; None if it can."""
+        if fault := self._space.fault_of(result.hyperparameters):
+            return fault
+        if len({frozenset(logs) for execution in result.history for logs in execution}) > 1:
+            return "its epochs have different metrics"
+        try:
+            scored = result.score in (None, score_of(self._config, result.history))
+        except (KeyError, ValueError, ZeroDivisionError):  # no execution, no epoch, or other metrics
+            scored = result.score is None
+        return None if scored else f"its score is not the best {self._config.objective} of its history"
 
     def _replay(self) -> None:
         """Replay to the oracle what an earlier process left.
@@ -61,8 +69,7 @@ class Ledger:
         for event in self._past:
             number, result = event.trial, self._known.get(event.trial)
             if event.event == "begun":
-                trial = self._proposed()
-                if trial is None:
+                if (trial := self._proposed()) is None:
                     return  # tuner.max_trials is smaller than it was
                 values = result.hyperparameters if result else event.hyperparameters
                 trial.hyperparameters.values = dict(values or trial.hyperparameters.values)
@@ -98,8 +105,7 @@ class Ledger:
         """
         number = self._repeated or min(self._waiting, default=None)
         if number is None:
-            trial = self._proposed()
-            if trial is None:
+            if (trial := self._proposed()) is None:
                 return None
             number = len(self._oracle.trials)
             self._journal.append(JournalEntry("begun", number, trial.hyperparameters.values))
@@ -133,10 +139,8 @@ class Ledger:
         self._results[result.number] = result
         failed = [trial for trial in self._results.values() if trial.score is None]
         if len(failed) >= self._config.max_failures:
-            raise InputError(
-                f"{len(failed)} of {len(self._results)} trials failed, the last one with: {failed[-1].failure}; "
-                "raise tuner.max_failures to continue all the same"
-            )
+            fault = f"{len(failed)} of {len(self._results)} trials failed, the last one with: {failed[-1].failure}"
+            raise InputError(f"{fault}; raise tuner.max_failures to continue all the same")
         trial = self._trial(result.number)
         trial.hyperparameters.values = dict(result.hyperparameters)
         trial.status, trial.message = "FAILED", result.failure
@@ -161,19 +165,6 @@ class Ledger:
         # Hyperband's own entries (tuner/epochs, …) are no hyperparameters of a network.
         values = {name: value for name, value in best.hyperparameters.items() if not name.startswith("tuner/")}
         return SearchResult(values, score, results, self._reused)
-
-
-def _fault_of(config: TunerConfig, space: Space, result: TrialResult) -> str | None:
-    """Say why a result that was read cannot be one of this search; None if it can."""
-    if fault := space.fault_of(result.hyperparameters):
-        return fault
-    if len({frozenset(logs) for execution in result.history for logs in execution}) > 1:
-        return "its epochs have different metrics"
-    try:
-        scored = result.score in (None, score_of(config, result.history))
-    except (KeyError, ValueError, ZeroDivisionError):  # no execution, no epoch, or other metrics
-        scored = result.score is None
-    return None if scored else f"its score is not the best {config.objective} of its history"
 
 
 def score_of(config: TunerConfig, history: Sequence[Sequence[Logs]]) -> float:

@@ -2,21 +2,20 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 _FEW = 3  # values, of which a third would lie at each end by chance
 _NEAR = 0.05  # of the end of a range of real numbers, relative
+Contains = Callable[[Any], bool]
 _ROUNDING = 1e-9  # relative: a value drawn on a logarithmic scale may lie that far outside of its range
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """A hyperparameter."""
 
     name: str
     kinds: tuple[type, ...]  # types that its value may have
-    contains: Callable[[Any], bool]  # whether a value of such a type is in the space
+    contains: Contains  # whether a value of such a type is in the space
     conditions: tuple[tuple[str, Sequence[Any]], ...]  # values that others must have for this one to exist
     ends: tuple[float, float] | None = None  # of a range of more than a few numbers
 
@@ -60,21 +59,13 @@ class Space:
                 return f"{name} is not in the search space"
         return None
 
-    def _add(
-        self,
-        name: str,
-        kinds: tuple[type, ...],
-        contains: Callable[[Any], bool],
-        more: Any = None,
-        ends: Any = None,
-    ) -> None:
-        more = more or {}
+    def _add(self, name: str, kinds: tuple[type, ...], contains: Contains, more: Any, ends: Any = None) -> None:
         parents = ((more["parent_name"], more["parent_values"]),) if more.get("parent_name") else ()
         self._entries.append(Entry(name, kinds, contains, (*self._conditions, *parents), ends))
 
     def Text(self, name: str, contains: Callable[[str], bool]) -> None:  # noqa: N802
         """Declare a text that a tuner keeps with the hyperparameters of a trial."""
-        self._add(name, (str,), contains)
+        self._add(name, (str,), contains, {})
 
     # --- KerasTuner's names; each returns the default value, as there ---
 

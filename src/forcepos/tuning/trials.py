@@ -32,19 +32,16 @@ class TrialResult:
     failure: str | None = None  # why it failed, None where it did not
 
 
+FaultOf = Callable[[TrialResult], str | None]  # says what is wrong with a result, None if nothing is
+
+
 def save_trial(directory: Path, result: TrialResult) -> None:
     """Write trial_<number>.json."""
     files.write_state(_file(directory, result.number), dataclasses.asdict(result))
 
 
-def load_trial(
-    directory: Path, number: int, fault_of: Callable[[TrialResult], str | None] = lambda _: None
-) -> TrialResult | None:
-    """Load the trial with this number, None if it is not finished or its file was damaged.
-
-    Args:
-        fault_of: says what is wrong with a result, None if nothing is.
-    """
+def load_trial(directory: Path, number: int, fault_of: FaultOf = lambda _: None) -> TrialResult | None:
+    """Load the trial with this number, None if it is not finished or its file was damaged."""
 
     def check(result: TrialResult) -> None:
         if result.number != number or (result.score is None) == (result.failure is None):
@@ -55,9 +52,7 @@ def load_trial(
     return files.read_state(_file(directory, number), TrialResult, f"trial {number} is done again", check)
 
 
-def load_trials(
-    directory: Path, fault_of: Callable[[TrialResult], str | None] = lambda _: None
-) -> list[TrialResult]:
+def load_trials(directory: Path, fault_of: FaultOf = lambda _: None) -> list[TrialResult]:
     """Load the finished trials by number; with several workers, some may be missing in between."""
     numbers = sorted(int(path.stem[6:]) for path in directory.glob("trial_*.json") if path.stem[6:].isdecimal())
     found = [load_trial(directory, number, fault_of) for number in numbers]
@@ -161,38 +156,27 @@ class Listener:
         """Receive the logs of an epoch of the final training of an ensemble's member."""
 
 
-class Stopwatch(Listener):
-    """Measures how long phases take.
+class Events(Listener):
+    """Passes each event on to all listeners, in their order.
 
     Attributes:
-        seconds: of each phase that has ended, by its name.
+        seconds: that each phase took which has ended, by its name.
     """
 
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def phase(self, name: str, epochs: int) -> Iterator[None]:  # noqa: ARG002  # time counts
-        start = time.monotonic()
-        yield
-        self.seconds[name] = time.monotonic() - start
-
-
-class Events(Listener):
-    """Passes each event on to all listeners, in their order."""
-
     def __init__(self, *listeners: Listener) -> None:
-        self._listeners = listeners
+        self._listeners, self.seconds = listeners, dict[str, float]()
         for event in ("trial_known", "trial_started", "epoch_ended", "trial_ended", "final_epoch_ended"):
             setattr(self, event, partial(self._pass_on, event))
 
     @contextmanager
     def phase(self, name: str, epochs: int) -> Iterator[None]:
         """Surround a phase for all listeners."""
+        start = time.monotonic()
         with ExitStack() as stack:
             for listener in self._listeners:
                 stack.enter_context(listener.phase(name, epochs))
             yield
+        self.seconds[name] = time.monotonic() - start
 
     def _pass_on(self, event: str, *arguments: Any) -> None:
         for listener in self._listeners:

@@ -49,15 +49,8 @@ class Bayesian(schema.BayesianTunerConfig, Tuner):
     def oracle(self, space: HyperParameters, objective: Objective, seed: int, epochs: int) -> Oracle:  # noqa: ARG002
         from forcepos.tuning.oracles import BayesianOracle  # noqa: PLC0415  # takes seconds
 
-        return BayesianOracle(
-            objective,
-            self.max_trials,
-            num_initial_points=self.num_initial_points,
-            alpha=self.alpha,
-            beta=self.beta,
-            seed=seed,
-            hyperparameters=space,
-        )
+        settings = {"num_initial_points": self.num_initial_points, "alpha": self.alpha, "beta": self.beta}
+        return BayesianOracle(objective, self.max_trials, **settings, seed=seed, hyperparameters=space)
 
 
 @dataclass

@@ -72,15 +72,13 @@ class _Worker:
         with suppress(OSError):  # it is lost, as the pool will notice
             self.pipe.send(message)
 
-    def end(self) -> str:
-        """Wait for the end of a process that has closed its pipe; say how it ended."""
+    def end(self, patience_s: float = 0) -> str:
+        """Let the process end by itself for a while, then kill it; say how it ended."""
+        self.process.join(patience_s)
+        self.process.kill()
         self.process.join(_END_S)
         code = self.process.exitcode or 0
         return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.join(_END_S)
 
 
 class WorkerPool:
@@ -91,7 +89,6 @@ class WorkerPool:
         self._ledger = Ledger(shared.spec, events)
         self._workers: dict[int, _Worker] = {}
         self._lost = Counter[int | None]()  # how often each trial was lost; None: a worker without one
-        self._ended = False
 
     def search(self) -> SearchResult:
         """Search as `forcepos.tuning.search.search` does.
@@ -102,12 +99,12 @@ class WorkerPool:
         try:
             for number in range(1, self._shared.spec.config.workers + 1):
                 self._workers[number] = _Worker(self._shared, number)
-            while not self._ended:
+            while self._hand_out():
                 self._supervise()
                 stop_if_asked()
         finally:
             for worker in self._workers.values():
-                worker.kill()
+                worker.end()
         return self._ledger.found()
 
     def _supervise(self) -> None:
@@ -117,9 +114,8 @@ class WorkerPool:
             try:
                 message = worker.pipe.recv() if worker.pipe in sent else ()
             except (EOFError, OSError):
-                self._take_back(worker, worker.end())
+                self._take_back(worker, worker.end(_END_S))  # it has closed its pipe
                 self._workers[number] = _Worker(self._shared, number)
-                self._hand_out()
                 continue
             if message == _READY:
                 worker.send(self._shared)
@@ -128,41 +124,35 @@ class WorkerPool:
             elif message is None:
                 self._close_trial(worker)
                 worker.free = True
-                self._hand_out()
             elif message and worker.trial:
                 self._events.epoch_ended(worker.trial[0], *message)
 
     def _close_trial(self, worker: _Worker) -> None:
         """Record the result that a worker has left; without one, its trial is handed out again."""
         if worker.trial:
-            number, _ = worker.trial
-            result = load_trial(self._directory, number)
-            if result:
+            if result := load_trial(self._directory, worker.trial[0]):
                 self._ledger.end(result)
             else:
-                self._ledger.requeue(number)
+                self._ledger.requeue(worker.trial[0])
         worker.trial = None
 
-    def _hand_out(self) -> None:
-        """Give trials to free workers; the search ends when there are none and none is under way."""
+    def _hand_out(self) -> bool:
+        """Give trials to free workers; return False when there are none and none is under way: the search ends."""
         workers = self._workers.values()
         for worker in workers:
             if worker.free and (trial := self._ledger.begin()):
                 worker.free, worker.trial = False, trial
                 worker.send(trial)
-        self._ended = any(worker.free for worker in workers) and not any(worker.trial for worker in workers)
+        return any(worker.trial for worker in workers) or not any(worker.free for worker in workers)
 
     def _take_back(self, worker: _Worker, reason: str) -> None:
         """Take back the trial of a lost worker; one that is lost again and again is taken to be the reason."""
-        worker.kill()
         number, values = worker.trial or (None, {})
         self._lost[number] += 1
         again = self._lost[number] >= _TIMES_LOST
         if number is None and again:
-            raise InputError(
-                f"{_TIMES_LOST} workers ended before they did a trial, the last one {reason}: "
-                f"see {self._shared.folder / worker.name.replace(' ', '_')}.log"
-            )
+            ended = f"{_TIMES_LOST} workers ended before they did a trial, the last one {reason}"
+            raise InputError(f"{ended}: see {self._shared.folder / worker.name.replace(' ', '_')}.log")
         requeued = f"; trial {number} is handed to the next one" if number else ""
         log.warning("%s %s%s", worker.name, reason, requeued)
         if number and again and not load_trial(self._directory, number):
