@@ -11,12 +11,11 @@ from forcepos.config.schema import TableConfig
 from forcepos.data.points import number_points
 from forcepos.data.readers.files import (
     find_columns,
-    find_files,
     natural_sort_key,
-    short_names,
+    refuse_kinds,
     wanted_columns,
 )
-from forcepos.data.readers.opening import open_table
+from forcepos.data.readers.joined import find_sources, report_joined
 from forcepos.data.readers.rows import Rows
 from forcepos.data.readers.table import Table, Wanted
 from forcepos.data.recordings import Float64, Int32, Recordings
@@ -36,21 +35,36 @@ def read_table(config: TableConfig) -> Recordings:
             broken; lists the problems of all files.
     """
     files, problems, wanted, count = [], [], wanted_columns(config), 0
-    paths = find_files(config)
-    for path, name in zip(paths, short_names(paths), strict=True):
+    tables = []
+    for source in find_sources(config):
         try:
-            table = open_table(path, config)
+            table = source.open(config)
+            tables.append(table)
             columns = find_columns(table, wanted)
             count += table.rows(columns)
-            files.append((table, columns, name))
+            files.append((table, columns, source.name))
         except InputError as error:
             problems.append(str(error))
+    refuse_kinds(config, tables, wanted)
     rows = _read(config, files, count, problems) if files else None
     if problems or rows is None:
         all_of_them = "\n  ".join(["the tables cannot be read:", *first_lines(problems, _SHOWN)])
         raise InputError(problems[0] if len(problems) == 1 else all_of_them)
     rows.finish()
-    return _recordings(rows)
+    report_joined(tables)
+    recordings = _recordings(rows)
+    _refuse_mixed_sessions(recordings, config)
+    return recordings
+
+
+def _refuse_mixed_sessions(recordings: Recordings, config: TableConfig) -> None:
+    session = recordings.session
+    if session is None:
+        return
+    mixed = session != session[recordings.bounds[recordings.recording, 0]]
+    if several := [recordings.names[number] for number in np.unique(recordings.recording[mixed])]:
+        within = f"the session changes within {len(several)} recordings, {name_some(several, _SHOWN)}"
+        raise InputError(f"{within}: name a column in data.recording, data.recording={config.session} at least")
 
 
 def _read(
@@ -141,7 +155,8 @@ def _classes(rows: Rows) -> tuple[Int32 | None, tuple[str, ...]]:
     if not label:
         return None, ()
     if len(label.names) < 2:
-        only = f"data.label={rows.config.label} has only one class, {label.names[0]}"
+        given = f"label={rows.config.label}" if rows.config.label else f"label_from={rows.config.label_from}"
+        only = f"data.{given} has only one class, {label.names[0]}"
         raise InputError(f"{only}: nothing to classify")
     # In the order of their names: the numbers must not depend on the order of rows.
     order = sorted(range(len(label.names)), key=lambda number: natural_sort_key(label.names[number]))

@@ -58,6 +58,11 @@ class Table(ABC):
         return tuple(map(str, range(self.width)) if self.names is None else self.names)
 
     @property
+    def numbered(self) -> dict[str, list[int]]:
+        """The place of each column by its number, which counts where no column has this name."""
+        return {str(place): [place] for place in range(self.width)}
+
+    @property
     def everything(self) -> list[Wanted]:
         """All columns, of whatever kind they are."""
         return [Wanted(ALL, name, place) for place, name in enumerate(self.columns)]
