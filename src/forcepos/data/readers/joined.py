@@ -3,7 +3,6 @@
 import glob
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -183,8 +182,8 @@ class JoinedTable(Table):
     def _clock(self, name: str, table: Table) -> Float64:
         """Return (rows,) the times of a file in s."""
         columns = [*self._times(name).values()]
-        rows = Rows(replace(self._config, missing="refuse"), columns, table.rows(columns))
-        if missing := rows.add(table, columns, name, several=False):
+        rows = Rows(self._config, columns, table.rows(columns), several=False)
+        if missing := rows.add(table, columns, name, strict=True):
             raise InputError(missing[0])
         rows.finish()
         if (np.diff(rows.time_s) < 0).any():
