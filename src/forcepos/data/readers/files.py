@@ -196,11 +196,12 @@ def refuse_kinds(config: TableConfig, tables: Sequence[Table], wanted: Sequence[
     repeated = others and len({path.name for path in lacking}) < len(lacking)
     split = len(lacking) > 1 and not others and not set.intersection(*missing.values())
     if repeated or split:
-        names = name_some(sorted(missing[lacking[0]]), _SHOWN_PATHS)
+        names, kind = name_some(sorted(missing[lacking[0]]), _SHOWN_PATHS), [*others, *lacking][0]
+        pattern = Path(config.path, *["*"] * (len(kind.relative_to(config.path).parts) - 1), kind.name)
         raise InputError(
             f"the tables in data.path={config.path} are of different kinds: {len(lacking)} of {len(tables)} lack "
             f"columns, such as {names} in {lacking[0]}; data.join puts the files of one trial side by side, and a "
-            f"pattern takes those of one kind, such as data.path='{config.path}/*/{[*others, *lacking][0].name}'"
+            f"pattern takes those of one kind, such as data.path='{pattern}'"
         )
 
 

@@ -29,6 +29,7 @@ from forcepos.runtime.wording import first_lines, name_some
 
 log = logging.getLogger(__name__)
 _SHOWN = 5
+_SAME_S = 1e-6  # times that differ by less are the same but for rounding
 _OLD = 5  # median steps of a file: its newest row is suspect from then on
 
 
@@ -172,11 +173,13 @@ class JoinedTable(Table):
             raise InputError(
                 f"{self.title}: times have nothing in common, {both}: check data.time, or data.join_by=row"
             )
-        rows = {name: np.searchsorted(clock, time_s, side="right") - 1 for name, clock in others}
+        rows = {name: np.searchsorted(clock, time_s + _SAME_S, side="right") - 1 for name, clock in others}
         there = np.min([np.zeros(len(time_s), np.intp), *rows.values()], axis=0) >= 0
         self.dropped = int(np.count_nonzero(~there))
         ages = [(time_s - clock[rows[name]], np.median(np.diff(clock, append=np.inf))) for name, clock in others]
-        self.old_s = np.concatenate([age[there & (age > _OLD * step)] for age, step in ages] or [self.old_s])
+        self.old_s = np.concatenate(
+            [age[there & (age > _OLD * step + _SAME_S)] for age, step in ages] or [self.old_s]
+        )
         return {first: np.flatnonzero(there)} | {name: each[there] for name, each in rows.items()}
 
     def _clock(self, name: str, table: Table) -> Float64:
