@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -50,6 +53,18 @@ def read(path: Path, *overrides: str, targets: str | None = "") -> Recordings:
     config = checked_config("data=table", f"data.path='{path}'", *overrides, *chosen, *axes).data
     assert isinstance(config, TableConfig)
     return read_table(config)
+
+
+@cache
+def _config() -> TableConfig:
+    config = checked_config("data=table", "data.path=a.csv", *NAMED, "model.axes=[x,y]").data
+    assert isinstance(config, TableConfig)
+    return config
+
+
+def read_with(path: Path, strict: bool = True, **keys: Any) -> Recordings:
+    """Read what `numbers` gives with these keys under `data`, without composing a config each time."""
+    return read_table(replace(_config(), path=str(path), **keys), strict)
 
 
 def _axes(overrides: tuple[str, ...]) -> list[str]:

@@ -62,11 +62,17 @@ def tare(recordings: Recordings, config: TableConfig) -> Recordings:
     return left
 
 
+def tare_rows(config: TableConfig, rate_hz: float) -> tuple[int, int]:
+    """Return the first row of a recording in the interval of data.tare_ms, and one past the last."""
+    begin, end = (int(np.ceil(round(ms * rate_hz / 1000, 6))) for ms in config.tare_ms)
+    return begin, end
+
+
 def _by_time(recordings: Recordings, config: TableConfig) -> tuple[NDArray[np.bool_], str]:
     """Return (rows,) whether a row is in the interval, and that in words."""
     if recordings.rate_hz is None:
         raise InputError("data.tare=time needs the rate of the rows: set data.time or data.rate_hz")
-    begin, end = np.ceil(np.round(np.multiply(config.tare_ms, recordings.rate_hz / 1000), 6))
+    begin, end = tare_rows(config, recordings.rate_hz)
     row = np.arange(len(recordings.recording)) - recordings.bounds[recordings.recording, 0]
     return (row >= begin) & (row < end), "from {:g} to {:g} ms (data.tare_ms)".format(*config.tare_ms)
 

@@ -47,16 +47,19 @@ def test_the_last_rows_of_each_recording_are_kept(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(ours, expected, check_exact=True)
 
 
-def test_the_first_rows_are_kept_besides_and_tare_takes_them(tmp_path: Path) -> None:
+def test_the_first_rows_are_kept_besides_and_tare_takes_them(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     finished = prepared(tmp_path, f"data.source={ZIPPED}", "data.keep_rows=20", "data.keep_first=5")
     path = tmp_path / "data/feather/versuch_p1_5_and_20_1.feather"
     assert finished.result["path"] == str(path.relative_to(tmp_path))
     visits = plate().groupby("key", sort=False)
     expected = pd.concat([pd.concat([visit.head(5), visit.tail(20)]) for _, visit in visits], ignore_index=True)
     pd.testing.assert_frame_equal(table(path), expected, check_exact=True)
-    config = compose("data=versuch", f"data.path={path}", "data.tare=time", "data.tare_ms=[0,50]").data
+    config = compose("data=versuch", f"data.path={path}", "data.tare=time", "data.tare_ms=[0,5]").data
     recordings = load_recordings(config).recordings
-    assert recordings.rate_hz == pytest.approx(100, rel=0.01)
+    assert recordings.rate_hz == pytest.approx(1000)
+    assert caplog.messages == []  # such as one of the pause behind the first rows
     assert recordings.signals.shape == (9 * 20, 20)
     assert not recordings.breaks.size
     for (start, stop), (_, visit) in zip(recordings.bounds, visits, strict=True):

@@ -71,11 +71,12 @@ class Words:
         text = text if self.exact else text.strip()
         return None if text in Layout.missing and (text or not self.exact) else _written(text)
 
-    def only_used(self) -> None:
-        """Forget the names that no row has any more."""
-        used, numbers = np.unique(self.numbers, return_inverse=True)
-        self.names = [self.names[number] for number in used.tolist()]
-        self.numbers = numbers.astype(np.int32)
+    def forget_unused(self) -> None:
+        """Leave out the names that no row has."""
+        used = np.flatnonzero(np.bincount(self.numbers, minlength=len(self.names)))
+        if len(used) < len(self.names):
+            self.names = [self.names[number] for number in used.tolist()]
+            self.numbers = np.searchsorted(used, self.numbers).astype(np.int32)
 
     @property
     def values(self) -> NDArray[Any]:
