@@ -105,8 +105,8 @@ def test_tables_of_different_kinds_give_one_error_that_names_the_keys(
     count = 2 * len(trials)
     assert error_of(kinds(tmp_path, *trials)) == (
         f"the tables in data.path=PATH are of different kinds: {count} of {count} lack columns, such as Fx, Fy in "
-        f"PATH/{first}; data.join puts the files of one trial side by side, and a pattern takes those of one kind, "
-        f"such as data.path='PATH/{pattern}'"
+        f"PATH/{first}; data.join puts the files of one trial side by side, and a pattern takes those of one "
+        f"kind, such as data.path='PATH/{pattern}'"
     )
 
 
