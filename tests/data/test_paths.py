@@ -99,25 +99,29 @@ def kinds(folder: Path, *trials: str) -> Path:
         (("a/b/",), "a/b/pose.csv", "*/*/pose.csv"),
     ],
 )
-def test_tables_of_different_kinds_give_one_error_that_names_the_keys(
+def test_tables_of_different_kinds_give_an_error_that_names_the_keys(
     trials: tuple[str, ...], first: str, pattern: str, tmp_path: Path
 ) -> None:
-    count = 2 * len(trials)
-    assert error_of(kinds(tmp_path, *trials)) == (
-        f"the tables in data.path=PATH are of different kinds: {count} of {count} lack columns, such as Fx, Fy in "
-        f"PATH/{first}; data.join puts the files of one trial side by side, and a pattern takes those of one "
-        f"kind, such as data.path='PATH/{pattern}'"
+    message = error_of(kinds(tmp_path, *trials))
+    alike = " (and 1 more file alike)" if len(trials) > 1 else ""
+    assert message == (
+        f"the tables cannot be read:\n  PATH/{first} lacks Fx, Fy; it has x, y, t{alike}\n"
+        f"  PATH/{first.replace('pose', 'wrench')} lacks x, y; it has Fx, Fy, t{alike}\n"
+        "  data.path=PATH holds tables with different columns: data.join puts the files of one trial side by "
+        f"side; a pattern takes those of one kind, such as data.path='PATH/{pattern}'"
     )
 
 
-def test_files_of_one_name_that_lack_columns_are_of_another_kind(tmp_path: Path) -> None:
-    put(tmp_path, "1/all.csv", "2/all.csv")
-    for trial in ("1", "2"):
-        (tmp_path / trial / "phases.csv").write_text("t\n0\n1\n")
-    message = error_of(tmp_path)
-    assert "2 of 4 lack columns, such as Fx, Fy, x and 1 more in PATH/1/phases.csv" in message
-    assert message.endswith("such as data.path='PATH/*/all.csv'")
-    assert read(tmp_path / "*/all.csv", *NAMED).names == ("1/all", "2/all")
+def test_files_of_another_kind_in_every_folder_are_told_once(tmp_path: Path) -> None:
+    put(tmp_path, *(f"{trial}/all.csv" for trial in range(20)))
+    for trial in range(20):
+        (tmp_path / f"{trial}/phases.csv").write_text("t\n0\n1\n")
+    assert error_of(tmp_path) == (
+        "the tables cannot be read:\n  PATH/0/phases.csv lacks Fx, Fy, x, y; it has t (and 19 more files alike)\n"
+        "  data.path=PATH holds tables with different columns: data.join puts the files of one trial side by "
+        "side; a pattern takes those of one kind, such as data.path='PATH/*/all.csv'"
+    )
+    assert read(tmp_path / "*/all.csv", *NAMED).names[:2] == ("0/all", "1/all")
 
 
 # --- what a path says ---

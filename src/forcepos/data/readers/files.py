@@ -156,7 +156,10 @@ def find_columns(table: Table, wanted: Sequence[tuple[str, str]]) -> list[Wanted
     Raises:
         InputError: some are missing or there more than once; names all of them.
     """
-    found = _places(table, wanted)
+    present: dict[str, list[int]] = {}
+    for place, name in enumerate(table.names or []):
+        present.setdefault(name, []).append(place)
+    found = {name: present.get(name) or table.numbered.get(name, []) for _, name in wanted}
     missing = [name for name, places in found.items() if not places]
     twice = [name for name, places in found.items() if len(places) > 1]
     problems = []
@@ -167,42 +170,18 @@ def find_columns(table: Table, wanted: Sequence[tuple[str, str]]) -> list[Wanted
         problems.append(f"{table.title} has more than one column named {name_some(twice, _SHOWN)}")
     if problems:
         raise InputError("\n  ".join(problems))
-    named = {*(table.names or [])}
-    shown = {name: visible_name(name) if name in named else f"column {name}" for name in found}
+    shown = {name: visible_name(name) if name in present else f"column {name}" for name in found}
     return [Wanted(role, shown[name], found[name][0]) for role, name in wanted]
 
 
-def _places(table: Table, wanted: Sequence[tuple[str, str]]) -> dict[str, list[int]]:
-    """Return the places of each wanted name, or else number."""
-    present: dict[str, list[int]] = {}
-    for place, name in enumerate(table.names or []):
-        present.setdefault(name, []).append(place)
-    return {name: present.get(name) or table.numbered.get(name, []) for _, name in wanted}
-
-
-def refuse_kinds(config: TableConfig, tables: Sequence[Table], wanted: Sequence[tuple[str, str]]) -> None:
-    """Refuse a folder in which tables of another kind lie, such as pose beside wrench.
-
-    Raises:
-        InputError: tables of one name lack columns in several folders, or all have all columns only together.
-    """
-    if config.join or not Path(config.path).is_dir():
-        return
-    missing = {
-        table.path: {name for name, places in _places(table, wanted).items() if not places} for table in tables
-    }
-    lacking = [path for path, names in missing.items() if names]
-    others = [path for path in missing if path not in lacking]
-    repeated = others and len({path.name for path in lacking}) < len(lacking)
-    split = len(lacking) > 1 and not others and not set.intersection(*missing.values())
-    if repeated or split:
-        names, kind = name_some(sorted(missing[lacking[0]]), _SHOWN_PATHS), [*others, *lacking][0]
-        pattern = Path(config.path, *["*"] * (len(kind.relative_to(config.path).parts) - 1), kind.name)
-        raise InputError(
-            f"the tables in data.path={config.path} are of different kinds: {len(lacking)} of {len(tables)} lack "
-            f"columns, such as {names} in {lacking[0]}; data.join puts the files of one trial side by side, and a "
-            f"pattern takes those of one kind, such as data.path='{pattern}'"
-        )
+def hint_at_kinds(config: TableConfig, tables: Sequence[Table]) -> list[tuple[str, str]]:
+    """Say what helps where a folder holds tables of several kinds, such as pose and wrench, as a problem."""
+    if config.join or len({table.columns for table in tables}) < 2 or not Path(config.path).is_dir():
+        return []
+    deep = "*/" * (len(tables[0].path.relative_to(config.path).parts) - 1)
+    kinds = f"data.path={config.path} holds tables with different columns"
+    pattern = f"a pattern takes those of one kind, such as data.path='{config.path}/{deep}{tables[0].path.name}'"
+    return [(config.path, f"{kinds}: data.join puts the files of one trial side by side; {pattern}")]
 
 
 def _present(missing: Sequence[str], names: Sequence[str] | None, width: int) -> str:

@@ -11,8 +11,8 @@ from forcepos.config.schema import TableConfig
 from forcepos.data.points import number_points
 from forcepos.data.readers.files import (
     find_columns,
+    hint_at_kinds,
     natural_sort_key,
-    refuse_kinds,
     wanted_columns,
 )
 from forcepos.data.readers.joined import find_sources, report_joined
@@ -52,7 +52,8 @@ def read_table(config: TableConfig, strict: bool = True) -> Recordings:
             files.append((table, columns, source.name))
         except InputError as error:
             problems.append((str(source.path), str(error)))
-    refuse_kinds(config, tables, wanted)
+    if problems and (not files or len({table.path.parent for table in tables}) > 1):
+        problems += hint_at_kinds(config, tables)
     if not files:
         raise _problems(problems)
     rows = _rows(config, files, count, len(sources) > 1)
