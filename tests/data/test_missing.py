@@ -29,7 +29,7 @@ def test_rows_with_a_missing_value_are_dropped_and_no_window_crosses_them(
         caplog.clear()
         recordings = read_with(write(table, tmp_path / f"a.{ending}"), missing="drop", label="c", gap_s=0.015)
         assert caplog.messages == [
-            "dropped 4 of 120 rows, which lack a value (1 in c, 1 in t, 2 in Fx, 1 in y): 4 of a; "
+            "dropped 4 of 120 rows, which lack a value (1 in c, 1 in t, 2 in Fx, 1 in y): 4 in a; "
             "no window crosses them"
         ]
         assert recordings.names == ("a",)
@@ -68,7 +68,7 @@ def test_rows_of_recordings_that_are_not_contiguous_are_dropped_from_their_own(
     assert recordings.session is not None
     assert recordings.session.tolist() == recordings.recording.tolist() == [0] * 58 + [1] * 59
     assert recordings.kept["t"][[9, 10, 67, 68]].tolist() == [0.18, 0.24, 0.19, 0.23]
-    assert caplog.messages[1].startswith("dropped 3 of 120 rows, which lack a value (3 in Fy): 2 of b, 1 of a;")
+    assert caplog.messages[1].startswith("dropped 3 of 120 rows, which lack a value (3 in Fy): 2 in b, 1 in a;")
 
 
 def test_a_row_without_a_recording_breaks_the_one_that_it_stands_in(tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_what_loses_all_its_rows_is_named_and_counts_no_more(
     write(table.assign(c="z", p="3", day=3), tmp_path / "d.csv")
     recordings = read_with(tmp_path, missing="drop", label="c", point="p", session="day")
     assert caplog.messages == [
-        "dropped 120 of 360 rows, which lack a value (120 in Fx): 120 of a; no window crosses them; "
+        "dropped 120 of 360 rows, which lack a value (120 in Fx): 120 in a; no window crosses them; "
         "nothing is left of a"
     ]
     assert (recordings.names, recordings.label_names, recordings.session_names) == (

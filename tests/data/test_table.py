@@ -236,8 +236,9 @@ def test_values_that_are_missing_are_reported_by_recording_and_column(tmp_path: 
     for ending in ("csv", "feather", "parquet"):
         with pytest.raises(InputError) as error:
             check(read(write(table, tmp_path / f"a.{ending}"), *NAMED), 1)
+        hint = "data.missing=drop drops such rows"
         assert str(error.value) == (
             "the recordings cannot be used:\n"
-            "  recording a, column Fy: 3 values missing or not finite, the first in row 3\n"
-            "  recording a, column y: 1 values missing or not finite, the first in row 7"
+            f"  recording a, column Fy: 3 values missing or not finite, the first in row 3; {hint}\n"
+            f"  recording a, column y: 1 values missing or not finite, the first in row 7; {hint}"
         )

@@ -160,7 +160,8 @@ def test_a_clock_goes_on_at_midnight(tmp_path: Path, caplog: pytest.LogCaptureFi
 def test_a_table_needs_no_rate_until_something_asks_for_it(tmp_path: Path) -> None:
     path = write(numbers().drop(columns="t"), tmp_path / "a.csv")
     recordings = read(path, *NAMED[:2], "data.time=null", "data.rate_hz=null")
-    assert recordings.rate_hz is recordings.times is None
+    assert recordings.rate_hz is None
+    assert recordings.times is None
     assert recordings.rows_in(0, "split.gap_s") == 0
     with pytest.raises(InputError) as error:
         recordings.rows_in(0.5, "split.gap_s")

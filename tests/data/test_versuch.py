@@ -147,10 +147,11 @@ def test_values_missing_or_not_finite_are_reported_by_recording_and_column(
     table.loc[0, "curCart_x"] = value
     with pytest.raises(InputError) as error:
         check(read(write(table, tmp_path)), 10)
+    hint = "data.missing=drop drops such rows"
     assert str(error.value) == (
         "the recordings cannot be used:\n"
-        "  recording 0,1, column exT_A3: 3 values missing or not finite, the first in row 4\n"
-        "  recording 0,0, column x: 1 values missing or not finite, the first in row 0"
+        f"  recording 0,1, column exT_A3: 3 values missing or not finite, the first in row 4; {hint}\n"
+        f"  recording 0,0, column x: 1 values missing or not finite, the first in row 0; {hint}"
     )
 
 

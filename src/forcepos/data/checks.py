@@ -43,7 +43,8 @@ def _not_finite(recordings: Recordings) -> Iterator[str]:
             for number, first, count in zip(*found, strict=True):
                 yield (
                     f"recording {recordings.names[number]}, column {columns[column]}: {count} values missing "
-                    f"or not finite, the first in row {rows[first] - recordings.bounds[number, 0]}"
+                    f"or not finite, the first in row {rows[first] - recordings.bounds[number, 0]}; "
+                    "data.missing=drop drops such rows"
                 )
 
 

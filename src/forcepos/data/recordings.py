@@ -55,7 +55,7 @@ class Recordings:
     session: Int32 | None = None
     session_names: tuple[str, ...] = ()
     breaks: Int32 = field(default_factory=lambda: np.empty(0, np.int32))
-    times: Times | None = None
+    times: Times | None = field(default=None, compare=False)
 
     @cached_property
     def bounds(self) -> Int32:

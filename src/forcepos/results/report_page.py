@@ -66,7 +66,7 @@ def _data(result: dict[str, Any], split: str) -> pd.DataFrame:
     second = result["also"]
     made_of = {split: result["data"]} | ({second["split"]: second["data"]} if second else {})
     table = pd.DataFrame({name: data | data["subsets"] for name, data in made_of.items()}, dtype=object)
-    return table.loc[list(_DATA)].rename(_DATA).rename_axis("split").reset_index()
+    return table.loc[list(_DATA)].fillna("unknown").rename(_DATA).rename_axis("split").reset_index()
 
 
 def _layers(model: keras.Model) -> pd.DataFrame:

@@ -1,12 +1,13 @@
 """Drops rows with missing values, and puts the rows of each recording together."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from forcepos.data.readers.rows import Rows
+from forcepos.data.readers.times import most_of
 from forcepos.data.recordings import Int32
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.wording import name_some
@@ -46,8 +47,6 @@ def drop_missing(rows: Rows, signals: bool) -> tuple[Int32, Int32]:
         _report(rows.recordings.names, number, missing, shown)
     for words in {rows.recordings, *rows.words.values(), *rows.of_paths.values()}:
         words.forget_unused()
-    if not missing.any():
-        return np.empty(0, np.int32), np.empty(0, np.int32)
     kept = np.flatnonzero(~missing)
     dropped = np.where(np.diff(number[kept]) == 0, np.diff(kept) - 1, 0)
     breaks = np.flatnonzero(dropped)
@@ -68,20 +67,18 @@ def _lacking(rows: Rows, signals: bool) -> Iterator[tuple[str, Bools]]:
 
 def _filled(number: Int32) -> Int32:
     """Take a row without a recording for one of the recording of the row before, or of the first one."""
-    known = np.flatnonzero(number >= 0)
-    if len(known) == len(number):
+    if number.min() >= 0:
         return number
-    before = np.searchsorted(known, np.arange(len(number)), side="right") - 1
-    return np.asarray(number[known[np.maximum(before, 0)]])
+    import pandas as pd  # noqa: PLC0415  # slow to import, and seldom needed
+
+    return np.asarray(pd.Series(number).mask(number < 0).ffill().bfill(), np.int32)
 
 
-def _report(names: list[str], number: Int32, missing: Bools, columns: str) -> None:
+def _report(names: Sequence[str], number: Int32, missing: Bools, columns: str) -> None:
     dropped, left = (np.bincount(number[of], minlength=len(names)) for of in (missing, ~missing))
-    most = [one for one in np.argsort(-dropped, kind="stable").tolist() if dropped[one]]
-    gone = [names[one] for one in most if not left[one]]
+    gone = [names[one] for one in np.flatnonzero((dropped > 0) & (left == 0)).tolist()]
     log.warning(
         "dropped %d of %d rows, which lack a value (%s): %s; no window crosses them%s",
-        dropped.sum(), len(number), columns,
-        name_some([f"{dropped[one]} of {names[one]}" for one in most], _SHOWN),
+        dropped.sum(), len(number), columns, most_of(dropped, names),
         f"; nothing is left of {name_some(gone, _SHOWN)}" if gone else "",
     )  # fmt: skip

@@ -115,7 +115,7 @@ def _recordings(rows: Rows, strict: bool) -> Recordings:
         times = measure(steps, rows.recordings.numbers, rows.recordings.names)
     for warning in time_warnings(times, config) if times and strict else ():
         log.warning("%s", warning)
-    labels, label_names = _classes(rows)
+    labels, label_names = _classes(rows, strict)
     kept = [words.values for place, words in rows.words.items() if rows.columns[place].role == "keep"]
     return Recordings(
         signals=rows.signals,
@@ -153,11 +153,11 @@ def _split_recordings(rows: Rows, steps: Float64) -> tuple[Int32, Sequence[str]]
     )
 
 
-def _classes(rows: Rows) -> tuple[Int32 | None, tuple[str, ...]]:
+def _classes(rows: Rows, strict: bool) -> tuple[Int32 | None, tuple[str, ...]]:
     label = rows.of("label")
     if not label:
         return None, ()
-    if len(label.names) < 2:
+    if len(label.names) < 2 and strict:
         given = f"label={rows.config.label}" if rows.config.label else f"label_from={rows.config.label_from}"
         only = f"data.{given} has only one class, {label.names[0]}"
         raise InputError(f"{only}: nothing to classify")

@@ -57,7 +57,7 @@ def rate_of(time_s: Floats, recording: Ints, config: TableConfig, strict: bool) 
     steps = time_s[1::every] - time_s[:-1:every]
     steps = steps[recording[1::every] == recording[:-1:every]]
     step = float(np.median(steps)) if len(steps) else np.nan
-    if not step > 0:
+    if not 0 < step < np.inf:
         if not strict:
             return None
         often = " from most rows to the next" if len(steps) and steps.max() > 0 else ""
@@ -74,12 +74,13 @@ def steps_of(time_s: Floats, recording: Ints, breaks: Ints, dropped: Ints) -> Fl
     """
     steps = np.diff(time_s)
     midnight = (steps > -_DAY_S) & (steps <= _HOUR_S - _DAY_S) & (recording[1:] == recording[:-1])
-    for row in (np.flatnonzero(midnight) + 1).tolist():
-        steps[row - 1] += _DAY_S
-        time_s[row : np.searchsorted(recording, recording[row], side="right")] += _DAY_S
+    if midnight.any():
+        steps[midnight] += _DAY_S
+        days = np.append(0, np.cumsum(midnight))
+        time_s += _DAY_S * (days - days[np.searchsorted(recording, recording)])
     for number in np.unique(recording[breaks]).tolist():
         first, end = np.searchsorted(recording, [number, number + 1])
-        here = recording[breaks] == number
+        here = slice(*np.searchsorted(breaks, [first, end]))
         rows, usual = breaks[here] - 1, np.median(steps[first : end - 1])
         steps[rows] = np.maximum(steps[rows] - dropped[here] * usual, np.minimum(steps[rows], usual))
     return steps
@@ -143,15 +144,15 @@ def _of_steps(times: Times, time: str) -> Iterator[str]:
         where = f"before row {pauses.row} of {names[pauses.recording]}"
         yield (
             f"{time} has {total} pause{'s'[: total != 1]} of more than {_PAUSE} steps, "
-            f"{_most(pauses.counts, names)}; the longest, {pauses.largest_s:.3g} s, is {where}: windows cross "
+            f"{most_of(pauses.counts, names)}; the longest, {pauses.largest_s:.3g} s, is {where}: windows cross "
             f"them; set data.gap_s={gap_s:g} {new}"
         )
     if back.counts.any():
         where = f"furthest by {back.largest_s:.3g} s before row {back.row} of {names[back.recording]}"
-        yield f"{time} goes backwards, {_most(back.counts, names)}, {where}: set data.gap_s {new}"
+        yield f"{time} goes backwards, {most_of(back.counts, names)}, {where}: set data.gap_s {new}"
     same = np.where(times.same.counts > _SAME * times.steps, times.same.counts, 0)
     if same.any():
-        yield f"{time} stands still from row to row, {_most(same, names)}: {even}, or name another column"
+        yield f"{time} stands still from row to row, {most_of(same, names)}: {even}, or name another column"
     uneven = np.where((times.jitter > _UNEVEN) & (times.steps >= _FEW) & (same == 0), times.jitter, 0)
     if uneven.any():
         yield (
@@ -161,7 +162,7 @@ def _of_steps(times: Times, time: str) -> Iterator[str]:
         )
 
 
-def _most(counts: NDArray[Any], names: Sequence[str]) -> str:
+def most_of(counts: NDArray[Any], names: Sequence[str]) -> str:
     """Say in which recordings there are most of them, and how many."""
     order = [one for one in np.argsort(-counts, kind="stable").tolist() if counts[one]]
     return name_some([f"{counts[one]} in {names[one]}" for one in order], _SHOWN)
