@@ -48,7 +48,7 @@ _LAUNCHERS = {
 }
 _TYPES = {
     "str": "string", "int": "integer", "float": "number", "bool": "boolean", "IntRange": "range of integers",
-    "FloatRange": "range of numbers",
+    "FloatRange": "range of numbers", "dict[str, str]": "mapping of strings to strings",
 }  # fmt: skip
 _SIGNS = {"min": "≥", "max": "≤", "above": ">", "below": "<"}
 _LONG = 60  # characters of a value that is shown in full
@@ -141,7 +141,7 @@ def _type(field: Field) -> str:
     kind, of = formatannotation(field.type).removesuffix(" | None"), field.metadata["of"]
     if of:
         kind = of.__name__ if of in (IntRange, FloatRange) else f"list[{of.__name__}]"
-    entry = kind.removeprefix("list[").removesuffix("]")
+    entry = kind.removeprefix("list[").removesuffix("]") if kind.startswith("list[") else kind
     limits = dict(field.metadata["limits"])
     length, allowed = limits.pop("length", None), limits.pop("choices", ())
     text = ", ".join(f"`{choice}`" for choice in allowed) or _TYPES[entry]

@@ -87,3 +87,16 @@ def test_forcepos_own_choices_are_left_out_of_what_is_known_by_its_source() -> N
 )  # fmt: skip
 def test_runs_from_before_there_were_plugins_are_found(overrides: list[str], fingerprint: str) -> None:
     assert run_fingerprint(forcepos.compose(*overrides), "d") == fingerprint
+
+
+@pytest.mark.parametrize("data", ["versuch", "table"])
+def test_keys_that_earlier_versions_lacked_count_once_they_are_set(data: str) -> None:
+    columns = ["data.features=[Fx]", "data.targets=[x,y]", "data.rate_hz=10", "data.label=null"]
+    changed = {"tare": "time", "tare_ms": [0.0, 9.0], "join_by": "row", "session_from": "{}/*", "missing": "drop"}
+    given = [
+        f'data.{name}="{value}"' if "_from" in name else f"data.{name}={value}" for name, value in changed.items()
+    ]
+    before = values_with_plugins(forcepos.compose(f"data={data}", "data.path=a", *columns))["data"]
+    after = values_with_plugins(forcepos.compose(f"data={data}", "data.path=a", *columns, *given))["data"]
+    assert {name: value for name, value in after.items() if name not in before} == changed
+    assert not {"join", "tare_below_n", "tare_features", "recording_from", "label_from", "session"} & {*before}

@@ -93,18 +93,42 @@ def _of_table(data: schema.TableConfig, model: schema.ModelConfig) -> Iterator[s
     for key, names in (("features", data.features), ("targets", data.targets or []), ("keep", data.keep or [])):
         if twice := sorted({name for name in names if names.count(name) > 1}):
             yield f"data.{key} names {', '.join(twice)} twice"
-    yield from chain(_of_columns(data), _of_task(data, model))
+    yield from chain(_of_paths(data), _of_columns(data), _of_task(data, model), _of_tare(data))
+
+
+def _of_paths(data: schema.TableConfig) -> Iterator[str]:
+    for role in ("recording", "label", "session"):
+        pattern = getattr(data, f"{role}_from")
+        if pattern is not None and getattr(data, role) is not None:
+            yield f"data.{role} and data.{role}_from are both set: a column or a part of the path gives the {role}"
+        if pattern is not None and pattern.count("{}") != 1:
+            yield f"data.{role}_from={pattern} must mark the {role} by {{}} once, as in {{}}/*.csv or run_{{}}.csv"
+    for name, pattern in (data.join or {}).items():
+        if not isinstance(pattern, str) or not pattern.strip() or not name.strip() or {".", ","} & {*name}:
+            yield f"data.join: {name!r} must have a file or a pattern, and a name without dots and commas"
+    if data.join and len({pattern.count("*") for pattern in data.join.values()}) > 1:
+        yield "data.join: all its patterns must hold as many *, whose texts tell which files are of one trial"
+    if data.join and data.join_by == "time" and data.time is None:
+        yield "data.join needs data.time, the column with the time in each file, or data.join_by=row"
+
+
+def _of_tare(data: schema.TableConfig) -> Iterator[str]:
+    begin, end = data.tare_ms
+    if begin >= end:
+        yield f"data.tare_ms=[{begin:g},{end:g}] must be an interval: its beginning, then its end"
+    if unknown := [name for name in data.tare_features or () if name not in data.features]:
+        yield f"data.tare_features names {', '.join(unknown)}, which data.features does not"
 
 
 def _of_columns(data: schema.TableConfig) -> Iterator[str]:
     targets = data.targets or []
     if len(targets) > len(AXES):
         yield f"data.targets names {len(targets)} columns: it takes one to three, with x, y, z in this order"
-    if not targets and data.label is None:
+    if not targets and data.label is None and data.label_from is None:
         yield "neither data.targets nor data.label is set: set at least one of them"
     if data.label in data.features:
         yield f"data.label={data.label} is among data.features: the model would see what it has to predict"
-    if data.visits and (data.point is None or data.recording is not None):
+    if data.visits and (data.point is None or data.recording is not None or data.recording_from is not None):
         yield "data.visits=true makes recordings of data.point: name a column there, and none in data.recording"
     if data.separator is not None and (len(data.separator) != 1 or data.separator == data.decimal):
         yield f"data.separator={data.separator!r} must be one character other than data.decimal={data.decimal}"
@@ -117,7 +141,7 @@ def _of_columns(data: schema.TableConfig) -> Iterator[str]:
 def _of_task(data: schema.TableConfig, model: schema.ModelConfig) -> Iterator[str]:
     known = known_axes(data)
     if model.task == "classification":
-        if data.label is None and len(known) < 2:
+        if data.label is None and data.label_from is None and len(known) < 2:
             yield (
                 f"data.targets names {len(known)} column, but sectors need x and y: name another, "
                 "or a column of classes in data.label"

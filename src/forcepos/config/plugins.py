@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import importlib
 import os
+import re
 import sys
 import traceback
 from collections.abc import Iterable
@@ -21,6 +22,7 @@ from forcepos.runtime.paths import short_path
 from forcepos.runtime.wording import visible
 
 _OURS = "forcepos."
+_LATER = re.compile(r"keep|nanoseconds|visits|missing|session|join.*|tare.*|.*_from")  # keys of later versions
 _folders: list[str] = []  # of users, in this process, the latest first
 _hashes: dict[object, str] = {}  # of the sources of users' modules, by name, and of their plug-ins, when imported
 
@@ -90,9 +92,10 @@ def values_with_plugins(config: Config) -> dict[str, Any]:
             values[group]["plugin"] = [name, _hashes[type(part)]]
     # Runs of earlier versions, which lacked some keys of tables and most of data=versuch, are to be found.
     for field in dataclasses.fields(config.data):
-        lacked = isinstance(config.data, VersuchConfig) or field.name in {"keep", "nanoseconds", "visits"}
-        repeated = values["data"].get("seconds") if field.name == "time" else field.default
-        if lacked and values["data"].get(field.name) in (field.default, repeated):
+        default = field.default_factory() if callable(field.default_factory) else field.default
+        lacked = isinstance(config.data, VersuchConfig) or _LATER.fullmatch(field.name)
+        repeated = values["data"].get("seconds") if field.name == "time" else default
+        if lacked and values["data"].get(field.name) in (default, repeated):
             values["data"].pop(field.name, None)
     return values
 

@@ -26,8 +26,8 @@ def key(
     metadata = {"meaning": meaning, "limits": limits, "nested": nested, "of": of}
     if nested is not None:
         return field(default_factory=nested, metadata=metadata)
-    if isinstance(default, list):
-        return field(default_factory=lambda: [*default], metadata=metadata)
+    if isinstance(default, list | dict):
+        return field(default_factory=default.copy, metadata=metadata)
     return field(default=default, metadata=metadata)
 
 
@@ -90,9 +90,10 @@ class TableConfig(DataConfig):
     )
     label_from: str | None = _optional("end of a path whose {} is the class, such as {}/*.csv; null: no class")
     session_from: str | None = _optional("end of a path whose {} is the session, such as {}_*.csv; null: none")
-    join: dict[str, str] | None = _optional(
+    join: dict[str, str] | None = key(  # not null by default: Hydra merges keys into an empty one only
         "files of one trial, put side by side: a name and a file or pattern each, such as "
-        "{wrench: R_Torques.dat, pose: R_CartPos.dat}; columns are then wrench.1, pose.2"
+        "{wrench: R_Torques.dat, pose: R_CartPos.dat}; columns are then wrench.1, pose.2; {}: none",
+        default={},
     )
     join_by: str = key(
         "how rows of joined files find one another: the newest before, by time, or the same number",
@@ -106,6 +107,7 @@ class TableConfig(DataConfig):
     tare_ms: list[float] = key(
         "interval of a recording without contact, from its beginning", default=[0.0, 200.0], min=0, length=2
     )
+    tare_features: list[str] | None = _optional("features from which it is subtracted; null: all")
     tare_below_n: float = _size("force below which a row counts as without contact", default=1)
     label: str | None = _optional("column with the classes of a classification, any number; null: sectors")
     keep: list[str] | None = _optional("more columns that a split of your own can use; null: none")

@@ -9,6 +9,7 @@ from forcepos.data.checks import check, drop_short
 from forcepos.data.readers.read import read_table
 from forcepos.data.recordings import Recordings
 from forcepos.data.simulation.simulation import Simulation
+from forcepos.data.tare import tare
 from forcepos.runtime.errors import InputError
 
 log = logging.getLogger(__name__)
@@ -48,7 +49,7 @@ def load_recordings(config: DataConfig, window: int = 1) -> Loaded:
         case SimulatedConfig():
             return _simulate(config)
         case TableConfig():
-            recordings = read_table(config)
+            recordings = tare(read_table(config), config)
             return Loaded(recordings if config.visits else drop_short(recordings, window))
         case _:
             raise TypeError(f"not a data source: {type(config)}")

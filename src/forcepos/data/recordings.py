@@ -95,6 +95,30 @@ class Recordings:
         columns = [self.channels.index(name) for name in channels]
         return replace(self, signals=self.signals[:, columns], channels=tuple(channels))
 
+    def only(self, kept: NDArray[np.bool_]) -> Recordings:
+        """Return these rows only; they are moved together in the same arrays, since memory has no room for others.
+
+        Names of recordings, classes and sessions without rows go as well.
+        """
+        rows = np.flatnonzero(kept)
+
+        def moved(values: NDArray[Any]) -> NDArray[Any]:
+            for column in values.T if values.ndim > 1 else [values]:
+                column[: len(rows)] = column[rows]
+            return values[: len(rows)]
+
+        new: dict[str, Any] = {name: moved(getattr(self, name)) for name in ("signals", "positions")}
+        named = {"recording": "names", "labels": "label_names", "session": "session_names", "point": ""}
+        for field_name, names in named.items():
+            if (numbers := getattr(self, field_name)) is not None:
+                used = np.flatnonzero(np.bincount(moved(numbers)))
+                new[field_name] = np.searchsorted(used, numbers[: len(rows)]).astype(np.int32)
+                new |= {names: tuple(getattr(self, names)[one] for one in used)} if names else {}
+        breaks = np.union1d(np.flatnonzero(np.diff(rows) > 1) + 1, np.searchsorted(rows, self.breaks))
+        breaks = breaks[(breaks > 0) & (breaks < len(rows))]
+        new["breaks"] = breaks[np.diff(new["recording"], prepend=-1)[breaks] == 0].astype(np.int32)
+        return replace(self, kept={name: moved(values) for name, values in self.kept.items()}, **new)
+
     @cached_property
     def fingerprint(self) -> str:
         """Sixteen hexadecimal digits that change with any value, row or column name."""

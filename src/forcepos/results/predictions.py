@@ -1,6 +1,5 @@
 """Every prediction that a run has scored, as a table: the rows behind scores, figures and comparisons."""
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,11 +8,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from forcepos.data.recordings import Float64, Samples
+from forcepos.data.tare import force_places
 from forcepos.evaluation.evaluate import Evaluation
 from forcepos.models.final import TrainedModel
 from forcepos.models.problem import AXES, Problem, Regression
-
-_FORCE = re.compile(r"f[_ ]?[xyz]", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -52,8 +50,8 @@ def predictions_table(scored: Scored) -> pd.DataFrame:
 
 
 def _force(test: Samples) -> dict[str, Float64]:
-    places = [place for place, name in enumerate(test.recordings.channels) if _FORCE.fullmatch(name)]
-    if len(places) != 3:
+    places = force_places(test.recordings.channels)
+    if not places:
         return {}
     return {"force_n": np.linalg.norm(test.recordings.signals[test.last][:, places].astype(np.float64), axis=1)}
 

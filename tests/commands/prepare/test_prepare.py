@@ -5,10 +5,13 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow.feather
 import pytest
 
+from forcepos import compose
+from forcepos.data.loading import load_recordings
 from tests.commands.prepare.made import COLUMNS, controller, folder, numbers, text, zipped
 from tests.commands.prepare.running import ROWS, ZIPPED, plate, prepared, table
 from tests.conftest import PLATE
@@ -42,6 +45,33 @@ def test_the_last_rows_of_each_recording_are_kept(tmp_path: Path) -> None:
     expected = plate().groupby("key").tail(44).reset_index(drop=True)
     ours = table(tmp_path / "data/feather/versuch_p1_44_1.feather")
     pd.testing.assert_frame_equal(ours, expected, check_exact=True)
+
+
+def test_the_first_rows_are_kept_besides_and_tare_takes_them(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    finished = prepared(tmp_path, f"data.source={ZIPPED}", "data.keep_rows=20", "data.keep_first=5")
+    path = tmp_path / "data/feather/versuch_p1_5_and_20_1.feather"
+    assert finished.result["path"] == str(path.relative_to(tmp_path))
+    visits = plate().groupby("key", sort=False)
+    expected = pd.concat([pd.concat([visit.head(5), visit.tail(20)]) for _, visit in visits], ignore_index=True)
+    pd.testing.assert_frame_equal(table(path), expected, check_exact=True)
+    config = compose("data=versuch", f"data.path={path}", "data.tare=time", "data.tare_ms=[0,10]").data
+    recordings = load_recordings(config).recordings
+    assert recordings.rate_hz == 500
+    assert caplog.messages == []  # such as one of the pause behind the first rows
+    assert recordings.signals.shape == (9 * 20, 20)
+    assert not recordings.breaks.size
+    for (start, stop), (_, visit) in zip(recordings.bounds, visits, strict=True):
+        wanted = visit["Fz"].tail(20) - visit["Fz"].head(5).mean()
+        assert np.allclose(recordings.signals[start:stop, recordings.channels.index("Fz")], wanted, atol=1e-5)
+
+
+def test_a_short_log_is_kept_whole_and_once(tmp_path: Path) -> None:
+    logs = folder(tmp_path / "logs", {"f_0_0_demoRecord.txt": text(ROWS)})
+    for first, last, rows in ((15, 15, ROWS), (5, 15, ROWS), (5, 14, [*ROWS[:5], *ROWS[6:]]), (3, "null", ROWS)):
+        finished = prepared(tmp_path, f"data.source={logs}", f"data.keep_first={first}", f"data.keep_rows={last}")
+        assert table(tmp_path / finished.result["path"])[list(COLUMNS)].to_numpy().tolist() == rows
 
 
 def test_logs_of_every_format_give_one_file(tmp_path: Path) -> None:

@@ -67,6 +67,7 @@ class LogsConfig:
     overwrite: bool = MISSING
     pattern: str = MISSING  # a log's name, with {i} and {j}
     keep_rows: int | None = key("last rows of each recording; null: all", min=1)
+    keep_first: int = key("rows from the beginning of each, besides keep_rows", min=0)
     columns: list[str] = MISSING  # by position
 
 
@@ -121,7 +122,8 @@ def prepare(config: LogsConfig) -> dict[str, Any]:
 def _target(config: LogsConfig) -> Path:
     place = Path(config.source).resolve()
     name = place.name if place.is_dir() else place.stem
-    target = Path(config.target or f"data/feather/{name}_{config.keep_rows or 'all'}_1.feather")
+    kept = (f"{config.keep_first}_and_" if config.keep_first else "") + str(config.keep_rows or "all")
+    target = Path(config.target or f"data/feather/{name}_{kept}_1.feather")
     if target.is_dir():
         raise InputError(f"data.target={target} is a folder: name a file in it")
     if target.exists() and not config.overwrite:
@@ -159,13 +161,22 @@ def _convert(
             problems.append(str(error))
             continue
         dropped += cut
-        lengths.append(min(len(rows), config.keep_rows or len(rows)))
-        add(rows.slice(len(rows) - lengths[-1]), visit.point)
+        kept = _kept(rows, config)
+        lengths.append(len(kept))
+        add(kept, visit.point)
     _refuse(config, problems)
     short = sum(length < (config.keep_rows or 0) for length in lengths)
     if short:
         log.warning("%d recordings have fewer than data.keep_rows=%d rows", short, config.keep_rows)
     return sum(lengths), dropped
+
+
+def _kept(rows: pa.Table, config: LogsConfig) -> pa.Table:
+    """Return the first rows of a recording, for data.tare, and its last ones."""
+    left_out = len(rows) - config.keep_first - (config.keep_rows or len(rows))
+    if left_out <= 0:
+        return rows
+    return pa.concat_tables([rows.slice(0, config.keep_first), rows.slice(config.keep_first + left_out)])
 
 
 def _refuse(config: LogsConfig, problems: Sequence[str]) -> None:
@@ -180,7 +191,10 @@ def _feather_file(path: Path, columns: Sequence[str]) -> Iterator[Callable[[pa.T
     unfinished = path.with_name(f"{path.name}.{os.getpid()}.unfinished")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _remove_abandoned(path)
+        for left in path.parent.glob(f"{glob.escape(path.name)}.*.unfinished"):
+            process = left.suffixes[-2].removeprefix(".")
+            if process.isdecimal() and not psutil.pid_exists(int(process)):  # killed while it wrote this file
+                left.unlink(missing_ok=True)
         with unfinished.open("wb") as file:
             with pa.ipc.new_file(file, schema, options=pa.ipc.IpcWriteOptions(compression="lz4")) as writer:
                 yield lambda rows, point: writer.write_table(
@@ -194,11 +208,3 @@ def _feather_file(path: Path, columns: Sequence[str]) -> Iterator[Callable[[pa.T
     finally:
         with suppress(OSError):
             unfinished.unlink()
-
-
-def _remove_abandoned(path: Path) -> None:
-    """Remove the unfinished files of processes that were killed while they wrote this file."""
-    for left in path.parent.glob(f"{glob.escape(path.name)}.*.unfinished"):
-        process = left.suffixes[-2].removeprefix(".")
-        if process.isdecimal() and not psutil.pid_exists(int(process)):
-            left.unlink(missing_ok=True)

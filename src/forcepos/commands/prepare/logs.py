@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
+from forcepos.data.readers.files import path_pattern
 from forcepos.data.readers.layout import Written
 from forcepos.data.readers.table import Wanted
 from forcepos.data.readers.text import TextTable
@@ -44,10 +45,13 @@ def read_log(name: str, content: bytes, columns: Sequence[str]) -> Log:
     """
     mark = "," if content.count(b",") > content.count(b".") else "."
     table = TextTable(Path(name), Written("text", None, mark, ended=True), content.translate(_TO_SPACES))
-    fields = _fields(name, table.names or [], columns)
-    table.width = len(fields)
-    table.layout = replace(table.layout, width=len(fields), missing=frozenset())
-    wanted = [Wanted("feature", column, fields.index(column)) for column in columns]
+    ours = [column_of(one) for one in table.names or []]
+    if any(ours.count(column) != 1 for column in columns):
+        _check_positions(name, table.names or [], ours, columns)
+        ours = [*columns]
+    table.width = len(ours)
+    table.layout = replace(table.layout, width=len(ours), missing=frozenset())
+    wanted = [Wanted("feature", column, ours.index(column)) for column in columns]
     try:
         chunks = [pa.table([*chunk.values()], columns) for chunk in table.chunks(wanted)]
     except InputError as error:
@@ -58,21 +62,14 @@ def read_log(name: str, content: bytes, columns: Sequence[str]) -> Log:
     return Log(pa.concat_tables(chunks), table.layout.cut is not None)
 
 
-def _fields(log: str, names: Sequence[str], columns: Sequence[str]) -> list[str]:
-    """Return the column of each field of a line, empty for fields that are not read.
-
-    Columns are found by name if the header has all of them, in any order and among others; else by position.
-    """
-    ours = [column_of(name) for name in names]
-    lacking = [column for column in columns if ours.count(column) != 1]
-    if not lacking:
-        return [name if name in columns else "" for name in ours]
+def _check_positions(log: str, names: Sequence[str], ours: Sequence[str], columns: Sequence[str]) -> None:
+    """Refuse a header whose names that are known contradict columns by position."""
     known = {*ours} & {*columns}
     in_place = all(one == column for one, column in zip(ours, columns, strict=False) if column in known)
     if known and not (in_place and len(ours) == len(columns)):
+        lacking = name_some([column for column in columns if ours.count(column) != 1], _SHOWN)
         there = name_some(names, _SHOWN)
-        raise InputError(f"{log}: the header lacks or repeats {name_some(lacking, _SHOWN)}; it has {there}")
-    return list(columns)
+        raise InputError(f"{log}: the header lacks or repeats {lacking}; it has {there}")
 
 
 def column_of(name: str) -> str:
@@ -107,18 +104,13 @@ class Pattern:
     """
 
     def __init__(self, pattern: str) -> None:
-        pieces = re.split(r"\{([^{}]*)\}", pattern)  # text and fields in turn
-        fields = pieces[1::2]
+        fields = re.findall(r"\{([^{}]*)\}", pattern)
         unknown = [f"cannot have {{{field}}}" for field in fields if field not in _FIELDS]
         twice = [f"has {{{field}}} twice" for field in fields if fields.count(field) > 1]
         lacking = [f"lacks {{{field}}}" for field in ("i", "j") if field not in fields]
         for wrong in [*unknown, *twice, *lacking][:1]:
             raise InputError(f"data.pattern={pattern} {wrong}: it takes {_KNOWN}, each once, and needs i and j")
-        regular = [
-            f"(?P<{piece}>{_FIELDS[piece]})" if place % 2 else re.escape(piece)
-            for place, piece in enumerate(pieces)
-        ]
-        self._named = re.compile("".join(regular))
+        self._named = path_pattern(pattern, {f"{{{one}}}": f"(?P<{one}>{of})" for one, of in _FIELDS.items()})
 
     def match(self, name: str) -> Visit | None:
         """Return the visit of a file with this name, whatever its folder; None if it is no log."""
@@ -126,21 +118,19 @@ class Pattern:
         if found is None or found[0].startswith("."):
             return None
         fields = {"experiment": "", "visit": "0"} | found.groupdict()
-        return Visit(fields["experiment"], int(fields["visit"]), int(fields["i"]), int(fields["j"]))
+        return Visit(fields["experiment"], *(int(fields[one]) for one in ("visit", "i", "j")))
 
 
 def undistinguished(visits: Sequence[tuple[Visit, str]]) -> list[str]:
     """Describe visits in order, each with its file's name, that the Feather file could not distinguish."""
     lines = []
     for (before, name), (after, other) in pairwise(visits):
+        point = f"of {after.point}"
         if before == after:
             lines.append(
-                f"{name} and {other} are the same visit of {after.point}: "
-                "{visit} in data.pattern distinguishes visits"
+                f"{name} and {other} are the same visit {point}: {{visit}} in data.pattern distinguishes visits"
             )
         elif before.point == after.point:
-            lines.append(
-                f"{name} and {other}, both visits of {after.point}, would become one recording: "
-                "no other point lies between them"
-            )
+            both = f"{name} and {other}, both visits {point}"
+            lines.append(f"{both}, would become one recording: no other point lies between them")
     return lines

@@ -52,12 +52,18 @@ def open_source(path: Path) -> Iterator[list[Entry]]:
         InputError: there is neither, or it cannot be read.
     """
     if path.is_dir():
-        yield sorted(_in_folder(path), key=lambda entry: entry.name)
+        with _explained(f"data.source={path} cannot be read"):
+            entries = [Entry(name, partial(_open_file, file, path, name)) for name, file in _in_folder(path)]
+        yield sorted(entries, key=lambda entry: entry.name)
     elif path.is_file():
         with _explained(f"data.source={path} cannot be read as a zip file"):
             archive = zipfile.ZipFile(path)
         with archive:
-            yield sorted(_in_archive(archive), key=lambda entry: entry.name)
+            # Some programs under Windows write their own separator.
+            names = [(info, info.filename.replace("\\", "/")) for info in archive.infolist()]
+            files = [(info, visible_name(name)) for info, name in names if not name.endswith("/")]
+            entries = [Entry(name, partial(_open_zipped, archive, info, name)) for info, name in files]
+            yield sorted(entries, key=lambda entry: entry.name)
     else:
         raise InputError(f"data.source={path} is neither a zip file nor a folder")
 
@@ -70,33 +76,22 @@ def _explained(what: str) -> Iterator[None]:
         raise InputError(f"{what}: {error}") from error
 
 
-def _in_archive(archive: zipfile.ZipFile) -> Iterator[Entry]:
-    for info in archive.infolist():
-        name = info.filename.replace("\\", "/")  # some programs under Windows write their own separator
-        if not name.endswith("/"):
-            yield Entry(visible_name(name), partial(_open_zipped, archive, info, name))
-
-
 def _open_zipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> IO[bytes]:
     if ".." in name.split("/") or re.match(r"/|[A-Za-z]:", name):
-        raise InputError(f"{visible_name(name)}: its name points outside the zip file")
+        raise InputError(f"{name}: its name points outside the zip file")
     if info.flag_bits & 1:
-        raise InputError(f"{visible_name(name)}: is encrypted")
+        raise InputError(f"{name}: is encrypted")
     return archive.open(info)
 
 
-def _in_folder(folder: Path) -> Iterator[Entry]:
-    with _explained(f"data.source={folder} cannot be read"):
-        for place, folders, names in os.walk(folder, onerror=_raise):
-            folders[:] = [name for name in folders if not name.startswith(".")]
-            for name in names:
-                path = Path(place) / name
-                shown = visible_name(path.relative_to(folder).as_posix())
-                yield Entry(shown, partial(_open_file, path, folder, shown))
+def _in_folder(folder: Path) -> Iterator[tuple[str, Path]]:
+    def refuse(error: OSError) -> None:
+        raise error
 
-
-def _raise(error: OSError) -> None:
-    raise error
+    for place, folders, names in os.walk(folder, onerror=refuse):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for path in (Path(place, name) for name in names):
+            yield visible_name(path.relative_to(folder).as_posix()), path
 
 
 def _open_file(path: Path, folder: Path, name: str) -> IO[bytes]:

@@ -2,8 +2,9 @@
 
 import difflib
 import glob
+import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -18,7 +19,11 @@ FORMATS = {
     ".txt": "text", ".log": "text", ".dat": "text",
 }  # fmt: skip
 ENDINGS = ", ".join(FORMATS)
-_SHOWN = 20
+_SHOWN, _SHOWN_PATHS = 20, 3
+_LEFT_BY_RUNS = {
+    "outputs": ("runs", "sweeps", "search", "inspect"),
+    "mlruns": ("mlflow.db",),
+}  # folders by content
 _COMPARED = 1000  # names, and characters of a name: a comparison takes long
 
 
@@ -52,15 +57,41 @@ def find_files(config: TableConfig) -> list[Path]:
 def matching_files(
     name: str, is_table: Callable[[Path], bool], may_be_given: Callable[[Path], bool] = Path.is_file
 ) -> list[Path]:
-    """Return a file, the tables of a folder, or the files that match a pattern, in natural order."""
+    """Return a file, the tables below a folder, or the files that match a pattern, in natural order.
+
+    Raises:
+        InputError: a folder cannot be read.
+    """
     path = Path(name)
     if path.is_dir():
-        found = [file for file in path.iterdir() if not file.name.startswith(".") and is_table(file)]
+        found = [*deep_files(path, is_table)]
     else:
         # Path.glob takes no absolute pattern; a file's own name may hold what looks like one.
         named = [path] if path.exists() else map(Path, glob.glob(name, recursive=True))  # noqa: PTH207
         found = [file for file in named if may_be_given(file)]
-    return sorted(found, key=lambda file: natural_sort_key(str(file)))
+    return sorted({*found}, key=lambda file: natural_sort_key(str(file)))
+
+
+def deep_files(folder: Path, is_table: Callable[[Path], bool], seen: set[str] | None = None) -> Iterator[Path]:
+    """Yield the tables below a folder, each folder once, wherever links lead; not what is hidden or left by runs.
+
+    Raises:
+        InputError: a folder cannot be read.
+    """
+    seen, real = set() if seen is None else seen, os.path.realpath(folder)
+    try:
+        inside = [] if real in seen else sorted(folder.iterdir(), key=lambda path: (path.is_symlink(), path))
+    except OSError as error:
+        raise InputError(f"{folder} cannot be read: {error.strerror}") from error
+    seen.add(real)
+    for path in inside:
+        by_runs = any((path / name).exists() for name in _LEFT_BY_RUNS.get(path.name, ()))
+        if path.name.startswith(".") or by_runs:
+            continue
+        if is_table(path):
+            yield path
+        elif path.is_dir():
+            yield from deep_files(path, is_table, seen)
 
 
 def natural_sort_key(name: str) -> list[tuple[int, int, str, str]]:
@@ -69,13 +100,40 @@ def natural_sort_key(name: str) -> list[tuple[int, int, str, str]]:
     return [(0, len(value), value, run) if run.isdecimal() else (1, 0, "", run) for run, value in runs]
 
 
-def short_names(paths: Sequence[Path]) -> list[str]:
-    """Shorten paths for messages: to the name without extension if that is unique, else the name or the path."""
-    for shorten in (lambda path: path.stem, lambda path: path.name, str):
-        names = [shorten(path) for path in paths]
-        if len(set(names)) == len(names):
-            break
-    return names
+def short_names(paths: Sequence[Path], endings: bool = True) -> list[str]:
+    """Shorten paths to their last parts, as few as are unique, without files' endings if those still are."""
+    whole = [Path(os.path.abspath(path)) for path in paths]  # noqa: PTH100  # resolves no links
+    above = os.path.commonpath([path.parent for path in whole])
+    below = [path.relative_to(above) for path in whole]
+    bare = [path.with_name(path.stem) for path in below] if endings else below
+    for depth in range(1, max(len(path.parts) for path in below) + 1):
+        for shown in (bare, below):
+            names = ["/".join(path.parts[-depth:]) for path in shown]
+            if len(set(names)) == len(names):
+                return names
+    return list(map(str, paths))  # one path twice
+
+
+def path_pattern(pattern: str, fields: Mapping[str, str], star: str = "[^/]*") -> re.Pattern[str]:
+    """Compile a pattern of the end of a path: `*` is anything without a slash, {field} what `fields` says."""
+    pieces = re.split(r"(\{[^{}]*\})", pattern)
+    regular = [fields.get(piece, re.escape(piece).replace(r"\*", star)) for piece in pieces]
+    return re.compile(f"(.*/)?{''.join(regular)}", re.DOTALL)
+
+
+def parts_of_paths(config: TableConfig, key: str, paths: Sequence[Path]) -> list[str]:
+    """Return the part of each path that the pattern in this key marks by {}, the shortest that fits.
+
+    Raises:
+        InputError: a path does not match.
+    """
+    regular = path_pattern(getattr(config, key), {"{}": "(?P<part>[^/]+?)"})
+    found = [regular.fullmatch(os.path.abspath(path)) for path in paths]  # noqa: PTH100  # resolves no links
+    others = [str(path) for path, match in zip(paths, found, strict=True) if not match]
+    if others:
+        shown = f"{len(others)} of {len(paths)} paths: {name_some(others, _SHOWN_PATHS)}"
+        raise InputError(f"data.{key}={getattr(config, key)} does not match {shown}")
+    return [match["part"] for match in found if match]
 
 
 def wanted_columns(config: TableConfig) -> list[tuple[str, str]]:
@@ -101,8 +159,7 @@ def find_columns(table: Table, wanted: Sequence[tuple[str, str]]) -> list[Wanted
     present: dict[str, list[int]] = {}
     for place, name in enumerate(table.names or []):
         present.setdefault(name, []).append(place)
-    numbered = {str(place): [place] for place in range(table.width)}
-    found = {name: present.get(name) or numbered.get(name, []) for _, name in wanted}
+    found = {name: present.get(name) or table.numbered.get(name, []) for _, name in wanted}
     missing = [name for name, places in found.items() if not places]
     twice = [name for name, places in found.items() if len(places) > 1]
     problems = []
@@ -115,6 +172,16 @@ def find_columns(table: Table, wanted: Sequence[tuple[str, str]]) -> list[Wanted
         raise InputError("\n  ".join(problems))
     shown = {name: visible_name(name) if name in present else f"column {name}" for name in found}
     return [Wanted(role, shown[name], found[name][0]) for role, name in wanted]
+
+
+def hint_at_kinds(config: TableConfig, tables: Sequence[Table]) -> list[tuple[str, str]]:
+    """Say what helps where a folder holds tables of several kinds, such as pose and wrench, as a problem."""
+    if config.join or len({table.columns for table in tables}) < 2 or not Path(config.path).is_dir():
+        return []
+    deep = "*/" * (len(tables[0].path.relative_to(config.path).parts) - 1)
+    kinds = f"data.path={config.path} holds tables with different columns"
+    pattern = f"a pattern takes those of one kind, such as data.path='{config.path}/{deep}{tables[0].path.name}'"
+    return [(config.path, f"{kinds}: data.join puts the files of one trial side by side; {pattern}")]
 
 
 def _present(missing: Sequence[str], names: Sequence[str] | None, width: int) -> str:

@@ -45,7 +45,7 @@ def drop_missing(rows: Rows, signals: bool) -> tuple[Int32, Int32]:
         rows.take(np.flatnonzero(~missing))
     if signals and missing.any():
         _report(rows.recordings.names, number, missing, shown)
-    for words in {rows.recordings, *rows.words.values()}:
+    for words in {rows.recordings, *rows.words.values(), *rows.of_paths.values()}:
         words.forget_unused()
     kept = np.flatnonzero(~missing)
     dropped = np.where(np.diff(number[kept]) == 0, np.diff(kept) - 1, 0)

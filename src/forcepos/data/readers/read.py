@@ -11,19 +11,19 @@ from forcepos.config.schema import TableConfig
 from forcepos.data.points import number_points
 from forcepos.data.readers.files import (
     find_columns,
-    find_files,
+    hint_at_kinds,
     natural_sort_key,
-    short_names,
     wanted_columns,
 )
+from forcepos.data.readers.joined import find_sources, report_joined
 from forcepos.data.readers.missing import drop_missing
-from forcepos.data.readers.opening import open_table
 from forcepos.data.readers.rows import Rows
 from forcepos.data.readers.table import Table, Wanted
 from forcepos.data.readers.times import measure, rate_of, steps_of, time_warnings
 from forcepos.data.recordings import Float64, Int32, Recordings
+from forcepos.data.tare import tare_rows
 from forcepos.runtime.errors import InputError
-from forcepos.runtime.wording import first_lines, once_each
+from forcepos.runtime.wording import first_lines, name_some, once_each
 
 log = logging.getLogger(__name__)
 _SHOWN = 10
@@ -40,20 +40,23 @@ def read_table(config: TableConfig, strict: bool = True) -> Recordings:
         InputError: a file or a column is missing, unreadable, empty, not numeric or named twice, or a line is
             broken; lists the problems of all files.
     """
-    files, wanted, count = [], wanted_columns(config), 0
+    files, tables, wanted, count = [], [], wanted_columns(config), 0
     problems: list[tuple[str, str]] = []  # with the file of each
-    paths = find_files(config)
-    for path, name in zip(paths, short_names(paths), strict=True):
+    sources = find_sources(config)
+    for source in sources:
         try:
-            table = open_table(path, config)
+            table = source.open(config)
+            tables.append(table)
             columns = find_columns(table, wanted)
             count += table.rows(columns)
-            files.append((table, columns, name))
+            files.append((table, columns, source.name))
         except InputError as error:
-            problems.append((str(path), str(error)))
+            problems.append((str(source.path), str(error)))
+    if problems and (not files or len({table.path.parent for table in tables}) > 1):
+        problems += hint_at_kinds(config, tables)
     if not files:
         raise _problems(problems)
-    rows = _rows(config, files, count, len(paths) > 1)
+    rows = _rows(config, files, count, len(sources) > 1)
     for table, columns, name in files:
         try:
             missing = rows.add(table, columns, name, strict)
@@ -63,7 +66,20 @@ def read_table(config: TableConfig, strict: bool = True) -> Recordings:
     if problems:
         raise _problems(problems)
     rows.finish()
-    return _recordings(rows, strict)
+    report_joined(tables)
+    recordings = _recordings(rows, strict)
+    _refuse_mixed_sessions(recordings, config)
+    return recordings
+
+
+def _refuse_mixed_sessions(recordings: Recordings, config: TableConfig) -> None:
+    session = recordings.session
+    if session is None:
+        return
+    mixed = session != session[recordings.bounds[recordings.recording, 0]]
+    if several := [recordings.names[number] for number in np.unique(recordings.recording[mixed])]:
+        within = f"the session changes within {len(several)} recordings, {name_some(several, _SHOWN)}"
+        raise InputError(f"{within}: name a column in data.recording, data.recording={config.session} at least")
 
 
 def _problems(problems: Sequence[tuple[str, str]]) -> InputError:
@@ -92,6 +108,10 @@ def _recordings(rows: Rows, strict: bool) -> Recordings:
         rate = rate or rate_of(rows.time_s, recording, config, strict)
         rows.time_s = rows.time_s[:0].copy()  # the time is no longer needed, but its memory is
         steps[recording[1:] != recording[:-1]] = np.nan
+        if config.tare == "time" and rate:  # no window crosses the end of the rows that tare drops
+            first = np.flatnonzero(np.diff(recording, prepend=-1))
+            ends = first + tare_rows(config, rate)[1]
+            steps[ends[ends < len(recording)] - 1] = np.nan
         times = measure(steps, rows.recordings.numbers, rows.recordings.names)
     for warning in time_warnings(times, config) if times and strict else ():
         log.warning("%s", warning)
@@ -138,7 +158,8 @@ def _classes(rows: Rows, strict: bool) -> tuple[Int32 | None, tuple[str, ...]]:
     if not label:
         return None, ()
     if len(label.names) < 2 and strict:
-        only = f"data.label={rows.config.label} has only one class, {label.names[0]}"
+        given = f"label={rows.config.label}" if rows.config.label else f"label_from={rows.config.label_from}"
+        only = f"data.{given} has only one class, {label.names[0]}"
         raise InputError(f"{only}: nothing to classify")
     # In the order of their names: the numbers must not depend on the order of rows.
     order = sorted(range(len(label.names)), key=lambda number: natural_sort_key(label.names[number]))

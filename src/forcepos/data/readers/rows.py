@@ -7,7 +7,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from forcepos.config.schema import TableConfig
-from forcepos.data.readers.table import TIMES, WORDS, Chunk, Table, Wanted, explained
+from forcepos.data.readers.table import OF_PATHS, TIMES, WORDS, Chunk, Table, Wanted, explained
 from forcepos.data.readers.times import SECONDS
 from forcepos.data.readers.words import Words
 from forcepos.data.recordings import Float32, Float64
@@ -32,12 +32,14 @@ class Rows:
             for place, column in enumerate(columns)
             if column.role in WORDS
         }
+        self.of_paths = {role: Words(count) for role in OF_PATHS if getattr(config, f"{role}_from")}
         self.recordings = self.of("recording") or Words(count)  # without a column for it, names of files
         self._missing: dict[int, tuple[int, int]] = {}  # of the last file's columns: count and first row
 
     def of(self, role: str) -> Words | None:
-        """Return the column of words with this role, if there is one."""
-        return next((words for place, words in self.words.items() if self.columns[place].role == role), None)
+        """Return the words with this role, of a column or of the files' paths, if there are any."""
+        found = (words for place, words in self.words.items() if self.columns[place].role == role)
+        return next(found, self.of_paths.get(role))
 
     def add(self, table: Table, columns: Sequence[Wanted], name: str, strict: bool) -> list[str]:
         """Add the rows of a file; describe missing times, recordings, points and labels, a line each.
@@ -53,6 +55,8 @@ class Rows:
         self.filled = following[0]
         if not self.config.recording:
             self.recordings.numbers[begin : self.filled] = self.recordings.number(name, name)
+        for role, word in table.path_words.items():
+            self.of_paths[role].numbers[begin : self.filled] = self.of_paths[role].number(word, word)
         return [
             f"{table.title}: {count} rows have no {column.role.replace('keep', 'value')} in {column.name}, "
             f"the first in row {row - begin}; data.missing=drop drops such rows"
@@ -99,7 +103,7 @@ class Rows:
             raise InputError(f"data.path={self.config.path} has no rows")
         self.signals, self.positions = self.signals[: self.filled], self.positions[: self.filled]
         self.time_s = self.time_s[: self.filled]
-        for words in {self.recordings, *self.words.values()}:
+        for words in {self.recordings, *self.words.values(), *self.of_paths.values()}:
             words.numbers = words.numbers[: self.filled]
 
     def take(self, order: NDArray[np.intp]) -> None:
@@ -109,7 +113,7 @@ class Rows:
                 table[: len(order), column] = table[order, column]
         self.signals, self.positions = self.signals[: len(order)], self.positions[: len(order)]
         self.time_s = self.time_s[order] if len(self.time_s) else self.time_s
-        for words in {self.recordings, *self.words.values()}:
+        for words in {self.recordings, *self.words.values(), *self.of_paths.values()}:
             words.numbers = words.numbers[order]
 
 

@@ -13,6 +13,7 @@ from forcepos.runtime.errors import InputError
 from forcepos.runtime.wording import shortened
 
 WORDS = ("recording", "point", "label", "session", "keep")  # roles of columns that hold words
+OF_PATHS = ("label", "session")  # roles of words that a file's path may give for all of its rows
 ALL = ""  # the role of a column of any kind
 _LONGEST = 60  # characters of a type in a message
 TIMES = (pa.types.is_timestamp, pa.types.is_duration, pa.types.is_time, pa.types.is_date)
@@ -50,12 +51,18 @@ class Table(ABC):
     def __init__(self, path: Path, names: Sequence[str] | None, width: int) -> None:
         self.path, self.names, self.width = path, names, width  # names: None where there is no header
         self.title = str(path)  # for messages; says who reads it if that is no reader of ours
+        self.path_words: dict[str, str] = {}  # by role
         self.row_errors: list[str] = []  # a message for each line that the last reading dropped, if not strict
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The names of the columns, or their numbers where there is no header."""
         return tuple(map(str, range(self.width)) if self.names is None else self.names)
+
+    @property
+    def numbered(self) -> dict[str, list[int]]:
+        """The place of each column by its number, which counts where no column has this name."""
+        return {str(place): [place] for place in range(self.width)}
 
     @property
     def everything(self) -> list[Wanted]:
