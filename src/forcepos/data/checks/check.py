@@ -1,9 +1,10 @@
 """Checks of recordings before anything is trained on them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from forcepos.data.checks.copies import copies
 from forcepos.data.checks.short import longest_runs
 from forcepos.data.recordings import Float32, Float64, Recordings
 from forcepos.runtime.errors import InputError
@@ -17,11 +18,11 @@ _ROUNDING = 1e-10  # a variance below this share of the squared values is roundi
 
 
 def check(recordings: Recordings, window: int) -> list[str]:
-    """Check recordings, and return warnings about signals that never change or that follow a target.
+    """Check recordings, and return warnings about values that are unlikely to be right.
 
     Raises:
         InputError: values are missing or not finite, or a recording is shorter than one window;
-            one line for each recording and column.
+            one line for each recording and column; or a recording is there twice.
     """
     too_short = (
         f"recording {name}: {rows} rows, too short for one window of {window}"
@@ -30,7 +31,7 @@ def check(recordings: Recordings, window: int) -> list[str]:
     )
     if problems := [*_not_finite(recordings), *too_short]:
         raise InputError("\n  ".join(["the recordings cannot be used:", *first_lines(problems, _SHOWN)]))
-    return [*_constant(recordings), *_likely_leakage(recordings)]
+    return [warning for warnings in _WARNINGS for warning in warnings(recordings)]
 
 
 def _not_finite(recordings: Recordings) -> Iterator[str]:
@@ -73,3 +74,6 @@ def _standardized(values: Float32) -> Float64:
     square = (centred**2).sum(axis=0)
     varies = square > _ROUNDING * np.square(values, dtype=np.float64).sum(axis=0)
     return np.asarray(centred / np.sqrt(np.where(varies, square, np.inf)))
+
+
+_WARNINGS: tuple[Callable[[Recordings], Iterator[str]], ...] = (copies, _constant, _likely_leakage)
