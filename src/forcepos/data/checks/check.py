@@ -5,7 +5,9 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from forcepos.data.checks.copies import copies
+from forcepos.data.checks.scales import plate, signs, units
 from forcepos.data.checks.short import longest_runs
+from forcepos.data.checks.values import extremes, jumps, stuck
 from forcepos.data.recordings import Float32, Float64, Recordings
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.wording import first_lines, name_some
@@ -76,4 +78,6 @@ def _standardized(values: Float32) -> Float64:
     return np.asarray(centred / np.sqrt(np.where(varies, square, np.inf)))
 
 
-_WARNINGS: tuple[Callable[[Recordings], Iterator[str]], ...] = (copies, _constant, _likely_leakage)
+_WARNINGS: tuple[Callable[[Recordings], Iterator[str]], ...] = (
+    copies, _constant, stuck, extremes, jumps, units, signs, plate, _likely_leakage,
+)  # fmt: skip

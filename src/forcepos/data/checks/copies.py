@@ -116,4 +116,5 @@ def _alike(one: Float32, other: Float32) -> bool:
 
 def white_noise(signals: Float32) -> NDArray[np.float64]:
     """Return the deviation (channels,) of the white noise of signals (rows, channels), from second differences: slow motion is not in them."""
-    return np.asarray(np.sqrt(np.square(np.diff(signals, 2, axis=0), dtype=np.float64).mean(axis=0) / 6))
+    steps = np.square(np.diff(signals, 2, axis=0), dtype=np.float64).sum(axis=0)
+    return np.asarray(np.sqrt(steps / 6 / max(1, len(signals) - 2)))
