@@ -5,9 +5,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from forcepos.data.checks.copies import copies
-from forcepos.data.checks.scales import plate, signs, units
 from forcepos.data.checks.short import longest_runs
-from forcepos.data.checks.values import extremes, jumps, stuck
+from forcepos.data.checks.values import outliers, plate, signs, stuck, units
 from forcepos.data.recordings import Float32, Float64, Recordings
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.wording import first_lines, name_some
@@ -79,5 +78,5 @@ def _standardized(values: Float32) -> Float64:
 
 
 _WARNINGS: tuple[Callable[[Recordings], Iterator[str]], ...] = (
-    copies, _constant, stuck, extremes, jumps, units, signs, plate, _likely_leakage,
+    copies, _constant, stuck, outliers, units, signs, plate, _likely_leakage,
 )  # fmt: skip

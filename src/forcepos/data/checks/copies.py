@@ -1,11 +1,12 @@
 """Finds the same recording twice by its signals: in two subsets it makes held-out scores too good."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from forcepos.data.recordings import Float32, Int32, Recordings
+from forcepos.data.recordings import Float32, Float64, Int32, Recordings
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.wording import name_some
 
@@ -14,8 +15,6 @@ _RUN = 16  # consecutive rows, each unlike the one before: noise does not repeat
 _FEWEST = 10  # such rows of a recording that is compared as a whole
 _MOST = 0.5  # share of the shorter recording: more than that in another one is a copy
 _ROUNDED = 0.25  # of the noise: repeated programs differ by sqrt(2) of it, copies with fewer digits by less
-_LOOKED_AT = 1000  # rows of each recording, to find those that may be alike
-_ROWS_AT_ONCE = 65_536
 
 
 def copies(recordings: Recordings) -> Iterator[str]:
@@ -24,20 +23,19 @@ def copies(recordings: Recordings) -> Iterator[str]:
     Raises:
         InputError: recordings hold the same signals, exactly or but for rounding, or most of one is in another.
     """
-    hashed, names = _hash_rows(recordings), recordings.names
-    unlike = np.append(True, (hashed[1:] != hashed[:-1]) | (np.diff(recordings.recording) != 0))
-    rows = np.flatnonzero(unlike)  # without those that repeat the one before: rest, zeros, a slow driver
+    names, factors = recordings.names, np.random.default_rng(1).integers(2**63, size=recordings.signals.shape[1])
+    hashed = np.einsum("ij,j->i", recordings.signals.view(np.uint32), 2 * factors.astype(np.uint64) + 1)
+    # Without rows that repeat the one before: rest, zeros, a slow driver.
+    rows = np.flatnonzero(np.append(True, (hashed[1:] != hashed[:-1]) | (np.diff(recordings.recording) != 0)))
     changes = np.bincount(recordings.recording[rows])
     refused = dict.fromkeys(_rounded(recordings, np.flatnonzero(changes >= _FEWEST)), "")
     repeated = []
     for one, other, count, lag, row in _shared(recordings.recording[rows], hashed[rows]):
-        shorter = min(changes[one], changes[other])
-        text = f"{count} rows, from row {rows[row] - recordings.bounds[other, 0]} of {names[other]} on"
-        if one != other and count > _MOST * shorter:
-            whole = changes[one] == changes[other] == count
-            refused.setdefault((one, other), "" if whole else f" ({text})")
+        text = f" ({count} rows, from row {rows[row] - recordings.bounds[other, 0]} of {names[other]} on)"
+        if one != other and count > _MOST * min(changes[one], changes[other]):
+            refused.setdefault((one, other), "" if changes[one] == changes[other] == count else text)
         elif one != other or count <= 3 * lag:  # a block that was appended, not a signal with a short period
-            repeated.append(f"{names[one]} and {names[other]} ({text})")
+            repeated.append(f"{names[one]} and {names[other]}{text}")
     if refused:
         pairs = [f"{names[one]} and {names[other]}{text}" for (one, other), text in sorted(refused.items())]
         raise InputError(
@@ -45,26 +43,13 @@ def copies(recordings: Recordings) -> Iterator[str]:
             "make scores too good; remove one of each"
         )
     if repeated:
-        yield (
-            f"the same rows are in recordings {name_some(repeated, _SHOWN)}: they leak between subsets; "
-            "remove them if a file was appended to itself or exported twice"
-        )
-
-
-def _hash_rows(recordings: Recordings) -> NDArray[np.uint64]:
-    """(rows,) 64 bits of each row of signals, the same for the same values."""
-    signals = recordings.signals
-    factors = np.random.default_rng(1).integers(2**63, size=signals.shape[1], dtype=np.uint64) * 2 + 1
-    hashed = np.empty(len(signals), np.uint64)
-    for first in range(0, len(signals), _ROWS_AT_ONCE):
-        bits = (signals[first : first + _ROWS_AT_ONCE] + np.float32(0)).view(np.uint32)  # 0 for -0
-        hashed[first : first + _ROWS_AT_ONCE] = bits.astype(np.uint64) @ factors
-    return hashed
+        pairs = name_some(repeated, _SHOWN)
+        yield f"the same rows are in recordings {pairs}: they leak between subsets; remove them if they are copies"
 
 
 def _shared(recording: Int32, hashed: NDArray[np.uint64]) -> Iterator[tuple[int, int, int, int, int]]:
     """Yield two recordings with the same rows in sequence, their number, how far apart, where in the second."""
-    if len(hashed) <= _RUN:
+    if len(hashed) < _RUN:
         return
     runs = hashed
     for rows in (1, 2, 4, 8):  # each adds as many to a run as it has: _RUN in the end
@@ -85,36 +70,27 @@ def _shared(recording: Int32, hashed: NDArray[np.uint64]) -> Iterator[tuple[int,
 def _rounded(recordings: Recordings, numbers: NDArray[np.intp]) -> Iterator[tuple[int, int]]:
     """Yield those of these recordings that are of the same length and differ by less than the sensors' noise.
 
-    Candidates agree in eight random projections, which two recordings with noise of their own hardly do.
+    Copies have almost the same random projection: they are neighbours in its order.
     """
-    from scipy.spatial import cKDTree  # noqa: PLC0415  # takes long to import
-
-    if len(numbers) < 2:
-        return
-    signals, bounds, rng = recordings.signals, recordings.bounds, np.random.default_rng(1)
-    lengths, channels = np.diff(bounds, axis=1)[numbers, 0], signals.shape[1]
-    some = numbers[:: 1 + len(numbers) // 99]
-    noise = np.max([white_noise(signals[slice(*bounds[number])][:_LOOKED_AT]) for number in some], axis=0)
-    columns = rng.normal(size=(channels, 8)) / np.where(noise > 0, noise, np.inf)[:, None]
-    rows = rng.normal(size=(_LOOKED_AT, 8)) / np.sqrt(channels * _LOOKED_AT)
+    lengths = np.diff(recordings.bounds, axis=1)[numbers, 0]
+    weights = np.random.default_rng(1).normal(size=(1000, recordings.signals.shape[1])).astype(np.float32)
     for length in np.flatnonzero(np.bincount(lengths) > 1):
-        spans = {number: signals[slice(*bounds[number])] for number in numbers[lengths == length].tolist()}
-        heads = (values[:_LOOKED_AT] @ columns.astype(np.float32) for values in spans.values())
-        places = [(head * rows[: len(head)]).sum(axis=0) for head in heads]
-        for pair in sorted(cKDTree(places).query_pairs(min(1, length / _LOOKED_AT) ** 0.5)):
-            one, other = (list(spans)[place] for place in pair)
-            if _alike(spans[one], spans[other]):
-                yield one, other
+        parts = [recordings.signals[slice(*recordings.bounds[number])] for number in numbers[lengths == length]]
+        order = np.argsort([np.vdot(part[:1000], weights[:length]) for part in parts], kind="stable").tolist()
+        for one, other in pairwise(order):
+            if _alike(parts[one], parts[other]):
+                first, second = sorted((one, other))
+                yield int(numbers[lengths == length][first]), int(numbers[lengths == length][second])
 
 
 def _alike(one: Float32, other: Float32) -> bool:
     """Whether signals (rows, channels) differ by less than their noise, in half of the channels that have some."""
     noise = white_noise(one)
-    difference = np.sqrt(np.square(one - other, dtype=np.float64).mean(axis=0))
-    return bool(np.median(difference[noise > 0] / noise[noise > 0]) <= _ROUNDED)
+    away = np.sqrt(np.square(one - other, dtype=np.float64).mean(axis=0))
+    return bool(noise.any() and np.median(away[noise > 0] / noise[noise > 0]) <= _ROUNDED)
 
 
-def white_noise(signals: Float32) -> NDArray[np.float64]:
-    """Return the deviation (channels,) of the white noise of signals (rows, channels), from second differences: slow motion is not in them."""
+def white_noise(signals: Float32) -> Float64:
+    """Return the deviation (channels,) of white noise, from second differences: slow motion is not in them."""
     steps = np.square(np.diff(signals, 2, axis=0), dtype=np.float64).sum(axis=0)
     return np.asarray(np.sqrt(steps / 6 / max(1, len(signals) - 2)))

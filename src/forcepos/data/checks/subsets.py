@@ -5,12 +5,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from forcepos.data.recordings import Float32
+from forcepos.runtime.wording import name_some
 
+_SHOWN = 10
 _SAME = 1e-6  # of the larger value: a difference below this share is rounding
 
 
 def constant_targets(subsets: Mapping[str, Float32], outputs: Sequence[str], kind: str | None) -> list[str]:
-    """Describe subsets whose targets (n, outputs) are of one class only, or do not vary along an axis.
+    """Describe subsets whose targets (n, outputs) lack a class, are of one only, or do not vary along an axis.
 
     Args:
         kind: the word for a class, None for axes.
@@ -26,7 +28,22 @@ def constant_targets(subsets: Mapping[str, Float32], outputs: Sequence[str], kin
     advice = "r2 leaves it out there; remove it from model.axes"
     if kind:
         advice = f"no score there tells how well other {kind}s are found; set data.label or sectors"
-    return [
+    constants = [
         f"{what} in all samples of these subsets: {', '.join(names)}; {advice}, or check data and split"
         for what, names in found.items()
     ]
+    return constants if found or not kind else _absent(subsets, outputs, kind)
+
+
+def _absent(subsets: Mapping[str, Float32], outputs: Sequence[str], kind: str) -> list[str]:
+    """Describe classes that train, validation or test lacks, with the samples that each subset has of them."""
+    counts = np.array([targets.sum(axis=0) for targets in subsets.values()])  # (subsets, classes)
+    needed = [name != "calibration" for name in subsets]
+    absent = [
+        f"{outputs[place]} ({', '.join(f'{counts[row, place]:.0f} {name}' for row, name in enumerate(subsets))})"
+        for place in np.flatnonzero((counts[needed] == 0).any(axis=0)).tolist()
+    ]
+    return [
+        f"samples of a {kind} are not in each subset: {name_some(absent, _SHOWN)}; what train lacks is never "
+        "predicted, what test lacks is not tested: record it more often, leave it out, or choose another split"
+    ] * bool(absent)
