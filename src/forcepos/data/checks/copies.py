@@ -12,7 +12,7 @@ from forcepos.runtime.wording import name_some
 
 _SHOWN = 10
 _RUN = 16  # consecutive rows, each unlike the one before: noise does not repeat as many, however coarse
-_FEWEST = 10  # such rows of a recording that is compared as a whole
+_FEWEST = 10  # different rows of a recording that is compared as a whole
 _MOST = 0.5  # share of the shorter recording: more than that in another one is a copy
 _ROUNDED = 0.25  # of the noise: repeated programs differ by sqrt(2) of it, copies with fewer digits by less
 
@@ -34,7 +34,7 @@ def copies(recordings: Recordings) -> Iterator[str]:
         text = f" ({count} rows, from row {rows[row] - recordings.bounds[other, 0]} of {names[other]} on)"
         if one != other and count > _MOST * min(changes[one], changes[other]):
             refused.setdefault((one, other), "" if changes[one] == changes[other] == count else text)
-        elif one != other or count <= 3 * lag:  # a block that was appended, not a signal with a short period
+        elif 2 * _RUN <= count <= 3 * lag:  # a block that was appended, not a signal with a short period
             repeated.append(f"{names[one]} and {names[other]}{text}")
     if refused:
         pairs = [f"{names[one]} and {names[other]}{text}" for (one, other), text in sorted(refused.items())]
@@ -43,8 +43,8 @@ def copies(recordings: Recordings) -> Iterator[str]:
             "make scores too good; remove one of each"
         )
     if repeated:
-        pairs = name_some(repeated, _SHOWN)
-        yield f"the same rows are in recordings {pairs}: they leak between subsets; remove them if they are copies"
+        some = name_some(repeated, _SHOWN)
+        yield f"the same rows are in recordings {some}: they leak between subsets; remove them if they are copies"
 
 
 def _shared(recording: Int32, hashed: NDArray[np.uint64]) -> Iterator[tuple[int, int, int, int, int]]:
@@ -85,6 +85,8 @@ def _rounded(recordings: Recordings, numbers: NDArray[np.intp]) -> Iterator[tupl
 
 def _alike(one: Float32, other: Float32) -> bool:
     """Whether signals (rows, channels) differ by less than their noise, in half of the channels that have some."""
+    if len(np.unique(one[:1000], axis=0)) < _FEWEST:
+        return False
     noise = white_noise(one)
     away = np.sqrt(np.square(one - other, dtype=np.float64).mean(axis=0))
     return bool(noise.any() and np.median(away[noise > 0] / noise[noise > 0]) <= _ROUNDED)

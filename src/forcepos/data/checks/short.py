@@ -18,7 +18,7 @@ _SHOWN = 5
 def longest_runs(recordings: Recordings) -> Int32:
     """Return the rows (recordings,) of each recording's longest run, in which windows can lie."""
     first, end = recordings.runs.T
-    return np.maximum.reduceat(end - first, np.searchsorted(first, recordings.bounds[:, 0]))
+    return np.asarray(np.maximum.reduceat(end - first, np.searchsorted(first, recordings.bounds[:, 0])))
 
 
 def drop_short(recordings: Recordings, window: int) -> Recordings:
@@ -81,7 +81,7 @@ def _moved_breaks(breaks: Int32, bounds: Int32) -> Int32:
     inside = (place >= 0) & (breaks < bounds[place, 1])
     filled = np.append(0, np.cumsum(np.diff(bounds, axis=1)))
     moved = breaks[inside] - bounds[place[inside], 0] + filled[place[inside]]
-    return moved.astype(np.int32)
+    return np.asarray(moved, np.int32)
 
 
 def _moved(values: NDArray[Any], bounds: Int32) -> NDArray[Any]:

@@ -14,7 +14,19 @@ _LOOKED_AT = 20_000  # rows, evenly spread: percentiles are then accurate to 0.2
 _HEAD = 200  # rows of each recording
 _RARE = 0.05  # share of the rows: what is more common is no fault
 _WIDTHS = 10  # a spike is as many times as far from the other values as they are apart
-_NO_VALUE = [0, -1, 999, 9999, 99999, 32767, 65535, 2**31 - 1, 1e20, 1e30, np.finfo(np.float32).max]
+_NO_VALUE: list[float] = [
+    0,
+    -1,
+    999,
+    9999,
+    99999,
+    32767,
+    65535,
+    2**31 - 1,
+    1e20,
+    1e30,
+    float(np.finfo(np.float32).max),
+]
 _NO_VALUES = np.array([*_NO_VALUE, *(-value for value in _NO_VALUE), -(2**15), 2**32 - 1], np.float32)
 _UNITS = (("m and mm, or N and mN,", 1000, 2.0), ("rad and deg", 180 / np.pi, 1.15))  # factor and its tolerance
 _FEWEST_VISITS = 4  # beyond the first of each point: fewer do not tell how well visits agree
@@ -59,7 +71,7 @@ def _far(columns: Float32) -> Iterator[tuple[int, NDArray[np.intp], float]]:
 
 def _range(values: Float32, ends: tuple[int, int] = (5, 95)) -> Float64:
     """(2, columns) percentiles of values (rows, columns)."""
-    return np.percentile(values[:: 1 + len(values) // _LOOKED_AT], ends, axis=0).astype(np.float64)
+    return np.asarray(np.percentile(values[:: 1 + len(values) // _LOOKED_AT], ends, axis=0), np.float64)
 
 
 def _jumps(recordings: Recordings, values: Float32) -> NDArray[np.intp]:
@@ -110,9 +122,9 @@ def units(recordings: Recordings) -> Iterator[str]:
         for unit, low in _mixed(*sizes):
             found.setdefault((unit, low), []).append(name)
     away = np.linalg.norm(recordings.positions[recordings.bounds[:, 0]].astype(np.float64), axis=1)
-    low = np.flatnonzero((away > 0) & (away < away.max() / 500))
-    if len(low) > 0.2 * np.count_nonzero(away) and away.max() < 2000 * away[low].max():
-        found[_UNITS[0][0], tuple(low)] = ["targets"]
+    near = np.flatnonzero((away > 0) & (away < away.max() / 500))
+    if len(near) > 0.2 * np.count_nonzero(away) and away.max() < 2000 * away[near].max():
+        found[_UNITS[0][0], tuple(near.tolist())] = ["targets"]
     for (unit, smaller), columns in found.items():
         if unit == _UNITS[0][0] or len(columns) > 1:  # another factor of a single column may be chance
             names = name_some([recordings.names[number] for number in smaller], _SHOWN)
