@@ -100,12 +100,13 @@ def test_units_that_differ_between_recordings_are_found_in_targets_and_signals(v
 
     (line,) = changed(visits, targets_in_m)
     assert line == (
-        "likely m and mm, or N and mN, mixed: targets are so small in recordings v20, v21, v22, v23, v24 and "
-        "2 more"
+        "likely m and mm, or N and mN, mixed: targets are so much smaller in recordings v20, v21, v22, v23, "
+        "v24 and 2 more; convert to one unit"
     )
     visits.positions[20 * ROWS :] *= 1000
     assert changed(visits, forces_in_mn) == [
-        "likely m and mm, or N and mN, mixed: Fx, Fy, Fz are so small in recordings v25, v26"
+        "likely m and mm, or N and mN, mixed: Fx, Fy, Fz are so much smaller in recordings v25, v26; convert "
+        "to one unit"
     ]
 
 
@@ -113,7 +114,9 @@ def test_degrees_among_radians_are_found_if_several_channels_agree(visits: Recor
     def change(signals: np.ndarray, _: np.ndarray) -> None:
         signals[: 25 * ROWS, :2] *= 180 / np.pi
 
-    assert changed(visits, change) == ["likely rad and deg mixed: Fx, Fy are so small in recordings v25, v26"]
+    assert changed(visits, change) == [
+        "likely rad and deg mixed: Fx, Fy are so much smaller in recordings v25, v26; convert to one unit"
+    ]
 
 
 def test_a_sign_that_flips_between_visits_of_one_point_is_found(visits: Recordings) -> None:
@@ -155,7 +158,7 @@ def test_a_class_that_a_subset_lacks_is_told_with_its_samples() -> None:
     def of(*labels: int) -> np.ndarray:
         return np.eye(3, dtype=np.float32)[list(labels)]
 
-    subsets = {"train": of(0, 1, 0), "validation": of(0, 1), "test": of(0, 1, 2), "calibration": of(0)}
+    subsets = {"train": of(0, 1, 0), "validation": of(0, 1), "test": of(0, 1, 2)}
     subsets["calibration"] = of(0, 1)
     assert constant_targets(subsets, ("left", "right", "lab"), "class") == [
         "samples of a class are not in each subset: lab (0 train, 0 validation, 1 test, 0 calibration); what train "

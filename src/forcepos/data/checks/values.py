@@ -82,7 +82,8 @@ def _jumps(recordings: Recordings, values: Float32) -> NDArray[np.intp]:
     low, high = _range(values)
     rows = np.flatnonzero(away > max((high - low) / 2, 20 * float(np.median(away))))
     rows = rows[np.diff(recordings.bounds, axis=1)[recordings.recording[rows], 0] >= 7]
-    return rows if high > low and len(rows) <= _RARE * len(values) else rows[:0]
+    sound = high <= low or len(rows) > _RARE * len(values)
+    return np.asarray(rows[:0] if sound else rows)
 
 
 def _place(recordings: Recordings, column: str, rows: NDArray[np.intp], value: float) -> str:
@@ -128,7 +129,8 @@ def units(recordings: Recordings) -> Iterator[str]:
     for (unit, smaller), columns in found.items():
         if unit == _UNITS[0][0] or len(columns) > 1:  # another factor of a single column may be chance
             names = name_some([recordings.names[number] for number in smaller], _SHOWN)
-            yield f"likely {unit} mixed: {name_some(columns, _SHOWN)} are so small in recordings {names}"
+            some = name_some(columns, _SHOWN)
+            yield f"likely {unit} mixed: {some} are so much smaller in recordings {names}; convert to one unit"
 
 
 def _mixed(noise: Float64, size: Float64) -> Iterator[tuple[str, tuple[int, ...]]]:
