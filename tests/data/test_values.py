@@ -161,8 +161,8 @@ def test_a_class_that_a_subset_lacks_is_told_with_its_samples() -> None:
     subsets = {"train": of(0, 1, 0), "validation": of(0, 1), "test": of(0, 1, 2)}
     subsets["calibration"] = of(0, 1)
     assert constant_targets(subsets, ("left", "right", "lab"), "class") == [
-        "samples of a class are not in each subset: lab (0 train, 0 validation, 1 test, 0 calibration); what train "
-        "lacks is never predicted, what test lacks is not tested: record it more often, leave it out, or choose "
-        "another split"
+        "samples of a class are not in each subset: lab (0 train, 0 validation, 1 test, 0 calibration); what "
+        "train lacks is never predicted, what test lacks is not tested: record it more often, leave it out, or "
+        "choose another split"
     ]
     assert constant_targets({"train": of(0, 1, 2), "test": of(2, 1, 0)}, ("a", "b", "c"), "class") == []
