@@ -166,3 +166,9 @@ def test_a_class_that_a_subset_lacks_is_told_with_its_samples() -> None:
         "choose another split"
     ]
     assert constant_targets({"train": of(0, 1, 2), "test": of(2, 1, 0)}, ("a", "b", "c"), "class") == []
+
+
+def test_a_subset_of_one_class_only_is_not_also_said_to_lack_the_others() -> None:
+    one, other = np.eye(2, dtype=np.float32)
+    (line,) = constant_targets({"train": np.array([one, other]), "test": np.array([one])}, ("a", "b"), "class")
+    assert line.startswith("class a in all samples of these subsets: test; ")

@@ -27,18 +27,20 @@ def constant_targets(subsets: Mapping[str, Float32], outputs: Sequence[str], kin
             found.setdefault(what, []).append(name)
     advice = "r2 leaves it out there; remove it from model.axes"
     if kind:
-        advice = f"no score there tells how well other {kind}s are found; set data.label or sectors"
+        others = "sectors" if kind == "sector" else "classes"
+        advice = f"no score there tells how well other {others} are found; set data.label or sectors"
     constants = [
         f"{what} in all samples of these subsets: {', '.join(names)}; {advice}, or check data and split"
         for what, names in found.items()
     ]
-    return constants if found or not kind else _absent(subsets, outputs, kind)
+    return constants + (_absent(subsets, outputs, kind) if kind else [])
 
 
 def _absent(subsets: Mapping[str, Float32], outputs: Sequence[str], kind: str) -> list[str]:
     """Describe classes that train, validation or test lacks, with the samples that each subset has of them."""
     counts = np.array([targets.sum(axis=0) for targets in subsets.values()])  # (subsets, classes)
-    needed = [name != "calibration" for name in subsets]
+    # A subset of one class only is told of as such; calibration sets no class apart.
+    needed = (np.count_nonzero(counts, axis=1) > 1) & (np.array([*subsets]) != "calibration")
     absent = [
         f"{outputs[place]} ({', '.join(f'{counts[row, place]:.0f} {name}' for row, name in enumerate(subsets))})"
         for place in np.flatnonzero((counts[needed] == 0).any(axis=0)).tolist()
