@@ -18,6 +18,7 @@ _ROWS_LOOKED_AT = 20_000  # evenly spread over all: a correlation of 0.999 is th
 _ROUNDING = 1e-10  # a variance below this share of the squared values is rounding error
 
 
+@np.errstate(over="ignore", invalid="ignore")  # of huge values, which are warned about themselves
 def check(recordings: Recordings, window: int) -> list[str]:
     """Check recordings, and return warnings about values that are unlikely to be right.
 
