@@ -77,3 +77,20 @@ def test_the_remaining_points_and_classes_are_counted_from_0() -> None:
 def test_a_short_visit_of_the_notebooks_stays_an_error() -> None:
     with pytest.raises(InputError, match="recording recording 1: 5 rows, too short for one window of 10"):
         check(plate([20, 5]), 10)
+
+
+def test_a_recording_is_as_long_as_its_longest_run_without_dropped_rows() -> None:
+    whole = dataclasses.replace(
+        plate([20, 12, 15], visits=1),
+        session=np.repeat(np.array([0, 1, 2], np.int32), [20, 12, 15]),
+        session_names=("Monday", "Tuesday", "Wednesday"),
+        breaks=np.array([5, 26, 43], np.int32),
+    )
+    with pytest.raises(InputError, match="recording recording 1: 6 rows, too short for one window of 10"):
+        check(whole, 10)
+    left = drop_short(whole, 10)
+    assert left.names == ("recording 0", "recording 2")
+    assert left.runs.tolist() == [[0, 5], [5, 20], [20, 31], [31, 35]]
+    assert left.session is not None
+    assert [left.session[place] for place in (0, 34)] == [0, 1]
+    assert left.session_names == ("Monday", "Wednesday")

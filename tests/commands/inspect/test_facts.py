@@ -46,17 +46,17 @@ def test_missing_stuck_and_saturated_channels(tmp_path: Path) -> None:
 def test_a_channel_stuck_in_one_recording_of_a_folder(tmp_path: Path) -> None:
     (tmp_path / "logs").mkdir()
     for number in range(3):
-        recording(100).assign(**({"Tz": 1.0} if number == 1 else {})).to_csv(
+        recording(100 + number).assign(**({"Tz": 1.0} if number == 1 else {})).to_csv(
             tmp_path / "logs" / f"rec_{number}.csv", index=False
         )
     (tmp_path / "logs" / "notes.txt").write_text("what was done\non that day\n")
     finished = inspected(tmp_path, "--no-figures", "logs")
     seen = finished.result
-    assert (seen["files"], seen["recordings"], seen["rows"]) == (3, 3, 300)
+    assert (seen["files"], seen["recordings"], seen["rows"]) == (3, 3, 303)
     assert seen["stuck"] == {"Tz": 1}
     assert seen["training"] == ["training would warn: column Tz never changes in recording rec_1"]
     assert "skipped: logs/notes.txt is not a table" in finished.err
-    assert "3 files, 3 recordings, 300 rows, 100 rows per second" in finished.err
+    assert "3 files, 3 recordings, 303 rows, 100 rows per second" in finished.err
 
 
 def test_the_balance_of_a_label_and_of_what_may_be_one(tmp_path: Path) -> None:

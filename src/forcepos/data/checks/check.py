@@ -1,38 +1,39 @@
-"""Checks of recordings before anything is trained on them; short recordings are dropped."""
+"""Checks of recordings before anything is trained on them."""
 
-import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from forcepos.data.checks.copies import copies
+from forcepos.data.checks.short import longest_runs
+from forcepos.data.checks.values import outliers, plate, signs, stuck, units
 from forcepos.data.recordings import Float32, Float64, Recordings
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.wording import first_lines, name_some
 
-log = logging.getLogger(__name__)
-_SHOWN, _SHOWN_SHORT = 10, 5
+_SHOWN = 10
 _AXES = ("x", "y", "z")
 _TOO_SIMILAR = 0.999  # absolute correlation
 _ROWS_LOOKED_AT = 20_000  # evenly spread over all: a correlation of 0.999 is then accurate to 0.00002
-_SAME = 1e-6  # of the larger value: a difference below this share is rounding
 _ROUNDING = 1e-10  # a variance below this share of the squared values is rounding error
 
 
+@np.errstate(over="ignore", invalid="ignore")  # of huge values, which are warned about themselves
 def check(recordings: Recordings, window: int) -> list[str]:
-    """Check recordings, and return warnings about signals that never change or that follow a target.
+    """Check recordings, and return warnings about values that are unlikely to be right.
 
     Raises:
         InputError: values are missing or not finite, or a recording is shorter than one window;
-            one line for each recording and column.
+            one line for each recording and column; or a recording is there twice.
     """
     too_short = (
-        f"recording {name}: {stop - start} rows, too short for one window of {window}"
-        for name, (start, stop) in zip(recordings.names, recordings.bounds, strict=True)
-        if stop - start < window
+        f"recording {name}: {rows} rows, too short for one window of {window}"
+        for name, rows in zip(recordings.names, longest_runs(recordings).tolist(), strict=True)
+        if rows < window
     )
     if problems := [*_not_finite(recordings), *too_short]:
         raise InputError("\n  ".join(["the recordings cannot be used:", *first_lines(problems, _SHOWN)]))
-    return [*_constant(recordings), *_likely_leakage(recordings)]
+    return [warning for warnings in _WARNINGS for warning in warnings(recordings)]
 
 
 def _not_finite(recordings: Recordings) -> Iterator[str]:
@@ -78,52 +79,6 @@ def _standardized(values: Float32) -> Float64:
     return np.asarray(centred / np.sqrt(np.where(varies, square, np.inf)))
 
 
-def constant_targets(subsets: Mapping[str, Float32], outputs: Sequence[str], kind: str | None) -> list[str]:
-    """Describe subsets whose targets (n, outputs) are of one class only, or do not vary along an axis.
-
-    Args:
-        kind: the word for a class, None for axes.
-    """
-    found: dict[str, list[str]] = {}
-    for name, targets in subsets.items():
-        low, high = targets.min(axis=0), targets.max(axis=0)
-        constant = high - low <= _SAME * np.maximum(np.abs(low), np.abs(high))
-        axes = [f"target {outputs[axis]} is {low[axis]:g} mm" for axis in np.flatnonzero(constant).tolist()]
-        one_class = [f"{kind} {outputs[low.argmax()]}"] if constant.all() else []
-        for what in one_class if kind else axes:
-            found.setdefault(what, []).append(name)
-    advice = "r2 leaves it out there; remove it from model.axes"
-    if kind:
-        advice = f"no score there tells how well other {kind}s are found; set data.label or sectors"
-    return [
-        f"{what} in all samples of these subsets: {', '.join(names)}; {advice}, or check data and split"
-        for what, names in found.items()
-    ]
-
-
-def drop_short(recordings: Recordings, window: int) -> Recordings:
-    """Drop recordings without a full window, moving the others together in the same arrays; log one warning.
-
-    Raises:
-        InputError: no recording is long enough, or all remaining rows are of one class.
-    """
-    lengths = np.diff(recordings.bounds, axis=1)[:, 0]
-    kept = lengths >= window
-    if kept.all():
-        return recordings
-    if not kept.any():
-        longest = int(lengths.argmax())
-        raise InputError(
-            f"all recordings ({len(lengths)}) are too short for one window of {window} rows: "
-            f"the longest, {recordings.names[longest]}, has {lengths[longest]}; reduce model.window"
-        )
-    short = np.flatnonzero(~kept)
-    log.warning(
-        "dropped %d of %d recordings (%d of %d rows), shorter than one window of %d rows: %s",
-        len(short), len(kept), lengths[short].sum(), len(recordings.recording), window,
-        name_some([recordings.names[number] for number in short], _SHOWN_SHORT),
-    )  # fmt: skip
-    left = recordings.only(np.repeat(kept, lengths))
-    if len(left.label_names) == 1:
-        raise InputError(f"the recordings that are long enough have only one class, {left.label_names[0]}")
-    return left
+_WARNINGS: tuple[Callable[[Recordings], Iterator[str]], ...] = (
+    copies, _constant, stuck, outliers, units, signs, plate, _likely_leakage,
+)  # fmt: skip

@@ -1,0 +1,176 @@
+"""Values that cannot be: numbers for no value, jumps, sensors that stand still, mixed units, signs that flip."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forcepos.data.checks.copies import white_noise
+from forcepos.data.recordings import Float32, Float64, Recordings
+from forcepos.runtime.wording import name_some
+
+_SHOWN = 5
+_LOOKED_AT = 20_000  # rows, evenly spread: percentiles are then accurate to 0.2 % of the rows
+_HEAD = 200  # rows of each recording
+_RARE = 0.05  # share of the rows: what is more common is no fault
+_WIDTHS = 10  # a spike is as many times as far from the other values as they are apart
+_NO_VALUE = [0, -1, 999, 9999, 99999, 32767, 65535, 2**31 - 1, 1e20, 1e30, float(np.finfo(np.float32).max)]
+_NO_VALUES = np.array([*_NO_VALUE, *(-value for value in _NO_VALUE), -(2**15), 2**32 - 1], np.float32)
+_UNITS = (("m and mm, or N and mN,", 1000, 2.0), ("rad and deg", 180 / np.pi, 1.15))  # factor and its tolerance
+_FEWEST_VISITS = 4  # beyond the first of each point: fewer do not tell how well visits agree
+
+
+def outliers(recordings: Recordings) -> Iterator[str]:
+    """Describe numbers that stand for no value, single signals far outside all others, and targets that jump."""
+    positions = recordings.positions[:, ["xyz".index(axis) for axis in recordings.axes]]
+    no_value, spikes, jumps = [], [], []
+    for names, columns in ((recordings.channels, recordings.signals), (recordings.axes, positions)):
+        for column, rows, widths in _far(columns):
+            known = rows[np.isin(columns[rows, column], _NO_VALUES)]
+            if known.size:
+                no_value.append(_place(recordings, names[column], known, columns[known[0], column]))
+            elif widths > _WIDTHS and (np.diff(rows) > 1).all() and columns is not positions:
+                spikes.append(_place(recordings, names[column], rows, columns[rows[0], column]))
+    for axis, values in zip(recordings.axes, positions.T, strict=True):
+        if (rows := _jumps(recordings, values)).size:
+            jumps.append(_place(recordings, axis, rows, values[rows[0]]))
+    for what, places, advice in (
+        ("numbers that seem to stand for no value", no_value, "leave them empty, and set data.missing=drop"),
+        ("single values far outside the others", spikes, "remove these rows if no contact explains them"),
+        ("targets far from their neighbours in time", jumps, "correct or remove these rows"),
+    ):
+        if places:
+            yield f"{what}: {name_some(places, _SHOWN)}; {advice}"
+
+
+def _far(columns: Float32) -> Iterator[tuple[int, NDArray[np.intp], float]]:
+    """Yield columns, rare rows above or below a gap wider than all other values, and by how many times."""
+    low, high = _range(columns)
+    for sign, most in ((1, columns.max(axis=0)), (-1, -columns.min(axis=0))):
+        start, end = (low, high) if sign == 1 else (-high, -low)
+        for column in np.flatnonzero((end > start) & (most > 2 * end - start)).tolist():
+            values = sign * columns[:, column].astype(np.float64)
+            rows = np.flatnonzero(values > 2 * end[column] - start[column])
+            ordered = np.append(end[column], np.sort(values[rows]))
+            widths = np.diff(ordered) / (ordered[:-1] - start[column])
+            if widths.max() > 1 and len(rows) <= max(1, _RARE * len(values)):
+                yield column, rows[values[rows] > ordered[widths.argmax()]], float(widths.max())
+
+
+def _range(values: Float32, ends: tuple[int, int] = (5, 95)) -> Float64:
+    """(2, columns) percentiles of values (rows, columns)."""
+    return np.asarray(np.percentile(values[:: 1 + len(values) // _LOOKED_AT], ends, axis=0), np.float64)
+
+
+def _jumps(recordings: Recordings, values: Float32) -> NDArray[np.intp]:
+    """Return rows further from the median of the seven around them than half the plate, and than noise is."""
+    from scipy.ndimage import median_filter  # noqa: PLC0415  # takes long to import
+
+    away = np.abs(values - median_filter(values, 7, mode="nearest"))
+    low, high = _range(values)
+    rows = np.flatnonzero(away > max((high - low) / 2, 20 * float(np.median(away))))
+    rows = rows[np.diff(recordings.bounds, axis=1)[recordings.recording[rows], 0] >= 7]
+    sound = high <= low or len(rows) > _RARE * len(values)
+    return np.asarray(rows[:0] if sound else rows)
+
+
+def _place(recordings: Recordings, column: str, rows: NDArray[np.intp], value: float) -> str:
+    number = recordings.recording[rows[0]]
+    more = f" and {len(rows) - 1} more rows" if len(rows) > 1 else ""
+    row = rows[0] - recordings.bounds[number, 0]
+    return f"{value:g} in column {column}, row {row} of recording {recordings.names[number]}{more}"
+
+
+def stuck(recordings: Recordings) -> Iterator[str]:
+    """Describe rows in which all signals are exactly zero, or repeat the row before for more than a second."""
+    signals, recording = recordings.signals, recordings.recording
+    zero = ~signals.any(axis=1)
+    same = np.append(False, (signals[1:] == signals[:-1]).all(axis=1) & (recording[1:] == recording[:-1])) & ~zero
+    first = np.flatnonzero(~same)
+    rows = np.diff(np.append(first, len(same)))
+    long = rows > max(20, recordings.rate_hz or 0)
+    for what, counts in (
+        ("are exactly zero", np.bincount(recording[zero])),
+        ("repeat the row before for more than a second", np.bincount(recording[first[long]], rows[long])),
+    ):
+        found = [f"{counts[number]:.0f} rows of {recordings.names[number]}" for number in np.flatnonzero(counts)]
+        if found and signals.shape[1] > 2:  # one coarse channel may well rest
+            yield f"all signals {what}: {name_some(found, _SHOWN)}; did a sensor stop? Then remove these rows"
+
+
+def units(recordings: Recordings) -> Iterator[str]:
+    """Describe columns that are smaller in some recordings than in others, by the factor between two units.
+
+    Of signals the noise tells: it is the sensor's, in whatever posture. Of targets, how far they are from 0.
+    """
+    heads = [recordings.signals[start:stop][:_HEAD] for start, stop in recordings.bounds]
+    noise = np.array([white_noise(head) for head in heads])
+    size = np.array([np.abs(head).mean(axis=0) for head in heads])
+    found: dict[tuple[str, tuple[int, ...]], list[str]] = {}
+    for name, *sizes in zip(recordings.channels, noise.T, size.T, strict=True):
+        for unit, low in _mixed(*sizes):
+            found.setdefault((unit, low), []).append(name)
+    away = np.linalg.norm(recordings.positions[recordings.bounds[:, 0]].astype(np.float64), axis=1)
+    near = np.flatnonzero((away > 0) & (away < away.max() / 500))
+    if len(near) > 0.2 * np.count_nonzero(away) and away.max() < 2000 * away[near].max():
+        found[_UNITS[0][0], tuple(near.tolist())] = ["targets"]
+    for (unit, smaller), columns in found.items():
+        if unit == _UNITS[0][0] or len(columns) > 1:  # another factor of a single column may be chance
+            names = name_some([recordings.names[number] for number in smaller], _SHOWN)
+            some = name_some(columns, _SHOWN)
+            yield f"likely {unit} mixed: {some} are so much smaller in recordings {names}; convert to one unit"
+
+
+def _mixed(noise: Float64, size: Float64) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Yield units that differ as the recordings below and above the widest gap do, and those below it."""
+    order = np.argsort(noise)[np.count_nonzero(noise == 0) :]
+    gaps = np.diff(np.log(noise[order]))
+    if len(gaps):
+        low, high = np.split(order, [gaps.argmax() + 1])
+        of_noise, of_size = (float(np.median(each[high]) / np.median(each[low])) for each in (noise, size))
+        for unit, factor, tolerance in _UNITS:
+            clear = gaps.max() > np.log(factor) / 2 and 1 / 3 < of_size / factor < 3
+            if clear and 1 / tolerance < of_noise / factor < tolerance:
+                yield unit, tuple(sorted(low.tolist()))
+
+
+def signs(recordings: Recordings) -> Iterator[str]:
+    """Describe channels whose mean in a recording is the opposite of that in others of the same point."""
+    spans = [slice(start, stop, 1 + (stop - start) // _HEAD) for start, stop in recordings.bounds]
+    means = np.array([recordings.signals[span].mean(axis=0, dtype=np.float64) for span in spans])
+    point = np.unique(recordings.point[recordings.bounds[:, 0]], return_inverse=True)[1]
+    again = np.bincount(point)[point] > 1
+    if again.sum() - len(set(point[again].tolist())) < _FEWEST_VISITS:
+        return
+    sign, size = np.zeros((2, point.max() + 1, means.shape[1]))
+    np.add.at(sign, point, np.sign(means))
+    np.add.at(size, point, np.abs(means) / np.bincount(point)[point, None])
+    usual, typical = np.where(sign < 0, -1, 1)[point], size[point]  # of two visits either may be the wrong one
+    off = np.abs(np.abs(means) - typical)
+    # Visits agree in size ten times better than they are large: their sign is no chance of an offset.
+    clear = (typical > 10 * np.quantile(off[again], 0.9, axis=0)) & again[:, None]
+    flipped = clear & (np.sign(means) == -usual)
+    if flipped.any():
+        columns = [recordings.channels[place] for place in np.flatnonzero(flipped.any(axis=0))]
+        names = [recordings.names[number] for number in np.flatnonzero(flipped.any(axis=1))]
+        yield (
+            f"the sign of {name_some(columns, _SHOWN)} in recordings {name_some(names, _SHOWN)} is the opposite "
+            "of that in others of the same point: was the sensor mounted the other way round?"
+        )
+
+
+def plate(recordings: Recordings) -> Iterator[str]:
+    """Describe targets that extend over less than a millimetre or more than five metres, and odd points."""
+    positions, points = recordings.positions, int(recordings.point.max()) + 1
+    extent = float(np.diff(_range(positions, (1, 99)), axis=0).max())
+    if 0 < extent < 1 or extent > 5000:
+        factor = 1000 if extent < 1 else 0.001
+        yield (
+            f"the targets extend over {extent:.3g} mm, hardly a plate: data.target_scale_mm is likely wrong; "
+            f"{factor:g} times as much makes it {factor * extent:.3g} mm"
+        )
+    if extent >= 1 and (points == 1 or points > len(positions) / 2):
+        yield (
+            f"the {len(positions)} rows are of {points} point{'s' * (points > 1)}, though the targets extend over "
+            f"{extent:.3g} mm: name another column in data.point, or set data.point_grid_mm"
+        )
