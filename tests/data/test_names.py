@@ -44,11 +44,10 @@ def test_a_number_is_one_class_point_and_session_whatever_its_type_in_each_file(
     second: pa.Array, tmp_path: Path
 ) -> None:
     path = two_files(tmp_path, [1, 2], second)
-    recordings = read_with(path, label="c", point="c", session="c", keep=["c"])
-    assert recordings.label_names == recordings.session_names == ("1", "2")
+    recordings = read_with(path, label="c", point="c", keep=["c"])
+    assert recordings.label_names == read_with(path, session="c", recording="c").session_names == ("1", "2")
     assert recordings.labels is not None
-    assert recordings.session is not None
-    for numbered in (recordings.labels, recordings.point, recordings.session, recordings.kept["c"] - 1):
+    for numbered in (recordings.labels, recordings.point, recordings.kept["c"] - 1):
         assert numbered.tolist() == [0, 1] * 60
 
 
