@@ -13,21 +13,16 @@ log = logging.getLogger(__name__)
 _ROWS_AT_ONCE = 65_536
 _CELL_MM = 10  # of the grid where nothing rests
 _LAGS = (1024, 256, 64, 16, 4)  # rows over which a position may stand still
-_AT_ONCE = 2000  # resting positions of which all distances are looked at
+_SPOTS, _MOST = 20_000, 5000  # rows, and resting positions, that are looked at together
 _SCATTER_MM, _ONE_MM, _WIDE_MM, _FAR_MM = 0.6, 8, 20, 30  # heights: of visits; of one point; doubtful; of several
 _APART = 3  # clusters touch that are nearer than this many times their spread
 
 
 @dataclass(frozen=True)
 class Points:
-    """The touched points that were found.
+    """The points found, numbered (rows,) in order of first appearance, and how many resting positions they join.
 
-    Attributes:
-        number: (rows,) number of the point of each row, in order of first appearance.
-        count: of points.
-        rests: number of resting positions that were clustered.
-        spread_mm: root mean square distance from their point of the rests that share one; 0 without such.
-        nearest_mm: distance of the two nearest points; infinite if there is only one.
+    In mm: the root mean square distance of these from their point, and the distance of the two nearest points.
     """
 
     number: Int32
@@ -36,27 +31,21 @@ class Points:
     spread_mm: float
     nearest_mm: float
 
-    @property
-    def touching(self) -> bool:
-        """Whether points are hardly farther apart than the rests of one."""
-        return self.nearest_mm < _APART * self.spread_mm
-
 
 def number_points(positions: Float32, recording: Int32, grid_mm: float | None) -> Int32:
     """Return the number (rows,) of the point of each row, from the positions (rows, 3) in mm; log how many."""
-    points = find_points(positions, recording) if grid_mm is None else None
+    if grid_mm is not None:
+        return _cells(positions, grid_mm)
+    points = find_points(positions, recording)
     if points is None:
-        if grid_mm is None:
-            log.info(
-                "most recordings never rest: cells of a grid of %d mm count as points, unless data.point or "
-                "data.point_grid_mm is set", _CELL_MM,
-            )  # fmt: skip
-        return _cells(positions, grid_mm or _CELL_MM)
+        cells = f"cells of a grid of {_CELL_MM} mm count as points"
+        log.info("most recordings never rest: %s; set data.point, or data.point_grid_mm for other cells", cells)
+        return _cells(positions, _CELL_MM)
     found = f"{points.count} points found by clustering {points.rests} resting positions"
     sizes = f"spread {points.spread_mm:.2g} mm, nearest neighbours {points.nearest_mm:.3g} mm apart"
-    if points.touching:
-        hint = "name their column in data.point, or set data.point_grid_mm"
-        log.warning("%s touch, and may not be those that were touched: %s; %s", found, sizes, hint)
+    if points.nearest_mm < _APART * points.spread_mm:
+        hint = "some may be one, or several: name their column in data.point, or set data.point_grid_mm"
+        log.warning("%s touch: %s; %s", found, sizes, hint)
     elif points.count > 1:
         log.info("%s: %s", found, sizes)
     return points.number
@@ -68,23 +57,20 @@ def find_points(positions: Float32, recording: Int32) -> Points | None:
     The rows of a recording are contiguous; those between two of its rests count with the nearer one in time. A
     recording that never rests, among others that do, counts as one at rest at its median.
     """
-    spots = positions[:: max(1, len(positions) // 20_000)].astype(np.float64)
-    spots = spots[np.isfinite(spots).all(axis=1)]
-    extent = float(np.linalg.norm(np.subtract(*np.percentile(spots, [99, 1], axis=0)))) if len(spots) else 0.0
-    first = np.flatnonzero(np.diff(recording, prepend=-1))
-    bounds = list(pairwise([*first.tolist(), len(recording)]))
-    places, ends, moving = [], [], 0
-    for start, stop in bounds:
-        rows = np.flatnonzero(np.isfinite(positions[start:stop]).all(axis=1))
-        track = positions[start:stop][rows]
+    spots = positions[:: len(positions) // _SPOTS + 1].astype(np.float64)
+    extent = float(np.linalg.norm(np.subtract(*np.nanpercentile(spots, [99, 1], axis=0)))) if len(spots) else 0.0
+    bounds = [*np.flatnonzero(np.diff(recording, prepend=-1)).tolist(), len(recording)]
+    places, ends, moving = [], [0], 0
+    for start, stop in pairwise(bounds):
+        track = np.nan_to_num(positions[start:stop], posinf=0, neginf=0)
         rests = _rests(track, extent)
         moving += not rests
-        for begin, end in rests or [(0, len(track))]:
-            places.append(np.median(track[begin:end], axis=0) if end else np.full(3, np.nan))
-        ends += [start + int(rows[(end + begin) // 2]) for (_, end), (begin, _) in pairwise(rests)] + [stop]
-    if 2 * moving > len(bounds):
+        rests = rests or [(0, len(track))]
+        places += [np.median(track[begin:end], axis=0) for begin, end in rests]
+        ends += [start + (end + begin) // 2 for (_, end), (begin, _) in pairwise(rests)] + [stop]
+    if not places or 2 * moving >= len(bounds):
         return None
-    return _points(np.array(places, np.float64).reshape(-1, 3), np.diff(ends, prepend=0))
+    return _points(np.array(places, np.float64), np.diff(ends))
 
 
 def _rests(track: Float32, extent: float) -> list[tuple[int, int]]:
@@ -122,27 +108,20 @@ def _standstills(track: Float32, lag: int, width: float) -> list[tuple[int, int]
     return [(begin, end) for begin, end in stretches if (np.ptp(track[begin:end], axis=0) <= 3 * width).all()]
 
 
-def _points(places: Float64, rows: NDArray[np.intp]) -> Points:
+def _points(rests: Float64, rows: NDArray[np.intp]) -> Points:
     """Cluster resting positions (rests, 3), each of which counts for this many rows (rests,)."""
     from scipy.spatial import cKDTree  # noqa: PLC0415  # scipy takes a second
 
-    usable = np.isfinite(places).all(axis=1)
-    rests, found = places[usable], np.zeros(len(places), np.intp)
-    if len(rests):
-        _, first, member = np.unique(_cluster(rests), return_index=True, return_inverse=True)
-        found[usable] = np.argsort(np.argsort(first))[member]
-    member, count = found[usable], int(found.max(initial=0)) + 1
-    size = np.bincount(member, minlength=count)
-    centres = (
-        np.column_stack([np.bincount(member, axis, count) for axis in rests.T]) / np.maximum(size, 1)[:, None]
+    _, first, cluster, size = np.unique(
+        _cluster(rests), return_index=True, return_inverse=True, return_counts=True
     )
-    shared = size[member] > 1
-    away = np.linalg.norm(rests - centres[member], axis=1)[shared]
+    centres = np.column_stack([np.bincount(cluster, axis) for axis in rests.T]) / size[:, None]
+    away = np.linalg.norm(rests - centres[cluster], axis=1)[size[cluster] > 1]
     return Points(
-        number=np.repeat(found, rows).astype(np.int32),
-        count=count,
+        number=np.repeat(np.argsort(np.argsort(first))[cluster], rows).astype(np.int32),
+        count=len(size),
         rests=len(rests),
-        spread_mm=float(np.sqrt(np.mean(away**2))) if len(away) else 0.0,
+        spread_mm=float(np.sqrt((away**2).sum() / max(1, len(away)))),
         nearest_mm=float(cKDTree(centres).query(centres, 2)[0][:, 1].min()),
     )
 
@@ -156,22 +135,17 @@ def _cluster(rests: Float64) -> NDArray[np.intp]:
     from scipy.cluster.hierarchy import fcluster, ward  # noqa: PLC0415  # scipy takes a second
     from scipy.spatial import cKDTree  # noqa: PLC0415
 
-    centres, left, cut, reach = np.empty((0, 3)), rests, 0.0, 0.0
-    while len(left):
-        sample = left[:: -(-len(left) // _AT_ONCE)]
-        merges = ward(sample) if len(sample) > 1 else np.zeros((0, 4))
-        if not len(centres):
-            heights = np.append(0, merges[:, 2])
-            higher = np.append(heights[1:], max(_ONE_MM, heights[-1]))
-            ratio = (np.minimum(higher, _FAR_MM) + _SCATTER_MM) / (heights + _SCATTER_MM)
-            gap = int(np.argmax(ratio / (1 + heights / _WIDE_MM)))
-            cut = (heights[gap] + higher[gap]) / 2
-        group = fcluster(merges, cut, "distance") - 1 if len(merges) else np.zeros(1, int)
-        sums = np.column_stack([np.bincount(group, axis) for axis in sample.T])
-        centres = np.concatenate([centres, sums / np.bincount(group)[:, None]])
-        reach = reach or float(cKDTree(centres).query(centres, 2)[0][:, 1].min()) / 2
-        left = left[cKDTree(centres).query(left)[0] > reach]
-    return np.asarray(cKDTree(centres).query(rests)[1])
+    if len(rests) == 1:
+        return np.zeros(1, np.intp)
+    sample = rests[:: -(-len(rests) // _MOST)]
+    merges = ward(sample)
+    heights = np.append(0, merges[:, 2])
+    higher = np.append(merges[:, 2], max(_ONE_MM, heights[-1]))
+    ratio = (np.minimum(higher, _FAR_MM) + _SCATTER_MM) / (heights + _SCATTER_MM)
+    gap = int(np.argmax(ratio / (1 + heights / _WIDE_MM)))
+    group = fcluster(merges, (heights[gap] + higher[gap]) / 2, "distance") - 1
+    sums = np.column_stack([np.bincount(group, axis) for axis in sample.T])
+    return np.asarray(cKDTree(sums / np.bincount(group)[:, None]).query(rests)[1])
 
 
 def _cells(positions: Float32, grid_mm: float) -> Int32:
