@@ -43,7 +43,7 @@ def number_points(positions: Float32, recording: Int32, grid_mm: float | None) -
         return _cells(positions, _CELL_MM)
     found = f"{points.count} points found by clustering {points.rests} resting positions"
     sizes = f"spread {points.spread_mm:.2g} mm, nearest neighbours {points.nearest_mm:.3g} mm apart"
-    if points.nearest_mm < _APART * points.spread_mm:
+    if points.nearest_mm < max(_SCATTER_MM, _APART * points.spread_mm):
         hint = "some may be one, or several: name their column in data.point, or set data.point_grid_mm"
         log.warning("%s touch: %s; %s", found, sizes, hint)
     elif points.count > 1:
