@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 _ROWS_AT_ONCE = 65_536
 _CELL_MM = 10  # of the grid where nothing rests
 _LAGS = (1024, 256, 64, 16, 4)  # rows over which a position may stand still
-_SPOTS, _MOST = 20_000, 5000  # rows, and resting positions, that are looked at together
+_ROWS, _SPOTS, _MOST = 200_000, 20_000, 5000  # looked at: rows, of a recording too, and resting positions
 _SCATTER_MM, _ONE_MM, _WIDE_MM, _FAR_MM = 0.6, 8, 20, 30  # heights: of visits; of one point; doubtful; of several
 _APART = 3  # clusters touch that are nearer than this many times their spread
 
@@ -51,6 +51,7 @@ def number_points(positions: Float32, recording: Int32, grid_mm: float | None) -
     return points.number
 
 
+@np.errstate(over="ignore", invalid="ignore")  # of the differences of huge values
 def find_points(positions: Float32, recording: Int32) -> Points | None:
     """Cluster the positions (rows, 3) in mm at which recordings rest; None if most recordings never rest.
 
@@ -58,16 +59,23 @@ def find_points(positions: Float32, recording: Int32) -> Points | None:
     recording that never rests, among others that do, counts as one at rest at its median.
     """
     spots = positions[:: len(positions) // _SPOTS + 1].astype(np.float64)
-    extent = float(np.linalg.norm(np.subtract(*np.nanpercentile(spots, [99, 1], axis=0)))) if len(spots) else 0.0
+    spots = spots[np.isfinite(spots).all(axis=1)]
+    extent = float(np.linalg.norm(np.subtract(*np.percentile(spots, [99, 1], axis=0)))) if len(spots) else 0.0
     bounds = [*np.flatnonzero(np.diff(recording, prepend=-1)).tolist(), len(recording)]
     places, ends, moving = [], [0], 0
     for start, stop in pairwise(bounds):
-        track = np.nan_to_num(positions[start:stop], posinf=0, neginf=0)
+        rows = stop - start
+        step = 1 + min(max(len(positions) // _ROWS, rows // _SPOTS), rows // 16)  # some rows tell enough
+        track = positions[start:stop:step]
+        known = np.flatnonzero(np.isfinite(track).all(axis=1))
+        track = track[known] if len(known) else np.zeros((1, 3), np.float32)
         rests = _rests(track, extent)
         moving += not rests
         rests = rests or [(0, len(track))]
         places += [np.median(track[begin:end], axis=0) for begin, end in rests]
-        ends += [start + (end + begin) // 2 for (_, end), (begin, _) in pairwise(rests)] + [stop]
+        ends += [start + step * int(known[(end + begin) // 2]) for (_, end), (begin, _) in pairwise(rests)] + [
+            stop
+        ]
     if not places or 2 * moving >= len(bounds):
         return None
     return _points(np.array(places, np.float64), np.diff(ends))
@@ -79,10 +87,11 @@ def _rests(track: Float32, extent: float) -> list[tuple[int, int]]:
     `extent` is that of all recordings, in mm.
     """
     width = min(extent / 200, 1.0)
-    if not len(track) or (np.ptp(track, axis=0) <= width).all():
-        return [(0, len(track))]
-    if len(track) > 2:
+    apart = np.ptp(track, axis=0).max()
+    if apart > width and len(track) > 2:
         width = max(width, 5 * float(np.median(np.abs(np.diff(track, 2, axis=0)), axis=0).max()))  # eight sigma
+    if apart <= width:
+        return [(0, len(track))]
     found = [_standstills(track, lag, width) for lag in _LAGS if lag <= len(track)]
     best = max(found, key=lambda stretches: sum(end - begin for begin, end in stretches), default=[])
     if sum(end - begin for begin, end in best) >= len(track) / 4:
