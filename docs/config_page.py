@@ -48,7 +48,7 @@ _LAUNCHERS = {
 }
 _TYPES = {
     "str": "string", "int": "integer", "float": "number", "bool": "boolean", "IntRange": "range of integers",
-    "FloatRange": "range of numbers", "int | str": "integer or `auto`",
+    "FloatRange": "range of numbers", "Any": "integer or `auto`",
 }  # fmt: skip
 _SIGNS = {"min": "≥", "max": "≤", "above": ">", "below": "<"}
 _LONG = 60  # characters of a value that is shown in full

@@ -172,7 +172,7 @@ class BlockedSplitConfig(DrawnSplitConfig):
     """Draw time blocks of each recording."""
 
     plugin: str = plugin_key("forcepos.data.splits.held_out.Blocked")
-    blocks: int | str = key("time blocks per recording, 3 or more; auto: as many as fit, 5 at most")
+    blocks: Any = key("time blocks per recording, 3 or more; auto: as many as fit, 5 at most")
     gap_s: float = _spread("time dropped on either side of a border between two subsets")
 
 
