@@ -11,6 +11,7 @@ from forcepos.data.recordings import Float32, Float64, Int32
 
 log = logging.getLogger(__name__)
 _ROWS_AT_ONCE = 65_536
+_HUGE = 1e9  # mm; distances of larger positions overflow
 _CELL_MM = 10  # of the grid where nothing rests
 _LAGS = (1024, 256, 64, 16, 4)  # rows over which a position may stand still
 _ROWS, _SPOTS, _MOST = 200_000, 20_000, 5000  # looked at: rows, of a recording too, and resting positions
@@ -72,7 +73,7 @@ def find_points(positions: Float32, recording: Int32) -> Points | None:
         rests = _rests(track, extent)
         moving += not rests
         rests = rests or [(0, len(track))]
-        places += [np.median(track[begin:end], axis=0) for begin, end in rests]
+        places += [np.median(np.clip(track[begin:end], -_HUGE, _HUGE), axis=0) for begin, end in rests]
         ends += [start + step * int(known[(end + begin) // 2]) for (_, end), (begin, _) in pairwise(rests)] + [
             stop
         ]

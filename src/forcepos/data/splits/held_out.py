@@ -157,7 +157,7 @@ class CrossValidation(schema.CrossValidationConfig, Split):
         return recordings.point if self.unit == "point" else recordings.recording
 
 
-_HARDER = {
+_HARDER: dict[str, type[HeldOutPoints | HeldOutRecordings | HeldOutSessions]] = {
     "held_out_points": HeldOutPoints,
     "held_out_recordings": HeldOutRecordings,
     "held_out_sessions": HeldOutSessions,
