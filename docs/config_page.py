@@ -49,6 +49,7 @@ _LAUNCHERS = {
 _TYPES = {
     "str": "string", "int": "integer", "float": "number", "bool": "boolean", "IntRange": "range of integers",
     "FloatRange": "range of numbers", "dict[str, str]": "mapping of strings to strings",
+    "Any": "integer or `auto`",
 }  # fmt: skip
 _SIGNS = {"min": "≥", "max": "≤", "above": ">", "below": "<"}
 _LONG = 60  # characters of a value that is shown in full

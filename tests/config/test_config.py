@@ -87,9 +87,9 @@ def test_every_preset_begins_with_the_command_that_runs_it(choice: str) -> None:
         (["split.calibration_ratio=0.2"],
          "split.calibration_ratio=0.2 must be below split.validation_ratio=0.2, from which it is taken"),
         (["split=cross_validation", "split.fold=6"], "split.fold=6 must be at most split.folds=5"),
-        (["split=cross_validation", "split.unit=row"], "split.unit=row must be one of point, recording"),
+        (["split=cross_validation", "split.unit=row"], "split.unit=row must be one of point, recording, session"),
         (["evaluation.also=random"],
-         "evaluation.also=random must be one of held_out_points, held_out_recordings"),
+         "evaluation.also=random must be one of held_out_points, held_out_recordings, held_out_sessions"),
         (["evaluation.coverage=1"], "evaluation.coverage=1.0 must be below 1"),
         (["training.ensemble=0"], "training.ensemble=0 must be at least 1"),
         (["split.test_ratio=nan"], "split.test_ratio=nan must be above 0"),
@@ -147,7 +147,18 @@ def test_hydras_own_message_names_the_key(override: str, message: str) -> None:
     [
         ("model", ["cnn_classification", "cnn_regression", "ffnn_classification", "ffnn_regression"]),
         ("tuner", ["bayesian", "fixed", "grid", "hyperband", "random"]),
-        ("split", ["blocked", "cross_validation", "held_out_points", "held_out_recordings", "notebook", "random"]),
+        (
+            "split",
+            [
+                "blocked",
+                "cross_validation",
+                "held_out_points",
+                "held_out_recordings",
+                "held_out_sessions",
+                "notebook",
+                "random",
+            ],
+        ),
     ],
 )
 @pytest.mark.parametrize("unknown", ["nonsense", "base"])

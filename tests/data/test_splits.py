@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+import logging
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -14,7 +18,7 @@ from tests.conftest import checked_config
 WINDOW = 10
 
 
-def plate(lengths: list[int], visits: int = 2) -> Recordings:
+def plate(lengths: list[int], visits: int = 2, **more: Any) -> Recordings:
     """Recordings of these lengths, `visits` of each point, at 100 Hz."""
     recording = np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)
     rows = len(recording)
@@ -26,6 +30,7 @@ def plate(lengths: list[int], visits: int = 2) -> Recordings:
         channels=("Fz",),
         names=tuple(f"recording {number}" for number in range(len(lengths))),
         rate_hz=100.0,
+        **more,
     )
 
 
@@ -189,7 +194,7 @@ def test_too_few_units_are_an_error() -> None:
 def test_a_subset_without_samples_is_an_error() -> None:
     samples = all_samples(plate([30]), WINDOW)
     with pytest.raises(InputError) as error:
-        split_of(config("blocked", *ALL_TRAINS)).subsets(samples, 1)
+        split_of(config("blocked", "split.blocks=5", *ALL_TRAINS)).subsets(samples, 1)
     assert str(error.value) == (
         "split=blocked leaves no validation samples: record more rows, or change split.test_ratio, "
         "split.validation_ratio, split.gap_s or model.window"
@@ -218,3 +223,128 @@ def test_one_recording_of_many_time_blocks_calibrates_with_whole_ones(caplog: py
     others = set().union(*(rows_of(samples, subset) for subset in (split.train, split.validation, split.test)))
     near = {row + step for row in rows_of(samples, split.calibration) for step in range(-3, 4)}
     assert not others & near  # 0.02 s are two rows
+
+
+@pytest.mark.parametrize(("rows", "blocks"), [(100, 5), (70, 5), (69, 4), (60, 4), (50, 3)])
+def test_as_many_time_blocks_as_leave_a_window_are_cut_by_default(rows: int, blocks: int) -> None:
+    samples = all_samples(plate([rows] * 40), WINDOW)
+    by_default, given = (
+        split_of(config("blocked", *more)).subsets(samples, 1) for more in ((), (f"split.blocks={blocks}",))
+    )
+    assert np.array_equal(by_default.test, given.test)
+    assert np.array_equal(by_default.train, given.train)
+
+
+def test_recordings_of_six_windows_can_be_divided_by_default() -> None:
+    samples = all_samples(plate([60] * 121, visits=1), WINDOW)
+    split = split_of(config("blocked")).subsets(samples, 1)
+    assert min(map(len, (split.train, split.validation, split.test, split.calibration))) > 100
+
+
+def test_where_no_time_blocks_fit_the_message_names_the_split_that_does() -> None:
+    samples = all_samples(plate([25] * 10), WINDOW)
+    with pytest.raises(InputError) as error:
+        split_of(config("blocked")).subsets(samples, 1)
+    assert str(error.value).endswith("split.gap_s or model.window, or choose split=held_out_recordings")
+
+
+@pytest.mark.parametrize("blocks", ["2", "some", "null", "4.5", "true", "100001"])
+def test_blocks_are_auto_or_an_integer(blocks: str) -> None:
+    with pytest.raises(InputError) as error:
+        config("blocked", f"split.blocks={blocks}")
+    shown = {"null": "None", "true": "True"}.get(blocks, blocks)
+    assert str(error.value) == f"split.blocks={shown} must be auto, or an integer from 3 to 100000"
+
+
+def test_a_split_that_leaves_out_more_than_a_tenth_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    recordings = plate([100] * 20)
+    moving = dataclasses.replace(recordings, point=(np.arange(2000) // 15).astype(np.int32))
+    split_of(config("held_out_points", *ALL_TRAINS)).subsets(all_samples(moving, WINDOW), 1)
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        ("WARNING", "split=held_out_points leaves out 1087 of 1820 samples (60 %): windows that span two points; "
+         "reduce model.window, or enlarge the points"),
+    ]  # fmt: skip
+
+
+def test_windows_that_time_blocks_cost_are_told_without_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    split_of(config("blocked", *ALL_TRAINS)).subsets(all_samples(plate([100] * 20), WINDOW), 1)
+    assert [record.levelname for record in caplog.records] == ["INFO"]
+    assert "split=blocked leaves out " in caplog.text
+
+
+@pytest.mark.parametrize("count", [6, 7, 8, 9, 10])
+def test_six_units_spare_two_each_for_validation_and_test(count: int) -> None:
+    samples = all_samples(plate([50] * count, visits=1), WINDOW)
+    split = split_of(config("held_out_points", *ALL_TRAINS)).subsets(samples, 1)
+    assert len(split.test) == len(split.validation) == 2 * 41
+
+
+@pytest.mark.parametrize("seed", range(1, 6))
+def test_each_subset_has_units_of_each_class(seed: int) -> None:
+    labels = np.repeat([0] * 14 + [1] * 3 + [2] * 3, 50).astype(np.int32)
+    samples = all_samples(plate([50] * 20, labels=labels, label_names=("a", "b", "c")), WINDOW)
+    split = split_of(config("held_out_recordings", *ALL_TRAINS)).subsets(samples, seed)
+    for members in (split.train, split.validation, split.test):
+        assert set(labels[samples.starts[members]].tolist()) == {0, 1, 2}
+
+
+def in_sessions(count: int, recordings: int = 4) -> Samples:
+    session = np.repeat(np.arange(count, dtype=np.int32), 50 * recordings)
+    names = tuple(f"day {number}" for number in range(count))
+    return all_samples(plate([50] * (count * recordings), session=session, session_names=names), WINDOW)
+
+
+def of_session(samples: Samples, members: np.ndarray) -> set[int]:
+    assert samples.recordings.session is not None
+    return set(samples.recordings.session[samples.starts[members]].tolist())
+
+
+def test_whole_sessions_are_held_out() -> None:
+    samples = in_sessions(8)
+    split = split_of(config("held_out_sessions")).subsets(samples, 1)
+    subsets = [of_session(samples, one) for one in (split.train, split.validation, split.calibration, split.test)]
+    assert [len(subset) for subset in subsets] == [4, 1, 1, 2]
+    assert len(set.union(*subsets)) == 8
+
+
+def test_of_two_sessions_one_is_tested_and_recordings_of_the_other_validate() -> None:
+    samples = in_sessions(2)
+    split = split_of(config("held_out_sessions", *ALL_TRAINS)).subsets(samples, 1)
+    assert of_session(samples, split.test) != of_session(samples, split.train)
+    assert of_session(samples, split.validation) == of_session(samples, split.train)
+    assert [len(subset) // 41 for subset in (split.train, split.validation, split.test)] == [3, 1, 4]
+    recording = samples.recordings.recording[samples.starts]
+    assert not {*recording[split.train].tolist()} & {*recording[split.validation].tolist()}
+
+
+@pytest.mark.parametrize("count", [2, 3, 5])
+def test_cross_validation_tests_every_session_once(count: int) -> None:
+    samples = in_sessions(count)
+    keys = ("cross_validation", "split.unit=session", f"split.folds={count}", *ALL_TRAINS)
+    splits = [split_of(config(*keys, f"split.fold={fold}")).subsets(samples, 1) for fold in range(1, count + 1)]
+    assert sorted([*of_session(samples, split.test)] for split in splits) == [[one] for one in range(count)]
+
+
+@pytest.mark.parametrize(
+    "keys", [("held_out_sessions",), ("cross_validation", "split.unit=session", "split.fold=1")]
+)
+def test_a_split_by_sessions_needs_some(keys: tuple[str, ...]) -> None:
+    with pytest.raises(InputError) as error:
+        split_of(config(*keys)).subsets(all_samples(plate([50] * 9), WINDOW), 1)
+    assert str(error.value) == (
+        f"split={keys[0]} needs sessions: name their column in data.session, or their part of a file's path in "
+        "data.session_from"
+    )
+
+
+def test_too_few_sessions_are_an_error() -> None:
+    with pytest.raises(InputError) as error:
+        split_of(config("cross_validation", "split.unit=session", "split.fold=1")).subsets(in_sessions(3), 1)
+    assert str(error.value) == "split.folds=5: 3 sessions are too few: set split.folds=3"
+    with pytest.raises(InputError) as error:
+        split_of(config("held_out_sessions")).subsets(in_sessions(2, recordings=1), 1)
+    assert str(error.value) == (
+        "split=held_out_sessions: the session that trains has one recording, which leaves none to validate; "
+        "record more, or a third session"
+    )

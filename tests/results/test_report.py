@@ -143,6 +143,7 @@ def test_of_a_long_table_the_first_rows_are_shown_with_three_digits() -> None:
         ("blocked", "How far off is it later in a recording that it knows?"),
         ("held_out_recordings", "How far off is it in a new recording of points that it knows?"),
         ("held_out_points", "How far off is it at points that it has never touched?"),
+        ("held_out_sessions", "How far off is it in a session that it has never seen, such as another day?"),
         ("random", "How far off is it between samples that it was trained on?"),
         ("cross_validation", "How far off is it on points that were left out of its training?"),
     ],

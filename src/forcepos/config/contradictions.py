@@ -72,6 +72,9 @@ def _of_split(split: schema.SplitConfig) -> Iterator[str]:
         yield f"split.calibration_ratio={part} must be below split.validation_ratio={most}, from which it is taken"
     if isinstance(split, schema.CrossValidationConfig) and split.fold is not None and split.fold > split.folds:
         yield f"split.fold={split.fold} must be at most split.folds={split.folds}"
+    blocks = split.blocks if isinstance(split, schema.BlockedSplitConfig) else "auto"
+    if blocks != "auto" and not (type(blocks) is int and 3 <= blocks <= 100_000):
+        yield f"split.blocks={blocks} must be auto, or an integer from 3 to 100000"
 
 
 def _of_tracking(tracking: schema.TrackingConfig) -> Iterator[str]:

@@ -174,7 +174,7 @@ class BlockedSplitConfig(DrawnSplitConfig):
     """Draw time blocks of each recording."""
 
     plugin: str = plugin_key("forcepos.data.splits.held_out.Blocked")
-    blocks: int = key("time blocks per recording", min=3, max=100_000)
+    blocks: Any = key("time blocks per recording, 3 or more; auto: as many as fit, 5 at most")
     gap_s: float = _spread("time dropped on either side of a border between two subsets")
 
 
@@ -193,11 +193,18 @@ class HeldOutPointsConfig(DrawnSplitConfig):
 
 
 @dataclass
+class HeldOutSessionsConfig(DrawnSplitConfig):
+    """Draw whole sessions."""
+
+    plugin: str = plugin_key("forcepos.data.splits.held_out.HeldOutSessions")
+
+
+@dataclass
 class CrossValidationConfig(SplitConfig):
     """Test every unit once, in as many runs as there are folds."""
 
     plugin: str = plugin_key("forcepos.data.splits.held_out.CrossValidation")
-    unit: str = key("what is dealt into folds as a whole", choices=("point", "recording"))
+    unit: str = key("what is dealt into folds as a whole", choices=("point", "recording", "session"))
     folds: int = key("number of folds; each is tested once, by a model of its own", min=2, max=100_000)
     fold: int | None = key("the only fold to run, 1, 2, …, such as one per job of a cluster; null: all", min=1)
 
@@ -358,7 +365,7 @@ class TrainingConfig:
 class EvaluationConfig:
     also: str | None = key(
         "train the best hyperparameters on this split too and report its scores; null: no second split",
-        choices=("held_out_points", "held_out_recordings"),
+        choices=("held_out_points", "held_out_recordings", "held_out_sessions"),
     )
     coverage: float = _share("target coverage of the radius, or of the sets of sectors")
     confidence: float = _share("confidence level of the intervals of scores")
@@ -403,6 +410,7 @@ SCHEMAS: dict[str, type] = {
     "split/blocked": BlockedSplitConfig,
     "split/held_out_recordings": HeldOutRecordingsConfig,
     "split/held_out_points": HeldOutPointsConfig,
+    "split/held_out_sessions": HeldOutSessionsConfig,
     "split/cross_validation": CrossValidationConfig,
     "sectors": SectorsConfig,
     "model/any": ModelConfig,

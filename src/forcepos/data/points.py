@@ -1,15 +1,161 @@
-"""Numbers the touched points, where no column names them."""
+"""Finds the touched points, where no column names them: clusters of the positions at which recordings rest."""
+
+import logging
+from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
-from forcepos.data.recordings import Float32, Int32
+from forcepos.data.recordings import Float32, Float64, Int32
 
+log = logging.getLogger(__name__)
 _ROWS_AT_ONCE = 65_536
+_HUGE = 1e9  # mm; distances of larger positions overflow
+_CELL_MM = 10  # of the grid where nothing rests
+_LAGS = (1024, 256, 64, 16, 4)  # rows over which a position may stand still
+_ROWS, _SPOTS, _MOST = 200_000, 20_000, 5000  # looked at: rows, of a recording too, and resting positions
+_SCATTER_MM, _ONE_MM, _WIDE_MM, _FAR_MM = 0.6, 8, 20, 30  # heights: of visits; of one point; doubtful; of several
+_APART = 3  # clusters touch that are nearer than this many times their spread
 
 
-def number_points(positions: Float32, recording: Int32, grid_mm: float | None) -> Int32:  # noqa: ARG001
-    """Return the number (rows,) of the point of each row, from the positions (rows, 3) in mm."""
-    return _cells(positions, grid_mm or 10)
+@dataclass(frozen=True)
+class Points:
+    """The points found, numbered (rows,) in order of first appearance, and how many resting positions they join.
+
+    In mm: the root mean square distance of these from their point, and the distance of the two nearest points.
+    """
+
+    number: Int32
+    count: int
+    rests: int
+    spread_mm: float
+    nearest_mm: float
+
+
+def number_points(positions: Float32, recording: Int32, grid_mm: float | None) -> Int32:
+    """Return the number (rows,) of the point of each row, from the positions (rows, 3) in mm; log how many."""
+    if grid_mm is not None:
+        return _cells(positions, grid_mm)
+    points = find_points(positions, recording)
+    if points is None:
+        cells = f"cells of a grid of {_CELL_MM} mm count as points"
+        log.info("most recordings never rest: %s; set data.point, or data.point_grid_mm for other cells", cells)
+        return _cells(positions, _CELL_MM)
+    found = f"{points.count} points found by clustering {points.rests} resting positions"
+    sizes = f"spread {points.spread_mm:.2g} mm, nearest neighbours {points.nearest_mm:.3g} mm apart"
+    if points.nearest_mm < max(_SCATTER_MM, _APART * points.spread_mm):
+        hint = "some may be one, or several: name their column in data.point, or set data.point_grid_mm"
+        log.warning("%s touch: %s; %s", found, sizes, hint)
+    elif points.count > 1:
+        log.info("%s: %s", found, sizes)
+    return points.number
+
+
+@np.errstate(over="ignore", invalid="ignore")  # of the differences of huge values
+def find_points(positions: Float32, recording: Int32) -> Points | None:
+    """Cluster the positions (rows, 3) in mm at which recordings rest; None if most recordings never rest.
+
+    The rows of a recording are contiguous; those between two of its rests count with the nearer one in time. A
+    recording that never rests, among others that do, counts as one at rest at its median.
+    """
+    spots = positions[:: len(positions) // _SPOTS + 1].astype(np.float64)
+    spots = spots[np.isfinite(spots).all(axis=1)]
+    extent = float(np.linalg.norm(np.subtract(*np.percentile(spots, [99, 1], axis=0)))) if len(spots) else 0.0
+    bounds = [*np.flatnonzero(np.diff(recording, prepend=-1)).tolist(), len(recording)]
+    places, ends, moving = [], [0], 0
+    for start, stop in pairwise(bounds):
+        rows = stop - start
+        step = 1 + min(max(len(positions) // _ROWS, rows // _SPOTS), rows // 16)  # some rows tell enough
+        track = positions[start:stop:step]
+        known = np.flatnonzero(np.isfinite(track).all(axis=1))
+        track = track[known] if len(known) else np.zeros((1, 3), np.float32)
+        rests = _rests(track, extent)
+        moving += not rests
+        rests = rests or [(0, len(track))]
+        places += [np.median(np.clip(track[begin:end], -_HUGE, _HUGE), axis=0) for begin, end in rests]
+        ends += [start + step * int(known[(end + begin) // 2]) for (_, end), (begin, _) in pairwise(rests)] + [
+            stop
+        ]
+    if not places or 2 * moving >= len(bounds):
+        return None
+    return _points(np.array(places, np.float64), np.diff(ends))
+
+
+def _rests(track: Float32, extent: float) -> list[tuple[int, int]]:
+    """Return first row and one past the last of each stretch in which a track (rows, 3) stands still.
+
+    `extent` is that of all recordings, in mm.
+    """
+    width = min(extent / 200, 1.0)
+    apart = np.ptp(track, axis=0).max()
+    if apart > width and len(track) > 2:
+        width = max(width, 5 * float(np.median(np.abs(np.diff(track, 2, axis=0)), axis=0).max()))  # eight sigma
+    if apart <= width:
+        return [(0, len(track))]
+    found = [_standstills(track, lag, width) for lag in _LAGS if lag <= len(track)]
+    best = max(found, key=lambda stretches: sum(end - begin for begin, end in stretches), default=[])
+    if sum(end - begin for begin, end in best) >= len(track) / 4:
+        return best
+    away = np.abs(track - np.median(track, axis=0)).max(axis=1)
+    return [(0, len(track))] if np.median(away) <= extent / 20 else []
+
+
+def _standstills(track: Float32, lag: int, width: float) -> list[tuple[int, int]]:
+    """Return stretches within which a track stays within `width` for `lag` rows; none where it is always slow."""
+    from scipy.ndimage import maximum_filter1d, minimum_filter1d  # noqa: PLC0415  # scipy takes a second
+
+    windows, origin = len(track) - lag + 1, -(lag // 2)
+    high, low = (
+        each(track, lag, axis=0, origin=origin)[:windows] for each in (maximum_filter1d, minimum_filter1d)
+    )
+    moved = (high - low).max(axis=1)
+    still = moved <= width
+    if not still.all() and np.median(moved[~still]) < 5 * width:
+        return []
+    edges = np.flatnonzero(np.diff(still, prepend=False, append=False)).reshape(-1, 2).tolist()
+    stretches = [(begin, end + lag - 1) for begin, end in edges]
+    return [(begin, end) for begin, end in stretches if (np.ptp(track[begin:end], axis=0) <= 3 * width).all()]
+
+
+def _points(rests: Float64, rows: NDArray[np.intp]) -> Points:
+    """Cluster resting positions (rests, 3), each of which counts for this many rows (rests,)."""
+    from scipy.spatial import cKDTree  # noqa: PLC0415  # scipy takes a second
+
+    _, first, cluster, size = np.unique(
+        _cluster(rests), return_index=True, return_inverse=True, return_counts=True
+    )
+    centres = np.column_stack([np.bincount(cluster, axis) for axis in rests.T]) / size[:, None]
+    away = np.linalg.norm(rests - centres[cluster], axis=1)[size[cluster] > 1]
+    return Points(
+        number=np.repeat(np.argsort(np.argsort(first))[cluster], rows).astype(np.int32),
+        count=len(size),
+        rests=len(rests),
+        spread_mm=float(np.sqrt((away**2).sum() / max(1, len(away)))),
+        nearest_mm=float(cKDTree(centres).query(centres, 2)[0][:, 1].min()),
+    )
+
+
+def _cluster(rests: Float64) -> NDArray[np.intp]:
+    """Return the number (rests,) of the nearest centre of clusters; how wide these are the data tell.
+
+    Ward's method merges visits of a point at small heights and neighbouring points at large ones: clusters are cut
+    at the widest gap between heights, as a ratio and as far as the scatter and the distance of points allow.
+    """
+    from scipy.cluster.hierarchy import fcluster, ward  # noqa: PLC0415  # scipy takes a second
+    from scipy.spatial import cKDTree  # noqa: PLC0415
+
+    if len(rests) == 1:
+        return np.zeros(1, np.intp)
+    sample = rests[:: -(-len(rests) // _MOST)]
+    merges = ward(sample)
+    heights = np.append(0, merges[:, 2])
+    higher = np.append(merges[:, 2], max(_ONE_MM, heights[-1]))
+    ratio = (np.minimum(higher, _FAR_MM) + _SCATTER_MM) / (heights + _SCATTER_MM)
+    gap = int(np.argmax(ratio / (1 + heights / _WIDE_MM)))
+    group = fcluster(merges, (heights[gap] + higher[gap]) / 2, "distance") - 1
+    sums = np.column_stack([np.bincount(group, axis) for axis in sample.T])
+    return np.asarray(cKDTree(sums / np.bincount(group)[:, None]).query(rests)[1])
 
 
 def _cells(positions: Float32, grid_mm: float) -> Int32:

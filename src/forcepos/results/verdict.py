@@ -1,7 +1,13 @@
 """What a result says, in sentences: the question that a split answers, and the answer."""
 
 from forcepos.config.schema import SplitConfig
-from forcepos.data.splits.held_out import Blocked, CrossValidation, HeldOutPoints, HeldOutRecordings
+from forcepos.data.splits.held_out import (
+    Blocked,
+    CrossValidation,
+    HeldOutPoints,
+    HeldOutRecordings,
+    HeldOutSessions,
+)
 from forcepos.data.splits.random import Random
 from forcepos.results.findings import best_baseline, errors
 from forcepos.results.scores import BASELINES, Result, headline, with_interval
@@ -10,12 +16,14 @@ _WHERE: dict[type, str] = {
     Blocked: "later in a recording that it knows",
     HeldOutRecordings: "in a new recording of points that it knows",
     HeldOutPoints: "at points that it has never touched",
+    HeldOutSessions: "in a session that it has never seen, such as another day",
     Random: "between samples that it was trained on",
 }
 # Of the second split: where it tests, and what a model has learned that is much worse there.
 _SECOND = {
     "held_out_points": (_WHERE[HeldOutPoints], "the points of its recordings, not places in general"),
     "held_out_recordings": (_WHERE[HeldOutRecordings], "its recordings, not their points"),
+    "held_out_sessions": (_WHERE[HeldOutSessions], "its sessions, not their points"),
 }
 
 

@@ -1,16 +1,16 @@
 """Splits that draw whole units: time blocks, recordings or points, once or into folds."""
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from forcepos.config import schema
 from forcepos.data.recordings import Int32, Recordings, Samples
-from forcepos.data.splits.split import DROPPED, TEST, TRAIN, VALIDATION, Split, Units, draw, set_calibration_aside
-from forcepos.runtime.errors import InputError
+from forcepos.data.splits.split import DROPPED, VALIDATION, Split, Units, draw, set_calibration_aside
+from forcepos.data.splits.whole_units import Whole, deal, hold_out, sessions
 
 log = logging.getLogger(__name__)
 
@@ -19,14 +19,21 @@ log = logging.getLogger(__name__)
 class Blocked(schema.BlockedSplitConfig, Split):
     """Answer how well the model does later in the same visit."""
 
+    instead: ClassVar[str] = ", or choose split=held_out_recordings"
+    usual_loss: ClassVar[float] = 0.5  # every border costs windows: 39 % on the simulated arm
+    causes: ClassVar[str] = (
+        "windows across a border of time blocks, or within split.gap_s of one; longer recordings, fewer "
+        "split.blocks, or a smaller split.gap_s or model.window keep more"
+    )
+
     def divide(self, samples: Samples, seed: int) -> NDArray[np.int8]:
         """Cut each recording into time blocks, draw their subsets, and return the subset (n,) of each sample.
 
         Adjacent blocks of the same subset are joined. A window must lie within one such run of rows, `gap_s` away
         from its borders with other subsets; others are dropped.
         """
-        rows = _subset_of_rows(samples.recordings, self, np.random.default_rng(seed))
-        gap = samples.recordings.rows_in(self.gap_s, "split.gap_s")
+        rows = _subset_of_rows(samples.recordings, self, self.count_blocks(samples), np.random.default_rng(seed))
+        gap = self._gap(samples)
         first, end = samples.starts, samples.last
         usable = _away_from_borders(samples.recordings, rows, gap)
         run = np.cumsum(np.diff(rows, prepend=rows[0]) != 0)
@@ -38,26 +45,41 @@ class Blocked(schema.BlockedSplitConfig, Split):
         recordings = samples.recordings
         if len(recordings.bounds) > 1:
             return super().units(samples)
-        block = time_blocks(len(recordings.recording), self.blocks)[samples.starts]
+        block = time_blocks(len(recordings.recording), self.count_blocks(samples))[samples.starts]
         return Units(block.astype(np.int32), "time blocks of one recording")
+
+    def count_blocks(self, samples: Samples) -> int:
+        """Return the number of time blocks of each recording.
+
+        With `auto` five, or as many, three at least, as leave a window in a block of a recording of median length,
+        between two others of different subsets.
+        """
+        if isinstance(self.blocks, int):
+            return self.blocks
+        rows = int(np.median(np.diff(samples.recordings.bounds, axis=1)))
+        needed = samples.window + 2 * self._gap(samples)
+        return next((blocks for blocks in (5, 4) if rows // blocks >= needed), 3)
+
+    def _gap(self, samples: Samples) -> int:
+        return samples.recordings.rows_in(self.gap_s, "split.gap_s")
 
 
 def _subset_of_rows(
-    recordings: Recordings, config: schema.BlockedSplitConfig, rng: np.random.Generator
+    recordings: Recordings, config: schema.BlockedSplitConfig, blocks: int, rng: np.random.Generator
 ) -> NDArray[np.int8]:
-    drawn = np.array([draw(config.blocks, config, rng, "time blocks") for _ in recordings.bounds])
+    drawn = np.array([draw(blocks, config, rng, "time blocks") for _ in recordings.bounds])
     if len(drawn) == 1 and config.calibration_ratio and np.count_nonzero(drawn == VALIDATION) == 1:
         # 110 blocks spare 9: calibrating with k units reaches k / (k + 1).
         log.warning(
             "no radius: one recording with split.blocks=%d has no time block to spare for calibration; by the "
             "default ratios, split.blocks=110 spares enough for evaluation.coverage=0.9, as do more recordings",
-            config.blocks,
+            blocks,
         )
     else:
         set_calibration_aside(drawn, config, rng)
     subset = np.empty(len(recordings.recording), np.int8)
     for (start, stop), of_blocks in zip(recordings.bounds, drawn, strict=True):
-        subset[start:stop] = of_blocks[time_blocks(stop - start, config.blocks)]
+        subset[start:stop] = of_blocks[time_blocks(stop - start, blocks)]
     return subset
 
 
@@ -82,17 +104,18 @@ class HeldOutRecordings(schema.HeldOutRecordingsConfig, Split):
 
     def divide(self, samples: Samples, seed: int) -> NDArray[np.int8]:
         """Draw the subset of each recording."""
-        return _held_out(self.units(samples).number, self, np.random.default_rng(seed), "recordings")
+        return hold_out(self, samples, Whole(samples.recordings.recording, "recording"), seed)
 
 
 @dataclass
 class HeldOutPoints(schema.HeldOutPointsConfig, Split):
     """Answer how well the model does where the arm has never touched."""
 
+    causes: ClassVar[str] = "windows that span two points; reduce model.window, or enlarge the points"
+
     def divide(self, samples: Samples, seed: int) -> NDArray[np.int8]:
         """Draw the subset of each point."""
-        rng = np.random.default_rng(seed)
-        return _by_point(samples, lambda unit: _held_out(unit, self, rng, "points"))
+        return hold_out(self, samples, Whole(samples.recordings.point, "point"), seed)
 
     def units(self, samples: Samples) -> Units:
         """Return the points."""
@@ -100,23 +123,45 @@ class HeldOutPoints(schema.HeldOutPointsConfig, Split):
 
 
 @dataclass
-class CrossValidation(schema.CrossValidationConfig, Split):
-    """Answer how well the model does on each point or recording when it is held out."""
+class HeldOutSessions(schema.HeldOutSessionsConfig, Split):
+    """Answer how well the model does in a session that it has never seen: trained on Monday, tested on Tuesday."""
+
+    causes: ClassVar[str] = "windows that span two sessions"
 
     def divide(self, samples: Samples, seed: int) -> NDArray[np.int8]:
-        """Deal points or recordings into folds, and test one of them."""
-        rng = np.random.default_rng(seed)
-        if self.unit == "point":
-            return _by_point(samples, lambda unit: _fold(unit, self, rng))
-        return _fold(self.units(samples).number, self, rng)
+        """Draw the subset of each session; of two, one is tested, and recordings of the other validate."""
+        return hold_out(self, samples, Whole(sessions(samples.recordings, self.name), "session"), seed)
+
+    def units(self, samples: Samples) -> Units:
+        """Return the sessions."""
+        return Units(sessions(samples.recordings, self.name)[samples.starts], "sessions")
+
+
+@dataclass
+class CrossValidation(schema.CrossValidationConfig, Split):
+    """Answer how well the model does on each point, recording or session when it is held out."""
+
+    causes: ClassVar[str] = "windows that span two points or two sessions"
+
+    def divide(self, samples: Samples, seed: int) -> NDArray[np.int8]:
+        """Deal points, recordings or sessions into folds, and test one of them."""
+        return deal(self, samples, Whole(self._numbers(samples.recordings), self.unit), seed)
 
     def units(self, samples: Samples) -> Units:
         """Return what is dealt into folds."""
-        points = Units(samples.recordings.point[samples.starts], "points")
-        return points if self.unit == "point" else super().units(samples)
+        return Units(self._numbers(samples.recordings)[samples.starts], f"{self.unit}s")
+
+    def _numbers(self, recordings: Recordings) -> Int32:
+        if self.unit == "session":
+            return sessions(recordings, self.name)
+        return recordings.point if self.unit == "point" else recordings.recording
 
 
-_HARDER = {"held_out_points": HeldOutPoints, "held_out_recordings": HeldOutRecordings}
+_HARDER: dict[str, type[HeldOutPoints | HeldOutRecordings | HeldOutSessions]] = {
+    "held_out_points": HeldOutPoints,
+    "held_out_recordings": HeldOutRecordings,
+    "held_out_sessions": HeldOutSessions,
+}
 
 
 def harder_split(split: schema.SplitConfig, name: str) -> Split | None:
@@ -125,50 +170,3 @@ def harder_split(split: schema.SplitConfig, name: str) -> Split | None:
         return None
     ratios = {key: value for key, value in vars(split).items() if key.endswith("_ratio")}
     return _HARDER[name](name=name, **ratios)
-
-
-def _held_out(
-    unit: Int32, config: schema.DrawnSplitConfig, rng: np.random.Generator, units: str
-) -> NDArray[np.int8]:
-    """Draw the subset of each unit; return the subset (n,) of each sample, given its unit (n,)."""
-    numbers, place = np.unique(unit, return_inverse=True)
-    subset = draw(len(numbers), config, rng, units)
-    set_calibration_aside(subset, config, rng)
-    return subset[place]
-
-
-def _fold(unit: Int32, config: schema.CrossValidationConfig, rng: np.random.Generator) -> NDArray[np.int8]:
-    """Deal units into folds, the same for every `config.fold`, and test that fold.
-
-    Returns the subset (n,) of each sample, given its unit (n,).
-    """
-    if config.fold is None:
-        raise TypeError("config.fold must name one fold")
-    numbers, place = np.unique(unit, return_inverse=True)
-    dealt = rng.permutation(np.arange(len(numbers)) % config.folds)
-    subset = np.where(dealt == config.fold - 1, TEST, TRAIN).astype(np.int8)
-    rest = rng.permutation(np.flatnonzero(subset == TRAIN))
-    validation = max(1, round(config.validation_ratio * len(rest)))
-    if len(numbers) < config.folds or len(rest) - validation < 1:
-        raise InputError(f"split.folds={config.folds}: {len(numbers)} {config.unit}s are too few")
-    subset[rest[:validation]] = VALIDATION
-    set_calibration_aside(subset, config, rng)
-    return subset[place]
-
-
-def _by_point(samples: Samples, assign: Callable[[Int32], NDArray[np.int8]]) -> NDArray[np.int8]:
-    """Return the subset (n,) that `assign` gives the point of each window; drop windows that span two points.
-
-    Raises:
-        InputError: no window is left.
-    """
-    point = samples.recordings.point
-    run = np.cumsum(np.diff(point, prepend=point[:1]) != 0, dtype=np.int32)
-    inside = run[samples.starts] == run[samples.last]
-    if not inside.any():
-        raise InputError(
-            f"no window of {samples.window} rows lies within one point: reduce model.window, or enlarge the points"
-        )
-    subset = np.full(len(inside), DROPPED, np.int8)
-    subset[inside] = assign(point[samples.starts[inside]])
-    return subset

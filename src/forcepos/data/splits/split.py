@@ -3,6 +3,7 @@
 import logging
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, fields
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ log = logging.getLogger(__name__)
 
 TRAIN, VALIDATION, TEST, CALIBRATION = 0, 1, 2, 3
 DROPPED = -1
+_WORTH_A_LINE = 0.1  # share of the samples that a split leaves out
 
 
 @dataclass(frozen=True)
@@ -34,10 +36,12 @@ class Subsets:
     calibration: Int32 = field(default_factory=lambda: np.empty(0, np.int32))
 
 
-def draw(count: int, config: DrawnSplitConfig, rng: np.random.Generator, units: str) -> NDArray[np.int8]:
-    """Return the subset (count,) of each unit: at least one unit each for training, validation and test."""
-    test = max(1, round(config.test_ratio * count))
-    validation = max(1, round(config.validation_ratio * (count - test)))
+def draw(
+    count: int, config: DrawnSplitConfig, rng: np.random.Generator, units: str, least: int = 1
+) -> NDArray[np.int8]:
+    """Return the subset (count,) of each unit: at least `least` for each of training, validation and test."""
+    test = max(least, round(config.test_ratio * count))
+    validation = max(least, round(config.validation_ratio * (count - test)))
     if count - test - validation < 1:
         raise InputError(f"split={config.name} cannot divide {count} {units} into three subsets")
     subset = np.full(count, TRAIN, np.int8)
@@ -81,7 +85,14 @@ class Split(SplitConfig, ABC):
 
     Attributes:
         leaks: whether neighbours in time may be in different subsets; the share of such test samples is reported.
+        usual_loss: share of the samples that it may leave out without a warning; above a tenth it is logged.
+        causes: why it leaves samples out.
+        instead: a split that several short recordings allow.
     """
+
+    usual_loss: ClassVar[float] = 0.1
+    causes: ClassVar[str] = "its divide returned DROPPED for them"
+    instead: ClassVar[str] = ""
 
     @abstractmethod
     def divide(self, samples: Samples, seed: int) -> NDArray[np.integer] | Subsets:
@@ -129,7 +140,17 @@ class Split(SplitConfig, ABC):
                 raise InputError(
                     f"split={self.name} leaves no {name} samples: record more rows, "
                     "or change split.test_ratio, split.validation_ratio, split.gap_s or model.window"
+                    + self.instead
+                    * (len(samples.recordings.bounds) > 2)
                 )
+        left_out = np.count_nonzero(subset == DROPPED)
+        if left_out > _WORTH_A_LINE * len(subset):
+            level = logging.WARNING if left_out > self.usual_loss * len(subset) else logging.INFO
+            share = 100 * left_out / len(subset)
+            log.log(
+                level, "split=%s leaves out %d of %d samples (%.0f %%): %s",
+                self.name, left_out, len(subset), share, self.causes,
+            )  # fmt: skip
         return Subsets(**members)
 
 
