@@ -9,22 +9,23 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from forcepos.data.readers.elements import Element, find_elements, take
+from forcepos.data.readers.elements import Element, FirstRows, find_elements, take
 from forcepos.data.readers.table import WORDS, Chunk, Table, Wanted, check_kinds, explained
 
-_ROWS = 8192
+ROWS = 8192
 _ROWS_OF_ALL = 65_536  # of a chunk of all columns
 _LONG = 1 << 18  # rows of a batch, from which its columns are read one by one
 _BUFFER = 1 << 16  # bytes: the columns of a row group are streamed through it, not loaded whole
-_PROBED = 1000  # rows that tell how long lists are
+PROBED = 1000  # rows that tell how long lists are
 
 
-class _ArrowTable(Table):
-    """A file with a schema, of which elements of lists and fields of structures are columns too."""
+class ArrowTable(Table):
+    """A table of columns that Arrow holds; elements of lists and fields of structures are columns too."""
 
-    def __init__(self, path: Path, elements: Sequence[Element]) -> None:
-        super().__init__(path, [element.name for element in elements], len(elements))
-        self._elements = elements
+    def __init__(self, path: Path, schema: pa.Schema, first_rows: FirstRows) -> None:
+        self.path, self._columns = path, schema.names
+        self._elements = find_elements(schema, first_rows)
+        super().__init__(path, [element.name for element in self._elements], len(self._elements))
 
     def _wanted(self, columns: Sequence[Wanted] | None) -> list[Element]:
         """Return the elements that are wanted, all without any, if they suit their roles."""
@@ -32,6 +33,19 @@ class _ArrowTable(Table):
         elements = [self._elements[one.place] for one in wanted]
         check_kinds(self.title, wanted, [element.kind for element in elements])
         return elements
+
+    def _batches(self, columns: Sequence[str] | None, rows: int) -> Iterator[pa.RecordBatch]:
+        """Yield some columns, all without any, this many rows at once."""
+        raise NotImplementedError
+
+    def chunks(self, columns: Sequence[Wanted] | None = None, strict: bool = True) -> Iterator[Chunk]:  # noqa: ARG002  # has no lines
+        parts = {number: (self._columns[one.parent], one) for number, one in enumerate(self._wanted(columns))}
+        names, rows = (sorted({key for key, _ in parts.values()}), ROWS) if columns else (None, _ROWS_OF_ALL)
+        first = 0
+        with explained(self.path, self.kind):
+            for batch in self._batches(names, rows):
+                yield from self._pieces(batch, parts, first, rows)
+                first += batch.num_rows
 
     def _pieces(
         self, batch: pa.RecordBatch, parts: Mapping[int, tuple[int | str, Element]], first: int, rows: int
@@ -46,23 +60,21 @@ class _ArrowTable(Table):
             yield {number: take(piece.column(key), one, first + row) for number, (key, one) in parts.items()}
 
 
-class FeatherTable(_ArrowTable):
+class FeatherTable(ArrowTable):
     """A Feather file."""
 
     kind = "Feather"
 
     def __init__(self, path: Path) -> None:
-        self.path = path
         with explained(path, self.kind), pa.OSFile(str(path)) as file:
-            elements = find_elements(pa.ipc.open_file(file).schema, self._first_rows)
-        super().__init__(path, elements)
+            super().__init__(path, pa.ipc.open_file(file).schema, self._first_rows)
 
-    def _first_rows(self, places: Sequence[int]) -> pa.RecordBatch | None:
-        with self._reader(places) as reader:
-            rows = reader.get_batch(0).slice(0, _PROBED) if reader.num_record_batches else None
-            if rows:
-                rows.validate(full=True)
-        return rows
+    def _first_rows(self, names: Sequence[str]) -> pa.RecordBatch | None:
+        with self._reader([self._columns.index(name) for name in names]) as reader:
+            batch = reader.get_batch(0) if reader.num_record_batches else None
+        if batch:
+            batch.validate(full=True)
+        return batch
 
     def rows(self, columns: Sequence[Wanted]) -> int:  # noqa: ARG002  # the same for every table
         return sum(self._lengths)
@@ -91,14 +103,14 @@ class FeatherTable(_ArrowTable):
             for number, length in enumerate(self._lengths):
                 if columns is None or length <= _LONG:
                     batch = whole.get_batch(number)
-                    yield from self._pieces(batch, parts, first, _ROWS if columns else _ROWS_OF_ALL)
+                    yield from self._pieces(batch, parts, first, ROWS if columns else _ROWS_OF_ALL)
                 else:
                     for parent in dict.fromkeys(elements[one].parent for one in apart):
                         with self._reader([parent]) as reader:
                             batch = reader.get_batch(number)
                         pa.default_memory_pool().release_unused()  # it would keep what was decompressed
                         its = {one: (0, elements[one]) for one in apart if elements[one].parent == parent}
-                        yield from self._pieces(batch, its, first, _ROWS)
+                        yield from self._pieces(batch, its, first, ROWS)
                         del batch
                 first += length
 
@@ -109,33 +121,23 @@ class FeatherTable(_ArrowTable):
             yield pa.ipc.open_file(file, options=options)
 
 
-class ParquetTable(_ArrowTable):
+class ParquetTable(ArrowTable):
     """A Parquet file."""
 
     kind = "Parquet"
 
     def __init__(self, path: Path) -> None:
         with explained(path, self.kind), pq.ParquetFile(path) as file:
-            self._columns, self._rows = file.schema_arrow.names, file.metadata.num_rows
+            self._rows = file.metadata.num_rows
 
-            def first_rows(places: Sequence[int]) -> pa.RecordBatch | None:
-                names = [self._columns[place] for place in places]
-                rows = next(file.iter_batches(_PROBED, columns=names, use_threads=False), None)
-                return rows and rows.select(names)
+            def first_rows(names: Sequence[str]) -> pa.RecordBatch | None:
+                return next(file.iter_batches(PROBED, columns=names, use_threads=False), None)
 
-            super().__init__(path, find_elements(file.schema_arrow, first_rows))
+            super().__init__(path, file.schema_arrow, first_rows)
 
     def rows(self, columns: Sequence[Wanted]) -> int:  # noqa: ARG002  # the same for every table
         return int(self._rows)
 
-    def chunks(self, columns: Sequence[Wanted] | None = None, strict: bool = True) -> Iterator[Chunk]:  # noqa: ARG002  # has no lines
-        parts = {number: (self._columns[one.parent], one) for number, one in enumerate(self._wanted(columns))}
-        names, rows = (sorted({key for key, _ in parts.values()}), _ROWS) if columns else (None, _ROWS_OF_ALL)
-        first = 0
-        with (
-            explained(self.path, self.kind),
-            pq.ParquetFile(self.path, buffer_size=_BUFFER, pre_buffer=False) as file,
-        ):
-            for batch in file.iter_batches(rows, columns=names, use_threads=False):
-                yield from self._pieces(batch, parts, first, rows)
-                first += batch.num_rows
+    def _batches(self, columns: Sequence[str] | None, rows: int) -> Iterator[pa.RecordBatch]:
+        with pq.ParquetFile(self.path, buffer_size=_BUFFER, pre_buffer=False) as file:
+            yield from file.iter_batches(rows, columns=columns, use_threads=False)

@@ -10,6 +10,8 @@ from forcepos.runtime.wording import visible_name
 
 MOST = 1024  # elements of a list or an array that are signals; pictures and point clouds have more
 
+FirstRows = Callable[[Sequence[str]], pa.RecordBatch | None]  # some of the columns of these names
+
 
 class At(NamedTuple):
     """An element of a list, by its index, and how many elements every list has."""
@@ -27,18 +29,16 @@ class Element(NamedTuple):
     steps: tuple[At | str, ...] = ()
 
 
-def find_elements(
-    schema: pa.Schema, first_rows: Callable[[Sequence[int]], pa.RecordBatch | None]
-) -> list[Element]:
-    """List all elements; `first_rows` gives some of the columns of this index, to see how long lists are.
+def find_elements(schema: pa.Schema, first_rows: FirstRows) -> list[Element]:
+    """List all elements; the first rows tell how long lists are.
 
-    A list stays whole where its length differs in the first rows, or is more than that of signals.
+    A list stays whole where its length differs there, or is more than that of signals.
     """
     columns = [Element(field.name, place, field.type) for place, field in enumerate(schema)]
-    nested = [column.parent for column in columns if pa.types.is_nested(column.kind)]
+    nested = [column.name for column in columns if pa.types.is_nested(column.kind)]
     rows = first_rows(nested) if nested else None
-    values = {place: rows.column(number) for number, place in enumerate(nested)} if rows else {}
-    return [one for column in columns for one in _parts(column, values.get(column.parent))]
+    values = {name: rows.column(name) for name in nested} if rows else {}
+    return [one for column in columns for one in _parts(column, values.get(column.name))]
 
 
 def _parts(whole: Element, values: pa.Array | None) -> Iterator[Element]:
