@@ -9,6 +9,7 @@ from forcepos.data.readers.files import ENDINGS, FORMATS
 from forcepos.data.readers.layout import Written
 from forcepos.data.readers.matlab import load_matlab
 from forcepos.data.readers.reader import PluginTable, Reader
+from forcepos.data.readers.ros import RosTable
 from forcepos.data.readers.table import Table, explained
 from forcepos.data.readers.text import TextTable
 from forcepos.runtime.errors import InputError
@@ -41,6 +42,8 @@ def open_any(path: Path) -> Table:
     Raises:
         InputError: it is empty or damaged.
     """
+    if path.is_dir():
+        return RosTable(path)
     with explained(path, "table"), path.open("rb") as file:
         head = file.read(8)
     if not head:
@@ -60,4 +63,4 @@ def _binary(path: Path, kind: str) -> Table:
         case "matlab":
             return LoadedTable(path, "MATLAB", load_matlab)
         case _:
-            raise InputError(f"{path}: data.format={kind} is not read yet")
+            return RosTable(path)
