@@ -19,6 +19,7 @@ from forcepos.runtime.errors import InputError
 
 log = logging.getLogger(__name__)
 _ROWS = 8192
+_AT_ONCE = 2048  # messages that are held as such
 _PROBED = 20  # messages of a topic, the longest of which tells its columns
 _LATE = 5  # median steps of a topic: a longer one is a gap, and an older value is stale
 _ENOUGH = 10  # messages, for a median that says anything
@@ -77,7 +78,7 @@ class RosTable(Table):
         for row in range(first, len(time), _ROWS):
             places = {topic: place[row : row + _ROWS] for topic, place in newest.items()}
             yield {
-                number: pa.array(values[places[field.topic or clock]], from_pandas=True)
+                number: pa.array(values[places[field.topic or clock]])
                 for number, (field, values) in enumerate(zip(fields, columns_of, strict=True))
             }
 
@@ -85,11 +86,18 @@ class RosTable(Table):
         topics = {one.topic: Topic(one.topic, fields, self._longest[one.topic]) for one in fields if one.topic}
         with _bag(self.path) as bag:
             wanted = [one for one in bag.connections if one.topic in topics]
-            add = {one.id: topics[one.topic].add for one in wanted}
-            for connection, stamp, raw in bag.messages(wanted):
-                add[connection.id](stamp, bag.deserialize(raw, connection.msgtype))
-            for topic in topics.values():
-                topic.finish()
+            sinks = {one.id: (one.msgtype, *topics[one.topic].sink) for one in wanted}
+            messages = bag.messages(wanted)
+            deserialize = bag.typestore.deserialize_cdr if bag.is2 else bag.typestore.deserialize_ros1
+            while some := list(islice(messages, _AT_ONCE)):
+                for connection, stamp, raw in some:
+                    kind, get, rows, stamps = sinks[connection.id]
+                    rows.append(get(deserialize(raw, kind)))
+                    stamps.append(stamp)
+                for topic in topics.values():
+                    topic.convert()
+        for topic in topics.values():
+            topic.finish()
         return topics
 
     def _report(

@@ -8,8 +8,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-_ROWS = 1024  # messages that become arrays at once
-
 
 class Field(NamedTuple):
     """A number, a word or a time in each message of a topic: an attribute of it, or an element of that."""
@@ -44,36 +42,31 @@ class Topic:
         self._paths = dict[str, int]()  # how many elements are wanted of each
         for field in self._fields:
             self._paths[field.path] = max((field.index or 0) + 1, self._paths.get(field.path, 0))
-        self._get = attrgetter("name" if self._joints else "__msgtype__", *self._paths)
-        self._stamps, self._rows = list[int](), list[tuple[Any, ...]]()
+        get = attrgetter("name" if self._joints else "__msgtype__", *self._paths)
+        # Where each message goes: a method that is called for each of millions would take a tenth of all time.
+        self.sink: tuple[Any, list[tuple[Any, ...]], list[int]] = (get, [], [])
         self._parts: list[list[NDArray[Any]]] = [[] for _ in (*self._fields, "times")]
         self._values: dict[Field, NDArray[Any]] = {}
 
-    def add(self, stamp: int, message: Any) -> None:
-        """Add a message."""
-        self._rows.append(self._get(message))
-        self._stamps.append(stamp)
-        if len(self._rows) == _ROWS:
-            self._flush()
-
-    def _flush(self) -> None:
-        """Turn the messages of late into arrays, which take a tenth of the memory."""
-        kept = [not self._joints or row[0] == self._joints for row in self._rows]
+    def convert(self) -> None:
+        """Turn what has come to the sink into arrays, which take a tenth of the memory."""
+        _, rows, stamps = self.sink
+        kept = [not self._joints or row[0] == self._joints for row in rows]
         self.others += kept.count(False)
-        self._parts[-1].append(np.array(self._stamps, np.int64)[kept])
+        self._parts[-1].append(np.array(stamps, np.int64)[kept])
         if any(kept):
-            _, *columns = zip(*compress(self._rows, kept), strict=True)
+            _, *columns = zip(*compress(rows, kept), strict=True)
             arrays = {
                 path: _array(column, width)
                 for (path, width), column in zip(self._paths.items(), columns, strict=True)
             }
             for number, (_, path, index) in enumerate(self._fields):
                 self._parts[number].append(arrays[path] if index is None else arrays[path][:, index].copy())
-        self._rows, self._stamps = [], []
+        rows.clear()
+        stamps.clear()
 
     def finish(self) -> None:
         """Join the arrays; there is at least one message."""
-        self._flush()
         *columns, self.times = [np.concatenate(parts) for parts in self._parts]
         self._values = dict(zip(self._fields, columns, strict=True))
 
