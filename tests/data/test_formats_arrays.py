@@ -41,8 +41,8 @@ def test_what_is_left_out_is_named_where_a_column_is_missing(tmp_path: Path) -> 
     with pytest.raises(InputError) as error:
         read(path, *KEYS)
     assert str(error.value) == (
-        f"{path} lacks t; it has F[0], F[1], F[2], F[3], F[4], F[5], p[0], p[1]; no columns are other (shape (17,), "
-        "not 120 rows), picture (1600 of float64 in each row), c (1 of complex128 in each row)"
+        f"{path} lacks t; it has F[0], F[1], F[2], F[3], F[4], F[5], p[0], p[1]; no columns are other (shape "
+        "(17,), not 120 rows), picture (1600 of float64 in each row), c (1 of complex128 in each row)"
     )
 
 
@@ -155,6 +155,6 @@ def test_a_matlab_file_of_version_7_3_is_refused_with_what_helps(tmp_path: Path)
     with pytest.raises(InputError) as error:
         read(path, *KEYS)
     assert str(error.value) == (
-        f"{path} is a MATLAB file of version 7.3: save it in MATLAB with save(…, '-v7'), or convert it with h5py as "
-        "docs/own-data.md shows"
+        f"{path} is a MATLAB file of version 7.3: save it in MATLAB with save(…, '-v7'), or convert it with h5py "
+        "as docs/own-data.md shows"
     )

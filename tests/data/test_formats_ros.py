@@ -55,7 +55,7 @@ def point(kind: str, at: int, x: float) -> Message:
 def joints(kind: str, at: int, names: Sequence[str], effort: Sequence[float]) -> Message:
     known, none = types(kind).types, np.zeros(0)
     head = header(kind, BEGIN_NS + at)
-    state = known["sensor_msgs/msg/JointState"](head, list(names), none, none, np.array(effort))
+    state = known["sensor_msgs/msg/JointState"](head, list(names), none, none, np.array(effort, float))
     return "/joint_states", at, state
 
 
@@ -138,21 +138,23 @@ def test_gaps_and_old_values_are_reported(tmp_path: Path, caplog: pytest.LogCapt
     read(path, *KEYS)
     (told,) = (record.message for record in caplog.records if "gap" in record.message)
     assert "1 messages of /ft are followed by a gap, of up to 0.11 s, where 0.01 s are usual" in told
-    assert "15 rows have an old value of /joint_states, of up to 0.207 s, where 0.01 s are usual" in told
+    assert "16 rows have an old value of /joint_states, of up to 0.207 s, where 0.01 s are usual" in told
 
 
-def test_lists_that_vary_lack_elements(tmp_path: Path) -> None:
-    messages = [*three_topics("mcap", 3), *(joints("mcap", 40_000_000 + at, [], [1] * at) for at in (4, 3, 1, 0))]
-    messages = [one for one in messages if one[0] != "/joint_states" or one[1] >= 40_000_000]
-    table = open_any(write("mcap", tmp_path, [*messages, wrench("mcap", 50_000_000, 1.0)]))
-    assert "/joint_states.effort[0]" not in table.columns  # of the first message, which is empty
-    assert "/joint_states.effort" not in table.columns
+def test_elements_that_a_list_lacks_are_missing(tmp_path: Path) -> None:
+    """The first message says how many there are."""
+    messages = [joints("mcap", row * STEP_NS, [], [1.0] * (row % 4)) for row in range(3, 9)]
+    table = open_any(write("mcap", tmp_path, messages))
+    efforts = [f"/joint_states.effort[{number}]" for number in range(3)]
+    assert table.columns == ("time", "/joint_states.header.stamp", "/joint_states.header.frame_id", *efforts)
+    (chunk,) = table.chunks()
+    np.testing.assert_array_equal(chunk[4].to_numpy(), [1, np.nan, np.nan, 1, 1, np.nan])
 
 
 def test_joint_states_of_two_publishers_are_not_mixed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    gripper = [joints("mcap", row * STEP_NS + 5_000_000, ["finger"], [99.0]) for row in range(120)]
+    gripper = [joints("mcap", row * STEP_NS + 5_000_000, ["finger"], [1000.0]) for row in range(120)]
     recordings = read(write("mcap", tmp_path, [*three_topics("mcap"), *gripper]), *KEYS)
-    np.testing.assert_array_equal(recordings.signals[:, 1], np.arange(119))
+    np.testing.assert_array_equal(recordings.signals[:, 1], np.arange(1, 120))
     assert "120 messages of /joint_states are of other joints and left out" in caplog.text
 
 

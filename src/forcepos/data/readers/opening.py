@@ -28,7 +28,8 @@ def open_table(path: Path, config: TableConfig) -> Table:
     """
     if isinstance(config, Reader):
         return PluginTable(path, config)
-    kind = FORMATS.get(path.suffix.lower()) if config.format == "auto" else config.format
+    by_name = "ros" if path.is_dir() else FORMATS.get(path.suffix.lower())
+    kind = by_name if config.format == "auto" else config.format
     if kind is None:
         raise InputError(f"{path} ends with none of {ENDINGS}: set data.format")
     if kind in {"csv", "text"}:
