@@ -62,8 +62,8 @@ class TableConfig(DataConfig):
     )
     plugin: str | None = _optional("your own reader, module.Class of a file beside your config; null: by format")
     format: str = key(
-        "auto: by the ending (numpy: .npy, .npz; matlab: .mat; ros: .bag, .db3, .mcap or a bag's folder; text: .txt, "
-        ".log, .dat; csv: .csv, .tsv; .feather, .parquet)",
+        "auto: by the ending (numpy: .npy, .npz; matlab: .mat; ros: .bag, .db3, .mcap or a bag's folder; "
+        "text: .txt, .log, .dat; csv: .csv, .tsv; .feather, .parquet)",
         default="auto",
         choices=_FORMATS,
     )

@@ -14,9 +14,9 @@ FirstRows = Callable[[Sequence[str]], pa.RecordBatch | None]  # some of the colu
 
 
 class At(NamedTuple):
-    """An element of a list, by its index, and how many elements every list has."""
+    """An element of a list, by its place, and how many elements every list has."""
 
-    index: int
+    place: int
     size: int
 
 
@@ -61,7 +61,7 @@ def _is_list(kind: pa.DataType) -> bool:
 
 
 def _step(values: pa.Array, step: At | str) -> pa.Array:
-    return pc.struct_field(values, [step]) if isinstance(step, str) else pc.list_element(values, step.index)
+    return pc.struct_field(values, [step]) if isinstance(step, str) else pc.list_element(values, step.place)
 
 
 def take(values: pa.Array, element: Element, row: int) -> pa.Array:
@@ -73,9 +73,9 @@ def take(values: pa.Array, element: Element, row: int) -> pa.Array:
     for step in element.steps:
         if isinstance(step, At):
             lengths = pc.list_value_length(values)
-            place = pc.index(pc.not_equal(lengths, step.size), True).as_py()
-            if place >= 0:
-                found = f"has {lengths[place]} elements, not {step.size}"
-                raise ValueError(f"{visible_name(element.name)}: the list in row {row + place} {found}")
+            odd = pc.index(pc.not_equal(lengths, step.size), True).as_py()
+            if odd >= 0:
+                found = f"has {lengths[odd]} elements, not {step.size}"
+                raise ValueError(f"{visible_name(element.name)}: the list in row {row + odd} {found}")
         values = _step(values, step)
     return values

@@ -63,14 +63,13 @@ def _recordings(values: Mapping[str, Any], count: int) -> Loaded:
         titles += [str(value) for name, value in arrays.items() if name.endswith(".name") and value.ndim == 0][:1]
         tables.append(table)
         left_out |= others
-    shared = set.intersection(*({(field.name, field.type) for field in table.schema} for table in tables))
-    for name, _ in {(field.name, field.type) for table in tables for field in table.schema} - shared:
+    kinds = [{(field.name, field.type) for field in table.schema} for table in tables]
+    for name, _ in sorted(set.union(*kinds) - set.intersection(*kinds), key=str):
         left_out[name] = f"{name} (missing or of another shape in some recordings)"
     names = [name for name in tables[0].column_names if name not in left_out]
-    number = np.repeat(np.arange(count), [len(table) for table in tables])
-    title = titles if len({*titles}) == count else map(str, range(count))
-    recording = pa.DictionaryArray.from_arrays(number, pa.array(title, pa.string()))
     joined = pa.concat_tables([table.select(names) for table in tables])
-    return (
-        joined.append_column("recording", recording) if names and "recording" not in names else joined
-    ), left_out
+    if names and "recording" not in names:
+        title = pa.array(titles if len({*titles}) == count else map(str, range(count)), pa.string())
+        rows = np.repeat(np.arange(count), [len(table) for table in tables])
+        joined = joined.append_column("recording", pa.DictionaryArray.from_arrays(rows, title))
+    return joined, left_out

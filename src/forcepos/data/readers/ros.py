@@ -16,6 +16,7 @@ from forcepos.data.readers.elements import MOST
 from forcepos.data.readers.table import Chunk, Table, Wanted, check_kinds, explained
 from forcepos.data.readers.topic import Field, Topic, joints
 from forcepos.runtime.errors import InputError
+from forcepos.runtime.wording import name_some
 
 log = logging.getLogger(__name__)
 _ROWS = 8192
@@ -42,12 +43,10 @@ class RosTable(Table):
             for one in bag.connections:
                 self._messages[one.topic] = self._messages.get(one.topic, 0) + one.msgcount
                 try:
-                    raw = islice(bag.messages([one]), _PROBED)
-                    first = [
-                        self._longest.get(one.topic),
-                        *(bag.deserialize(data, one.msgtype) for _, _, data in raw),
-                    ]
-                    self._longest[one.topic] = max(filter(None, first), key=lambda message: len(joints(message)))
+                    raws = [raw for _, _, raw in islice(bag.messages([one]), _PROBED)]
+                    first = [bag.deserialize(raw, one.msgtype) for raw in raws]
+                    before = [self._longest[one.topic]] if one.topic in self._longest else []
+                    self._longest[one.topic] = max(before + first, key=lambda message: len(joints(message)))
                 except Exception as error:  # noqa: BLE001  # there is none, it is damaged, or nobody defines its type
                     left_out.append(f"{one.topic} ({one.msgtype} with {one.msgcount} messages: {error!r})")
             for topic, message in self._longest.items():
@@ -67,6 +66,8 @@ class RosTable(Table):
         wanted = columns or self.everything
         fields = [self._fields[one.place] for one in wanted]
         clock = self._clock(wanted)
+        if not clock:
+            raise InputError(f"{self.title}: no column of a topic; {name_some(self.left_out, 5)}")
         topics = self._read(fields)
         time = topics[clock].times
         # Of each topic, the number of its newest message at each message of the clock.

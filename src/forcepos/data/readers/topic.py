@@ -14,12 +14,12 @@ class Field(NamedTuple):
 
     topic: str
     path: str
-    index: int | None = None
+    element: int | None = None
 
     @property
     def name(self) -> str:
         name = f"{self.topic}.{self.path}" if self.topic else self.path
-        return name if self.index is None else f"{name}[{self.index}]"
+        return name if self.element is None else f"{name}[{self.element}]"
 
 
 def joints(message: Any) -> list[str]:
@@ -41,7 +41,7 @@ class Topic:
         self._fields = [field for field in fields if field.topic == topic]
         self._paths = dict[str, int]()  # how many elements are wanted of each
         for field in self._fields:
-            self._paths[field.path] = max((field.index or 0) + 1, self._paths.get(field.path, 0))
+            self._paths[field.path] = max((field.element or 0) + 1, self._paths.get(field.path, 0))
         get = attrgetter("name" if self._joints else "__msgtype__", *self._paths)
         # Where each message goes: a method that is called for each of millions would take a tenth of all time.
         self.sink: tuple[Any, list[tuple[Any, ...]], list[int]] = (get, [], [])
