@@ -64,7 +64,7 @@ def _recordings(values: Mapping[str, Any], count: int) -> Loaded:
         tables.append(table)
         left_out |= others
     kinds = [{(field.name, field.type) for field in table.schema} for table in tables]
-    for name, _ in sorted(set.union(*kinds) - set.intersection(*kinds), key=str):
+    for name, _ in sorted(kinds[0].union(*kinds) - kinds[0].intersection(*kinds), key=str):
         left_out[name] = f"{name} (missing or of another shape in some recordings)"
     names = [name for name in tables[0].column_names if name not in left_out]
     joined = pa.concat_tables([table.select(names) for table in tables])
