@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -87,6 +88,7 @@ def three_topics(kind: str, rows: int = 120) -> list[Message]:
 def test_rows_are_the_messages_of_the_features_with_the_newest_others_before(
     kind: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.INFO)
     path = write(kind, tmp_path, three_topics(kind))
     recordings = read(path, *KEYS)
     rows = np.arange(1, 120)  # the first one has no place before it

@@ -33,7 +33,7 @@ class RosTable(Table):
     when it was recorded.
     """
 
-    kind = "ROS bag"
+    kind = "ROS"
 
     def __init__(self, path: Path) -> None:
         self._fields, self._messages, left_out = [Field("", "time")], dict[str, int](), list[str]()
@@ -123,8 +123,10 @@ class RosTable(Table):
                 )
             if one.others:
                 found.append(f"{one.others} messages of {topic} are of other joints and left out")
-        if found and not self._told:
-            log.warning("%s: %s", self.title, "; ".join(found))
+        if found and not self._told:  # that topics do not begin together is as it should be
+            log.log(
+                logging.WARNING if found[bool(first) :] else logging.INFO, "%s: %s", self.title, "; ".join(found)
+            )
         self._told = True
 
 
