@@ -102,8 +102,10 @@ class FeatherTable(ArrowTable):
         with self._reader(places) as whole:
             for number, length in enumerate(self._lengths):
                 if columns is None or length <= _LONG:
-                    batch = whole.get_batch(number)
-                    yield from self._pieces(batch, parts, first, ROWS if columns else _ROWS_OF_ALL)
+                    rows = (
+                        ROWS if columns else _ROWS_OF_ALL
+                    )  # the batch has no name here: it would outlive its use
+                    yield from self._pieces(whole.get_batch(number), parts, first, rows)
                 else:
                     for parent in dict.fromkeys(elements[one].parent for one in apart):
                         with self._reader([parent]) as reader:
