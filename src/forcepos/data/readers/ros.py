@@ -20,7 +20,7 @@ from forcepos.runtime.wording import name_some
 
 log = logging.getLogger(__name__)
 _ROWS = 8192
-_AT_ONCE = 2048  # messages that are held as such
+_AT_ONCE = 256  # messages that are held as such: as many as a processor's cache holds
 _PROBED = 20  # messages of a topic, the longest of which tells its columns
 _LATE = 5  # median steps of a topic: a longer one is a gap, and an older value is stale
 _ENOUGH = 10  # messages, for a median that says anything
