@@ -65,7 +65,9 @@ def test_a_column_that_is_there_twice_is_reported(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("ending", ["feather", "parquet"])
 def test_columns_without_numbers_are_reported_all_at_once(ending: str, tmp_path: Path) -> None:
-    table = numbers().assign(Fx=pd.Series(["high"] * 120, dtype=object), x=pd.Series([[1.0]] * 120, dtype=object))
+    table = numbers().assign(
+        Fx=pd.Series(["high"] * 120, dtype=object), x=pd.Series([[1.0], [], [2.0]] * 40, dtype=object)
+    )
     message = error_of(write(table, tmp_path / f"a.{ending}"))
     assert message.startswith("PATH: Fx holds ")
     assert ", x holds list<" in message
@@ -168,11 +170,13 @@ def test_what_is_no_table_is_reported(tmp_path: Path) -> None:
     )
     assert error_of(tmp_path) == (
         "data.path=PATH is a folder without tables: "
-        "none of its files ends with .feather, .parquet, .csv, .tsv, .txt, .log, .dat"
+        "none of its files ends with .feather, .parquet, .csv, .tsv, .txt, .log, .dat, "
+        ".npy, .npz, .mat, .bag, .db3, .mcap"
     )
     path = write(numbers(), tmp_path / "a.csv").rename(tmp_path / "a.xyz")
     assert error_of(path) == (
-        "PATH ends with none of .feather, .parquet, .csv, .tsv, .txt, .log, .dat: set data.format"
+        "PATH ends with none of .feather, .parquet, .csv, .tsv, .txt, .log, .dat, "
+        ".npy, .npz, .mat, .bag, .db3, .mcap: set data.format"
     )
     assert len(read(path, *NAMED, "data.format=csv").signals) == 120
 

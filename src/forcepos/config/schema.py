@@ -62,7 +62,10 @@ class TableConfig(DataConfig):
     )
     plugin: str | None = _optional("your own reader, module.Class of a file beside your config; null: by format")
     format: str = key(
-        "auto: by the ending (.feather, .parquet, .csv, .tsv, .txt, .log, .dat)", default="auto", choices=_FORMATS
+        "auto: by the ending (numpy: .npy, .npz; matlab: .mat; ros: .bag, .db3, .mcap or a bag's folder; "
+        "text: .txt, .log, .dat; csv: .csv, .tsv; .feather, .parquet)",
+        default="auto",
+        choices=_FORMATS,
     )
     header: bool | None = _optional("text: whether the first line holds names; null: if no field is a number")
     separator: str | None = _optional("text: between fields; null: the first line's (csv), or blanks (text)")

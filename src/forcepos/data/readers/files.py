@@ -17,6 +17,7 @@ from forcepos.runtime.wording import name_some, visible_name
 FORMATS = {
     ".feather": "feather", ".parquet": "parquet", ".csv": "csv", ".tsv": "csv",
     ".txt": "text", ".log": "text", ".dat": "text",
+    ".npy": "numpy", ".npz": "numpy", ".mat": "matlab", ".bag": "ros", ".db3": "ros", ".mcap": "ros",
 }  # fmt: skip
 ENDINGS = ", ".join(FORMATS)
 _SHOWN, _SHOWN_PATHS = 20, 3
@@ -34,14 +35,16 @@ def find_files(config: TableConfig) -> list[Path]:
         InputError: there is no file.
     """
     path, reader = Path(config.path), config if isinstance(config, Reader) else None
-    if reader and path.is_dir() and is_source(reader, path):
+    if path.is_dir() and (is_source(reader, path) if reader else is_bag(path)):
         return [path]
 
     def is_table(path: Path) -> bool:
         named = config.format != "auto" or path.suffix.lower() in FORMATS
-        return is_source(reader, path) if reader else path.is_file() and named
+        return is_source(reader, path) if reader else is_bag(path) or (path.is_file() and named)
 
-    found = matching_files(config.path, is_table, Path.exists if reader else Path.is_file)
+    found = matching_files(
+        config.path, is_table, Path.exists if reader else lambda path: path.is_file() or is_bag(path)
+    )
     others = [str(file) for file in found if reader and not path.is_dir() and not is_source(reader, file)]
     if others:
         raise InputError(f"{plugin_name(reader)} does not read {name_some(others, _SHOWN)}: its `matches` says no")
@@ -52,6 +55,11 @@ def find_files(config: TableConfig) -> list[Path]:
     if not found:
         raise InputError(f"data.path={path} is not a file, a folder or a pattern that matches a file")
     return found
+
+
+def is_bag(folder: Path) -> bool:
+    """Return whether this is the folder of a bag of ROS 2, which is one recording."""
+    return (folder / "metadata.yaml").is_file()
 
 
 def matching_files(
@@ -165,7 +173,8 @@ def find_columns(table: Table, wanted: Sequence[tuple[str, str]]) -> list[Wanted
     problems = []
     if missing:
         there = _present(missing, table.names, table.width)
-        problems.append(f"{table.title} lacks {name_some(missing, _SHOWN)}; it has {there}")
+        left_out = f"; no columns are {name_some(table.left_out, _SHOWN)}" if table.left_out else ""
+        problems.append(f"{table.title} lacks {name_some(missing, _SHOWN)}; it has {there}{left_out}")
     if twice:
         problems.append(f"{table.title} has more than one column named {name_some(twice, _SHOWN)}")
     if problems:
