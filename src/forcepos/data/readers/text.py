@@ -1,19 +1,22 @@
 """CSV files and text separated by whitespace, read a chunk at a time and only the columns that are needed."""
 
-import io
 import logging
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from functools import partial
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import pyarrow as pa
 from pyarrow import csv
 
+from forcepos.data.readers.clock import Clock
+from forcepos.data.readers.content import Content
 from forcepos.data.readers.layout import Layout, Written, find_layout
 from forcepos.data.readers.lines import LONGEST, SPACE, decoded, split_fields, too_long, with_single_spaces
-from forcepos.data.readers.table import WORDS, Chunk, Table, Wanted, explained
+from forcepos.data.readers.table import ALL, WORDS, Chunk, Table, Wanted, explained
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.wording import first_lines
 
@@ -21,7 +24,7 @@ log = logging.getLogger(__name__)
 
 _BLOCK = 1 << 20  # bytes
 _PER_COLUMN = 1 << 10  # bytes, at least: thousands of columns take as long a chunk, however few its rows
-_SHOWN = 10
+_SHOWN, _COUNTED = 10, 10_000  # broken lines
 
 
 class TextTable(Table):
@@ -36,15 +39,13 @@ class TextTable(Table):
     layout: Layout
 
     def __init__(self, path: Path, written: Written | None, content: bytes | None = None) -> None:
-        self._open: Callable[[], BinaryIO] = lambda: path.open("rb") if content is None else io.BytesIO(content)
         try:
-            with self._open() as file:
-                self.layout = find_layout(file, written)
-        except OSError as error:
-            raise InputError(f"{path} cannot be read: {error}") from error
+            with explained(path, self.kind):
+                self.content = Content(path, content)
+                self.layout = find_layout(self.content, written)
         except InputError as error:
-            raise InputError(f"{path} {error}") from error
-        super().__init__(path, self.layout.names, self.layout.width)
+            raise InputError(str(error) if str(error).startswith(str(path)) else f"{path} {error}") from error
+        super().__init__(path, self.layout.names, self.layout.columns)
 
     def rows(self, columns: Sequence[Wanted]) -> int:  # noqa: ARG002  # the same for every table
         return 1 + sum(block.count(b"\n") + block.count(b"\r") for block in self._blocks())
@@ -58,27 +59,44 @@ class TextTable(Table):
         wanted = columns or self.everything
         options = self._conversion(columns or ())
         self.row_errors.clear()
-        if self.layout.cut and strict:
-            log.warning("%s: %s", self.path, self.layout.cut)
+        dropped = [f"{self.path}: {note}" for note in (self.layout.nuls, self.layout.cut) if note]
+        for note in dropped if strict else ():
+            log.warning(note)
+        clock = Clock(strict)
         with explained(self.path, self.kind):
             for first, text in self._whole_lines():
                 try:
                     batches = self._parsed(text if strict else decoded(text).encode(), first, options, strict)
+                    found = [
+                        {number: self._as_time(batch.column(str(one.place)), one, clock)
+                         for number, one in enumerate(wanted)}
+                        for batch in batches
+                    ]  # fmt: skip
                 except pa.ArrowInvalid as error:
                     message = self._explained(error, wanted) if strict else f"{self.path}: {error}"
                     raise InputError(message) from error
-                for batch in batches:
-                    yield {number: batch.column(str(one.place)) for number, one in enumerate(wanted)}
-        if self.layout.cut and not strict:
-            self.row_errors.append(f"{self.path}: {self.layout.cut}")
+                yield from found
+        self.row_errors += [] if strict else dropped
 
     def _conversion(self, columns: Sequence[Wanted]) -> csv.ConvertOptions:
         # In reverse, for a column that is both a number and a word is read as a number; a word has any encoding.
-        kinds = {str(one.place): pa.binary() if one.role in WORDS else pa.float64() for one in reversed(columns)}
+        kinds = {str(one.place): self._type(one) for one in reversed(columns)}
+        times = {str(one.place): pa.binary() for one in self.everything if self._is_time(one)}
         return csv.ConvertOptions(
-            check_utf8=False, column_types=kinds, include_columns=list(kinds), strings_can_be_null=not columns,
+            check_utf8=False, column_types=kinds or times, include_columns=list(kinds), strings_can_be_null=not columns,
             null_values=sorted(self.layout.missing), decimal_point=self.layout.decimal,
         )  # fmt: skip
+
+    def _type(self, column: Wanted) -> pa.DataType:
+        if column.role in WORDS or self._is_time(column):
+            return pa.binary()
+        return pa.bool_() if self.layout.kinds.get(column.place) == "truth" else pa.float64()
+
+    def _is_time(self, column: Wanted) -> bool:
+        return column.role in {"time", ALL} and self.layout.kinds.get(column.place) == "time"
+
+    def _as_time(self, values: pa.Array, column: Wanted, clock: Clock) -> pa.Array:
+        return clock.read(values) if self._is_time(column) and pa.types.is_binary(values.type) else values
 
     def _parsed(
         self, text: bytes, first: int, conversion: csv.ConvertOptions, strict: bool
@@ -89,7 +107,7 @@ class TextTable(Table):
         table = csv.read_csv(
             pa.BufferReader(text),
             csv.ReadOptions(
-                column_names=[str(place) for place in range(self.width)],
+                column_names=[str(place) for place in range(self.layout.width)],
                 block_size=len(text) + 1,
                 use_threads=strict,  # else a broken row has no number
             ),
@@ -105,12 +123,8 @@ class TextTable(Table):
         return "skip"
 
     def _blocks(self) -> Iterator[bytes]:
-        left = self.layout.end - self.layout.first
-        with self._open() as file:
-            file.seek(self.layout.first)
-            while block := file.read(min(max(_BLOCK, _PER_COLUMN * self.width), left)):
-                left -= len(block)
-                yield block
+        size = max(_BLOCK, _PER_COLUMN * self.layout.width)
+        return self.content.blocks(self.layout.first, self.layout.end, size)
 
     def _whole_lines(self) -> Iterator[tuple[int, bytes]]:
         """Yield many lines at once and the number of the first, with one space for any amount of whitespace."""
@@ -127,9 +141,12 @@ class TextTable(Table):
                 raise InputError(f"{self.path} {too_long(number)}")
 
     def _explained(self, error: Exception, columns: Sequence[Wanted]) -> str:
-        found = list(self.errors(columns))
+        found = list(islice(self.errors(columns), _COUNTED))
         if len(found) < 2:
             return f"{self.path}: {found[0]}" if found else f"{self.path} cannot be read: {error}"
+        found = _told_once(found) if len(found) > _SHOWN else found
+        if len(found) == 1:
+            return f"{self.path}: {found[0]}"
         return "\n  ".join([f"{self.path} cannot be read:", *first_lines(found, _SHOWN)])
 
     def errors(self, columns: Sequence[Wanted]) -> Iterator[str]:
@@ -140,3 +157,18 @@ class TextTable(Table):
                 wrong = line and self.layout.row_error(split_fields(line, self.layout.separator), wanted)
                 if wrong:
                     yield f"line {number} {wrong!s}"
+
+
+def _told_once(errors: Sequence[str]) -> list[str]:
+    """Keep the first of the lines that differ only in their number and value, and count the others."""
+    alike = Counter(map(_reason, errors))
+    first = {_reason(error): error for error in reversed(errors)}
+    most = " at least" if len(errors) == _COUNTED else ""
+    return [
+        f"{first[reason]}; so are{most} {count - 1:,} more lines" if count > 1 else first[reason]
+        for reason, count in sorted(alike.items(), key=lambda one: errors.index(first[one[0]]))
+    ]
+
+
+def _reason(error: str) -> str:
+    return re.sub(r"line [0-9]+|'.*'|\".*\"", "", error.partition(" for ")[0]) + error.partition(": ")[2]
