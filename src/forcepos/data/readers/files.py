@@ -18,8 +18,16 @@ FORMATS = {
     ".txt": "text", ".log": "text", ".dat": "text",
 }  # fmt: skip
 ENDINGS = ", ".join(FORMATS)
+_COMPRESSED = (".gz", ".zst", ".bz2")
 _SHOWN = 20
 _COMPARED = 1000  # names, and characters of a name: a comparison takes long
+
+
+def format_of(path: Path) -> str | None:
+    """Return the format that a file's ending names; a text may be compressed, which another ending tells."""
+    if path.suffix.lower() not in _COMPRESSED:
+        return FORMATS.get(path.suffix.lower())
+    return "text" if FORMATS.get(path.with_suffix("").suffix.lower()) == "text" else "csv"
 
 
 def find_files(config: TableConfig) -> list[Path]:
@@ -33,7 +41,7 @@ def find_files(config: TableConfig) -> list[Path]:
         return [path]
 
     def is_table(path: Path) -> bool:
-        named = config.format != "auto" or path.suffix.lower() in FORMATS
+        named = config.format != "auto" or format_of(path) is not None
         return is_source(reader, path) if reader else path.is_file() and named
 
     found = matching_files(config.path, is_table, Path.exists if reader else Path.is_file)
@@ -71,11 +79,15 @@ def natural_sort_key(name: str) -> list[tuple[int, int, str, str]]:
 
 def short_names(paths: Sequence[Path]) -> list[str]:
     """Shorten paths for messages: to the name without extension if that is unique, else the name or the path."""
-    for shorten in (lambda path: path.stem, lambda path: path.name, str):
+    for shorten in (_stem, lambda path: path.name, str):
         names = [shorten(path) for path in paths]
         if len(set(names)) == len(names):
             break
     return names
+
+
+def _stem(path: Path) -> str:
+    return Path(path.stem).stem if path.suffix.lower() in _COMPRESSED else path.stem
 
 
 def wanted_columns(config: TableConfig) -> list[tuple[str, str]]:

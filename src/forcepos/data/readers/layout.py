@@ -7,14 +7,13 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from forcepos.data.readers.content import Content
-from forcepos.data.readers.header import Body, Header, Line, find_body, find_header
+from forcepos.data.readers.header import Line, find_body, find_header
 from forcepos.data.readers.lines import (
     BOM,
+    KINDS,
     MARKS,
     MISSING,
     SPACE,
-    TIME,
-    TRUTH,
     is_number,
     is_text,
     is_value,
@@ -24,18 +23,19 @@ from forcepos.data.readers.lines import (
 from forcepos.runtime.errors import InputError
 
 _SEPARATORS = {b";": "semicolons", b"\t": "tabs", b",": "commas", SPACE: "whitespace"}  # those that are guessed
-_LOOKED_AT = 100  # lines from which the format is guessed
+_LOOKED_AT = 50  # lines of each end, from which the format is guessed
+_TAIL = 1 << 16  # bytes
 _FIRST = 10  # lines among which names are looked for
 _SHOWN = 30  # characters of a value
 # Why a field is no number, and what helps.
 _CAUSES = {
+    r".*\0.*": "NUL bytes, as where a logger lost power: delete the line",
     r"[+-]?[0-9]*,[0-9]+(e[+-]?[0-9]+)?": "a decimal comma: set data.decimal=','",
     r"[+-]?[0-9]*\.[0-9]+(e[+-]?[0-9]+)?": "a decimal point: set data.decimal='.'",
     r"[+-]?[0-9]{1,3}([.,' ][0-9]{3})+([.,][0-9]*)?": "separators of thousands: export the table without them",
-    r"[+-]?[0-9.,]+ ?[^0-9.,:/-]{1,6}": "a unit behind the number: export the table without it",
-    r"[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{2,4}.*|.*[0-9]:[0-9]{2}.*": "a time, which data.time reads if it is written as "
-    "2024-05-31T12:00:00.010 or 12:00:00.010",
-    r"(?i)true|false": "a truth value below numbers: export it as 0 or 1",
+    r"[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{2,4}.*|.*[0-9]:[0-9]{2}.*":
+    "a time: data.time reads 2024-05-31T12:00:00.010 and 12:00:00.010",
+    r"[+-]?[0-9.,]+ ?[^0-9.,]{1,6}": "a unit: export the table without it",
 }  # fmt: skip
 
 
@@ -79,23 +79,18 @@ class Layout:
         """Return whether a field holds a number or counts as a missing one."""
         return is_number(field.strip(), self.decimal) or field.strip() in self.missing
 
-    def row_error(self, fields: Sequence[str], wanted: Sequence[tuple[int, str]]) -> str | None:
-        """Describe what is wrong with a row, if anything; `wanted`: index and name of fields with numbers."""
+    def row_error(self, fields: Sequence[str], wanted: Sequence[tuple[int, str, str]]) -> str | None:
+        """Describe what is wrong with a row, if anything; `wanted`: index, name and kind of fields."""
         if len(fields) != self.width:
             return f"has {len(fields)} field{'s'[: len(fields) != 1]}, not {self.width}"
-        wrong = (f"has {fields[n][:_SHOWN]!r} for {name}, not a number{_cause(fields[n])}" for n, name in wanted
-                 if not self._suits(n, fields[n]))  # fmt: skip
-        return next(wrong, None)
-
-    def _suits(self, place: int, field: str) -> bool:
-        other = {"time": TIME, "truth": TRUTH}.get(self.kinds.get(place, ""))
-        return self.is_number(field) or (other is not None and other.fullmatch(field) is not None)
-
-
-def _cause(field: str) -> str:
-    if "\0" in field:
-        return ": NUL bytes, as where a logger lost power; delete the line"
-    return next((f": {cause}" for regular, cause in _CAUSES.items() if re.fullmatch(regular, field)), "")
+        for place, name, kind in wanted:
+            field = fields[place]
+            if not (self.is_number(field) or (kind in KINDS and KINDS[kind].fullmatch(field))):
+                causes = (
+                    f": {cause}" for regular, cause in _CAUSES.items() if re.fullmatch(regular, field, re.DOTALL)
+                )
+                return f"has {field[:_SHOWN]!r} for {name}, not a number{next(causes, '')}"
+        return None
 
 
 def find_layout(content: Content, written: Written | None) -> Layout:
@@ -104,18 +99,28 @@ def find_layout(content: Content, written: Written | None) -> Layout:
     Raises:
         InputError: it is not text, has no rows, or is no table as far as can be guessed.
     """
-    head, tail = content.head, content.tail
-    if not (is_text(head.rstrip(b"\0").replace(b"\0", b"")) and is_text(tail.replace(b"\0", b""))):
+    head, tail = content.head[: content.size], content.tail
+    if not (is_text(head) and is_text(tail)):
         raise InputError("is not text" if written else "is not a Feather, Parquet or text file")
-    _refuse_nuls(head[: content.size])
-    rows = _first_rows(head[: content.size])
+    if b"\0" in head:
+        number = head.count(b"\n", 0, head.index(b"\0")) + 1
+        raise InputError(f"has NUL bytes in line {number}, as where a logger lost power: delete that line")
+    rows = _some_rows(head, tail)
     known = _notation(rows, written)
     separator = (known.separator or "").encode()
-    body = find_body([split_fields(row, separator) for row in rows])
-    if not written and rows:
-        _refuse_prose(rows, known)
-    header = find_header(_all_lines(head[: content.size], separator), body, known.header)
-    whole = _layout(known, body, header)
+    split = [split_fields(row, separator) for row in rows]
+    if not written and split:
+        _refuse_prose(split, known.decimal)
+    body = find_body(split)
+    header = find_header(_all_lines(head, separator), body, known.header)
+    names = header.names and [
+        name.strip('"') for name in header.names
+    ]  # R writes them so, whatever separates them
+    whole = Layout(
+        separator, known.decimal, names, header.marked, width=body.width or len(header.row.fields),
+        columns=len(names or ()) or body.width - body.spare, first=header.row.begin, line=header.row.number,
+        end=content.size, doubt=header.doubt, kinds=body.kinds,
+    )  # fmt: skip
     bytes_cut, cut = _cut_short(tail, content.size, whole, known.ended or content.nuls > 0)
     if content.size - bytes_cut <= whole.first:
         raise InputError("has no complete row")
@@ -125,22 +130,6 @@ def find_layout(content: Content, written: Written | None) -> Layout:
         else None
     )
     return replace(whole, end=content.size - bytes_cut, cut=cut, nuls=nuls)
-
-
-def _layout(known: Written, body: Body, header: Header) -> Layout:
-    separator, row, names = (known.separator or "").encode(), header.row, header.names
-    width = body.width or len(row.fields)
-    if names and separator == SPACE:
-        names = [name.strip('"') for name in names]  # as R writes them
-    columns = len(names) if names else width - body.spare
-    return Layout(separator, known.decimal, names, header.marked, width, columns, row.begin, row.number, 0,
-                  doubt=header.doubt, kinds=body.kinds)  # fmt: skip
-
-
-def _refuse_nuls(head: bytes) -> None:
-    if b"\0" in head:
-        number = len(head[: head.index(b"\0")].splitlines())
-        raise InputError(f"has NUL bytes in line {number}, as where a logger lost power: delete that line")
 
 
 def _all_lines(head: bytes, separator: bytes) -> Iterator[Line]:
@@ -168,10 +157,12 @@ def _cut_short(tail: bytes, size: int, layout: Layout, ended: bool) -> tuple[int
     return len(last), f"the last line is cut short ({shown}) and was dropped"
 
 
-def _first_rows(head: bytes) -> list[bytes]:
-    """Take some lines that are not blank: no notes, and none that may have been cut."""
-    rows = list(islice((line for _, _, line in lines(head) if not line.startswith(MARKS)), _LOOKED_AT))
-    return rows[:-1] if 1 < len(rows) < _LOOKED_AT and not head.endswith((b"\n", b"\r")) else rows
+def _some_rows(head: bytes, tail: bytes) -> list[bytes]:
+    """Take some lines that are not blank from both ends: no notes, and none that may have been cut."""
+    first = list(islice((line for _, _, line in lines(head) if not line.startswith(MARKS)), _LOOKED_AT))
+    first = first[:-1] if 1 < len(first) < _LOOKED_AT and not head.endswith((b"\n", b"\r")) else first
+    last = [line for line in tail[-_TAIL:].splitlines()[1:-1] if line.strip()][-_LOOKED_AT:]
+    return first + last  # titles and notes above the rows may be many
 
 
 def _notation(rows: Sequence[bytes], written: Written | None) -> Written:
@@ -181,12 +172,14 @@ def _notation(rows: Sequence[bytes], written: Written | None) -> Written:
     if written.separator:
         return written
     usual = [b",", b";", b"\t"] if written.kind == "csv" else [SPACE, b"\t", b",", b";"]
-    quoted = any(b'"' in row for row in rows)
-    usual = [mark for mark in usual if quoted or mark != written.decimal.encode()]
-    there = [mark for mark in usual if any(mark in row for row in rows)] or usual
+    there = [mark for mark in usual if any(mark in row for row in rows)]
+    if written.decimal == "," and not any(b'"' in row for row in rows):
+        if there == [b","]:
+            raise InputError("seems to have commas between fields, not in numbers: set data.decimal='.'")
+        there = [mark for mark in there if mark != b","]
+    there = there or [usual[0], SPACE]
     default = replace(written, separator=there[0].decode())
-    separator = _guess(rows, there, default).separator if len(there) > 1 else default.separator
-    return replace(written, separator=separator)
+    return replace(written, separator=_guess(rows, there, default).separator) if len(there) > 1 else default
 
 
 def _guess(rows: Sequence[bytes], separators: Sequence[bytes], default: Written) -> Written:
@@ -217,9 +210,9 @@ def _score(split: Sequence[list[str]], mark: str) -> tuple[float, bool, int]:
     )
 
 
-def _refuse_prose(rows: Sequence[bytes], known: Written) -> None:
-    split = [split_fields(row, (known.separator or "").encode()) for row in rows[1:] or rows]
-    width, alike = Counter(map(len, split)).most_common(1)[0]
-    usual = (field for fields in split if len(fields) == width for field in fields)
-    if 2 * alike < len(split) or not any(is_number(field, known.decimal) for field in usual):
+def _refuse_prose(split: Sequence[list[str]], decimal: str) -> None:
+    rows = split[1:] or split
+    width, alike = Counter(map(len, rows)).most_common(1)[0]
+    usual = (field for fields in rows if len(fields) == width for field in fields)
+    if 2 * alike < len(rows) or not any(is_number(field, decimal) for field in usual):
         raise InputError("is not a table: most lines have no numbers, or differ in their number of fields")

@@ -12,7 +12,9 @@ SPACE = b" "  # as a separator: any amount of whitespace
 BOM = b"\xef\xbb\xbf"
 LONGEST = 1 << 20  # bytes of a line
 MARKS = (b"%", b"#", b"//")  # begin a line that is a note or names the columns
-_CONTROL = bytes(sorted({*range(32)} - {*b"\t\n\x0b\x0c\r"})) + b"\x7f"  # in no text
+_CONTROL = (
+    bytes(sorted({*range(1, 32)} - {*b"\t\n\x0b\x0c\r"})) + b"\x7f"
+)  # in no text, as NULs, which a logger may leave
 _WHITESPACE = re.compile(rb"[ \t]+")
 _SEPARATOR_NOTE = re.compile(rb'"?sep=.?"?\s*', re.IGNORECASE)  # of Excel
 _LINE = re.compile(rb"([^\r\n]*)(?:\r\n|\r|\n|\Z)")
@@ -30,9 +32,11 @@ MISSING = {
     "NaN", "n/a", "nan", "null",
 }  # fmt: skip
 # A date with a time of day, if need be with its zone, or a time of day.
-_DATE, _CLOCK = "[0-9]{4}-[0-9]{2}-[0-9]{2}", "[0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.,][0-9]{1,9})?)?"
+_DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_CLOCK = "[0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.,][0-9]{1,9})?)?"
 TIME = re.compile(rf"{_DATE}([T ]{_CLOCK}( ?(Z|[+-][0-9]{{2}}:?([0-9]{{2}})?))?)?|{_CLOCK}")
 TRUTH = re.compile("true|false|[01]", re.IGNORECASE)
+KINDS = {"time": TIME, "truth": TRUTH}
 
 
 def lines(text: bytes) -> Iterator[tuple[int, int, bytes]]:

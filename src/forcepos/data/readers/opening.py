@@ -4,7 +4,7 @@ from pathlib import Path
 
 from forcepos.config.schema import TableConfig
 from forcepos.data.readers.binary import FeatherTable, ParquetTable
-from forcepos.data.readers.files import ENDINGS, FORMATS
+from forcepos.data.readers.files import ENDINGS, format_of
 from forcepos.data.readers.layout import Written
 from forcepos.data.readers.reader import PluginTable, Reader
 from forcepos.data.readers.table import Table, explained
@@ -20,7 +20,7 @@ def open_table(path: Path, config: TableConfig) -> Table:
     """
     if isinstance(config, Reader):
         return PluginTable(path, config)
-    kind = FORMATS.get(path.suffix.lower()) if config.format == "auto" else config.format
+    kind = format_of(path) if config.format == "auto" else config.format
     if kind is None:
         raise InputError(f"{path} ends with none of {ENDINGS}: set data.format")
     if kind in {"csv", "text"}:

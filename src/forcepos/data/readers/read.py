@@ -21,10 +21,12 @@ from forcepos.data.readers.rows import Rows
 from forcepos.data.readers.table import Table, Wanted
 from forcepos.data.recordings import Float64, Int32, Recordings
 from forcepos.runtime.errors import InputError
-from forcepos.runtime.wording import first_lines, name_some
+from forcepos.runtime.wording import first_lines, fold_alike, name_some
 
 log = logging.getLogger(__name__)
 _SHOWN = 10
+# What differs between messages that say the same of several files: paths, numbers of lines, values.
+_OF_A_FILE = r"^.*?(?=: | is | has | lacks | cannot | seems )|line [0-9]+|'[^'\n]*'|[0-9,]+ more lines"
 _STEPS_LOOKED_AT = 1_000_000
 
 
@@ -45,9 +47,14 @@ def read_table(config: TableConfig) -> Recordings:
             files.append((table, columns, name))
         except InputError as error:
             problems.append(str(error))
+    doubts = [f"{table.title}: {table.layout.doubt}" for table, *_ in files if table.layout and table.layout.doubt]
+    for doubt in fold_alike(doubts, _OF_A_FILE, "files"):
+        log.warning(doubt)
     rows = _read(config, files, count, problems) if files else None
     if problems or rows is None:
-        all_of_them = "\n  ".join(["the tables cannot be read:", *first_lines(problems, _SHOWN)])
+        all_of_them = "\n  ".join(
+            ["the tables cannot be read:", *first_lines(fold_alike(problems, _OF_A_FILE, "files"), _SHOWN)]
+        )
         raise InputError(problems[0] if len(problems) == 1 else all_of_them)
     rows.finish()
     return _recordings(rows)

@@ -1,9 +1,7 @@
 """CSV files and text separated by whitespace, read a chunk at a time and only the columns that are needed."""
 
 import logging
-import re
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
@@ -18,7 +16,7 @@ from forcepos.data.readers.layout import Layout, Written, find_layout
 from forcepos.data.readers.lines import LONGEST, SPACE, decoded, split_fields, too_long, with_single_spaces
 from forcepos.data.readers.table import ALL, WORDS, Chunk, Table, Wanted, explained
 from forcepos.runtime.errors import InputError
-from forcepos.runtime.wording import first_lines
+from forcepos.runtime.wording import first_lines, fold_alike
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +46,7 @@ class TextTable(Table):
         super().__init__(path, self.layout.names, self.layout.columns)
 
     def rows(self, columns: Sequence[Wanted]) -> int:  # noqa: ARG002  # the same for every table
-        return 1 + sum(block.count(b"\n") + block.count(b"\r") for block in self._blocks())
+        return self.content.ends
 
     def chunks(self, columns: Sequence[Wanted] | None = None, strict: bool = True) -> Iterator[Chunk]:
         """Yield chunks of the wanted columns.
@@ -62,16 +60,12 @@ class TextTable(Table):
         dropped = [f"{self.path}: {note}" for note in (self.layout.nuls, self.layout.cut) if note]
         for note in dropped if strict else ():
             log.warning(note)
-        clock = Clock(strict)
+        clocks = {place: Clock(strict) for place, kind in self.layout.kinds.items() if kind == "time"}
         with explained(self.path, self.kind):
             for first, text in self._whole_lines():
                 try:
                     batches = self._parsed(text if strict else decoded(text).encode(), first, options, strict)
-                    found = [
-                        {number: self._as_time(batch.column(str(one.place)), one, clock)
-                         for number, one in enumerate(wanted)}
-                        for batch in batches
-                    ]  # fmt: skip
+                    found = [self._chunk(batch, wanted, clocks) for batch in batches]
                 except pa.ArrowInvalid as error:
                     message = self._explained(error, wanted) if strict else f"{self.path}: {error}"
                     raise InputError(message) from error
@@ -80,23 +74,24 @@ class TextTable(Table):
 
     def _conversion(self, columns: Sequence[Wanted]) -> csv.ConvertOptions:
         # In reverse, for a column that is both a number and a word is read as a number; a word has any encoding.
-        kinds = {str(one.place): self._type(one) for one in reversed(columns)}
-        times = {str(one.place): pa.binary() for one in self.everything if self._is_time(one)}
+        types = {"words": pa.binary(), "time": pa.binary(), "truth": pa.bool_()}
+        kinds = {str(one.place): types.get(self._kind(one), pa.float64()) for one in reversed(columns)}
+        times = {str(place): pa.binary() for place, kind in self.layout.kinds.items() if kind == "time"}
         return csv.ConvertOptions(
-            check_utf8=False, column_types=kinds or times, include_columns=list(kinds), strings_can_be_null=not columns,
+            check_utf8=False, column_types=kinds or times, include_columns=list(kinds),
+            strings_can_be_null=not columns,
             null_values=sorted(self.layout.missing), decimal_point=self.layout.decimal,
         )  # fmt: skip
 
-    def _type(self, column: Wanted) -> pa.DataType:
-        if column.role in WORDS or self._is_time(column):
-            return pa.binary()
-        return pa.bool_() if self.layout.kinds.get(column.place) == "truth" else pa.float64()
+    def _kind(self, column: Wanted) -> str:
+        """Return what a column's fields are other than numbers: words, time or truth."""
+        found = "words" if column.role in WORDS else self.layout.kinds.get(column.place, "")
+        return "" if found == "time" and column.role not in {"time", ALL} else found
 
-    def _is_time(self, column: Wanted) -> bool:
-        return column.role in {"time", ALL} and self.layout.kinds.get(column.place) == "time"
-
-    def _as_time(self, values: pa.Array, column: Wanted, clock: Clock) -> pa.Array:
-        return clock.read(values) if self._is_time(column) and pa.types.is_binary(values.type) else values
+    def _chunk(self, batch: pa.RecordBatch, wanted: Sequence[Wanted], clocks: Mapping[int, Clock]) -> Chunk:
+        columns = {number: batch.column(str(one.place)) for number, one in enumerate(wanted)}
+        times = {number: clocks[one.place] for number, one in enumerate(wanted) if self._kind(one) == "time"}
+        return columns | {number: clock.read(columns[number]) for number, clock in times.items()}
 
     def _parsed(
         self, text: bytes, first: int, conversion: csv.ConvertOptions, strict: bool
@@ -142,33 +137,17 @@ class TextTable(Table):
 
     def _explained(self, error: Exception, columns: Sequence[Wanted]) -> str:
         found = list(islice(self.errors(columns), _COUNTED))
+        if len(found) > _SHOWN:
+            found = fold_alike(found, r"line [0-9]+|['\"].*['\"] for .*, not", "lines")
         if len(found) < 2:
             return f"{self.path}: {found[0]}" if found else f"{self.path} cannot be read: {error}"
-        found = _told_once(found) if len(found) > _SHOWN else found
-        if len(found) == 1:
-            return f"{self.path}: {found[0]}"
         return "\n  ".join([f"{self.path} cannot be read:", *first_lines(found, _SHOWN)])
 
     def errors(self, columns: Sequence[Wanted]) -> Iterator[str]:
         """Describe each broken line."""
-        wanted = [(column.place, column.name) for column in columns if column.role not in WORDS]
+        wanted = [(one.place, one.name, self._kind(one)) for one in columns if one.role not in WORDS]
         for first, text in self._whole_lines():
             for number, line in enumerate(text.splitlines(), first):
                 wrong = line and self.layout.row_error(split_fields(line, self.layout.separator), wanted)
                 if wrong:
                     yield f"line {number} {wrong!s}"
-
-
-def _told_once(errors: Sequence[str]) -> list[str]:
-    """Keep the first of the lines that differ only in their number and value, and count the others."""
-    alike = Counter(map(_reason, errors))
-    first = {_reason(error): error for error in reversed(errors)}
-    most = " at least" if len(errors) == _COUNTED else ""
-    return [
-        f"{first[reason]}; so are{most} {count - 1:,} more lines" if count > 1 else first[reason]
-        for reason, count in sorted(alike.items(), key=lambda one: errors.index(first[one[0]]))
-    ]
-
-
-def _reason(error: str) -> str:
-    return re.sub(r"line [0-9]+|'.*'|\".*\"", "", error.partition(" for ")[0]) + error.partition(": ")[2]
