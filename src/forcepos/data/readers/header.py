@@ -17,7 +17,7 @@ _UNITS = re.compile(
 
 
 class Line(NamedTuple):
-    """A line that is not blank: its first byte, its number from 1 on, its fields, whether it begins with % or #."""
+    """A line that is not blank: its first byte, its number from 1 on, its fields, and whether it is a note."""
 
     begin: int
     number: int

@@ -197,22 +197,19 @@ def _guess(rows: Sequence[bytes], separators: Sequence[bytes], default: Written)
 
 
 def _score(split: Sequence[list[str]], mark: str) -> tuple[float, bool, int]:
-    """Return how many fields are numbers in how many lines alike, whether names fit, and the number of fields."""
-    rows = split[1:] or split
-    count, alike = Counter(map(len, rows)).most_common(1)[0]
-    flat = [field for fields in rows for field in fields]
-    numbers = sum(is_number(field, mark) or not field for field in flat) / len(flat)
+    """Return the share of numbers in lines alike, whether there are as many names, and the number of fields."""
+    weights: Counter[int] = Counter()
+    for fields in split[1:] or split:
+        weights[len(fields)] += sum(is_number(field, mark) or not field for field in fields)
+    ((count, numbers),) = weights.most_common(1)
+    share = numbers / sum(map(len, split[1:] or split))
     names = [len(fields) for fields in split[:_FIRST] if not any(map(is_value, fields))]
-    return (
-        round(numbers * alike / len(rows), 3) if count > 1 else 0.001 * numbers,
-        not names or count in names,
-        count,
-    )
+    return (round(share, 3) if count > 1 else 0.001 * share, not names or count in names, count)
 
 
 def _refuse_prose(split: Sequence[list[str]], decimal: str) -> None:
-    rows = split[1:] or split
+    rows = [fields for fields in split if any(map(is_value, fields))] or split
     width, alike = Counter(map(len, rows)).most_common(1)[0]
     usual = (field for fields in rows if len(fields) == width for field in fields)
-    if 2 * alike < len(rows) or not any(is_number(field, decimal) for field in usual):
+    if 2 * alike < len(rows) or (len(split) > 1 and not any(is_number(field, decimal) for field in usual)):
         raise InputError("is not a table: most lines have no numbers, or differ in their number of fields")

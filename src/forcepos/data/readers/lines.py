@@ -40,7 +40,7 @@ KINDS = {"time": TIME, "truth": TRUTH}
 
 
 def lines(text: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """Yield the first byte, the number from 1 on, and the text of each line that is not blank, and not Excel's `sep=;`.
+    """Yield the first byte, the number from 1 on, and the text of each line but blank ones and Excel's `sep=;`.
 
     Raises:
         InputError: a line is too long to be a row.
