@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from forcepos.data.readers.lines import MISSING, TIME, TRUTH, is_value
+from forcepos.data.readers.lines import KINDS, MISSING, is_value
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.wording import name_some
 
@@ -14,6 +14,7 @@ _UNITS = re.compile(
     r"[\[(<{].*[\])>}]|[-_]*|1|%|°C?|[num]?s|sec|[mkM]?N|([mk]?N)[ ·*.]?m?m|[cmµ]?m|[mµ]?(A|V)|g|deg|rad"
     r"|(deg|rad|m|mm)/s|bool|float|float32|float64|int|int32|double"
 )
+_FEW = 5  # rows of each end
 
 
 class Line(NamedTuple):
@@ -72,14 +73,15 @@ def find_body(lines: Sequence[list[str]]) -> Body:
     return Body(rows, width, spare, {place: kind for place, kind in kinds.items() if kind})
 
 
-def _kind(column: Sequence[str]) -> str:
-    def most(regular: re.Pattern[str]) -> bool:
-        return 2 * sum(regular.fullmatch(field) is not None for field in column) > len(column)
-
-    if most(TRUTH) and any(field.isalpha() for field in column):
-        return "truth"
-    if most(TIME):
-        return "time"
+def _kind(column: list[str]) -> str:
+    ends = column[:_FEW] + column[-_FEW:]  # most columns hold numbers, which these show
+    likely = {
+        "time": any(":" in field or "-" in field[1:] for field in ends),
+        "truth": any(field.lower() in {"true", "false"} for field in ends),
+    }
+    for kind in filter(likely.get, KINDS):
+        if 2 * sum(KINDS[kind].fullmatch(field) is not None for field in column) > len(column):
+            return kind
     return "number" if 2 * sum(map(is_value, column)) > len(column) else ""
 
 

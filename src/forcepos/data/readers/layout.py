@@ -23,7 +23,7 @@ from forcepos.data.readers.lines import (
 from forcepos.runtime.errors import InputError
 
 _SEPARATORS = {b";": "semicolons", b"\t": "tabs", b",": "commas", SPACE: "whitespace"}  # those that are guessed
-_LOOKED_AT = 50  # lines of each end, from which the format is guessed
+_LOOKED_AT = 20  # lines of each end, from which the format is guessed
 _TAIL = 1 << 16  # bytes
 _FIRST = 10  # lines among which names are looked for
 _SHOWN = 30  # characters of a value
@@ -162,7 +162,7 @@ def _some_rows(head: bytes, tail: bytes) -> list[bytes]:
     first = list(islice((line for _, _, line in lines(head) if not line.startswith(MARKS)), _LOOKED_AT))
     first = first[:-1] if 1 < len(first) < _LOOKED_AT and not head.endswith((b"\n", b"\r")) else first
     last = [line for line in tail[-_TAIL:].splitlines()[1:-1] if line.strip()][-_LOOKED_AT:]
-    return first + last  # titles and notes above the rows may be many
+    return list(dict.fromkeys(first + last))  # titles and notes above the rows may be many
 
 
 def _notation(rows: Sequence[bytes], written: Written | None) -> Written:

@@ -37,6 +37,8 @@ _CLOCK = "[0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.,][0-9]{1,9})?)?"
 TIME = re.compile(rf"{_DATE}([T ]{_CLOCK}( ?(Z|[+-][0-9]{{2}}:?([0-9]{{2}})?))?)?|{_CLOCK}")
 TRUTH = re.compile("true|false|[01]", re.IGNORECASE)
 KINDS = {"time": TIME, "truth": TRUTH}
+_VALUES = (*_NUMBERS.values(), TIME, TRUTH)
+_VALUE = re.compile("|".join(f"(?:{kind.pattern})" for kind in _VALUES), re.IGNORECASE | re.ASCII)
 
 
 def lines(text: bytes) -> Iterator[tuple[int, int, bytes]]:
@@ -64,10 +66,7 @@ def is_number(field: str, decimal: str) -> bool:
 
 def is_value(field: str) -> bool:
     """Return whether a field holds a value, of whatever decimal mark, not the name of a column."""
-    if not field:
-        return False
-    number = is_number(field, ".") or is_number(field, ",")
-    return number or field in MISSING or bool(TIME.fullmatch(field) or TRUTH.fullmatch(field))
+    return bool(field) and (_VALUE.fullmatch(field) is not None or field in MISSING)
 
 
 def is_text(content: bytes) -> bool:
