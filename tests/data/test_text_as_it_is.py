@@ -96,8 +96,8 @@ def test_a_text_is_read_as_it_is(kind: str, tmp_path: Path) -> None:
 
 
 def test_the_ending_of_a_compressed_text_is_known_in_a_folder(tmp_path: Path) -> None:
-    (tmp_path / "visit_1.csv.gz").write_bytes(AS_THEY_ARE["gzip"])  # type: ignore[arg-type]
-    (tmp_path / "visit_2.csv.zst").write_bytes(AS_THEY_ARE["zstd"])  # type: ignore[arg-type]
+    (tmp_path / "visit_1.csv.gz").write_bytes(AS_THEY_ARE["gzip"])
+    (tmp_path / "visit_2.csv.zst").write_bytes(AS_THEY_ARE["zstd"])
     (tmp_path / "visit_3.TXT.GZ").write_bytes(gzip.compress(SOUND.replace(",", " ").encode()))
     assert read(tmp_path, *NAMED).names == ("visit_1", "visit_2", "visit_3")
 

@@ -67,6 +67,7 @@ class Layout:
     nuls: str | None = None  # that the file ends with NUL bytes
     cut: str | None = None  # what is wrong with a last line that is cut short and dropped
     missing: frozenset[str] = frozenset(MISSING)  # fields that stand for a missing number
+    explained: bool = True  # errors give a cause, and the key that helps
     kinds: Mapping[int, str] = field(default_factory=dict)  # number, time or truth; of columns of no words
 
     def __str__(self) -> str:
@@ -86,10 +87,9 @@ class Layout:
         for place, name, kind in wanted:
             field = fields[place]
             if not (self.is_number(field) or (kind in KINDS and KINDS[kind].fullmatch(field))):
-                causes = (
-                    f": {cause}" for regular, cause in _CAUSES.items() if re.fullmatch(regular, field, re.DOTALL)
-                )
-                return f"has {field[:_SHOWN]!r} for {name}, not a number{next(causes, '')}"
+                fitting = (cause for regular, cause in _CAUSES.items() if re.fullmatch(regular, field, re.DOTALL))
+                cause = f": {next(fitting, '')}".rstrip(": ") if self.explained else ""
+                return f"has {field[:_SHOWN]!r} for {name}, not a number{cause}"
         return None
 
 
@@ -111,7 +111,7 @@ def find_layout(content: Content, written: Written | None) -> Layout:
     split = [split_fields(row, separator) for row in rows]
     if not written and split:
         _refuse_prose(split, known.decimal)
-    body = find_body(split)
+    body = find_body(split[:1] if known.ended else split)  # a controller's log has its names first
     header = find_header(_all_lines(head, separator), body, known.header)
     names = header.names and [
         name.strip('"') for name in header.names
@@ -119,7 +119,7 @@ def find_layout(content: Content, written: Written | None) -> Layout:
     whole = Layout(
         separator, known.decimal, names, header.marked, width=body.width or len(header.row.fields),
         columns=len(names or ()) or body.width - body.spare, first=header.row.begin, line=header.row.number,
-        end=content.size, doubt=header.doubt, kinds=body.kinds,
+        end=content.size, doubt=header.doubt, explained=not known.ended, kinds=body.kinds,
     )  # fmt: skip
     bytes_cut, cut = _cut_short(tail, content.size, whole, known.ended or content.nuls > 0)
     if content.size - bytes_cut <= whole.first:
