@@ -43,7 +43,7 @@ def read_log(name: str, content: bytes, columns: Sequence[str]) -> Log:
         InputError: it is empty, not text, has other columns, or has a broken line; names log and line.
     """
     mark = "," if content.count(b",") > content.count(b".") else "."
-    table = TextTable(Path(name), Written("text", None, mark, ended=True), content.translate(_TO_SPACES))
+    table = TextTable(Path(name), Written("text", " ", mark, ended=True), content.translate(_TO_SPACES))
     fields = _fields(name, table.names or [], columns)
     table.width = len(fields)
     table.layout = replace(table.layout, width=len(fields), missing=frozenset())
