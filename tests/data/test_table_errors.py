@@ -143,7 +143,8 @@ def test_the_problems_of_all_files_are_reported_at_once(tmp_path: Path) -> None:
         ("", "PATH has no rows"),
         ("t,Fx,Fy,x,y\n", "PATH has a header but no rows"),
         ("% a note\n", "PATH has a header but no rows"),
-        ("t,Fx,Fy,x,y\n\0\0\n", "PATH is not text"),
+        ("t,Fx,Fy,x,y\n\0\0\n", "PATH has NUL bytes in line 2, as where a logger lost power: delete that line"),
+        ("t,Fx,Fy,x,y\n\1\2\n", "PATH is not text"),
     ],
 )
 def test_a_text_without_rows_is_reported(content: str, message: str, tmp_path: Path) -> None:

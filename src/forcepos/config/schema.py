@@ -67,8 +67,8 @@ class TableConfig(DataConfig):
         default="auto",
         choices=_FORMATS,
     )
-    header: bool | None = _optional("text: whether the first line holds names; null: if no field is a number")
-    separator: str | None = _optional("text: between fields; null: the first line's (csv), or blanks (text)")
+    header: bool | None = _optional("text: whether a line above the rows holds names; null: if it seems to")
+    separator: str | None = _optional("text: between fields; null: the one that splits lines best")
     decimal: str = key("text files: decimal mark", default=".", choices=(".", ","))
     targets: list[str] | None = key("one to three columns with x, y, z, in this order; null: only a label")
     target_scale_mm: float = _size("mm per unit of the targets, applied before the offset: 1000 for m", default=1)

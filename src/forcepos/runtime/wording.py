@@ -34,6 +34,18 @@ def once_each(problems: Sequence[tuple[str, str]]) -> list[str]:
     ]
 
 
+def fold_alike(lines: Sequence[str], differing: str, what: str, most: int = 3) -> list[str]:
+    """Keep one of more than `most` lines that are alike but for what a pattern matches, and count the others."""
+    alike: dict[str, list[str]] = {}
+    for line in lines:
+        alike.setdefault(re.sub(differing, "", line), []).append(line)
+    groups = (
+        same if len(same) <= most else [f"{same[0]}; {len(same) - 1:,} more {what} alike"]
+        for same in alike.values()
+    )
+    return [line for group in groups for line in group]
+
+
 def shortened(text: str, most: int = 200) -> str:
     """Cut what is longer than `most` characters, keeping its beginning and its end."""
     return text if len(text) <= most else f"{text[: most - most // 3]}…{text[-(most // 3) + 1 :]}"

@@ -32,9 +32,7 @@ def test_no_complete_row() -> None:
     assert row_error(text(ROWS[:1], COLUMNS).rstrip()) == "has no complete row"
 
 
-@pytest.mark.parametrize(
-    "content", [b"\x00\x01\x02", bytes(range(256)) * 10, text(ROWS).decode().encode("utf-16")]
-)
+@pytest.mark.parametrize("content", [b"\x00\x01\x02", bytes(range(256)) * 10])
 def test_binary_junk(content: bytes) -> None:
     assert row_error(content) == "is not text"
 

@@ -73,7 +73,7 @@ def _format(source: Table) -> Iterator[str]:
         yield f"format: {kind}"
     if layout is None:
         return
-    if kind == "csv":
+    if kind == "csv" and layout.separator.decode() != layout.decimal:
         yield f"separator: {json.dumps(layout.separator.decode())}"
     if layout.decimal == ",":
         yield 'decimal: ","'

@@ -71,7 +71,7 @@ def open_sources(names: Sequence[str]) -> tuple[list[Table], list[str]]:
 
 def _open(path: Path, others: Sequence[Table]) -> Table:
     table = open_any(path)
-    find_columns(table, [("", name) for name in table.names or []])
+    find_columns(table, [("", name) for name in table.columns])
     if others and table.columns != others[0].columns:
         ours, theirs = pd.Index(table.columns), pd.Index(others[0].columns)
         names = {"adds": ours.difference(theirs, sort=False), "lacks": theirs.difference(ours, sort=False)}

@@ -44,7 +44,7 @@ def read_log(name: str, content: bytes, columns: Sequence[str]) -> Log:
         InputError: it is empty, not text, has other columns, or has a broken line; names log and line.
     """
     mark = "," if content.count(b",") > content.count(b".") else "."
-    table = TextTable(Path(name), Written("text", None, mark, ended=True), content.translate(_TO_SPACES))
+    table = TextTable(Path(name), Written("text", " ", mark, ended=True), content.translate(_TO_SPACES))
     ours = [column_of(one) for one in table.names or []]
     if any(ours.count(column) != 1 for column in columns):
         _check_positions(name, table.names or [], ours, columns)

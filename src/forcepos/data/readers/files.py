@@ -20,12 +20,20 @@ FORMATS = {
     ".npy": "numpy", ".npz": "numpy", ".mat": "matlab", ".bag": "ros", ".db3": "ros", ".mcap": "ros",
 }  # fmt: skip
 ENDINGS = ", ".join(FORMATS)
+_COMPRESSED = (".gz", ".zst", ".bz2")
 _SHOWN, _SHOWN_PATHS = 20, 3
 _LEFT_BY_RUNS = {
     "outputs": ("runs", "sweeps", "search", "inspect"),
     "mlruns": ("mlflow.db",),
 }  # folders by content
 _COMPARED = 1000  # names, and characters of a name: a comparison takes long
+
+
+def format_of(path: Path) -> str | None:
+    """Return the format that a file's ending names; a text may be compressed, which another ending tells."""
+    if path.suffix.lower() not in _COMPRESSED:
+        return FORMATS.get(path.suffix.lower())
+    return "text" if FORMATS.get(path.with_suffix("").suffix.lower()) == "text" else "csv"
 
 
 def find_files(config: TableConfig) -> list[Path]:
@@ -39,7 +47,7 @@ def find_files(config: TableConfig) -> list[Path]:
         return [path]
 
     def is_table(path: Path) -> bool:
-        named = config.format != "auto" or path.suffix.lower() in FORMATS
+        named = config.format != "auto" or format_of(path) is not None
         return is_source(reader, path) if reader else is_bag(path) or (path.is_file() and named)
 
     found = matching_files(
@@ -113,7 +121,7 @@ def short_names(paths: Sequence[Path], endings: bool = True) -> list[str]:
     whole = [Path(os.path.abspath(path)) for path in paths]  # noqa: PTH100  # resolves no links
     above = os.path.commonpath([path.parent for path in whole])
     below = [path.relative_to(above) for path in whole]
-    bare = [path.with_name(path.stem) for path in below] if endings else below
+    bare = [path.with_name(_stem(path)) for path in below] if endings else below
     for depth in range(1, max(len(path.parts) for path in below) + 1):
         for shown in (bare, below):
             names = ["/".join(path.parts[-depth:]) for path in shown]
@@ -142,6 +150,10 @@ def parts_of_paths(config: TableConfig, key: str, paths: Sequence[Path]) -> list
         shown = f"{len(others)} of {len(paths)} paths: {name_some(others, _SHOWN_PATHS)}"
         raise InputError(f"data.{key}={getattr(config, key)} does not match {shown}")
     return [match["part"] for match in found if match]
+
+
+def _stem(path: Path) -> str:
+    return Path(path.stem).stem if path.suffix.lower() in _COMPRESSED else path.stem
 
 
 def wanted_columns(config: TableConfig) -> list[tuple[str, str]]:

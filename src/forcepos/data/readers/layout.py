@@ -1,33 +1,42 @@
 """Detects the layout of a text table from its beginning and its end."""
 
-import os
+import re
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import BinaryIO
 
+from forcepos.data.readers.content import Content
+from forcepos.data.readers.header import Line, find_body, find_header
 from forcepos.data.readers.lines import (
     BOM,
-    LONGEST,
+    KINDS,
     MARKS,
+    MISSING,
     SPACE,
-    decoded,
     is_number,
     is_text,
+    is_value,
     lines,
     split_fields,
 )
 from forcepos.runtime.errors import InputError
 
 _SEPARATORS = {b";": "semicolons", b"\t": "tabs", b",": "commas", SPACE: "whitespace"}  # those that are guessed
-# Fields that count as a missing value, as in Arrow.
-_MISSING = {
-    "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "N/A", "NA", "NULL",
-    "NaN", "n/a", "nan", "null",
-}  # fmt: skip
-_LOOKED_AT = 100  # lines from which the format is guessed
+_LOOKED_AT = 20  # lines of each end, from which the format is guessed
+_TAIL = 1 << 16  # bytes
+_FIRST = 10  # lines among which names are looked for
 _SHOWN = 30  # characters of a value
+# Why a field is no number, and what helps.
+_CAUSES = {
+    r".*\0.*": "NUL bytes, as where a logger lost power: delete the line",
+    r"[+-]?[0-9]*,[0-9]+(e[+-]?[0-9]+)?": "a decimal comma: set data.decimal=','",
+    r"[+-]?[0-9]*\.[0-9]+(e[+-]?[0-9]+)?": "a decimal point: set data.decimal='.'",
+    r"[+-]?[0-9]{1,3}([.,' ][0-9]{3})+([.,][0-9]*)?": "separators of thousands: export the table without them",
+    r"[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{2,4}.*|.*[0-9]:[0-9]{2}.*":
+    "a time: data.time reads 2024-05-31T12:00:00.010 and 12:00:00.010",
+    r"[+-]?[0-9.,]+ ?[^0-9.,]{1,6}": "a unit: export the table without it",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -50,88 +59,95 @@ class Layout:
     names: list[str] | None  # of the columns, None where there is no header
     marked: bool  # the header begins with % or #
     width: int  # fields of a row
+    columns: int  # without empty fields at the end of all rows
     first: int  # byte at which the first row begins
     line: int  # number of the first row, from 1 on
     end: int  # one past the last byte of the last complete row
+    doubt: str | None = None  # how a first line was read that could be read otherwise
+    nuls: str | None = None  # that the file ends with NUL bytes
     cut: str | None = None  # what is wrong with a last line that is cut short and dropped
-    missing: frozenset[str] = frozenset(_MISSING)  # fields that stand for a missing number
+    missing: frozenset[str] = frozenset(MISSING)  # fields that stand for a missing number
+    explained: bool = True  # errors give a cause, and the key that helps
+    kinds: Mapping[int, str] = field(default_factory=dict)  # number, time or truth; of columns of no words
 
     def __str__(self) -> str:
         comma = ", decimal commas" if self.decimal == "," else ""
-        return f"{'header' if self.names else 'no header'}, {_SEPARATORS[self.separator]} between fields{comma}"
+        of_numbers = " of numbers" if self.names and all(map(str.isdigit, filter(None, self.names))) else ""
+        header = f"header{of_numbers}" if self.names else "no header"
+        return f"{header}, {_SEPARATORS.get(self.separator, 'other characters')} between fields{comma}"
 
     def is_number(self, field: str) -> bool:
         """Return whether a field holds a number or counts as a missing one."""
         return is_number(field.strip(), self.decimal) or field.strip() in self.missing
 
-    def row_error(self, fields: Sequence[str], wanted: Sequence[tuple[int, str]]) -> str | None:
-        """Describe what is wrong with a row, if anything; `wanted`: index and name of fields with numbers."""
+    def row_error(self, fields: Sequence[str], wanted: Sequence[tuple[int, str, str]]) -> str | None:
+        """Describe what is wrong with a row, if anything; `wanted`: index, name and kind of fields."""
         if len(fields) != self.width:
             return f"has {len(fields)} field{'s'[: len(fields) != 1]}, not {self.width}"
-        wrong = (f"has {fields[n][:_SHOWN]!r} for {name}, not a number" for n, name in wanted
-                 if not self.is_number(fields[n]))  # fmt: skip
-        return next(wrong, None)
+        for place, name, kind in wanted:
+            field = fields[place]
+            if not (self.is_number(field) or (kind in KINDS and KINDS[kind].fullmatch(field))):
+                fitting = (cause for regular, cause in _CAUSES.items() if re.fullmatch(regular, field, re.DOTALL))
+                cause = f": {next(fitting, '')}".rstrip(": ") if self.explained else ""
+                return f"has {field[:_SHOWN]!r} for {name}, not a number{cause}"
+        return None
 
 
-def find_layout(file: BinaryIO, written: Written | None) -> Layout:
+def find_layout(content: Content, written: Written | None) -> Layout:
     """Detect the layout from a text's beginning and end; without `written`, guess the format as well.
 
     Raises:
         InputError: it is not text, has no rows, or is no table as far as can be guessed.
     """
-    head = file.read(2 * LONGEST)
-    size = file.seek(0, os.SEEK_END)
-    file.seek(max(0, size - LONGEST))
-    tail = file.read()
+    head, tail = content.head[: content.size], content.tail
     if not (is_text(head) and is_text(tail)):
         raise InputError("is not text" if written else "is not a Feather, Parquet or text file")
-    rows = [] if written else _first_rows(head)
-    written = written or _guess(rows[1:] or rows)
-    whole = _without_end(head, written, size)
-    if rows:
-        _refuse_prose(rows, whole)
-    bytes_cut, cut = _cut_short(tail, size, whole, written)
-    if size - bytes_cut <= whole.first:
+    if b"\0" in head:
+        number = head.count(b"\n", 0, head.index(b"\0")) + 1
+        raise InputError(f"has NUL bytes in line {number}, as where a logger lost power: delete that line")
+    rows = _some_rows(head, tail)
+    known = _notation(rows, written)
+    separator = (known.separator or "").encode()
+    split = [split_fields(row, separator) for row in rows]
+    if not written and split:
+        _refuse_prose(split, known.decimal)
+    body = find_body(split[:1] if known.ended else split)  # a controller's log has its names first
+    header = find_header(_all_lines(head, separator), body, known.header)
+    names = header.names and [
+        name.strip('"') for name in header.names
+    ]  # R writes them so, whatever separates them
+    whole = Layout(
+        separator, known.decimal, names, header.marked, width=body.width or len(header.row.fields),
+        columns=len(names or ()) or body.width - body.spare, first=header.row.begin, line=header.row.number,
+        end=content.size, doubt=header.doubt, explained=not known.ended, kinds=body.kinds,
+    )  # fmt: skip
+    bytes_cut, cut = _cut_short(tail, content.size, whole, known.ended or content.nuls > 0)
+    if content.size - bytes_cut <= whole.first:
         raise InputError("has no complete row")
-    return replace(whole, end=size - bytes_cut, cut=cut)
+    nuls = (
+        f"{content.nuls} NUL bytes at its end, as where a logger lost power, were dropped"
+        if content.nuls
+        else None
+    )
+    return replace(whole, end=content.size - bytes_cut, cut=cut, nuls=nuls)
 
 
-def _without_end(head: bytes, written: Written, size: int) -> Layout:
-    """Detect what the beginning shows; `end` and `cut` as if the last line were complete.
-
-    The header is all lines that begin with % or #, and one more if it is no row.
-    """
-    separator, names, marked = b"", None, True
+def _all_lines(head: bytes, separator: bytes) -> Iterator[Line]:
+    marks = MARKS if separator == b";" else (*MARKS, b";")
     for begin, number, line in lines(head):
-        separator = separator or (written.separator or _usual_separator(line, written)).encode()
-        is_marked = line.startswith(MARKS)
-        fields = split_fields(line.lstrip(b"%# ") if is_marked else line, separator)
-        has_number = any(is_number(field.strip(), written.decimal) for field in fields)
-        is_header = not has_number if written.header is None else written.header
-        if not is_marked and (not marked or not is_header):
-            # A line that begins with a mark may be any note: it names the columns if it has a name for each field.
-            names = None if marked and len(names or []) != len(fields) else names
-            width = len(names or fields)
-            return Layout(separator, written.decimal, names, marked and bool(names), width, begin, number, size)
-        names, marked = fields, is_marked
-    raise InputError("has a header but no rows" if names else "has no rows")
+        marked = line.startswith(marks)
+        yield Line(begin, number, split_fields(line.lstrip(b"%#/; ") if marked else line, separator), marked)
 
 
-def _usual_separator(line: bytes, written: Written) -> str:
-    if written.kind == "text":
-        return " "
-    return max((mark for mark in ",;\t" if mark != written.decimal), key=decoded(line).count)
-
-
-def _cut_short(tail: bytes, size: int, layout: Layout, written: Written) -> tuple[int, str | None]:
+def _cut_short(tail: bytes, size: int, layout: Layout, ended: bool) -> tuple[int, str | None]:
     """Bytes and error of a last line that has no end and too few fields or half a number, else 0 and None."""
     last = tail.removeprefix(BOM).replace(b"\r", b"\n").rpartition(b"\n")[2]
     fields = split_fields(last, layout.separator)
-    if not last.strip() or size - len(last) < layout.first or (len(fields) > layout.width and not written.ended):
+    if not last.strip() or size - len(last) < layout.first or (len(fields) > layout.width and not ended):
         return 0, None
     if len(fields) < layout.width:
         shown = f"{len(fields)} of {layout.width} fields"
-    elif written.ended and not last.endswith((b" ", b"\t")):
+    elif ended and not last.endswith((b" ", b"\t")):
         shown = "it has no end"
     # A complete line cannot end with the beginning of a number, such as 1.2e-.
     elif layout.is_number(f"{fields[-1]}1") and not layout.is_number(fields[-1]):
@@ -141,34 +157,59 @@ def _cut_short(tail: bytes, size: int, layout: Layout, written: Written) -> tupl
     return len(last), f"the last line is cut short ({shown}) and was dropped"
 
 
-def _first_rows(head: bytes) -> list[bytes]:
-    """Take some lines that are not blank: no notes, and none that may have been cut."""
-    rows = list(islice((line for _, _, line in lines(head) if not line.startswith(MARKS)), _LOOKED_AT))
-    return rows[:-1] if 1 < len(rows) < _LOOKED_AT and len(head) == 2 * LONGEST else rows
+def _some_rows(head: bytes, tail: bytes) -> list[bytes]:
+    """Take some lines that are not blank from both ends: no notes, and none that may have been cut."""
+    first = list(islice((line for _, _, line in lines(head) if not line.startswith(MARKS)), _LOOKED_AT))
+    first = first[:-1] if 1 < len(first) < _LOOKED_AT and not head.endswith((b"\n", b"\r")) else first
+    last = [line for line in tail[-_TAIL:].splitlines()[1:-1] if line.strip()][-_LOOKED_AT:]
+    return list(dict.fromkeys(first + last))  # titles and notes above the rows may be many
 
 
-def _guess(rows: Sequence[bytes]) -> Written:
+def _notation(rows: Sequence[bytes], written: Written | None) -> Written:
+    """Return what is written, with a separator: of those that suit its kind, the one that splits best."""
+    if written is None:
+        return _guess(rows, [*_SEPARATORS], Written("csv", ","))
+    if written.separator:
+        return written
+    usual = [b",", b";", b"\t"] if written.kind == "csv" else [SPACE, b"\t", b",", b";"]
+    there = [mark for mark in usual if any(mark in row for row in rows)]
+    if written.decimal == "," and not any(b'"' in row for row in rows):
+        if there == [b","]:
+            raise InputError("seems to have commas between fields, not in numbers: set data.decimal='.'")
+        there = [mark for mark in there if mark != b","]
+    there = there or [usual[0], SPACE]
+    default = replace(written, separator=there[0].decode())
+    return replace(written, separator=_guess(rows, there, default).separator) if len(there) > 1 else default
+
+
+def _guess(rows: Sequence[bytes], separators: Sequence[bytes], default: Written) -> Written:
     """Choose the separator and decimal mark under which most fields are numbers and lines are alike."""
-    best, chosen = (0.0, 0), Written("csv", ",")
-    for separator in _SEPARATORS if rows else ():
+    best, chosen = (0.0, False, 0), default
+    for separator in separators if rows else ():
         split = [split_fields(row, separator) for row in rows]
-        count, alike = Counter(map(len, split)).most_common(1)[0]
-        flat = [field for fields in split for field in fields]
-        for mark in ".," if separator != b"," else ".":
-            numbers = sum(is_number(field, mark) or not field for field in flat) / len(flat)
-            score = (round(numbers * alike / len(rows), 3) if count > 1 else 0.001 * numbers, count)
+        quoted = any(b'"' in row for row in rows)
+        for mark in ".," if separator != b"," or quoted else ".":
+            score = _score(split, mark)
             if score > best:
                 best = score
                 chosen = Written("text" if separator == SPACE else "csv", separator.decode(), mark)
     return chosen
 
 
-def _refuse_prose(rows: Sequence[bytes], layout: Layout) -> None:
-    split = [split_fields(row, layout.separator) for row in rows]
-    width, alike = Counter(map(len, split)).most_common(1)[0]
-    usual = (field for fields in split if len(fields) == width for field in fields)
-    if 2 * alike < len(split) or not any(is_number(field, layout.decimal) for field in usual):
+def _score(split: Sequence[list[str]], mark: str) -> tuple[float, bool, int]:
+    """Return the share of numbers in lines alike, whether there are as many names, and the number of fields."""
+    weights: Counter[int] = Counter()
+    for fields in split[1:] or split:
+        weights[len(fields)] += sum(is_number(field, mark) or not field for field in fields)
+    ((count, numbers),) = weights.most_common(1)
+    share = numbers / sum(map(len, split[1:] or split))
+    names = [len(fields) for fields in split[:_FIRST] if not any(map(is_value, fields))]
+    return (round(share, 3) if count > 1 else 0.001 * share, not names or count in names, count)
+
+
+def _refuse_prose(split: Sequence[list[str]], decimal: str) -> None:
+    rows = [fields for fields in split if any(map(is_value, fields))] or split
+    width, alike = Counter(map(len, rows)).most_common(1)[0]
+    usual = (field for fields in rows if len(fields) == width for field in fields)
+    if 2 * alike < len(rows) or (len(split) > 1 and not any(is_number(field, decimal) for field in usual)):
         raise InputError("is not a table: most lines have no numbers, or differ in their number of fields")
-    if width != layout.width:
-        where = "header" if layout.names else "first row"
-        raise InputError(f"has {layout.width} columns in its {where}, but most lines have {width} fields")

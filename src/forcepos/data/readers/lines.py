@@ -11,9 +11,12 @@ from forcepos.runtime.errors import InputError
 SPACE = b" "  # as a separator: any amount of whitespace
 BOM = b"\xef\xbb\xbf"
 LONGEST = 1 << 20  # bytes of a line
-MARKS = (b"%", b"#")  # begin a line that is a note or names the columns
-_CONTROL = bytes(sorted({*range(32)} - {*b"\t\n\x0b\x0c\r"})) + b"\x7f"  # in no text
+MARKS = (b"%", b"#", b"//")  # begin a line that is a note or names the columns
+_CONTROL = (
+    bytes(sorted({*range(1, 32)} - {*b"\t\n\x0b\x0c\r"})) + b"\x7f"
+)  # in no text, as NULs, which a logger may leave
 _WHITESPACE = re.compile(rb"[ \t]+")
+_SEPARATOR_NOTE = re.compile(rb'"?sep=.?"?\s*', re.IGNORECASE)  # of Excel
 _LINE = re.compile(rb"([^\r\n]*)(?:\r\n|\r|\n|\Z)")
 # The numbers that Arrow parses.
 _NUMBERS = {
@@ -23,10 +26,23 @@ _NUMBERS = {
     )
     for mark in (".", ",")
 }
+# Fields that count as a missing value, as in Arrow.
+MISSING = {
+    "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "N/A", "NA", "NULL",
+    "NaN", "n/a", "nan", "null",
+}  # fmt: skip
+# A date with a time of day, if need be with its zone, or a time of day.
+_DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_CLOCK = "[0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.,][0-9]{1,9})?)?"
+TIME = re.compile(rf"{_DATE}([T ]{_CLOCK}( ?(Z|[+-][0-9]{{2}}:?([0-9]{{2}})?))?)?|{_CLOCK}")
+TRUTH = re.compile("true|false|[01]", re.IGNORECASE)
+KINDS = {"time": TIME, "truth": TRUTH}
+_VALUES = (*_NUMBERS.values(), TIME, TRUTH)
+_VALUE = re.compile("|".join(f"(?:{kind.pattern})" for kind in _VALUES), re.IGNORECASE | re.ASCII)
 
 
 def lines(text: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """Yield the first byte, the number from 1 on, and the text of each line that is not blank.
+    """Yield the first byte, the number from 1 on, and the text of each line but blank ones and Excel's `sep=;`.
 
     Raises:
         InputError: a line is too long to be a row.
@@ -35,7 +51,7 @@ def lines(text: bytes) -> Iterator[tuple[int, int, bytes]]:
         line = found[1]
         if len(line) > LONGEST:
             raise InputError(too_long(number))
-        if line.strip():
+        if line.strip() and not _SEPARATOR_NOTE.fullmatch(line):
             yield found.start(), number, line
 
 
@@ -46,6 +62,11 @@ def too_long(number: int) -> str:
 def is_number(field: str, decimal: str) -> bool:
     """Return whether a field is a number with this decimal mark, if it has one."""
     return _NUMBERS[decimal].fullmatch(field) is not None
+
+
+def is_value(field: str) -> bool:
+    """Return whether a field holds a value, of whatever decimal mark, not the name of a column."""
+    return bool(field) and (_VALUE.fullmatch(field) is not None or field in MISSING)
 
 
 def is_text(content: bytes) -> bool:

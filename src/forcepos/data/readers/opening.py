@@ -5,7 +5,7 @@ from pathlib import Path
 from forcepos.config.schema import TableConfig
 from forcepos.data.readers.arrays import LoadedTable, load_numpy
 from forcepos.data.readers.binary import FeatherTable, ParquetTable
-from forcepos.data.readers.files import ENDINGS, FORMATS
+from forcepos.data.readers.files import ENDINGS, format_of
 from forcepos.data.readers.layout import Written
 from forcepos.data.readers.matlab import load_matlab
 from forcepos.data.readers.reader import PluginTable, Reader
@@ -28,7 +28,7 @@ def open_table(path: Path, config: TableConfig) -> Table:
     """
     if isinstance(config, Reader):
         return PluginTable(path, config)
-    by_name = "ros" if path.is_dir() else FORMATS.get(path.suffix.lower())
+    by_name = "ros" if path.is_dir() else format_of(path)
     kind = by_name if config.format == "auto" else config.format
     if kind is None:
         raise InputError(f"{path} ends with none of {ENDINGS}: set data.format")

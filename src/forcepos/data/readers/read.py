@@ -56,6 +56,13 @@ def read_table(config: TableConfig, strict: bool = True) -> Recordings:
         problems += hint_at_kinds(config, tables)
     if not files:
         raise _problems(problems)
+    doubts = [
+        (table.title, f"{table.title}: {table.layout.doubt}")
+        for table in tables
+        if table.layout and table.layout.doubt
+    ]
+    for doubt in once_each(doubts):
+        log.warning("%s", doubt)
     rows = _rows(config, files, count, len(sources) > 1)
     for table, columns, name in files:
         try:

@@ -57,8 +57,9 @@ class Table(ABC):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The names of the columns, or their numbers where there is no header."""
-        return tuple(map(str, range(self.width)) if self.names is None else self.names)
+        """The names of the columns, or the numbers of those without a name, unless another has it for a name."""
+        names = self.names or [""] * self.width
+        return tuple(name or str(place) * (str(place) not in names) for place, name in enumerate(names))
 
     @property
     def numbered(self) -> dict[str, list[int]]:

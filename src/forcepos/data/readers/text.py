@@ -1,27 +1,28 @@
 """CSV files and text separated by whitespace, read a chunk at a time and only the columns that are needed."""
 
-import io
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import pyarrow as pa
 from pyarrow import csv
 
+from forcepos.data.readers.clock import Clock
+from forcepos.data.readers.content import Content
 from forcepos.data.readers.layout import Layout, Written, find_layout
 from forcepos.data.readers.lines import LONGEST, SPACE, decoded, split_fields, too_long, with_single_spaces
-from forcepos.data.readers.table import WORDS, Chunk, Table, Wanted, explained
+from forcepos.data.readers.table import ALL, WORDS, Chunk, Table, Wanted, explained
 from forcepos.runtime.errors import InputError
-from forcepos.runtime.wording import first_lines
+from forcepos.runtime.wording import first_lines, fold_alike
 
 log = logging.getLogger(__name__)
 
 _BLOCK = 1 << 20  # bytes
 _PER_COLUMN = 1 << 10  # bytes, at least: thousands of columns take as long a chunk, however few its rows
-_SHOWN = 10
+_SHOWN, _COUNTED = 10, 10_000  # broken lines
 
 
 class TextTable(Table):
@@ -36,18 +37,16 @@ class TextTable(Table):
     layout: Layout
 
     def __init__(self, path: Path, written: Written | None, content: bytes | None = None) -> None:
-        self._open: Callable[[], BinaryIO] = lambda: path.open("rb") if content is None else io.BytesIO(content)
         try:
-            with self._open() as file:
-                self.layout = find_layout(file, written)
-        except OSError as error:
-            raise InputError(f"{path} cannot be read: {error}") from error
+            with explained(path, self.kind):
+                self.content = Content(path, content)
+                self.layout = find_layout(self.content, written)
         except InputError as error:
-            raise InputError(f"{path} {error}") from error
-        super().__init__(path, self.layout.names, self.layout.width)
+            raise InputError(str(error) if str(error).startswith(str(path)) else f"{path} {error}") from error
+        super().__init__(path, self.layout.names, self.layout.columns)
 
     def rows(self, columns: Sequence[Wanted]) -> int:  # noqa: ARG002  # the same for every table
-        return 1 + sum(block.count(b"\n") + block.count(b"\r") for block in self._blocks())
+        return self.content.ends
 
     def chunks(self, columns: Sequence[Wanted] | None = None, strict: bool = True) -> Iterator[Chunk]:
         """Yield chunks of the wanted columns.
@@ -58,27 +57,41 @@ class TextTable(Table):
         wanted = columns or self.everything
         options = self._conversion(columns or ())
         self.row_errors.clear()
-        if self.layout.cut and strict:
-            log.warning("%s: %s", self.path, self.layout.cut)
+        dropped = [f"{self.path}: {note}" for note in (self.layout.nuls, self.layout.cut) if note]
+        for note in dropped if strict else ():
+            log.warning(note)
+        clocks = {place: Clock(strict) for place, kind in self.layout.kinds.items() if kind == "time"}
         with explained(self.path, self.kind):
             for first, text in self._whole_lines():
                 try:
                     batches = self._parsed(text if strict else decoded(text).encode(), first, options, strict)
+                    found = [self._chunk(batch, wanted, clocks) for batch in batches]
                 except pa.ArrowInvalid as error:
                     message = self._explained(error, wanted) if strict else f"{self.path}: {error}"
                     raise InputError(message) from error
-                for batch in batches:
-                    yield {number: batch.column(str(one.place)) for number, one in enumerate(wanted)}
-        if self.layout.cut and not strict:
-            self.row_errors.append(f"{self.path}: {self.layout.cut}")
+                yield from found
+        self.row_errors += [] if strict else dropped
 
     def _conversion(self, columns: Sequence[Wanted]) -> csv.ConvertOptions:
         # In reverse, for a column that is both a number and a word is read as a number; a word has any encoding.
-        kinds = {str(one.place): pa.binary() if one.role in WORDS else pa.float64() for one in reversed(columns)}
+        types = {"words": pa.binary(), "time": pa.binary(), "truth": pa.bool_()}
+        kinds = {str(one.place): types.get(self._kind(one), pa.float64()) for one in reversed(columns)}
+        times = {str(place): pa.binary() for place, kind in self.layout.kinds.items() if kind == "time"}
         return csv.ConvertOptions(
-            check_utf8=False, column_types=kinds, include_columns=list(kinds), strings_can_be_null=not columns,
+            check_utf8=False, column_types=kinds or times, include_columns=list(kinds),
+            strings_can_be_null=not columns,
             null_values=sorted(self.layout.missing), decimal_point=self.layout.decimal,
         )  # fmt: skip
+
+    def _kind(self, column: Wanted) -> str:
+        """Return what a column's fields are other than numbers: words, time or truth."""
+        found = "words" if column.role in WORDS else self.layout.kinds.get(column.place, "")
+        return "" if found == "time" and column.role not in {"time", ALL} else found
+
+    def _chunk(self, batch: pa.RecordBatch, wanted: Sequence[Wanted], clocks: Mapping[int, Clock]) -> Chunk:
+        columns = {number: batch.column(str(one.place)) for number, one in enumerate(wanted)}
+        times = {number: clocks[one.place] for number, one in enumerate(wanted) if self._kind(one) == "time"}
+        return columns | {number: clock.read(columns[number]) for number, clock in times.items()}
 
     def _parsed(
         self, text: bytes, first: int, conversion: csv.ConvertOptions, strict: bool
@@ -89,7 +102,7 @@ class TextTable(Table):
         table = csv.read_csv(
             pa.BufferReader(text),
             csv.ReadOptions(
-                column_names=[str(place) for place in range(self.width)],
+                column_names=[str(place) for place in range(self.layout.width)],
                 block_size=len(text) + 1,
                 use_threads=strict,  # else a broken row has no number
             ),
@@ -105,12 +118,8 @@ class TextTable(Table):
         return "skip"
 
     def _blocks(self) -> Iterator[bytes]:
-        left = self.layout.end - self.layout.first
-        with self._open() as file:
-            file.seek(self.layout.first)
-            while block := file.read(min(max(_BLOCK, _PER_COLUMN * self.width), left)):
-                left -= len(block)
-                yield block
+        size = max(_BLOCK, _PER_COLUMN * self.layout.width)
+        return self.content.blocks(self.layout.first, self.layout.end, size)
 
     def _whole_lines(self) -> Iterator[tuple[int, bytes]]:
         """Yield many lines at once and the number of the first, with one space for any amount of whitespace."""
@@ -127,14 +136,16 @@ class TextTable(Table):
                 raise InputError(f"{self.path} {too_long(number)}")
 
     def _explained(self, error: Exception, columns: Sequence[Wanted]) -> str:
-        found = list(self.errors(columns))
+        found = list(islice(self.errors(columns), _COUNTED))
+        if len(found) > _SHOWN:
+            found = fold_alike(found, r"line [0-9]+|['\"].*['\"] for .*, not", "lines")
         if len(found) < 2:
             return f"{self.path}: {found[0]}" if found else f"{self.path} cannot be read: {error}"
         return "\n  ".join([f"{self.path} cannot be read:", *first_lines(found, _SHOWN)])
 
     def errors(self, columns: Sequence[Wanted]) -> Iterator[str]:
         """Describe each broken line."""
-        wanted = [(column.place, column.name) for column in columns if column.role not in WORDS]
+        wanted = [(one.place, one.name, self._kind(one)) for one in columns if one.role not in WORDS]
         for first, text in self._whole_lines():
             for number, line in enumerate(text.splitlines(), first):
                 wrong = line and self.layout.row_error(split_fields(line, self.layout.separator), wanted)
