@@ -224,6 +224,7 @@ def test_a_row_without_a_kept_value_is_reported(tmp_path: Path) -> None:
         with pytest.raises(InputError) as error:
             read(path, *NAMED, "data.keep=[surface,day]")
         assert str(error.value) == (
-            f"the tables cannot be read:\n  {path}: 2 rows have no value in surface, the first in row 3\n"
-            f"  {path}: 1 rows have no value in day, the first in row 4"
+            "the tables cannot be read:\n"
+            f"  {path}: 2 rows have no value in surface, the first in row 3; data.missing=drop drops such rows\n"
+            f"  {path}: 1 rows have no value in day, the first in row 4; data.missing=drop drops such rows"
         )

@@ -133,7 +133,10 @@ def test_time_that_goes_backwards_is_warned_about(tmp_path: Path, caplog: pytest
     table = numbers()
     table.loc[80:, "t"] -= 5
     read(write(table, tmp_path / "a.csv"), *NAMED)
-    assert caplog.messages == ["time goes backwards 1 times in a: set data.gap_s to begin a new recording there"]
+    assert caplog.messages == [
+        "time in t goes backwards, 1 in a, furthest by 4.99 s before row 80 of a: "
+        "set data.gap_s to begin a new recording there"
+    ]
 
 
 def test_points_are_named_by_a_column_or_cells_of_a_grid(tmp_path: Path) -> None:
@@ -206,7 +209,6 @@ def test_only_a_label_is_enough_to_classify(tmp_path: Path) -> None:
          "data.separator=',' must be one character other than data.decimal=,"),
         (["data.gap_s=1", "data.time=null", "data.rate_hz=1"],
          "data.gap_s=1 needs data.time, the column with the time of a row"),
-        (["data.time=null"], "neither data.rate_hz nor data.time is set: set one of them"),
         (["model=ffnn_regression"],
          "model.axes contains z, but data.targets covers only x, y: set model.axes=[x,y], or name another column"),
         (["data.targets=null", "data.label=c"],

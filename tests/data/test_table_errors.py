@@ -156,8 +156,9 @@ def test_rows_that_belong_to_nothing_are_reported(tmp_path: Path) -> None:
     for ending in ("csv", "feather", "parquet"):
         message = error_of(write(table, tmp_path / f"a.{ending}"), "data.label=c")
         assert message == (
-            "the tables cannot be read:\n  PATH: 2 rows have no time in t, the first in row 0\n"
-            "  PATH: 2 rows have no label in c, the first in row 5"
+            "the tables cannot be read:\n"
+            "  PATH: 2 rows have no time in t, the first in row 0; data.missing=drop drops such rows\n"
+            "  PATH: 2 rows have no label in c, the first in row 5; data.missing=drop drops such rows"
         )
 
 
@@ -224,7 +225,7 @@ def _readable(path: Path, keys: dict[str, Any]) -> None:
     assert rows == len(recordings.positions) == len(recordings.recording) == len(recordings.point) > 0
     assert len(recordings.bounds) == len(recordings.names) == recordings.recording.max() + 1
     assert recordings.point.min() >= 0
-    assert (recordings.rate_hz or 0) > 0
+    assert recordings.rate_hz is None or recordings.rate_hz > 0
 
 
 _HARD = settings(
@@ -332,7 +333,7 @@ def test_errors_of_every_kind_in_many_files_are_reported_at_once(tmp_path: Path)
     assert [line.replace("large_string", "string") for line in message] == [
         "the tables cannot be read:",
         "  a.feather lacks y; it has Fy, t, Fx, x, c",
-        "  b.parquet: 1 rows have no point in c, the first in row 4",
+        "  b.parquet: 1 rows have no point in c, the first in row 4; data.missing=drop drops such rows",
         "  c.feather: Fy holds string, not numbers",
         "  e.csv: line 3 has 2 fields, not 6",
     ]

@@ -112,8 +112,6 @@ def _of_columns(data: schema.TableConfig) -> Iterator[str]:
         yield f"data.gap_s={data.gap_s:g} needs data.time, the column with the time of a row"
     if data.time is None and data.nanoseconds is not None and data.rate_hz is None:
         yield f"data.nanoseconds={data.nanoseconds} needs data.time, the column with the whole seconds"
-    if data.time is None and data.rate_hz is None:
-        yield "neither data.rate_hz nor data.time is set: set one of them"
 
 
 def _of_task(data: schema.TableConfig, model: schema.ModelConfig) -> Iterator[str]:

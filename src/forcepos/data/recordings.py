@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from forcepos.data.readers.times import Times
 from forcepos.runtime.errors import InputError
 
 Float32 = NDArray[np.float32]
@@ -37,6 +38,7 @@ class Recordings:
         session: (rows,) number of the sitting, 0, 1, 2, …; None if the data has no sessions.
         session_names: of the sessions.
         breaks: rows before which rows of the same recording were dropped: no window crosses them.
+        times: what their time is like; None where the data has none.
     """
 
     signals: Float32
@@ -53,6 +55,7 @@ class Recordings:
     session: Int32 | None = None
     session_names: tuple[str, ...] = ()
     breaks: Int32 = field(default_factory=lambda: np.empty(0, np.int32))
+    times: Times | None = None
 
     @cached_property
     def bounds(self) -> Int32:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 # Categories of Unicode: control, format (such as the direction of writing), half a character, line, paragraph.
 _HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 _LONGEST_LINE = 5000  # characters
+_ROWS = re.compile(r"(?<=line |.row )[0-9]+|[0-9]+(?= rows| fields?)")  # numbers of them
 _LIKE_A_CODE = re.compile(r"\\(?=x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})")
 
 
@@ -20,6 +21,17 @@ def first_lines(lines: Sequence[str], most: int) -> list[str]:
     """Keep the first `most` lines and count the others in one more: `… and 3 more`."""
     more = [f"… and {len(lines) - most} more"] if len(lines) > most else []
     return [*lines[:most], *more]
+
+
+def once_each(problems: Sequence[tuple[str, str]]) -> list[str]:
+    """Keep one of the problems that differ only in the file, given with each, and in rows; count the others."""
+    kinds: dict[str, list[str]] = {}
+    for file, problem in problems:
+        kinds.setdefault(_ROWS.sub("", problem.replace(file, "")), []).append(problem)
+    return [
+        first + (f" (and {len(more)} more file{'s'[: len(more) != 1]} alike)" if more else "")
+        for first, *more in kinds.values()
+    ]
 
 
 def shortened(text: str, most: int = 200) -> str:

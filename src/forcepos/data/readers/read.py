@@ -16,26 +16,32 @@ from forcepos.data.readers.files import (
     short_names,
     wanted_columns,
 )
+from forcepos.data.readers.missing import drop_missing
 from forcepos.data.readers.opening import open_table
 from forcepos.data.readers.rows import Rows
 from forcepos.data.readers.table import Table, Wanted
+from forcepos.data.readers.times import measure, rate_of, steps_of, time_warnings
 from forcepos.data.recordings import Float64, Int32, Recordings
 from forcepos.runtime.errors import InputError
-from forcepos.runtime.wording import first_lines, name_some
+from forcepos.runtime.wording import first_lines, once_each
 
 log = logging.getLogger(__name__)
 _SHOWN = 10
-_STEPS_LOOKED_AT = 1_000_000
 
 
-def read_table(config: TableConfig) -> Recordings:
+def read_table(config: TableConfig, strict: bool = True) -> Recordings:
     """Read the recordings of the files that `data.path` names.
+
+    Args:
+        strict: refuse broken lines and missing values, as the config says, and warn of what is wrong with time;
+            False: drop broken lines and rows without a time or a name, and keep missing signals and targets.
 
     Raises:
         InputError: a file or a column is missing, unreadable, empty, not numeric or named twice, or a line is
             broken; lists the problems of all files.
     """
-    files, problems, wanted, count = [], [], wanted_columns(config), 0
+    files, wanted, count = [], wanted_columns(config), 0
+    problems: list[tuple[str, str]] = []  # with the file of each
     paths = find_files(config)
     for path, name in zip(paths, short_names(paths), strict=True):
         try:
@@ -44,42 +50,48 @@ def read_table(config: TableConfig) -> Recordings:
             count += table.rows(columns)
             files.append((table, columns, name))
         except InputError as error:
-            problems.append(str(error))
-    rows = _read(config, files, count, problems) if files else None
-    if problems or rows is None:
-        all_of_them = "\n  ".join(["the tables cannot be read:", *first_lines(problems, _SHOWN)])
-        raise InputError(problems[0] if len(problems) == 1 else all_of_them)
+            problems.append((str(path), str(error)))
+    if not files:
+        raise _problems(problems)
+    rows = _rows(config, files, count, len(paths) > 1)
+    for table, columns, name in files:
+        try:
+            missing = rows.add(table, columns, name, strict)
+            problems += [(table.title, line) for line in missing if strict and config.missing == "refuse"]
+        except InputError as error:
+            problems.append((str(table.path), str(error)))
+    if problems:
+        raise _problems(problems)
     rows.finish()
-    return _recordings(rows)
+    return _recordings(rows, strict)
 
 
-def _read(
-    config: TableConfig, files: Sequence[tuple[Table, list[Wanted], str]], count: int, problems: list[str]
+def _problems(problems: Sequence[tuple[str, str]]) -> InputError:
+    lines = once_each(problems)
+    all_of_them = "\n  ".join(["the tables cannot be read:", *first_lines(lines, _SHOWN)])
+    return InputError(lines[0] if len(lines) == 1 else all_of_them)
+
+
+def _rows(
+    config: TableConfig, files: Sequence[tuple[Table, list[Wanted], str]], count: int, several: bool
 ) -> Rows:
-    """Read all rows of the files, `count` at most, and add what is wrong with them to the problems."""
+    """Make room for all rows of the files, `count` at most."""
     try:
-        rows = Rows(config, files[0][1], count)
+        return Rows(config, files[0][1], count, several)
     except (MemoryError, ValueError) as error:  # a file may claim any number of rows
         raise InputError(f"data.path={config.path}: {count:,} rows do not fit into memory") from error
-    several = len(files) + len(problems) > 1
-    for file in files:
-        try:
-            problems += rows.add(*file, several)
-        except InputError as error:
-            problems.append(str(error))
-    return rows
 
 
-def _recordings(rows: Rows) -> Recordings:
+def _recordings(rows: Rows, strict: bool) -> Recordings:
     config, point = rows.config, rows.of("point")
-    number = rows.recordings.numbers
-    starts = int(np.count_nonzero(number[1:] != number[:-1])) + 1
-    if starts > int(number.max()) + 1 or number[0] != 0:
-        log.warning("the rows of a recording are not contiguous in the table: they are put together")
-        rows.reorder(np.argsort(number, kind="stable"))
-    recording, names = _split_recordings(rows)
-    rate = config.rate_hz or _rate_hz(rows.time_s, config, recording)
+    breaks = drop_missing(rows, strict)
+    steps = steps_of(rows.time_s, rows.recordings.numbers, breaks) if len(rows.time_s) else rows.time_s
+    recording, names = _split_recordings(rows, steps)
+    rate = config.rate_hz or (rate_of(rows.time_s, recording, config) if len(rows.time_s) else None)
     rows.time_s = rows.time_s[:0].copy()  # the time is no longer needed, but its memory is
+    times = measure(steps, recording) if len(steps) else None
+    for warning in time_warnings(times, names, config) if times and strict else ():
+        log.warning("%s", warning)
     labels, label_names = _classes(rows)
     kept = [words.values for place, words in rows.words.items() if rows.columns[place].role == "keep"]
     return Recordings(
@@ -96,27 +108,15 @@ def _recordings(rows: Rows) -> Recordings:
         kept=dict(zip(config.keep or (), kept, strict=True)),
         session=session.numbers if (session := rows.of("session")) else None,
         session_names=tuple(session.names) if session else (),
+        breaks=breaks[0][recording[breaks[0]] == recording[breaks[0] - 1]],  # a recording may begin there now
+        times=times,
     )
 
 
-@np.errstate(over="ignore", invalid="ignore")  # of the differences of huge values, which make no rate
-def _rate_hz(time_s: Float64, config: TableConfig, recording: Int32) -> float:
-    """Return the rate from the median step of time within a recording."""
-    every = 1 if config.nanoseconds else max(1, len(time_s) // _STEPS_LOOKED_AT)
-    steps = time_s[1::every] - time_s[:-1:every]
-    steps = steps[recording[1::every] == recording[:-1:every]]
-    step = float(np.median(steps)) if len(steps) else np.nan
-    if not step > 0:
-        columns = f"{config.time} and {config.nanoseconds}" if config.nanoseconds else config.time
-        raise InputError(f"time in {columns} does not advance: set data.rate_hz, or name another column")
-    # Rounded as each kind of file always was: the fingerprint of the recordings depends on it.
-    return round(1 / step, 6) if config.nanoseconds else float(f"{1 / step:.6g}")
-
-
-def _split_recordings(rows: Rows) -> tuple[Int32, Sequence[str]]:
+def _split_recordings(rows: Rows, steps: Float64) -> tuple[Int32, Sequence[str]]:
     """Return the recording (rows,) of each row, split by visits and gaps if asked to, and all names."""
     config, recording, names = rows.config, rows.recordings.numbers, rows.recordings.names
-    point, time_s = rows.of("point"), rows.time_s
+    point = rows.of("point")
     if config.visits and point:
         begins = (np.diff(point.numbers, prepend=-1) != 0) | (np.diff(recording, prepend=-1) != 0)
         visits: Counter[str] = Counter()
@@ -125,15 +125,9 @@ def _split_recordings(rows: Rows) -> tuple[Int32, Sequence[str]]:
             visits[name] += 1
             names.append(name + (f" visit {visits[name]}" if visits[name] > 1 else ""))
         recording = np.cumsum(begins, dtype=np.int32) - np.int32(1)
-    if config.gap_s is not None:
-        return _split_at_gaps(recording, names, time_s, config.gap_s)
-    goes_back = (np.diff(time_s) < 0) & (recording[1:] == recording[:-1]) if len(time_s) else np.zeros(0, bool)
-    if goes_back.any():
-        back = np.bincount(recording[1:][goes_back], minlength=len(names))
-        where = [f"{back[number]} times in {names[number]}" for number in np.flatnonzero(back).tolist()]
-        shown = name_some(where, _SHOWN)
-        log.warning("time goes backwards %s: set data.gap_s to begin a new recording there", shown)
-    return recording, names
+    return (
+        _split_at_gaps(recording, names, steps, config.gap_s) if config.gap_s is not None else (recording, names)
+    )
 
 
 def _classes(rows: Rows) -> tuple[Int32 | None, tuple[str, ...]]:
@@ -149,10 +143,9 @@ def _classes(rows: Rows) -> tuple[Int32 | None, tuple[str, ...]]:
 
 
 def _split_at_gaps(
-    recording: Int32, names: Sequence[str], time_s: Float64, gap_s: float
+    recording: Int32, names: Sequence[str], step: Float64, gap_s: float
 ) -> tuple[Int32, tuple[str, ...]]:
     """Begin a new recording after a gap in time or where time goes backwards; return numbers (rows,) and names."""
-    step = np.diff(time_s)
     begins = np.append(True, (recording[1:] != recording[:-1]) | ~((step >= 0) & (step <= gap_s)))
     split = np.cumsum(begins, dtype=np.int32) - np.int32(1)
     whole = recording[np.flatnonzero(begins)]

@@ -1,71 +1,28 @@
 """The rows of all files, in arrays that are allocated once and filled from the first row on."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from forcepos.config.schema import TableConfig
-from forcepos.data.readers.lines import decoded, is_number
-from forcepos.data.readers.table import WORDS, Chunk, Table, Wanted, explained
-from forcepos.data.recordings import Float32, Float64, Int32
+from forcepos.data.readers.table import TIMES, WORDS, Chunk, Table, Wanted, explained
+from forcepos.data.readers.times import SECONDS
+from forcepos.data.readers.words import Words
+from forcepos.data.recordings import Float32, Float64
 from forcepos.runtime.errors import InputError
-from forcepos.runtime.wording import visible_name
 
-SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 _ROWS_AT_ONCE = 4096  # as many as a processor's cache holds
-
-
-class Words:
-    """A column of words, numbered from 0 on in order of first appearance."""
-
-    def __init__(self, count: int, exact: bool = False) -> None:
-        # Exact words are taken as they are; others without spaces around them, and an empty one is none.
-        self.exact = exact
-        self.names, self._known = list[str](), dict[str, int]()
-        self.numbers: Int32 = np.empty(count, np.int32)  # of each row; -1 where there is no word
-
-    def number(self, name: str, key: str) -> int:
-        """Return the number of a name, a new one for a new key; names with different keys are different."""
-        if key not in self._known:
-            self._known[key] = len(self.names)
-            self.names.append(visible_name(name))
-        return self._known[key]
-
-    def encode(self, column: pa.Array, prefix: str = "") -> Int32:
-        """Return the number of each of a column's values, (rows,)."""
-        column = column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
-        encoded = (column.cast(pa.string()) if self.exact else column).dictionary_encode()
-        places = np.asarray(encoded.indices.fill_null(-1), np.int64)
-        words = encoded.dictionary.to_pylist()
-        words = words if self.exact else [_word(value) for value in words]
-        numbers = [-1 if word is None else self.number(prefix + word, f"{prefix}\0{word}") for word in words]
-        known = np.array([*numbers, -1], np.int32)  # the last one for places of -1
-        return np.asarray(known[places])
-
-    @property
-    def values(self) -> NDArray[Any]:
-        """(count,) float64 where all words are numbers, all different; else the words as objects."""
-        named: NDArray[Any] = np.array(self.names, object)
-        if all(is_number(name, ".") for name in self.names) and len({*map(float, self.names)}) == len(self.names):
-            named = named.astype(np.float64)
-        return np.asarray(named[self.numbers])
-
-
-def _word(value: object) -> str | None:
-    if value is None or value != value:  # noqa: PLR0124  # NaN is no word
-        return None
-    return (decoded(value) if isinstance(value, bytes) else str(value)).strip() or None
 
 
 class Rows:
     """The rows read so far; arrays of columns that the config does not name are empty."""
 
-    def __init__(self, config: TableConfig, columns: Sequence[Wanted], count: int) -> None:
+    def __init__(self, config: TableConfig, columns: Sequence[Wanted], count: int, several: bool) -> None:
         # The columns are those of the first file; the roles are the same in all.
-        self.config, self.columns, self.filled = config, columns, 0
+        # `several`: there is more than one file, so that recordings need the file's name in theirs.
+        self.config, self.columns, self.several, self.filled = config, columns, several, 0
         self.signals: Float32 = np.empty((count, len(config.features)), np.float32)
         self.positions: Float32 = np.zeros((count, 3), np.float32)  # mm, plate frame; 0 without a target
         timed = any(column.role == "time" for column in columns)
@@ -82,24 +39,23 @@ class Rows:
         """Return the column of words with this role, if there is one."""
         return next((words for place, words in self.words.items() if self.columns[place].role == role), None)
 
-    def add(self, table: Table, columns: Sequence[Wanted], name: str, several: bool) -> list[str]:
+    def add(self, table: Table, columns: Sequence[Wanted], name: str, strict: bool) -> list[str]:
         """Add the rows of a file; describe missing times, recordings, points and labels, a line each.
 
-        `several`: there are other files, so that recordings need the file's name in theirs.
-        A chunk need not have all columns.
+        A chunk need not have all columns. `strict`: refuse broken lines; False: drop them.
         """
         self._missing, begin = {}, self.filled
         following = dict.fromkeys(range(len(columns)), begin)  # next row of each column
-        for chunk in table.chunks(columns):
+        for chunk in table.chunks(columns, strict):
             with explained(table.title, table.kind):
-                self._take(chunk, following, f"{name} " if several else "")
+                self._take(chunk, following, f"{name} " if self.several else "")
             del chunk  # it may be all that keeps a long column in memory, and the next one is about to be read
         self.filled = following[0]
         if not self.config.recording:
             self.recordings.numbers[begin : self.filled] = self.recordings.number(name, name)
         return [
             f"{table.title}: {count} rows have no {column.role.replace('keep', 'value')} in {column.name}, "
-            f"the first in row {row - begin}"
+            f"the first in row {row - begin}; data.missing=drop drops such rows"
             for column, (count, row) in ((columns[place], found) for place, found in self._missing.items())
         ]
 
@@ -143,16 +99,22 @@ class Rows:
             raise InputError(f"data.path={self.config.path} has no rows")
         self.signals, self.positions = self.signals[: self.filled], self.positions[: self.filled]
         self.time_s = self.time_s[: self.filled]
-        for words in {self.recordings, *self.words.values()}:
+        for words in self.all_words:
             words.numbers = words.numbers[: self.filled]
 
-    def reorder(self, order: NDArray[np.intp]) -> None:
-        """Bring all rows into an order, a column at a time: there is no memory for a second array of signals."""
+    @property
+    def all_words(self) -> set[Words]:
+        """The columns of words, and the recordings."""
+        return {self.recordings, *self.words.values()}
+
+    def take(self, order: NDArray[np.intp]) -> None:
+        """Keep these rows, in this order, a column at a time: there is no memory for a second array of signals."""
         for table in (self.signals, self.positions):
             for column in range(table.shape[1]):
-                table[:, column] = table[order, column]
+                table[: len(order), column] = table[order, column]
+        self.signals, self.positions = self.signals[: len(order)], self.positions[: len(order)]
         self.time_s = self.time_s[order] if len(self.time_s) else self.time_s
-        for words in {self.recordings, *self.words.values()}:
+        for words in self.all_words:
             words.numbers = words.numbers[order]
 
 
@@ -168,8 +130,9 @@ def put_columns(values: Float32, columns: Mapping[int, Float64]) -> None:
 def _values(column: pa.Array, config: TableConfig, role: str = "") -> Float64:
     """(rows,) numbers, missing ones as NaN; a time in s."""
     kind, scale = column.type, SECONDS[{"time": config.time_unit, "nanoseconds": "ns"}.get(role, "s")]
-    if pa.types.is_timestamp(kind) or pa.types.is_duration(kind):
-        column, scale = column.cast(pa.int64()), SECONDS[kind.unit]
+    if any(is_kind(kind) for is_kind in TIMES):
+        column = column.cast(pa.int32() if kind.bit_width == 32 else pa.int64())
+        scale = 86_400.0 if pa.types.is_date32(kind) else SECONDS[getattr(kind, "unit", "ms")]
     if not pa.types.is_float64(column.type):
         column = column.cast(pa.float64(), safe=False)
     values = np.asarray(column.to_numpy(zero_copy_only=False), np.float64)

@@ -15,14 +15,16 @@ from forcepos.runtime.wording import shortened
 WORDS = ("recording", "point", "label", "session", "keep")  # roles of columns that hold words
 ALL = ""  # the role of a column of any kind
 _LONGEST = 60  # characters of a type in a message
+TIMES = (pa.types.is_timestamp, pa.types.is_duration, pa.types.is_time, pa.types.is_date)
 _NUMBERS = (
     pa.types.is_floating, pa.types.is_integer, pa.types.is_boolean, pa.types.is_decimal, pa.types.is_null,
     pa.types.is_timestamp, pa.types.is_duration,
 )  # fmt: skip
 _KINDS = {
     "numbers": _NUMBERS,  # can be read as float64; timestamps and durations are read as seconds
+    "times": (*_NUMBERS, *TIMES),
     "words": (
-        *_NUMBERS, pa.types.is_dictionary, pa.types.is_date, pa.types.is_time,
+        *_NUMBERS, *TIMES, pa.types.is_dictionary,
         pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view,
         pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view,
     ),
@@ -81,7 +83,8 @@ def check_kinds(title: str, columns: Sequence[Wanted], kinds: Sequence[pa.DataTy
     wrong: dict[str, list[str]] = {"numbers": [], "words": []}
     for column, kind in zip(columns, kinds, strict=True):
         wanted = "words" if column.role in WORDS else "numbers"
-        if column.role != ALL and not any(is_kind(kind) for is_kind in _KINDS[wanted]):
+        allowed = _KINDS["times" if column.role == "time" else wanted]
+        if column.role != ALL and not any(is_kind(kind) for is_kind in allowed):
             wrong[wanted].append(f"{column.name} holds {shortened(str(kind), _LONGEST)}")
     lines = [f"{', '.join(dict.fromkeys(names))}, not {wanted}" for wanted, names in wrong.items() if names]
     if lines:
