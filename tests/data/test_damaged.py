@@ -113,8 +113,8 @@ def test_names_of_columns_that_are_no_utf_8_are_refused(ending: str, tmp_path: P
 
 
 NESTED = {
-    "list<item: int64>": pa.array([[1]] * ROWS),
-    "struct<a: int64>": pa.array([{"a": 1}] * ROWS),
+    "list<item: int64>": pa.array([[1] * (row % 2) for row in range(ROWS)]),  # else each element were a column
+    "list<item: struct<a: int64>>": pa.array([[{"a": 1}] * (row % 2) for row in range(ROWS)]),
     "map<string, int8>": pa.array([[("a", 1)]] * ROWS, pa.map_(pa.string(), pa.int8())),
     "sparse_union<0: int64=0>": pa.UnionArray.from_sparse(pa.array([0] * ROWS, pa.int8()), [pa.array([1] * ROWS)]),
     "run_end_encoded<run_ends: int32, values: string>": pa.RunEndEncodedArray.from_arrays(
@@ -136,9 +136,18 @@ def test_what_is_neither_a_number_nor_a_word_is_refused_by_its_type(kind: str, t
 
 
 def test_a_long_type_is_shown_in_part(tmp_path: Path) -> None:
-    path = _column("odd", pa.array([{f"k{n}": 1 for n in range(99)}] * ROWS), tmp_path / "a.feather")
-    message = refusal(partial(_table, label="odd"), path)
-    assert message == "PATH: odd holds struct<k0: int64, k1: int64, k2: int64, … int64, k98: int64>, not words"
+    lists = pa.array([[{f"k{n}": 1 for n in range(99)}] * (row % 2) for row in range(ROWS)])
+    message = refusal(partial(_table, label="odd"), _column("odd", lists, tmp_path / "a.feather"))
+    assert message == "PATH: odd holds list<item: struct<k0: int64, k1: int64, …int64, k98: int64>>, not words"
+
+
+@pytest.mark.parametrize("value", [[1], {"a": 1}])
+def test_of_a_list_or_a_structure_named_as_a_whole_the_parts_are_shown_first(
+    value: object, tmp_path: Path
+) -> None:
+    path = _column("odd", pa.array([value] * ROWS), tmp_path / "a.feather")
+    part = "odd[0]" if value == [1] else "odd.a"
+    assert refusal(partial(_table, label="odd"), path).startswith(f"PATH lacks odd; it has {part}, ")
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from forcepos.runtime.wording import name_some, visible_name
 FORMATS = {
     ".feather": "feather", ".parquet": "parquet", ".csv": "csv", ".tsv": "csv",
     ".txt": "text", ".log": "text", ".dat": "text",
+    ".npy": "numpy", ".npz": "numpy", ".mat": "matlab", ".bag": "ros", ".db3": "ros", ".mcap": "ros",
 }  # fmt: skip
 ENDINGS = ", ".join(FORMATS)
 _SHOWN = 20
@@ -108,7 +109,8 @@ def find_columns(table: Table, wanted: Sequence[tuple[str, str]]) -> list[Wanted
     problems = []
     if missing:
         there = _present(missing, table.names, table.width)
-        problems.append(f"{table.title} lacks {name_some(missing, _SHOWN)}; it has {there}")
+        left_out = f"; no columns are {name_some(table.left_out, _SHOWN)}" if table.left_out else ""
+        problems.append(f"{table.title} lacks {name_some(missing, _SHOWN)}; it has {there}{left_out}")
     if twice:
         problems.append(f"{table.title} has more than one column named {name_some(twice, _SHOWN)}")
     if problems:

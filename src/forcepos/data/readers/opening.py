@@ -3,13 +3,20 @@
 from pathlib import Path
 
 from forcepos.config.schema import TableConfig
+from forcepos.data.readers.arrays import LoadedTable, load_numpy
 from forcepos.data.readers.binary import FeatherTable, ParquetTable
 from forcepos.data.readers.files import ENDINGS, FORMATS
 from forcepos.data.readers.layout import Written
+from forcepos.data.readers.matlab import load_matlab
 from forcepos.data.readers.reader import PluginTable, Reader
 from forcepos.data.readers.table import Table, explained
 from forcepos.data.readers.text import TextTable
 from forcepos.runtime.errors import InputError
+
+_MAGIC = {
+    b"ARROW1": "feather", b"FEA1": "feather", b"PAR1": "parquet", b"\x93NUMPY": "numpy", b"PK\x03\x04": "numpy",
+    b"MATLAB 5": "matlab", b"MATLAB 7": "matlab", b"#ROSBAG": "ros", b"\x89MCAP": "ros", b"SQLite f": "ros",
+}  # fmt: skip
 
 
 def open_table(path: Path, config: TableConfig) -> Table:
@@ -38,9 +45,8 @@ def open_any(path: Path) -> Table:
         head = file.read(8)
     if not head:
         raise InputError(f"{path} is empty")
-    if head.startswith((b"ARROW1", b"FEA1")):
-        return _binary(path, "feather")
-    return _binary(path, "parquet") if head.startswith(b"PAR1") else TextTable(path, None)
+    kind = next((kind for magic, kind in _MAGIC.items() if head.startswith(magic)), None)
+    return _binary(path, kind) if kind else TextTable(path, None)
 
 
 def _binary(path: Path, kind: str) -> Table:
@@ -49,5 +55,9 @@ def _binary(path: Path, kind: str) -> Table:
             return FeatherTable(path)
         case "parquet":
             return ParquetTable(path)
+        case "numpy":
+            return LoadedTable(path, "NumPy", load_numpy)
+        case "matlab":
+            return LoadedTable(path, "MATLAB", load_matlab)
         case _:
             raise InputError(f"{path}: data.format={kind} is not read yet")

@@ -50,6 +50,7 @@ class Table(ABC):
     def __init__(self, path: Path, names: Sequence[str] | None, width: int) -> None:
         self.path, self.names, self.width = path, names, width  # names: None where there is no header
         self.title = str(path)  # for messages; says who reads it if that is no reader of ours
+        self.left_out: Sequence[str] = ()  # what else the file holds, and why it is no column
         self.row_errors: list[str] = []  # a message for each line that the last reading dropped, if not strict
 
     @property
@@ -92,11 +93,17 @@ def check_kinds(title: str, columns: Sequence[Wanted], kinds: Sequence[pa.DataTy
 
 
 @contextmanager
-def explained(title: object, kind: str) -> Iterator[None]:
-    """Turn the errors of a file that is not what it seems into an InputError; some only show late."""
+def explained(title: object, kind: str, *others: type[Exception]) -> Iterator[None]:
+    """Turn the errors of a file that is not what it seems into an InputError; some only show late.
+
+    `others`: what else the library that reads it raises.
+    """
+    errors = (pa.ArrowException, ArithmeticError, LookupError, MemoryError, OSError, ValueError, *others)
     try:
         yield
-    except (pa.ArrowException, ArithmeticError, LookupError, MemoryError, OSError, ValueError) as error:
-        reason = str(error).partition("\n")[0] or type(error).__name__
+    except InputError:
+        raise
+    except errors as error:
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
         reason = "a value is out of range" if isinstance(error, OverflowError) else reason
         raise InputError(f"{title} cannot be read as a {kind} file: {reason}") from error
