@@ -54,7 +54,7 @@ def missing_keys(survey: Survey) -> list[str]:
     known = {
         "features": guesses.features,
         "targets": guesses.positions or guesses.label,
-        "rate_hz": survey.recordings.rate_hz,
+        "rate_hz": guesses.time,
     }
     return [key for key, value in known.items() if not value]
 

@@ -39,9 +39,9 @@ def facts(survey: Survey) -> dict[str, Any]:
 def _gaps(survey: Survey) -> dict[str, float]:
     """Count pauses, within recordings and where a new one begins."""
     times = survey.recordings.times
-    within = times.pauses.total if times else 0
+    within = int(times.pauses.sum()) if times else 0
     cut = parts(survey.recordings) if "gap_s" in survey.settings else 0
-    return {"count": within + cut, "longest_s": round(times.pauses.longest_s, 9) if times else 0.0}
+    return {"count": within + cut, "longest_s": round(times.longest[0], 9) if times else 0.0}
 
 
 def _stuck(survey: Survey) -> dict[str, int]:
@@ -59,7 +59,7 @@ def _saturated(survey: Survey) -> dict[str, list[dict[str, Any]]]:
     found: dict[str, list[dict[str, Any]]] = {}
     for name, signal in zip(survey.recordings.channels, survey.recordings.signals.T, strict=True):
         column = survey.columns[name]
-        if not column.low < column.high or (column.distinct or _SATURATED_ROWS * 2) < _SATURATED_ROWS * 2:
+        if np.float32(column.low) == np.float32(column.high) or (column.distinct or _SATURATED_ROWS * 2) < _SATURATED_ROWS * 2:
             continue
         usual = column.known / column.distinct if column.distinct else 1
         many = max(_SATURATED_ROWS, _SATURATED_SHARE * column.known, _SATURATED_ROWS * usual)

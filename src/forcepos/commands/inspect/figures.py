@@ -6,7 +6,6 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from forcepos.commands.inspect.facts import balance, quantity
-from forcepos.commands.inspect.health import Health
 from forcepos.commands.inspect.survey import Survey
 from forcepos.results.figures import style
 
@@ -17,7 +16,7 @@ _WORST = 24  # channels
 _GAP_STEPS = 5
 
 
-def save_figures(survey: Survey, health: Health, folder: Path) -> list[Path]:
+def save_figures(survey: Survey, measures: dict[str, dict[str, float]], folder: Path) -> list[Path]:
     """Draw all figures that the data allow; return their files."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
@@ -30,7 +29,7 @@ def save_figures(survey: Survey, health: Health, folder: Path) -> list[Path]:
     with style.drawing():
         figures = {name: draw(survey) for name, draw in drawn.items() if draw}
         if survey.recordings.channels:
-            figures["health"] = _health(survey, health)
+            figures["health"] = _health(measures)
         for name, figure in figures.items():
             paths.append(folder / f"{name}.png")
             figure.savefig(paths[-1])
@@ -115,17 +114,15 @@ def _balance(survey: Survey) -> Figure:
     return figure
 
 
-def _health(survey: Survey, health: Health) -> Figure:
+def _health(measures: dict[str, dict[str, float]]) -> Figure:
     """Draw drift, offsets and bias of the worst channels."""
-    numbers = health.numbers(survey.recordings.channels)
-    worst = sorted(numbers, key=lambda name: max(numbers[name].values(), default=0.0))[-_WORST:]
+    worst = sorted(measures, key=lambda name: max(measures[name].values(), default=0.0))[-_WORST:]
     figure = style.new_figure(1.2 + 0.25 * len(worst), 8)
     left, right = figure.subplots(1, 2, sharey=True)
     place = np.arange(len(worst))
-    panels = (("drift", left, 0.2, "within a recording"), ("offset", left, -0.2, "between visits"), ("follows", right, 0, ""))
-    for key, axes, shift, label in panels:
-        axes.barh(place + shift, [numbers[name].get(key, 0.0) for name in worst], 0.4, label=label)
-    left.set(xlabel="drift, in standard deviations of noise", yticks=place, yticklabels=map(style.literal, worst))
+    for key, axes, shift in (("drift", left, 0.2), ("offset", left, -0.2), ("follows", right, 0.0)):
+        axes.barh(place + shift, [measures[name].get(key, 0.0) for name in worst], 0.4, label=key)
+    left.set(xlabel="in standard deviations of noise", yticks=place, yticklabels=map(style.literal, worst))
     left.legend()
     right.set(xlabel="correlation of recordings' means with the position", xlim=(0, 1))
     return figure

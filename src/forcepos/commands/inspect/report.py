@@ -57,17 +57,17 @@ def inspect(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     path = options.write or folder / "conf" / "data" / "inspected.yaml"
     overrides, training = _training(survey)
     command = training_command(path, overrides)
-    measured = health(survey.recordings)
+    lines, measures = health(survey.recordings)
     found = facts(survey)
     found |= {"remarks": remarks(survey, found), "training": training}
-    found["health"] = {"findings": measured.lines, "channels": measured.numbers(survey.recordings.channels)}
+    found["health"] = {"findings": lines, "channels": measures}
     notes = (f"note: {remark}" for remark in found["remarks"])
-    _show(survey, found, [*notes, *(f"health: {line}" for line in measured.lines), *training])
+    _show(survey, found, [*notes, *(f"health: {line}" for line in lines), *training])
     found["figures"] = []
     if not options.no_figures:
         from forcepos.commands.inspect.figures import save_figures  # noqa: PLC0415  # matplotlib takes a second
 
-        found["figures"] = [str(path) for path in save_figures(survey, measured, folder)]
+        found["figures"] = [str(path) for path in save_figures(survey, measures, folder)]
         sys.stderr.write(f"figures: {', '.join(found['figures'])}\n")
     _write(path, "\n".join([*draft(survey, command), ""]), "--write" if options.write else "the draft")
     sys.stderr.write(visible(f"config: {path}; train with {command}") + "\n")

@@ -192,8 +192,12 @@ def _read(settings: dict[str, Any], guesses: Guesses, columns: dict[str, Column]
     """Read all rows as training does, with every channel; change the settings where they do not suit the rows."""
     names = channels(guesses, columns)
     others = {} if names or settings.get("targets") else {"keep": [*columns][:1]}
-    config = TableConfig(**_UNSET | {"features": names} | others | settings | {"missing": "refuse"})
-    recordings = read_table(config, strict=False)
+    config = TableConfig(**_UNSET | {"features": names} | others | settings | {"missing": "refuse", "label": None})
+    try:
+        recordings = read_table(config, strict=False)
+    except InputError:  # training will say so; here, without what divides the rows
+        roles = dict.fromkeys(("time", "nanoseconds", "recording", "point", "session", "gap_s"))
+        recordings = read_table(replace(config, visits=False, **roles), strict=False)
     if config.visits and np.diff(recordings.bounds).min() < _SHORT:  # rows of several points in turn
         del settings["visits"]
         settings["recording"] = guesses.recording = guesses.recording or guesses.point
