@@ -84,13 +84,16 @@ def _rows(
 
 def _recordings(rows: Rows, strict: bool) -> Recordings:
     config, point = rows.config, rows.of("point")
-    breaks = drop_missing(rows, strict)
-    steps = steps_of(rows.time_s, rows.recordings.numbers, breaks) if len(rows.time_s) else rows.time_s
+    breaks, dropped = drop_missing(rows, strict)
+    steps = steps_of(rows.time_s, rows.recordings.numbers, breaks, dropped) if len(rows.time_s) else rows.time_s
     recording, names = _split_recordings(rows, steps)
-    rate = config.rate_hz or (rate_of(rows.time_s, recording, config) if len(rows.time_s) else None)
-    rows.time_s = rows.time_s[:0].copy()  # the time is no longer needed, but its memory is
-    times = measure(steps, recording) if len(steps) else None
-    for warning in time_warnings(times, names, config) if times and strict else ():
+    rate, times = config.rate_hz, None
+    if len(rows.time_s):
+        rate = rate or rate_of(rows.time_s, recording, config, strict)
+        rows.time_s = rows.time_s[:0].copy()  # the time is no longer needed, but its memory is
+        steps[recording[1:] != recording[:-1]] = np.nan
+        times = measure(steps, rows.recordings.numbers, rows.recordings.names)
+    for warning in time_warnings(times, config) if times and strict else ():
         log.warning("%s", warning)
     labels, label_names = _classes(rows)
     kept = [words.values for place, words in rows.words.items() if rows.columns[place].role == "keep"]
@@ -108,7 +111,7 @@ def _recordings(rows: Rows, strict: bool) -> Recordings:
         kept=dict(zip(config.keep or (), kept, strict=True)),
         session=session.numbers if (session := rows.of("session")) else None,
         session_names=tuple(session.names) if session else (),
-        breaks=breaks[0][recording[breaks[0]] == recording[breaks[0] - 1]],  # a recording may begin there now
+        breaks=breaks[recording[breaks] == recording[breaks - 1]],  # without those at which a recording begins
         times=times,
     )
 

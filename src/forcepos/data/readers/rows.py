@@ -99,23 +99,19 @@ class Rows:
             raise InputError(f"data.path={self.config.path} has no rows")
         self.signals, self.positions = self.signals[: self.filled], self.positions[: self.filled]
         self.time_s = self.time_s[: self.filled]
-        for words in self.all_words:
+        for words in {self.recordings, *self.words.values()}:
             words.numbers = words.numbers[: self.filled]
-
-    @property
-    def all_words(self) -> set[Words]:
-        """The columns of words, and the recordings."""
-        return {self.recordings, *self.words.values()}
 
     def take(self, order: NDArray[np.intp]) -> None:
         """Keep these rows, in this order, a column at a time: there is no memory for a second array of signals."""
-        for table in (self.signals, self.positions):
-            for column in range(table.shape[1]):
-                table[: len(order), column] = table[order, column]
-        self.signals, self.positions = self.signals[: len(order)], self.positions[: len(order)]
-        self.time_s = self.time_s[order] if len(self.time_s) else self.time_s
-        for words in self.all_words:
-            words.numbers = words.numbers[order]
+        if len(order) < self.filled or (order[1:] < order[:-1]).any():
+            for table in (self.signals, self.positions):
+                for column in range(table.shape[1]):
+                    table[: len(order), column] = table[order, column]
+            self.signals, self.positions = self.signals[: len(order)], self.positions[: len(order)]
+            self.time_s = self.time_s[order] if len(self.time_s) else self.time_s
+        for words in {self.recordings, *self.words.values()}:
+            words.keep(order)
 
 
 def put_columns(values: Float32, columns: Mapping[int, Float64]) -> None:

@@ -71,11 +71,10 @@ class Words:
         text = text if self.exact else text.strip()
         return None if text in Layout.missing and (text or not self.exact) else _written(text)
 
-    def only_used(self) -> None:
-        """Forget the names that no row has any more."""
-        used, numbers = np.unique(self.numbers, return_inverse=True)
-        self.names = [self.names[number] for number in used.tolist()]
-        self.numbers = numbers.astype(np.int32)
+    def keep(self, order: NDArray[np.intp]) -> None:
+        """Keep these rows in this order, and the names that they have."""
+        used, numbers = np.unique(self.numbers[order], return_inverse=True)
+        self.names, self.numbers = [self.names[number] for number in used.tolist()], numbers.astype(np.int32)
 
     @property
     def values(self) -> NDArray[Any]:
