@@ -14,7 +14,9 @@ class _Format(NamedTuple):
     table: str = ""  # the expression that reads it; none where a table cannot be made of it
 
 
-_HDF5 = "pd.DataFrame({name: h5py.File(FILE)[name][:] for name in ['Fx', 'x']})  # names: h5py.File(FILE).visit(print)"
+_HDF5 = (
+    "pd.DataFrame({name: h5py.File(FILE)[name][:] for name in ['Fx', 'x']})  # names: h5py.File(FILE).visit(print)"
+)
 _NUMPY = "pd.DataFrame({name: numpy.load(FILE)[name] for name in ['Fx', 'x']})  # names: numpy.load(FILE).files"
 _MATLAB = "pd.DataFrame({name: scipy.io.loadmat(FILE)[name].ravel() for name in ['Fx', 'x']})"
 _PICKLE = "pd.read_pickle(FILE)  # runs it"
@@ -34,15 +36,15 @@ _FORMATS = (
     _Format("a ROS bag: pip install 'forcepos[ros]'", (b"#ROSBAG", b"\x89MCAP0"), (".bag", ".mcap")),
     _Format("an SQLite database, maybe a ROS 2 bag's", (b"SQLite format",), (".db3", ".db"), "sqlite3", _SQL),
     _Format("LabVIEW's TDMS", (b"TDSm",), (".tdms",), "nptdms", "nptdms.TdmsFile.read(FILE).as_dataframe()"),
-    _Format("a pickle, a program, which only its author should run", _PICKLES, (".pkl", ".pickle"), "pickle", _PICKLE),
+    _Format("a pickle, a program that only its author runs", _PICKLES, (".pkl", ".pickle"), "pickle", _PICKLE),
     _Format("a table of ORC", (b"ORC",), (".orc",), "pyarrow", "pd.read_orc(FILE)"),
     _Format("a table of Stata", (b"<stata_dta>",), (".dta",), "pandas", "pd.read_stata(FILE)"),
     _Format("a table of SPSS", (b"$FL2",), (".sav",), "pyreadstat", "pd.read_spss(FILE)"),
-    _Format("an Avro file", (b"Obj\x01",), (".avro",), "fastavro", "pd.DataFrame(fastavro.reader(open(FILE, 'rb')))"),
+    _Format("an Avro file", (b"Obj",), (".avro",), "fastavro", "pd.DataFrame(fastavro.reader(open(FILE, 'rb')))"),
     _Format("a NetCDF file", (b"CDF",), (".nc",), "xarray", "xarray.open_dataset(FILE).to_dataframe()"),
     _Format("JSON, an object a line", (b'{"',), (".jsonl", ".ndjson"), "json", "pd.read_json(FILE, lines=True)"),
-    _Format("JSON", (b"[", b"{\n", b"{\r\n", b"{ "), (".json",), "json", "pd.json_normalize(json.load(open(FILE)))"),
-    _Format("YAML", (b"%YAML", b"---"), (".yaml", ".yml"), "yaml", "pd.json_normalize(yaml.safe_load(open(FILE)))"),
+    _Format("JSON", (b"[", b"{\n", b"{\r", b"{ "), (".json",), "json", "pd.json_normalize(json.load(open(FILE)))"),
+    _Format("YAML", (b"%YAML",), (".yaml", ".yml"), "yaml", "pd.json_normalize(yaml.safe_load(open(FILE)))"),
     _Format("XML", (b"<?xml",), (".xml",), "lxml", "pd.read_xml(FILE)"),
     _Format("protobuf's messages", (), (".pb",), "log_pb2", _PROTOBUF),
     _Format("a picture, no table", (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"%PDF-"), (".png", ".jpg", ".pdf")),
@@ -62,4 +64,6 @@ def foreign_format(path: Path) -> str | None:
     name, *_, needs, table = found[0]
     lines = [f"import {needs}, pandas as pd", f"table = {table}", "table.to_parquet('table.parquet')"]
     lines = [line.replace("FILE", repr(str(path))) for line in lines]
-    return "\n  ".join(map(visible, [f"{path} is {name}; these lines convert it:", *lines] if table else [f"{path} is {name}"]))
+    return "\n  ".join(
+        map(visible, [f"{path} is {name}; these lines convert it:", *lines] if table else [f"{path} is {name}"])
+    )

@@ -1,4 +1,4 @@
-"""The YAML file of a drafted config, with a comment wherever it holds a guess, and the command that trains with it."""
+"""The YAML file of a drafted config, with a comment wherever it holds a guess, and the command that trains."""
 
 import json
 import re
@@ -62,7 +62,9 @@ def missing_keys(survey: Survey) -> list[str]:
 def _comments(survey: Survey) -> dict[str, str]:
     guesses = survey.guesses
     roles = {"time": "time", "recording": "recording", "point": "point", "session": "session"}
-    found = {key: f"  # a guess, {guesses.reasons[name]}" for key, name in roles.items() if name in guesses.reasons}
+    found = {
+        key: f"  # a guess, {guesses.reasons[name]}" for key, name in roles.items() if name in guesses.reasons
+    }
     found["visits"] = "  # a guess: each run of rows with the same point is a recording"
     found["gap_s"] = "  # a guess: a longer pause starts a new recording"
     found["missing"] = "  # some rows lack values: refuse them instead, to see which"

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from forcepos.commands.inspect.roles import ROLES
-from forcepos.commands.inspect.survey import Survey, parts
+from forcepos.commands.inspect.survey import Survey
 from forcepos.runtime.wording import name_some
 
 SHOWN = 8  # names in a list
@@ -19,6 +19,8 @@ _EXACT = 1e15  # whole numbers below this are written with all their digits
 def facts(survey: Survey) -> dict[str, Any]:
     """Return what a survey finds, as far as JSON can hold it."""
     recordings = survey.recordings
+    pauses = recordings.times and recordings.times.pauses
+    count = int(pauses.counts.sum()) if pauses else 0
     numbers = {name: column for name, column in survey.columns.items() if column.kind != "text" and column.known}
     return {
         "files": len(survey.sources),
@@ -26,7 +28,7 @@ def facts(survey: Survey) -> dict[str, Any]:
         "points": survey.points or None,
         "rows": survey.rows,
         "rate_hz": recordings.rate_hz,
-        "gaps": _gaps(survey),
+        "gaps": {"count": count, "longest_s": round(pauses.largest_s, 9) if pauses and count else 0.0},
         "ranges": {name: [column.low, column.high] for name, column in numbers.items()},
         "missing": {name: column.missing for name, column in survey.columns.items() if column.missing},
         "stuck": _stuck(survey),
@@ -34,14 +36,6 @@ def facts(survey: Survey) -> dict[str, Any]:
         "balance": balance(survey),
         "guesses": {role: getattr(survey.guesses, role) for role in ROLES},
     }
-
-
-def _gaps(survey: Survey) -> dict[str, float]:
-    """Count pauses, within recordings and where a new one begins."""
-    times = survey.recordings.times
-    within = int(times.pauses.sum()) if times else 0
-    cut = parts(survey.recordings) if "gap_s" in survey.settings else 0
-    return {"count": within + cut, "longest_s": round(times.longest[0], 9) if times else 0.0}
 
 
 def _stuck(survey: Survey) -> dict[str, int]:
@@ -59,7 +53,10 @@ def _saturated(survey: Survey) -> dict[str, list[dict[str, Any]]]:
     found: dict[str, list[dict[str, Any]]] = {}
     for name, signal in zip(survey.recordings.channels, survey.recordings.signals.T, strict=True):
         column = survey.columns[name]
-        if np.float32(column.low) == np.float32(column.high) or (column.distinct or _SATURATED_ROWS * 2) < _SATURATED_ROWS * 2:
+        if (
+            np.float32(column.low) == np.float32(column.high)
+            or (column.distinct or _SATURATED_ROWS * 2) < _SATURATED_ROWS * 2
+        ):
             continue
         usual = column.known / column.distinct if column.distinct else 1
         many = max(_SATURATED_ROWS, _SATURATED_SHARE * column.known, _SATURATED_ROWS * usual)

@@ -95,22 +95,17 @@ def _time(survey: Survey) -> Figure:
 
 def _balance(survey: Survey) -> Figure:
     """Draw the number of rows of each class and of each recording."""
-    classes = balance(survey).items()
-    bars = [(f"class of {style.literal(name)}", [*counts], [*counts.values()]) for name, counts in classes]
-    if len(survey.recordings.names) > 1:
-        rows = np.diff(survey.recordings.bounds)[:, 0].tolist()
-        bars.append(("recording", [*survey.recordings.names], rows))
-    bars = bars[:_PANELS]
+    bars = [(f"class of {style.literal(name)}", counts) for name, counts in balance(survey).items()]
+    rows = np.diff(survey.recordings.bounds)[:, 0].tolist()
+    bars = [*bars[: _PANELS - 1], ("recording", dict(zip(survey.recordings.names, rows, strict=True)))]
     figure = style.new_figure(0.5 + 1.9 * len(bars), 8)
-    for (what, names, rows), axes in zip(bars, figure.subplots(len(bars), squeeze=False).flat, strict=True):
-        if len(names) > _NAMED:  # as one shape: thousands of bars take minutes
-            axes.fill_between(range(len(names)), rows, step="mid", color=style.BLUE)
-        else:
-            axes.bar(range(len(names)), rows, color=style.BLUE)
-        axes.set(xlabel=what, ylabel="rows")
-        if len(names) <= 40:
-            rotation = 45 if len(names) > 12 else 0
-            axes.set_xticks(range(len(names)), map(style.literal, names), rotation=rotation)
+    for (what, counts), axes in zip(bars, figure.subplots(len(bars), squeeze=False).flat, strict=True):
+        place = range(len(counts))  # as one shape: thousands of bars take minutes
+        axes.fill_between(place, [*counts.values()], step="mid", color=style.BLUE)
+        axes.plot(place, [*counts.values()], ".", color=style.BLUE)
+        axes.set(xlabel=what, ylabel="rows", ylim=(0, None))
+        if len(counts) <= 40:
+            axes.set_xticks(place, map(style.literal, counts), rotation=45 if len(counts) > 12 else 0)
     return figure
 
 

@@ -134,7 +134,12 @@ def _seconds_and_rest(guesses: Guesses, columns: Mapping[str, Column]) -> tuple[
     whole = [name for name, kind in guesses.kinds.items() if kind == "seconds" and columns[name].readable]
     for name, kind in guesses.kinds.items():
         column = columns[name]
-        if kind == "nanoseconds" and whole and column.readable and 0 <= column.low <= column.high < PER_SECOND["ns"]:
+        if (
+            kind == "nanoseconds"
+            and whole
+            and column.readable
+            and 0 <= column.low <= column.high < PER_SECOND["ns"]
+        ):
             return max(whole, key=lambda one: SequenceMatcher(None, one, name).ratio()), name
     return None
 
@@ -193,7 +198,10 @@ def _positions(guesses: Guesses, columns: Mapping[str, Column], hints: Namespace
     else:
         free = [name for name in numeric if name not in guesses.time]
         adjacent = zip(free, free[1:], free[2:], strict=False)
-        names, reason = next((three for three in adjacent if _look_like_positions(three, columns, guesses.smooth)), ()), _SMOOTH
+        names, reason = (
+            next((three for three in adjacent if _look_like_positions(three, columns, guesses.smooth)), ()),
+            _SMOOTH,
+        )
     if names:
         guesses.kinds |= dict.fromkeys(names, "position")
         guesses.unit, how = _length_unit(names, columns)

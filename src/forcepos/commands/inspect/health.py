@@ -16,7 +16,7 @@ _STUCK_ROWS, _STUCK_TIMES = 25, 20  # rows of one value, and times the usual num
 _JITTER = (0.5, 1.5)  # steps; of more, training warns
 # Of each measure: what is worth a line, what it is, and what helps. Noise is a recording's, without its trend.
 _MEASURES = {
-    "drift": (3.0, "drift within recordings at rest, in standard deviations of noise", "data.tare=time lessens it"),
+    "drift": (3.0, "drift in recordings at rest, in standard deviations of noise", "data.tare=time lessens it"),
     "offset": (3.0, "offsets between recordings of the same point, in standard deviations of noise",
         "data.tare=time or data.tare=force subtracts them; with data.session, split=held_out_sessions tests them"),
     "follows": (0.9, "recordings' means follow the position, by correlation",
@@ -45,14 +45,20 @@ def health(recordings: Recordings) -> tuple[list[str], dict[str, dict[str, float
         if np.isfinite(drift).any():
             place = int(np.nanargmax(drift))
             worst[name] = f"{name} {drift[place]:.1f} ({change[place]:.3g} in {recordings.names[place]})"
-        found = {"drift": np.fmax.reduce(drift), "offset": _offset(recordings, means, noise), "follows": _follows(means, places)}
+        found = {
+            "drift": np.fmax.reduce(drift),
+            "offset": _offset(recordings, means, noise),
+            "follows": _follows(means, places),
+        }
         channels[name] = {key: round(float(value), 3) for key, value in found.items() if np.isfinite(value)}
     return [*_lines(channels, worst), *_stretches(recordings), *_jitter(recordings)], channels
 
 
 def _at_rest(recordings: Recordings) -> Any:
     """(recordings,) whether the arm rests, as far as positions tell."""
-    low, high = (one.reduceat(recordings.positions, recordings.bounds[:, 0], axis=0) for one in (np.minimum, np.maximum))
+    low, high = (
+        one.reduceat(recordings.positions, recordings.bounds[:, 0], axis=0) for one in (np.minimum, np.maximum)
+    )
     return (high - low <= _AT_REST * np.ptp(recordings.positions, axis=0)).all(axis=1) & bool(recordings.axes)
 
 
@@ -72,7 +78,10 @@ def _follows(means: Float64, places: Float64) -> float:
 
 def _lines(channels: dict[str, dict[str, float]], worst: dict[str, str]) -> Iterator[str]:
     for key, (limit, what, helps) in _MEASURES.items():
-        bad = sorted((name for name in channels if channels[name].get(key, 0.0) > limit), key=lambda name: -channels[name][key])
+        bad = sorted(
+            (name for name in channels if channels[name].get(key, 0.0) > limit),
+            key=lambda name: -channels[name][key],
+        )
         shown = [worst[name] if key == "drift" else f"{name} {channels[name][key]:.3g}" for name in bad]
         if bad:
             yield f"{what}: {name_some(shown, _SHOWN)}; {helps}"
@@ -92,13 +101,15 @@ def _stretches(recordings: Recordings) -> Iterator[str]:
             where = f"rows {start} to {start + rows[longest] - 1} of {recordings.names[number[longest]]}"
             found.append((rows[longest], f"{kind}: {channel} is exactly {value:.6g} in {where}"))
     found.sort(key=lambda one: -one[0])
-    yield from (f"{line}; see its range and its wiring, or take it out of data.features" for _, line in found[:_SHOWN])
+    yield from (
+        f"{line}; see its range and its wiring, or take it out of data.features" for _, line in found[:_SHOWN]
+    )
     if found[_SHOWN:]:
         yield f"{len(found) - _SHOWN} more channels have such stretches"
 
 
 def _jitter(recordings: Recordings) -> Iterator[str]:
-    jitter = recordings.times.jitter if recordings.times else np.empty(0)
-    if np.isfinite(jitter).any() and _JITTER[0] < np.nanmax(jitter) <= _JITTER[1]:
-        where = f"{np.nanmax(jitter):.2g} steps in {recordings.names[int(np.nanargmax(jitter))]}"
+    times = recordings.times
+    if times and np.isfinite(times.jitter).any() and _JITTER[0] < np.nanmax(times.jitter) <= _JITTER[1]:
+        where = f"{np.nanmax(times.jitter):.2g} steps in {times.names[int(np.nanargmax(times.jitter))]}"
         yield f"clock jitter: the middle 90 % of steps of time differ by {where}; the sensor's own clock is better"

@@ -42,7 +42,7 @@ _RIGHT = {*_COLUMNS[2:], "rows", "%"}
 
 
 def inspect(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    """Inspect files, print the findings and return them; write figures, and a draft without --write, into `folder`.
+    """Inspect files, print the findings and return them; write figures, and a draft not asked for, into `folder`.
 
     Raises:
         InputError: a file cannot be read, a column does not exist, or the draft cannot be written.
@@ -94,7 +94,9 @@ def _training(survey: Survey) -> tuple[list[str], list[str]]:
     if missing_keys(survey):
         return overrides, ["training would need the values that are marked ??? in the draft"]
     if len(text) > _LONGEST:
-        return overrides, [f"the checks of training were skipped: a draft of {len(text):,} characters takes too long"]
+        return overrides, [
+            f"the checks of training were skipped: a draft of {len(text):,} characters takes too long"
+        ]
     if values > _MOST_VALUES:
         return overrides, [f"the checks of training were skipped: {values:,} values are too many to load here"]
     with _warned() as records, tempfile.TemporaryDirectory() as folder:
@@ -167,13 +169,14 @@ def _tables(
     yield "Files", ("file", "format", "layout"), files
     yield "Columns", _COLUMNS, _columns(survey, found)
     if len(recordings.names) > 1:
-        shown = range(min(len(recordings.names), _MOST["recording"]))
-        places = [recordings.positions[slice(*recordings.bounds[number]), : len(guesses.positions)].mean(axis=0) for number in shown]
-        means = [", ".join(f"{value:.5g}" for value in place) for place in places]
-        means += [""] * (len(recordings.names) - len(means))
-        counts = map(str, np.diff(recordings.bounds)[:, 0].tolist())
+        lengths = np.diff(recordings.bounds)
+        means = (
+            np.add.reduceat(recordings.positions[:, : len(guesses.positions)], recordings.bounds[:, 0]) / lengths
+        )
+        places = (", ".join(f"{value:.5g}" for value in place) for place in means)
         mean = "mean position (mm)" * bool(guesses.positions)
-        yield "Recordings", ("recording", "rows", mean), zip(recordings.names, counts, means, strict=True)
+        counts = map(str, lengths[:, 0])
+        yield "Recordings", ("recording", "rows", mean), zip(recordings.names, counts, places, strict=True)
     for name, counts in found["balance"].items():
         what, total = "the label" if name == guesses.label else "possibly a label", sum(counts.values())
         shares = ((value, str(count), f"{100 * count / total:.1f}") for value, count in counts.items())

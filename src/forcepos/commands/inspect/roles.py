@@ -8,7 +8,9 @@ from functools import cache
 ROLES = ("time", "positions", "recording", "point", "session", "label", "features")
 PER_SECOND = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 _MM = {"mm": 1.0, "cm": 10.0, "m": 1000.0, "um": 0.001, "µm": 0.001, "in": 25.4}
-_SECONDS = {"sec": "s", "seconds": "s", "msec": "ms", "usec": "us", "µs": "us", "nsec": "ns"} | {u: u for u in PER_SECOND}
+_SECONDS = {"sec": "s", "seconds": "s", "msec": "ms", "usec": "us", "µs": "us", "nsec": "ns"} | {
+    u: u for u in PER_SECOND
+}
 _CURRENTS, _ANGLES = {"a", "ma", "amp", "ampere"}, {"deg", "rad", "°", "degrees", "radians"}
 _LONGEST = 200  # characters; patterns take a time that grows with the square of a name's length
 _PREFIX, _AXES, _NUMBER = r"(.*[_./ :])?", r"[._ \[]?[xyz]\]?", r"[_. ]?\[?\d+\]?"
@@ -22,23 +24,25 @@ _PATTERNS = (
     ("time", r".*(time|stamp)([_ ]?(s|ms|us|ns|sec))?|t([_ ]?(s|ms|us|ns|sec))?|zeit.*|uhrzeit|clock"),
     ("recording", rf"(recording|rec|run|trial|visit|episode|experiment|file(name)?|demo){_ID}"),
     ("session", rf"(session|sitting|day|date|user|subject|operator|participant|mounting){_ID}"),
-    ("row number", rf"(index|idx|rows?|unnamed: ?\d+|__index_level_\d+__|(seq(uence)?|frame|step|count(er)?|sample){_ID}|)"),
+    ("row number", rf"(index|idx|rows?|unnamed: ?\d+|__index.*|(seq(uence)?|frame|step|count(er)?|sample){_ID}|)"),
     ("point", r"key|point(_?(id|name|key))?|contact_?point|touch(ed)?_?point|location|cell"),
     ("label", r"label|class|target_?class|category|sector|.*_label|.*_class|y_true|gesture|state|phase"),
     ("commanded angle", rf"comd_a\d+|axisqcmd.*|d?q_?(cmd|des|d|ref|set|target){_NUMBER}|(q|tau|tau_j|dq|ddq)_d"),
-    ("commanded position", rf"{_PREFIX}{_WANTED}(\w*[._])?[xyz]{_METRES}?|[xyz]_d|.*(pose?|t_ee|tcp)_d({_AXES}|{_NUMBER})?"),
-    ("commanded value", rf"{_PREFIX}{_WANTED}([_. ].*|{_NUMBER}|[qf]{_NUMBER})?|.*_{_WANTED}([_. ].*|{_NUMBER})?|.*(tau|tau_j|force)_d{_NUMBER}"),
-    ("torque", rf"{_PREFIX}[tm]_?[xyz]( .*)?|.*cart_?torque.*[xyz]|.*(torque|moment){_AXES}|.*wrench[._ ]?t.*[xyz]|.*tcp_force[_ ]?\[?[345]\]?"),
+    ("commanded position", rf"{_PREFIX}{_WANTED}(\w*[._])?[xyz]{_METRES}?|[xyz]_d|.*(pos|t_ee)_d({_AXES})?"),
+    ("commanded value", rf"{_PREFIX}{_WANTED}([_. ].*|{_NUMBER}|[qf]{_NUMBER})?|.*(tau|tau_j|force)_d{_NUMBER}"),
+    ("torque", rf"{_PREFIX}[tm]_?[xyz]( .*)?|.*cart_?torque.*[xyz]|.*(torque|moment){_AXES}"),
+    ("torque", r".*wrench[._ ]?t.*[xyz]|.*tcp_force[_ ]?\[?[345]\]?"),
     ("force", rf"{_PREFIX}f_?[xyz]( .*)?|.*force.*_?[xyz]|.*wrench[._ ]?f.*[xyz]|.*tcp_force[_ ]?\[?[012]\]?"),
     ("second force", r"f[xyz]\d"),
     ("second torque", r"t[xyz]\d"),
-    ("current", rf"[ci]_?(a_?)?\[?\d+\]?|(?!q)(.*[_. ])?(motor|actual|joint|axis)?_?currents?([_. ]?(j|a|joint|axis|motor))?({_NUMBER})?"),
+    ("current", rf"[ci]_?(a_?)?\[?\d+\]?|(.*[_. ])?(motor|joint)?currents?([_. ]?(j|a|joint|motor))?({_NUMBER})?"),
     ("joint torque", r"(ext|mst)_a\d+|axistau.*|.*tau.*\d+\]?|.*torque.*\d+\]?|.*effort.*\d+\]?"),
     ("joint speed", r"(dq|qd|qdot)_?\[?\d+\]?|.*(speed|veloc).*"),
-    ("orientation", rf"[abc]|.*(roll|pitch|yaw)(_deg|_rad)?|{_PREFIX}[rq]_?[xyz]|{_PREFIX}qw"
-        rf"|{_PREFIX}(rot|ori|quat|euler)\w*[._\[]?([xyzwabc]|\d)\]?|.*pose[_. ]?\[?[3-6]\]?"),
+    ("orientation", rf"[abc]|.*(roll|pitch|yaw)(_deg|_rad)?|{_PREFIX}[rq]_?[xyz]|{_PREFIX}qw"),
+    ("orientation", rf"{_PREFIX}(rot|ori|quat|euler)\w*[._\[]?([xyzwabc]|\d)\]?|.*pose[_. ]?\[?[3-6]\]?"),
     ("joint angle", r"(cur_)?a_?\d|axisq.*|(.*[_. ])?q_?\[?\d+\]?|j_?\d+|.*(joint|angle|position).*\d+\]?"),
-    ("position", rf"(.*(pos|cart|tcp|tip|ee|tool|coord|location|contact|plate|p)\w*[._ ]?)?[xyz]{_METRES}?|.*pose[_. ]?\[?[012]\]?"),
+    ("position", rf"(.*(pos|cart|tcp|tip|ee|tool|coord|location|contact|plate|p)\w*[._ ]?)?[xyz]{_METRES}?"),
+    ("position", r".*pose[_. ]?\[?[012]\]?"),
 )  # fmt: skip
 _COMPILED = [(kind, re.compile(pattern, re.IGNORECASE)) for kind, pattern in _PATTERNS]
 _AXIS = re.compile(rf"(.*?)([xyz]|(?<=pose)[_. ]?\[?[012]\]?){_METRES}?", re.IGNORECASE)
@@ -71,7 +75,15 @@ class Guesses:
     @property
     def taken(self) -> set[str | None]:
         """Return the columns with a role other than that of a feature."""
-        return {*self.time, *self.positions, *self.candidates, self.recording, self.point, self.session, self.label}
+        return {
+            *self.time,
+            *self.positions,
+            *self.candidates,
+            self.recording,
+            self.point,
+            self.session,
+            self.label,
+        }
 
 
 def _without_unit(name: str) -> tuple[str, str]:

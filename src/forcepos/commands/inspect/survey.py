@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from forcepos.commands.inspect.columns import Column
 from forcepos.commands.inspect.conversions import foreign_format
@@ -30,7 +29,11 @@ _PROBED = 50_000  # rows from which roles are guessed
 _CUT_STEPS, _CUT_S = 20, 1.0  # a step longer than both starts a new recording, where no column does
 _SHORT = 10  # rows: as a recording, a visit must be longer
 _NO_CHANNELS = {"row number", "commanded position", "commanded angle", "commanded value", "position", "seconds"}
-_UNSET: dict[str, Any] = {"name": "table", "offset_mm": [0.0] * 3, **dict.fromkeys(("targets", "point", "rate_hz"))}
+_UNSET: dict[str, Any] = {
+    "name": "table",
+    "offset_mm": [0.0] * 3,
+    **dict.fromkeys(("targets", "point", "rate_hz")),
+}
 
 
 @dataclass
@@ -98,9 +101,9 @@ def _open(path: Path, others: Sequence[Table]) -> Table:
         raise InputError(foreign)
     find_columns(table, [("", name) for name in table.names or []])
     if others and table.columns != others[0].columns:
-        ours, theirs = pd.Index(table.columns), pd.Index(others[0].columns)
-        names = {"adds": ours.difference(theirs, sort=False), "lacks": theirs.difference(ours, sort=False)}
-        different = [f"it {verb} {name_some([*those], 5)}" for verb, those in names.items() if len(those)]
+        there = {*table.columns}, {*others[0].columns}
+        names = {"adds": there[0] - there[1], "lacks": there[1] - there[0]}
+        different = [f"it {verb} {name_some(sorted(those), 5)}" for verb, those in names.items() if those]
         what = " and ".join(different) or "their order differs"
         raise InputError(f"{path} has different columns from {others[0].path}: {what}")
     return table
@@ -114,7 +117,7 @@ def survey_sources(sources: Sequence[Table], skipped: Sequence[str], hints: Name
     """
     columns, start = _read_columns(sources, _PROBED)
     guesses = guess(columns, start, hints)
-    units = zip(guesses.time, (guesses.time_unit, "ns"))
+    units = zip(guesses.time, (guesses.time_unit, "ns"), strict=False)
     steps_s = sum((np.diff(start[name]) / PER_SECOND[unit] for name, unit in units), np.zeros(1))
     columns, _ = _read_columns(sources)
     guess_roles(guesses, columns, hints)
@@ -125,7 +128,9 @@ def survey_sources(sources: Sequence[Table], skipped: Sequence[str], hints: Name
     return Survey(sources, skipped, columns, guesses, steps_s, settings, recordings)
 
 
-def _read_columns(sources: Sequence[Table], most: int | None = None) -> tuple[dict[str, Column], dict[str, Float64]]:
+def _read_columns(
+    sources: Sequence[Table], most: int | None = None
+) -> tuple[dict[str, Column], dict[str, Float64]]:
     """Read the columns of all rows, or of the first; return their statistics, and of the first their numbers."""
     named = sources[0].columns
     names = [name if name.strip() or str(place) in named else str(place) for place, name in enumerate(named)]
@@ -149,25 +154,23 @@ def _read_columns(sources: Sequence[Table], most: int | None = None) -> tuple[di
 
 def _format(source: Table) -> dict[str, Any]:
     """Return the keys that the ending of the file does not imply."""
-    layout, kind = source.layout, source.kind.lower()
-    keys: dict[str, Any] = {}
-    if layout and layout.separator != SPACE:
-        kind = "csv"
-    if FORMATS.get(source.path.suffix.lower()) != kind:
-        keys["format"] = kind
-    if layout and kind == "csv":
-        keys["separator"] = layout.separator.decode()
-    if layout and layout.decimal == ",":
-        keys["decimal"] = ","
-    if layout and not layout.marked:
-        keys["header"] = bool(layout.names)
-    return keys
+    layout = source.layout
+    csv = layout and layout.separator != SPACE
+    kind = "csv" if csv else source.kind.lower()
+    keys = {
+        "format": kind if FORMATS.get(source.path.suffix.lower()) != kind else None,
+        "separator": layout.separator.decode() if layout and csv else None,
+        "decimal": "," if layout and layout.decimal == "," else None,
+        "header": bool(layout.names) if layout and not layout.marked else None,
+    }
+    return {key: value for key, value in keys.items() if value is not None}
 
 
 def _roles(guesses: Guesses, columns: dict[str, Column], step_s: float) -> dict[str, Any]:
     """Return the keys that name the columns of each role other than that of a feature."""
     by_visit = guesses.point and (
-        not guesses.recording or (columns[guesses.recording].distinct or np.inf) < (columns[guesses.point].distinct or 0)
+        not guesses.recording
+        or (columns[guesses.recording].distinct or np.inf) < (columns[guesses.point].distinct or 0)
     )
     pauses = step_s and not guesses.point and guesses.recording in {None, guesses.session}
     used = {*guesses.features, *guesses.positions, *guesses.time, guesses.recording, guesses.point, guesses.label}
@@ -202,7 +205,7 @@ def _read(settings: dict[str, Any], guesses: Guesses, columns: dict[str, Column]
         del settings["visits"]
         settings["recording"] = guesses.recording = guesses.recording or guesses.point
         recordings = read_table(replace(config, visits=False, recording=guesses.recording), strict=False)
-    if config.gap_s and not parts(recordings):
+    if config.gap_s and recordings.times and len(recordings.times.names) == len(recordings.names):
         del settings["gap_s"]
     return replace(recordings, channels=tuple(names))  # numbers as such
 
@@ -211,12 +214,6 @@ def channels(guesses: Guesses, columns: dict[str, Column]) -> list[str]:
     """Name the columns with measurements: not time, positions, names or commands."""
     others = guesses.taken | {name for name, kind in guesses.kinds.items() if kind in _NO_CHANNELS}
     return [column.name for column in columns.values() if column.readable and column.name not in others]
-
-
-def parts(recordings: Recordings) -> int:
-    """Count the pauses that begin a new recording."""
-    numbers = [name.rpartition(" part ")[2] for name in recordings.names if " part " in name]
-    return sum(number.isdecimal() and int(number) > 1 for number in numbers)
 
 
 def _path(sources: Sequence[Table], names: Sequence[str], folder: Path, keys: dict[str, Any]) -> str:
