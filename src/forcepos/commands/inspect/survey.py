@@ -92,7 +92,8 @@ def open_sources(names: Sequence[str]) -> tuple[list[Table], list[str]]:
 
 
 def _open(path: Path, others: Sequence[Table]) -> Table:
-    foreign = foreign_format(path)
+    with explained(path, "table"):
+        foreign = foreign_format(path)
     try:
         table = open_any(path)
     except InputError as error:
