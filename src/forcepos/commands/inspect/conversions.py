@@ -4,7 +4,9 @@ from pathlib import Path
 
 from forcepos.runtime.wording import visible
 
-_HDF5 = "pd.DataFrame({name: h5py.File(FILE)[name][:] for name in ['Fx', 'x']})  # all: h5py.File(FILE).visit(print)"
+_HDF5 = (
+    "pd.DataFrame({name: h5py.File(FILE)[name][:] for name in ['Fx', 'x']})  # all: h5py.File(FILE).visit(print)"
+)
 _NUMPY = "pd.DataFrame({name: numpy.load(FILE)[name] for name in ['Fx', 'x']})  # names: numpy.load(FILE).files"
 _MATLAB = "pd.DataFrame({name: scipy.io.loadmat(FILE)[name].ravel() for name in ['Fx', 'x']})"
 _SQL = "pd.read_sql('select * from TABLE', sqlite3.connect(FILE))  # tables: select name from sqlite_master"

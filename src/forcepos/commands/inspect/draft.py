@@ -17,6 +17,11 @@ from forcepos.runtime.wording import name_some, visible
 
 _PLAIN = re.compile(r"[A-Za-z_][\w./ -]*(?<! )")
 _NOT_TEXT = {"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"}
+_COMMENTS = {
+    "visits": "each run of rows with the same point is a recording",
+    "gap_s": "a longer pause starts a new recording",
+    "missing": "some rows lack values: refuse them instead, to see which",
+}
 _TO_SET = {  # what training needs, with what helps
     "features": "data.features=[COLUMN,…]: no numeric column that varies is left",
     "targets": "data.targets=[X,Y,Z]: no position columns were recognised; inspect takes --positions X Y Z",
@@ -41,34 +46,18 @@ def draft(survey: Survey, command: str) -> Iterator[str]:
     yield from _features(survey)
     yield from _targets(survey)
     yield f"# As read with the keys below: {recordings}{f' of {points}' * bool(survey.points)}."
-    comments = _comments(survey)
     for key, value in survey.settings.items():
         if key not in {"path", "targets", "target_scale_mm", "label"}:
-            yield f"{key}: {_scalar(value)}{comments.get(key, '')}"
+            reason = _COMMENTS.get(key) or survey.guesses.reasons.get(key, "")
+            yield f"{key}: {_scalar(value)}{f'  # a guess, {reason}' * bool(reason)}"
     yield from (f"{key}: ???  # set it: {_TO_SET[key]}" for key in missing_keys(survey) if key == "rate_hz")
 
 
 def missing_keys(survey: Survey) -> list[str]:
     """Name the keys that training needs and that could not be guessed."""
     guesses = survey.guesses
-    known = {
-        "features": guesses.features,
-        "targets": guesses.positions or guesses.label,
-        "rate_hz": guesses.time,
-    }
+    known = {"features": guesses.features, "targets": guesses.positions or guesses.label, "rate_hz": guesses.time}
     return [key for key, value in known.items() if not value]
-
-
-def _comments(survey: Survey) -> dict[str, str]:
-    guesses = survey.guesses
-    roles = {"time": "time", "recording": "recording", "point": "point", "session": "session"}
-    found = {
-        key: f"  # a guess, {guesses.reasons[name]}" for key, name in roles.items() if name in guesses.reasons
-    }
-    found["visits"] = "  # a guess: each run of rows with the same point is a recording"
-    found["gap_s"] = "  # a guess: a longer pause starts a new recording"
-    found["missing"] = "  # some rows lack values: refuse them instead, to see which"
-    return found
 
 
 def _is_versuch(survey: Survey) -> bool:

@@ -53,10 +53,7 @@ def _saturated(survey: Survey) -> dict[str, list[dict[str, Any]]]:
     found: dict[str, list[dict[str, Any]]] = {}
     for name, signal in zip(survey.recordings.channels, survey.recordings.signals.T, strict=True):
         column = survey.columns[name]
-        if (
-            np.float32(column.low) == np.float32(column.high)
-            or (column.distinct or _SATURATED_ROWS * 2) < _SATURATED_ROWS * 2
-        ):
+        if np.float32(column.low) == np.float32(column.high) or (column.distinct or np.inf) < 2 * _SATURATED_ROWS:
             continue
         usual = column.known / column.distinct if column.distinct else 1
         many = max(_SATURATED_ROWS, _SATURATED_SHARE * column.known, _SATURATED_ROWS * usual)

@@ -198,10 +198,8 @@ def _positions(guesses: Guesses, columns: Mapping[str, Column], hints: Namespace
     else:
         free = [name for name in numeric if name not in guesses.time]
         adjacent = zip(free, free[1:], free[2:], strict=False)
-        names, reason = (
-            next((three for three in adjacent if _look_like_positions(three, columns, guesses.smooth)), ()),
-            _SMOOTH,
-        )
+        alike = (three for three in adjacent if _look_like_positions(three, columns, guesses.smooth))
+        names, reason = next(alike, ()), _SMOOTH
     if names:
         guesses.kinds |= dict.fromkeys(names, "position")
         guesses.unit, how = _length_unit(names, columns)

@@ -85,18 +85,13 @@ def _write(path: Path, text: str, what: str) -> None:
 
 
 def _training(survey: Survey) -> tuple[list[str], list[str]]:
-    """Return the overrides with which training works, as far as any help, and what it would say, a line each.
-
-    It would warn of something, or fail, or it is not known what it does.
-    """
+    """Return the overrides with which training works, if any help, and its warnings or error, a line each."""
     overrides, text = _model(survey.guesses), "\n".join([*draft(survey, ""), ""])
     values = survey.rows * (len(survey.guesses.features) + len(survey.guesses.positions))
     if missing_keys(survey):
         return overrides, ["training would need the values that are marked ??? in the draft"]
     if len(text) > _LONGEST:
-        return overrides, [
-            f"the checks of training were skipped: a draft of {len(text):,} characters takes too long"
-        ]
+        return overrides, [f"the checks of training were skipped: the draft has {len(text):,} characters"]
     if values > _MOST_VALUES:
         return overrides, [f"the checks of training were skipped: {values:,} values are too many to load here"]
     with _warned() as records, tempfile.TemporaryDirectory() as folder:

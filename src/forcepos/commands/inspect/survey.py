@@ -3,6 +3,7 @@
 import os
 from argparse import Namespace
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -169,10 +170,8 @@ def _format(source: Table) -> dict[str, Any]:
 
 def _roles(guesses: Guesses, columns: dict[str, Column], step_s: float) -> dict[str, Any]:
     """Return the keys that name the columns of each role other than that of a feature."""
-    by_visit = guesses.point and (
-        not guesses.recording
-        or (columns[guesses.recording].distinct or np.inf) < (columns[guesses.point].distinct or 0)
-    )
+    named, touched = (columns[name].distinct if name else None for name in (guesses.recording, guesses.point))
+    by_visit = guesses.point and (not guesses.recording or (named or np.inf) < (touched or 0))
     pauses = step_s and not guesses.point and guesses.recording in {None, guesses.session}
     used = {*guesses.features, *guesses.positions, *guesses.time, guesses.recording, guesses.point, guesses.label}
     keys = {
@@ -223,15 +222,16 @@ def _path(sources: Sequence[Table], names: Sequence[str], folder: Path, keys: di
     Raises:
         InputError: there is no such path, and links cannot be made in the folder.
     """
-    files = [source.path for source in sources]
+    files = sorted(source.path for source in sources)
     if len(files) == 1:
         return str(files[0])
     patterns = [*(name for name in names if "*" in name), f"{files[0].parent.as_posix()}/*{files[0].suffix}"]
     for path in [*patterns, *(name for name in names if Path(name).is_dir())]:
-        if sorted(_found(path, keys)) == sorted(files):
-            return path
-    common = Path(os.path.commonpath([path.absolute().parent for path in files]))
+        with suppress(InputError):
+            if sorted(find_files(TableConfig(**_UNSET | {"features": [], "path": path} | keys))) == files:
+                return path
     try:
+        common = Path(os.path.commonpath([path.absolute().parent for path in files]))
         for path in files:
             link = folder / "files" / path.absolute().relative_to(common)
             link.parent.mkdir(parents=True, exist_ok=True)
@@ -239,7 +239,3 @@ def _path(sources: Sequence[Table], names: Sequence[str], folder: Path, keys: di
     except OSError as error:
         raise InputError(f"give a folder or a pattern with exactly these files: {error}") from error
     return str(folder / "files")
-
-
-def _found(path: str, keys: dict[str, Any]) -> list[Path]:
-    return find_files(TableConfig(**_UNSET | {"features": [], "path": path} | keys))
