@@ -1,27 +1,22 @@
 """Guesses of the role of each column from names and values, each with its reason."""
 
 from argparse import Namespace
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from difflib import SequenceMatcher
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import groupby
-from typing import NamedTuple
 
 import numpy as np
 
+from forcepos.commands.inspect.clocks import GIVEN, course_of, guess_counters, guess_time
 from forcepos.commands.inspect.columns import Column
-from forcepos.commands.inspect.roles import PER_SECOND, Guesses, kind_of, length_unit, time_unit, triples
+from forcepos.commands.inspect.roles import Guesses, kind_of, length_unit, triples
 from forcepos.data.recordings import Float64
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.wording import name_some
 
 _SHOWN = 50  # names of columns
 _MOST_CLASSES = 64  # a column with more distinct values is no label
-_GIVEN = "given on the command line"
 _SMOOTH = "three adjacent columns that vary smoothly, by tens of millimetres or more"
 _FAR_MM = 20.0  # from the base's origin, for positions in unnamed columns
-_RATES_HZ = (4.0, 2000.0)  # plausible range, by which the unit of time is guessed
-_SINCE_1970_S = (631_152_000, 4_102_444_800)  # the years 1990 to 2100
-_SLOWEST_HZ, _SLOW_HZ, _FASTEST_HZ = 0.01, 0.5, 1e5  # of a clock; a slow one where its name says another unit
 _HALF_TURN_RAD = np.pi + 1e-3
 _KINDS_OF_ROUGH = {6: ("force?",) * 3 + ("torque?",) * 3, 7: ("joint torque?",) * 7}
 _SIGNALS = ("joint torque", "force", "torque", "joint angle", "current")
@@ -30,25 +25,6 @@ _NEVER_SIGNALS = frozenset({
     "second torque", "commanded angle", "commanded position", "commanded value", "position", "orientation",
     "orientation?",
 })  # fmt: skip
-
-
-class _Course(NamedTuple):
-    """What the first values of a column do from row to row."""
-
-    increases: bool
-    counts: bool  # rows, from whatever number on, and maybe anew in each recording
-    smooth: bool  # in steps that are small compared with the standard deviation
-    step: float  # the median of the steps forward; 0 where there is none
-
-
-@np.errstate(over="ignore", invalid="ignore")  # of the squares of huge values
-def _course(values: Float64) -> _Course:
-    known = values[np.isfinite(values)]
-    steps, least = np.diff(known), 0.9 * (len(known) - 1)
-    up, moves = np.count_nonzero(steps > 0), np.count_nonzero(steps)
-    smooth = moves > 0 and bool(np.sqrt(np.mean(steps**2)) < 0.1 * np.std(known))
-    counts = least > 1 and np.count_nonzero(steps == 1) > least
-    return _Course(up > 0.95 * moves and moves > least > 0.9, counts, smooth, median_step(steps))
 
 
 def guess(columns: Mapping[str, Column], start: Mapping[str, Float64], hints: Namespace) -> Guesses:
@@ -65,10 +41,10 @@ def guess(columns: Mapping[str, Column], start: Mapping[str, Float64], hints: Na
     guesses = Guesses(kinds={name: kind_of(name) for name in columns})
     if not triples(columns):  # only beside X, Y and Z are A, B and C the orientation of the hand
         guesses.kinds |= {name: "" for name in columns if name.lower() in {"a", "b", "c"}}
-    courses = {name: _course(values) for name, values in start.items()}
+    courses = {name: course_of(values) for name, values in start.items()}
     guesses.smooth = frozenset(name for name, course in courses.items() if course.smooth)
-    _time(guesses, columns, courses, hints)
-    _counters(guesses, columns, courses)
+    guess_time(guesses, columns, courses, hints.time)
+    guess_counters(guesses, columns, courses)
     _positions(guesses, columns, hints)
     guesses.recording = _named(guesses, "recording", columns)
     guesses.point = _named(guesses, "point", columns, hints.point)
@@ -97,104 +73,15 @@ def _named(guesses: Guesses, role: str, names: Iterable[str], given: str | None 
     """Return the given column, or else the first whose name says its role; note the reason."""
     name = given or next((name for name in names if guesses.kinds[name] == role), None)
     if name:
-        guesses.reasons[role] = _GIVEN if given else "by its name"
+        guesses.reasons[role] = GIVEN if given else "by its name"
     return name
-
-
-def _time(
-    guesses: Guesses, columns: Mapping[str, Column], courses: Mapping[str, _Course], hints: Namespace
-) -> None:
-    pair = None if hints.time else _seconds_and_rest(guesses, columns)
-    if pair:
-        guesses.time, guesses.reasons["time"] = pair, "by their names, whole seconds and the rest"
-        return
-    for name, reason in [(hints.time, _GIVEN)] if hints.time else _time_candidates(guesses, columns, courses):
-        unit, how = _unit(name, columns[name], courses[name].step or 1.0)
-        if unit or hints.time:
-            guesses.time, guesses.time_unit = (name,), unit or "s"
-            guesses.kinds[name], guesses.reasons["time"] = "time", f"{reason}; in {guesses.time_unit}, {how}"
-            return
-
-
-def _counters(guesses: Guesses, columns: Mapping[str, Column], courses: Mapping[str, _Course]) -> None:
-    """Tell numbers of rows, and times that are not the time, from all else."""
-    for name, course in courses.items():
-        if name in guesses.time:
-            continue
-        if guesses.kinds[name] in {"", "recording", "session", "point"}:
-            if columns[name].readable and columns[name].low < columns[name].high and _since_1970(columns[name]):
-                guesses.kinds[name] = "seconds"
-            elif course.counts:
-                guesses.kinds[name] = "row number"
-        elif guesses.kinds[name] == "row number" and name.lower().startswith("seq") and not course.increases:
-            guesses.kinds[name] = "recording"  # its number stays for many rows
-
-
-def _seconds_and_rest(guesses: Guesses, columns: Mapping[str, Column]) -> tuple[str, str] | None:
-    whole = [name for name, kind in guesses.kinds.items() if kind == "seconds" and columns[name].readable]
-    for name, kind in guesses.kinds.items():
-        column = columns[name]
-        if (
-            kind == "nanoseconds"
-            and whole
-            and column.readable
-            and 0 <= column.low <= column.high < PER_SECOND["ns"]
-        ):
-            return max(whole, key=lambda one: SequenceMatcher(None, one, name).ratio()), name
-    return None
-
-
-def _time_candidates(
-    guesses: Guesses, columns: Mapping[str, Column], courses: Mapping[str, _Course]
-) -> Iterator[tuple[str, str]]:
-    """Yield columns that may hold the time with the reason, the likeliest first."""
-    increasing = [name for name, course in courses.items() if course.increases]
-    yield from ((name, "from its type") for name in increasing if columns[name].kind == "time")
-    numbers = [name for name in increasing if columns[name].readable]
-    by_name = (name for name in numbers if guesses.kinds[name] in {"time", "seconds", "nanoseconds"})
-    yield from ((name, "by its name, and it increases") for name in by_name)
-    unnamed = (name for name in numbers if not guesses.kinds[name])
-    clocks = (name for name in unnamed if not courses[name].counts or _since_1970(columns[name]))
-    yield from ((name, "it increases from row to row") for name in clocks)
-
-
-def _unit(name: str, column: Column, step: float) -> tuple[str, str]:
-    """Return the unit of a time and the reason; no unit where its years would lie beyond 2100."""
-    if column.kind == "time":
-        return "s" if (column.begin_ns or 0) / 1e9 + column.high <= _SINCE_1970_S[1] else "", "from its type"
-    by_name, by_size = time_unit(name), _since_1970(column)
-    slowest = _SLOWEST_HZ if by_name in {None, by_size} else _SLOW_HZ
-    if by_size and slowest <= PER_SECOND[by_size] / step <= _FASTEST_HZ:
-        return by_size, "since it then counts from 1970, as clocks do"
-    reach = max(abs(column.low), abs(column.high))
-    possible = {unit: per for unit, per in PER_SECOND.items() if reach / per <= _SINCE_1970_S[1]}
-    if by_name in possible:
-        return by_name, "from its name"
-    for unit, per_second in possible.items():
-        if _RATES_HZ[0] <= per_second / step <= _RATES_HZ[1]:
-            return unit, f"which gives {per_second / step:.4g} rows per second"
-    return "s" if "s" in possible else "", "by default"
-
-
-def _since_1970(column: Column) -> str:
-    """Return the unit in which a column's size makes it a time of our days; empty where none does."""
-    for unit, per_second in PER_SECOND.items():
-        if _SINCE_1970_S[0] <= column.low / per_second <= column.high / per_second <= _SINCE_1970_S[1]:
-            return unit
-    return ""
-
-
-def median_step(steps: Float64) -> float:
-    """Return the median of the steps forward; 0 where there is none."""
-    forward = steps[steps > 0]
-    return float(np.median(forward)) if len(forward) else 0.0
 
 
 def _positions(guesses: Guesses, columns: Mapping[str, Column], hints: Namespace) -> None:
     numeric = [name for name, column in columns.items() if column.readable]
     by_name = triples(name for name in numeric if guesses.kinds[name] == "position")
     if hints.positions or by_name:
-        names, reason = (tuple(hints.positions), _GIVEN) if hints.positions else (by_name[0], "by their names")
+        names, reason = (tuple(hints.positions), GIVEN) if hints.positions else (by_name[0], "by their names")
     else:
         free = [name for name in numeric if name not in guesses.time]
         adjacent = zip(free, free[1:], free[2:], strict=False)

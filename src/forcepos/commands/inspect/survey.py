@@ -1,22 +1,21 @@
 """Opens the tables that are inspected, recognised by their content, and reads all of them as training does."""
 
-import os
 from argparse import Namespace
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from forcepos.commands.inspect.clocks import median_step
 from forcepos.commands.inspect.columns import Column
 from forcepos.commands.inspect.conversions import foreign_format
-from forcepos.commands.inspect.guesses import guess, guess_roles, median_step
+from forcepos.commands.inspect.guesses import guess, guess_roles
 from forcepos.commands.inspect.roles import PER_SECOND, Guesses
+from forcepos.commands.inspect.settings import UNSET, format_keys, path_of, role_keys
 from forcepos.config.schema import TableConfig
-from forcepos.data.readers.files import FORMATS, find_columns, find_files, matching_files
-from forcepos.data.readers.lines import SPACE
+from forcepos.data.readers.files import find_columns, matching_files
 from forcepos.data.readers.opening import open_any
 from forcepos.data.readers.read import read_table
 from forcepos.data.readers.table import Table, explained
@@ -27,14 +26,8 @@ from forcepos.runtime.wording import first_lines, name_some
 
 _SKIPPED = (".md", ".yaml", ".yml", ".json", ".png", ".svg", ".html", ".log", ".py")
 _PROBED = 50_000  # rows from which roles are guessed
-_CUT_STEPS, _CUT_S = 20, 1.0  # a step longer than both starts a new recording, where no column does
 _SHORT = 10  # rows: as a recording, a visit must be longer
 _NO_CHANNELS = {"row number", "commanded position", "commanded angle", "commanded value", "position", "seconds"}
-_UNSET: dict[str, Any] = {
-    "name": "table",
-    "offset_mm": [0.0] * 3,
-    **dict.fromkeys(("targets", "point", "rate_hz")),
-}
 
 
 @dataclass
@@ -123,9 +116,9 @@ def survey_sources(sources: Sequence[Table], skipped: Sequence[str], hints: Name
     steps_s = sum((np.diff(start[name]) / PER_SECOND[unit] for name, unit in units), np.zeros(1))
     columns, _ = _read_columns(sources)
     guess_roles(guesses, columns, hints)
-    keys = _format(sources[0])
-    settings = {"path": _path(sources, hints.files, folder, keys)} | keys
-    settings |= _roles(guesses, columns, median_step(steps_s))
+    keys = format_keys(sources[0])
+    settings = {"path": path_of(sources, hints.files, folder, keys)} | keys
+    settings |= role_keys(guesses, columns, median_step(steps_s))
     recordings = _read(settings, guesses, columns)
     return Survey(sources, skipped, columns, guesses, steps_s, settings, recordings)
 
@@ -154,48 +147,11 @@ def _read_columns(
     return columns, {name: np.concatenate(numbers) for name, numbers in start.items()}
 
 
-def _format(source: Table) -> dict[str, Any]:
-    """Return the keys that the ending of the file does not imply."""
-    layout = source.layout
-    csv = layout and layout.separator != SPACE
-    kind = "csv" if csv else source.kind.lower()
-    keys = {
-        "format": kind if FORMATS.get(source.path.suffix.lower()) != kind else None,
-        "separator": layout.separator.decode() if layout and csv else None,
-        "decimal": "," if layout and layout.decimal == "," else None,
-        "header": bool(layout.names) if layout and not layout.marked else None,
-    }
-    return {key: value for key, value in keys.items() if value is not None}
-
-
-def _roles(guesses: Guesses, columns: dict[str, Column], step_s: float) -> dict[str, Any]:
-    """Return the keys that name the columns of each role other than that of a feature."""
-    named, touched = (columns[name].distinct if name else None for name in (guesses.recording, guesses.point))
-    by_visit = guesses.point and (not guesses.recording or (named or np.inf) < (touched or 0))
-    pauses = step_s and not guesses.point and guesses.recording in {None, guesses.session}
-    used = {*guesses.features, *guesses.positions, *guesses.time, guesses.recording, guesses.point, guesses.label}
-    keys = {
-        "targets": [*guesses.positions] or None,
-        "target_scale_mm": guesses.scale_mm if guesses.scale_mm != 1 else None,
-        "label": guesses.label,
-        "recording": None if by_visit else guesses.recording,
-        "visits": True if by_visit else None,
-        "gap_s": float(f"{max(_CUT_STEPS * step_s, _CUT_S):.3g}") if pauses else None,
-        "point": guesses.point,
-        "session": guesses.session,
-        "time": guesses.time[0] if guesses.time else None,
-        "time_unit": guesses.time_unit if guesses.time else None,
-        "nanoseconds": guesses.time[1] if len(guesses.time) == 2 else None,
-        "missing": "drop" if any(columns[name].missing for name in used if name) else None,
-    }
-    return {key: value for key, value in keys.items() if value is not None}
-
-
 def _read(settings: dict[str, Any], guesses: Guesses, columns: dict[str, Column]) -> Recordings:
     """Read all rows as training does, with every channel; change the settings where they do not suit the rows."""
     names = channels(guesses, columns)
     others = {} if names or settings.get("targets") else {"keep": [*columns][:1]}
-    config = TableConfig(**_UNSET | {"features": names} | others | settings | {"missing": "refuse", "label": None})
+    config = TableConfig(**UNSET | {"features": names} | others | settings | {"missing": "refuse", "label": None})
     try:
         recordings = read_table(config, strict=False)
     except InputError:  # training will say so; here, without what divides the rows
@@ -214,28 +170,3 @@ def channels(guesses: Guesses, columns: dict[str, Column]) -> list[str]:
     """Name the columns with measurements: not time, positions, names or commands."""
     others = guesses.taken | {name for name, kind in guesses.kinds.items() if kind in _NO_CHANNELS}
     return [column.name for column in columns.values() if column.readable and column.name not in others]
-
-
-def _path(sources: Sequence[Table], names: Sequence[str], folder: Path, keys: dict[str, Any]) -> str:
-    """Return a file, a pattern or a folder by which training finds exactly these files; else a folder of links.
-
-    Raises:
-        InputError: there is no such path, and links cannot be made in the folder.
-    """
-    files = sorted(source.path for source in sources)
-    if len(files) == 1:
-        return str(files[0])
-    patterns = [*(name for name in names if "*" in name), f"{files[0].parent.as_posix()}/*{files[0].suffix}"]
-    for path in [*patterns, *(name for name in names if Path(name).is_dir())]:
-        with suppress(InputError):
-            if sorted(find_files(TableConfig(**_UNSET | {"features": [], "path": path} | keys))) == files:
-                return path
-    try:
-        common = Path(os.path.commonpath([path.absolute().parent for path in files]))
-        for path in files:
-            link = folder / "files" / path.absolute().relative_to(common)
-            link.parent.mkdir(parents=True, exist_ok=True)
-            link.symlink_to(path.absolute())
-    except OSError as error:
-        raise InputError(f"give a folder or a pattern with exactly these files: {error}") from error
-    return str(folder / "files")
