@@ -71,7 +71,8 @@ def inspect(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         sys.stderr.write(f"figures: {', '.join(found['figures'])}\n")
     _write(path, "\n".join([*draft(survey, command), ""]), "--write" if options.write else "the draft")
     sys.stderr.write(visible(f"config: {path}; train with {command}") + "\n")
-    last = to_fill_in(survey, command) if missing_keys(survey) else command
+    mended = "  # once what training would fail of is mended" * any("would fail" in line for line in training)
+    last = to_fill_in(survey, command) if missing_keys(survey) else command + mended
     return found | {"config": str(path), "command": last}
 
 
