@@ -12,7 +12,7 @@ import pytest
 import forcepos
 from tests.commands.inspect.made import TINY, inspected, recording
 
-ODD = {"Fx": 'Fx, "left" [N]', "Fy": "F_y=$HOME (N)", "Fz": "Fz 'über' (N)", "x": "pos [x", "time": "t [s]"}
+ODD = {"Fx": 'Fx, "left" [N]', "Fy": "F_y=$HOME (N)", "Fz": "Fz 'über' (N)", "time": "t [s]"}
 
 
 def test_the_last_line_names_what_to_fill_in(tmp_path: Path) -> None:
