@@ -21,6 +21,8 @@ def facts(survey: Survey) -> dict[str, Any]:
     recordings = survey.recordings
     pauses = recordings.times and recordings.times.pauses
     count = int(pauses.counts.sum()) if pauses else 0
+    if recordings.times and "gap_s" in survey.settings:  # pauses that begin a new recording
+        count += len(recordings.names) - len(recordings.times.names)
     numbers = {name: column for name, column in survey.columns.items() if column.kind != "text" and column.known}
     return {
         "files": len(survey.sources),
