@@ -59,7 +59,7 @@ def test_a_folder_with_a_label_and_two_coordinates_trains(tmp_path: Path) -> Non
         frame = recording(200).drop(columns="z").assign(label=["one", "two"] * 100)
         frame.to_parquet(tmp_path / "logs" / f"{number}.parquet")
     text = drafted(tmp_path, "logs")
-    assert "# python -m forcepos --config-dir conf data=mine model.axes=[x,y]" in text
+    assert "# python -m forcepos --config-dir conf data=mine 'model.axes=[x,y]'" in text
     assert "label: label  # a guess, by its name: 2 classes" in text
     assert "path: logs/*.parquet" in text.replace('"', "")
     trained(tmp_path, "model=ffnn_classification")
@@ -87,8 +87,8 @@ def test_what_cannot_be_guessed_is_left_open_and_reported(tmp_path: Path) -> Non
     recording().drop(columns=["x", "y", "z", "time"]).to_csv(tmp_path / "a.csv", index=False)
     finished = inspected(tmp_path, "--no-figures", "a.csv", "--write", "conf/data/mine.yaml")
     text = (tmp_path / "conf/data/mine.yaml").read_text()
-    assert "targets: ???  # set it: the columns with x, y, z; none were recognised" in text
-    assert "rate_hz: ???  # set it: rows per second; no time column was recognised" in text
+    assert "targets: ???  # set it: data.targets=[X,Y,Z]: no position columns were recognised" in text
+    assert "rate_hz: ???  # set it: data.rate_hz=ROWS_PER_SECOND: no time column was recognised" in text
     assert "no position columns found: name them with --positions X Y Z, or set data.targets" in finished.err
     run = forcepos(["--config-dir", "conf", "data=mine"], tmp_path)
     assert run.code == 1

@@ -28,29 +28,31 @@ class Column:
     example: str = ""
     low: float = np.inf
     high: float = -np.inf
-    at_low: int = 0
-    at_high: int = 0
-    mean: float = 0.0
-    squared_deviations: float = 0.0
-    # How often each value occurs; None where there are more than _MOST_DISTINCT.
+    origin: float = 0.0  # the first value, from which sums are taken: they keep the precision of the file
+    total: float = 0.0
+    squares: float = 0.0
+    # How often each value occurs, integers of whatever size; None where there are more than _MOST_DISTINCT.
     counts: Counter[float | str] | None = field(default_factory=Counter)
-    up: int = 0  # steps from row to row that increase
-    down: int = 0
-    squared_steps: float = 0.0
-    last: float = np.nan
     begin_ns: int | None = None  # of a column of times, the first; its values are seconds from there
+    as_text: bool = False  # numbers, but written as texts: training does not read them
 
     @property
     def known(self) -> int:
         return self.rows - self.missing
 
     @property
-    def numeric(self) -> bool:
-        return self.kind in {"number", "integer"}
+    def readable(self) -> bool:
+        """Return whether training can read it as numbers."""
+        return self.kind in {"number", "integer"} and not self.as_text
+
+    @property
+    def mean(self) -> float:
+        return self.origin + self.total / max(self.known, 1)
 
     @property
     def std(self) -> float:
-        return float(np.sqrt(self.squared_deviations / self.known)) if self.known and self.kind != "text" else 0.0
+        mean = self.total / max(self.known, 1)
+        return float(np.sqrt(max(self.squares / max(self.known, 1) - mean**2, 0.0)))
 
     @property
     def distinct(self) -> int | None:
@@ -61,30 +63,28 @@ class Column:
         """Return whether all values are texts or whole numbers, of whatever type."""
         if self.kind != "number" or self.counts is None:
             return self.kind in {"integer", "text"}
-        return all(isinstance(value, float) and value == int(value) for value in self.counts)
+        return all(not isinstance(value, str) and value == int(value) for value in self.counts)
 
-    @property
-    def smooth(self) -> bool:
-        """Return whether steps from row to row are small compared with the standard deviation."""
-        steps = self.up + self.down
-        return steps > 0 and self.std > 0 and np.sqrt(self.squared_steps / self.known) < 0.1 * self.std
-
-    def add(self, values: pa.Array) -> tuple[Float64 | None, pa.Array]:
-        """Add rows; return them as numbers unless they are text, and as an array without a dictionary."""
+    @np.errstate(over="ignore", invalid="ignore")  # of the squares of huge values
+    def add(self, values: pa.Array) -> Float64 | None:
+        """Add rows; return them as numbers unless they are text."""
         self.kind = self._kind_with(values)
-        self.rows += len(values)
+        first, self.rows = not self.known, self.rows + len(values)
         if self.kind == "text":
             texts = _texts(values)
             self.missing += texts.null_count
             self._count(texts.drop_null())
-            return None, texts
+            return None
         numbers = self._numbers(values)
         finite = numbers[np.isfinite(numbers)]
         self.missing += len(numbers) - len(finite)
         if len(finite):
-            self._add_numbers(finite)
-            self._count(pa.array(finite))
-        return numbers, values
+            self.origin = float(finite[0]) if first else self.origin
+            self.low, self.high = min(self.low, float(finite.min())), max(self.high, float(finite.max()))
+            self.total += float((finite - self.origin).sum())
+            self.squares += float(((finite - self.origin) ** 2).sum())
+            self._count(values.drop_null() if pa.types.is_integer(values.type) else pa.array(finite))
+        return numbers
 
     def _kind_with(self, values: pa.Array) -> str:
         kind = values.type
@@ -97,7 +97,7 @@ class Column:
             return "integer" if self.kind in {"empty", "integer"} else self.kind
         if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
             return "number"
-        if self.numeric:
+        if self.kind in {"number", "integer"}:
             return self.kind
         words = [value for value in _texts(values.slice(0, _PROBED_STRINGS)).to_pylist() if value]
         numbers = sum(is_number(word.strip(), ".") for word in words)
@@ -113,6 +113,7 @@ class Column:
         if pa.types.is_boolean(kind):
             values = values.cast(pa.int8())
         elif not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
+            self.as_text = True
             return self._parsed(_texts(values))
         return np.asarray(values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False))
 
@@ -137,25 +138,6 @@ class Column:
                 self.not_numbers += 1
                 self.example = self.example or value[:30]
         return numbers
-
-    @np.errstate(over="ignore", invalid="ignore")  # of the squares of huge values
-    def _add_numbers(self, values: Float64) -> None:
-        before, more, mean = self.known - len(values), len(values), values.mean()
-        shift = mean - self.mean
-        self.squared_deviations += float(((values - mean) ** 2).sum() + shift**2 * before * more / (before + more))
-        self.mean += float(shift * more / (before + more))
-        low, high = float(values.min()), float(values.max())
-        if low <= self.low:
-            self.at_low = int((values == low).sum()) + (self.at_low if low == self.low else 0)
-            self.low = low
-        if high >= self.high:
-            self.at_high = int((values == high).sum()) + (self.at_high if high == self.high else 0)
-            self.high = high
-        steps = np.diff(values, prepend=self.last)
-        self.up += int((steps > 0).sum())
-        self.down += int((steps < 0).sum())
-        self.squared_steps += float(np.nansum(steps**2))
-        self.last = float(values[-1])
 
     def _count(self, values: pa.Array) -> None:
         if self.counts is None or len(values[:_PROBED].unique()) > _MOST_DISTINCT:

@@ -12,10 +12,12 @@ from pathlib import Path
 from forcepos.config.mistakes import answer_in_one_line
 from forcepos.runtime.interruption import ended_by_input_errors, ended_by_signals
 from forcepos.runtime.log_lines import StandardErrorHandler
+from forcepos.runtime.wording import visible
 
 _HELP = """\
 forcepos inspect: check recordings before training: rows, rate, gaps, ranges, missing values, stuck and saturated
 channels, points, classes, and what training would warn of. The roles of columns are guessed, with reasons.
+The last line is the command that trains.
 
 python -m forcepos inspect FILE                                     Feather, Parquet, CSV or other text
 python -m forcepos inspect logs/ --no-figures                       a folder, each file one recording
@@ -46,4 +48,6 @@ def main(arguments: Sequence[str]) -> None:
 
         result = inspect(options, Path("outputs/inspect") / time.strftime("%Y-%m-%d_%H-%M-%S"))
         line = json.dumps(result, ensure_ascii=False, allow_nan=False)
-        sys.stdout.write((line if line.isprintable() else json.dumps(result)) + "\n")  # hidden characters as codes
+        sys.stdout.write((line if line.isprintable() else json.dumps(result)) + "\n")  # hidden ones as codes
+        sys.stdout.flush()
+        sys.stderr.write(visible(result["command"]) + "\n")

@@ -1,44 +1,63 @@
-"""The YAML file of a drafted config, with a comment wherever it holds a guess."""
+"""The YAML file of a drafted config, with a comment wherever it holds a guess, and the command that trains."""
 
 import json
 import re
+import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from omegaconf import OmegaConf
 
 from forcepos.commands.inspect.facts import SHOWN, quantity, role
 from forcepos.commands.inspect.survey import Survey
-from forcepos.data.readers.files import FORMATS, matching_files
-from forcepos.data.readers.lines import SPACE
-from forcepos.data.readers.table import Table
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.paths import conf_dir
 from forcepos.runtime.wording import name_some, visible
 
 _PLAIN = re.compile(r"[A-Za-z_][\w./ -]*(?<! )")
 _NOT_TEXT = {"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"}
-_CELLS = 10  # across the plate, where no column names any
+_COMMENTS = {
+    "visits": "each run of rows with the same point is a recording",
+    "gap_s": "a longer pause starts a new recording",
+    "missing": "some rows lack values: refuse them instead, to see which",
+}
+_TO_SET = {  # what training needs, with what helps
+    "features": "data.features=[COLUMN,…]: no numeric column that varies is left",
+    "targets": "data.targets=[X,Y,Z]: no position columns were recognised; inspect takes --positions X Y Z",
+    "rate_hz": "data.rate_hz=ROWS_PER_SECOND: no time column was recognised; inspect takes --time COLUMN",
+}
 
 
-def draft(survey: Survey, patterns: Sequence[str], command: str) -> Iterator[str]:
+def draft(survey: Survey, command: str) -> Iterator[str]:
     """Yield the lines of the YAML text; `command` trains with it."""
     kind = "versuch" if _is_versuch(survey) else "table"
     yield f"# Drafted by `forcepos inspect` from {quantity(len(survey.sources), 'file')} with {survey.rows} rows."
     yield "# Guesses are marked as such."
     yield from (f"# {line}" for line in command.splitlines())
-    yield from ("defaults:", f"  - {kind}", "  - _self_", "", f"name: {kind}", _path(survey, patterns))
+    where = "" if Path(survey.settings["path"]).is_absolute() else "  # relative to the working directory"
+    path = f"path: {quoted(survey.settings['path'])}{where}"
+    yield from ("defaults:", f"  - {kind}", "  - _self_", "", f"name: {kind}", path)
+    recordings, points = quantity(len(survey.recordings.names), "recording"), quantity(survey.points, "point")
     if kind == "versuch":
-        recordings, points = quantity(len(survey.recordings), "recording"), quantity(len(survey.points), "point")
         yield "# A guess: its columns are the notebook's, so features, targets and time are those of data=versuch."
-        yield f"# {recordings} of {points}, {survey.times.rate_hz:g} rows per second."
+        yield f"# {recordings} of {points}, {survey.recordings.rate_hz:g} rows per second."
         return
-    yield from _format(survey.sources[0])
-    yield ""
     yield from _features(survey)
     yield from _targets(survey)
-    yield ""
-    yield from _recordings(survey)
+    yield f"# As read with the keys below: {recordings}{f' of {points}' * bool(survey.points)}."
+    for key, value in survey.settings.items():
+        if key not in {"path", "targets", "target_scale_mm", "label"}:
+            reason = _COMMENTS.get(key) or survey.guesses.reasons.get(key, "")
+            yield f"{key}: {_scalar(value)}{f'  # a guess, {reason}' * bool(reason)}"
+    yield from (f"{key}: ???  # set it: {_TO_SET[key]}" for key in missing_keys(survey) if key == "rate_hz")
+
+
+def missing_keys(survey: Survey) -> list[str]:
+    """Name the keys that training needs and that could not be guessed."""
+    guesses = survey.guesses
+    known = {"features": guesses.features, "targets": guesses.positions or guesses.label, "rate_hz": guesses.time}
+    return [key for key, value in known.items() if not value]
 
 
 def _is_versuch(survey: Survey) -> bool:
@@ -48,44 +67,15 @@ def _is_versuch(survey: Survey) -> bool:
     wanted = {*features, *config.targets, config.point, config.seconds, config.nanoseconds}
     by_name = survey.guesses.positions == tuple(config.targets) and survey.guesses.point == config.point
     one_file = len(survey.sources) == 1 and survey.sources[0].kind == "Feather" and survey.guesses.label is None
-    return one_file and by_name and wanted <= {*survey.columns} and bool(survey.times.rate_hz)
-
-
-def _path(survey: Survey, patterns: Sequence[str]) -> str:
-    """Return the key of the file, or of a pattern that matches exactly these files."""
-    files = sorted(source.path for source in survey.sources)
-    several = [*(name for name in patterns if "*" in name), f"{files[0].parent.as_posix()}/*{files[0].suffix}"]
-    alike = len({(path.parent, path.suffix) for path in files}) == 1
-    exact = (name for name in several if alike and {*matching_files(name, Path.is_file)} == {*files})
-    path = next(exact, None) if len(files) > 1 else str(files[0])
-    if path is None:
-        return "path: ???  # set it: a file, a folder or a pattern that matches exactly these files"
-    where = "" if Path(path).is_absolute() else "  # relative to the working directory"
-    return f"path: {quoted(path)}{where}"
-
-
-def _format(source: Table) -> Iterator[str]:
-    """Yield the keys that the ending of the file does not imply."""
-    layout, kind = source.layout, source.kind.lower()
-    if layout and layout.separator != SPACE:
-        kind = "csv"
-    if FORMATS.get(source.path.suffix.lower()) != kind:
-        yield f"format: {kind}"
-    if layout is None:
-        return
-    if kind == "csv" and layout.separator.decode() != layout.decimal:
-        yield f"separator: {json.dumps(layout.separator.decode())}"
-    if layout.decimal == ",":
-        yield 'decimal: ","'
-    yield f"# {layout}"
-    if not layout.marked:
-        yield f"header: {'true' if layout.names else 'false'}"
+    return one_file and by_name and wanted <= {*survey.columns} and bool(survey.recordings.rate_hz)
 
 
 def _features(survey: Survey) -> Iterator[str]:
     features = survey.guesses.features
+    if survey.sources[0].layout:
+        yield f"# {survey.sources[0].layout}"
     if not features:
-        yield "features: ???  # set it: no numeric column that varies is left"
+        yield f"features: ???  # set it: {_TO_SET['features']}"
         return
     yield f"# A guess: {survey.guesses.reasons['features']}. Remove what is not available where the model is used."
     if any(survey.guesses.kinds[name].startswith("joint angle") for name in features):
@@ -108,7 +98,7 @@ def _targets(survey: Survey) -> Iterator[str]:
     if not guesses.positions and guesses.label:
         yield "targets: null  # no position columns were recognised: only the label is learned"
     elif not guesses.positions:
-        yield "targets: ???  # set it: the columns with x, y, z; none were recognised"
+        yield f"targets: ???  # set it: {_TO_SET['targets']}"
     else:
         yield f"# A guess: {guesses.reasons['positions']}."
         yield f"targets: [{', '.join(map(quoted, guesses.positions))}]"
@@ -126,29 +116,10 @@ def _targets(survey: Survey) -> Iterator[str]:
         yield f"# label: {quoted(guesses.candidates[0])}  # possibly, with few values; all such: {all_such}"
 
 
-def _recordings(survey: Survey) -> Iterator[str]:
-    guesses = survey.guesses
-    if guesses.recording:
-        yield f"recording: {quoted(guesses.recording)}  # a guess, {guesses.reasons['recording']}"
-    elif guesses.point:
-        yield f"recording: {quoted(guesses.point)}  # a guess: all rows of a point in a file are one recording"
-    count = len(survey.recordings)
-    if count > len(survey.sources) and not (guesses.recording or guesses.point) and len(guesses.time) == 1:
-        yield f"gap_s: {survey.times.cut_s:g}  # a guess: a longer pause starts a new recording, {count} in all"
-    if guesses.point:
-        yield f"point: {quoted(guesses.point)}  # a guess, {guesses.reasons['point']}: {len(survey.points)} points"
-    elif guesses.positions:
-        ranges = [survey.columns[name].high - survey.columns[name].low for name in guesses.positions]
-        step = guesses.scale_mm * max(ranges) / _CELLS
-        yield f"point_grid_mm: {float(f'{max(step, 0.001):.1g}'):g}  # a guess: a tenth of the longest side"
-    rate = survey.times.rate_hz
-    if len(guesses.time) == 1 and rate:
-        yield f"time: {quoted(guesses.time[0])}  # a guess: {guesses.reasons['time']}"
-        yield f"time_unit: {guesses.time_unit}"
-    elif rate:
-        yield f"rate_hz: {rate:g}  # from {' and '.join(guesses.time)}"
-    else:
-        yield "rate_hz: ???  # set it: rows per second; no time column was recognised"
+def _scalar(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return quoted(value) if isinstance(value, str) else f"{value:g}"
 
 
 def quoted(text: str) -> str:
@@ -173,9 +144,15 @@ def check_draft_path(path: Path) -> None:
         raise InputError(f"--write {path}: data={path.stem} is built in; choose another name")
 
 
-def training_command(path: Path | None, overrides: Sequence[str]) -> str:
-    """Return the command that trains with the draft."""
-    name = path.stem if path else "NAME"
-    built_in = path is None or path.resolve().parent.parent == conf_dir().resolve()
-    config_dir = [] if path is None or built_in else ["--config-dir", str(path.parent.parent)]
-    return " ".join(["python -m forcepos", *config_dir, f"data={name}", *overrides])
+def training_command(path: Path, overrides: Sequence[str]) -> str:
+    """Return the command that trains with the draft, as a shell takes it."""
+    built_in = path.resolve().parent.parent == conf_dir().resolve()
+    config_dir = [] if built_in else ["--config-dir", str(path.parent.parent)]
+    return shlex.join(["python", "-m", "forcepos", *config_dir, f"data={path.stem}", *overrides])
+
+
+def to_fill_in(survey: Survey, command: str) -> str:
+    """Return the command with placeholders for the keys that could not be guessed, and what stands for each."""
+    keys = [_TO_SET[key].partition(": ") for key in missing_keys(survey)]
+    added = " ".join(shlex.quote(key) for key, _, _ in keys)
+    return f"{command} {added}  # fill in; {'; '.join(why for _, _, why in keys)}"

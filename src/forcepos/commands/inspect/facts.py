@@ -1,59 +1,68 @@
 """Findings of a survey: stuck and saturated channels, classes, and remarks for the user."""
 
-from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from forcepos.commands.inspect.columns import Column
-from forcepos.commands.inspect.reading import GAP_STEPS
+import numpy as np
+
 from forcepos.commands.inspect.roles import ROLES
 from forcepos.commands.inspect.survey import Survey
 from forcepos.runtime.wording import name_some
 
 SHOWN = 8  # names in a list
-_NO_CHANNELS = {"row number", "commanded position", "commanded angle", "position"}
 _SATURATED_SHARE = 0.01  # of all rows that lie exactly at the end of the range
 _SATURATED_ROWS = 5
 _RARE = 0.1  # of the largest class
+_EXACT = 1e15  # whole numbers below this are written with all their digits
 
 
 def facts(survey: Survey) -> dict[str, Any]:
     """Return what a survey finds, as far as JSON can hold it."""
-    times = survey.times
-    stuck = Counter(name for recording in survey.recordings for name in recording.stuck)
+    recordings = survey.recordings
+    pauses = recordings.times and recordings.times.pauses
+    count = int(pauses.counts.sum()) if pauses else 0
+    if recordings.times and "gap_s" in survey.settings:  # pauses that begin a new recording
+        count += len(recordings.names) - len(recordings.times.names)
     numbers = {name: column for name, column in survey.columns.items() if column.kind != "text" and column.known}
     return {
         "files": len(survey.sources),
-        "recordings": len(survey.recordings),
-        "points": len(survey.points) or None,
+        "recordings": len(recordings.names),
+        "points": survey.points or None,
         "rows": survey.rows,
-        "rate_hz": times.rate_hz,
-        "gaps": {"count": times.gaps, "longest_s": round(times.longest_s, 9) if times.gaps else 0.0},
+        "rate_hz": recordings.rate_hz,
+        "gaps": {"count": count, "longest_s": round(pauses.largest_s, 9) if pauses and count else 0.0},
         "ranges": {name: [column.low, column.high] for name, column in numbers.items()},
         "missing": {name: column.missing for name, column in survey.columns.items() if column.missing},
-        "stuck": {column.name: stuck[column.name] for column in channels(survey) if stuck[column.name]},
+        "stuck": _stuck(survey),
         "saturated": _saturated(survey),
         "balance": balance(survey),
         "guesses": {role: getattr(survey.guesses, role) for role in ROLES},
     }
 
 
-def channels(survey: Survey) -> list[Column]:
-    """Return the columns with measurements: not time, positions, names or commands."""
-    others = survey.guesses.taken | {name for name, kind in survey.guesses.kinds.items() if kind in _NO_CHANNELS}
-    return [column for column in survey.columns.values() if column.numeric and column.name not in others]
+def _stuck(survey: Survey) -> dict[str, int]:
+    """Count the recordings of several rows in which a channel never changes."""
+    signals, bounds = survey.recordings.signals, survey.recordings.bounds
+    several = np.diff(bounds)[:, 0] > 1
+    found = {}
+    for name, signal in zip(survey.recordings.channels, signals.T, strict=True):
+        low, high = (one.reduceat(signal, bounds[:, 0]) for one in (np.fmin, np.fmax))
+        found[name] = int((several & (low == high)).sum())
+    return {name: count for name, count in found.items() if count}
 
 
 def _saturated(survey: Survey) -> dict[str, list[dict[str, Any]]]:
     found: dict[str, list[dict[str, Any]]] = {}
-    for column in channels(survey):
-        if column.low == column.high or (column.distinct or _SATURATED_ROWS * 2) < _SATURATED_ROWS * 2:
+    for name, signal in zip(survey.recordings.channels, survey.recordings.signals.T, strict=True):
+        column = survey.columns[name]
+        if np.float32(column.low) == np.float32(column.high) or (column.distinct or np.inf) < 2 * _SATURATED_ROWS:
             continue
         usual = column.known / column.distinct if column.distinct else 1
         many = max(_SATURATED_ROWS, _SATURATED_SHARE * column.known, _SATURATED_ROWS * usual)
-        for end, value, rows in (("low", column.low, column.at_low), ("high", column.high, column.at_high)):
+        for end, value in (("low", column.low), ("high", column.high)):
+            rows = int(np.count_nonzero(signal == np.float32(value)))
             if rows >= many:
-                found.setdefault(column.name, []).append({"end": end, "value": value, "rows": rows})
+                found.setdefault(name, []).append({"end": end, "value": value, "rows": rows})
     return found
 
 
@@ -64,12 +73,19 @@ def balance(survey: Survey) -> dict[str, dict[str, int]]:
         counts = survey.columns[name].counts if name else None
         if name and counts:
             in_order = sorted(counts, key=lambda value: (isinstance(value, str), value))
-            found[name] = {one if isinstance(one, str) else f"{one:g}": counts[one] for one in in_order}
+            found[name] = {_exact(one): counts[one] for one in in_order}
     return found
 
 
+def _exact(value: float | str) -> str:
+    """Write a value such that different ones stay different."""
+    if isinstance(value, float):
+        return f"{value:.0f}" if value.is_integer() and abs(value) < _EXACT else repr(value)
+    return str(value)
+
+
 def remarks(survey: Survey, found: dict[str, Any]) -> list[str]:
-    """Return what the user should check, a line each; `found` are the facts."""
+    """Return what the user should check and training does not tell, a line each; `found` are the facts."""
     return [*_of_rows(survey), *_of_channels(survey, found), *_of_roles(survey, found)]
 
 
@@ -88,18 +104,10 @@ def _of_rows(survey: Survey) -> Iterator[str]:
     empty = [column.name for column in survey.columns.values() if column.missing == column.rows]
     if empty:
         yield f"no values in column {name_some(empty, SHOWN)}"
-    times = survey.times
-    if times.gaps:
-        longest = f"the longest of {times.longest_s:.3g} s before row {times.longest_row}"
-        yield f"time has {quantity(times.gaps, 'gap')} of more than {GAP_STEPS} steps, {longest}"
-    if times.back:
-        yield f"time goes backwards {quantity(times.back, 'time')}"
-    if times.same:
-        yield f"{quantity(times.same, 'row')} with the time of the row before"
 
 
 def _of_channels(survey: Survey, found: dict[str, Any]) -> Iterator[str]:
-    constant = [name for name, count in found["stuck"].items() if count == len(survey.recordings)]
+    constant = [name for name, count in found["stuck"].items() if count == len(survey.recordings.names)]
     if constant:
         yield f"constant in every recording: {name_some(constant, SHOWN)}"
     for name, ends in found["saturated"].items():
@@ -135,7 +143,7 @@ def quantity(number: int, noun: str) -> str:
 def role(survey: Survey, name: str) -> str:
     """Return the role of a column, or else its kind."""
     guesses = survey.guesses
-    roles: dict[str | None, str] = {guesses.recording: "recording", guesses.point: "point", guesses.label: "label"}
+    roles = {getattr(guesses, one): one for one in ("session", "recording", "point", "label")}
     if name in guesses.time:
         return "time"
     return "label?" if name in guesses.candidates else roles.get(name) or guesses.kinds[name]

@@ -10,24 +10,29 @@ from logging.handlers import BufferingHandler
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from forcepos.commands.inspect.draft import check_draft_path, draft, training_command
+from forcepos.commands.inspect.draft import check_draft_path, draft, missing_keys, to_fill_in, training_command
 from forcepos.commands.inspect.facts import SHOWN, facts, quantity, remarks, role
+from forcepos.commands.inspect.health import health
 from forcepos.commands.inspect.roles import ROLES, Guesses
 from forcepos.commands.inspect.survey import Survey, open_sources, survey_sources
 from forcepos.config.composition import compose_unchecked
+from forcepos.config.schema import Config
 from forcepos.data.loading import load_checked
-from forcepos.data.recordings import all_samples
+from forcepos.data.recordings import Recordings
 from forcepos.data.splits.split import split_of
 from forcepos.experiment.api import to_config
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.wording import first_lines, name_some, shortened, visible, visible_lines, visible_name
 
+log = logging.getLogger(__name__)
+_OTHER_SPLITS = ("held_out_recordings", "random")  # where the default one leaves a subset empty
 _LONGEST = 200_000  # characters of a draft: a longer one takes too long to read
 _MOST_VALUES = 50_000_000  # more are not loaded: an inspection must not need the memory that training does
 _WIDTH = 120
@@ -37,7 +42,7 @@ _RIGHT = {*_COLUMNS[2:], "rows", "%"}
 
 
 def inspect(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    """Inspect files, print the findings and return them; draw figures into `folder`.
+    """Inspect files, print the findings and return them; write figures, and a draft not asked for, into `folder`.
 
     Raises:
         InputError: a file cannot be read, a column does not exist, or the draft cannot be written.
@@ -47,60 +52,84 @@ def inspect(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     if len(options.positions) > 3:
         raise InputError("--positions takes one to three columns: x, y, z")
     sources, skipped = open_sources(options.files)
-    survey = survey_sources(sources, skipped, options)
-    overrides = _overrides(survey.guesses)
-    command = training_command(options.write, overrides)
-    text = "\n".join([*draft(survey, options.files, command), ""])
+    with _warned():  # what training warns of is told below
+        survey = survey_sources(sources, skipped, options, folder)
+    path = options.write or folder / "conf" / "data" / "inspected.yaml"
+    overrides, training = _training(survey)
+    command = training_command(path, overrides)
+    lines, measures = health(survey.recordings)
     found = facts(survey)
-    found |= {"remarks": remarks(survey, found), "training": _training_warnings(survey, text, overrides)}
-    _show(survey, found, [*(f"note: {remark}" for remark in found["remarks"]), *found["training"]])
+    found |= {"remarks": remarks(survey, found), "training": training}
+    found["health"] = {"findings": lines, "channels": measures}
+    notes = (f"note: {remark}" for remark in found["remarks"])
+    _show(survey, found, [*notes, *(f"health: {line}" for line in lines), *training])
     found["figures"] = []
     if not options.no_figures:
         from forcepos.commands.inspect.figures import save_figures  # noqa: PLC0415  # matplotlib takes a second
 
-        found["figures"] = [str(path) for path in save_figures(survey, folder)]
+        found["figures"] = [str(path) for path in save_figures(survey, measures, folder)]
         sys.stderr.write(f"figures: {', '.join(found['figures'])}\n")
-    if options.write is not None:
+    _write(path, "\n".join([*draft(survey, command), ""]), "--write" if options.write else "the draft")
+    sys.stderr.write(visible(f"config: {path}; train with {command}") + "\n")
+    mended = "  # once what training would fail of is mended" * any("would fail" in line for line in training)
+    last = to_fill_in(survey, command) if missing_keys(survey) else command + mended
+    return found | {"config": str(path), "command": last}
+
+
+def _write(path: Path, text: str, what: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise InputError(f"{what} {path}: cannot be written: {error}") from error
+
+
+def _training(survey: Survey) -> tuple[list[str], list[str]]:
+    """Return the overrides with which training works, if any help, and its warnings or error, a line each."""
+    overrides, text = _model(survey.guesses), "\n".join([*draft(survey, ""), ""])
+    values = survey.rows * (len(survey.guesses.features) + len(survey.guesses.positions))
+    if missing_keys(survey):
+        return overrides, ["training would need the values that are marked ??? in the draft"]
+    if len(text) > _LONGEST:
+        return overrides, [f"the checks of training were skipped: the draft has {len(text):,} characters"]
+    if values > _MOST_VALUES:
+        return overrides, [f"the checks of training were skipped: {values:,} values are too many to load here"]
+    with _warned() as records, tempfile.TemporaryDirectory() as folder:
         try:
-            options.write.parent.mkdir(parents=True, exist_ok=True)
-            with options.write.open("x", encoding="utf-8") as file:
-                file.write(text)
-        except OSError as error:
-            raise InputError(f"--write {options.write}: cannot be written: {error}") from error
-        sys.stderr.write(visible(f"config: {options.write}; train with {command}") + "\n")
-    return found | {"config": str(options.write) if options.write else None}
+            _write(Path(folder, "data", "inspected.yaml"), text, "the draft")
+            config = to_config(compose_unchecked(["data=inspected", *overrides], folder))
+            recordings = load_checked(config).recordings
+            overrides += _split(config, recordings)
+        except (InputError, HydraException, OmegaConfBaseException) as error:
+            return overrides, [f"training would fail: {error}"]
+    known = {row_error for source in survey.sources for row_error in source.row_errors}  # reported with the files
+    lines = (record.getMessage() for record in records)
+    return overrides, [f"training would warn: {line}" for line in lines if line not in known]
 
 
-def _overrides(guesses: Guesses) -> list[str]:
-    """Return the overrides that training needs besides data=…: a model that suits the targets."""
+def _split(config: Config, recordings: Recordings) -> list[str]:
+    """Return the override of the first split that suits the recordings; none for the default."""
+    failures = []
+    for override in ([], *([f"split={name}"] for name in _OTHER_SPLITS)):
+        split = split_of(to_config(compose_unchecked(override)).split if override else config.split)
+        try:
+            split.subsets(split.samples(recordings, config.model.window), config.seed)
+        except InputError as error:
+            failures.append(error)
+            continue
+        if failures:
+            log.warning("%s; %s suits these recordings", failures[0], override[0])
+        return override
+    raise failures[0]
+
+
+def _model(guesses: Guesses) -> list[str]:
+    """Return the override of the model that suits the targets."""
     axes = len(guesses.positions)
     if not axes and guesses.label:
         return ["model=cnn_classification"]
     return [f"model.axes=[{','.join('xyz'[:axes])}]"] if axes in {1, 2} else []
-
-
-def _training_warnings(survey: Survey, text: str, overrides: Sequence[str]) -> list[str]:
-    """Return lines for the user: warnings, the error that training would raise, or why neither is known."""
-    values = survey.rows * (len(survey.guesses.features) + len(survey.guesses.positions))
-    if "???" in text:
-        return ["training would need the values that are marked ??? in the draft"]
-    if len(text) > _LONGEST:
-        return [f"the checks of training were skipped: a draft of {len(text):,} characters takes too long to read"]
-    if values > _MOST_VALUES:
-        return [f"the checks of training were skipped: {values:,} values are too many to load here"]
-    with _warned() as records, tempfile.TemporaryDirectory() as folder:
-        try:
-            drafted = Path(folder, "data", "inspected.yaml")
-            drafted.parent.mkdir()
-            drafted.write_text(text, encoding="utf-8")
-            config = to_config(compose_unchecked(["data=inspected", *overrides], folder))
-            recordings = load_checked(config).recordings
-            split_of(config.split).subsets(all_samples(recordings, config.model.window), config.seed)
-        except (InputError, HydraException, OmegaConfBaseException) as error:
-            return [f"training would fail: {error}"]
-    known = {row_error for source in survey.sources for row_error in source.row_errors}  # reported with the files
-    lines = (record.getMessage() for record in records)
-    return [f"training would warn: {line}" for line in lines if line not in known]
 
 
 @contextmanager
@@ -121,9 +150,9 @@ def _show(survey: Survey, found: Mapping[str, Any], lines: Iterable[str]) -> Non
     for title, columns, rows in _tables(survey, found):
         console.print(Text(shortened(visible(title)), "bold"))
         console.print(_table(columns, [*rows]))
-    rate = f", {survey.times.rate_hz:.6g} rows per second" if survey.times.rate_hz else ""
-    points = f" of {quantity(len(survey.points), 'point')}" if survey.points else ""
-    files, recordings = quantity(len(survey.sources), "file"), quantity(len(survey.recordings), "recording")
+    rate = f", {found['rate_hz']:.6g} rows per second" if found["rate_hz"] else ""
+    points = f" of {quantity(survey.points, 'point')}" if survey.points else ""
+    files, recordings = quantity(found["files"], "file"), quantity(found["recordings"], "recording")
     for line in (f"{files}, {recordings}{points}, {survey.rows} rows{rate}", *lines):
         console.print(Text(visible_lines(line)), soft_wrap=True)
 
@@ -134,12 +163,16 @@ def _tables(
     guesses, recordings = survey.guesses, survey.recordings
     files = ((str(source.path), source.kind, str(source.layout or "")) for source in survey.sources)
     yield "Files", ("file", "format", "layout"), files
-    yield "Columns", _COLUMNS, _columns(survey, found["stuck"])
-    if len(recordings) > 1:
-        places = (", ".join(f"{value:.5g}" for value in recording.position) for recording in recordings)
-        rows = ((each.name, str(each.rows), place) for each, place in zip(recordings, places, strict=True))
-        mean = f"mean position ({guesses.unit})" * bool(guesses.positions)
-        yield "Recordings", ("recording", "rows", mean), rows
+    yield "Columns", _COLUMNS, _columns(survey, found)
+    if len(recordings.names) > 1:
+        lengths = np.diff(recordings.bounds)
+        means = (
+            np.add.reduceat(recordings.positions[:, : len(guesses.positions)], recordings.bounds[:, 0]) / lengths
+        )
+        places = (", ".join(f"{value:.5g}" for value in place) for place in means)
+        mean = "mean position (mm)" * bool(guesses.positions)
+        counts = map(str, lengths[:, 0])
+        yield "Recordings", ("recording", "rows", mean), zip(recordings.names, counts, places, strict=True)
     for name, counts in found["balance"].items():
         what, total = "the label" if name == guesses.label else "possibly a label", sum(counts.values())
         shares = ((value, str(count), f"{100 * count / total:.1f}") for value, count in counts.items())
@@ -162,12 +195,12 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     return table
 
 
-def _columns(survey: Survey, stuck: Mapping[str, int]) -> Iterator[Sequence[str]]:
+def _columns(survey: Survey, found: Mapping[str, Any]) -> Iterator[Sequence[str]]:
     for column in survey.columns.values():
         numbers = (f"{value:.5g}" for value in (column.low, column.high, column.mean, column.std))
         shown = numbers if column.kind != "text" and column.known else ("",) * 4
         distinct = f"{column.distinct}" if column.distinct is not None else "many"
-        count = stuck.get(column.name, "")
-        stuck_in = "all" if count == len(survey.recordings) else f"{count}"
+        count = found["stuck"].get(column.name, "")
+        stuck_in = "all" if count == found["recordings"] else f"{count}"
         kind = role(survey, column.name) or column.kind
         yield column.name, kind, *shown, f"{column.missing or ''}", distinct, stuck_in

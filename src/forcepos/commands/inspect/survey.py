@@ -1,48 +1,64 @@
-"""Opens the tables that are inspected, recognised by their content, and reads all of them in one pass."""
+"""Opens the tables that are inspected, recognised by their content, and reads all of them as training does."""
 
 from argparse import Namespace
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import pandas as pd
 
+from forcepos.commands.inspect.clocks import median_step
 from forcepos.commands.inspect.columns import Column
+from forcepos.commands.inspect.conversions import foreign_format
 from forcepos.commands.inspect.guesses import guess, guess_roles
-from forcepos.commands.inspect.reading import Reading, Recording, Times, median_step, seconds
-from forcepos.commands.inspect.roles import Guesses
+from forcepos.commands.inspect.roles import PER_SECOND, Guesses
+from forcepos.commands.inspect.settings import UNSET, format_keys, path_of, role_keys
+from forcepos.config.schema import TableConfig
 from forcepos.data.readers.files import find_columns, matching_files
 from forcepos.data.readers.opening import open_any
+from forcepos.data.readers.read import read_table
 from forcepos.data.readers.table import Table, explained
-from forcepos.data.recordings import Float64
+from forcepos.data.recordings import Float64, Recordings
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.interruption import stop_if_asked
 from forcepos.runtime.wording import first_lines, name_some
 
 _SKIPPED = (".md", ".yaml", ".yml", ".json", ".png", ".svg", ".html", ".log", ".py")
 _PROBED = 50_000  # rows from which roles are guessed
+_SHORT = 10  # rows: as a recording, a visit must be longer
+_NO_CHANNELS = {"row number", "commanded position", "commanded angle", "commanded value", "position", "seconds"}
 
 
 @dataclass
 class Survey:
-    """Everything that one pass over all tables finds."""
+    """Everything that inspect finds in the tables.
+
+    Attributes:
+        skipped: for each file of a folder that is no table, why it is none.
+        columns: statistics of all columns, by the names that training finds them by.
+        steps_s: the first steps of time from row to row.
+        settings: the keys under `data` with which training reads the tables, without the features.
+        recordings: all rows, with every channel as a signal.
+    """
 
     sources: Sequence[Table]
-    skipped: Sequence[str]  # for each file of a folder that is no table, why it is none
+    skipped: Sequence[str]
     columns: dict[str, Column]
     guesses: Guesses
-    times: Times
-    recordings: list[Recording]
-    sample: pd.DataFrame  # numeric columns of rows at equal distances, by the number of the recording
+    steps_s: Float64
+    settings: dict[str, Any]
+    recordings: Recordings
 
     @property
     def rows(self) -> int:
-        return sum(recording.rows for recording in self.recordings)
+        return len(self.recordings.recording)
 
     @property
-    def points(self) -> list[str]:
-        return list(dict.fromkeys(recording.point for recording in self.recordings if recording.point))
+    def points(self) -> int:
+        """How many points were touched; 0 where neither a column nor positions tell."""
+        known = self.guesses.point or self.guesses.positions
+        return int(self.recordings.point.max()) + 1 if known else 0
 
 
 def open_sources(names: Sequence[str]) -> tuple[list[Table], list[str]]:
@@ -70,56 +86,87 @@ def open_sources(names: Sequence[str]) -> tuple[list[Table], list[str]]:
 
 
 def _open(path: Path, others: Sequence[Table]) -> Table:
-    table = open_any(path)
+    with explained(path, "table"):
+        foreign = foreign_format(path)
+    try:
+        table = open_any(path)
+    except InputError as error:
+        raise InputError(foreign or str(error)) from error
+    if foreign and table.kind == "text":  # such as JSON, whose lines have commas
+        raise InputError(foreign)
     find_columns(table, [("", name) for name in table.columns])
     if others and table.columns != others[0].columns:
-        ours, theirs = pd.Index(table.columns), pd.Index(others[0].columns)
-        names = {"adds": ours.difference(theirs, sort=False), "lacks": theirs.difference(ours, sort=False)}
-        different = [f"it {verb} {name_some([*those], 5)}" for verb, those in names.items() if len(those)]
+        there = {*table.columns}, {*others[0].columns}
+        names = {"adds": there[0] - there[1], "lacks": there[1] - there[0]}
+        different = [f"it {verb} {name_some(sorted(those), 5)}" for verb, those in names.items() if those]
         what = " and ".join(different) or "their order differs"
         raise InputError(f"{path} has different columns from {others[0].path}: {what}")
     return table
 
 
-def survey_sources(sources: Sequence[Table], skipped: Sequence[str], hints: Namespace) -> Survey:
-    """Read all tables once; `hints` are the columns that the user names.
+def survey_sources(sources: Sequence[Table], skipped: Sequence[str], hints: Namespace, folder: Path) -> Survey:
+    """Read all tables; `hints` are the files and columns that the user names, `folder` is for links to files.
 
     Raises:
         InputError: there are no rows, or a file cannot be read.
     """
-    guesses, median_s = _first_look(sources, hints)
-    columns = {name: Column(name) for name in sources[0].columns}
-    reading = Reading(guesses, columns.values(), Times(median_s))
-    for source in sources:
-        reading.start_file(source.path.stem)
-        for chunk in source.chunks(strict=False):
-            with explained(source.title, source.kind):
-                reading.add(chunk)
-            stop_if_asked()
+    columns, start = _read_columns(sources, _PROBED)
+    guesses = guess(columns, start, hints)
+    units = zip(guesses.time, (guesses.time_unit, "ns"), strict=False)
+    steps_s = sum((np.diff(start[name]) / PER_SECOND[unit] for name, unit in units), np.zeros(1))
+    columns, _ = _read_columns(sources)
     guess_roles(guesses, columns, hints)
-    return Survey(sources, skipped, columns, guesses, reading.times, reading.recordings, reading.sample)
+    keys = format_keys(sources[0])
+    settings = {"path": path_of(sources, hints.files, folder, keys)} | keys
+    settings |= role_keys(guesses, columns, median_step(steps_s))
+    recordings = _read(settings, guesses, columns)
+    return Survey(sources, skipped, columns, guesses, steps_s, settings, recordings)
 
 
-def _first_look(sources: Sequence[Table], hints: Namespace) -> tuple[Guesses, float]:
-    """Guess from the first rows, of as many files as it takes; also return the median step of time."""
-    columns = {name: Column(name) for name in sources[0].columns}
+def _read_columns(
+    sources: Sequence[Table], most: int | None = None
+) -> tuple[dict[str, Column], dict[str, Float64]]:
+    """Read the columns of all rows, or of the first; return their statistics, and of the first their numbers."""
+    named = sources[0].columns
+    names = [name if name.strip() or str(place) in named else str(place) for place, name in enumerate(named)]
+    columns = {name: Column(name) for name in names}
     start: dict[str, list[Float64]] = {}
     rows = 0
     for source, chunk in ((each, chunk) for each in sources for chunk in each.chunks(strict=False)):
+        if most is not None and rows >= most:
+            break
         with explained(source.title, source.kind):
             for place, column in enumerate(columns.values()):
-                numbers, _ = column.add(chunk[place])
-                if numbers is not None:
+                numbers = column.add(chunk[place])
+                if numbers is not None and most is not None:
                     start.setdefault(column.name, []).append(numbers)
         rows += len(chunk[0])
-        if rows >= _PROBED:
-            break
+        stop_if_asked()
     if not rows:
         raise InputError(f"{name_some([str(source.path) for source in sources], 3)}: no rows")
-    first = {name: np.concatenate(numbers) for name, numbers in start.items()}
-    guesses = guess(columns, first, hints)
-    if not guesses.time:
-        return guesses, 0.0
-    known = first[guesses.time[0]][np.isfinite(first[guesses.time[0]])]
-    guesses.origin = float(known[0]) if len(known) else 0.0
-    return guesses, median_step(np.diff(seconds(guesses, first)))
+    return columns, {name: np.concatenate(numbers) for name, numbers in start.items()}
+
+
+def _read(settings: dict[str, Any], guesses: Guesses, columns: dict[str, Column]) -> Recordings:
+    """Read all rows as training does, with every channel; change the settings where they do not suit the rows."""
+    names = channels(guesses, columns)
+    others = {} if names or settings.get("targets") else {"keep": [*columns][:1]}
+    config = TableConfig(**UNSET | {"features": names} | others | settings | {"missing": "refuse", "label": None})
+    try:
+        recordings = read_table(config, strict=False)
+    except InputError:  # training will say so; here, without what divides the rows
+        roles = dict.fromkeys(("time", "nanoseconds", "recording", "point", "session", "gap_s"))
+        recordings = read_table(replace(config, visits=False, **roles), strict=False)
+    if config.visits and np.diff(recordings.bounds).min() < _SHORT:  # rows of several points in turn
+        del settings["visits"]
+        settings["recording"] = guesses.recording = guesses.recording or guesses.point
+        recordings = read_table(replace(config, visits=False, recording=guesses.recording), strict=False)
+    if config.gap_s and recordings.times and len(recordings.times.names) == len(recordings.names):
+        del settings["gap_s"]
+    return replace(recordings, channels=tuple(names))  # numbers as such
+
+
+def channels(guesses: Guesses, columns: dict[str, Column]) -> list[str]:
+    """Name the columns with measurements: not time, positions, names or commands."""
+    others = guesses.taken | {name for name, kind in guesses.kinds.items() if kind in _NO_CHANNELS}
+    return [column.name for column in columns.values() if column.readable and column.name not in others]
