@@ -5,7 +5,7 @@ import dataclasses
 import math
 import operator
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar, cast, get_type_hints
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import BooleanNode, DictConfig, FloatNode, IntegerNode, OmegaConf, StringNode
@@ -14,7 +14,7 @@ from omegaconf.errors import OmegaConfBaseException, ValidationError
 from forcepos.config.contradictions import check_together
 from forcepos.config.mistakes import resolving, unknown_key
 from forcepos.config.plugins import load_plugin
-from forcepos.config.schema import SCHEMAS, Config, FloatRange, IntRange
+from forcepos.config.schema import PLUGINS, SCHEMAS, Config, FloatRange, IntRange
 from forcepos.runtime.errors import InputError
 
 Schema = TypeVar("Schema")
@@ -39,6 +39,8 @@ def register_schemas() -> None:
         node = OmegaConf.structured(schema, flags={"struct": False})
         if "space" in node:
             OmegaConf.set_struct(node.space, value=False)
+        if name in PLUGINS:
+            node.plugin = PLUGINS[name]
         group, _, choice = name.partition("/")
         store.store(name=choice or "default", group=f"schema/{group}", node=node)
 
@@ -61,9 +63,7 @@ def checked(composed: DictConfig, schema: type[Schema]) -> Schema:
     _refuse_unknown_keys(composed, "")
     if missing := sorted(OmegaConf.missing_keys(composed)):
         raise InputError(_LACKS.format(key=missing[0]))
-    config = OmegaConf.to_object(composed)
-    if not isinstance(config, schema):
-        raise TypeError(f"not a {schema.__name__}: {type(config)}")
+    config = cast("Schema", OmegaConf.to_object(composed))
     if isinstance(config, Config):
         _complete(config.model, "model.")
     for key, value, limits in _leaves(config, ""):

@@ -77,7 +77,7 @@ def _away_from_borders(recordings: Recordings, subset: NDArray[np.int8], gap: in
 
 
 @dataclass
-class HeldOutRecordings(schema.HeldOutRecordingsConfig, Split):
+class HeldOutRecordings(schema.DrawnSplitConfig, Split):
     """Answer how well the model does in a new visit to known points."""
 
     def divide(self, samples: Samples, seed: int) -> NDArray[np.int8]:
@@ -86,7 +86,7 @@ class HeldOutRecordings(schema.HeldOutRecordingsConfig, Split):
 
 
 @dataclass
-class HeldOutPoints(schema.HeldOutPointsConfig, Split):
+class HeldOutPoints(schema.DrawnSplitConfig, Split):
     """Answer how well the model does where the arm has never touched."""
 
     def divide(self, samples: Samples, seed: int) -> NDArray[np.int8]:
@@ -124,7 +124,7 @@ def harder_split(split: schema.SplitConfig, name: str) -> Split | None:
     if name == split.name or not isinstance(split, schema.DrawnSplitConfig):
         return None
     ratios = {key: value for key, value in vars(split).items() if key.endswith("_ratio")}
-    return _HARDER[name](name=name, **ratios)
+    return _HARDER[name](name=name, plugin=schema.PLUGINS[f"split/{name}"], **ratios)
 
 
 def _held_out(
