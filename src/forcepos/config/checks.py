@@ -5,7 +5,7 @@ import dataclasses
 import math
 import operator
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TypeVar, cast, get_type_hints
+from typing import Any, TypeVar, get_type_hints
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import BooleanNode, DictConfig, FloatNode, IntegerNode, OmegaConf, StringNode
@@ -63,7 +63,9 @@ def checked(composed: DictConfig, schema: type[Schema]) -> Schema:
     _refuse_unknown_keys(composed, "")
     if missing := sorted(OmegaConf.missing_keys(composed)):
         raise InputError(_LACKS.format(key=missing[0]))
-    config = cast("Schema", OmegaConf.to_object(composed))
+    config = OmegaConf.to_object(composed)
+    if not isinstance(config, schema):
+        raise TypeError(f"not a {schema.__name__}: {type(config)}")
     if isinstance(config, Config):
         _complete(config.model, "model.")
     for key, value, limits in _leaves(config, ""):

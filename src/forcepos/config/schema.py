@@ -25,7 +25,8 @@ def key(
     """
     metadata = {"meaning": meaning, "limits": limits, "nested": nested, "of": of}
     factory = default.copy if isinstance(default, list | dict) else nested
-    return field(default_factory=factory, metadata=metadata) if factory else field(default=default, metadata=metadata)
+    given: dict[str, Any] = {"default_factory": factory} if factory else {"default": default}
+    return field(**given, metadata=metadata)
 
 
 _MOST = 1_000_000  # more than a machine can hold or a training step can take, whatever is counted

@@ -35,11 +35,8 @@ class Sectors:
         A border belongs to the class that begins there, as in the notebook's `add_classes`.
         """
         points = np.asarray(positions, np.float64)
-        left = {tuple(border): _cross(border, points)[:, 0] >= 0 for border in self.starts}  # each is an end, too
-        labels = np.full(len(points), NO_SECTOR, np.int32)
-        for number, (start, end) in enumerate(zip(self.starts, self.ends, strict=True)):
-            labels[left[tuple(start)] & ~left[tuple(end)]] = number
-        return labels
+        inside = (_cross(self.starts, points) >= 0) & (_cross(self.ends, points) < 0)
+        return np.where(inside.any(axis=1), inside.argmax(axis=1), NO_SECTOR).astype(np.int32)
 
     def near_border(self, positions: NDArray[np.floating]) -> NDArray[np.bool_]:
         """Return whether each position (n, 2 or 3) lies within `border_mm` of a border, (n,)."""

@@ -23,6 +23,7 @@ from forcepos.runtime.errors import TrialFailure
 from forcepos.runtime.interruption import stop_if_asked
 
 Logs = dict[str, float]
+AfterEpoch = Callable[[int, Logs], None]  # receives the number and the logs of each epoch
 
 _STEPS = 100  # of a block: an interruption waits for these at most
 _VALIDATION_BATCH = 4096
@@ -45,12 +46,9 @@ class _BlockModel(keras.Model):  # type: ignore[misc]  # keras is untyped
 
     jit_compile: bool
 
-    def __init__(
-        self, network: keras.Sequential, dataset: DeviceDataset, train: Blocks, validation: Blocks
-    ) -> None:
+    def __init__(self, network: keras.Sequential, dataset: DeviceDataset, train: Blocks, val: Blocks) -> None:
         super().__init__(name="training")
-        self.network = network
-        self._dataset, self._train, self._validation = dataset, train, validation
+        self.network, self._dataset, self._train, self._validation = network, dataset, train, val
 
     def build_metrics(self) -> None:
         """Create the metrics' variables beforehand: TensorFlow traces a program that creates variables twice."""
@@ -144,13 +142,9 @@ class Training:
         self._fresh_optimizer = [variable.numpy() for variable in self._model.optimizer.variables]
 
     def fit(
-        self,
-        network: keras.Sequential,
-        seed: int,
-        epochs: int,
-        after_epoch: Callable[[int, Logs], None],
+        self, network: keras.Sequential, seed: int, epochs: int, after_epoch: AfterEpoch,
         callbacks: Sequence[keras.callbacks.Callback] = (),
-    ) -> list[Logs]:
+    ) -> list[Logs]:  # fmt: skip
         """Train `network` from its current weights and return the logs of each epoch.
 
         It learns from the training subset, in an order drawn with `seed`, and is validated after each epoch.
