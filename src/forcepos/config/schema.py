@@ -308,10 +308,7 @@ class TrainingConfig:
     final_batch_size: int | None = key("batch size of the final model; null: that of the best trial", min=1)
     ensemble: int = key("final trainings, from different weights; the model is their mean", min=1)
     device: str = key("processor that trains; auto: the GPU if there is one", choices=("auto", "cpu", "gpu"))
-    xla: str = key(
-        "compile the training step with XLA; auto: if it saves more time than it takes",
-        choices=("auto", "always", "never"),
-    )
+    xla: str = key("compile steps with XLA; auto: if that saves time", choices=("auto", "always", "never"))
     precision: str = key("mixed: float16 where safe, faster on a GPU with tensor cores", choices=("full", "mixed"))
     deterministic: bool = key("same seed, same result on a GPU too, at some cost of speed; a CPU always does so")
     tensorboard: bool = key("write TensorBoard logs into the run's folder")

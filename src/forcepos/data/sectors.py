@@ -13,17 +13,11 @@ NO_SECTOR = -1
 
 @dataclass(frozen=True)
 class Sectors:
-    """Directions that divide the plate: class k reaches counterclockwise from `starts[k]` to the next one.
+    """Directions that divide the plate: class k reaches counterclockwise from `starts[k]` to the next one."""
 
-    Attributes:
-        starts: (classes, 2) direction of each class' first border.
-        ends: (classes, 2) direction of the border at its end.
-        border_mm: distance from a border within which a position counts as a border sample.
-    """
-
-    starts: Float64
-    ends: Float64
-    border_mm: float
+    starts: Float64  # (classes, 2) direction of each class' first border
+    ends: Float64  # (classes, 2) direction of the border at its end
+    border_mm: float  # distance from a border within which a position counts as a border sample
 
     @property
     def names(self) -> list[str]:
@@ -54,8 +48,7 @@ def make_sectors(config: SectorsConfig) -> Sectors:
     # Rounded, a slope that an angle gives inexactly (2, 1/2) is exact again, and positions on the line are found.
     starts = np.round(directions / np.abs(directions).max(axis=1, keepdims=True), 12)
     round_the_plate = np.argsort(config.starts_deg)
-    ends = np.empty_like(starts)
-    ends[round_the_plate] = starts[np.roll(round_the_plate, -1)]
+    ends = starts[np.roll(round_the_plate, -1)][np.argsort(round_the_plate)]
     return Sectors(starts, ends, config.border_mm)
 
 

@@ -1,6 +1,7 @@
 """Cores, and the jobs of a multirun that share them."""
 
 import os
+from contextlib import suppress
 from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
@@ -72,19 +73,16 @@ def sweep_overrides(hydra: DictConfig) -> list[Override]:
     params = [f"{key}={value}" for key, value in (hydra.sweeper.get("params") or {}).items()]
     started = GlobalHydra.instance()  # its loader knows the choices that a glob stands for
     parser = OverridesParser.create(started.config_loader() if started.is_initialized() else None)
-    try:
+    with suppress(HydraException):  # in another sweeper's own language
         return parser.parse_overrides([*params, *overrides_of(hydra)])
-    except HydraException:  # in another sweeper's own language
-        return []
+    return []
 
 
 def batches_of_sweep(hydra: DictConfig) -> list[int]:
     """Return how many jobs Hydra launches in each batch; none where another sweeper determines that."""
     sweeper = hydra.sweeper
-    if not str(sweeper.get("_target_", "")).endswith(".BasicSweeper"):
-        return []
-    try:
-        batches = BasicSweeper.split_arguments(sweep_overrides(hydra), sweeper.get("max_batch_size"))
-    except HydraException:
-        return []
-    return list(map(len, batches))
+    if str(sweeper.get("_target_", "")).endswith(".BasicSweeper"):
+        with suppress(HydraException):
+            batches = BasicSweeper.split_arguments(sweep_overrides(hydra), sweeper.get("max_batch_size"))
+            return list(map(len, batches))
+    return []

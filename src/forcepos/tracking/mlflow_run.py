@@ -242,9 +242,7 @@ class MlflowRun:
         outputs = client.get_run(self.run_id).outputs
         if logged.model_id not in [output.model_id for output in (outputs.model_outputs if outputs else ())]:
             client.log_outputs(self.run_id, [LoggedModelOutput(logged.model_id, step=0)])
-        if register_as and not client.search_model_versions(
-            f"name = '{register_as}' and run_id = '{self.run_id}'"
-        ):
+        if register_as and not client.search_model_versions(f"name='{register_as}' and run_id='{self.run_id}'"):
             mlflow.register_model(uri, register_as)
         self.model_uri = uri
 

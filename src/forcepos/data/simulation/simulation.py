@@ -31,29 +31,18 @@ JOINT_CHANNELS = (*_MEASURED, *_EXTERNAL)  # the rest, the wrench, is computed f
 
 @dataclass(frozen=True)
 class Candidates:
-    """Knowledge of an ideal observer: the expected signals at each position, and their covariance.
+    """Knowledge of an ideal observer: the expected signals at each position, and their covariance."""
 
-    Attributes:
-        positions: (k, 3) mm, plate frame.
-        means: (k, 14) expected JOINT_CHANNELS in Nm.
-        covariances: (k, 14, 14) of a window's mean around them.
-    """
-
-    positions: Float64
-    means: Float64
-    covariances: Float64
+    positions: Float64  # (k, 3) mm, plate frame
+    means: Float64  # (k, 14) expected JOINT_CHANNELS in Nm
+    covariances: Float64  # (k, 14, 14) of a window's mean around them
 
 
 class Simulation:
-    """The simulated plate, deterministic for `config.seed`.
-
-    Attributes:
-        point: (visits,) the touched point of each visit.
-        positions_mm: (visits, 3) where the plate is touched, plate frame.
-        offsets_nm: (visits, 7) of the sensors.
-    """
+    """The simulated plate, deterministic for `config.seed`."""
 
     def __init__(self, config: SimulatedConfig) -> None:
+        """Draw of each visit its place (visits, 3), plate frame, force, and the sensors' offsets (visits, 7)."""
         self.config = config
         self.point = np.repeat(np.arange(np.prod(config.grid), dtype=np.int32), config.visits)
         rng = np.random.default_rng([config.seed, 0])
