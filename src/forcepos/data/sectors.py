@@ -48,8 +48,7 @@ def make_sectors(config: SectorsConfig) -> Sectors:
     # Rounded, a slope that an angle gives inexactly (2, 1/2) is exact again, and positions on the line are found.
     starts = np.round(directions / np.abs(directions).max(axis=1, keepdims=True), 12)
     round_the_plate = np.argsort(config.starts_deg)
-    ends = starts[np.roll(round_the_plate, -1)][np.argsort(round_the_plate)]
-    return Sectors(starts, ends, config.border_mm)
+    return Sectors(starts, starts[np.roll(round_the_plate, -1)][np.argsort(round_the_plate)], config.border_mm)
 
 
 def _cross(directions: Float64, points: Float64) -> Float64:

@@ -143,8 +143,7 @@ class MlflowRun:
             self._client.delete_run(before.info.run_id)
         tags = {MLFLOW_PARENT_RUN_ID: self.run_id}
         name = f"trial {number} of {self._client.get_run(self.run_id).info.run_name}"
-        run_id = store.create_run(self._client, self._experiment_id, name, tags, when)
-        self._log_params(run_id, hyperparameters)
+        self._log_params(store.create_run(self._client, self._experiment_id, name, tags, when), hyperparameters)
 
     def _trial(self, number: int) -> Recorded | None:
         name = f"trial {number}"  # all of it in runs of earlier versions

@@ -147,5 +147,4 @@ class Blocks:
     def block(self, number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Return (steps, size) numbers of samples, and how many of them, the first ones, are not padding."""
         chosen = tf.gather(self._order, number)  # a slice would make XLA recompile for every number
-        left = len(self._members) - number * self._whole
-        return chosen, tf.minimum(tf.cast(left, tf.int32), self._whole)
+        return chosen, tf.minimum(tf.cast(len(self._members) - number * self._whole, tf.int32), self._whole)
