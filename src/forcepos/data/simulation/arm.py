@@ -127,9 +127,5 @@ class Arm:
     def _describe(self, data: mujoco.MjData) -> Posture:
         axes = data.site("flange").xmat.reshape(3, 3).T
         flange = np.kron(np.eye(2), axes) @ self._jacobian(data, "flange")
-        return Posture(
-            angles=data.qpos.copy(),
-            gravity=data.qfrc_bias.copy(),
-            contact=self._jacobian(data, "tip")[:3].T,
-            wrench=np.asarray(np.linalg.pinv(flange.T), np.float64),
-        )
+        wrench = np.asarray(np.linalg.pinv(flange.T), np.float64)
+        return Posture(data.qpos.copy(), data.qfrc_bias.copy(), self._jacobian(data, "tip")[:3].T, wrench)

@@ -105,11 +105,9 @@ class Simulation:
         visits = zip(self._postures, self._forces_n, self.offsets_nm, strict=True)
         contact_torque = np.array([posture.contact @ force - offset for posture, force, offset in visits])
         gravity = np.array([posture.gravity for posture in self._postures])
-        return Candidates(
-            positions=self.positions_mm,
-            means=np.hstack([gravity - contact_torque, contact_torque]),
-            covariances=np.repeat(self._covariance(window)[None], len(contact_torque), axis=0),
-        )
+        means = np.hstack([gravity - contact_torque, contact_torque])
+        covariances = np.repeat(self._covariance(window)[None], len(means), axis=0)
+        return Candidates(self.positions_mm, means, covariances)
 
     def known_points(self, window: int) -> Candidates:
         """Return every grid point's noise-free torques; a visit's force and offset count as noise."""
@@ -121,11 +119,8 @@ class Simulation:
         both = np.concatenate([-lever, lever], axis=1)
         forces = config.force_spread_n**2 * both @ both.transpose(0, 2, 1)
         offset = _common(self._torque(config.visit_offset_percent))
-        return Candidates(
-            positions=grid_mm(config),
-            means=np.hstack([gravity - contact_torque, contact_torque]),
-            covariances=self._covariance(window) + offset + forces,
-        )
+        means = np.hstack([gravity - contact_torque, contact_torque])
+        return Candidates(grid_mm(config), means, self._covariance(window) + offset + forces)
 
     @cached_property
     def nominal_postures(self) -> list[Posture]:

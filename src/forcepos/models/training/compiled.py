@@ -131,12 +131,9 @@ class Training:
         copy = fast_copy(network, for_cpu=program.xla and not has_gpu(), mixed=program.mixed)
         self._model = _BlockModel(copy, dataset, self._train, self._validation)
         optimizer = type(network.optimizer).from_config(network.optimizer.get_config())
-        self._model.compile(
-            optimizer=keras.optimizers.LossScaleOptimizer(optimizer) if program.mixed else optimizer,
-            loss=task.loss(),
-            weighted_metrics=task.metrics(),  # samples have weight 1, padding has weight 0
-            jit_compile=program.xla,
-        )
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer) if program.mixed else optimizer
+        # Samples have weight 1, padding has weight 0.
+        self._model.compile(optimizer, task.loss(), weighted_metrics=task.metrics(), jit_compile=program.xla)
         self._model.optimizer.build(self._model.trainable_variables)
         self._model.build_metrics()
         self._fresh_optimizer = [variable.numpy() for variable in self._model.optimizer.variables]
@@ -167,14 +164,9 @@ class Training:
                     raise TrialFailure(f"the {what} is not finite in epoch {epoch + 1}")
 
         hook = keras.callbacks.LambdaCallback(lambda *_: self._train.shuffle(rng), end_epoch)
-        history = self._model.fit(
-            self._train.numbers(),
-            validation_data=self._validation.numbers(),
-            epochs=epochs,
-            verbose=0,
-            shuffle=False,  # the hook does
-            callbacks=[hook, *callbacks],
-        ).history
+        fixed: dict[str, Any] = {"epochs": epochs, "verbose": 0, "shuffle": False}  # the hook shuffles
+        train, validation = self._train.numbers(), self._validation.numbers()
+        history = self._model.fit(train, validation_data=validation, callbacks=[hook, *callbacks], **fixed).history
         weights = self._model.get_weights()
         if not all(np.isfinite(values).all() for values in weights):  # a relu can hide that from the loss
             raise TrialFailure("the weights are not finite")
