@@ -379,7 +379,7 @@ SCHEMAS: dict[str, type] = {
     "tracking": TrackingConfig,
 }
 # The plug-ins of forcepos' own whose schema has no keys of their own.
-PLUGINS = {
+OWN_PLUGINS = {
     "split/held_out_recordings": "forcepos.data.splits.held_out.HeldOutRecordings",
     "split/held_out_points": "forcepos.data.splits.held_out.HeldOutPoints",
     "tuner/random": "forcepos.tuning.tuner.Random",

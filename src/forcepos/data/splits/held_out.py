@@ -124,7 +124,7 @@ def harder_split(split: schema.SplitConfig, name: str) -> Split | None:
     if name == split.name or not isinstance(split, schema.DrawnSplitConfig):
         return None
     ratios = {key: value for key, value in vars(split).items() if key.endswith("_ratio")}
-    return _HARDER[name](name=name, plugin=schema.PLUGINS[f"split/{name}"], **ratios)
+    return _HARDER[name](name=name, plugin=schema.OWN_PLUGINS[f"split/{name}"], **ratios)
 
 
 def _held_out(
