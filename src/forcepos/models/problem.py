@@ -62,9 +62,7 @@ class Classification:
         """Return the (n,) class of each sample, counted from 0; NO_SECTOR for a sample on the sectors' origin."""
         if self.sectors:
             return self.sectors.label(samples.positions)
-        if samples.recordings.labels is None:
-            raise TypeError("these recordings have no labels")
-        return samples.recordings.labels.take(samples.last)
+        return np.asarray(samples.recordings.labels, np.int32).take(samples.last)
 
     def targets(self, samples: Samples) -> Float32:
         """Return (n, outputs) one-hot targets of samples that have a class."""

@@ -19,21 +19,13 @@ JOBS_VARIABLE = "FORCEPOS_SWEEP_JOBS"  # number of jobs, for the sweep's jobs in
 def available_cores() -> int:
     """Return the number of cores this process may use: those it is bound to, at most those of its Slurm task."""
     given = os.environ.get("SLURM_CPUS_PER_TASK", "")
-    if given.isdigit():
-        return min(_cores(), int(given))
-    tasks, nodes = step_size()
-    return max(1, _cores() // max(1, tasks // nodes))
+    return min(_cores(), int(given)) if given.isdigit() else _cores()
 
 
 def _cores() -> int:
     import joblib  # noqa: PLC0415  # imports NumPy, which the first log line should not wait for
 
     return int(joblib.cpu_count())
-
-
-def step_size() -> tuple[int, int]:
-    """Tasks and nodes of the Slurm step that this process belongs to; one each outside of Slurm."""
-    return int(os.environ.get("SLURM_STEP_NUM_TASKS", "1")), int(os.environ.get("SLURM_STEP_NUM_NODES", "1"))
 
 
 def in_sweep() -> bool:
