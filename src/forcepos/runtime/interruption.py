@@ -205,11 +205,15 @@ def skip_teardown() -> None:
 @cache
 def end_with_parent() -> None:
     """End this process of a pool when the one that started it ends: one that is killed cannot end its children."""
+    import psutil  # noqa: PLC0415  # a command's start does without
+
     starter = multiprocessing.parent_process()
 
     def watch() -> None:
-        while starter is None or os.getppid() == starter.pid:
-            time.sleep(_LOOK_S)
+        with suppress(psutil.NoSuchProcess):
+            parent = psutil.Process(starter.pid if starter else None)
+            while parent.is_running() and parent.status() != psutil.STATUS_ZOMBIE:
+                time.sleep(_LOOK_S)
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
