@@ -14,7 +14,7 @@ from omegaconf.errors import OmegaConfBaseException, ValidationError
 from forcepos.config.contradictions import check_together
 from forcepos.config.mistakes import resolving, unknown_key
 from forcepos.config.plugins import load_plugin
-from forcepos.config.schema import SCHEMAS, Config, FloatRange, IntRange
+from forcepos.config.schema import OWN_PLUGINS, SCHEMAS, Config, FloatRange, IntRange
 from forcepos.runtime.errors import InputError
 
 Schema = TypeVar("Schema")
@@ -39,6 +39,8 @@ def register_schemas() -> None:
         node = OmegaConf.structured(schema, flags={"struct": False})
         if "space" in node:
             OmegaConf.set_struct(node.space, value=False)
+        if name in OWN_PLUGINS:
+            node.plugin = OWN_PLUGINS[name]
         group, _, choice = name.partition("/")
         store.store(name=choice or "default", group=f"schema/{group}", node=node)
 

@@ -24,16 +24,9 @@ def key(
         limits: `min` and `max` (inclusive), `above` and `below` (exclusive), `choices`, or the `length` of a list.
     """
     metadata = {"meaning": meaning, "limits": limits, "nested": nested, "of": of}
-    if nested is not None:
-        return field(default_factory=nested, metadata=metadata)
-    if isinstance(default, list | dict):
-        return field(default_factory=default.copy, metadata=metadata)
-    return field(default=default, metadata=metadata)
-
-
-def plugin_key(default: str = MISSING) -> Any:
-    """Declare the key that names the class behind a choice, forcepos' own or a user's."""
-    return key("class behind this choice: module.Class, of a file in your --config-dir", default=default)
+    factory = default.copy if isinstance(default, list | dict) else nested
+    given: dict[str, Any] = {"default_factory": factory} if factory else {"default": default}
+    return field(**given, metadata=metadata)
 
 
 _MOST = 1_000_000  # more than a machine can hold or a training step can take, whatever is counted
@@ -41,6 +34,7 @@ _size = partial(key, above=0, max=_MOST)
 _spread = partial(key, min=0, max=_MOST)
 _share = partial(key, above=0, below=1)
 _optional = partial(key, default=None)
+_plugin = partial(key, "class behind this choice: module.Class, of a file in your --config-dir")
 _FORMATS = ("auto", "feather", "parquet", "csv", "text", "numpy", "matlab", "ros")
 
 
@@ -150,7 +144,7 @@ class SimulatedConfig(DataConfig):
 class SplitConfig:
     leaks: ClassVar[bool] = False  # neighbours in time may be in different subsets
     name: str = key("kind of split, as shown in results")
-    plugin: str = plugin_key()
+    plugin: str = _plugin()
     validation_ratio: float = _share("share of the rest for the validation subset")
     calibration_ratio: float = key("share of the rest, from validation, that calibrates; 0: none", min=0, below=1)
 
@@ -164,7 +158,7 @@ class DrawnSplitConfig(SplitConfig):
 class RandomSplitConfig(DrawnSplitConfig):
     """Draw samples, as the notebook does: neighbours in time land in different subsets."""
 
-    plugin: str = plugin_key("forcepos.data.splits.random.Random")
+    plugin: str = _plugin(default="forcepos.data.splits.random.Random")
     leaks: ClassVar[bool] = True
     test_seed: int | None = key("random_state of scikit-learn's first split; null: drawn from `seed`", min=0)
     validation_seed: int | None = key("random_state of the second split; null: drawn from `seed`", min=0)
@@ -176,37 +170,16 @@ class RandomSplitConfig(DrawnSplitConfig):
 class BlockedSplitConfig(DrawnSplitConfig):
     """Draw time blocks of each recording."""
 
-    plugin: str = plugin_key("forcepos.data.splits.held_out.Blocked")
+    plugin: str = _plugin(default="forcepos.data.splits.held_out.Blocked")
     blocks: Any = key("time blocks per recording, 3 or more; auto: as many as fit, 5 at most")
     gap_s: float = _spread("time dropped on either side of a border between two subsets")
-
-
-@dataclass
-class HeldOutRecordingsConfig(DrawnSplitConfig):
-    """Draw whole recordings."""
-
-    plugin: str = plugin_key("forcepos.data.splits.held_out.HeldOutRecordings")
-
-
-@dataclass
-class HeldOutPointsConfig(DrawnSplitConfig):
-    """Draw whole points."""
-
-    plugin: str = plugin_key("forcepos.data.splits.held_out.HeldOutPoints")
-
-
-@dataclass
-class HeldOutSessionsConfig(DrawnSplitConfig):
-    """Draw whole sessions."""
-
-    plugin: str = plugin_key("forcepos.data.splits.held_out.HeldOutSessions")
 
 
 @dataclass
 class CrossValidationConfig(SplitConfig):
     """Test every unit once, in as many runs as there are folds."""
 
-    plugin: str = plugin_key("forcepos.data.splits.held_out.CrossValidation")
+    plugin: str = _plugin(default="forcepos.data.splits.held_out.CrossValidation")
     unit: str = key("what is dealt into folds as a whole", choices=("point", "recording", "session"))
     folds: int = key("number of folds; each is tested once, by a model of its own", min=2, max=100_000)
     fold: int | None = key("the only fold to run, 1, 2, …, such as one per job of a cluster; null: all", min=1)
@@ -263,7 +236,7 @@ class CnnSpace(SpaceConfig):
 @dataclass(kw_only=True)
 class ModelConfig:
     name: str = key("name of the model, as shown in results")
-    plugin: str = plugin_key()
+    plugin: str = _plugin()
     task: str = key("whether a position or a class is predicted", choices=("regression", "classification"))
     axes: Any = key("axes that a regression predicts", of=str, choices=("x", "y", "z"))
     window: int = key("rows of a sample", min=1)
@@ -279,13 +252,13 @@ class ModelConfig:
 
 @dataclass
 class FfnnConfig(ModelConfig):
-    plugin: str = plugin_key("forcepos.models.architectures.notebook.Ffnn")
+    plugin: str = _plugin(default="forcepos.models.architectures.notebook.Ffnn")
     space: FfnnSpace = key("search space of the hyperparameters", nested=FfnnSpace)
 
 
 @dataclass
 class CnnConfig(ModelConfig):
-    plugin: str = plugin_key("forcepos.models.architectures.notebook.Cnn")
+    plugin: str = _plugin(default="forcepos.models.architectures.notebook.Cnn")
     space: CnnSpace = key("search space of the hyperparameters", nested=CnnSpace)
 
 
@@ -293,7 +266,7 @@ class CnnConfig(ModelConfig):
 class TunerConfig:
     ends: ClassVar[bool] = False  # by itself, so that max_trials may be null
     name: str = key("name of the tuner, as shown in results")
-    plugin: str = plugin_key()
+    plugin: str = _plugin()
     objective: str = key("metric that the search optimizes, such as mae; val_mae: on the validation subset")
     direction: str = key("whether a smaller or a larger objective is better", choices=("min", "max"))
     max_trials: int | None = key("trials of a search; null: as many as the tuner itself decides", min=1)
@@ -304,36 +277,20 @@ class TunerConfig:
 
 
 @dataclass
-class RandomTunerConfig(TunerConfig):
-    """Draw hyperparameters uniformly."""
-
-    plugin: str = plugin_key("forcepos.tuning.tuner.Random")
-
-
-@dataclass
 class BayesianTunerConfig(TunerConfig):
     """Propose hyperparameters with a Gaussian process after the first, random trials."""
 
-    plugin: str = plugin_key("forcepos.tuning.tuner.Bayesian")
+    plugin: str = _plugin(default="forcepos.tuning.tuner.Bayesian")
     num_initial_points: int = key("random trials before the first proposal", min=1)
     alpha: float = key("noise variance added to the diagonal of the Gaussian process", above=0)
     beta: float = key("weight of the uncertainty in the confidence bound", min=0)
 
 
 @dataclass
-class GridTunerConfig(TunerConfig):
-    """Try every combination in order, the model's defaults first."""
-
-    plugin: str = plugin_key("forcepos.tuning.tuner.Grid")
-    ends: ClassVar[bool] = True
-
-
-@dataclass
 class HyperbandTunerConfig(TunerConfig):
     """Run many short trainings; the best are trained for longer, each from scratch."""
 
-    plugin: str = plugin_key("forcepos.tuning.tuner.Hyperband")
-    ends: ClassVar[bool] = True
+    plugin: str = _plugin(default="forcepos.tuning.tuner.Hyperband")
     factor: int = key("one in `factor` trials advances, to `factor` times as many epochs", min=2)
     iterations: int = key("how often the whole algorithm is repeated", min=1)
 
@@ -342,8 +299,7 @@ class HyperbandTunerConfig(TunerConfig):
 class FixedTunerConfig(TunerConfig):
     """Train known hyperparameters, without a search."""
 
-    plugin: str = plugin_key("forcepos.tuning.tuner.Fixed")
-    ends: ClassVar[bool] = True
+    plugin: str = _plugin(default="forcepos.tuning.tuner.Fixed")
     hyperparameters: str = key("a result.json, an .obj file of the notebook's, or an MLflow run: runs:/ID")
 
 
@@ -355,10 +311,7 @@ class TrainingConfig:
     final_batch_size: int | None = key("batch size of the final model; null: that of the best trial", min=1)
     ensemble: int = key("final trainings, from different weights; the model is their mean", min=1)
     device: str = key("processor that trains; auto: the GPU if there is one", choices=("auto", "cpu", "gpu"))
-    xla: str = key(
-        "compile the training step with XLA; auto: if it saves more time than it takes",
-        choices=("auto", "always", "never"),
-    )
+    xla: str = key("compile steps with XLA; auto: if that saves time", choices=("auto", "always", "never"))
     precision: str = key("mixed: float16 where safe, faster on a GPU with tensor cores", choices=("full", "mixed"))
     deterministic: bool = key("same seed, same result on a GPU too, at some cost of speed; a CPU always does so")
     tensorboard: bool = key("write TensorBoard logs into the run's folder")
@@ -411,21 +364,29 @@ SCHEMAS: dict[str, type] = {
     "split/any": SplitConfig,
     "split/random": RandomSplitConfig,
     "split/blocked": BlockedSplitConfig,
-    "split/held_out_recordings": HeldOutRecordingsConfig,
-    "split/held_out_points": HeldOutPointsConfig,
-    "split/held_out_sessions": HeldOutSessionsConfig,
+    "split/held_out_recordings": DrawnSplitConfig,
+    "split/held_out_sessions": DrawnSplitConfig,
+    "split/held_out_points": DrawnSplitConfig,
     "split/cross_validation": CrossValidationConfig,
     "sectors": SectorsConfig,
     "model/any": ModelConfig,
     "model/ffnn": FfnnConfig,
     "model/cnn": CnnConfig,
     "tuner/any": TunerConfig,
-    "tuner/random": RandomTunerConfig,
+    "tuner/random": TunerConfig,
     "tuner/bayesian": BayesianTunerConfig,
-    "tuner/grid": GridTunerConfig,
+    "tuner/grid": TunerConfig,
     "tuner/hyperband": HyperbandTunerConfig,
     "tuner/fixed": FixedTunerConfig,
     "training": TrainingConfig,
     "evaluation": EvaluationConfig,
     "tracking": TrackingConfig,
+}
+# The plug-ins of forcepos' own whose schema has no keys of their own.
+OWN_PLUGINS = {
+    "split/held_out_recordings": "forcepos.data.splits.held_out.HeldOutRecordings",
+    "split/held_out_sessions": "forcepos.data.splits.held_out.HeldOutSessions",
+    "split/held_out_points": "forcepos.data.splits.held_out.HeldOutPoints",
+    "tuner/random": "forcepos.tuning.tuner.Random",
+    "tuner/grid": "forcepos.tuning.tuner.Grid",
 }

@@ -13,17 +13,11 @@ NO_SECTOR = -1
 
 @dataclass(frozen=True)
 class Sectors:
-    """Directions that divide the plate: class k reaches counterclockwise from `starts[k]` to the next one.
+    """Directions that divide the plate: class k reaches counterclockwise from `starts[k]` to the next one."""
 
-    Attributes:
-        starts: (classes, 2) direction of each class' first border.
-        ends: (classes, 2) direction of the border at its end.
-        border_mm: distance from a border within which a position counts as a border sample.
-    """
-
-    starts: Float64
-    ends: Float64
-    border_mm: float
+    starts: Float64  # (classes, 2) direction of each class' first border
+    ends: Float64  # (classes, 2) direction of the border at its end
+    border_mm: float  # distance from a border within which a position counts as a border sample
 
     @property
     def names(self) -> list[str]:
@@ -35,11 +29,8 @@ class Sectors:
         A border belongs to the class that begins there, as in the notebook's `add_classes`.
         """
         points = np.asarray(positions, np.float64)
-        left = {tuple(border): _cross(border, points)[:, 0] >= 0 for border in self.starts}  # each is an end, too
-        labels = np.full(len(points), NO_SECTOR, np.int32)
-        for number, (start, end) in enumerate(zip(self.starts, self.ends, strict=True)):
-            labels[left[tuple(start)] & ~left[tuple(end)]] = number
-        return labels
+        inside = (_cross(self.starts, points) >= 0) & (_cross(self.ends, points) < 0)
+        return np.where(inside.any(axis=1), inside.argmax(axis=1), NO_SECTOR).astype(np.int32)
 
     def near_border(self, positions: NDArray[np.floating]) -> NDArray[np.bool_]:
         """Return whether each position (n, 2 or 3) lies within `border_mm` of a border, (n,)."""
@@ -57,9 +48,7 @@ def make_sectors(config: SectorsConfig) -> Sectors:
     # Rounded, a slope that an angle gives inexactly (2, 1/2) is exact again, and positions on the line are found.
     starts = np.round(directions / np.abs(directions).max(axis=1, keepdims=True), 12)
     round_the_plate = np.argsort(config.starts_deg)
-    ends = np.empty_like(starts)
-    ends[round_the_plate] = starts[np.roll(round_the_plate, -1)]
-    return Sectors(starts, ends, config.border_mm)
+    return Sectors(starts, starts[np.roll(round_the_plate, -1)][np.argsort(round_the_plate)], config.border_mm)
 
 
 def _cross(directions: Float64, points: Float64) -> Float64:

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import logging
 import math
+import os
 import reprlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,7 +16,6 @@ from forcepos.data.loading import Loaded, load_checked
 from forcepos.models.architectures.architecture import architecture_of
 from forcepos.results.progress import Progress
 from forcepos.runtime.errors import InputError
-from forcepos.runtime.resources import step_size
 from forcepos.tracking.store import read_hyperparameters as read_run
 from forcepos.tracking.track import check_server
 from forcepos.tuning.space import Space
@@ -32,7 +32,7 @@ def read_inputs(config: Config) -> Loaded:
         InputError: Slurm started the command several times, or tracking server, hyperparameters or data cannot be
             used.
     """
-    tasks, _ = step_size()
+    tasks = int(os.environ.get("SLURM_STEP_NUM_TASKS", "1"))
     if tasks > 1:
         raise InputError(
             f"Slurm runs this command as {tasks} tasks, each of which would do the whole run: ask for one task, "

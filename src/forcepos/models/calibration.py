@@ -53,8 +53,7 @@ def conformity_scores(task: Task, true: Float32, members: Float32, floor_mm: flo
     mean = members.mean(axis=0, dtype=np.float64)
     if not isinstance(task, Regression):
         return np.asarray(1 - mean[np.arange(len(true)), true.argmax(axis=1)])
-    distance = np.linalg.norm(mean - true, axis=1)
-    return np.asarray(distance / spread_mm(members, floor_mm))
+    return np.asarray(np.linalg.norm(mean - true, axis=1) / spread_mm(members, floor_mm))
 
 
 def spread_mm(members: Float32, floor_mm: float) -> Float64:

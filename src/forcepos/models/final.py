@@ -68,7 +68,12 @@ def inference_model(
     signals = keras.Input(members[0].input_shape[1:], name="signals")
     predictions = [member(signals) for member in members]
     mean = layers.Average(name="ensemble")(predictions) if len(predictions) > 1 else predictions[0]
-    usable = _is_usable(signals, members[0], mean)
+    first, scaled = members[0].layers[0], signals
+    if isinstance(first, layers.Rescaling):
+        scaled = layers.Rescaling(first.scale, first.offset)(signals)
+    # Comparisons are false for NaN, and unlike a product with 0 no optimiser of graphs removes them.
+    small = [ops.all(ops.abs(each) <= _LARGEST, axis=tuple(range(1, each.ndim))) for each in (scaled, mean)]
+    usable = ops.expand_dims(ops.logical_and(*small), -1)
     unknown = ops.sqrt(ops.full_like(mean, -1.0))  # NaN, which the JSON inside a .keras file cannot hold
     answer = ops.where(usable, mean, unknown)
     outputs = {"position" if isinstance(task, Regression) else "probabilities": answer}
@@ -81,24 +86,11 @@ def inference_model(
     return keras.Model(signals, outputs, name=name)
 
 
-def _is_usable(signals: Any, network: keras.Model, mean: Any) -> Any:
-    """Return (n, 1) whether a sample's values, standardised as the network does it, and its prediction are usable.
-
-    Comparisons are false for NaN, and unlike a product with 0 no optimiser of graphs removes them.
-    """
-    first = network.layers[0]
-    if isinstance(first, layers.Rescaling):
-        signals = layers.Rescaling(first.scale, first.offset)(signals)
-    small = [ops.all(ops.abs(each) <= _LARGEST, axis=tuple(range(1, each.ndim))) for each in (signals, mean)]
-    return ops.expand_dims(ops.logical_and(*small), -1)
-
-
 def _radius(predictions: Sequence[Any], mean: Any, calibration: Calibration) -> Any:
     if len(predictions) == 1:
         return ops.full_like(mean[:, 0], calibration.bound)
     squared = [ops.sum(ops.square(member - mean), axis=-1) for member in predictions]
-    variance = ops.mean(ops.stack(squared), axis=0)
-    return calibration.bound * ops.sqrt(calibration.floor_mm**2 + variance)
+    return calibration.bound * ops.sqrt(calibration.floor_mm**2 + ops.mean(ops.stack(squared), axis=0))
 
 
 Predictions = dict[str, NDArray[Any]]  # by the names of the model's outputs, (samples, …) each

@@ -7,10 +7,9 @@ from typing import Any
 import keras
 import numpy as np
 from keras import initializers, layers
-from numpy.typing import NDArray
 
 from forcepos.config.schema import ModelConfig
-from forcepos.data.recordings import Float32, Float64, Samples
+from forcepos.data.recordings import Float32, Float64, Int32, Samples
 from forcepos.models.architectures.architecture import Architecture, architecture_of
 from forcepos.models.problem import Regression, Task
 from forcepos.runtime.errors import InputError, plugin_errors, plugin_name
@@ -52,13 +51,14 @@ class Scaling:
         return [layers.Rescaling(deviation.tolist(), offset=mean.tolist(), name="to_mm")]
 
 
-def fit_scaling(samples: Samples, train: NDArray[np.int32], targets: Float32, whiten: bool = False) -> Scaling:
-    """Fit the scaling to the rows that training windows cover and to the training targets (n, outputs)."""
+def fit_scaling(samples: Samples, train: Int32, targets: Float32 | None, whiten: bool = False) -> Scaling:
+    """Fit the scaling to the rows that training windows cover and to any training targets (n, outputs)."""
     rows = len(samples.recordings.signals) + 1
     begin, end = (np.bincount(edge[train], minlength=rows) for edge in (samples.starts, samples.last + 1))
     covered = samples.recordings.signals[np.cumsum((begin - end)[:-1]) > 0]
     signals = _moments(covered)
-    return Scaling(signals, _moments(targets), _whitening(covered, *signals) if whiten else None)
+    whitening = _whitening(covered, *signals) if whiten else None
+    return Scaling(signals, None if targets is None else _moments(targets), whitening)
 
 
 def _moments(values: Float32) -> tuple[Float64, Float64]:

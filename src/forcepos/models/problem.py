@@ -4,8 +4,8 @@ import logging
 from dataclasses import dataclass
 from typing import Self
 
-import keras
 import numpy as np
+from keras.metrics import CategoricalAccuracy, F1Score, MeanAbsoluteError, Metric, R2Score, RootMeanSquaredError
 
 from forcepos.config.schema import Config, ModelConfig
 from forcepos.data.checks import constant_targets
@@ -33,12 +33,8 @@ class Regression:
     def loss(self) -> str:
         return "mse"
 
-    def metrics(self) -> list[keras.metrics.Metric]:
-        return [
-            keras.metrics.MeanAbsoluteError(name="mae"),
-            keras.metrics.RootMeanSquaredError(name="rmse"),
-            keras.metrics.R2Score(name="r2"),
-        ]
+    def metrics(self) -> list[Metric]:
+        return [MeanAbsoluteError(name="mae"), RootMeanSquaredError(name="rmse"), R2Score(name="r2")]
 
 
 @dataclass(frozen=True)
@@ -66,9 +62,7 @@ class Classification:
         """Return the (n,) class of each sample, counted from 0; NO_SECTOR for a sample on the sectors' origin."""
         if self.sectors:
             return self.sectors.label(samples.positions)
-        if samples.recordings.labels is None:
-            raise TypeError("these recordings have no labels")
-        return samples.recordings.labels.take(samples.last)
+        return np.asarray(samples.recordings.labels, np.int32).take(samples.last)
 
     def targets(self, samples: Samples) -> Float32:
         """Return (n, outputs) one-hot targets of samples that have a class."""
@@ -77,11 +71,8 @@ class Classification:
     def loss(self) -> str:
         return "categorical_crossentropy"
 
-    def metrics(self) -> list[keras.metrics.Metric]:
-        return [
-            keras.metrics.CategoricalAccuracy(name="accuracy"),
-            keras.metrics.F1Score(average="macro", name="f1"),
-        ]
+    def metrics(self) -> list[Metric]:
+        return [CategoricalAccuracy(name="accuracy"), F1Score(average="macro", name="f1")]
 
 
 Task = Regression | Classification
@@ -118,12 +109,9 @@ class Problem:
         division = split_of(config.split)
         samples, targets = _with_targets(division.samples(recordings, config.model.window), task)
         split = division.subsets(samples, config.seed)
-        log.info(
-            "%d recordings of %d points, %d rows, %d samples: %d train, %d validation, %d calibration, %d test",
-            len(recordings.names), recordings.point.max() + 1, len(recordings.signals),
-            len(samples.starts), len(split.train), len(split.validation),
-            len(split.calibration), len(split.test),
-        )  # fmt: skip
+        parts = [f"{len(vars(split)[name])} {name}" for name in ("train", "validation", "calibration", "test")]
+        sizes = len(recordings.names), recordings.point.max() + 1, len(recordings.signals), len(samples.starts)
+        log.info("%d recordings of %d points, %d rows, %d samples: %s", *sizes, ", ".join(parts))
         subsets = {name: targets[members] for name, members in vars(split).items() if len(members)}
         kind = task.kind if isinstance(task, Classification) else None
         for warning in constant_targets(subsets, task.outputs, kind):
@@ -143,10 +131,7 @@ class Problem:
 
 def _with_targets(samples: Samples, task: Task) -> tuple[Samples, Float32]:
     """Return samples and their targets, without samples on the exact origin, which belong to no sector."""
-    if not isinstance(task, Classification):
-        return samples, task.targets(samples)
-    inside = task.labels(samples) != NO_SECTOR
-    if not inside.all():
+    if isinstance(task, Classification) and not (inside := task.labels(samples) != NO_SECTOR).all():
         log.warning("%d samples on the exact origin belong to no sector and are dropped", (~inside).sum())
         samples = samples.take(inside)
     return samples, task.targets(samples)

@@ -9,7 +9,6 @@ import math
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cache, partial
 from itertools import count
 from pathlib import Path
@@ -71,11 +70,6 @@ class Damaged(Exception):  # noqa: N818  # like the file
     """Content that no run has written; the message says what is wrong with it."""
 
 
-@dataclass(frozen=True)
-class _Header:
-    version: int = 1  # until files carried a version
-
-
 def write_state(path: Path, values: Mapping[str, Any]) -> None:
     """Write a state file, atomically, with the version of its format."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -92,12 +86,12 @@ def parse(path: Path, text: bytes, schema: type[Schema]) -> Schema:
     from pydantic import ValidationError  # noqa: PLC0415  # the first log line need not wait for it
 
     try:
-        version = _parser(_Header)(text).version
+        version = _parser(dict[str, Any])(text).get("version", 1)  # files carried none at first
+        if type(version) is not int or version < 1:
+            raise Damaged("version is none")
         if version > VERSION:
             newer = f"{path} was written by a newer version of forcepos"
             raise InputError(f"{newer}: use that one, or move the file away to do without it")
-        if version < 1:
-            raise Damaged(f"version {version}")
         kind: Any = schema
         parsed: Schema = _parser(kind)(text)
     except ValidationError as error:

@@ -1,6 +1,7 @@
 """Cores, and the jobs of a multirun that share them."""
 
 import os
+from contextlib import suppress
 from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
@@ -18,21 +19,13 @@ JOBS_VARIABLE = "FORCEPOS_SWEEP_JOBS"  # number of jobs, for the sweep's jobs in
 def available_cores() -> int:
     """Return the number of cores this process may use: those it is bound to, at most those of its Slurm task."""
     given = os.environ.get("SLURM_CPUS_PER_TASK", "")
-    if given.isdigit():
-        return min(_cores(), int(given))
-    tasks, nodes = step_size()
-    return max(1, _cores() // max(1, tasks // nodes))
+    return min(_cores(), int(given)) if given.isdigit() else _cores()
 
 
 def _cores() -> int:
     import joblib  # noqa: PLC0415  # imports NumPy, which the first log line should not wait for
 
     return int(joblib.cpu_count())
-
-
-def step_size() -> tuple[int, int]:
-    """Tasks and nodes of the Slurm step that this process belongs to; one each outside of Slurm."""
-    return int(os.environ.get("SLURM_STEP_NUM_TASKS", "1")), int(os.environ.get("SLURM_STEP_NUM_NODES", "1"))
 
 
 def in_sweep() -> bool:
@@ -72,19 +65,16 @@ def sweep_overrides(hydra: DictConfig) -> list[Override]:
     params = [f"{key}={value}" for key, value in (hydra.sweeper.get("params") or {}).items()]
     started = GlobalHydra.instance()  # its loader knows the choices that a glob stands for
     parser = OverridesParser.create(started.config_loader() if started.is_initialized() else None)
-    try:
+    with suppress(HydraException):  # in another sweeper's own language
         return parser.parse_overrides([*params, *overrides_of(hydra)])
-    except HydraException:  # in another sweeper's own language
-        return []
+    return []
 
 
 def batches_of_sweep(hydra: DictConfig) -> list[int]:
     """Return how many jobs Hydra launches in each batch; none where another sweeper determines that."""
     sweeper = hydra.sweeper
-    if not str(sweeper.get("_target_", "")).endswith(".BasicSweeper"):
-        return []
-    try:
-        batches = BasicSweeper.split_arguments(sweep_overrides(hydra), sweeper.get("max_batch_size"))
-    except HydraException:
-        return []
-    return list(map(len, batches))
+    if str(sweeper.get("_target_", "")).endswith(".BasicSweeper"):
+        with suppress(HydraException):
+            batches = BasicSweeper.split_arguments(sweep_overrides(hydra), sweeper.get("max_batch_size"))
+            return list(map(len, batches))
+    return []

@@ -143,8 +143,7 @@ class MlflowRun:
             self._client.delete_run(before.info.run_id)
         tags = {MLFLOW_PARENT_RUN_ID: self.run_id}
         name = f"trial {number} of {self._client.get_run(self.run_id).info.run_name}"
-        run_id = store.create_run(self._client, self._experiment_id, name, tags, when)
-        self._log_params(run_id, hyperparameters)
+        self._log_params(store.create_run(self._client, self._experiment_id, name, tags, when), hyperparameters)
 
     def _trial(self, number: int) -> Recorded | None:
         name = f"trial {number}"  # all of it in runs of earlier versions
@@ -242,9 +241,7 @@ class MlflowRun:
         outputs = client.get_run(self.run_id).outputs
         if logged.model_id not in [output.model_id for output in (outputs.model_outputs if outputs else ())]:
             client.log_outputs(self.run_id, [LoggedModelOutput(logged.model_id, step=0)])
-        if register_as and not client.search_model_versions(
-            f"name = '{register_as}' and run_id = '{self.run_id}'"
-        ):
+        if register_as and not client.search_model_versions(f"name='{register_as}' and run_id='{self.run_id}'"):
             mlflow.register_model(uri, register_as)
         self.model_uri = uri
 

@@ -51,8 +51,7 @@ def check_uri(uri: str) -> None:
     problem, (_, database), scheme = "", resolve(uri), uri.partition(":")[0]
     of_files = scheme in ("file", uri) and "MLFLOW_ALLOW_FILE_STORE" not in os.environ
     if database and (found := _CANNOT_BE_IN_A_PATH.search(str(database)) or re.search(r"\?(?!.*=)", uri)):
-        advice = f"rename the folder or choose another ({database})"
-        problem = f"MLflow cannot work with {found[0]} in a path: {advice}"
+        problem = f"MLflow cannot work with {found[0]} in a path: rename the folder or choose another ({database})"
     elif database:
         problem = _DATABASE_NEEDED if database.is_dir() or database.name == ":memory:" else ""
     elif scheme == "sqlite" or (of_files and not uri.startswith(("databricks", "uc"))):

@@ -39,23 +39,18 @@ class Run(Listener):
 
     What cannot be logged now is kept, in order, and tried again. What was logged is kept as well: a database that
     is deleted or replaced meanwhile has nothing of the run.
-
-    Attributes:
-        is_part: whether it belongs to a cross-validation or a sweep, which started with a reachable store.
-        steps: those of them that were logged come first, `done` in number.
-        model_uri: where the model can be loaded from, None if it is not tracked.
-        anew: whether the store lost the run, and all of it is logged again.
-        expected_status: `tracking` of a result that is written before the run ends.
     """
 
     def __init__(self, config: Config, parent: "Run | None" = None) -> None:
         self._config, self._task = config.tracking, config.model.task
+        # Whether it belongs to a cross-validation or a sweep, which started with a reachable store.
         self.is_part = parent is not None or PARENT_VARIABLE in os.environ
         self._parent_id = parent.run_id if parent else os.environ.get(PARENT_VARIABLE)
         self.run_id: str | None = None
-        self.model_uri: str | None = None
-        self.steps: list[Step] = []
-        self.done, self.anew = 0, False
+        self.model_uri: str | None = None  # where the model can be loaded from, None if it is not tracked
+        self.steps: list[Step] = []  # those that were logged come first, `done` in number
+        self.done, self.anew = 0, False  # anew: the store lost the run, and all of it is logged again
+        # `tracking` of a result that is written before the run ends.
         self.expected_status = "none" if self._config.name == "none" else "complete"
         self.outage: Exception | None = None
         self._mlflow: MlflowRun | None = None

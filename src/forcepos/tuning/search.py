@@ -38,20 +38,18 @@ def lock_search(directory: Path, fresh: bool, wait: bool = False) -> Iterator[No
     directory.mkdir(parents=True, exist_ok=True)
     lock = FileLock(directory.with_suffix(".lock"))
     try:
-        lock.acquire(timeout=0)
+        held = lock.acquire(timeout=0)
     except Timeout as error:
         if not wait:
             taken = f"another process works on this search, {directory}: wait for it, or change the config"
             raise InputError(taken) from error
         log.info("another process works on this search, %s: waiting for it", directory)
-        lock.acquire(poll_interval=_POLL_S)
-    try:
+        held = lock.acquire(poll_interval=_POLL_S)
+    with held:
         if fresh and any(directory.glob("trial_*.json")):
             directory.rename(directory.with_name(f"{directory.name}.before-{time.strftime('%Y-%m-%d_%H-%M-%S')}"))
             directory.mkdir()
         yield
-    finally:
-        lock.release()
 
 
 def search(spec: SearchSpec, train: Trainer, events: Events) -> SearchResult:

@@ -79,13 +79,12 @@ class Journal:
 
     Args:
         known: numbers of the trials whose results are there.
-
-    Attributes:
-        past: events of earlier runs; each trial begins after the one before it, and before it ends.
     """
 
     def __init__(self, directory: Path, space: Space, known: Collection[int]) -> None:
         self._path, self._space = directory / "journal.jsonl", space
+        # Events of earlier runs; each trial begins after the one before it, and before it ends.
+        self.past: list[JournalEntry] = []
         try:
             text = files.read_bytes(self._path) or b""
             self.past = [files.parse(self._path, line, JournalEntry) for line in text.split(b"\n")[:-1]]
@@ -157,14 +156,11 @@ class Listener:
 
 
 class Events(Listener):
-    """Passes each event on to all listeners, in their order.
-
-    Attributes:
-        seconds: that each phase took which has ended, by its name.
-    """
+    """Passes each event on to all listeners, in their order."""
 
     def __init__(self, *listeners: Listener) -> None:
-        self._listeners, self.seconds = listeners, dict[str, float]()
+        self._listeners = listeners
+        self.seconds = dict[str, float]()  # that each phase took which has ended, by its name
         for event in ("trial_known", "trial_started", "epoch_ended", "trial_ended", "final_epoch_ended"):
             setattr(self, event, partial(self._pass_on, event))
 

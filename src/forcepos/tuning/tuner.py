@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from forcepos.config import schema
 from forcepos.tuning.space import Space
@@ -37,7 +37,7 @@ class Tuner(schema.TunerConfig, ABC):
 
 
 @dataclass
-class Random(schema.RandomTunerConfig, Tuner):
+class Random(Tuner):
     def oracle(self, space: HyperParameters, objective: Objective, seed: int, epochs: int) -> Oracle:  # noqa: ARG002
         from keras_tuner.oracles import RandomSearchOracle  # noqa: PLC0415  # takes seconds
 
@@ -54,7 +54,9 @@ class Bayesian(schema.BayesianTunerConfig, Tuner):
 
 
 @dataclass
-class Grid(schema.GridTunerConfig, Tuner):
+class Grid(Tuner):
+    ends: ClassVar[bool] = True
+
     def oracle(self, space: HyperParameters, objective: Objective, seed: int, epochs: int) -> Oracle:  # noqa: ARG002
         from forcepos.tuning.oracles import GridOracle  # noqa: PLC0415  # takes seconds
 
@@ -63,6 +65,8 @@ class Grid(schema.GridTunerConfig, Tuner):
 
 @dataclass
 class Hyperband(schema.HyperbandTunerConfig, Tuner):
+    ends: ClassVar[bool] = True
+
     def oracle(self, space: HyperParameters, objective: Objective, seed: int, epochs: int) -> Oracle:
         from keras_tuner.oracles import HyperbandOracle  # noqa: PLC0415  # takes seconds
 
@@ -81,6 +85,8 @@ class Hyperband(schema.HyperbandTunerConfig, Tuner):
 
 @dataclass
 class Fixed(schema.FixedTunerConfig, Tuner):
+    ends: ClassVar[bool] = True
+
     def oracle(self, space: HyperParameters, objective: Objective, seed: int, epochs: int) -> Oracle:  # noqa: ARG002
         raise TypeError("given hyperparameters are not searched for")
 

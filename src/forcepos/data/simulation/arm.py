@@ -5,8 +5,8 @@ from functools import cached_property
 
 import mujoco
 import numpy as np
-from numpy.typing import NDArray
 
+from forcepos.data.recordings import Float64
 from forcepos.runtime.errors import InputError
 
 JOINTS = 7
@@ -42,20 +42,14 @@ _SLOPE_STEP_M = 1e-4
 
 @dataclass(frozen=True)
 class Posture:
-    """The torques and Jacobians of one joint configuration.
+    """The torques and Jacobians of one joint configuration."""
 
-    Attributes:
-        angles: (7,) joint angles in rad.
-        gravity: (7,) torque in Nm with which the drives balance gravity.
-        contact: (7, 3) joint torque in Nm per N of force on the tool's tip, force in base axes.
-        wrench: (6, 7) force (N) and torque (Nm) at the flange, in flange axes, per Nm of joint
-            torque: the least-squares inverse of the flange's Jacobian, transposed.
-    """
-
-    angles: NDArray[np.float64]
-    gravity: NDArray[np.float64]
-    contact: NDArray[np.float64]
-    wrench: NDArray[np.float64]
+    angles: Float64  # (7,) rad
+    gravity: Float64  # (7,) torque in Nm with which the drives balance gravity
+    contact: Float64  # (7, 3) joint torque in Nm per N of force on the tool's tip, force in base axes
+    # (6, 7) force (N) and torque (Nm) at the flange, in flange axes, per Nm of joint torque: the least-squares
+    # inverse of the flange's Jacobian, transposed
+    wrench: Float64
 
 
 class Arm:
@@ -73,7 +67,7 @@ class Arm:
         whole = f'<mujoco><compiler autolimits="true"/><worldbody>{body}</worldbody></mujoco>'
         return mujoco.MjModel.from_xml_string(whole)
 
-    def posture(self, tip_m: NDArray[np.float64], start: NDArray[np.float64] | None = None) -> Posture:
+    def posture(self, tip_m: Float64, start: Float64 | None = None) -> Posture:
         """Solve for the posture that puts the tool's tip at `tip_m` (3,), base frame in m, hand pointing down.
 
         Raises:
@@ -100,7 +94,7 @@ class Arm:
             "reduce data.grid or data.spacing_mm, or move the plate with data.offset_mm"
         )
 
-    def slopes(self, posture: Posture) -> NDArray[np.float64]:
+    def slopes(self, posture: Posture) -> Float64:
         """Differentiate a posture's torques as the tip moves along the base's x, y and z, by central differences.
 
         The hand keeps pointing down and the elbow stays in its plane.
@@ -118,13 +112,13 @@ class Arm:
         )
         return np.asarray((ahead - behind) / (2 * _SLOPE_STEP_M))
 
-    def _torques(self, data: mujoco.MjData, angles: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _torques(self, data: mujoco.MjData, angles: Float64) -> Float64:
         """(7, 4) gravity and contact of a posture, which `data` keeps."""
         data.qpos[:] = angles
         mujoco.mj_forward(self._model, data)
         return np.column_stack([data.qfrc_bias, self._jacobian(data, "tip")[:3].T])
 
-    def _jacobian(self, data: mujoco.MjData, site: str) -> NDArray[np.float64]:
+    def _jacobian(self, data: mujoco.MjData, site: str) -> Float64:
         """(6, 7): m and rad at the site, base axes, per rad of each joint."""
         linear, angular = np.zeros((3, JOINTS)), np.zeros((3, JOINTS))
         mujoco.mj_jacSite(self._model, data, linear, angular, self._model.site(site).id)
@@ -133,9 +127,5 @@ class Arm:
     def _describe(self, data: mujoco.MjData) -> Posture:
         axes = data.site("flange").xmat.reshape(3, 3).T
         flange = np.kron(np.eye(2), axes) @ self._jacobian(data, "flange")
-        return Posture(
-            angles=data.qpos.copy(),
-            gravity=data.qfrc_bias.copy(),
-            contact=self._jacobian(data, "tip")[:3].T,
-            wrench=np.asarray(np.linalg.pinv(flange.T), np.float64),
-        )
+        wrench = np.asarray(np.linalg.pinv(flange.T), np.float64)
+        return Posture(data.qpos.copy(), data.qfrc_bias.copy(), self._jacobian(data, "tip")[:3].T, wrench)

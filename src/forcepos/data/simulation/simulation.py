@@ -31,29 +31,18 @@ JOINT_CHANNELS = (*_MEASURED, *_EXTERNAL)  # the rest, the wrench, is computed f
 
 @dataclass(frozen=True)
 class Candidates:
-    """Knowledge of an ideal observer: the expected signals at each position, and their covariance.
+    """Knowledge of an ideal observer: the expected signals at each position, and their covariance."""
 
-    Attributes:
-        positions: (k, 3) mm, plate frame.
-        means: (k, 14) expected JOINT_CHANNELS in Nm.
-        covariances: (k, 14, 14) of a window's mean around them.
-    """
-
-    positions: Float64
-    means: Float64
-    covariances: Float64
+    positions: Float64  # (k, 3) mm, plate frame
+    means: Float64  # (k, 14) expected JOINT_CHANNELS in Nm
+    covariances: Float64  # (k, 14, 14) of a window's mean around them
 
 
 class Simulation:
-    """The simulated plate, deterministic for `config.seed`.
-
-    Attributes:
-        point: (visits,) the touched point of each visit.
-        positions_mm: (visits, 3) where the plate is touched, plate frame.
-        offsets_nm: (visits, 7) of the sensors.
-    """
+    """The simulated plate, deterministic for `config.seed`."""
 
     def __init__(self, config: SimulatedConfig) -> None:
+        """Draw of each visit its place (visits, 3), plate frame, force, and the sensors' offsets (visits, 7)."""
         self.config = config
         self.point = np.repeat(np.arange(np.prod(config.grid), dtype=np.int32), config.visits)
         rng = np.random.default_rng([config.seed, 0])
@@ -116,11 +105,9 @@ class Simulation:
         visits = zip(self._postures, self._forces_n, self.offsets_nm, strict=True)
         contact_torque = np.array([posture.contact @ force - offset for posture, force, offset in visits])
         gravity = np.array([posture.gravity for posture in self._postures])
-        return Candidates(
-            positions=self.positions_mm,
-            means=np.hstack([gravity - contact_torque, contact_torque]),
-            covariances=np.repeat(self._covariance(window)[None], len(contact_torque), axis=0),
-        )
+        means = np.hstack([gravity - contact_torque, contact_torque])
+        covariances = np.repeat(self._covariance(window)[None], len(means), axis=0)
+        return Candidates(self.positions_mm, means, covariances)
 
     def known_points(self, window: int) -> Candidates:
         """Return every grid point's noise-free torques; a visit's force and offset count as noise."""
@@ -132,11 +119,8 @@ class Simulation:
         both = np.concatenate([-lever, lever], axis=1)
         forces = config.force_spread_n**2 * both @ both.transpose(0, 2, 1)
         offset = _common(self._torque(config.visit_offset_percent))
-        return Candidates(
-            positions=grid_mm(config),
-            means=np.hstack([gravity - contact_torque, contact_torque]),
-            covariances=self._covariance(window) + offset + forces,
-        )
+        means = np.hstack([gravity - contact_torque, contact_torque])
+        return Candidates(grid_mm(config), means, self._covariance(window) + offset + forces)
 
     @cached_property
     def nominal_postures(self) -> list[Posture]:

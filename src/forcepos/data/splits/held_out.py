@@ -99,7 +99,7 @@ def _away_from_borders(recordings: Recordings, subset: NDArray[np.int8], gap: in
 
 
 @dataclass
-class HeldOutRecordings(schema.HeldOutRecordingsConfig, Split):
+class HeldOutRecordings(schema.DrawnSplitConfig, Split):
     """Answer how well the model does in a new visit to known points."""
 
     def divide(self, samples: Samples, seed: int) -> NDArray[np.int8]:
@@ -108,7 +108,7 @@ class HeldOutRecordings(schema.HeldOutRecordingsConfig, Split):
 
 
 @dataclass
-class HeldOutPoints(schema.HeldOutPointsConfig, Split):
+class HeldOutPoints(schema.DrawnSplitConfig, Split):
     """Answer how well the model does where the arm has never touched."""
 
     causes: ClassVar[str] = "windows that span two points; reduce model.window, or enlarge the points"
@@ -123,7 +123,7 @@ class HeldOutPoints(schema.HeldOutPointsConfig, Split):
 
 
 @dataclass
-class HeldOutSessions(schema.HeldOutSessionsConfig, Split):
+class HeldOutSessions(schema.DrawnSplitConfig, Split):
     """Answer how well the model does in a session that it has never seen: trained on Monday, tested on Tuesday."""
 
     causes: ClassVar[str] = "windows that span two sessions"
@@ -169,4 +169,4 @@ def harder_split(split: schema.SplitConfig, name: str) -> Split | None:
     if name == split.name or not isinstance(split, schema.DrawnSplitConfig):
         return None
     ratios = {key: value for key, value in vars(split).items() if key.endswith("_ratio")}
-    return _HARDER[name](name=name, **ratios)
+    return _HARDER[name](name=name, plugin=schema.OWN_PLUGINS[f"split/{name}"], **ratios)

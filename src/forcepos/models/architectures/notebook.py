@@ -56,16 +56,11 @@ class Cnn(CnnSpace, Architecture):
         """Return the layers between scaled input (window, channels) and dropout."""
         from keras import layers  # noqa: PLC0415  # takes seconds, and declaring a space does not need it
 
-        names = ["conv_input", *(f"conv_{layer}" for layer in range(chosen["num_layers"]))]
-        return [
-            layers.Conv1D(
-                chosen[f"{name}_filter"],
-                chosen[f"{name}_kernel"],
-                activation=chosen[f"{name}_activation"],
-                padding="same",
-            )
-            for name in names
-        ]
+        def convolution(name: str) -> layers.Layer:
+            size = chosen[f"{name}_filter"], chosen[f"{name}_kernel"]
+            return layers.Conv1D(*size, padding="same", activation=chosen[f"{name}_activation"])
+
+        return [convolution(f"conv_{name}") for name in ("input", *range(chosen["num_layers"]))]
 
     def last_layers(self) -> list[layers.Layer]:
         """Return the mean over the window."""

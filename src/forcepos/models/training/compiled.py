@@ -23,6 +23,7 @@ from forcepos.runtime.errors import TrialFailure
 from forcepos.runtime.interruption import stop_if_asked
 
 Logs = dict[str, float]
+AfterEpoch = Callable[[int, Logs], None]  # receives the number and the logs of each epoch
 
 _STEPS = 100  # of a block: an interruption waits for these at most
 _VALIDATION_BATCH = 4096
@@ -45,12 +46,9 @@ class _BlockModel(keras.Model):  # type: ignore[misc]  # keras is untyped
 
     jit_compile: bool
 
-    def __init__(
-        self, network: keras.Sequential, dataset: DeviceDataset, train: Blocks, validation: Blocks
-    ) -> None:
+    def __init__(self, network: keras.Sequential, dataset: DeviceDataset, train: Blocks, val: Blocks) -> None:
         super().__init__(name="training")
-        self.network = network
-        self._dataset, self._train, self._validation = dataset, train, validation
+        self.network, self._dataset, self._train, self._validation = network, dataset, train, val
 
     def build_metrics(self) -> None:
         """Create the metrics' variables beforehand: TensorFlow traces a program that creates variables twice."""
@@ -133,24 +131,17 @@ class Training:
         copy = fast_copy(network, for_cpu=program.xla and not has_gpu(), mixed=program.mixed)
         self._model = _BlockModel(copy, dataset, self._train, self._validation)
         optimizer = type(network.optimizer).from_config(network.optimizer.get_config())
-        self._model.compile(
-            optimizer=keras.optimizers.LossScaleOptimizer(optimizer) if program.mixed else optimizer,
-            loss=task.loss(),
-            weighted_metrics=task.metrics(),  # samples have weight 1, padding has weight 0
-            jit_compile=program.xla,
-        )
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer) if program.mixed else optimizer
+        # Samples have weight 1, padding has weight 0.
+        self._model.compile(optimizer, task.loss(), weighted_metrics=task.metrics(), jit_compile=program.xla)
         self._model.optimizer.build(self._model.trainable_variables)
         self._model.build_metrics()
         self._fresh_optimizer = [variable.numpy() for variable in self._model.optimizer.variables]
 
     def fit(
-        self,
-        network: keras.Sequential,
-        seed: int,
-        epochs: int,
-        after_epoch: Callable[[int, Logs], None],
+        self, network: keras.Sequential, seed: int, epochs: int, after_epoch: AfterEpoch,
         callbacks: Sequence[keras.callbacks.Callback] = (),
-    ) -> list[Logs]:
+    ) -> list[Logs]:  # fmt: skip
         """Train `network` from its current weights and return the logs of each epoch.
 
         It learns from the training subset, in an order drawn with `seed`, and is validated after each epoch.
@@ -173,14 +164,9 @@ class Training:
                     raise TrialFailure(f"the {what} is not finite in epoch {epoch + 1}")
 
         hook = keras.callbacks.LambdaCallback(lambda *_: self._train.shuffle(rng), end_epoch)
-        history = self._model.fit(
-            self._train.numbers(),
-            validation_data=self._validation.numbers(),
-            epochs=epochs,
-            verbose=0,
-            shuffle=False,  # the hook does
-            callbacks=[hook, *callbacks],
-        ).history
+        fixed: dict[str, Any] = {"epochs": epochs, "verbose": 0, "shuffle": False}  # the hook shuffles
+        train, validation = self._train.numbers(), self._validation.numbers()
+        history = self._model.fit(train, validation_data=validation, callbacks=[hook, *callbacks], **fixed).history
         weights = self._model.get_weights()
         if not all(np.isfinite(values).all() for values in weights):  # a relu can hide that from the loss
             raise TrialFailure("the weights are not finite")

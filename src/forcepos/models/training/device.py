@@ -101,12 +101,9 @@ class DeviceDataset:
     @classmethod
     def of(cls, problem: Problem) -> Self:
         """Copy samples and targets to the device that TensorFlow prefers."""
-        return cls(
-            signals=tf.constant(problem.samples.recordings.signals),
-            starts=tf.constant(problem.samples.starts, _index_dtype()),
-            targets=tf.constant(problem.targets),
-            window=problem.samples.window,
-        )
+        samples, targets = problem.samples, tf.constant(problem.targets)
+        starts = tf.constant(samples.starts, _index_dtype())
+        return cls(tf.constant(samples.recordings.signals), starts, targets, samples.window)
 
     def gather(self, chosen: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Gather (batch, window, channels) signals and (batch, outputs) targets of samples with these numbers.
@@ -147,5 +144,4 @@ class Blocks:
     def block(self, number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Return (steps, size) numbers of samples, and how many of them, the first ones, are not padding."""
         chosen = tf.gather(self._order, number)  # a slice would make XLA recompile for every number
-        left = len(self._members) - number * self._whole
-        return chosen, tf.minimum(tf.cast(left, tf.int32), self._whole)
+        return chosen, tf.minimum(tf.cast(len(self._members) - number * self._whole, tf.int32), self._whole)

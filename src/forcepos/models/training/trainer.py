@@ -1,7 +1,6 @@
 """Training of networks on one problem: for a trial, and for the final model."""
 
-import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,12 +11,13 @@ import tensorflow as tf
 
 from forcepos.models.networks import Scaling, build_network, fit_scaling
 from forcepos.models.problem import Problem, Regression
-from forcepos.models.training.compiled import Logs, Program, Training
+from forcepos.models.training.compiled import AfterEpoch, Logs, Program, Training
 from forcepos.models.training.device import DeviceDataset
 from forcepos.runtime.errors import ImpossibleNetwork, TrialFailure
 
 # Compiling takes 3 to 5 s on two CPU cores and then saves 1 to 2 ms per step: `python -m benchmarks trial`.
 _WORTH_COMPILING = 3000  # steps
+Values = Mapping[str, Any]  # hyperparameters by name
 
 
 class NetworkTrainer:
@@ -27,13 +27,14 @@ class NetworkTrainer:
         """Prepare to train; TensorBoard's logs go to `folder`, the run's."""
         self.problem, self.folder = problem, folder
         self._config = problem.config
-        self._scaling = _fit_scaling(problem)
+        train, choice = problem.split.train, problem.config.model.scaling
+        targets = problem.targets[train] if isinstance(problem.task, Regression) else None
+        scaled = choice != "none"
+        self._scaling = fit_scaling(problem.samples, train, targets, choice == "whiten") if scaled else Scaling()
         self._dataset = DeviceDataset.of(problem)
         self._latest: tuple[dict[str, Any], Program, Training] | None = None
 
-    def trial(
-        self, hyperparameters: Mapping[str, Any], seed: int, epochs: int, after_epoch: Callable[[int, Logs], None]
-    ) -> list[Logs]:
+    def trial(self, hyperparameters: Values, seed: int, epochs: int, after_epoch: AfterEpoch) -> list[Logs]:
         """Train a trial's network once and return the logs of each epoch.
 
         Raises:
@@ -45,9 +46,7 @@ class NetworkTrainer:
             training = self._training(network, hyperparameters, hyperparameters["batch_size"], in_all)
             return training.fit(network, seed, epochs, after_epoch)
 
-    def final(
-        self, hyperparameters: Mapping[str, Any], member: int, after_epoch: Callable[[int, Logs], None]
-    ) -> tuple[keras.Model, list[Logs]]:
+    def final(self, best: Values, member: int, after_epoch: AfterEpoch) -> tuple[keras.Model, list[Logs]]:
         """Train the ensemble's network number `member` (1, 2, …); return it and the logs of each epoch.
 
         With training.patience it has the weights of the epoch with the best objective, else those of the last.
@@ -59,11 +58,11 @@ class NetworkTrainer:
         seed = self._config.seed
         if member > 1:  # so that an ensemble's first network equals a single network
             seed = int(np.random.SeedSequence([seed, member]).generate_state(1)[0] >> 1)
-        batch_size = settings.final_batch_size or hyperparameters["batch_size"]
+        batch_size = settings.final_batch_size or best["batch_size"]
         with _possible():
-            network = self._build(hyperparameters, seed)
+            network = self._build(best, seed)
             network.name = f"network_{member}"
-            training = self._training(network, hyperparameters, batch_size, settings.final_epochs)
+            training = self._training(network, best, batch_size, settings.final_epochs)
             history = training.fit(network, seed, settings.final_epochs, after_epoch, self._final_callbacks())
         objective = self._config.tuner.objective
         if not np.isfinite([logs[objective] for logs in history]).all():
@@ -80,7 +79,7 @@ class NetworkTrainer:
             callbacks.append(keras.callbacks.TensorBoard(self.folder / "tensorboard"))
         return callbacks
 
-    def _build(self, hyperparameters: Mapping[str, Any], seed: int) -> keras.Sequential:
+    def _build(self, hyperparameters: Values, seed: int) -> keras.Sequential:
         keras.backend.clear_session()
         keras.utils.set_random_seed(seed)
         channels = len(self.problem.samples.recordings.channels)
@@ -89,9 +88,7 @@ class NetworkTrainer:
         except ValueError as error:
             raise ImpossibleNetwork(f"the network cannot be built: {_first_line(error)}") from error
 
-    def _training(
-        self, network: keras.Sequential, hyperparameters: Mapping[str, Any], batch_size: int, epochs: int
-    ) -> Training:
+    def _training(self, network: keras.Model, hyperparameters: Values, batch_size: int, epochs: int) -> Training:
         """Return the latest training if it fits, or a new one, compiled if that pays off in `epochs` in all."""
         settings, steps = self._config.training, epochs * -(-len(self.problem.split.train) // batch_size)
         xla = settings.xla == "always" or (settings.xla == "auto" and steps >= _WORTH_COMPILING)
@@ -100,14 +97,6 @@ class NetworkTrainer:
             training = Training(network, self.problem.task, self._dataset, self.problem.split, program)
             self._latest = dict(hyperparameters), program, training
         return self._latest[2]
-
-
-def _fit_scaling(problem: Problem) -> Scaling:
-    choice, train = problem.config.model.scaling, problem.split.train
-    if choice == "none":
-        return Scaling()
-    scaling = fit_scaling(problem.samples, train, problem.targets[train], choice == "whiten")
-    return scaling if isinstance(problem.task, Regression) else dataclasses.replace(scaling, targets=None)
 
 
 @contextmanager
