@@ -23,15 +23,10 @@ _ROUNDING = 1e-12  # a variance below this share of the squared values is roundi
 
 @dataclass(frozen=True)
 class Draws:
-    """Samples in units that are drawn together.
+    """Samples in units that are drawn together."""
 
-    Attributes:
-        unit: (n,) the unit of each sample: 0, 1, 2, …
-        weights: (draws, units) how often each draw contains each unit.
-    """
-
-    unit: NDArray[np.integer]
-    weights: NDArray[np.integer]
+    unit: NDArray[np.integer]  # (n,) of each sample: 0, 1, 2, …
+    weights: NDArray[np.integer]  # (draws, units) how often each draw contains each unit
 
     def totals(self, values: NDArray[np.floating] | NDArray[np.bool_]) -> Float64:
         """Return (draws,) sums over each draw's samples."""
@@ -69,14 +64,11 @@ def regression_measures(true: Float32, predicted: Float32, axes: Sequence[str], 
         "euclidean_p95_mm": p95,
         "euclidean_rms_mm": np.sqrt(square.sum(axis=0) / count),
     }
-    for column, axis in enumerate(axes):
-        measures[f"mae_{axis}_mm"] = absolute[column] / count
-        measures[f"rmse_{axis}_mm"] = np.sqrt(square[column] / count)
+    for axis, mae, mse in zip(axes, absolute / count, square / count, strict=True):
+        measures |= {f"mae_{axis}_mm": mae, f"rmse_{axis}_mm": np.sqrt(mse)}
     each = [_r2(values, left, draws) for values, left in zip(truth.T, square, strict=True)]
-    return measures | {
-        "r2": _share(np.nansum(each, axis=0), np.isfinite(each).sum(axis=0).astype(np.float64), np.nan),
-        **{f"r2_{axis}": r2 for axis, r2 in zip(axes, each, strict=True)},
-    }
+    measures["r2"] = _share(np.nansum(each, axis=0), np.isfinite(each).sum(axis=0).astype(np.float64), np.nan)
+    return measures | {f"r2_{axis}": r2 for axis, r2 in zip(axes, each, strict=True)}
 
 
 def _r2(true: Float64, square: Float64, draws: Draws) -> Float64:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import ceil, sqrt
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -34,18 +34,12 @@ class Finding:
 
 
 def find(result: Result, search: SearchResult, config: Config) -> list[Finding]:
-    """Return what to doubt in a result, the gravest first.
-
-    Args:
-        result: as in result.json.
-    """
+    """Return what to doubt in a result, which is as in result.json, the gravest first."""
     return [
         *_against_baselines(result),
-        *_leaked(result),
-        *_gap(result),
-        *_few_recordings(result),
-        *_coverage(result, result["data"], ""),
-        *(_coverage(second, second["data"], f" on {second['split']}") if (second := result["also"]) else ()),
+        *_of_subsets(result),
+        *_coverage(result),
+        *(_coverage(second, f" on {second['split']}") if (second := result["also"]) else ()),
         *_undecided(result, search, config),
         *_edges(search, config),
         *_unfinished_training(result, config),
@@ -65,15 +59,16 @@ def errors(scored: Result) -> tuple[float, float, float]:
     return (value, low, high) if measure.endswith("_mm") else (-value, -high, -low)
 
 
-def amount(value: float, measure: str) -> str:
-    """Format a main score: mm, or a share as percent."""
-    return f"{value:.3g} mm" if measure.endswith("_mm") else f"{100 * value:.3g} %"
+def _amount(scores: Mapping[str, float]) -> str:
+    """Format the main score: mm, or a share as percent."""
+    measure = headline(scores)
+    return f"{scores[measure]:.3g} mm" if measure.endswith("_mm") else f"{100 * scores[measure]:.3g} %"
 
 
 def _against_baselines(result: Result) -> Iterator[Finding]:
-    measure, best = headline(result["test"]), best_baseline(result)
+    best = best_baseline(result)
     (score, _, worst), (reference, *_) = errors(result), errors({"test": result[best]})
-    values = f"{amount(result['test'][measure], measure)} against {amount(result[best][measure], measure)}"
+    values = f"{_amount(result['test'])} against {_amount(result[best])}"
     if reference <= score:
         yield Finding(
             f"the network does not beat {BASELINES[best]}: {values}",
@@ -86,37 +81,30 @@ def _against_baselines(result: Result) -> Iterator[Finding]:
         )
 
 
-def _leaked(result: Result) -> Iterator[Finding]:
+def _of_subsets(result: Result) -> Iterator[Finding]:
+    """Doubt a leak between them, a harder split, and few recordings."""
+    second, measure = result["also"], headline(result["test"])
     if result["neighbour_share"] is not None:
         share = f"{100 * result['neighbour_share']:.3g} % of the test samples have a training sample"
         yield Finding(
             f"{share} of the same recording within a window's length: this score is too optimistic",
             "report split=held_out_recordings or split=held_out_points instead",
         )
-
-
-def _gap(result: Result) -> Iterator[Finding]:
-    second, measure = result["also"], headline(result["test"])
-    if not second or not {measure} <= result["intervals"].keys() & second["intervals"].keys():
-        return
-    if errors(result)[2] < errors(second)[1]:
-        scores = f"{amount(second['test'][measure], measure)} against {amount(result['test'][measure], measure)}"
+    known = second and {measure} <= result["intervals"].keys() & second["intervals"].keys()
+    if known and errors(result)[2] < errors(second)[1]:
+        scores = f"{_amount(second['test'])} against {_amount(result['test'])}"
         yield Finding(
             f"on {second['split']} the same hyperparameters do worse, by more than chance explains: {scores}",
             f"quote the score on {second['split']} for contacts that were never recorded, and record more of them",
         )
-
-
-def _few_recordings(result: Result) -> Iterator[Finding]:
-    tested = result["data"]["tested_recordings"]
-    if tested < _FEW_UNITS:
+    if (tested := result["data"]["tested_recordings"]) < _FEW_UNITS:
         yield Finding(
             f"the test subset has {tested} recording{'s' * (tested != 1)}: intervals over so few are too narrow",
             f"test on {_FEW_UNITS} or more: record more, raise split.test_ratio, or use split=cross_validation",
         )
 
 
-def _coverage(scored: Result, data: dict[str, Any], where: str) -> Iterator[Finding]:
+def _coverage(scored: Result, where: str = "") -> Iterator[Finding]:
     """Compare observed coverage with its target, as far as the number of tested recordings allows."""
     coverage = scored["coverage"]
     if not coverage:
@@ -129,7 +117,7 @@ def _coverage(scored: Result, data: dict[str, Any], where: str) -> Iterator[Find
             "which promises too much",
             f"calibrate on {needed} recordings or more (split.calibration_ratio), or lower evaluation.coverage",
         )
-    tolerance = 2 * sqrt(target * (1 - target) / max(data["tested_recordings"], 1))
+    tolerance = 2 * sqrt(target * (1 - target) / max(scored["data"]["tested_recordings"], 1))
     if abs(observed - target) > tolerance:
         promise = "more" if observed < target else "less"
         values = f"target {100 * target:.3g} %, observed {100 * observed:.3g} %"
@@ -173,7 +161,7 @@ def _squared_error(trial: TrialResult, config: Config) -> float:
     """Return the squared standard error of a trial's score over its executions."""
     tuner = config.tuner
     best = [pd.Series([logs[tuner.objective] for logs in each]).agg(tuner.direction) for each in trial.history]
-    return float(pd.Series(best).var()) / len(best)
+    return float(pd.Series(best).sem() ** 2)
 
 
 def _edges(search: SearchResult, config: Config) -> Iterator[Finding]:
