@@ -70,15 +70,11 @@ def _against_baselines(result: Result) -> Iterator[Finding]:
     (score, _, worst), (reference, *_) = errors(result), errors({"test": result[best]})
     values = f"{_amount(result['test'])} against {_amount(result[best])}"
     if reference <= score:
-        yield Finding(
-            f"the network does not beat {BASELINES[best]}: {values}",
-            "do not use this network: search longer (tuner.max_trials, training.epochs), or record more",
-        )
+        hint = "do not use this network: search longer (tuner.max_trials, training.epochs), or record more"
+        yield Finding(f"the network does not beat {BASELINES[best]}: {values}", hint)
     elif reference <= worst:
-        yield Finding(
-            f"{BASELINES[best]} may be as good as the network: {values}, which lies within its interval",
-            "record more, or prefer the simpler model",
-        )
+        text = f"{BASELINES[best]} may be as good as the network: {values}, which lies within its interval"
+        yield Finding(text, "record more, or prefer the simpler model")
 
 
 def _of_subsets(result: Result) -> Iterator[Finding]:
@@ -86,10 +82,8 @@ def _of_subsets(result: Result) -> Iterator[Finding]:
     second, measure = result["also"], headline(result["test"])
     if result["neighbour_share"] is not None:
         share = f"{100 * result['neighbour_share']:.3g} % of the test samples have a training sample"
-        yield Finding(
-            f"{share} of the same recording within a window's length: this score is too optimistic",
-            "report split=held_out_recordings or split=held_out_points instead",
-        )
+        text = f"{share} of the same recording within a window's length: this score is too optimistic"
+        yield Finding(text, "report split=held_out_recordings or split=held_out_points instead")
     known = second and {measure} <= result["intervals"].keys() & second["intervals"].keys()
     if known and errors(result)[2] < errors(second)[1]:
         scores = f"{_amount(second['test'])} against {_amount(result['test'])}"
@@ -98,10 +92,9 @@ def _of_subsets(result: Result) -> Iterator[Finding]:
             f"quote the score on {second['split']} for contacts that were never recorded, and record more of them",
         )
     if (tested := result["data"]["tested_recordings"]) < _FEW_UNITS:
-        yield Finding(
-            f"the test subset has {tested} recording{'s' * (tested != 1)}: intervals over so few are too narrow",
-            f"test on {_FEW_UNITS} or more: record more, raise split.test_ratio, or use split=cross_validation",
-        )
+        text = f"the test subset has {tested} recording{'s' * (tested != 1)}: intervals over so few are too narrow"
+        hint = f"test on {_FEW_UNITS} or more: record more, raise split.test_ratio, or use split=cross_validation"
+        yield Finding(text, hint)
 
 
 def _coverage(scored: Result, where: str = "") -> Iterator[Finding]:
@@ -112,11 +105,9 @@ def _coverage(scored: Result, where: str = "") -> Iterator[Finding]:
     target, observed = coverage["asked"], coverage["found"]
     needed = ceil(target / (1 - target) - _ROUNDING)
     if coverage["counted"] == "samples":
-        yield Finding(
-            f"too few recordings to calibrate for {100 * target:g} %{where}: samples were counted instead, "
-            "which promises too much",
-            f"calibrate on {needed} recordings or more (split.calibration_ratio), or lower evaluation.coverage",
-        )
+        text = f"too few recordings to calibrate for {100 * target:g} %{where}: samples were counted instead"
+        hint = f"calibrate on {needed} recordings or more (split.calibration_ratio), or lower evaluation.coverage"
+        yield Finding(f"{text}, which promises too much", hint)
     tolerance = 2 * sqrt(target * (1 - target) / max(scored["data"]["tested_recordings"], 1))
     if abs(observed - target) > tolerance:
         promise = "more" if observed < target else "less"
@@ -145,11 +136,9 @@ def _undecided(result: Result, search: SearchResult, config: Config) -> Iterator
         relative = score / max(result["test"][measure], _LEAST) if measure.endswith("_mm") else 1.0
         chance = (high - low) / 2 * relative
     if abs(score - next_score) < chance:
-        yield Finding(
-            f"the two best trials, {first} and {second}, cannot be told apart: "
-            f"{config.tuner.objective} {score:.3g} and {next_score:.3g}",
-            "either may be chosen, say the smaller network; tuner.executions_per_trial=3 would tell more",
-        )
+        values = f"{config.tuner.objective} {score:.3g} and {next_score:.3g}"
+        hint = "either may be chosen, say the smaller network; tuner.executions_per_trial=3 would tell more"
+        yield Finding(f"the two best trials, {first} and {second}, cannot be told apart: {values}", hint)
 
 
 def _scores(search: SearchResult) -> pd.Series[float]:
@@ -182,15 +171,11 @@ def _edges(search: SearchResult, config: Config) -> Iterator[Finding]:
             low, high = entry.ends
             at_edge.append(f"{entry.name}={search.best[entry.name]:.4g} at the {end} end of {low:g} to {high:g}")
     if at_edge:
-        yield Finding(
-            f"the best trial has {', '.join(at_edge)}, and trials became better towards it",
-            "widen these ranges in model.space and search again: the trials that were done count",
-        )
+        hint = "widen these ranges in model.space and search again: the trials that were done count"
+        yield Finding(f"the best trial has {', '.join(at_edge)}, and trials became better towards it", hint)
 
 
 def _unfinished_training(result: Result, config: Config) -> Iterator[Finding]:
     if config.training.patience and result["best_epoch"] == config.training.final_epochs:
-        yield Finding(
-            f"the final training was best in its last epoch, {result['best_epoch']}: it may not have ended",
-            "raise training.final_epochs, which keeps the trials of this search",
-        )
+        text = f"the final training was best in its last epoch, {result['best_epoch']}: it may not have ended"
+        yield Finding(text, "raise training.final_epochs, which keeps the trials of this search")

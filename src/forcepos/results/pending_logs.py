@@ -70,6 +70,7 @@ def reopen(
     """Return a finished run that its store lacks, wholly or in part, with its result; log as much as possible now.
 
     The store of a fold or a sweep's job that was logged, whose result is `cached`, may have been lost since.
+
     Raises:
         InputError: the store cannot be used, and the run is neither a fold nor a job of a sweep.
     """

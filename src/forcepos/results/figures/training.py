@@ -62,8 +62,7 @@ def hyperparameter_effects(trials: Sequence[TrialResult], objective: str, direct
     names = [name for name in common if distinct[name] > 1 and not name.startswith("tuner/")]  # Hyperband's own
     if not names:
         return style.message("No hyperparameter took more than one value in the trials that have a score.")
-    columns = min(_COLUMNS, len(names))
-    rows = -(-len(names) // columns)
+    columns, rows = min(_COLUMNS, len(names)), -(-len(names) // _COLUMNS)
     figure, panels = style.panels(rows, columns, 0.7 + 1.35 * rows, sharey=True)
     figure.set_layout_engine("constrained", h_pad=0.1)  # a name belongs to the panel above it
     for name, axes in zip(names, panels, strict=False):
