@@ -51,18 +51,16 @@ def _information(simulation: Simulation, window: int, offsets_known: bool) -> Fl
     gravity_slope, contact_slope = slopes[..., 0], slopes[..., 1:]  # (points, 3, 7), (points, 3, 7, 3)
     pushed_slope = contact_slope @ np.array([0, 0, config.force_n])
     mean_slope = np.concatenate([gravity_slope - pushed_slope, pushed_slope], axis=-1) @ white.T
-    lever, bent = (
-        config.force_spread_n * white @ np.concatenate([-each, each], axis=-2) for each in (contact, contact_slope)
-    )
+    spread = config.force_spread_n * white
+    lever, bent = (spread @ np.concatenate([-each, each], axis=-2) for each in (contact, contact_slope))
     half = bent @ lever[:, None].swapaxes(-1, -2)
     # The inverse of 1 + lever lever^T, accurate however large the levers are.
     basis, size, _ = np.linalg.svd(lever, full_matrices=False)
     share = size**2 / (1 + size**2)
     precision = np.eye(lever.shape[1]) - (basis * share[:, None]) @ basis.swapaxes(-1, -2)
     change = precision[:, None] @ (half + half.swapaxes(-1, -2))
-    return np.asarray(
-        mean_slope @ precision @ mean_slope.swapaxes(-1, -2) + 0.5 * np.einsum("paij,pbji->pab", change, change)
-    )
+    of_means: Float64 = mean_slope @ precision @ mean_slope.swapaxes(-1, -2)
+    return of_means + 0.5 * np.einsum("paij,pbji->pab", change, change)
 
 
 def _whitening(config: SimulatedConfig, window: int, offsets_known: bool) -> Float64:
@@ -108,9 +106,8 @@ def _variances(information: Float64, directions: Float64) -> Float64:
     projection[projection < _LEAST_PROJECTION] = 0
     observable = amount >= np.maximum(_LEAST_INFORMATION, _LEAST_SHARE * amount[:, -1:])
     variance = np.where(observable, 1 / np.where(observable, amount, 1), np.inf)[:, None]
-    return np.asarray(
-        np.multiply(projection, variance, out=np.zeros_like(projection), where=projection > 0).sum(axis=-1)
-    )
+    parts = np.multiply(projection, variance, out=np.zeros_like(projection), where=projection > 0)
+    return np.asarray(parts.sum(axis=-1))
 
 
 def locate(recordings: Recordings, starts: Int32, window: int, candidates: Candidates) -> Float32:
