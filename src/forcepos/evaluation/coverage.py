@@ -74,6 +74,8 @@ def _regions(positions: Float32, covered: NDArray[np.bool_], size: Float64) -> p
         place = np.clip(np.searchsorted(borders, values, side="right") - 1, 0, _SIDE - 1)
         frame[f"{axis}_from_mm"], frame[f"{axis}_to_mm"] = borders.astype(float)[[place, place + 1]]
     edges = ["x_from_mm", "x_to_mm", "y_from_mm", "y_to_mm"]
-    regions = frame.groupby(edges)
-    means = regions[["found", "size"]].agg(lambda values: values.to_numpy().mean())
-    return pd.concat([regions.size().rename("samples"), means], axis=1).reset_index()
+    rows = [
+        [*place, len(each), each["found"].to_numpy().mean(), each["size"].to_numpy().mean()]
+        for place, each in frame.groupby(edges)
+    ]
+    return pd.DataFrame(rows, columns=[*edges, "samples", "found", "size"])

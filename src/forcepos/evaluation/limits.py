@@ -59,8 +59,8 @@ def _information(simulation: Simulation, window: int, offsets_known: bool) -> Fl
     share = size**2 / (1 + size**2)
     precision = np.eye(lever.shape[1]) - (basis * share[:, None]) @ basis.swapaxes(-1, -2)
     change = precision[:, None] @ (half + half.swapaxes(-1, -2))
-    of_means: Float64 = mean_slope @ precision @ mean_slope.swapaxes(-1, -2)
-    return of_means + 0.5 * np.einsum("paij,pbji->pab", change, change)
+    of_means = mean_slope @ precision @ mean_slope.swapaxes(-1, -2)
+    return np.asarray(of_means + 0.5 * np.einsum("paij,pbji->pab", change, change))
 
 
 def _whitening(config: SimulatedConfig, window: int, offsets_known: bool) -> Float64:

@@ -139,7 +139,7 @@ def _of_split(pairs: pd.DataFrame, numbers: Sequence[str]) -> Iterator[_Section]
     yield f"{measure} on the test subset of split={split}", note, shown(best), png(difference_plot(best))
     if 2 < len(numbers) <= _PAIRS_OF:
         marked = (pairs["shown"] + np.where(pairs["verdict"] == REAL, " *", "")).to_numpy()
-        cells = pd.DataFrame(marked.reshape(-1, len(numbers)), pairs["run"].unique(), numbers)
+        cells = pd.DataFrame(marked.reshape(-1, len(numbers)), pairs["run"].unique(), [*numbers])
         cells = cells.rename_axis("run").reset_index()
         note = f"The row's {measure} minus the column's; * marks a difference that is real."
         yield f"All pairs on split={split}", note, cells, None

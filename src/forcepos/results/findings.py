@@ -150,7 +150,7 @@ def _squared_error(trial: TrialResult, config: Config) -> float:
     """Return the squared standard error of a trial's score over its executions."""
     tuner = config.tuner
     best = [pd.Series([logs[tuner.objective] for logs in each]).agg(tuner.direction) for each in trial.history]
-    return float(pd.Series(best).sem() ** 2)
+    return float(pd.Series(best).var()) / len(best)
 
 
 def _edges(search: SearchResult, config: Config) -> Iterator[Finding]:

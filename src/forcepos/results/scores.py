@@ -105,14 +105,7 @@ def remarks(result: Result) -> Iterator[str]:
     if "resampled" in result:
         level, units = 100 * result["confidence"], result["resampled"]
         yield f"[low, high]: {level:g} % intervals from a bootstrap over {units} of the test subset"
-    yield from _of_bounds(result)
-    yield from _of_coverage(result)
-    if second_split := result.get("also"):
-        yield from _of_coverage(second_split, f"split={second_split['split']}: ")
-
-
-def _of_bounds(result: Result) -> Iterator[str]:
-    """State the Cramér-Rao bound by direction: no single number holds for both."""
+    # By direction: no single number holds for both.
     known = {source: result[name] for name, source in _BOUNDS.items() if name in result}
     radial = [f"{of['rmse_radial_mm']:.2g} mm {source}" for source, of in known.items() if "rmse_radial_mm" in of]
     across = "" if any("rmse_tangential_mm" in of for of in known.values()) else "; infinite across it"
@@ -121,6 +114,9 @@ def _of_bounds(result: Result) -> Iterator[str]:
             "Cramér-Rao bound on the rmse of unbiased estimates from joint torques alone (F and T also reveal "
             f"joint angles): {', '.join(radial)}, along the line to the base{across}"
         )
+    yield from _of_coverage(result)
+    if second_split := result.get("also"):
+        yield from _of_coverage(second_split, f"split={second_split['split']}: ")
 
 
 def _of_coverage(result: Result, where: str = "") -> Iterator[str]:

@@ -14,7 +14,6 @@ from forcepos.tuning.trials import TrialResult
 
 _COLUMNS = 3
 _FEW = 3  # values that each get their own tick
-_LOGARITHMIC = ("lr",)
 
 
 def learning_curves(history: Sequence[dict[str, float]], objective: str, kept: int) -> Figure:
@@ -98,7 +97,7 @@ def _plot_effect(axes: Axes, name: str, trials: Sequence[TrialResult], best: Tri
         values = [str(value) for value in values]
         axes.xaxis.update_units(sorted(set(values)))  # type: ignore[no-untyped-call]
         axes.tick_params(axis="x", rotation=30 if len("".join(set(values))) > 14 else 0)
-    elif name in _LOGARITHMIC:
+    elif name == "lr":
         axes.set_xscale("log")
         axes.set_xticks(np.geomspace(min(values), max(values), 3))
         axes.set_xticks([], minor=True)
