@@ -47,16 +47,11 @@ def reference_predictions(problem: Problem) -> dict[str, Float32]:
 def _models(task: Task, seed: int) -> dict[str, Any]:
     # Early stopping would hold out single samples, whose neighbours in time remain among the training samples.
     trees = {"early_stopping": False, "random_state": seed}
+    linear, boosted = Ridge(), MultiOutputRegressor(HistGradientBoostingRegressor(**trees))
     if isinstance(task, Classification):
-        return {
-            "linear": make_pipeline(StandardScaler(), LogisticRegression(max_iter=300)),
-            # One tree per class and round: fewer bins take a third of the time.
-            "boosted_trees": HistGradientBoostingClassifier(max_bins=64, **trees),
-        }
-    return {
-        "linear": make_pipeline(StandardScaler(), Ridge()),
-        "boosted_trees": MultiOutputRegressor(HistGradientBoostingRegressor(**trees)),
-    }
+        # One tree per class and round: fewer bins take a third of the time.
+        linear, boosted = LogisticRegression(max_iter=300), HistGradientBoostingClassifier(max_bins=64, **trees)
+    return {"linear": make_pipeline(StandardScaler(), linear), "boosted_trees": boosted}
 
 
 def _draw(members: Int32, at_most: int, seed: int) -> Int32:

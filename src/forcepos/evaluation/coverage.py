@@ -18,12 +18,10 @@ _LEVELS = np.linspace(0.05, 0.95, 19)
 
 @dataclass(frozen=True)
 class Coverage:
-    """Coverage on the test subset.
+    """Coverage on the test subset: `scores` as in result.json, and a row for each region of the plate.
 
-    Attributes:
-        scores: as in result.json: shares of samples asked for and found to be covered, the mean radius in mm or
-            number of classes in a set, number and kind of the units that the calibration counted.
-        regions: a row for each region of the plate: borders in mm, samples, found (observed coverage), size.
+    Scores are shares of samples asked for and found to be covered, the mean radius in mm or number of classes in a
+    set, number and kind of the units that the calibration counted; regions have their borders in mm, too.
     """
 
     scores: dict[str, Any]
@@ -50,9 +48,7 @@ def coverage_at_levels(
 ) -> tuple[Float64, Float64]:
     """Return target coverages (m,), and the coverages (m,) observed on the test subset with calibrated bounds.
 
-    Args:
-        calibration: true (n, outputs), model outputs, groups (n,).
-        test: true, model outputs.
+    Both subsets are given by true values (n, outputs) and model outputs, calibration also by groups (n,).
     """
     true, outputs, group = calibration
     scores = _scores(task, true, outputs)

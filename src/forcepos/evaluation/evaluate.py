@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from forcepos.data.recordings import Float32, Int32, Samples
 from forcepos.data.simulation.simulation import Simulation
@@ -20,23 +20,15 @@ from forcepos.runtime.errors import InputError
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A model's scores on the test subset.
-
-    Attributes:
-        intervals: low and high of each score.
-        resampled: the units that the bootstrap of the intervals draws.
-        coverage: of its radius or sets of sectors; None for a model without calibration.
-        true, predicted: (n, outputs) that the scores compare.
-        outputs: all outputs of the model, by name.
-    """
+    """A model's scores on the test subset."""
 
     test: metrics.Scores
-    intervals: dict[str, metrics.Interval]
-    resampled: str
-    coverage: Coverage | None
-    true: Float32
+    intervals: dict[str, metrics.Interval]  # low and high of each score
+    resampled: str  # the units that the bootstrap of the intervals draws
+    coverage: Coverage | None  # of its radius or sets of sectors; None for a model without calibration
+    true: Float32  # (n, outputs), as `predicted`
     predicted: Float32
-    outputs: Predictions
+    outputs: Predictions  # all of the model, by name
 
 
 def evaluate(problem: Problem, trained: TrainedModel) -> Evaluation:
@@ -58,16 +50,10 @@ def evaluate(problem: Problem, trained: TrainedModel) -> Evaluation:
             f"the first one of recording {first}: its signals, or the model's weights, are too large"
         )
     draws, resampled = metrics.draw_units(recording, test.starts, settings.resamples, problem.config.seed)
-    calibration = trained.calibration
-    return Evaluation(
-        test=score(task, test, true, predicted),
-        intervals=metrics.intervals(_measures(task, test, true, predicted, draws), settings.confidence),
-        resampled=resampled,
-        coverage=measure_coverage(task, true, outputs, test.positions, calibration) if calibration else None,
-        true=true,
-        predicted=predicted,
-        outputs=outputs,
-    )
+    intervals = metrics.intervals(_measures(task, test, true, predicted, draws), settings.confidence)
+    calibration, scores = trained.calibration, score(task, test, true, predicted)
+    coverage = measure_coverage(task, true, outputs, test.positions, calibration) if calibration else None
+    return Evaluation(scores, intervals, resampled, coverage, true, predicted, outputs)
 
 
 def score(task: Task, test: Samples, true: Float32, predicted: Float32) -> metrics.Scores:
@@ -86,14 +72,10 @@ def _measures(
 
 @dataclass(frozen=True)
 class References:
-    """Scores on the test subset of methods without a network, by name.
-
-    Attributes:
-        predictions: (test samples, outputs) of the baselines.
-    """
+    """Scores on the test subset of methods without a network, by name."""
 
     scores: dict[str, metrics.Scores]
-    predictions: dict[str, Float32]
+    predictions: dict[str, Float32]  # (test samples, outputs) of the baselines
 
 
 def references(problem: Problem, simulation: Simulation | None) -> References:
@@ -131,47 +113,37 @@ def _cramer_rao_bounds(task: Task, test: Samples, simulation: Simulation) -> dic
     """Bound unbiased estimators' errors from a row and from a window, a visit's sensor offset known or not."""
     if not isinstance(task, Regression):
         return {}
-    point = simulation.recordings.point[test.starts]
-    bounds: dict[str, metrics.Scores] = {}
-    for name, window in {"limit": test.window, "limit_row": 1}.items() if test.window > 1 else [("limit", 1)]:
-        for visit, known in (("new", False), ("known", True)):
-            of = cramer_rao_scores(task.outputs, point, simulation, window, known)
-            # Where the torques carry no information the bound is infinite, which JSON cannot represent.
-            bounds[f"{name}_{visit}_visit"] = {key: value for key, value in of.items() if np.isfinite(value)}
+    point, bounds = simulation.recordings.point[test.starts], dict[str, metrics.Scores]()
+    windows = {"limit": test.window} | ({"limit_row": 1} if test.window > 1 else {})
+    for (name, window), visit in product(windows.items(), ("new", "known")):
+        of = cramer_rao_scores(task.outputs, point, simulation, window, offsets_known=visit == "known")
+        # Where the torques carry no information the bound is infinite, which JSON cannot represent.
+        bounds[f"{name}_{visit}_visit"] = {key: value for key, value in of.items() if np.isfinite(value)}
     return bounds
 
 
-@dataclass(frozen=True)
-class Units:
-    """Points or recordings: their names, and (n,) the number of each sample's unit."""
-
-    names: Sequence[str]
-    number: Int32
-
-
 def errors_by_unit(
-    task: Task, units: Units, positions: Float32, true: Float32, predicted: Float32
+    task: Task, names: Sequence[str], number: Int32, measured: tuple[Float32, Float32, Float32]
 ) -> pd.DataFrame:
-    """Tabulate the errors of each unit that has samples, worst first.
+    """Tabulate the errors of each unit, a point or recording, that has samples, worst first.
 
     Args:
-        positions: (n, 3) mm.
-        true, predicted: (n, outputs).
+        names: of the units, of which `number` (n,) says each sample's.
+        measured: positions (n, 3) in mm; true (n, outputs) and predicted (n, outputs).
     """
-    values: dict[str, NDArray[np.floating]] = {
-        f"{axis}_mm": of for axis, of in zip("xyz", positions.T, strict=True)
-    }
+    positions, true, predicted = measured
+    values = pd.DataFrame(positions, columns=["x_mm", "y_mm", "z_mm"])
     if isinstance(task, Regression):
         error = predicted.astype(np.float64) - true
         values["euclidean_mean_mm"] = np.linalg.norm(error, axis=1)
-        values |= {f"bias_{axis}_mm": error[:, column] for column, axis in enumerate(task.outputs)}
+        values[[f"bias_{axis}_mm" for axis in task.outputs]] = error
     else:
         values["accuracy"] = (true.argmax(axis=1) == predicted.argmax(axis=1)).astype(np.float64)
-    units_samples = pd.DataFrame(values).groupby(units.number)
-    table = units_samples.mean()
-    table.insert(0, "name", [units.names[number] for number in table.index])
-    table.insert(1, "samples", units_samples.size())
+    units = values.groupby(number)
+    table = units.mean()
+    table.insert(0, "name", [names[each] for each in table.index])
+    table.insert(1, "samples", units.size())
     if "accuracy" in values:
         return table.sort_values("accuracy", kind="stable", ignore_index=True)
-    table["euclidean_p95_mm"] = units_samples["euclidean_mean_mm"].quantile(0.95)
+    table["euclidean_p95_mm"] = units["euclidean_mean_mm"].quantile(0.95)
     return table.sort_values("euclidean_mean_mm", ascending=False, kind="stable", ignore_index=True)

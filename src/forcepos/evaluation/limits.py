@@ -30,25 +30,17 @@ def cramer_rao_scores(
 ) -> dict[str, float]:
     """Bound the errors of unbiased estimators from below, in mm; infinite where the torques carry no information.
 
-    Args:
-        point: (n,) the touched point of each sample; the bound holds at its nominal position and force.
-        offsets_known: whether the estimator knows the sensors' offset in each visit, which no model can know
-            for a visit that it has not seen.
-
-    Returns:
-        `rmse_mm` over all outputs, `euclidean_rms_mm`, and one `rmse_…_mm` for each output. Where both
-        x and y are estimated, `rmse_radial_mm` and `rmse_tangential_mm` too: along the line from the
-        base's axis to the point, and across it.
+    The bounds hold at the nominal position and force of each sample's `point` (n,). With `offsets_known` the
+    estimator knows the sensors' offset in each visit, which no model can know for a visit that it has not seen.
+    They are `rmse_mm` over all outputs, `euclidean_rms_mm`, and one `rmse_…_mm` for each output; of x and y also
+    `rmse_radial_mm` and `rmse_tangential_mm`: along the line from the base's axis to the point, and across it.
     """
     information = _of_outputs(_information(simulation, window, offsets_known), outputs, simulation.config)
     directions = _directions(outputs, simulation.nominal_tips_mm)
     variances = _variances(information, np.stack(list(directions.values()), axis=1))[point].mean(axis=0)
-    total = variances[: len(outputs)].sum()
-    return {
-        "rmse_mm": float(np.sqrt(total / len(outputs))),
-        "euclidean_rms_mm": float(np.sqrt(total)),
-        **{f"rmse_{name}_mm": float(np.sqrt(value)) for name, value in zip(directions, variances, strict=True)},
-    }
+    total, each = variances[: len(outputs)].sum(), zip(directions, variances, strict=True)
+    bounds = {"rmse_mm": float(np.sqrt(total / len(outputs))), "euclidean_rms_mm": float(np.sqrt(total))}
+    return bounds | {f"rmse_{name}_mm": float(np.sqrt(value)) for name, value in each}
 
 
 def _information(simulation: Simulation, window: int, offsets_known: bool) -> Float64:
@@ -59,15 +51,16 @@ def _information(simulation: Simulation, window: int, offsets_known: bool) -> Fl
     gravity_slope, contact_slope = slopes[..., 0], slopes[..., 1:]  # (points, 3, 7), (points, 3, 7, 3)
     pushed_slope = contact_slope @ np.array([0, 0, config.force_n])
     mean_slope = np.concatenate([gravity_slope - pushed_slope, pushed_slope], axis=-1) @ white.T
-    lever, bent = (
-        config.force_spread_n * white @ np.concatenate([-each, each], axis=-2) for each in (contact, contact_slope)
-    )
+    spread = config.force_spread_n * white
+    lever, bent = (spread @ np.concatenate([-each, each], axis=-2) for each in (contact, contact_slope))
     half = bent @ lever[:, None].swapaxes(-1, -2)
-    precision = _inverse(lever)
+    # The inverse of 1 + lever lever^T, accurate however large the levers are.
+    basis, size, _ = np.linalg.svd(lever, full_matrices=False)
+    share = size**2 / (1 + size**2)
+    precision = np.eye(lever.shape[1]) - (basis * share[:, None]) @ basis.swapaxes(-1, -2)
     change = precision[:, None] @ (half + half.swapaxes(-1, -2))
-    return np.asarray(
-        mean_slope @ precision @ mean_slope.swapaxes(-1, -2) + 0.5 * np.einsum("paij,pbji->pab", change, change)
-    )
+    of_means = mean_slope @ precision @ mean_slope.swapaxes(-1, -2)
+    return np.asarray(of_means + 0.5 * np.einsum("paij,pbji->pab", change, change))
 
 
 def _whitening(config: SimulatedConfig, window: int, offsets_known: bool) -> Float64:
@@ -81,13 +74,6 @@ def _whitening(config: SimulatedConfig, window: int, offsets_known: bool) -> Flo
     design = np.kron(np.eye(2), np.ones((window, 1)))
     whitened = solve_triangular(cholesky(covariance, lower=True), design, lower=True)
     return np.kron(np.linalg.qr(whitened, mode="r"), np.diag(100 / MAX_TORQUE_NM))
-
-
-def _inverse(lever: Float64) -> Float64:
-    """Invert 1 + lever lever^T to (points, 14, 14), accurately however large the (points, 14, 3) levers are."""
-    basis, size, _ = np.linalg.svd(lever, full_matrices=False)
-    share = size**2 / (1 + size**2)
-    return np.asarray(np.eye(lever.shape[1]) - (basis * share[:, None]) @ basis.swapaxes(-1, -2))
 
 
 def _of_outputs(information: Float64, outputs: Sequence[str], config: SimulatedConfig) -> Float64:
@@ -104,9 +90,8 @@ def _of_outputs(information: Float64, outputs: Sequence[str], config: SimulatedC
 
 def _directions(outputs: Sequence[str], tips_mm: Float64) -> dict[str, Float64]:
     """Return (points, outputs) unit vectors by name: the outputs, and radial and tangential ones in the plane."""
-    along = {
-        name: np.tile(axis, (len(tips_mm), 1)) for name, axis in zip(outputs, np.eye(len(outputs)), strict=True)
-    }
+    each = np.broadcast_to(np.eye(len(outputs))[:, None], (len(outputs), len(tips_mm), len(outputs)))
+    along = dict(zip(outputs, each, strict=True))
     if {"x", "y"} <= set(outputs):
         away = tips_mm[:, :2] / np.maximum(np.linalg.norm(tips_mm[:, :2], axis=1, keepdims=True), 1e-9)
         along["radial"] = away[:, :1] * along["x"] + away[:, 1:] * along["y"]
@@ -121,20 +106,15 @@ def _variances(information: Float64, directions: Float64) -> Float64:
     projection[projection < _LEAST_PROJECTION] = 0
     observable = amount >= np.maximum(_LEAST_INFORMATION, _LEAST_SHARE * amount[:, -1:])
     variance = np.where(observable, 1 / np.where(observable, amount, 1), np.inf)[:, None]
-    return np.asarray(
-        np.multiply(projection, variance, out=np.zeros_like(projection), where=projection > 0).sum(axis=-1)
-    )
+    parts = np.multiply(projection, variance, out=np.zeros_like(projection), where=projection > 0)
+    return np.asarray(parts.sum(axis=-1))
 
 
 def locate(recordings: Recordings, starts: Int32, window: int, candidates: Candidates) -> Float32:
     """Return (n, 3) mm, the position of the candidate under which the mean of each window is most likely.
 
-    Maximum likelihood among candidates with Gaussian noise: for each candidate with mean m and covariance C,
-    log p(x) = -1/2 (x - m)^T C^-1 (x - m) - 1/2 log det C + const.
-
-    Args:
-        recordings: with all of JOINT_CHANNELS.
-        starts: (n,) first rows of the windows.
+    Windows begin at rows `starts` (n,) of recordings that have all of JOINT_CHANNELS. Noise is Gaussian: for each
+    candidate with mean m and covariance C, log p(x) = -1/2 (x - m)^T C^-1 (x - m) - 1/2 log det C + const.
     """
     signals = recordings.select(JOINT_CHANNELS).signals
     sums = np.pad(signals, ((1, 0), (0, 0))).cumsum(axis=0, dtype=np.float64)

@@ -16,6 +16,8 @@ from forcepos.data.recordings import Float32, Float64
 Scores = dict[str, float | None]  # None where a score is undefined
 Measures = dict[str, Float64]  # (draws,) each
 Interval = tuple[float, float]
+Ints = NDArray[np.integer]
+Bools = NDArray[np.bool_]
 RECORDINGS, BLOCKS = "recordings", "time blocks of the only recording"
 _CELLS, N_BLOCKS = 100, 10  # a single recording is cut into cells, and a block is a tenth of them
 _ROUNDING = 1e-12  # a variance below this share of the squared values is rounding
@@ -23,17 +25,12 @@ _ROUNDING = 1e-12  # a variance below this share of the squared values is roundi
 
 @dataclass(frozen=True)
 class Draws:
-    """Samples in units that are drawn together.
+    """Samples in units that are drawn together."""
 
-    Attributes:
-        unit: (n,) the unit of each sample: 0, 1, 2, …
-        weights: (draws, units) how often each draw contains each unit.
-    """
+    unit: Ints  # (n,) of each sample: 0, 1, 2, …
+    weights: Ints  # (draws, units) how often each draw contains each unit
 
-    unit: NDArray[np.integer]
-    weights: NDArray[np.integer]
-
-    def totals(self, values: NDArray[np.floating] | NDArray[np.bool_]) -> Float64:
+    def totals(self, values: NDArray[np.floating] | Bools) -> Float64:
         """Return (draws,) sums over each draw's samples."""
         each = np.bincount(self.unit, values, minlength=self.weights.shape[1])
         return np.asarray(self.weights @ each)
@@ -69,14 +66,11 @@ def regression_measures(true: Float32, predicted: Float32, axes: Sequence[str], 
         "euclidean_p95_mm": p95,
         "euclidean_rms_mm": np.sqrt(square.sum(axis=0) / count),
     }
-    for column, axis in enumerate(axes):
-        measures[f"mae_{axis}_mm"] = absolute[column] / count
-        measures[f"rmse_{axis}_mm"] = np.sqrt(square[column] / count)
+    for axis, mae, mse in zip(axes, absolute / count, square / count, strict=True):
+        measures |= {f"mae_{axis}_mm": mae, f"rmse_{axis}_mm": np.sqrt(mse)}
     each = [_r2(values, left, draws) for values, left in zip(truth.T, square, strict=True)]
-    return measures | {
-        "r2": _share(np.nansum(each, axis=0), np.isfinite(each).sum(axis=0).astype(np.float64), np.nan),
-        **{f"r2_{axis}": r2 for axis, r2 in zip(axes, each, strict=True)},
-    }
+    measures["r2"] = _share(np.nansum(each, axis=0), np.isfinite(each).sum(axis=0).astype(np.float64), np.nan)
+    return measures | {f"r2_{axis}": r2 for axis, r2 in zip(axes, each, strict=True)}
 
 
 def _r2(true: Float64, square: Float64, draws: Draws) -> Float64:
@@ -105,9 +99,7 @@ def _quantiles(values: Float64, shares: Sequence[float], draws: Draws) -> list[F
     return list(quantiles)
 
 
-def classification_measures(
-    true: NDArray[np.integer], predicted: NDArray[np.integer], border: NDArray[np.bool_] | None, draws: Draws
-) -> Measures:
+def classification_measures(true: Ints, predicted: Ints, border: Bools | None, draws: Draws) -> Measures:
     """Measure classes (n,) for each draw: over all samples, and `_off_border` over those away from borders.
 
     Precision, recall and F1 are macro averages over the classes that occur; a class that is never predicted has
@@ -122,7 +114,7 @@ def classification_measures(
     return measures | {"border_share": draws.totals(border) / draws.totals(np.ones(len(border)))}
 
 
-def _classes(true: NDArray[np.integer], predicted: NDArray[np.integer], suffix: str, draws: Draws) -> Measures:
+def _classes(true: Ints, predicted: Ints, suffix: str, draws: Draws) -> Measures:
     classes = int(max(true.max(), predicted.max())) + 1
     pair = (draws.unit * classes + true) * classes + predicted
     units = draws.weights.shape[1]
@@ -143,14 +135,12 @@ def _share(count: Float64, total: Float64, otherwise: float) -> Float64:
     return np.divide(count, total, out=np.full_like(count, otherwise), where=total > 0)
 
 
-def _mean_of(values: Float64, occurs: NDArray[np.bool_]) -> Float64:
+def _mean_of(values: Float64, occurs: Bools) -> Float64:
     """Return the (draws,) mean over the classes that occur; nan where none does."""
     return _share((values * occurs).sum(axis=1), occurs.sum(axis=1).astype(np.float64), np.nan)
 
 
-def draw_units(
-    recording: NDArray[np.integer], row: NDArray[np.integer], count: int, seed: int
-) -> tuple[Draws, str]:
+def draw_units(recording: Ints, row: Ints, count: int, seed: int) -> tuple[Draws, str]:
     """Draw samples `count` times; return the draws and the unit that is drawn: RECORDINGS or BLOCKS.
 
     Given are the number of each sample's recording (n,) and its row (n,), at least its order, therein.

@@ -41,9 +41,15 @@ def write_comparison(folders: Sequence[Path], page: Path) -> pd.DataFrame:
     if len(places) < 2:
         raise InputError("a comparison takes two different runs, or a sweep with two finished jobs")
     runs = [read_run(place) for place in places]
-    pairs = list(_on_each_split(runs, _names(runs)))
+    names, first = _names(runs), runs[0].config["split.name"]
+    pairs = [_all_pairs(runs, names, first)]
+    for split in sorted(set.intersection(*(set(run.predictions["split"]) for run in runs)) - {first}):
+        try:
+            pairs.append(_all_pairs(runs, names, split))
+        except InputError as error:
+            log.warning("split=%s is left out: %s", split, error)
     with drawing():
-        html = _html(runs, pairs)
+        html = _html(runs, names, pairs)
     try:
         page.parent.mkdir(parents=True, exist_ok=True)
         page.write_text(html, encoding="utf-8")
@@ -61,16 +67,6 @@ def _names(runs: Sequence[ComparedRun]) -> list[str]:
     return [f"{place + 1} {text or runs[place].name.name}" for place, text in enumerate(texts)]
 
 
-def _on_each_split(runs: Sequence[ComparedRun], names: Sequence[str]) -> Iterator[pd.DataFrame]:
-    first = runs[0].config["split.name"]
-    yield _all_pairs(runs, names, first)
-    for split in sorted(set.intersection(*(set(run.predictions["split"]) for run in runs)) - {first}):
-        try:
-            yield _all_pairs(runs, names, split)
-        except InputError as error:
-            log.warning("split=%s is left out: %s", split, error)
-
-
 def _all_pairs(runs: Sequence[ComparedRun], names: Sequence[str], split: str) -> pd.DataFrame:
     """Tabulate all pairs of runs on a split, each run with itself too; `best` is whether the other is the best."""
     tables = common_samples(runs, split)
@@ -81,9 +77,8 @@ def _all_pairs(runs: Sequence[ComparedRun], names: Sequence[str], split: str) ->
     confidence, count = (max(run.config[f"evaluation.{key}"] for run in runs) for key in _BOOTSTRAP)
     draws, unit = draw_units(pd.factorize(index["recording"])[0], index["row"].to_numpy(), count, _SEED)
     recordings, scores = index["recording"].nunique(), values.mean(axis=0)
-    pairs = _table(
-        names, scores, *paired_differences(values, draws, recordings if recordings > 1 else N_BLOCKS, confidence)
-    )
+    units = recordings if recordings > 1 else N_BLOCKS
+    pairs = _table(names, scores, *paired_differences(values, draws, units, confidence))
     # By a sign test, so few recordings all favour the same run by chance too often.
     few = recordings > 1 and 2 * 0.5**recordings > 1 - confidence
     unclear = f"{recordings} recordings are too few to tell" if few else _UNCLEAR
@@ -103,12 +98,9 @@ def _all_pairs(runs: Sequence[ComparedRun], names: Sequence[str], split: str) ->
 
 def _table(names: Sequence[str], scores: Float64, difference: Float64, margin: Float64) -> pd.DataFrame:
     table = pd.DataFrame(list(product(names, repeat=2)), columns=["run", "other"])
-    table = table.assign(
-        score=np.repeat(scores, len(names)),
-        difference=difference.ravel(),
-        low=(difference - margin).ravel(),
-        high=(difference + margin).ravel(),
-    )
+    table["score"] = np.repeat(scores, len(names))
+    table["difference"] = difference.ravel()
+    table["low"], table["high"] = (difference - margin).ravel(), (difference + margin).ravel()
     digits = max(0, 2 - int(np.floor(np.log10(max(scores.min(), 1e-3)))))  # three digits of a score
     texts = table.select_dtypes("number").round(digits).add(0.0).map(f"{{:.{digits}f}}".format)  # -0.0 becomes 0.0
     shown = texts["difference"] + " [" + texts["low"] + ", " + texts["high"] + "]"
@@ -126,17 +118,18 @@ def shown(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[[*titles]].rename(columns=titles)
 
 
-def _html(runs: Sequence[ComparedRun], pairs: Sequence[pd.DataFrame]) -> str:
-    names = list(pairs[0]["run"].unique())
+def _html(runs: Sequence[ComparedRun], names: Sequence[str], pairs: Sequence[pd.DataFrame]) -> str:
     numbers = [name.partition(" ")[0] for name in names]
-    sections = [section for every in pairs for section in _of_split(every, numbers)]
     objective = str(runs[0].config.get("tuner.objective"))
     curves = learning_curves(objective, {name: run.curves for name, run in zip(names, runs, strict=True)})
-    sections.append(("Learning curves", "Final training; means over networks and folds.", None, png(curves)))
     keys = differing(runs).set_axis(numbers, axis=1).rename_axis("key").reset_index()
-    sections.append(("What differs in config", f"{len(keys)} keys.", keys, None))
     folders = pd.DataFrame({"run": names, "folder": [str(run.name) for run in runs]})
-    sections.append(("Folders", "Each holds the report.html of its run.", folders, None))
+    sections = [
+        *(section for every in pairs for section in _of_split(every, numbers)),
+        ("Learning curves", "Final training; means over networks and folds.", None, png(curves)),
+        ("What differs in config", f"{len(keys)} keys.", keys, None),
+        ("Folders", "Each holds the report.html of its run.", folders, None),
+    ]
     return page_html("comparison.html.jinja", title=f"Comparison of {len(runs)} runs", sections=sections)
 
 
@@ -145,8 +138,8 @@ def _of_split(pairs: pd.DataFrame, numbers: Sequence[str]) -> Iterator[_Section]
     best = _against_best(pairs)
     yield f"{measure} on the test subset of split={split}", note, shown(best), png(difference_plot(best))
     if 2 < len(numbers) <= _PAIRS_OF:
-        marked = pairs["shown"] + np.where(pairs["verdict"] == REAL, " *", "")
-        cells = pd.DataFrame([*marked.to_numpy().reshape(-1, len(numbers))], columns=list(numbers))
-        cells.insert(0, "run", pairs["run"].unique())
+        marked = (pairs["shown"] + np.where(pairs["verdict"] == REAL, " *", "")).to_numpy()
+        cells = pd.DataFrame(marked.reshape(-1, len(numbers)), pairs["run"].unique(), [*numbers])
+        cells = cells.rename_axis("run").reset_index()
         note = f"The row's {measure} minus the column's; * marks a difference that is real."
         yield f"All pairs on split={split}", note, cells, None

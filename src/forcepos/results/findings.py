@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import ceil, sqrt
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -34,18 +34,12 @@ class Finding:
 
 
 def find(result: Result, search: SearchResult, config: Config) -> list[Finding]:
-    """Return what to doubt in a result, the gravest first.
-
-    Args:
-        result: as in result.json.
-    """
+    """Return what to doubt in a result, which is as in result.json, the gravest first."""
     return [
         *_against_baselines(result),
-        *_leaked(result),
-        *_gap(result),
-        *_few_recordings(result),
-        *_coverage(result, result["data"], ""),
-        *(_coverage(second, second["data"], f" on {second['split']}") if (second := result["also"]) else ()),
+        *_of_subsets(result),
+        *_coverage(result),
+        *(_coverage(second, f" on {second['split']}") if (second := result["also"]) else ()),
         *_undecided(result, search, config),
         *_edges(search, config),
         *_unfinished_training(result, config),
@@ -65,58 +59,45 @@ def errors(scored: Result) -> tuple[float, float, float]:
     return (value, low, high) if measure.endswith("_mm") else (-value, -high, -low)
 
 
-def amount(value: float, measure: str) -> str:
-    """Format a main score: mm, or a share as percent."""
-    return f"{value:.3g} mm" if measure.endswith("_mm") else f"{100 * value:.3g} %"
+def _amount(scores: Mapping[str, float]) -> str:
+    """Format the main score: mm, or a share as percent."""
+    measure = headline(scores)
+    return f"{scores[measure]:.3g} mm" if measure.endswith("_mm") else f"{100 * scores[measure]:.3g} %"
 
 
 def _against_baselines(result: Result) -> Iterator[Finding]:
-    measure, best = headline(result["test"]), best_baseline(result)
+    best = best_baseline(result)
     (score, _, worst), (reference, *_) = errors(result), errors({"test": result[best]})
-    values = f"{amount(result['test'][measure], measure)} against {amount(result[best][measure], measure)}"
+    values = f"{_amount(result['test'])} against {_amount(result[best])}"
     if reference <= score:
-        yield Finding(
-            f"the network does not beat {BASELINES[best]}: {values}",
-            "do not use this network: search longer (tuner.max_trials, training.epochs), or record more",
-        )
+        hint = "do not use this network: search longer (tuner.max_trials, training.epochs), or record more"
+        yield Finding(f"the network does not beat {BASELINES[best]}: {values}", hint)
     elif reference <= worst:
-        yield Finding(
-            f"{BASELINES[best]} may be as good as the network: {values}, which lies within its interval",
-            "record more, or prefer the simpler model",
-        )
+        text = f"{BASELINES[best]} may be as good as the network: {values}, which lies within its interval"
+        yield Finding(text, "record more, or prefer the simpler model")
 
 
-def _leaked(result: Result) -> Iterator[Finding]:
+def _of_subsets(result: Result) -> Iterator[Finding]:
+    """Doubt a leak between them, a harder split, and few recordings."""
+    second, measure = result["also"], headline(result["test"])
     if result["neighbour_share"] is not None:
         share = f"{100 * result['neighbour_share']:.3g} % of the test samples have a training sample"
-        yield Finding(
-            f"{share} of the same recording within a window's length: this score is too optimistic",
-            "report split=held_out_recordings or split=held_out_points instead",
-        )
-
-
-def _gap(result: Result) -> Iterator[Finding]:
-    second, measure = result["also"], headline(result["test"])
-    if not second or not {measure} <= result["intervals"].keys() & second["intervals"].keys():
-        return
-    if errors(result)[2] < errors(second)[1]:
-        scores = f"{amount(second['test'][measure], measure)} against {amount(result['test'][measure], measure)}"
+        text = f"{share} of the same recording within a window's length: this score is too optimistic"
+        yield Finding(text, "report split=held_out_recordings or split=held_out_points instead")
+    known = second and {measure} <= result["intervals"].keys() & second["intervals"].keys()
+    if known and errors(result)[2] < errors(second)[1]:
+        scores = f"{_amount(second['test'])} against {_amount(result['test'])}"
         yield Finding(
             f"on {second['split']} the same hyperparameters do worse, by more than chance explains: {scores}",
             f"quote the score on {second['split']} for contacts that were never recorded, and record more of them",
         )
+    if (tested := result["data"]["tested_recordings"]) < _FEW_UNITS:
+        text = f"the test subset has {tested} recording{'s' * (tested != 1)}: intervals over so few are too narrow"
+        hint = f"test on {_FEW_UNITS} or more: record more, raise split.test_ratio, or use split=cross_validation"
+        yield Finding(text, hint)
 
 
-def _few_recordings(result: Result) -> Iterator[Finding]:
-    tested = result["data"]["tested_recordings"]
-    if tested < _FEW_UNITS:
-        yield Finding(
-            f"the test subset has {tested} recording{'s' * (tested != 1)}: intervals over so few are too narrow",
-            f"test on {_FEW_UNITS} or more: record more, raise split.test_ratio, or use split=cross_validation",
-        )
-
-
-def _coverage(scored: Result, data: dict[str, Any], where: str) -> Iterator[Finding]:
+def _coverage(scored: Result, where: str = "") -> Iterator[Finding]:
     """Compare observed coverage with its target, as far as the number of tested recordings allows."""
     coverage = scored["coverage"]
     if not coverage:
@@ -124,12 +105,10 @@ def _coverage(scored: Result, data: dict[str, Any], where: str) -> Iterator[Find
     target, observed = coverage["asked"], coverage["found"]
     needed = ceil(target / (1 - target) - _ROUNDING)
     if coverage["counted"] == "samples":
-        yield Finding(
-            f"too few recordings to calibrate for {100 * target:g} %{where}: samples were counted instead, "
-            "which promises too much",
-            f"calibrate on {needed} recordings or more (split.calibration_ratio), or lower evaluation.coverage",
-        )
-    tolerance = 2 * sqrt(target * (1 - target) / max(data["tested_recordings"], 1))
+        text = f"too few recordings to calibrate for {100 * target:g} %{where}: samples were counted instead"
+        hint = f"calibrate on {needed} recordings or more (split.calibration_ratio), or lower evaluation.coverage"
+        yield Finding(f"{text}, which promises too much", hint)
+    tolerance = 2 * sqrt(target * (1 - target) / max(scored["data"]["tested_recordings"], 1))
     if abs(observed - target) > tolerance:
         promise = "more" if observed < target else "less"
         values = f"target {100 * target:.3g} %, observed {100 * observed:.3g} %"
@@ -157,11 +136,9 @@ def _undecided(result: Result, search: SearchResult, config: Config) -> Iterator
         relative = score / max(result["test"][measure], _LEAST) if measure.endswith("_mm") else 1.0
         chance = (high - low) / 2 * relative
     if abs(score - next_score) < chance:
-        yield Finding(
-            f"the two best trials, {first} and {second}, cannot be told apart: "
-            f"{config.tuner.objective} {score:.3g} and {next_score:.3g}",
-            "either may be chosen, say the smaller network; tuner.executions_per_trial=3 would tell more",
-        )
+        values = f"{config.tuner.objective} {score:.3g} and {next_score:.3g}"
+        hint = "either may be chosen, say the smaller network; tuner.executions_per_trial=3 would tell more"
+        yield Finding(f"the two best trials, {first} and {second}, cannot be told apart: {values}", hint)
 
 
 def _scores(search: SearchResult) -> pd.Series[float]:
@@ -194,15 +171,11 @@ def _edges(search: SearchResult, config: Config) -> Iterator[Finding]:
             low, high = entry.ends
             at_edge.append(f"{entry.name}={search.best[entry.name]:.4g} at the {end} end of {low:g} to {high:g}")
     if at_edge:
-        yield Finding(
-            f"the best trial has {', '.join(at_edge)}, and trials became better towards it",
-            "widen these ranges in model.space and search again: the trials that were done count",
-        )
+        hint = "widen these ranges in model.space and search again: the trials that were done count"
+        yield Finding(f"the best trial has {', '.join(at_edge)}, and trials became better towards it", hint)
 
 
 def _unfinished_training(result: Result, config: Config) -> Iterator[Finding]:
     if config.training.patience and result["best_epoch"] == config.training.final_epochs:
-        yield Finding(
-            f"the final training was best in its last epoch, {result['best_epoch']}: it may not have ended",
-            "raise training.final_epochs, which keeps the trials of this search",
-        )
+        text = f"the final training was best in its last epoch, {result['best_epoch']}: it may not have ended"
+        yield Finding(text, "raise training.final_epochs, which keeps the trials of this search")

@@ -61,9 +61,7 @@ def refuse_result(folder: Path, way_out: str = "move it away") -> None:
 def refuse_used(folders: Sequence[Path], same: bool, skip: bool) -> None:
     """Refuse folders of runs in which another command has left something, or the same one its results.
 
-    Args:
-        same: the same command made them: it resumes, and logs what the store lacks.
-        skip: finished runs are skipped.
+    If the `same` command made them, it resumes, and logs what the store lacks; or `skip` finished runs.
 
     Raises:
         InputError: names the first such folder.
@@ -121,17 +119,16 @@ def run_fingerprint(config: Config, data_fingerprint: str) -> str:
 def cached_result(config: Config, fingerprint: str, since: str | None = None) -> dict[str, Any] | None:
     """Return the result of a finished run with this fingerprint under this working directory, if asked for.
 
-    Args:
-        since: asks for a run that finished later; a time of files. So do the variable and skip_finished=true.
+    `since`, a time of files, asks for a run that finished later; so do the variable and skip_finished=true.
     """
     since = "0" if config.skip_finished else os.environ.get(SKIP_VARIABLE, since)
     if since is None:
         return None
     path = finished_file(fingerprint)
     result = read_state(path, dict[str, Any], "the run is done again", partial(check_result, path, config))
+    if result is None and config.skip_finished:
+        warn_of_earlier_versions(path.parent, "not reused, since this version's results may differ")
     if result is None:
-        if config.skip_finished:
-            warn_of_earlier_versions(path.parent, "not reused, since this version's results may differ")
         return None
     result.pop("version", None)  # of the file
     return None if result["tracking"] == "incomplete" or path.stat().st_mtime < float(since) else result

@@ -30,11 +30,9 @@ def key_metrics(result: Result) -> dict[str, dict[str, float]]:
     if second := result.get("also"):
         groups |= _groups(second["split"], f"{second['split']}_coverage", second, main)
     seconds = {name.replace(" ", "_"): value for name, value in result.get("seconds", {}).items()}
-    return groups | {
-        "best_baseline": _pick(result[best_baseline(result)], main),
-        "seconds": _pick(seconds, ("search", "final_training")),
-        "model": _pick(result, ("weights",)),
-    }
+    groups["best_baseline"] = _pick(result[best_baseline(result)], main)
+    groups["seconds"] = _pick(seconds, ("search", "final_training"))
+    return groups | {"model": _pick(result, ("weights",))}
 
 
 def _groups(name: str, coverage: str, scored: Result, scores: Iterable[str]) -> dict[str, dict[str, float]]:
@@ -59,15 +57,10 @@ def log_table(result: Result, folder: Path, run: Run) -> None:
 
 
 def _rows(result: Result) -> Iterator[list[Any]]:
-    scored = {"model": result}
-    if second := result.get("also"):
-        scored[f"model on {second['split']}"] = second
-    scored |= {
-        REFERENCES.get(name, name): {"test": scores}
-        for name, scores in result.items()
-        if name in REFERENCES or name.startswith("limit_")
-    }
-    for who, of in scored.items():
+    second = result.get("also")
+    scored = {"model": result} | ({f"model on {second['split']}": second} if second else {})
+    others = [name for name in result if name in REFERENCES or name.startswith("limit_")]
+    for who, of in (scored | {REFERENCES.get(name, name): {"test": result[name]} for name in others}).items():
         coverage = {f"coverage/{name}": value for name, value in (of.get("coverage") or {}).items()}
         for name, value in {**of["test"], **coverage, **_pick(of, ("neighbour_share",))}.items():
             yield [who, name, value, *of.get("intervals", {}).get(name, (None, None))]
@@ -96,18 +89,14 @@ def _score(scored: Result, measure: str) -> str:
 def datasets(problem: "Problem", data: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     """Describe the recordings, and their subsets for training and test, as MLflow's data sets, by context.
 
-    Args:
-        data: `data` of the run's result. A digest stands for all that is said of its data set, which MLflow keeps
-            once for all runs.
+    `data` is that of the run's result. MLflow keeps once for all runs what is said of data with the same digest.
     """
     known = {name: data[name] for name in ("rows", "recordings", "points", "rate_hz")}
     samples = {name: {"samples": data["subsets"][name]} for name in ("train", "test")}
     digests = {"recordings": data["fingerprint"], "train": data["train_digest"], "test": data["test_digest"]}
     shared = _source(problem.config.data) | {"schema": _schema(problem)}
-    return {
-        context: {**shared, "digest": digest, "profile": to_json(known | samples.get(context, {}))}
-        for context, digest in digests.items()
-    }
+    profiles = {name: to_json(known | samples.get(name, {})) for name in digests}
+    return {name: {**shared, "digest": digest, "profile": profiles[name]} for name, digest in digests.items()}
 
 
 def _source(config: DataConfig) -> dict[str, str]:
@@ -122,6 +111,6 @@ def _source(config: DataConfig) -> dict[str, str]:
 def _schema(problem: "Problem") -> str:
     channels = problem.samples.recordings.channels[:_MOST_COLUMNS]
     targets = [f"{axis}_mm" for axis in problem.task.outputs] if problem.config.model.task == "regression" else []
-    columns = [{"name": shortened(visible(name)), "type": "float"} for name in (*channels, *targets)]
-    columns += [] if targets else [{"name": "class", "type": "string"}]
-    return to_json({"mlflow_colspec": [{**column, "required": True} for column in columns]})
+    types = [*((name, "float") for name in (*channels, *targets)), *([] if targets else [("class", "string")])]
+    columns = [{"name": shortened(visible(name)), "type": kind, "required": True} for name, kind in types]
+    return to_json({"mlflow_colspec": columns})

@@ -55,10 +55,9 @@ def _keep(run: Run, result: dict[str, Any], config: Config, path: Path) -> None:
     complete, folder = result["tracking"] == "complete", Path(result["outputs"])
     of_a_part = any(step.arguments["parent"] for step in run.steps if step.name == "start")
     if not complete or (of_a_part and folder.is_dir()):
-        steps = [dataclasses.asdict(step) for step in run.steps]
-        logs = {"steps": steps[run.done :], "logged": steps[: run.done], "result": result}
-        logs["tracking"] = dataclasses.asdict(config.tracking)
-        write_state(folder / _LOGS_OF_PART if complete else path, logs)
+        tracking, done = dataclasses.asdict(config.tracking), run.done
+        kept = dataclasses.asdict(_Kept(result, run.steps[done:], tracking, run.steps[:done]))
+        write_state(folder / _LOGS_OF_PART if complete else path, kept)
     if complete:
         path.unlink(missing_ok=True)
     else:
@@ -70,8 +69,7 @@ def reopen(
 ) -> tuple[Run, dict[str, Any]] | None:
     """Return a finished run that its store lacks, wholly or in part, with its result; log as much as possible now.
 
-    Args:
-        cached: result of a fold or a sweep's job that was logged, whose store may have been lost since.
+    The store of a fold or a sweep's job that was logged, whose result is `cached`, may have been lost since.
 
     Raises:
         InputError: the store cannot be used, and the run is neither a fold nor a job of a sweep.

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from forcepos.data.recordings import Float64, Samples
 from forcepos.data.tare import force_places
 from forcepos.evaluation.evaluate import Evaluation
 from forcepos.models.final import TrainedModel
@@ -43,17 +42,10 @@ def predictions_table(scored: Scored) -> pd.DataFrame:
         "point": recordings.point[test.last],
         "row": row,
         "time_s": np.where(shuffled, np.nan, row / (recordings.rate_hz or np.nan)),
-        **_force(test),
-        **_answers(scored),
     }
-    return pd.DataFrame(columns)
-
-
-def _force(test: Samples) -> dict[str, Float64]:
-    places = force_places(test.recordings.channels)
-    if not places:
-        return {}
-    return {"force_n": np.linalg.norm(test.recordings.signals[test.last][:, places].astype(np.float64), axis=1)}
+    if places := force_places(recordings.channels):
+        columns["force_n"] = np.linalg.norm(recordings.signals[test.last][:, places].astype(np.float64), axis=1)
+    return pd.DataFrame(columns | _answers(scored))
 
 
 def _answers(scored: Scored) -> dict[str, NDArray[Any]]:
@@ -65,10 +57,7 @@ def _answers(scored: Scored) -> dict[str, NDArray[Any]]:
         return answers | ({"radius_mm": evaluation.outputs["radius"]} if "radius" in evaluation.outputs else {})
     names = np.array(task.outputs, object)
     answers |= {f"{axis}_mm": test.positions[:, AXES.index(axis)] for axis in test.recordings.axes}
-    answers |= {
-        "true": names[evaluation.true.argmax(axis=1)],
-        "predicted": names[evaluation.predicted.argmax(axis=1)],
-    }
+    answers |= {name: names[getattr(evaluation, name).argmax(axis=1)] for name in ("true", "predicted")}
     sets = evaluation.outputs.get(task.kinds, evaluation.predicted[:, :0])  # none without calibration
     for group, values in (("probability", evaluation.predicted), ("in_set", sets)):
         answers |= {f"{group}_{name}": of for name, of in zip(names, values.T, strict=False)}

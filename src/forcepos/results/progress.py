@@ -39,15 +39,7 @@ class Network:
 
 
 class Progress:
-    """The stages of a run, and what it has trained in how many seconds.
-
-    Attributes:
-        stages: their names, in their order.
-        at: number of the one that is under way, or else of the next one.
-        networks: by the number of their trial, or the name of their stage.
-        to_come: how many more trials there will be; None if their number is unknown.
-        best_trial: its number; 0 before there is one.
-    """
+    """The stages of a run, and what it has trained in how many seconds."""
 
     def __init__(self, config: Config, samples: int, clock: Callable[[], float] = time.monotonic) -> None:
         """Prepare for a run with so many training samples."""
@@ -60,9 +52,10 @@ class Progress:
         search = [] if isinstance(config.tuner, FixedTunerConfig) else ["search"]
         second = [f"training for split={settings.also}"] if also else []
         self.stages = [*search, "final training", "baselines", *second, "figures"]
-        self.at, self._since = 0, clock()
-        self.to_come, self.best_trial = config.tuner.max_trials, 0
-        self.networks: dict[int | str, Network] = {}
+        self.at, self._since = 0, clock()  # number of the stage that is under way, or else of the next one
+        self.to_come = config.tuner.max_trials  # so many more trials there will be; None if that is unknown
+        self.best_trial = 0  # its number; 0 before there is one
+        self.networks: dict[int | str, Network] = {}  # by the number of their trial, or the name of their stage
 
     def plan(self) -> str:
         """Say before the run how much is trained, and how long that roughly takes on two cores."""

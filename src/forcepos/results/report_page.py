@@ -18,7 +18,7 @@ from forcepos.models.final import predict
 from forcepos.models.problem import Regression
 from forcepos.results.figures import errors, style, training
 from forcepos.results.page import page_html
-from forcepos.results.predictions import Scored, predictions_table
+from forcepos.results.predictions import Scored
 from forcepos.results.run_report import RunReport
 from forcepos.results.scores import REFERENCES, in_words, remarks, score_table
 from forcepos.results.verdict import cards, question, verdict
@@ -37,8 +37,13 @@ def save_pictures(report: RunReport, result: dict[str, Any], facts: dict[str, st
     """Draw everything into the run's folder, write report.html, and log both."""
     folder, config, task = Path(result["outputs"]), report.problem.config, report.problem.task
     (folder / "figures").mkdir(exist_ok=True)
+    pictures = dict[str, str]()
     with style.drawing():
-        figures = {name: _save(figure, folder / "figures" / name, run) for name, figure in _draw(report)}
+        for name, figure in _draw(report):
+            for path in (folder / "figures" / f"{name}.svg", folder / "figures" / f"{name}.png"):
+                figure.savefig(path)
+                run.log_file(path, "figures")
+            pictures[name] = base64.b64encode(path.read_bytes()).decode()
     page = page_html(
         "report.html.jinja",
         title=f"{config.model.name}, split={config.split.name}",
@@ -49,7 +54,7 @@ def save_pictures(report: RunReport, result: dict[str, Any], facts: dict[str, st
         notes=list(remarks(result)),
         data=_data(result, config.split.name),
         checks=result["checks"],
-        figures=figures,
+        figures=pictures,
         hyperparameters=result["best_hyperparameters"],
         layers=_layers(report.scored.trained.model),
         seconds=result["seconds"],
@@ -73,33 +78,24 @@ def _layers(model: keras.Model) -> pd.DataFrame:
     """Tabulate the layers of the model's network, or of an ensemble's first, and the shape of a sample in them."""
     layers = next(layer for layer in model.layers if isinstance(layer, keras.Model)).layers
     shapes = [getattr(getattr(layer, "output", None), "shape", ())[1:] for layer in layers]  # some have several
-    columns = {
-        "layer": [layer.name for layer in layers],
-        "type": [type(layer).__name__ for layer in layers],
-        "output": [" x ".join(map(str, shape)) for shape in shapes],
-        "weights": [layer.count_params() for layer in layers],
-    }
-    return pd.DataFrame(columns)
+    rows = [
+        (layer.name, type(layer).__name__, " x ".join(map(str, shape)), layer.count_params())
+        for layer, shape in zip(layers, shapes, strict=True)
+    ]
+    return pd.DataFrame(rows, columns=["layer", "type", "output", "weights"])
 
 
 def _load(report: RunReport, result: dict[str, Any]) -> list[str]:
     """Return Python that loads the model, from any folder: from MLflow, if it is there, and from its file."""
     model, path = report.scored.trained.model, Path(result["outputs"], "model.keras").absolute()
-    ways = [("keras", f"model = keras.models.load_model({str(path)!r})")]
+    ways = {"keras": f"model = keras.models.load_model({str(path)!r})"}
     if result["model_uri"].startswith("models:"):
         uri, _ = resolve(report.problem.config.tracking.uri)
         load = f"mlflow.set_tracking_uri({uri!r})\nmodel = mlflow.pyfunc.load_model({result['model_uri']!r})"
-        ways.insert(0, ("mlflow", load))
+        ways = {"mlflow": load} | ways
     signals = f"signals = np.zeros({(1, *model.input_shape[1:])}, np.float32)  # yours: raw, one sample or more"
     use = f"{signals}\npredictions = model.predict(signals)"
-    return [f"import {library}\nimport numpy as np\n\n{load}\n{use}" for library, load in ways]
-
-
-def _save(figure: Figure, path: Path, run: Run) -> str:
-    for suffix in (".svg", ".png"):
-        figure.savefig(path.with_suffix(suffix))
-        run.log_file(path.with_suffix(suffix), "figures")
-    return base64.b64encode(path.with_suffix(".png").read_bytes()).decode()
+    return [f"import {library}\nimport numpy as np\n\n{load}\n{use}" for library, load in ways.items()]
 
 
 def _draw(report: RunReport) -> Iterator[tuple[str, Figure]]:
@@ -118,7 +114,7 @@ def _draw(report: RunReport) -> Iterator[tuple[str, Figure]]:
 
 def _of_predictions(report: RunReport) -> Iterator[tuple[str, Figure]]:
     task, true = report.problem.task, report.scored.evaluation.true
-    table = pd.concat([predictions_table(each) for each in report.all_scored], ignore_index=True)
+    table = report.predictions
     if isinstance(task, Regression):
         references = {
             REFERENCES[name]: np.linalg.norm(values.astype(np.float64) - true, axis=1)

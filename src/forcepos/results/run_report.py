@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from forcepos.data.splits.random import leaked_share
-from forcepos.evaluation.evaluate import References, Units, errors_by_unit
+from forcepos.evaluation.evaluate import References, errors_by_unit
 from forcepos.models.final import batches
 from forcepos.models.problem import AXES, Problem
 from forcepos.results.compared_runs import PREDICTIONS
@@ -46,6 +46,10 @@ class RunReport:
     def all_scored(self) -> list[Scored]:
         return [self.scored, *([self.second_split] if self.second_split else [])]
 
+    @cached_property
+    def predictions(self) -> pd.DataFrame:
+        return pd.concat(map(predictions_table, self.all_scored), ignore_index=True)
+
     @property
     def objective(self) -> float:
         """The search's best validation objective, or the final training's, averaged over an ensemble."""
@@ -72,20 +76,19 @@ class RunReport:
         problem, evaluation = self.problem, self.scored.evaluation
         test, recordings = problem.test_samples, problem.samples.recordings
         points = [f"point {number}" for number in range(int(recordings.point.max()) + 1)]
-        units = {
-            "errors_by_point": Units(points, recordings.point[test.last]),
-            "errors_by_recording": Units(recordings.names, recordings.recording[test.starts]),
-        }
+        units = {"point": (points, recordings.point), "recording": (recordings.names, recordings.recording)}
         unknown = [f"{axis}_mm" for axis in AXES if axis not in recordings.axes]
         measured = (test.positions, evaluation.true, evaluation.predicted)
-        of_each = {name: errors_by_unit(problem.task, each, *measured) for name, each in units.items()}
-        tables = {name: table.drop(columns=unknown) for name, table in of_each.items()}
+        tables = dict[str, pd.DataFrame]()
+        for name, (names, number) in units.items():
+            of_each = errors_by_unit(problem.task, names, number[test.last], measured)
+            tables[f"errors_by_{name}"] = of_each.drop(columns=unknown)
         if evaluation.coverage and set(recordings.axes) >= {"x", "y"}:
             tables["coverage_by_region"] = evaluation.coverage.regions
-        if self.search.trials:
+        if trials := self.search.trials:
             rows = [
                 {"number": one.number, "objective": one.score, "failure": one.failure, **one.hyperparameters}
-                for one in self.search.trials
+                for one in trials
             ]
             tables["trials"] = pd.DataFrame(rows, dtype=object)
         return tables
@@ -97,8 +100,7 @@ def save(report: RunReport, folder: Path, run: Run) -> dict[str, Any]:
     report.scored.trained.model.save(path)
     signals, _ = next(iter(batches(report.problem, report.problem.split.test[:1], 1)))
     run.log_model(path, signals.numpy())  # one raw sample, as the model takes it
-    predictions = pd.concat([predictions_table(each) for each in report.all_scored], ignore_index=True)
-    predictions.to_parquet(folder / PREDICTIONS, index=False)
+    report.predictions.to_parquet(folder / PREDICTIONS, index=False)
     run.log_file(folder / PREDICTIONS)
     (folder / "tables").mkdir(exist_ok=True)
     for name, table in [("learning_curves", _learning_curves(report)), *report.tables.items()]:

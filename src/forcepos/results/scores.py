@@ -8,39 +8,26 @@ from typing import Any
 Result = Mapping[str, Any]
 # Of the references, those that a user could train instead, as a sentence names them.
 BASELINES = {
-    "baseline": "the constant baseline",
-    "linear": "the linear model",
-    "boosted_trees": "the boosted trees",
-}
+    "baseline": "the constant baseline", "linear": "the linear model", "boosted_trees": "the boosted trees",
+}  # fmt: skip
 # References that a result may hold scores of, and their titles.
 REFERENCES = {
-    "baseline": "mean or most frequent class",
-    "linear": "linear model",
-    "boosted_trees": "boosted trees",
-    "oracle_points": "ideal, knows points",
-    "oracle_visits": "ideal, knows visits",
-}
+    "baseline": "mean or most frequent class", "linear": "linear model", "boosted_trees": "boosted trees",
+    "oracle_points": "ideal, knows points", "oracle_visits": "ideal, knows visits",
+}  # fmt: skip
 _BOUNDS = {
-    "limit_row_new_visit": "from a row",
-    "limit_row_known_visit": "from a row of a known visit",
-    "limit_new_visit": "from a window",
-    "limit_known_visit": "from a window of a known visit",
-}
+    "limit_row_new_visit": "from a row", "limit_row_known_visit": "from a row of a known visit",
+    "limit_new_visit": "from a window", "limit_known_visit": "from a window of a known visit",
+}  # fmt: skip
 # Scores that tables show, with their titles.
 _SHOWN = {
-    "euclidean_mean_mm": "mean error (mm)",
-    "euclidean_p95_mm": "95 % of errors below (mm)",
-    "r2": "R²",
-    "accuracy": "accuracy",
-    "f1_macro": "F1, mean over classes",
-    "accuracy_off_border": "accuracy off borders",
-}
+    "euclidean_mean_mm": "mean error (mm)", "euclidean_p95_mm": "95 % of errors below (mm)", "r2": "R²",
+    "accuracy": "accuracy", "f1_macro": "F1, mean over classes", "accuracy_off_border": "accuracy off borders",
+}  # fmt: skip
 _WORDS = _SHOWN | {
-    "mae": "mean absolute error (mm)",
-    "rmse": "root mean square error (mm)",
-    "f1": "F1, mean over classes",
-    "found": "observed coverage",
-}
+    "mae": "mean absolute error (mm)", "rmse": "root mean square error (mm)",
+    "f1": "F1, mean over classes", "found": "observed coverage",
+}  # fmt: skip
 _SMALLEST = 1e-3
 _LATEX = str.maketrans({"%": r"\%", "_": r"\_", "²": "$^2$"})  # all that titles and names of splits hold
 
@@ -118,14 +105,7 @@ def remarks(result: Result) -> Iterator[str]:
     if "resampled" in result:
         level, units = 100 * result["confidence"], result["resampled"]
         yield f"[low, high]: {level:g} % intervals from a bootstrap over {units} of the test subset"
-    yield from _of_bounds(result)
-    yield from _of_coverage(result)
-    if second_split := result.get("also"):
-        yield from _of_coverage(second_split, f"split={second_split['split']}: ")
-
-
-def _of_bounds(result: Result) -> Iterator[str]:
-    """State the Cramér-Rao bound by direction: no single number holds for both."""
+    # By direction: no single number holds for both.
     known = {source: result[name] for name, source in _BOUNDS.items() if name in result}
     radial = [f"{of['rmse_radial_mm']:.2g} mm {source}" for source, of in known.items() if "rmse_radial_mm" in of]
     across = "" if any("rmse_tangential_mm" in of for of in known.values()) else "; infinite across it"
@@ -134,6 +114,9 @@ def _of_bounds(result: Result) -> Iterator[str]:
             "Cramér-Rao bound on the rmse of unbiased estimates from joint torques alone (F and T also reveal "
             f"joint angles): {', '.join(radial)}, along the line to the base{across}"
         )
+    yield from _of_coverage(result)
+    if second_split := result.get("also"):
+        yield from _of_coverage(second_split, f"split={second_split['split']}: ")
 
 
 def _of_coverage(result: Result, where: str = "") -> Iterator[str]:

@@ -1,36 +1,30 @@
 """What a result says, in sentences: the question that a split answers, and the answer."""
 
 from forcepos.config.schema import SplitConfig
-from forcepos.data.splits.held_out import (
-    Blocked,
-    CrossValidation,
-    HeldOutPoints,
-    HeldOutRecordings,
-    HeldOutSessions,
-)
+from forcepos.data.splits import held_out
 from forcepos.data.splits.random import Random
 from forcepos.results.findings import best_baseline, errors
 from forcepos.results.scores import BASELINES, Result, headline, with_interval
 
 _WHERE: dict[type, str] = {
-    Blocked: "later in a recording that it knows",
-    HeldOutRecordings: "in a new recording of points that it knows",
-    HeldOutPoints: "at points that it has never touched",
-    HeldOutSessions: "in a session that it has never seen, such as another day",
+    held_out.Blocked: "later in a recording that it knows",
+    held_out.HeldOutRecordings: "in a new recording of points that it knows",
+    held_out.HeldOutPoints: "at points that it has never touched",
+    held_out.HeldOutSessions: "in a session that it has never seen, such as another day",
     Random: "between samples that it was trained on",
 }
 # Of the second split: where it tests, and what a model has learned that is much worse there.
 _SECOND = {
-    "held_out_points": (_WHERE[HeldOutPoints], "the points of its recordings, not places in general"),
-    "held_out_recordings": (_WHERE[HeldOutRecordings], "its recordings, not their points"),
-    "held_out_sessions": (_WHERE[HeldOutSessions], "its sessions, not their points"),
+    "held_out_points": (_WHERE[held_out.HeldOutPoints], "the points of its recordings, not places in general"),
+    "held_out_recordings": (_WHERE[held_out.HeldOutRecordings], "its recordings, not their points"),
+    "held_out_sessions": (_WHERE[held_out.HeldOutSessions], "its sessions, not their points"),
 }
 
 
 def question(split: SplitConfig, regression: bool) -> str:
     """Return the question that a score on this split answers; for a user's own, what its docstring says."""
     where = _WHERE.get(type(split))
-    if isinstance(split, CrossValidation):
+    if isinstance(split, held_out.CrossValidation):
         where = f"on {split.unit}s that were left out of its training"
     if where:
         return f"How {'far off' if regression else 'often right'} is it {where}?"
@@ -67,5 +61,5 @@ def score(scored: Result) -> str:
     """Write the main score with its unit, and with its interval if it has one."""
     measure = headline(scored["test"])
     factor, unit = (1, "mm") if measure.endswith("_mm") else (100, "%")
-    ends = [factor * end for end in scored.get("intervals", {}).get(measure, ()) if end is not None]
+    ends = [factor * end for end in scored.get("intervals", {}).get(measure, ())]
     return with_interval(factor * scored["test"][measure], ends, unit)

@@ -11,7 +11,6 @@ from forcepos.results.figures import style
 
 _NAMED = 8  # runs: the names of more would not fit
 REAL = "the difference is real"  # the verdict on a run whose interval excludes 0
-
 _LABELS = {"euclidean_mean_mm": "mean error on the test subset (mm)", "accuracy": "accuracy on the test subset"}
 _MOST = 40  # jobs of a panel: the best
 _ROW_IN = 0.25
@@ -46,10 +45,7 @@ def learning_curves(metric: str, curves: Mapping[str, pd.DataFrame]) -> Figure:
 
 
 def job_scores(rows: Sequence[Mapping[str, Any]]) -> Figure:
-    """Draw the scores of finished jobs, one at least, with their intervals; a panel for mm, one for accuracies.
-
-    Rows are those of `job_rows`, with what to call each as `name`.
-    """
+    """Draw the scores of finished jobs, rows of `job_rows` with a `name`; a panel for mm, one for accuracies."""
     table = pd.DataFrame(rows)
     panels = [table[table["score"] == score][:_MOST] for score in _LABELS if (table["score"] == score).any()]
     sizes = [len(panel) + 3 for panel in panels]
@@ -57,14 +53,12 @@ def job_scores(rows: Sequence[Mapping[str, Any]]) -> Figure:
     all_axes = figure.subplots(len(panels), squeeze=False, height_ratios=sizes)[:, 0]
     for axes, panel in zip(all_axes, panels, strict=True):
         score, place = panel["score"].iloc[0], pd.Series(range(len(panel)))
-        marks = (
-            (score, "low", "high", "o", "its own split"),
-            ("also", "also_low", "also_high", "D", "second split"),
-        )
-        for number, (value, low, high, mark, label) in enumerate(marks):
-            values, ends = panel[value].astype(float), (panel[low].astype(float), panel[high].astype(float))
-            axes.hlines(place + number * _OFFSET, *ends, color=style.CYCLE[number])
-            axes.plot(values, place + number * _OFFSET, mark, markersize=4, color=style.CYCLE[number], label=label)
+        own = ([score, "low", "high"], place, "o", style.CYCLE[0], "its own split")
+        second = (["also", "also_low", "also_high"], place + _OFFSET, "D", style.CYCLE[1], "second split")
+        for columns, rows_at, mark, colour, label in (own, second):
+            value, *ends = panel[columns].astype(float).to_numpy().T
+            axes.hlines(rows_at, *ends, color=colour)
+            axes.plot(value, rows_at, mark, markersize=4, color=colour, label=label)
         axes.plot(panel["best_baseline"], place, "|", color=style.BLACK, label="best baseline")
         axes.set_yticks(place, [style.literal(name) for name in panel["name"]])
         axes.set(xlabel=_LABELS[score], ylim=(len(panel) - 0.4, -0.6))

@@ -23,7 +23,7 @@ _PERCENT = (50, 95)  # percentiles, as the scores give them
 _SAME = 1e-9  # levels this near are one
 _NAMES_AT, _EDGE_AT = 1.7, 2.2  # on a plate, of the farthest point
 _BINS, _IN_A_BIN = 20, 20  # bins of a curve at most, samples of a bin at least
-_PLATE_IN = 3.2
+_PLATE_IN, _PLATE = 3.2, ("x (mm)", "y (mm)")
 
 
 def true_against_predicted(table: pd.DataFrame) -> Figure:
@@ -44,7 +44,7 @@ def confusion(table: pd.DataFrame, names: list[str], kind: str) -> Figure:
     """Plot the shares of each true class that are predicted as each class; a class is called a `kind`."""
     few, side = len(names) <= _CLASSES_WITH_VALUES, min(max(2.4, 0.26 * len(names)), 16)
     width = max(style.PAGE_IN, (side + 0.6) * len(_each_split(table)))
-    figure, panels = _panels(table, side + 1, width=width, sharey=True)
+    figure, panels = _panels(table, side + 1, ("", ""), width=width, sharey=True)
     for axes, each in panels:
         shares = 100 * confusion_matrix(each["true"], each["predicted"], labels=names, normalize="true")
         matrix = ConfusionMatrixDisplay(shares, display_labels=list(map(style.literal, names)))
@@ -70,8 +70,8 @@ def error_distribution(table: pd.DataFrame, references: Mapping[str, Float64]) -
         if name in model:
             shares = np.array(_PERCENT) / 100
             axes.plot(np.percentile(values, _PERCENT), shares, "o", color=curve.get_color(), markersize=6)
-    axes.set(xlabel="distance from the true position (mm)", ylabel="share of samples (%)")
-    axes.set(xlim=(0, None), ylim=(0, 1.02))
+    axes.set(xlabel="distance from the true position (mm)", ylabel="share of samples (%)", xlim=(0, None))
+    axes.set_ylim(0, 1.02)
     axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=""))
     figure.legend(loc="outside lower left")
     return figure
@@ -82,36 +82,32 @@ def error_against(table: pd.DataFrame, column: str, label: str) -> Figure:
 
     Of positions quartiles are shown, of classes the share of wrong ones.
     """
-    figure, panels = _panels(table, 2.9, sharex=True, sharey=True)
+    labels = label, "error (mm)" if axes_of(table) else "wrong answers (%)"
+    figure, panels = _panels(table, 2.9, labels, sharex=True, sharey=True)
     for axes, each in panels:
         rank = each[column].rank(method="min") - 1  # equal values are in the same bin
         bins = rank * max(1, min(_BINS, len(each) // _IN_A_BIN)) // len(each)
         place = each[column].groupby(bins).median()
         if axes_of(each):
-            _plot_quartiles(axes, place, errors_mm(each).abs().assign(distance=_distances_mm(each)), bins)
+            bands = errors_mm(each).abs().assign(distance=_distances_mm(each)).groupby(bins)
+            low, middle, high = (bands.quantile(share) for share in (0.25, 0.5, 0.75))
+            axes.fill_between(place, low["distance"], high["distance"], alpha=0.2, lw=0, label="middle half")
+            axes.plot(place, middle.pop("distance"), ".-", label="distance, median")
+            for name in middle:
+                axes.plot(place, middle[name], "--", linewidth=1, label=f"along {name}, median")
         else:
             wrong = 100 * (each["true"] != each["predicted"]).groupby(bins).mean()
             axes.plot(place, wrong, ".-", label="of the answers in a bin")
-        axes.set(xlabel=label, ylabel="error (mm)" if axes_of(each) else "wrong answers (%)")
-        axes.label_outer()
+
     axes.set_ylim(0, None)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=5)
     return figure
 
 
-def _plot_quartiles(axes: Axes, place: pd.Series, errors: pd.DataFrame, bins: pd.Series) -> None:
-    low, middle, high = (errors.groupby(bins).quantile(share) for share in (0.25, 0.5, 0.75))
-    axes.fill_between(place, low["distance"], high["distance"], alpha=0.2, linewidth=0, label="middle half")
-    axes.plot(place, middle.pop("distance"), ".-", label="distance, median")
-    for name in middle:
-        axes.plot(place, middle[name], "--", linewidth=1, label=f"along {name}, median")
-
-
 def coverage_curve(curves: Mapping[str, tuple[Float64, Float64]], chosen: float) -> Figure:
     """Plot observed against target coverage by split; mark the level that was chosen, or where it would be.
 
-    Args:
-        curves: target (levels,) ascending, possibly none; observed (levels,). Both are shares from 0 to 1.
+    Curves have target (levels,) ascending, possibly none, and observed (levels,): shares from 0 to 1.
     """
     figure, panels = style.panels(1, len(curves), 3.9)
     for axes, (split, (target, observed)) in zip(panels, curves.items(), strict=True):
@@ -134,7 +130,7 @@ def error_map(table: pd.DataFrame) -> Figure:
     """Plot an arrow per touched point, from its mean true to its mean predicted x, y."""
     columns = ["true_x_mm", "true_y_mm", "predicted_x_mm", "predicted_y_mm", "distance"]
     means = table.assign(distance=_distances_mm(table)).groupby(["split", "point"], sort=False)[columns].mean()
-    figure, panels = _panels(means.reset_index(), _PLATE_IN, sharex=True, sharey=True)
+    figure, panels = _panels(means.reset_index(), _PLATE_IN, _PLATE, sharex=True, sharey=True)
     for axes, each in panels:
         x, y, to_x, to_y, distance = each[columns].to_numpy(float).T
         arrows = axes.quiver(
@@ -143,8 +139,7 @@ def error_map(table: pd.DataFrame) -> Figure:
         )  # fmt: skip
         axes.scatter(x, y, s=5, color=style.GREY)
         axes.scatter(to_x, to_y, s=0)  # arrows alone do not widen the axes
-        axes.set(xlabel="x (mm)", ylabel="y (mm)", aspect="equal")
-        axes.label_outer()
+        axes.set_aspect("equal")
     figure.colorbar(arrows, ax=figure.axes, label="mean error (mm)", shrink=0.85)
     return figure
 
@@ -153,7 +148,7 @@ def sector_map(table: pd.DataFrame, sectors: Sectors) -> Figure:
     """Plot touched points, coloured by the share of their samples with the correct sector, between the borders."""
     edge = _EDGE_AT * max(float(table[["x_mm", "y_mm"]].abs().to_numpy().max()), 1.0)
     correct = 100 * (table["true"] == table["predicted"])
-    figure, panels = _panels(table.assign(correct=correct), _PLATE_IN, sharey=True)
+    figure, panels = _panels(table.assign(correct=correct), _PLATE_IN, _PLATE, sharey=True)
     colours = style.BAD_IS_BRIGHT.reversed()
     for axes, each in panels:
         x, y, accuracy = each.groupby("point")[["x_mm", "y_mm", "correct"]].mean().to_numpy(float).T
@@ -163,8 +158,7 @@ def sector_map(table: pd.DataFrame, sectors: Sectors) -> Figure:
             middle = start / np.linalg.norm(start) + end / np.linalg.norm(end)  # sectors are less than half a turn
             x, y = _to_square(middle) * edge * _NAMES_AT / _EDGE_AT
             axes.text(x, y, name, ha="center", va="center")
-        axes.set(xlabel="x (mm)", ylabel="y (mm)", aspect="equal", xlim=(-edge, edge), ylim=(-edge, edge))
-        axes.label_outer()
+        axes.set(aspect="equal", xlim=(-edge, edge), ylim=(-edge, edge))
     figure.colorbar(dots, ax=figure.axes, label="samples with correct sector (%)", shrink=0.85)
     return figure
 
@@ -178,12 +172,15 @@ def _distances_mm(table: pd.DataFrame) -> Float64:
     return np.asarray(np.linalg.norm(errors_mm(table), axis=1), np.float64)
 
 
-def _panels(table: pd.DataFrame, height: float, **look: Any) -> tuple[Figure, list[tuple[Axes, pd.DataFrame]]]:
-    """Create a panel for each split, with its title, and return it with the split's rows."""
+def _panels(
+    table: pd.DataFrame, height: float, labels: tuple[str, str], **look: Any
+) -> tuple[Figure, list[tuple[Axes, pd.DataFrame]]]:
+    """Create a panel for each split, with its title and outer labels, and return it with the split's rows."""
     splits = _each_split(table)
     figure, panels = style.panels(1, len(splits), height, **look)
     for axes, split in zip(panels, splits, strict=True):
-        axes.set_title(_title(split))
+        axes.set(title=_title(split), xlabel=labels[0], ylabel=labels[1])
+        axes.label_outer()
     return figure, list(zip(panels, splits.values(), strict=True))
 
 

@@ -14,7 +14,6 @@ from forcepos.tuning.trials import TrialResult
 
 _COLUMNS = 3
 _FEW = 3  # values that each get their own tick
-_LOGARITHMIC = ("lr",)
 
 
 def learning_curves(history: Sequence[dict[str, float]], objective: str, kept: int) -> Figure:
@@ -62,8 +61,7 @@ def hyperparameter_effects(trials: Sequence[TrialResult], objective: str, direct
     names = [name for name in common if distinct[name] > 1 and not name.startswith("tuner/")]  # Hyperband's own
     if not names:
         return style.message("No hyperparameter took more than one value in the trials that have a score.")
-    columns = min(_COLUMNS, len(names))
-    rows = -(-len(names) // columns)
+    columns, rows = min(_COLUMNS, len(names)), -(-len(names) // _COLUMNS)
     figure, panels = style.panels(rows, columns, 0.7 + 1.35 * rows, sharey=True)
     figure.set_layout_engine("constrained", h_pad=0.1)  # a name belongs to the panel above it
     for name, axes in zip(names, panels, strict=False):
@@ -99,7 +97,7 @@ def _plot_effect(axes: Axes, name: str, trials: Sequence[TrialResult], best: Tri
         values = [str(value) for value in values]
         axes.xaxis.update_units(sorted(set(values)))  # type: ignore[no-untyped-call]
         axes.tick_params(axis="x", rotation=30 if len("".join(set(values))) > 14 else 0)
-    elif name in _LOGARITHMIC:
+    elif name == "lr":
         axes.set_xscale("log")
         axes.set_xticks(np.geomspace(min(values), max(values), 3))
         axes.set_xticks([], minor=True)
