@@ -75,7 +75,7 @@ def _rounded(recordings: Recordings, numbers: NDArray[np.intp]) -> Iterator[tupl
     weights = np.random.default_rng(1).normal(size=(1000, recordings.signals.shape[1])).astype(np.float32)
     parts = [recordings.signals[slice(*recordings.bounds[number])] for number in numbers]
     projected = [float(np.vdot(part[:1000], weights[: len(part)])) for part in parts]
-    for one, other in pairwise(np.lexsort([projected, [len(part) for part in parts]]).tolist()):
+    for one, other in pairwise(sorted(range(len(parts)), key=lambda place: (len(parts[place]), projected[place]))):
         if len(parts[one]) == len(parts[other]) and _alike(parts[one], parts[other]):
             first, second = sorted((one, other))
             yield int(numbers[first]), int(numbers[second])
