@@ -261,8 +261,8 @@ def test_a_split_that_leaves_out_more_than_a_tenth_says_so(caplog: pytest.LogCap
     moving = dataclasses.replace(recordings, point=(np.arange(2000) // 15).astype(np.int32))
     split_of(config("held_out_points", *ALL_TRAINS)).subsets(all_samples(moving, WINDOW), 1)
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
-        ("WARNING", "split=held_out_points leaves out 1087 of 1820 samples (60 %): windows that span two points; "
-         "reduce model.window, or enlarge the points"),
+        ("WARNING", "split=held_out_points leaves out 1087 of 1820 samples (60 %): windows that span two of its "
+         "units; reduce model.window, or enlarge points and sessions"),
     ]  # fmt: skip
 
 

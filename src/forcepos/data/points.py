@@ -160,14 +160,10 @@ def _cluster(rests: Float64) -> NDArray[np.intp]:
 
 def _cells(positions: Float32, grid_mm: float) -> Int32:
     """Return the number (rows,) of the grid cell of each position (rows, 3), in order of first appearance."""
-    numbers: dict[int, int] = {}
-    point = np.empty(len(positions), np.int32)
-    for first in range(0, len(positions), _ROWS_AT_ONCE):
-        rows = slice(first, first + _ROWS_AT_ONCE)
-        cells = np.round(np.nan_to_num(positions[rows].astype(np.float64) / grid_mm, posinf=0, neginf=0))
-        packed = (np.clip(cells, -(2**20), 2**20 - 1).astype(np.int64) + 2**20) @ np.array([1, 2**21, 2**42])
-        found, begins, place = np.unique(packed, return_index=True, return_inverse=True)
-        for cell in found[np.argsort(begins)].tolist():
-            numbers.setdefault(cell, len(numbers))
-        point[rows] = np.array([numbers[cell] for cell in found.tolist()], np.int32)[place]
-    return point
+    import pandas as pd  # noqa: PLC0415  # takes long to import
+
+    packed = []
+    for rows in np.array_split(positions, 1 + len(positions) // _ROWS_AT_ONCE):
+        cells = np.round(np.nan_to_num(rows.astype(np.float64) / grid_mm, posinf=0, neginf=0))
+        packed.append(np.clip(cells, -(2**20), 2**20 - 1).astype(np.int64) @ np.array([1, 2**21, 2**42]))
+    return pd.factorize(np.concatenate(packed))[0].astype(np.int32)

@@ -72,15 +72,13 @@ def _rounded(recordings: Recordings, numbers: NDArray[np.intp]) -> Iterator[tupl
 
     Copies have almost the same random projection: they are neighbours in its order.
     """
-    lengths = np.diff(recordings.bounds, axis=1)[numbers, 0]
     weights = np.random.default_rng(1).normal(size=(1000, recordings.signals.shape[1])).astype(np.float32)
-    for length in np.flatnonzero(np.bincount(lengths) > 1):
-        parts = [recordings.signals[slice(*recordings.bounds[number])] for number in numbers[lengths == length]]
-        order = np.argsort([np.vdot(part[:1000], weights[:length]) for part in parts], kind="stable").tolist()
-        for one, other in pairwise(order):
-            if _alike(parts[one], parts[other]):
-                first, second = sorted((one, other))
-                yield int(numbers[lengths == length][first]), int(numbers[lengths == length][second])
+    parts = [recordings.signals[slice(*recordings.bounds[number])] for number in numbers]
+    projected = [float(np.vdot(part[:1000], weights[: len(part)])) for part in parts]
+    for one, other in pairwise(sorted(range(len(parts)), key=lambda place: (len(parts[place]), projected[place]))):
+        if len(parts[one]) == len(parts[other]) and _alike(parts[one], parts[other]):
+            first, second = sorted((one, other))
+            yield int(numbers[first]), int(numbers[second])
 
 
 def _alike(one: Float32, other: Float32) -> bool:

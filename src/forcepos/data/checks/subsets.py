@@ -45,11 +45,12 @@ def _absent(subsets: Mapping[str, Float32], outputs: Sequence[str], kind: str) -
         f"{outputs[place]} ({', '.join(f'{counts[row, place]:.0f} {name}' for row, name in enumerate(subsets))})"
         for place in np.flatnonzero((counts[needed] == 0).any(axis=0)).tolist()
     ]
-    if not absent:
-        return []
-    return [
-        (
-            f"samples of a {kind} are not in each subset: {name_some(absent, _SHOWN)}; what train lacks is never "
-            "predicted, what test lacks is not tested: record it more often, leave it out, or choose another split"
-        )
-    ]
+    advice = (
+        "what train lacks is never predicted, what test lacks is not tested: record it more often, leave it out"
+    )
+    some = name_some(absent, _SHOWN)
+    return (
+        [f"samples of a {kind} are not in each subset: {some}; {advice}, or choose another split"]
+        if absent
+        else []
+    )

@@ -46,15 +46,15 @@ def outliers(recordings: Recordings) -> Iterator[str]:
 def _far(columns: Float32) -> Iterator[tuple[int, NDArray[np.intp], float]]:
     """Yield columns, rare rows above or below a gap wider than all other values, and by how many times."""
     low, high = _range(columns)
-    for sign, most in ((1, columns.max(axis=0)), (-1, -columns.min(axis=0))):
-        start, end = (low, high) if sign == 1 else (-high, -low)
-        for column in np.flatnonzero((end > start) & (most > 2 * end - start)).tolist():
-            values = sign * columns[:, column].astype(np.float64)
-            rows = np.flatnonzero(values > 2 * end[column] - start[column])
-            ordered = np.append(end[column], np.sort(values[rows]))
-            widths = np.diff(ordered) / (ordered[:-1] - start[column])
-            if widths.max() > 1 and len(rows) <= max(1, _RARE * len(values)):
-                yield column, rows[values[rows] > ordered[widths.argmax()]], float(widths.max())
+    width = high - low
+    most = np.maximum(columns.max(axis=0) - high, low - columns.min(axis=0))
+    for column in np.flatnonzero((most > width) & (width > 0)).tolist():
+        out = 1 + np.maximum(columns[:, column] - high[column], low[column] - columns[:, column]) / width[column]
+        rows = np.flatnonzero(out > 2)
+        ordered = np.append(1, np.sort(out[rows]))
+        widths = np.diff(ordered) / ordered[:-1]
+        if widths.max() > 1 and len(rows) <= max(1, _RARE * len(out)):
+            yield column, rows[out[rows] > ordered[widths.argmax()]], float(widths.max())
 
 
 def _range(values: Float32, ends: tuple[int, int] = (5, 95)) -> Float64:
@@ -82,13 +82,17 @@ def _place(recordings: Recordings, column: str, rows: NDArray[np.intp], value: f
 
 
 def stuck(recordings: Recordings) -> Iterator[str]:
-    """Describe rows in which all signals are exactly zero, or repeat the row before for more than a second."""
+    """Describe rows in which all signals are exactly zero, or repeat the row before for more than a second.
+
+    Where they often do that, they are coarse ones at rest, such as joint angles.
+    """
     signals, recording = recordings.signals, recordings.recording
     zero = ~signals.any(axis=1)
     same = np.append(False, (signals[1:] == signals[:-1]).all(axis=1) & (recording[1:] == recording[:-1])) & ~zero
     first = np.flatnonzero(~same)
     rows = np.diff(np.append(first, len(same)))
     long = rows > max(20, recordings.rate_hz or 0)
+    long &= np.count_nonzero(long) <= max(2, len(recordings.bounds) / 2)
     for what, counts in (
         ("are exactly zero", np.bincount(recording[zero])),
         ("repeat the row before for more than a second", np.bincount(recording[first[long]], rows[long])),
@@ -106,19 +110,19 @@ def units(recordings: Recordings) -> Iterator[str]:
     heads = [recordings.signals[start:stop][:_HEAD] for start, stop in recordings.bounds]
     noise = np.array([white_noise(head) for head in heads])
     size = np.array([np.abs(head).mean(axis=0) for head in heads])
-    found: dict[tuple[str, tuple[int, ...]], list[str]] = {}
-    for name, *sizes in zip(recordings.channels, noise.T, size.T, strict=True):
-        for unit, low in _mixed(*sizes):
-            found.setdefault((unit, low), []).append(name)
     away = np.linalg.norm(recordings.positions[recordings.bounds[:, 0]].astype(np.float64), axis=1)
-    near = np.flatnonzero((away > 0) & (away < away.max() / 500))
-    if len(near) > 0.2 * np.count_nonzero(away) and away.max() < 2000 * away[near].max():
-        found[_UNITS[0][0], tuple(near.tolist())] = ["targets"]
+    found: dict[tuple[str, tuple[int, ...]], list[str]] = {}
+    names = (*recordings.channels, "targets")
+    for name, *sizes in zip(names, [*noise.T, away], [*size.T, away], strict=True):
+        for unit, low in _mixed(*sizes):
+            if name == "targets" and len(low) <= 0.2 * len(away):  # one point near 0 is no other unit
+                continue
+            found.setdefault((unit, low), []).append(name)
     for (unit, smaller), columns in found.items():
         if unit == _UNITS[0][0] or len(columns) > 1:  # another factor of a single column may be chance
-            names = name_some([recordings.names[number] for number in smaller], _SHOWN)
+            where = name_some([recordings.names[number] for number in smaller], _SHOWN)
             some = name_some(columns, _SHOWN)
-            yield f"likely {unit} mixed: {some} are so much smaller in recordings {names}; convert to one unit"
+            yield f"likely {unit} mixed: {some} are so much smaller in recordings {where}; convert to one unit"
 
 
 def _mixed(noise: Float64, size: Float64) -> Iterator[tuple[str, tuple[int, ...]]]:

@@ -1,4 +1,4 @@
-"""Splits that draw whole units: time blocks, recordings or points, once or into folds."""
+"""Splits that draw whole units: time blocks, recordings, points or sessions, once or into folds."""
 
 import logging
 from dataclasses import dataclass
@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forcepos.config import schema
-from forcepos.data.recordings import Int32, Recordings, Samples
-from forcepos.data.splits.split import DROPPED, VALIDATION, Split, Units, draw, set_calibration_aside
-from forcepos.data.splits.whole_units import Whole, deal, hold_out, sessions
+from forcepos.data.recordings import Samples
+from forcepos.data.splits.split import DROPPED, VALIDATION, Split, Units, draw, set_calibration_aside, validate
+from forcepos.data.splits.whole_units import WholeUnits
+from forcepos.runtime.errors import InputError
 
 log = logging.getLogger(__name__)
 
@@ -32,13 +33,30 @@ class Blocked(schema.BlockedSplitConfig, Split):
         Adjacent blocks of the same subset are joined. A window must lie within one such run of rows, `gap_s` away
         from its borders with other subsets; others are dropped.
         """
-        rows = _subset_of_rows(samples.recordings, self, self.count_blocks(samples), np.random.default_rng(seed))
-        gap = self._gap(samples)
-        first, end = samples.starts, samples.last
-        usable = _away_from_borders(samples.recordings, rows, gap)
-        run = np.cumsum(np.diff(rows, prepend=rows[0]) != 0)
-        inside = (run[first] == run[end]) & usable[first] & usable[end]
-        return np.where(inside, rows[first], DROPPED).astype(np.int8)
+        recordings, blocks, gap = samples.recordings, self.count_blocks(samples), self._gap(samples)
+        drawn = self._draw(len(recordings.bounds), blocks, np.random.default_rng(seed))
+        subset = np.empty(len(recordings.recording), np.int8)
+        for (start, stop), of_blocks in zip(recordings.bounds, drawn, strict=True):
+            subset[start:stop] = of_blocks[time_blocks(stop - start, blocks)]
+        border = np.flatnonzero((np.diff(subset) != 0) & (np.diff(recordings.recording) == 0)) + 1
+        before, after = (
+            np.searchsorted(border, rows, "right") for rows in (samples.starts - gap, samples.last + gap)
+        )
+        return np.where(before == after, subset[samples.starts], DROPPED).astype(np.int8)
+
+    def _draw(self, recordings: int, blocks: int, rng: np.random.Generator) -> NDArray[np.int8]:
+        """(recordings, blocks) the subset of each time block."""
+        drawn = np.array([draw(blocks, self, rng, "time blocks") for _ in range(recordings)])
+        if recordings == 1 and self.calibration_ratio and np.count_nonzero(drawn == VALIDATION) == 1:
+            # 110 blocks spare 9: calibrating with k units reaches k / (k + 1).
+            log.warning(
+                "no radius: one recording with split.blocks=%d has no time block to spare for calibration; "
+                "by the default ratios, split.blocks=110 spares enough for evaluation.coverage=0.9, as do more "
+                "recordings", blocks,
+            )  # fmt: skip
+        else:
+            set_calibration_aside(drawn, self, rng)
+        return drawn
 
     def units(self, samples: Samples) -> Units:
         """Return recordings; of a single one its time blocks: a calibration block might have been a test block."""
@@ -57,30 +75,10 @@ class Blocked(schema.BlockedSplitConfig, Split):
         if isinstance(self.blocks, int):
             return self.blocks
         rows = int(np.median(np.diff(samples.recordings.bounds, axis=1)))
-        needed = samples.window + 2 * self._gap(samples)
-        return next((blocks for blocks in (5, 4) if rows // blocks >= needed), 3)
+        return int(np.clip(rows // (samples.window + 2 * self._gap(samples)), 3, 5))
 
     def _gap(self, samples: Samples) -> int:
         return samples.recordings.rows_in(self.gap_s, "split.gap_s")
-
-
-def _subset_of_rows(
-    recordings: Recordings, config: schema.BlockedSplitConfig, blocks: int, rng: np.random.Generator
-) -> NDArray[np.int8]:
-    drawn = np.array([draw(blocks, config, rng, "time blocks") for _ in recordings.bounds])
-    if len(drawn) == 1 and config.calibration_ratio and np.count_nonzero(drawn == VALIDATION) == 1:
-        # 110 blocks spare 9: calibrating with k units reaches k / (k + 1).
-        log.warning(
-            "no radius: one recording with split.blocks=%d has no time block to spare for calibration; by the "
-            "default ratios, split.blocks=110 spares enough for evaluation.coverage=0.9, as do more recordings",
-            blocks,
-        )
-    else:
-        set_calibration_aside(drawn, config, rng)
-    subset = np.empty(len(recordings.recording), np.int8)
-    for (start, stop), of_blocks in zip(recordings.bounds, drawn, strict=True):
-        subset[start:stop] = of_blocks[time_blocks(stop - start, blocks)]
-    return subset
 
 
 def time_blocks(rows: int, blocks: int) -> NDArray[np.intp]:
@@ -88,80 +86,38 @@ def time_blocks(rows: int, blocks: int) -> NDArray[np.intp]:
     return np.arange(rows) * blocks // rows
 
 
-def _away_from_borders(recordings: Recordings, subset: NDArray[np.int8], gap: int) -> NDArray[np.bool_]:
-    """(rows,) False within `gap` rows of a border between two subsets of one recording."""
-    border = np.flatnonzero((np.diff(subset) != 0) & (np.diff(recordings.recording) == 0)) + 1
-    usable = np.ones(len(subset), bool)
-    for step in range(gap):
-        usable[np.clip(border + step, 0, len(subset) - 1)] = False
-        usable[np.clip(border - 1 - step, 0, len(subset) - 1)] = False
-    return usable
-
-
 @dataclass
-class HeldOutRecordings(schema.DrawnSplitConfig, Split):
+class HeldOutRecordings(schema.DrawnSplitConfig, WholeUnits):
     """Answer how well the model does in a new visit to known points."""
 
-    def divide(self, samples: Samples, seed: int) -> NDArray[np.int8]:
-        """Draw the subset of each recording."""
-        return hold_out(self, samples, Whole(samples.recordings.recording, "recording"), seed)
+    unit = "recording"
 
 
 @dataclass
-class HeldOutPoints(schema.DrawnSplitConfig, Split):
+class HeldOutPoints(schema.DrawnSplitConfig, WholeUnits):
     """Answer how well the model does where the arm has never touched."""
 
-    causes: ClassVar[str] = "windows that span two points; reduce model.window, or enlarge the points"
-
-    def divide(self, samples: Samples, seed: int) -> NDArray[np.int8]:
-        """Draw the subset of each point."""
-        return hold_out(self, samples, Whole(samples.recordings.point, "point"), seed)
-
-    def units(self, samples: Samples) -> Units:
-        """Return the points."""
-        return Units(samples.recordings.point[samples.starts], "points")
+    unit = "point"
 
 
 @dataclass
-class HeldOutSessions(schema.DrawnSplitConfig, Split):
+class HeldOutSessions(schema.DrawnSplitConfig, WholeUnits):
     """Answer how well the model does in a session that it has never seen: trained on Monday, tested on Tuesday."""
 
-    causes: ClassVar[str] = "windows that span two sessions"
-
-    def divide(self, samples: Samples, seed: int) -> NDArray[np.int8]:
-        """Draw the subset of each session; of two, one is tested, and recordings of the other validate."""
-        return hold_out(self, samples, Whole(sessions(samples.recordings, self.name), "session"), seed)
-
-    def units(self, samples: Samples) -> Units:
-        """Return the sessions."""
-        return Units(sessions(samples.recordings, self.name)[samples.starts], "sessions")
+    unit = "session"
 
 
 @dataclass
-class CrossValidation(schema.CrossValidationConfig, Split):
+class CrossValidation(schema.CrossValidationConfig, WholeUnits):
     """Answer how well the model does on each point, recording or session when it is held out."""
 
-    causes: ClassVar[str] = "windows that span two points or two sessions"
-
-    def divide(self, samples: Samples, seed: int) -> NDArray[np.int8]:
-        """Deal points, recordings or sessions into folds, and test one of them."""
-        return deal(self, samples, Whole(self._numbers(samples.recordings), self.unit), seed)
-
-    def units(self, samples: Samples) -> Units:
-        """Return what is dealt into folds."""
-        return Units(self._numbers(samples.recordings)[samples.starts], f"{self.unit}s")
-
-    def _numbers(self, recordings: Recordings) -> Int32:
-        if self.unit == "session":
-            return sessions(recordings, self.name)
-        return recordings.point if self.unit == "point" else recordings.recording
-
-
-_HARDER: dict[str, type[HeldOutPoints | HeldOutRecordings | HeldOutSessions]] = {
-    "held_out_points": HeldOutPoints,
-    "held_out_recordings": HeldOutRecordings,
-    "held_out_sessions": HeldOutSessions,
-}
+    def draw(self, classes: NDArray[np.intp], rng: np.random.Generator) -> NDArray[np.int8]:
+        """Return the subset (units,) of each unit: one fold is tested, and a share of the others validates."""
+        drawn = self.deal(len(classes), rng)
+        if not validate(drawn, self, rng) or len(drawn) < self.folds:
+            fewer = f": set split.folds={len(drawn)}" * (self.unit == "session" and len(drawn) > 1)
+            raise InputError(f"split.folds={self.folds}: {len(drawn)} {self.unit}s are too few{fewer}")
+        return drawn
 
 
 def harder_split(split: schema.SplitConfig, name: str) -> Split | None:
@@ -169,4 +125,6 @@ def harder_split(split: schema.SplitConfig, name: str) -> Split | None:
     if name == split.name or not isinstance(split, schema.DrawnSplitConfig):
         return None
     ratios = {key: value for key, value in vars(split).items() if key.endswith("_ratio")}
-    return _HARDER[name](name=name, plugin=schema.OWN_PLUGINS[f"split/{name}"], **ratios)
+    plugin = schema.OWN_PLUGINS[f"split/{name}"]
+    kinds = (HeldOutPoints, HeldOutRecordings, HeldOutSessions)
+    return next(kind(name=name, plugin=plugin, **ratios) for kind in kinds if name == f"held_out_{kind.unit}s")

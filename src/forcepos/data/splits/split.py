@@ -2,7 +2,7 @@
 
 import logging
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
@@ -49,6 +49,14 @@ def draw(
     subset[drawn[:test]] = TEST
     subset[drawn[test : test + validation]] = VALIDATION
     return subset
+
+
+def validate(subset: NDArray[np.int8], config: SplitConfig, rng: np.random.Generator) -> bool:
+    """Move a share of the units that train (units,) to validation; return whether any are left."""
+    rest = rng.permutation(np.flatnonzero(subset == TRAIN))
+    moved = rest[: max(1, round(config.validation_ratio * len(rest)))]
+    subset[moved] = VALIDATION
+    return len(moved) < len(rest)
 
 
 def set_calibration_aside(subset: NDArray[np.int8], config: SplitConfig, rng: np.random.Generator) -> None:
@@ -120,38 +128,29 @@ class Split(SplitConfig, ABC):
             divided = self.divide(samples, seed)
         if isinstance(divided, Subsets):
             return divided
-        subset = np.asarray(divided)
-        if subset.shape != samples.starts.shape or subset.dtype.kind not in "iu":
-            raise InputError(
-                f"{plugin_name(self)}: divide returned {subset.dtype} of shape {subset.shape}, not an integer for "
-                f"each of {len(samples.starts)} samples"
-            )
+        subset, count = np.asarray(divided), len(samples.starts)
+        if subset.shape != (count,) or subset.dtype.kind not in "iu":
+            wrong = f"{subset.dtype} of shape {subset.shape}, not an integer for each of {count} samples"
+            raise InputError(f"{plugin_name(self)}: divide returned {wrong}")
         if subset.size and not (subset.min() >= DROPPED and subset.max() <= CALIBRATION):
-            raise InputError(
-                f"{plugin_name(self)}: divide returned {subset.min()} to {subset.max()}, "
-                f"not {DROPPED} to {CALIBRATION}"
-            )
-        members = {
-            each.name: np.flatnonzero(subset == number).astype(np.int32)
-            for number, each in enumerate(fields(Subsets))
-        }
-        for name in ("train", "validation", "test"):
-            if not len(members[name]):
+            wrong = f"{subset.min()} to {subset.max()}, not {DROPPED} to {CALIBRATION}"
+            raise InputError(f"{plugin_name(self)}: divide returned {wrong}")
+        members = [np.flatnonzero(subset == number).astype(np.int32) for number in range(4)]
+        for name, found in zip(("train", "validation", "test"), members, strict=False):
+            if not len(found):
+                keys = "split.test_ratio, split.validation_ratio, split.gap_s or model.window"
+                instead = self.instead * (len(samples.recordings.bounds) > 2)
                 raise InputError(
-                    f"split={self.name} leaves no {name} samples: record more rows, "
-                    "or change split.test_ratio, split.validation_ratio, split.gap_s or model.window"
-                    + self.instead
-                    * (len(samples.recordings.bounds) > 2)
+                    f"split={self.name} leaves no {name} samples: record more rows, or change {keys}{instead}"
                 )
-        left_out = np.count_nonzero(subset == DROPPED)
-        if left_out > _WORTH_A_LINE * len(subset):
-            level = logging.WARNING if left_out > self.usual_loss * len(subset) else logging.INFO
-            share = 100 * left_out / len(subset)
+        share = np.count_nonzero(subset == DROPPED) / count
+        if share > _WORTH_A_LINE:
             log.log(
-                level, "split=%s leaves out %d of %d samples (%.0f %%): %s",
-                self.name, left_out, len(subset), share, self.causes,
+                logging.WARNING if share > self.usual_loss else logging.INFO,
+                "split=%s leaves out %d of %d samples (%.0f %%): %s",
+                self.name, round(share * count), count, 100 * share, self.causes,
             )  # fmt: skip
-        return Subsets(**members)
+        return Subsets(*members)
 
 
 def split_of(config: SplitConfig) -> Split:
