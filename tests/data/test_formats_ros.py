@@ -150,7 +150,7 @@ def test_elements_that_a_list_lacks_are_missing(tmp_path: Path) -> None:
     efforts = [f"/joint_states.effort[{number}]" for number in range(3)]
     assert table.columns == ("time", "/joint_states.header.stamp", "/joint_states.header.frame_id", *efforts)
     (chunk,) = table.chunks()
-    np.testing.assert_array_equal(chunk[4].to_numpy(), [1, np.nan, np.nan, 1, 1, np.nan])
+    np.testing.assert_array_equal(chunk[4].to_numpy(zero_copy_only=False), [1, np.nan, np.nan, 1, 1, np.nan])
 
 
 def test_joint_states_of_two_publishers_are_not_mixed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

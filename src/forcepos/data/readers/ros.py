@@ -1,7 +1,6 @@
 """Bags of ROS 1 and ROS 2, read with `rosbags`: fields are columns, `/ft_sensor.wrench.force.x`, on one clock."""
 
 import logging
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
@@ -45,7 +44,7 @@ class RosTable(Table):
                     longest = max(first, key=lambda message: message.joints[0])
                     known = self._longest.setdefault(one.topic, longest)
                     if known.type.name != one.msgtype:
-                        raise InputError(f"others there are {known.type.name}")
+                        raise InputError(f"others there are {known.type.name}")  # noqa: TRY301  # is told as they are
                     self._longest[one.topic] = max(known, longest, key=lambda message: message.joints[0])
                     self._messages[one.topic] = self._messages.get(one.topic, 0) + one.msgcount
                 except Exception as error:  # noqa: BLE001  # there is none, it is damaged, or nobody defines its type
@@ -76,24 +75,21 @@ class RosTable(Table):
         # Of each topic, the number of its newest message at each message of the clock.
         newest = {topic: np.searchsorted(one.times, time, side="right") - 1 for topic, one in topics.items()}
         first = max(int(np.count_nonzero(place < 0)) for place in newest.values())
+        if first == len(time):
+            raise InputError(f"{self.title}: no message of {clock} follows the first one of every other topic")
         self._report(topics, clock, newest, first)
-        values = [pa.array(topics[topic].column(name) if topic else time.view("M8[ns]")) for topic, name in fields]
+        values = [topics[topic or clock].table[name].chunk(0) for topic, name in fields]
         check_kinds(self.title, wanted, [column.type for column in values])
         for row in range(first, len(time), _ROWS):
-            places = {topic: pa.array(place[row : row + _ROWS]) for topic, place in newest.items()}
-            yield {number: values[number].take(places[topic or clock]) for number, (topic, _) in enumerate(fields)}
+            rows = {topic: pa.array(topics[topic].order[newest[topic][row : row + _ROWS]]) for topic in topics}
+            yield {number: values[number].take(rows[topic or clock]) for number, (topic, _) in enumerate(fields)}
 
     def _read(self, fields: Sequence[tuple[str, str]]) -> dict[str, Topic]:
-        wanted = defaultdict[str, set[str]](set)
-        for topic, name in fields:
-            wanted[topic].add(name)
-        topics = {topic: Topic(self._longest[topic], names) for topic, names in wanted.items() if topic}
+        names = {topic: {name for of, name in fields if of == topic} for topic, _ in fields if topic}
+        topics = {topic: Topic(self._longest[topic], wanted) for topic, wanted in names.items()}
+        kinds = {(topic, self._longest[topic].type.name) for topic in topics}
         with _bag(self.path) as bag:
-            read = [
-                one
-                for one in bag.connections
-                if one.topic in topics and one.msgtype == self._longest[one.topic].type.name
-            ]
+            read = [one for one in bag.connections if (one.topic, one.msgtype) in kinds]
             sinks = {one.id: (topics[one.topic].raws, topics[one.topic].stamps) for one in read}
             messages = bag.messages(read)
             while some := list(islice(messages, _AT_ONCE)):
@@ -103,16 +99,16 @@ class RosTable(Table):
                     stamps.append(stamp)
                 for topic in topics.values():
                     topic.convert()
+        for topic in topics.values():
+            topic.finish()
         return topics
 
     def _report(
         self, topics: Mapping[str, Topic], clock: str, newest: Mapping[str, NDArray[Any]], first: int
     ) -> None:
-        """Log what is dropped, missing or old, once; refuse if nothing is left."""
-        time = topics[clock].times
-        if first == len(time):
-            raise InputError(f"{self.title}: no message of {clock} follows the first one of every other topic")
+        """Log what is dropped, missing or old, once."""
         found = [f"the first {first} messages of {clock} are dropped: another topic begins later"] if first else []
+        time = topics[clock].times
         for topic, one in topics.items():
             step = float(np.median(np.diff(one.times))) if len(one.times) >= _ENOUGH else np.inf
             late = np.diff(time) if topic == clock else (time - one.times[newest[topic]])[first:]
