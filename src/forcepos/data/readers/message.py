@@ -1,8 +1,8 @@
 """ROS messages as columns: those that are laid out alike are taken apart together, as an array of bytes."""
 
-from collections.abc import Mapping, Set
+from collections.abc import Collection, Mapping
 from struct import unpack_from
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -44,7 +44,7 @@ class Message:
         self.type, self._raw = kind, raw
         self.fields, self.joints = dict[str, tuple[int, np.dtype[Any]]](), (0, b"")
         self._end, self.same = (4, [0, 1]) if kind.ros2 else (0, list[int]())
-        self._order = "<" if not kind.ros2 or raw[1] else ">"
+        self._order: Literal["<", ">"] = "<" if not kind.ros2 or raw[1] else ">"
         self._walk(_MESSAGE, kind.name, kind.topic)
         if not self._end <= len(raw) <= self._end + 3 * kind.ros2:
             raise ValueError(f"a message of {kind.topic} has {len(raw)} bytes, not {self._end}")
@@ -101,7 +101,7 @@ class Topic:
         times: (messages,) ns.
     """
 
-    def __init__(self, longest: Message, wanted: Set[str]) -> None:
+    def __init__(self, longest: Message, wanted: Collection[str]) -> None:
         self.raws, self.stamps, self.others = list[bytes](), list[int](), 0
         self._longest, self._wanted, self._parts, self._count = longest, wanted, list[pa.Table](), 0
 
@@ -119,7 +119,7 @@ class Topic:
                 self.others += len(rows)
                 continue
             columns = {"row": self._count + rows, "time": np.array(self.stamps, "M8[ns]")[rows]}
-            for name in self._wanted & message.fields.keys():
+            for name in message.fields.keys() & self._wanted:
                 place, dtype = message.fields[name]
                 columns[name] = _values(table[agree, place : place + dtype.itemsize], dtype)
             self._parts.append(pa.table(columns))
@@ -137,7 +137,9 @@ class Topic:
 
 def _values(table: NDArray[np.uint8], dtype: np.dtype[Any]) -> NDArray[Any]:
     """(messages,) numbers, words or times of their bytes (messages, itemsize)."""
-    values = np.ascontiguousarray(table).view(dtype)[:, 0] if dtype.itemsize else np.full(len(table), b"")
+    values: NDArray[Any] = (
+        np.ascontiguousarray(table).view(dtype)[:, 0] if dtype.itemsize else np.full(len(table), b"")
+    )
     if dtype.names:
-        return (values["f0"] * np.int64(10**9) + values["f1"]).view("M8[ns]")
+        return np.asarray(values["f0"] * np.int64(10**9) + values["f1"]).view("M8[ns]")
     return np.char.decode(values, "utf-8") if dtype.kind == "S" else values.astype(dtype.newbyteorder("="))
