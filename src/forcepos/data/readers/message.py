@@ -1,6 +1,7 @@
 """ROS messages as columns: those that are laid out alike are taken apart together, as an array of bytes."""
 
 from collections.abc import Collection, Mapping
+from itertools import chain
 from struct import unpack_from
 from typing import Any, Literal, NamedTuple
 
@@ -65,15 +66,17 @@ class Message:
     def _list(self, part: tuple[int, Any], count: int, name: str) -> None:
         if count > len(self._raw):
             raise ValueError(f"a list in a message of {self.type.topic} has {count} elements")
-        begin, numbers = self._end, part[0] == _BASE and part[1][0] in _FORMATS
+        numbers = part[0] == _BASE and part[1][0] in _FORMATS
         shown = name if part[0] == _BASE and count <= MOST else ""
         passed = 1 if numbers and count and not shown else count  # pictures have too many to pass each
         for index in range(passed):
             self._walk(*part, shown and f"{shown}[{index}]")
         self._end += (count - passed) * np.dtype(_FORMATS[part[1][0]] if numbers else "u1").itemsize
-        if name == f"{self.type.topic}.name":
-            self.same += range(begin, self._end)
-            self.joints = count, bytes(self._raw[begin : self._end])
+        if shown == f"{self.type.topic}.name":  # without the bytes between names, which may be anything
+            places = [self.fields[f"{name}[{index}]"] for index in range(count)]
+            texts = [range(place, place + dtype.itemsize) for place, dtype in places]
+            self.same += chain(*texts)
+            self.joints = count, b"\0".join(bytes(self._raw[text.start : text.stop]) for text in texts)
 
     def _length(self) -> int:
         place = self._field("", "u4")
