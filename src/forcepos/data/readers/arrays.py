@@ -1,7 +1,7 @@
 """Arrays in memory as a table's columns: `.npy` and `.npz` files, and what other formats are turned into."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,6 @@ from forcepos.data.readers.table import Wanted, explained
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.wording import name_some
 
-Arrays = Mapping[str, NDArray[Any]]
 Loaded = tuple[pa.Table, dict[str, str]]  # the columns, and what is left out: why, by its name
 _SHOWN = 10
 _FEW = 16  # values that need not be one for each row: a target, a rate, a name
@@ -47,8 +46,7 @@ def load_numpy(path: Path) -> Loaded:
     """Load a `.npy` file, or the arrays of an `.npz` file side by side; nothing is unpickled."""
     loaded = np.load(path, mmap_mode="r", allow_pickle=False)  # .npz files are not mapped
     if isinstance(loaded, np.ndarray):
-        names = loaded.dtype.names
-        return side_by_side({name: loaded[name] for name in names} if names else {"array": loaded})
+        return side_by_side({name: loaded[name] for name in loaded.dtype.names or ()} or {"array": loaded})
     arrays, pickled = {}, {}
     for name in loaded.files:
         try:
@@ -59,12 +57,15 @@ def load_numpy(path: Path) -> Loaded:
     return table, pickled | left_out
 
 
-def side_by_side(arrays: Arrays) -> Loaded:
+def side_by_side(arrays: Mapping[str, NDArray[Any]]) -> Loaded:
     """Make columns of arrays; rows are the axis, first or last, whose length most arrays share.
 
     A few values, whatever their number, are the same in each row.
     """
-    rows = _common_length(arrays.values())
+    # The length that most share, but for those of a few values; of several the largest.
+    long = [one for one in arrays.values() if one.size > _FEW] or [*arrays.values()]
+    lengths = Counter(length for one in long for length in {*one.shape})
+    rows = max(lengths, key=lambda length: (lengths[length], length), default=1)
     columns, left_out = {}, {}
     for name, values in arrays.items():
         same = values.size <= _FEW and rows not in values.shape
@@ -76,13 +77,6 @@ def side_by_side(arrays: Arrays) -> Loaded:
         else:
             columns[name] = _arrow(whole if whole.shape[0] == rows else np.moveaxis(whole, -1, 0))
     return pa.table(columns), left_out
-
-
-def _common_length(arrays: Collection[NDArray[Any]]) -> int:
-    """Return the length that most arrays share, but for those of a few values; of several the largest."""
-    long = [{*values.shape} for values in arrays if values.size > _FEW] or [{*values.shape} for values in arrays]
-    lengths = Counter(length for shape in long for length in shape)
-    return max(lengths, key=lambda length: (lengths[length], length), default=1)
 
 
 def _arrow(values: NDArray[Any]) -> pa.Array:

@@ -1,7 +1,7 @@
 """MATLAB's files up to version 7: arrays, structures, and arrays of structures, each of which is a recording."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +27,25 @@ def load_matlab(path: Path) -> Loaded:
         advice = "save it in MATLAB with save(…, '-v7'), or convert it with h5py as docs/own-data.md shows"
         raise InputError(f"{path} is a MATLAB file of version 7.3: {advice}") from error
     values = dict(_leaves({name: value for name, value in variables.items() if not name.startswith("__")}))
-    lists = [len(value) for value in values.values() if _is_list(value)]
-    if not lists:
-        return side_by_side({name: _array(value) for name, value in values.items()})
-    return _recordings(values, Counter(lists).most_common(1)[0][0])
+    # Arrays of structures or of cells, not functions or objects of a class.
+    lists = [
+        len(value)
+        for value in values.values()
+        if isinstance(value, list) or (type(value) is np.ndarray and value.dtype == object and value.ndim == 1)
+    ]
+    count = Counter(lists).most_common(1)[0][0] if lists else 0
+    # What has as many elements is of each recording, else it is of all.
+    several = {name for name, value in values.items() if count and np.size(value) > 1 and len(value) == count}
+    recordings = [
+        {
+            name: _array(value)
+            for name, value in _leaves(
+                {key: its[number] if key in several else its for key, its in values.items()}
+            )
+        }
+        for number in range(count or 1)
+    ]
+    return _joined(recordings, several=count > 0)
 
 
 def _leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -41,35 +56,28 @@ def _leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
             yield prefix + name, value
 
 
-def _is_list(value: Any) -> bool:
-    """Return whether this is an array of structures or of cells, not a function or an object of a class."""
-    return isinstance(value, list) or (type(value) is np.ndarray and value.dtype == object and value.ndim == 1)
-
-
 def _array(value: Any) -> NDArray[Any]:
     array = np.asarray(value, object if isinstance(value, list) else None)
     # MATLAB stores its numbers as the smallest integers that hold them, other ones in each recording.
     return array.astype(np.float64) if array.dtype.kind in "iu" else array
 
 
-def _recordings(values: Mapping[str, Any], count: int) -> Loaded:
-    """Put the recordings one below the other; what has as many elements is of each of them, else it is of all."""
-    several = {name for name, value in values.items() if np.size(value) > 1 and len(value) == count}
-    tables, titles, left_out = [], list[str](), dict[str, str]()
-    for number in range(count):
-        own = {name: value[number] if name in several else value for name, value in values.items()}
-        arrays = {name: _array(value) for name, value in _leaves(own)}
-        table, others = side_by_side(arrays)
-        titles += [str(value) for name, value in arrays.items() if name.endswith(".name") and value.ndim == 0][:1]
-        tables.append(table)
-        left_out |= others
-    kinds = [{(field.name, field.type) for field in table.schema} for table in tables]
-    for name, _ in sorted(kinds[0].union(*kinds) - kinds[0].intersection(*kinds), key=str):
-        left_out[name] = f"{name} (missing or of another shape in some recordings)"
+def _joined(recordings: Sequence[Mapping[str, NDArray[Any]]], several: bool) -> Loaded:
+    """Put the recordings one below the other."""
+    tables, others = zip(*map(side_by_side, recordings), strict=True)
+    left_out = {name: why for its in others for name, why in its.items()}
+    kinds = Counter((field.name, field.type) for table in tables for field in table.schema)
+    odd = sorted({name for (name, _), count in kinds.items() if count < len(tables)})
+    left_out |= {name: f"{name} (missing or of another shape in some recordings)" for name in odd}
     names = [name for name in tables[0].column_names if name not in left_out]
     joined = pa.concat_tables([table.select(names) for table in tables])
-    if names and "recording" not in names:
-        title = pa.array(titles if len({*titles}) == count else map(str, range(count)), pa.string())
-        rows = np.repeat(np.arange(count), [len(table) for table in tables])
-        joined = joined.append_column("recording", pa.DictionaryArray.from_arrays(rows, title))
+    if several and names and "recording" not in names:
+        titles = [
+            next((str(value) for name, value in arrays.items() if name.endswith(".name") and not value.ndim), "")
+            for arrays in recordings
+        ]
+        unique = all(titles) and len({*titles}) == len(tables)
+        rows = np.repeat(np.arange(len(tables)), [len(table) for table in tables])
+        words = pa.array(titles if unique else map(str, range(len(tables))), pa.string())
+        joined = joined.append_column("recording", pa.DictionaryArray.from_arrays(rows, words))
     return joined, left_out
