@@ -7,10 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from forcepos.commands.inspect.columns import Column
-from forcepos.commands.inspect.roles import PER_SECOND, Guesses, time_unit
+from forcepos.commands.inspect.roles import GIVEN, PER_SECOND, Guesses, time_unit
 from forcepos.data.recordings import Float64
 
-GIVEN = "given on the command line"
 _RATES_HZ = (4.0, 2000.0)  # plausible range, by which the unit of time is guessed
 _SINCE_1970_S = (631_152_000, 4_102_444_800)  # the years 1990 to 2100
 _SLOWEST_HZ, _SLOW_HZ, _FASTEST_HZ = 0.01, 0.5, 1e5  # of a clock; a slow one where its name says another unit
@@ -32,94 +31,73 @@ def course_of(values: Float64) -> Course:
     steps, least = np.diff(known), 0.9 * (len(known) - 1)
     up, moves, ones = (int(one.sum()) for one in (steps > 0, steps != 0, steps == 1))
     smooth = moves > 0 and bool(np.sqrt(np.mean(steps**2)) < 0.1 * np.std(known))
-    return Course(up > 0.95 * moves and moves > least > 0.9, ones > least > 1, smooth, median_step(steps))
+    step = float(np.median(steps[steps > 0])) if up else 0.0
+    return Course(up > 0.95 * moves and moves > least > 0.9, ones > least > 1, smooth, step)
 
 
 def guess_time(
     guesses: Guesses, columns: Mapping[str, Column], courses: Mapping[str, Course], given: str | None
 ) -> None:
-    """Note the time, the given column or the likeliest, and its unit."""
-    pair = None if given else _seconds_and_rest(guesses, columns)
-    if pair:
-        guesses.time, guesses.reasons["time"] = pair, "by their names, whole seconds and the rest"
-        return
-    for name, reason in [(given, GIVEN)] if given else _time_candidates(guesses, columns, courses):
+    """Note the time, the given column or the likeliest, and its unit; tell counters and other times apart."""
+    kinds, readable = guesses.kinds, [name for name, column in columns.items() if column.readable]
+    for name, reason in [(given, GIVEN)] if given else _candidates(guesses, columns, courses):
         unit, how = _unit(name, columns[name], courses[name].step or 1.0)
         if unit or given:
             guesses.time, guesses.time_unit = (name,), unit or "s"
-            guesses.kinds[name], guesses.reasons["time"] = "time", f"{reason}; in {guesses.time_unit}, {how}"
-            return
+            guesses.reasons["time"] = f"{reason}; in {guesses.time_unit}, {how}"
+            break
+    whole = [name for name in readable if kinds[name] == "seconds"]
+    for rest in (
+        name for name in readable if kinds[name] == "nanoseconds" and columns[name].high < PER_SECOND["ns"]
+    ):
+        if whole and not given:  # of several, the one whose name is most like it
+            first = max(whole, key=lambda name: SequenceMatcher(None, name, rest).ratio())
+            guesses.time, guesses.time_unit = (first, rest), "s"
+            guesses.reasons["time"] = "by their names, whole seconds and the rest"
+    kinds |= dict.fromkeys(guesses.time, "time")
+    for name in readable:
+        if kinds[name] in {"", "recording", "session", "point"}:
+            counts = "row number" if courses[name].counts else kinds[name]
+            kinds[name] = "seconds" if columns[name].varies and _since_1970(columns[name]) else counts
+        elif kinds[name] == "row number" and name.lower().startswith("seq") and not courses[name].increases:
+            kinds[name] = "recording"  # its number stays for many rows
 
 
-def guess_counters(guesses: Guesses, columns: Mapping[str, Column], courses: Mapping[str, Course]) -> None:
-    """Tell numbers of rows, and times that are not the time, from all else."""
-    for name, course in courses.items():
-        if name in guesses.time:
-            continue
-        if guesses.kinds[name] in {"", "recording", "session", "point"}:
-            if columns[name].readable and columns[name].low < columns[name].high and _since_1970(columns[name]):
-                guesses.kinds[name] = "seconds"
-            elif course.counts:
-                guesses.kinds[name] = "row number"
-        elif guesses.kinds[name] == "row number" and name.lower().startswith("seq") and not course.increases:
-            guesses.kinds[name] = "recording"  # its number stays for many rows
-
-
-def _seconds_and_rest(guesses: Guesses, columns: Mapping[str, Column]) -> tuple[str, str] | None:
-    whole = [name for name, kind in guesses.kinds.items() if kind == "seconds" and columns[name].readable]
-    for name, kind in guesses.kinds.items():
-        column = columns[name]
-        if (
-            kind == "nanoseconds"
-            and whole
-            and column.readable
-            and 0 <= column.low <= column.high < PER_SECOND["ns"]
-        ):
-            return max(whole, key=lambda one: SequenceMatcher(None, one, name).ratio()), name
-    return None
-
-
-def _time_candidates(
+def _candidates(
     guesses: Guesses, columns: Mapping[str, Column], courses: Mapping[str, Course]
 ) -> Iterator[tuple[str, str]]:
     """Yield columns that may hold the time with the reason, the likeliest first."""
     increasing = [name for name, course in courses.items() if course.increases]
-    yield from ((name, "from its type") for name in increasing if columns[name].kind == "time")
     numbers = [name for name in increasing if columns[name].readable]
-    by_name = (name for name in numbers if guesses.kinds[name] in {"time", "seconds", "nanoseconds"})
-    yield from ((name, "by its name, and it increases") for name in by_name)
-    unnamed = (name for name in numbers if not guesses.kinds[name])
-    clocks = (name for name in unnamed if not courses[name].counts or _since_1970(columns[name]))
-    yield from ((name, "it increases from row to row") for name in clocks)
+    named = [name for name in numbers if guesses.kinds[name] in {"time", "seconds", "nanoseconds"}]
+    others = (name for name in numbers if not guesses.kinds[name])
+    yield from ((name, "from its type") for name in increasing if columns[name].kind == "time")
+    yield from ((name, "by its name, and it increases") for name in named)
+    for name in others:
+        if not courses[name].counts or _since_1970(columns[name]):
+            yield name, "it increases from row to row"
 
 
 def _unit(name: str, column: Column, step: float) -> tuple[str, str]:
     """Return the unit of a time and the reason; no unit where its years would lie beyond 2100."""
-    if column.kind == "time":
-        return "s" if (column.begin_ns or 0) / 1e9 + column.high <= _SINCE_1970_S[1] else "", "from its type"
+    units = {"s": 1.0} if column.kind == "time" else PER_SECOND
+    rates = {unit: per / step for unit, per in units.items() if column.reach / per <= _SINCE_1970_S[1]}
+    if column.kind == "time" or not rates:
+        return "".join(rates), "from its type"
     by_name, by_size = time_unit(name), _since_1970(column)
-    slowest = _SLOWEST_HZ if by_name in {None, by_size} else _SLOW_HZ
-    if by_size and slowest <= PER_SECOND[by_size] / step <= _FASTEST_HZ:
+    slowest_hz = _SLOWEST_HZ if by_name in {None, by_size} else _SLOW_HZ
+    if by_size and slowest_hz <= rates[by_size] <= _FASTEST_HZ:
         return by_size, "since it then counts from 1970, as clocks do"
-    reach = max(abs(column.low), abs(column.high))
-    possible = {unit: per for unit, per in PER_SECOND.items() if reach / per <= _SINCE_1970_S[1]}
-    if by_name in possible:
+    if by_name in rates:
         return by_name, "from its name"
-    for unit, per_second in possible.items():
-        if _RATES_HZ[0] <= per_second / step <= _RATES_HZ[1]:
-            return unit, f"which gives {per_second / step:.4g} rows per second"
-    return "s" if "s" in possible else "", "by default"
+    likely = next((unit for unit, rate in rates.items() if _RATES_HZ[0] <= rate <= _RATES_HZ[1]), "")
+    if likely:
+        return likely, f"which gives {rates[likely]:.4g} rows per second"
+    return "s" if "s" in rates else "", "by default"
 
 
 def _since_1970(column: Column) -> str:
     """Return the unit in which a column's size makes it a time of our days; empty where none does."""
-    for unit, per_second in PER_SECOND.items():
-        if _SINCE_1970_S[0] <= column.low / per_second <= column.high / per_second <= _SINCE_1970_S[1]:
-            return unit
-    return ""
-
-
-def median_step(steps: Float64) -> float:
-    """Return the median of the steps forward; 0 where there is none."""
-    forward = steps[steps > 0]
-    return float(np.median(forward)) if len(forward) else 0.0
+    first, last = _SINCE_1970_S
+    units = (unit for unit, per in PER_SECOND.items() if first <= column.low / per <= column.high / per <= last)
+    return next(units, "")

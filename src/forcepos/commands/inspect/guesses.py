@@ -1,14 +1,13 @@
 """Guesses of the role of each column from names and values, each with its reason."""
 
 from argparse import Namespace
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from itertools import groupby
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from forcepos.commands.inspect.clocks import GIVEN, course_of, guess_counters, guess_time
+from forcepos.commands.inspect.clocks import course_of, guess_time
 from forcepos.commands.inspect.columns import Column
-from forcepos.commands.inspect.roles import Guesses, kind_of, length_unit, triples
+from forcepos.commands.inspect.roles import GIVEN, Guesses, kind_of, length_unit, triples
 from forcepos.data.recordings import Float64
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.wording import name_some
@@ -16,9 +15,9 @@ from forcepos.runtime.wording import name_some
 _SHOWN = 50  # names of columns
 _MOST_CLASSES = 64  # a column with more distinct values is no label
 _SMOOTH = "three adjacent columns that vary smoothly, by tens of millimetres or more"
-_FAR_MM = 20.0  # from the base's origin, for positions in unnamed columns
+_FAR_MM, _FARTHEST_MM = 20.0, 5000.0  # from the base's origin, for positions in unnamed columns
+_METRES = 5.0  # values below are in m
 _HALF_TURN_RAD = np.pi + 1e-3
-_KINDS_OF_ROUGH = {6: ("force?",) * 3 + ("torque?",) * 3, 7: ("joint torque?",) * 7}
 _SIGNALS = ("joint torque", "force", "torque", "joint angle", "current")
 _NEVER_SIGNALS = frozenset({
     "seconds", "nanoseconds", "time", "row number", "recording", "point", "session", "label", "second force",
@@ -44,19 +43,18 @@ def guess(columns: Mapping[str, Column], start: Mapping[str, Float64], hints: Na
     courses = {name: course_of(values) for name, values in start.items()}
     guesses.smooth = frozenset(name for name, course in courses.items() if course.smooth)
     guess_time(guesses, columns, courses, hints.time)
-    guess_counters(guesses, columns, courses)
     _positions(guesses, columns, hints)
     guesses.recording = _named(guesses, "recording", columns)
     guesses.point = _named(guesses, "point", columns, hints.point)
     guesses.session = _named(guesses, "session", columns)
     if guesses.session and not (guesses.recording or guesses.point):
         guesses.recording, guesses.reasons["recording"] = guesses.session, "a session, for want of a better one"
+    _label_and_features(guesses, columns, hints)
     return guesses
 
 
-def guess_roles(guesses: Guesses, columns: Mapping[str, Column], hints: Namespace) -> None:
-    """Add kinds by value, label and features, once all rows are known."""
-    guesses.kinds |= _kinds_by_value(guesses, columns)
+def _label_and_features(guesses: Guesses, columns: Mapping[str, Column], hints: Namespace) -> None:
+    guesses.kinds |= dict.fromkeys(_turns(guesses, columns), "orientation?")
     taken = guesses.taken
     free = {name: column for name, column in columns.items() if name not in taken}
     few = {name: one for name, one in free.items() if 2 <= (one.distinct or 0) <= _MOST_CLASSES and one.discrete}
@@ -66,7 +64,18 @@ def guess_roles(guesses: Guesses, columns: Mapping[str, Column], hints: Namespac
         for name, column in few.items()
         if name != guesses.label and not guesses.kinds[name] and 10 * (column.distinct or 0) <= column.known
     )
-    _features(guesses, columns)
+    free = [
+        name
+        for name, column in columns.items()
+        if column.readable and column.varies and 2 * column.known > column.rows
+        if name not in guesses.taken and guesses.kinds[name] not in _NEVER_SIGNALS
+    ]
+    known = [name for name in free if guesses.kinds[name] in _SIGNALS]
+    guesses.features = tuple(known or free)
+    kinds = dict.fromkeys(guesses.kinds[name] for name in known)
+    if free:
+        by_names = f"by their names: {', '.join(kinds)}"
+        guesses.reasons["features"] = by_names if known else "all other numeric columns that vary"
 
 
 def _named(guesses: Guesses, role: str, names: Iterable[str], given: str | None = None) -> str | None:
@@ -85,65 +94,34 @@ def _positions(guesses: Guesses, columns: Mapping[str, Column], hints: Namespace
     else:
         free = [name for name in numeric if name not in guesses.time]
         adjacent = zip(free, free[1:], free[2:], strict=False)
-        alike = (three for three in adjacent if _look_like_positions(three, columns, guesses.smooth))
+        alike = (three for three in adjacent if all(_like_a_position(columns[one], guesses) for one in three))
         names, reason = next(alike, ()), _SMOOTH
     if names:
+        by_unit, reach = length_unit(names[0]), max(columns[name].reach for name in names)
+        guesses.unit = by_unit or ("m" if reach < _METRES else "mm")
+        by_size = f"since no value exceeds {reach:.3g}" if reach < _METRES else f"since values reach {reach:.4g}"
+        guesses.positions = names
+        guesses.reasons["positions"] = f"{reason}; in {guesses.unit}, {'from the name' if by_unit else by_size}"
         guesses.kinds |= dict.fromkeys(names, "position")
-        guesses.unit, how = _length_unit(names, columns)
-        guesses.positions, guesses.reasons["positions"] = names, f"{reason}; in {guesses.unit}, {how}"
 
 
-def _look_like_positions(names: Sequence[str], columns: Mapping[str, Column], smooth: Collection[str]) -> bool:
-    """Return whether three columns without known names look like millimetres in the base frame."""
-    three = [columns[name] for name in names]
-    unnamed = all(kind_of(name) == "" for name in names)
-    far = all(_FAR_MM < max(abs(one.low), abs(one.high)) < 5000 for one in three)
-    smooth_enough = all(one.kind == "number" and one.name in smooth and one.std > 1 for one in three)
-    return unnamed and far and smooth_enough
+def _like_a_position(column: Column, guesses: Guesses) -> bool:
+    """Return whether a column without a known name looks like millimetres in the base frame."""
+    smooth = column.kind == "number" and column.name in guesses.smooth and column.std > 1
+    return smooth and not kind_of(column.name) and _FAR_MM < column.reach < _FARTHEST_MM
 
 
-def _length_unit(names: Sequence[str], columns: Mapping[str, Column]) -> tuple[str, str]:
-    by_name = length_unit(names[0])
-    if by_name:
-        return by_name, "from the name"
-    reach = max(max(abs(columns[name].low), abs(columns[name].high)) for name in names)
-    if reach < 5:
-        return "m", f"since no value exceeds {reach:.3g}"
-    return "mm", f"since values reach {reach:.4g}"
+def _turns(guesses: Guesses, columns: Mapping[str, Column]) -> list[str]:
+    """Return the three columns after a position if they look like angles: the orientation of the hand."""
+    names = [*columns]
+    place = max((names.index(name) + 1 for name in guesses.positions), default=len(names))
+    turns = [
+        name for name in names[place : place + 3] if not guesses.kinds[name] and _is_angle(columns[name], guesses)
+    ]
+    return turns if len(turns) == 3 else []
 
 
-def _kinds_by_value(guesses: Guesses, columns: Mapping[str, Column]) -> dict[str, str]:
-    """Return uncertain kinds of continuous columns without one, from their ranges, smoothness and neighbours."""
-    found: dict[str, str] = {}
-    before, kinds, smooth = "", guesses.kinds, guesses.smooth
-    for shape, run in groupby(columns, lambda name: "" if kinds[name] else _shape(columns[name], name in smooth)):
-        names = [*run]
-        if shape == "angle":  # the first three after a position are the orientation of the hand
-            hand = 3 if before == "position" and len(names) >= 3 else 0
-            found |= dict.fromkeys(names[:hand], "orientation?") | dict.fromkeys(names[hand:], "joint angle?")
-        elif shape == "rough":
-            found |= dict(zip(names, _KINDS_OF_ROUGH.get(len(names), ()), strict=False))
-        before = kinds[names[-1]]
-    return found
-
-
-def _shape(column: Column, smooth: bool) -> str:
-    if column.kind != "number" or column.low == column.high or column.distinct is not None:
-        return ""
-    reach_rad = max(abs(column.low), abs(column.high))
-    if reach_rad <= _HALF_TURN_RAD and (smooth or reach_rad > _HALF_TURN_RAD - 2e-3):
-        return "angle"
-    return "" if smooth else "rough"
-
-
-def _features(guesses: Guesses, columns: Mapping[str, Column]) -> None:
-    varying = [name for name, column in columns.items() if column.readable and column.low < column.high]
-    free = [name for name in varying if name not in guesses.taken and guesses.kinds[name] not in _NEVER_SIGNALS]
-    free = [name for name in free if 2 * columns[name].missing < columns[name].rows]
-    known = [name for name in free if guesses.kinds[name] in _SIGNALS]
-    guesses.features = tuple(known or free)
-    if known:
-        kinds = dict.fromkeys(guesses.kinds[name] for name in known)
-        guesses.reasons["features"] = f"by their names: {', '.join(kinds)}"
-    elif free:
-        guesses.reasons["features"] = "all other numeric columns that vary"
+def _is_angle(column: Column, guesses: Guesses) -> bool:
+    many = column.kind == "number" and column.varies and column.distinct is None
+    half_turn = _HALF_TURN_RAD - 2e-3 < column.reach <= _HALF_TURN_RAD
+    return many and (half_turn or (column.reach < _HALF_TURN_RAD and column.name in guesses.smooth))

@@ -5,7 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
 
-ROLES = ("time", "positions", "recording", "point", "session", "label", "features")
+GIVEN = "given on the command line"
+NAMED = ("recording", "point", "session", "label")  # roles of one column each
+ROLES = ("time", "positions", *NAMED, "features")
 PER_SECOND = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 _MM = {"mm": 1.0, "cm": 10.0, "m": 1000.0, "um": 0.001, "µm": 0.001, "in": 25.4}
 _SECONDS = {"sec": "s", "seconds": "s", "msec": "ms", "usec": "us", "µs": "us", "nsec": "ns"} | {
@@ -75,15 +77,7 @@ class Guesses:
     @property
     def taken(self) -> set[str | None]:
         """Return the columns with a role other than that of a feature."""
-        return {
-            *self.time,
-            *self.positions,
-            *self.candidates,
-            self.recording,
-            self.point,
-            self.session,
-            self.label,
-        }
+        return {*self.time, *self.positions, *self.candidates, *map(self.__getattribute__, NAMED)}
 
 
 def _without_unit(name: str) -> tuple[str, str]:
