@@ -47,10 +47,8 @@ def guess_time(
             guesses.reasons["time"] = f"{reason}; in {guesses.time_unit}, {how}"
             break
     whole = [name for name in readable if kinds[name] == "seconds"]
-    for rest in (
-        name for name in readable if kinds[name] == "nanoseconds" and columns[name].high < PER_SECOND["ns"]
-    ):
-        if whole and not given:  # of several, the one whose name is most like it
+    for rest in (name for name in readable if kinds[name] == "nanoseconds"):
+        if whole and columns[rest].high < PER_SECOND["ns"] and not given:  # of several, the one named most like it
             first = max(whole, key=lambda name: SequenceMatcher(None, name, rest).ratio())
             guesses.time, guesses.time_unit = (first, rest), "s"
             guesses.reasons["time"] = "by their names, whole seconds and the rest"

@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from forcepos.commands.inspect.facts import quantity
 from forcepos.commands.inspect.health import Measures
 from forcepos.commands.inspect.survey import Survey
 from forcepos.results.figures import style
@@ -17,36 +16,14 @@ _WORST = 24  # channels
 
 
 def save_figures(survey: Survey, measures: Measures, folder: Path) -> list[Path]:
-    """Draw all figures that the data allow; return their files."""
+    """Draw the signals and their health, if there are any; return the files."""
     folder.mkdir(parents=True, exist_ok=True)
-    paths = []
+    paths = [folder / name for name in ("signals.png", "health.png")] if survey.recordings.channels else []
     with style.drawing():
-        figures = {"points": _points(survey)} if len(survey.guesses.positions) > 1 else {}
-        if survey.recordings.channels:
-            figures |= {"signals": _signals(survey), "health": _health(measures)}
-        for name, figure in figures.items():
-            paths.append(folder / f"{name}.png")
-            figure.savefig(paths[-1])
+        for path in paths:
+            figure = _signals(survey) if path.stem == "signals" else _health(measures)
+            figure.savefig(path)
     return paths
-
-
-def _points(survey: Survey) -> Figure:
-    """Draw rows from above, and the mean position of each recording."""
-    recordings, first = survey.recordings, survey.recordings.bounds[:, 0]
-    figure, axes = style.single(height=5, width=6)
-    across, up, *third = (f"{style.literal(name)} (mm)" for name in survey.guesses.positions)
-    axes.set(xlabel=across, ylabel=up, aspect="equal")
-    x, y, z = recordings.positions[:: -(-survey.rows // _SAMPLED)].T
-    dots = axes.scatter(x, y, s=3, rasterized=True, c=z if third else style.GREY)
-    if third:
-        figure.colorbar(dots, label=third[0], shrink=0.85)
-    means = np.add.reduceat(recordings.positions[:, :2], first, axis=0) / np.diff(recordings.bounds)
-    for place, name in zip(means, recordings.names, strict=True) if len(first) <= _NAMED else ():
-        axes.plot(*place, "+", color=style.VERMILLION)
-        axes.annotate(style.literal(name), place, (3, 3), textcoords="offset points", fontsize=6)
-    what = quantity(survey.points, "point") if survey.points else "positions"
-    figure.suptitle(f"{what} in {quantity(len(first), 'recording')}")
-    return figure
 
 
 def _signals(survey: Survey) -> Figure:

@@ -55,27 +55,18 @@ def guess(columns: Mapping[str, Column], start: Mapping[str, Float64], hints: Na
 
 def _label_and_features(guesses: Guesses, columns: Mapping[str, Column], hints: Namespace) -> None:
     guesses.kinds |= dict.fromkeys(_turns(guesses, columns), "orientation?")
-    taken = guesses.taken
-    free = {name: column for name, column in columns.items() if name not in taken}
-    few = {name: one for name, one in free.items() if 2 <= (one.distinct or 0) <= _MOST_CLASSES and one.discrete}
+    kinds, taken = guesses.kinds, guesses.taken
+    few = {name: one.distinct or 0 for name, one in columns.items() if name not in taken and one.discrete}
+    few = {name: distinct for name, distinct in few.items() if 2 <= distinct <= _MOST_CLASSES}
     guesses.label = _named(guesses, "label", few, hints.label)
-    guesses.candidates = tuple(
-        name
-        for name, column in few.items()
-        if name != guesses.label and not guesses.kinds[name] and 10 * (column.distinct or 0) <= column.known
-    )
-    free = [
-        name
-        for name, column in columns.items()
-        if column.readable and column.varies and 2 * column.known > column.rows
-        if name not in guesses.taken and guesses.kinds[name] not in _NEVER_SIGNALS
-    ]
-    known = [name for name in free if guesses.kinds[name] in _SIGNALS]
+    rest = [name for name in few if name != guesses.label and not kinds[name]]
+    guesses.candidates = tuple(name for name in rest if 10 * few[name] <= columns[name].known)
+    vary = [name for name, one in columns.items() if one.readable and one.varies and 2 * one.known > one.rows]
+    free = [name for name in vary if name not in guesses.taken and kinds[name] not in _NEVER_SIGNALS]
+    known = [name for name in free if kinds[name] in _SIGNALS]
     guesses.features = tuple(known or free)
-    kinds = dict.fromkeys(guesses.kinds[name] for name in known)
-    if free:
-        by_names = f"by their names: {', '.join(kinds)}"
-        guesses.reasons["features"] = by_names if known else "all other numeric columns that vary"
+    by_names = f"by their names: {', '.join(dict.fromkeys(kinds[name] for name in known))}"
+    guesses.reasons |= {"features": by_names if known else "all other numeric columns that vary"} if free else {}
 
 
 def _named(guesses: Guesses, role: str, names: Iterable[str], given: str | None = None) -> str | None:
@@ -115,13 +106,8 @@ def _turns(guesses: Guesses, columns: Mapping[str, Column]) -> list[str]:
     """Return the three columns after a position if they look like angles: the orientation of the hand."""
     names = [*columns]
     place = max((names.index(name) + 1 for name in guesses.positions), default=len(names))
-    turns = [
-        name for name in names[place : place + 3] if not guesses.kinds[name] and _is_angle(columns[name], guesses)
-    ]
-    return turns if len(turns) == 3 else []
-
-
-def _is_angle(column: Column, guesses: Guesses) -> bool:
-    many = column.kind == "number" and column.varies and column.distinct is None
-    half_turn = _HALF_TURN_RAD - 2e-3 < column.reach <= _HALF_TURN_RAD
-    return many and (half_turn or (column.reach < _HALF_TURN_RAD and column.name in guesses.smooth))
+    three = [columns[name] for name in names[place : place + 3] if not guesses.kinds[name]]
+    numbers = [one for one in three if one.kind == "number" and one.varies and one.distinct is None]
+    turns = [one.name for one in numbers if one.reach <= _HALF_TURN_RAD]
+    all_turn = all(name in guesses.smooth or columns[name].reach > _HALF_TURN_RAD - 2e-3 for name in turns)
+    return turns if len(turns) == 3 and all_turn else []

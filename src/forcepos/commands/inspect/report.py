@@ -156,12 +156,8 @@ def _tables(
     yield "Files", ("file", "format", "layout"), files
     yield "Columns", _COLUMNS, _columns(survey, found)
     if len(recordings.names) > 1:
-        lengths = np.diff(recordings.bounds)
-        positions = recordings.positions[:, : len(guesses.positions)]
-        means = np.add.reduceat(positions, recordings.bounds[:, 0]) / lengths
-        places = (", ".join(f"{value:.5g}" for value in place) for place in means)
-        rows = zip(recordings.names, map(str, lengths[:, 0]), places, strict=True)
-        yield "Recordings", ("recording", "rows", "mean position (mm)" * bool(guesses.positions)), rows
+        lengths = map(str, np.diff(recordings.bounds)[:, 0])
+        yield "Recordings", ("recording", "rows"), zip(recordings.names, lengths, strict=True)
     for name, counts in found["balance"].items():
         what, total = "the label" if name == guesses.label else "possibly a label", sum(counts.values())
         shares = ((value, str(count), f"{100 * count / total:.1f}") for value, count in counts.items())
