@@ -36,7 +36,8 @@ def test_the_path_finds_exactly_the_files_that_were_named(tmp_path: Path) -> Non
     assert path("logs/[a]*.csv") == "logs/[a]*.csv"
     assert path("logs/b_0.csv", "logs/b_1.csv") == "logs/b_*.csv"  # as a shell passes a pattern
     assert refused(tmp_path, "logs/a_0.csv", "logs/b_1.csv") == (
-        "error: 2 files that no one pattern finds without others: put them into a folder of their own"
+        "error: no one pattern finds these 2 tables without other files: if several are parts of one trial, "
+        "data.join puts them side by side; else give them a folder of their own"
     )
 
 

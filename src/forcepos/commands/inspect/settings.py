@@ -75,6 +75,7 @@ def _path_of(sources: Sequence[Table], names: Sequence[str], keys: dict[str, Any
         with suppress(InputError):
             if sorted(find_files(TableConfig(**UNSET | {"features": [], "path": pattern} | keys))) == files:
                 return pattern
-    raise InputError(
-        f"{len(files)} files that no one pattern finds without others: put them into a folder of their own"
+    helps = (
+        "if several are parts of one trial, data.join puts them side by side; else give them a folder of their own"
     )
+    raise InputError(f"no one pattern finds these {len(files)} tables without other files: {helps}")
