@@ -68,13 +68,12 @@ class Column:
         kind, numbers = _numbers(values)
         both, self.rows = {self.kind, kind} - {"empty"} or {"empty"}, self.rows + len(values)
         self.kind = both.pop() if len(both) == 1 else "number" if both == {"number", "integer"} else "text"
+        finite = numbers[np.isfinite(numbers)]
         if self.kind == "text":
-            words = _texts(values).drop_null()
+            words, finite = _texts(values).drop_null(), finite[:0]
             self.known += len(words)
             self._count(words)
-            return numbers
-        finite = numbers[np.isfinite(numbers)]
-        if kind == "number" and not _is_numeric(values.type):
+        elif kind == "number" and not _is_numeric(values.type):
             self.as_text = True
             words = _texts(values).filter(pa.array(np.isnan(numbers))).drop_null()
             self.not_numbers += len(words)
@@ -105,16 +104,17 @@ def _numbers(values: pa.Array) -> tuple[str, Float64]:
     """Return the kind of a column and its numbers, times in seconds; NaN where a value is missing or no number."""
     import pandas as pd  # noqa: PLC0415  # --help does not need it
 
-    kind, numbers = values.type, np.full(len(values), np.nan)
+    kind = values.type
     if values.null_count == len(values):
-        return "empty", numbers
+        return "empty", np.full(len(values), np.nan)
     if any(is_kind(kind) for is_kind in TIMES):
         unit_s = 86_400.0 if pa.types.is_date32(kind) else SECONDS[getattr(kind, "unit", "ms")]
         counted = values.cast(pa.int32() if kind.bit_width == 32 else pa.int64()).cast(pa.float64(), safe=False)
         return "time", np.asarray(counted.to_numpy(zero_copy_only=False) * unit_s)
-    if _is_numeric(kind) or pa.types.is_boolean(kind):
+    whole = pa.types.is_integer(kind) or pa.types.is_boolean(kind)
+    if whole or _is_numeric(kind):
         numbers = values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
-        return "integer" if pa.types.is_integer(kind) or pa.types.is_boolean(kind) else "number", numbers
+        return "integer" if whole else "number", numbers
     words = pd.Series(_texts(values).to_pylist(), dtype=object)
     numbers = pd.to_numeric(words, errors="coerce").to_numpy(np.float64)
     return "number" if np.isfinite(numbers).sum() > _MOSTLY * words.notna().sum() else "text", numbers

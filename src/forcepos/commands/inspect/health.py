@@ -5,14 +5,14 @@ from collections.abc import Iterator
 import numpy as np
 
 from forcepos.data.recordings import Float64, Recordings
-from forcepos.runtime.wording import name_some
+from forcepos.runtime.wording import first_lines, name_some
 
 _SHOWN = 3  # channels of a line
 _SURE = 5  # standard errors
 _AT_REST = 0.02  # of the positions' range: a recording in which the arm moves less
 _FEW = 8  # recordings: too few for a correlation
 _STUCK_ROWS, _STUCK_TIMES = 25, 20  # rows of one value, and times the usual number of rows of one value
-_JITTER = (0.5, 1.5)  # steps; of more, training warns
+_JITTER = (0.5, 1.5)  # median steps; of more, training warns
 _WORTH_A_LINE = 3.0  # standard deviations of noise: a recording's, without its trend
 _LINES = {
     "drift": ("drift in recordings at rest", "data.tare=time lessens it"),
@@ -90,13 +90,12 @@ def _stretches(recordings: Recordings) -> Iterator[str]:
             found.append((rows[longest], f"{kind}: {channel} is exactly {value:.6g} in {where}"))
     found.sort(key=lambda one: -one[0])
     helps = "see its range and its wiring, or take it out of data.features"
-    yield from (f"{line}; {helps}" for _, line in found[:_SHOWN])
-    if found[_SHOWN:]:
-        yield f"{len(found) - _SHOWN} more channels have such stretches"
+    yield from first_lines([f"{line}; {helps}" for _, line in found], _SHOWN)
 
 
 def _jitter(recordings: Recordings) -> Iterator[str]:
     times = recordings.times
-    if times and np.isfinite(times.jitter).any() and _JITTER[0] < np.nanmax(times.jitter) <= _JITTER[1]:
-        where = f"{np.nanmax(times.jitter):.2g} steps in {times.names[int(np.nanargmax(times.jitter))]}"
+    jitter = np.nan_to_num(times.jitter) if times else np.zeros(1)
+    if times and _JITTER[0] < jitter.max() <= _JITTER[1]:
+        where = f"{jitter.max():.2g} steps in {times.names[int(jitter.argmax())]}"
         yield f"clock jitter: the middle 90 % of steps of time differ by {where}; the sensor's own clock is better"
