@@ -12,7 +12,7 @@ from forcepos.runtime.wording import name_some
 
 SHOWN = 8  # names in a list
 _SATURATED_SHARE = 0.01  # of all rows that lie exactly at the end of the range
-_SATURATED_ROWS = 5
+_SATURATED_ROWS, _FEW_VALUES = 5, 10  # of a channel with fewer values, rows at an end are nothing unusual
 _RARE = 0.1  # of the largest class
 _EXACT = 1e15  # whole numbers below this are written with all their digits
 
@@ -50,9 +50,10 @@ def _saturated(survey: Survey) -> dict[str, list[dict[str, Any]]]:
         column = survey.columns[name]
         usual = column.known / column.distinct if column.distinct else 1
         many = max(_SATURATED_ROWS, _SATURATED_SHARE * column.known, _SATURATED_ROWS * usual)
+        varies = np.float32(column.low) < np.float32(column.high) and (column.distinct or np.inf) >= _FEW_VALUES
         for end, value in (("low", column.low), ("high", column.high)):
             rows = int(np.count_nonzero(signal == np.float32(value)))
-            if rows >= many and (column.distinct or np.inf) >= 2 * _SATURATED_ROWS:
+            if varies and rows >= many:
                 found.setdefault(name, []).append({"end": end, "value": value, "rows": rows})
     return found
 
