@@ -32,7 +32,8 @@ from forcepos.runtime.errors import InputError
 from forcepos.runtime.wording import first_lines, name_some, shortened, visible, visible_lines, visible_name
 
 log = logging.getLogger(__name__)
-_SPLITS = ([], ["split=held_out_recordings"], ["split=random"])  # others where the default leaves a subset empty
+# Others where the default leaves a subset empty.
+_SPLITS: tuple[list[str], ...] = ([], ["split=held_out_recordings"], ["split=random"])
 _LONGEST = 200_000  # characters of a draft: a longer one takes too long to read
 _MOST_VALUES = 50_000_000  # more are not loaded: an inspection must not need the memory that training does
 _WIDTH = 120

@@ -78,9 +78,8 @@ def survey_of(hints: Namespace) -> Survey:
                     raise
                 skipped[path] = str(error)
     if not sources:
-        raise InputError(
-            "\n  ".join([f"{', '.join(hints.files)}: no tables found", *first_lines([*skipped.values()], 10)])
-        )
+        why = [f"{', '.join(hints.files)}: no tables found", *first_lines([*skipped.values()], 10)]
+        raise InputError("\n  ".join(why))
     columns, start = _read_columns(sources)
     guesses = guess(columns, start, hints)
     units = zip(guesses.time, (guesses.time_unit, "ns"), strict=False)
@@ -124,9 +123,8 @@ def _read_columns(sources: Sequence[Table]) -> tuple[dict[str, Column], dict[str
         stop_if_asked()
     if not rows:
         raise InputError(f"{name_some([str(source.path) for source in sources], 3)}: no rows")
-    return columns, {
-        name: np.concatenate(numbers) for name, numbers in start.items() if columns[name].kind != "text"
-    }
+    numeric = [name for name in names if columns[name].kind != "text"]
+    return columns, {name: np.concatenate(start[name]) for name in numeric}
 
 
 def _read(settings: dict[str, Any], guesses: Guesses, columns: dict[str, Column]) -> Recordings:
@@ -139,8 +137,8 @@ def _read(settings: dict[str, Any], guesses: Guesses, columns: dict[str, Column]
     try:
         recordings = read_table(config, strict=False)
     except InputError:  # training will say so; here, without what divides the rows
-        roles = dict.fromkeys(("time", "nanoseconds", "recording", "point", "session", "gap_s"))
-        recordings = read_table(replace(config, visits=False, **roles), strict=False)
+        unset = dict.fromkeys(("time", "nanoseconds", "recording", "point", "session", "gap_s"))
+        recordings = read_table(TableConfig(**keys | unset | {"visits": False}), strict=False)
     if config.visits and np.diff(recordings.bounds).min() < _SHORT:  # rows of several points in turn
         del settings["visits"]
         settings["recording"] = guesses.recording = guesses.recording or guesses.point
