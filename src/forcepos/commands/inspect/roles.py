@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
 
-GIVEN = "given on the command line"
 NAMED = ("recording", "point", "session", "label")  # roles of one column each
 ROLES = ("time", "positions", *NAMED, "features")
 PER_SECOND = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
