@@ -2,6 +2,8 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +15,17 @@ from forcepos.data.readers.times import SECONDS
 from forcepos.data.recordings import Float64
 
 _MOST_DISTINCT = 1000  # a column with more distinct values is taken for continuous
+_PROBED = 50_000  # values of which the course is looked at
 _MOSTLY = 0.8  # share of numbers among texts above which the others are faults
+
+
+class Course(NamedTuple):
+    """What the first values of a column do from row to row."""
+
+    increases: bool
+    counts: bool  # rows, from whatever number on, and maybe anew in each recording
+    smooth: bool  # in steps that are small compared with the standard deviation
+    step: float  # the median of the steps forward; 0 where there is none
 
 
 @dataclass
@@ -33,6 +45,17 @@ class Column:
     squares: float = 0.0  # of deviations from the mean
     # How often each value occurs, integers of whatever size; None where there are more than _MOST_DISTINCT.
     counts: Counter[float | str] | None = field(default_factory=Counter)
+    start: Float64 = field(default_factory=lambda: np.empty(0))  # the first _PROBED values; NaN where no number
+
+    @cached_property
+    @np.errstate(over="ignore", invalid="ignore")  # of the squares of huge values
+    def course(self) -> Course:
+        known = self.start[np.isfinite(self.start)] if self.kind != "text" else self.start[:0]
+        steps, least = np.diff(known), 0.9 * (len(known) - 1)
+        up, moves, ones = (int(one.sum()) for one in (steps > 0, steps != 0, steps == 1))
+        smooth = moves > 0 and bool(np.sqrt(np.mean(steps**2)) < 0.1 * np.std(known))
+        step = float(np.median(steps[steps > 0])) if up else 0.0
+        return Course(up > 0.95 * moves and moves > least > 0.9, ones > least > 1, smooth, step)
 
     @property
     def readable(self) -> bool:
@@ -63,9 +86,11 @@ class Column:
         return all(not isinstance(value, str) and value == int(value) for value in self.counts)
 
     @np.errstate(over="ignore", invalid="ignore")  # of the squares of huge values
-    def add(self, values: pa.Array) -> Float64:
-        """Add rows; return them as numbers, NaN where they are none."""
+    def add(self, values: pa.Array) -> None:
+        """Add rows."""
         kind, numbers = _numbers(values)
+        if len(self.start) < _PROBED:
+            self.start = np.append(self.start, numbers[: _PROBED - len(self.start)])
         both, self.rows = {self.kind, kind} - {"empty"} or {"empty"}, self.rows + len(values)
         self.kind = both.pop() if len(both) == 1 else "number" if both == {"number", "integer"} else "text"
         finite = numbers[np.isfinite(numbers)]
@@ -85,7 +110,6 @@ class Column:
             self.mean += (mean - self.mean) * share
             self.known += len(finite)
             self._count(values.drop_null() if pa.types.is_integer(values.type) else pa.array(finite))
-        return numbers
 
     def _count(self, values: pa.Array) -> None:
         if self.counts is not None and len(values[: 4 * _MOST_DISTINCT].unique()) <= _MOST_DISTINCT:

@@ -3,13 +3,11 @@
 from argparse import Namespace
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import SequenceMatcher
-from typing import NamedTuple
 
 import numpy as np
 
 from forcepos.commands.inspect.columns import Column
 from forcepos.commands.inspect.roles import PER_SECOND, Guesses, kind_of, length_unit, time_unit, triples
-from forcepos.data.recordings import Float64
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.wording import name_some
 
@@ -31,17 +29,8 @@ _SLOWEST_HZ, _SLOW_HZ, _FASTEST_HZ = 0.01, 0.5, 1e5  # of a clock; a slow one wh
 _GIVEN = "given on the command line"
 
 
-class Course(NamedTuple):
-    """What the first values of a column do from row to row."""
-
-    increases: bool
-    counts: bool  # rows, from whatever number on, and maybe anew in each recording
-    smooth: bool  # in steps that are small compared with the standard deviation
-    step: float  # the median of the steps forward; 0 where there is none
-
-
-def guess(columns: Mapping[str, Column], start: Mapping[str, Float64], hints: Namespace) -> Guesses:
-    """Guess time, positions and what divides rows into recordings; `start` holds the first numbers of each column.
+def guess(columns: Mapping[str, Column], hints: Namespace) -> Guesses:
+    """Guess time, positions, what divides rows into recordings, label and features.
 
     Raises:
         InputError: a column of the hints does not exist, or the one of the time holds text.
@@ -54,9 +43,7 @@ def guess(columns: Mapping[str, Column], start: Mapping[str, Float64], hints: Na
     guesses = Guesses(kinds={name: kind_of(name) for name in columns})
     if not triples(columns):  # only beside X, Y and Z are A, B and C the orientation of the hand
         guesses.kinds |= {name: "" for name in columns if name.lower() in {"a", "b", "c"}}
-    courses = {name: _course_of(values) for name, values in start.items()}
-    guesses.smooth = frozenset(name for name, course in courses.items() if course.smooth)
-    _guess_time(guesses, columns, courses, hints.time)
+    _guess_time(guesses, columns, hints.time)
     _positions(guesses, columns, hints)
     guesses.recording = _named(guesses, "recording", columns)
     guesses.point = _named(guesses, "point", columns, hints.point)
@@ -99,7 +86,7 @@ def _positions(guesses: Guesses, columns: Mapping[str, Column], hints: Namespace
     else:
         free = [name for name in numeric if name not in guesses.time]
         adjacent = zip(free, free[1:], free[2:], strict=False)
-        alike = (three for three in adjacent if all(_like_a_position(columns[one], guesses) for one in three))
+        alike = (three for three in adjacent if all(_like_a_position(columns[one]) for one in three))
         names, reason = next(alike, ()), _SMOOTH
     if names:
         by_unit, reach = length_unit(names[0]), max(columns[name].reach for name in names)
@@ -110,9 +97,9 @@ def _positions(guesses: Guesses, columns: Mapping[str, Column], hints: Namespace
         guesses.kinds |= dict.fromkeys(names, "position")
 
 
-def _like_a_position(column: Column, guesses: Guesses) -> bool:
+def _like_a_position(column: Column) -> bool:
     """Return whether a column without a known name looks like millimetres in the base frame."""
-    smooth = column.kind == "number" and column.name in guesses.smooth and column.std > 1
+    smooth = column.kind == "number" and column.course.smooth and column.std > 1
     return smooth and not kind_of(column.name) and _FAR_MM < column.reach < _FARTHEST_MM
 
 
@@ -123,28 +110,15 @@ def _turns(guesses: Guesses, columns: Mapping[str, Column]) -> list[str]:
     three = [columns[name] for name in names[place : place + 3] if not guesses.kinds[name]]
     numbers = [one for one in three if one.kind == "number" and one.varies and one.distinct is None]
     turns = [one.name for one in numbers if one.reach <= _HALF_TURN_RAD]
-    all_turn = all(name in guesses.smooth or columns[name].reach > _HALF_TURN_RAD - 2e-3 for name in turns)
+    all_turn = all(columns[one].course.smooth or columns[one].reach > _HALF_TURN_RAD - 2e-3 for one in turns)
     return turns if len(turns) == 3 and all_turn else []
 
 
-@np.errstate(over="ignore", invalid="ignore")  # of the squares of huge values
-def _course_of(values: Float64) -> Course:
-    """Describe (rows,) values."""
-    known = values[np.isfinite(values)]
-    steps, least = np.diff(known), 0.9 * (len(known) - 1)
-    up, moves, ones = (int(one.sum()) for one in (steps > 0, steps != 0, steps == 1))
-    smooth = moves > 0 and bool(np.sqrt(np.mean(steps**2)) < 0.1 * np.std(known))
-    step = float(np.median(steps[steps > 0])) if up else 0.0
-    return Course(up > 0.95 * moves and moves > least > 0.9, ones > least > 1, smooth, step)
-
-
-def _guess_time(
-    guesses: Guesses, columns: Mapping[str, Column], courses: Mapping[str, Course], given: str | None
-) -> None:
+def _guess_time(guesses: Guesses, columns: Mapping[str, Column], given: str | None) -> None:
     """Note the time, the given column or the likeliest, and its unit; tell counters and other times apart."""
     kinds, readable = guesses.kinds, [name for name, column in columns.items() if column.readable]
-    for name, reason in [(given, _GIVEN)] if given else _candidates(guesses, columns, courses):
-        unit, how = _unit(name, columns[name], courses[name].step or 1.0)
+    for name, reason in [(given, _GIVEN)] if given else _candidates(guesses, columns):
+        unit, how = _unit(columns[name])
         if unit or given:
             guesses.time, guesses.time_unit = (name,), unit or "s"
             guesses.reasons["time"] = f"{reason}; in {guesses.time_unit}, {how}"
@@ -158,34 +132,32 @@ def _guess_time(
     kinds |= dict.fromkeys(guesses.time, "time")
     for name in readable:
         if kinds[name] in {"", "recording", "session", "point"}:
-            counts = "row number" if courses[name].counts else kinds[name]
+            counts = "row number" if columns[name].course.counts else kinds[name]
             kinds[name] = "seconds" if columns[name].varies and _since_1970(columns[name]) else counts
-        elif kinds[name] == "row number" and name.lower().startswith("seq") and not courses[name].increases:
+        elif kinds[name] == "row number" and name.lower().startswith("seq") and not columns[name].course.increases:
             kinds[name] = "recording"  # its number stays for many rows
 
 
-def _candidates(
-    guesses: Guesses, columns: Mapping[str, Column], courses: Mapping[str, Course]
-) -> Iterator[tuple[str, str]]:
+def _candidates(guesses: Guesses, columns: Mapping[str, Column]) -> Iterator[tuple[str, str]]:
     """Yield columns that may hold the time with the reason, the likeliest first."""
-    increasing = [name for name, course in courses.items() if course.increases]
+    increasing = [name for name, column in columns.items() if column.course.increases]
     numbers = [name for name in increasing if columns[name].readable]
     named = [name for name in numbers if guesses.kinds[name] in {"time", "seconds", "nanoseconds"}]
     others = (name for name in numbers if not guesses.kinds[name])
     yield from ((name, "from its type") for name in increasing if columns[name].kind == "time")
     yield from ((name, "by its name, and it increases") for name in named)
     for name in others:
-        if not courses[name].counts or _since_1970(columns[name]):
+        if not columns[name].course.counts or _since_1970(columns[name]):
             yield name, "it increases from row to row"
 
 
-def _unit(name: str, column: Column, step: float) -> tuple[str, str]:
+def _unit(column: Column) -> tuple[str, str]:
     """Return the unit of a time and the reason; no unit where its years would lie beyond 2100."""
-    units = {"s": 1.0} if column.kind == "time" else PER_SECOND
+    units, step = {"s": 1.0} if column.kind == "time" else PER_SECOND, column.course.step or 1.0
     rates = {unit: per / step for unit, per in units.items() if column.reach / per <= _SINCE_1970_S[1]}
     if column.kind == "time" or not rates:
         return "".join(rates), "from its type"
-    by_name, by_size = time_unit(name), _since_1970(column)
+    by_name, by_size = time_unit(column.name), _since_1970(column)
     slowest_hz = _SLOWEST_HZ if by_name in {None, by_size} else _SLOW_HZ
     if by_size and slowest_hz <= rates[by_size] <= _FASTEST_HZ:
         return by_size, "since it then counts from 1970, as clocks do"

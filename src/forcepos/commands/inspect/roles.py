@@ -66,7 +66,6 @@ class Guesses:
     candidates: tuple[str, ...] = ()  # columns with so few distinct values that each may be a label
     # Of each column, by its name or values; empty where unknown, with a question mark where uncertain.
     kinds: dict[str, str] = field(default_factory=dict)
-    smooth: frozenset[str] = frozenset()  # columns whose values change little from row to row
     reasons: dict[str, str] = field(default_factory=dict)
 
     @property

@@ -7,8 +7,10 @@ from os.path import commonprefix
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from forcepos.commands.inspect.columns import Column
-from forcepos.commands.inspect.roles import Guesses
+from forcepos.commands.inspect.roles import PER_SECOND, Guesses
 from forcepos.config.schema import TableConfig
 from forcepos.data.readers.files import FORMATS, find_files
 from forcepos.data.readers.lines import SPACE
@@ -20,15 +22,18 @@ UNSET: dict[str, Any] = {"name": "table", "offset_mm": [0.0] * 3, **dict.fromkey
 
 
 def settings_of(
-    sources: Sequence[Table], names: Sequence[str], guesses: Guesses, columns: dict[str, Column], step_s: float
+    sources: Sequence[Table], names: Sequence[str], guesses: Guesses, columns: dict[str, Column]
 ) -> dict[str, Any]:
-    """Return the keys other than the features; `names` is what the user typed, `step_s` the usual step of time.
+    """Return the keys other than the features; `names` is what the user typed.
 
     Raises:
         InputError: no one path finds exactly these files.
     """
     keys = {key: value for key, value in _format_keys(sources[0]).items() if value is not None}
     distinct = [(columns[name].distinct or 0) if name else 0 for name in (guesses.recording, guesses.point)]
+    units = zip(guesses.time, (guesses.time_unit, "ns"), strict=False)
+    steps_s = sum((np.diff(columns[name].start) / PER_SECOND[unit] for name, unit in units), np.zeros(1))
+    step_s = float(np.median(steps_s[steps_s > 0])) if (steps_s > 0).any() else 0.0
     by_visit = guesses.point and (not guesses.recording or 0 < distinct[0] < distinct[1])
     pauses = step_s and not guesses.point and guesses.recording in {None, guesses.session}
     used = {*guesses.features, *guesses.positions, *guesses.time, guesses.recording, guesses.point, guesses.label}

@@ -11,20 +11,19 @@ import numpy as np
 from forcepos.commands.inspect.columns import Column
 from forcepos.commands.inspect.conversions import foreign_format
 from forcepos.commands.inspect.guesses import guess
-from forcepos.commands.inspect.roles import PER_SECOND, Guesses
+from forcepos.commands.inspect.roles import Guesses
 from forcepos.commands.inspect.settings import UNSET, settings_of
 from forcepos.config.schema import TableConfig
 from forcepos.data.readers.files import find_columns, matching_files
 from forcepos.data.readers.opening import open_any
 from forcepos.data.readers.read import read_table
 from forcepos.data.readers.table import Table, explained
-from forcepos.data.recordings import Float64, Recordings
+from forcepos.data.recordings import Recordings
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.interruption import stop_if_asked
 from forcepos.runtime.wording import first_lines, name_some
 
 _SKIPPED = (".md", ".yaml", ".yml", ".json", ".png", ".svg", ".html", ".log", ".py")
-_PROBED = 50_000  # rows from which roles are guessed
 _SHORT = 10  # rows: as a recording, a visit must be longer
 _NO_CHANNELS = {"row number", "commanded position", "commanded angle", "commanded value", "position", "seconds"}
 
@@ -80,12 +79,9 @@ def survey_of(hints: Namespace) -> Survey:
     if not sources:
         why = [f"{', '.join(hints.files)}: no tables found", *first_lines([*skipped.values()], 10)]
         raise InputError("\n  ".join(why))
-    columns, start = _read_columns(sources)
-    guesses = guess(columns, start, hints)
-    units = zip(guesses.time, (guesses.time_unit, "ns"), strict=False)
-    steps_s = sum((np.diff(start[name]) / PER_SECOND[unit] for name, unit in units), np.zeros(1))
-    step_s = float(np.median(steps_s[steps_s > 0])) if (steps_s > 0).any() else 0.0
-    settings = settings_of(sources, hints.files, guesses, columns, step_s)
+    columns = _read_columns(sources)
+    guesses = guess(columns, hints)
+    settings = settings_of(sources, hints.files, guesses, columns)
     return Survey(sources, skipped, columns, guesses, settings, _read(settings, guesses, columns))
 
 
@@ -108,23 +104,18 @@ def _open(path: Path, others: Sequence[Table]) -> Table:
     return table
 
 
-def _read_columns(sources: Sequence[Table]) -> tuple[dict[str, Column], dict[str, Float64]]:
-    """Read the columns of all rows; return their statistics, and the first numbers of those that have any."""
+def _read_columns(sources: Sequence[Table]) -> dict[str, Column]:
     named = sources[0].columns
     names = [name if name.strip() or str(place) in named else str(place) for place, name in enumerate(named)]
     columns = {name: Column(name) for name in names}
-    start: dict[str, list[Float64]] = {name: [] for name in names}
-    rows = 0
     for source, chunk in ((each, chunk) for each in sources for chunk in each.chunks(strict=False)):
         with explained(source.title, source.kind):
             for place, column in enumerate(columns.values()):
-                start[column.name].append(column.add(chunk[place])[: max(0, _PROBED - rows)].copy())
-        rows += len(chunk[0])
+                column.add(chunk[place])
         stop_if_asked()
-    if not rows:
+    if not columns[names[0]].rows:
         raise InputError(f"{name_some([str(source.path) for source in sources], 3)}: no rows")
-    numeric = [name for name in names if columns[name].kind != "text"]
-    return columns, {name: np.concatenate(start[name]) for name in numeric}
+    return columns
 
 
 def _read(settings: dict[str, Any], guesses: Guesses, columns: dict[str, Column]) -> Recordings:
