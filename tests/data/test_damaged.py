@@ -165,7 +165,7 @@ def test_times_too_far_apart_to_be_subtracted_are_inspected(kind: pa.DataType, t
     path = _column("when", values, tmp_path / "a.feather")
     found = _inspect(path)
     assert isinstance(found, dict)
-    assert found["guesses"]["time"] == ["t"]
+    assert found["guesses"]["time"] == ("t",)
 
 
 def test_numbers_whose_squares_overflow_are_inspected(tmp_path: Path) -> None:

@@ -105,9 +105,9 @@ class Column:
             self.example = self.example or (words[0].as_py()[:30] if len(words) else "")
         if len(finite):
             self.low, self.high = min(self.low, float(finite.min())), max(self.high, float(finite.max()))
-            mean, share = float(finite.mean()), len(finite) / (self.known + len(finite))
-            self.squares += float(((finite - mean) ** 2).sum()) + (mean - self.mean) ** 2 * share * self.known
-            self.mean += (mean - self.mean) * share
+            step, share = float(finite.mean()) - self.mean, len(finite) / (self.known + len(finite))
+            self.squares += float(((finite - self.mean - step) ** 2).sum()) + step * (step * share * self.known)
+            self.mean += step * share
             self.known += len(finite)
             self._count(values.drop_null() if pa.types.is_integer(values.type) else pa.array(finite))
 
