@@ -63,7 +63,7 @@ def _offset(recordings: Recordings, means: Float64, noise: Float64) -> float:
     visits = np.bincount(point)
     again = (visits - 1).clip(0).sum() if len(visits) > 1 else 0
     rest = means - (np.bincount(point, means) / visits)[point]
-    return float(np.sqrt((rest**2).sum() / again / np.nanmean(noise**2)))
+    return float(np.sqrt((rest**2).sum() / again / np.nansum(noise**2) * np.isfinite(noise).sum()))
 
 
 def _lines(channels: Measures, drifts: dict[str, str]) -> Iterator[str]:
