@@ -160,10 +160,12 @@ def test_words_that_are_impossible_times_are_refused(value: int, kind: pa.DataTy
 
 
 @pytest.mark.parametrize("kind", [pa.timestamp("ns"), pa.duration("ms")])
-def test_times_too_far_apart_to_be_subtracted_are_refused(kind: pa.DataType, tmp_path: Path) -> None:
+def test_times_too_far_apart_to_be_subtracted_are_inspected(kind: pa.DataType, tmp_path: Path) -> None:
     values = pa.array([NO_TIME, -NO_TIME] * (ROWS // 2), kind)
     path = _column("when", values, tmp_path / "a.feather")
-    assert refusal(_inspect, path) == "PATH cannot be read as a Feather file: overflow"
+    found = _inspect(path)
+    assert isinstance(found, dict)
+    assert found["guesses"]["time"] == ("t",)
 
 
 def test_numbers_whose_squares_overflow_are_inspected(tmp_path: Path) -> None:

@@ -31,7 +31,8 @@ def trained(place: Path, *overrides: str) -> Finished:
 def test_the_notebooks_file_trains(tmp_path: Path) -> None:
     notebook_file(tmp_path / "versuch.feather", rows=60)
     text = drafted(tmp_path, "versuch.feather")
-    assert "  - versuch\n" in text
+    config = OmegaConf.create(text)
+    assert (config.point, config.visits, config.time, config.nanoseconds) == ("key", True, "t_Sec", "t_nSec")
     assert "path: versuch.feather  # relative to the working directory" in text
     finished = trained(tmp_path, "model=ffnn_regression")
     assert "121 recordings of 121 points, 7260 rows" in finished.err

@@ -8,9 +8,10 @@ from pathlib import Path
 from subprocess import run
 
 import pytest
+from omegaconf import OmegaConf
 
 import forcepos
-from tests.commands.inspect.made import TINY, inspected, recording
+from tests.commands.inspect.made import TINY, inspected, recording, refused
 
 ODD = {"Fx": 'Fx, "left" [N]', "Fy": "F_y=$HOME (N)", "Fz": "Fz 'über' (N)", "time": "t [s]"}
 
@@ -23,16 +24,21 @@ def test_the_last_line_names_what_to_fill_in(tmp_path: Path) -> None:
     assert last.endswith("inspect takes --positions X Y Z")
 
 
-def test_a_pattern_that_was_typed_is_the_path_and_other_files_are_linked(tmp_path: Path) -> None:
+def test_the_path_finds_exactly_the_files_that_were_named(tmp_path: Path) -> None:
     (tmp_path / "logs").mkdir()
-    for number in range(3):
-        recording(100 + number).to_csv(tmp_path / "logs" / f"{number}.csv", index=False)
-    config = inspected(tmp_path, "--no-figures", "logs/[0-1]*.csv").result["config"]
-    assert 'path: "logs/[0-1]*.csv"' in (tmp_path / config).read_text()
-    found = inspected(tmp_path, "--no-figures", "logs/0.csv", "logs/2.csv").result
-    (path,) = (line for line in (tmp_path / found["config"]).read_text().splitlines() if line.startswith("path:"))
-    assert "outputs/inspect/" in path
-    assert found["recordings"] == 2
+    for name in ("a_0", "a_1", "b_0", "b_1"):
+        recording(100).to_csv(tmp_path / "logs" / f"{name}.csv", index=False)
+
+    def path(*files: str) -> str:
+        config = inspected(tmp_path, "--no-figures", *files).result["config"]
+        return str(OmegaConf.load(tmp_path / config).path)
+
+    assert path("logs/[a]*.csv") == "logs/[a]*.csv"
+    assert path("logs/b_0.csv", "logs/b_1.csv") == "logs/b_*.csv"  # as a shell passes a pattern
+    assert refused(tmp_path, "logs/a_0.csv", "logs/b_1.csv") == (
+        "error: no one pattern finds these 2 tables without other files: if several are parts of one trial, "
+        "data.join puts them side by side; else give them a folder of their own"
+    )
 
 
 @pytest.mark.system

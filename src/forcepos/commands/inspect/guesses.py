@@ -1,34 +1,36 @@
 """Guesses of the role of each column from names and values, each with its reason."""
 
 from argparse import Namespace
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from itertools import groupby
+from collections.abc import Iterable, Iterator, Mapping
+from difflib import SequenceMatcher
 
 import numpy as np
 
-from forcepos.commands.inspect.clocks import GIVEN, course_of, guess_counters, guess_time
 from forcepos.commands.inspect.columns import Column
-from forcepos.commands.inspect.roles import Guesses, kind_of, length_unit, triples
-from forcepos.data.recordings import Float64
+from forcepos.commands.inspect.roles import PER_SECOND, Guesses, kind_of, length_unit, time_unit, triples
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.wording import name_some
 
 _SHOWN = 50  # names of columns
 _MOST_CLASSES = 64  # a column with more distinct values is no label
 _SMOOTH = "three adjacent columns that vary smoothly, by tens of millimetres or more"
-_FAR_MM = 20.0  # from the base's origin, for positions in unnamed columns
+_FAR_MM, _FARTHEST_MM = 20.0, 5000.0  # from the base's origin, for positions in unnamed columns
+_METRES = 5.0  # values below are in m
 _HALF_TURN_RAD = np.pi + 1e-3
-_KINDS_OF_ROUGH = {6: ("force?",) * 3 + ("torque?",) * 3, 7: ("joint torque?",) * 7}
 _SIGNALS = ("joint torque", "force", "torque", "joint angle", "current")
 _NEVER_SIGNALS = frozenset({
     "seconds", "nanoseconds", "time", "row number", "recording", "point", "session", "label", "second force",
     "second torque", "commanded angle", "commanded position", "commanded value", "position", "orientation",
     "orientation?",
 })  # fmt: skip
+_RATES_HZ = (4.0, 2000.0)  # plausible range, by which the unit of time is guessed
+_SINCE_1970_S = (631_152_000, 4_102_444_800)  # the years 1990 to 2100
+_SLOWEST_HZ, _SLOW_HZ, _FASTEST_HZ = 0.01, 0.5, 1e5  # of a clock; a slow one where its name says another unit
+_GIVEN = "given on the command line"
 
 
-def guess(columns: Mapping[str, Column], start: Mapping[str, Float64], hints: Namespace) -> Guesses:
-    """Guess time, positions and what divides rows into recordings; `start` holds the first numbers of each column.
+def guess(columns: Mapping[str, Column], hints: Namespace) -> Guesses:
+    """Guess time, positions, what divides rows into recordings, label and features.
 
     Raises:
         InputError: a column of the hints does not exist, or the one of the time holds text.
@@ -41,39 +43,38 @@ def guess(columns: Mapping[str, Column], start: Mapping[str, Float64], hints: Na
     guesses = Guesses(kinds={name: kind_of(name) for name in columns})
     if not triples(columns):  # only beside X, Y and Z are A, B and C the orientation of the hand
         guesses.kinds |= {name: "" for name in columns if name.lower() in {"a", "b", "c"}}
-    courses = {name: course_of(values) for name, values in start.items()}
-    guesses.smooth = frozenset(name for name, course in courses.items() if course.smooth)
-    guess_time(guesses, columns, courses, hints.time)
-    guess_counters(guesses, columns, courses)
+    _guess_time(guesses, columns, hints.time)
     _positions(guesses, columns, hints)
     guesses.recording = _named(guesses, "recording", columns)
     guesses.point = _named(guesses, "point", columns, hints.point)
     guesses.session = _named(guesses, "session", columns)
     if guesses.session and not (guesses.recording or guesses.point):
         guesses.recording, guesses.reasons["recording"] = guesses.session, "a session, for want of a better one"
+    _label_and_features(guesses, columns, hints)
     return guesses
 
 
-def guess_roles(guesses: Guesses, columns: Mapping[str, Column], hints: Namespace) -> None:
-    """Add kinds by value, label and features, once all rows are known."""
-    guesses.kinds |= _kinds_by_value(guesses, columns)
-    taken = guesses.taken
-    free = {name: column for name, column in columns.items() if name not in taken}
-    few = {name: one for name, one in free.items() if 2 <= (one.distinct or 0) <= _MOST_CLASSES and one.discrete}
+def _label_and_features(guesses: Guesses, columns: Mapping[str, Column], hints: Namespace) -> None:
+    guesses.kinds |= dict.fromkeys(_turns(guesses, columns), "orientation?")
+    kinds, taken = guesses.kinds, guesses.taken
+    few = {name: one.distinct or 0 for name, one in columns.items() if name not in taken and one.discrete}
+    few = {name: distinct for name, distinct in few.items() if 2 <= distinct <= _MOST_CLASSES}
     guesses.label = _named(guesses, "label", few, hints.label)
-    guesses.candidates = tuple(
-        name
-        for name, column in few.items()
-        if name != guesses.label and not guesses.kinds[name] and 10 * (column.distinct or 0) <= column.known
-    )
-    _features(guesses, columns)
+    rest = [name for name in few if name != guesses.label and not kinds[name]]
+    guesses.candidates = tuple(name for name in rest if 10 * few[name] <= columns[name].known)
+    vary = [name for name, one in columns.items() if one.readable and one.varies and 2 * one.known > one.rows]
+    free = [name for name in vary if name not in guesses.taken and kinds[name] not in _NEVER_SIGNALS]
+    known = [name for name in free if kinds[name] in _SIGNALS]
+    guesses.features = tuple(known or free)
+    by_names = f"by their names: {', '.join(dict.fromkeys(kinds[name] for name in known))}"
+    guesses.reasons |= {"features": by_names if known else "all other numeric columns that vary"} if free else {}
 
 
 def _named(guesses: Guesses, role: str, names: Iterable[str], given: str | None = None) -> str | None:
     """Return the given column, or else the first whose name says its role; note the reason."""
     name = given or next((name for name in names if guesses.kinds[name] == role), None)
     if name:
-        guesses.reasons[role] = GIVEN if given else "by its name"
+        guesses.reasons[role] = _GIVEN if given else "by its name"
     return name
 
 
@@ -81,69 +82,95 @@ def _positions(guesses: Guesses, columns: Mapping[str, Column], hints: Namespace
     numeric = [name for name, column in columns.items() if column.readable]
     by_name = triples(name for name in numeric if guesses.kinds[name] == "position")
     if hints.positions or by_name:
-        names, reason = (tuple(hints.positions), GIVEN) if hints.positions else (by_name[0], "by their names")
+        names, reason = (tuple(hints.positions), _GIVEN) if hints.positions else (by_name[0], "by their names")
     else:
         free = [name for name in numeric if name not in guesses.time]
         adjacent = zip(free, free[1:], free[2:], strict=False)
-        alike = (three for three in adjacent if _look_like_positions(three, columns, guesses.smooth))
+        alike = (three for three in adjacent if all(_like_a_position(columns[one]) for one in three))
         names, reason = next(alike, ()), _SMOOTH
     if names:
+        by_unit, reach = length_unit(names[0]), max(columns[name].reach for name in names)
+        guesses.unit = by_unit or ("m" if reach < _METRES else "mm")
+        by_size = f"since no value exceeds {reach:.3g}" if reach < _METRES else f"since values reach {reach:.4g}"
+        guesses.positions = names
+        guesses.reasons["positions"] = f"{reason}; in {guesses.unit}, {'from the name' if by_unit else by_size}"
         guesses.kinds |= dict.fromkeys(names, "position")
-        guesses.unit, how = _length_unit(names, columns)
-        guesses.positions, guesses.reasons["positions"] = names, f"{reason}; in {guesses.unit}, {how}"
 
 
-def _look_like_positions(names: Sequence[str], columns: Mapping[str, Column], smooth: Collection[str]) -> bool:
-    """Return whether three columns without known names look like millimetres in the base frame."""
-    three = [columns[name] for name in names]
-    unnamed = all(kind_of(name) == "" for name in names)
-    far = all(_FAR_MM < max(abs(one.low), abs(one.high)) < 5000 for one in three)
-    smooth_enough = all(one.kind == "number" and one.name in smooth and one.std > 1 for one in three)
-    return unnamed and far and smooth_enough
+def _like_a_position(column: Column) -> bool:
+    """Return whether a column without a known name looks like millimetres in the base frame."""
+    smooth = column.kind == "number" and column.course.smooth and column.std > 1
+    return smooth and not kind_of(column.name) and _FAR_MM < column.reach < _FARTHEST_MM
 
 
-def _length_unit(names: Sequence[str], columns: Mapping[str, Column]) -> tuple[str, str]:
-    by_name = length_unit(names[0])
-    if by_name:
-        return by_name, "from the name"
-    reach = max(max(abs(columns[name].low), abs(columns[name].high)) for name in names)
-    if reach < 5:
-        return "m", f"since no value exceeds {reach:.3g}"
-    return "mm", f"since values reach {reach:.4g}"
+def _turns(guesses: Guesses, columns: Mapping[str, Column]) -> list[str]:
+    """Return the three columns after a position if they look like angles: the orientation of the hand."""
+    names = [*columns]
+    place = max((names.index(name) + 1 for name in guesses.positions), default=len(names))
+    three = [columns[name] for name in names[place : place + 3] if not guesses.kinds[name]]
+    numbers = [one for one in three if one.kind == "number" and one.varies and one.distinct is None]
+    turns = [one.name for one in numbers if one.reach <= _HALF_TURN_RAD]
+    all_turn = all(columns[one].course.smooth or columns[one].reach > _HALF_TURN_RAD - 2e-3 for one in turns)
+    return turns if len(turns) == 3 and all_turn else []
 
 
-def _kinds_by_value(guesses: Guesses, columns: Mapping[str, Column]) -> dict[str, str]:
-    """Return uncertain kinds of continuous columns without one, from their ranges, smoothness and neighbours."""
-    found: dict[str, str] = {}
-    before, kinds, smooth = "", guesses.kinds, guesses.smooth
-    for shape, run in groupby(columns, lambda name: "" if kinds[name] else _shape(columns[name], name in smooth)):
-        names = [*run]
-        if shape == "angle":  # the first three after a position are the orientation of the hand
-            hand = 3 if before == "position" and len(names) >= 3 else 0
-            found |= dict.fromkeys(names[:hand], "orientation?") | dict.fromkeys(names[hand:], "joint angle?")
-        elif shape == "rough":
-            found |= dict(zip(names, _KINDS_OF_ROUGH.get(len(names), ()), strict=False))
-        before = kinds[names[-1]]
-    return found
+def _guess_time(guesses: Guesses, columns: Mapping[str, Column], given: str | None) -> None:
+    """Note the time, the given column or the likeliest, and its unit; tell counters and other times apart."""
+    kinds, readable = guesses.kinds, [name for name, column in columns.items() if column.readable]
+    for name, reason in [(given, _GIVEN)] if given else _candidates(guesses, columns):
+        unit, how = _unit(columns[name])
+        if unit or given:
+            guesses.time, guesses.time_unit = (name,), unit or "s"
+            guesses.reasons["time"] = f"{reason}; in {guesses.time_unit}, {how}"
+            break
+    whole = [name for name in readable if kinds[name] == "seconds"]
+    for rest in (name for name in readable if kinds[name] == "nanoseconds"):
+        if whole and columns[rest].high < PER_SECOND["ns"] and not given:  # of several, the one named most like it
+            first = max(whole, key=lambda name: SequenceMatcher(None, name, rest).ratio())
+            guesses.time, guesses.time_unit = (first, rest), "s"
+            guesses.reasons["time"] = "by their names, whole seconds and the rest"
+    kinds |= dict.fromkeys(guesses.time, "time")
+    for name in readable:
+        if kinds[name] in {"", "recording", "session", "point"}:
+            counts = "row number" if columns[name].course.counts else kinds[name]
+            kinds[name] = "seconds" if columns[name].varies and _since_1970(columns[name]) else counts
+        elif kinds[name] == "row number" and name.lower().startswith("seq") and not columns[name].course.increases:
+            kinds[name] = "recording"  # its number stays for many rows
 
 
-def _shape(column: Column, smooth: bool) -> str:
-    if column.kind != "number" or column.low == column.high or column.distinct is not None:
-        return ""
-    reach_rad = max(abs(column.low), abs(column.high))
-    if reach_rad <= _HALF_TURN_RAD and (smooth or reach_rad > _HALF_TURN_RAD - 2e-3):
-        return "angle"
-    return "" if smooth else "rough"
+def _candidates(guesses: Guesses, columns: Mapping[str, Column]) -> Iterator[tuple[str, str]]:
+    """Yield columns that may hold the time with the reason, the likeliest first."""
+    increasing = [name for name, column in columns.items() if column.course.increases]
+    numbers = [name for name in increasing if columns[name].readable]
+    named = [name for name in numbers if guesses.kinds[name] in {"time", "seconds", "nanoseconds"}]
+    others = (name for name in numbers if not guesses.kinds[name])
+    yield from ((name, "from its type") for name in increasing if columns[name].kind == "time")
+    yield from ((name, "by its name, and it increases") for name in named)
+    for name in others:
+        if not columns[name].course.counts or _since_1970(columns[name]):
+            yield name, "it increases from row to row"
 
 
-def _features(guesses: Guesses, columns: Mapping[str, Column]) -> None:
-    varying = [name for name, column in columns.items() if column.readable and column.low < column.high]
-    free = [name for name in varying if name not in guesses.taken and guesses.kinds[name] not in _NEVER_SIGNALS]
-    free = [name for name in free if 2 * columns[name].missing < columns[name].rows]
-    known = [name for name in free if guesses.kinds[name] in _SIGNALS]
-    guesses.features = tuple(known or free)
-    if known:
-        kinds = dict.fromkeys(guesses.kinds[name] for name in known)
-        guesses.reasons["features"] = f"by their names: {', '.join(kinds)}"
-    elif free:
-        guesses.reasons["features"] = "all other numeric columns that vary"
+def _unit(column: Column) -> tuple[str, str]:
+    """Return the unit of a time and the reason; no unit where its years would lie beyond 2100."""
+    units, step = {"s": 1.0} if column.kind == "time" else PER_SECOND, column.course.step or 1.0
+    rates = {unit: per / step for unit, per in units.items() if column.reach / per <= _SINCE_1970_S[1]}
+    if column.kind == "time" or not rates:
+        return "".join(rates), "from its type"
+    by_name, by_size = time_unit(column.name), _since_1970(column)
+    slowest_hz = _SLOWEST_HZ if by_name in {None, by_size} else _SLOW_HZ
+    if by_size and slowest_hz <= rates[by_size] <= _FASTEST_HZ:
+        return by_size, "since it then counts from 1970, as clocks do"
+    if by_name in rates:
+        return by_name, "from its name"
+    likely = next((unit for unit, rate in rates.items() if _RATES_HZ[0] <= rate <= _RATES_HZ[1]), "")
+    if likely:
+        return likely, f"which gives {rates[likely]:.4g} rows per second"
+    return "s" if "s" in rates else "", "by default"
+
+
+def _since_1970(column: Column) -> str:
+    """Return the unit in which a column's size makes it a time of our days; empty where none does."""
+    first, last = _SINCE_1970_S
+    units = (unit for unit, per in PER_SECOND.items() if first <= column.low / per <= column.high / per <= last)
+    return next(units, "")

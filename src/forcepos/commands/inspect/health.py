@@ -1,38 +1,42 @@
 """The health of channels: drift within and between recordings, bias against position, dead and saturated rows."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
 from forcepos.data.recordings import Float64, Recordings
-from forcepos.runtime.wording import name_some
+from forcepos.runtime.wording import first_lines, name_some
 
 _SHOWN = 3  # channels of a line
 _SURE = 5  # standard errors
 _AT_REST = 0.02  # of the positions' range: a recording in which the arm moves less
 _FEW = 8  # recordings: too few for a correlation
 _STUCK_ROWS, _STUCK_TIMES = 25, 20  # rows of one value, and times the usual number of rows of one value
-_JITTER = (0.5, 1.5)  # steps; of more, training warns
-# Of each measure: what is worth a line, what it is, and what helps. Noise is a recording's, without its trend.
-_MEASURES = {
-    "drift": (3.0, "drift in recordings at rest, in standard deviations of noise", "data.tare=time lessens it"),
-    "offset": (3.0, "offsets between recordings of the same point, in standard deviations of noise",
+_JITTER = (0.5, 1.5)  # median steps; of more, training warns
+_WORTH_A_LINE = 3.0  # standard deviations of noise: a recording's, without its trend
+_LINES = {
+    "drift": ("drift in recordings at rest", "data.tare=time lessens it"),
+    "offset": ("offsets between recordings of the same point",
         "data.tare=time or data.tare=force subtracts them; with data.session, split=held_out_sessions tests them"),
-    "follows": (0.9, "recordings' means follow the position, by correlation",
-        "as contact makes them; if they do without contact, set data.tare, or take it out of data.features"),
 }  # fmt: skip
+Measures = dict[str, dict[str, float]]  # of each channel, as known
 
 
 @np.errstate(all="ignore")  # of missing and huge values, whose measures are unknown
-def health(recordings: Recordings) -> tuple[list[str], dict[str, dict[str, float]]]:
-    """Describe what is worth a look, worst channels first; also return the measures of each channel, as known."""
+def health(recordings: Recordings) -> tuple[list[str], Measures]:
+    """Describe what is worth a look, worst channels first; also return the measures of each channel.
+
+    These are drift and offset, in standard deviations of noise, and bias, the largest correlation of recordings'
+    means with a coordinate.
+    """
     bounds, number = recordings.bounds, recordings.recording
     first, length = bounds[:, 0], np.diff(bounds)[:, 0].astype(float)
     slope = (np.arange(len(number)) - first[number] - (length[number] - 1) / 2) / length[number]
-    places = np.add.reduceat(recordings.positions, first, axis=0) / length[:, None]
-    channels: dict[str, dict[str, float]] = {}
-    worst: dict[str, str] = {}
+    places = recordings.positions
+    low, high, total = (one.reduceat(places, first, axis=0) for one in (np.minimum, np.maximum, np.add))
+    rests = (high - low <= _AT_REST * np.ptp(places, axis=0)).all(axis=1) & bool(recordings.axes)
+    channels: Measures = {}
+    drifts: dict[str, str] = {}
     for name, signal in zip(recordings.channels, recordings.signals.T, strict=True):
         values = signal.astype(np.float64)
         means = np.add.reduceat(values, first) / length
@@ -41,25 +45,17 @@ def health(recordings: Recordings) -> tuple[list[str], dict[str, dict[str, float
         noise = np.sqrt(np.add.reduceat((values - slope * change[number]) ** 2, first) / length)
         noise[noise <= 1e-6 * np.abs(means)] = np.nan  # constant, but for rounding
         clear = np.abs(change) > _SURE * noise * np.sqrt(12 / length)  # the error of a slope, from noise alone
-        drift = np.where(_at_rest(recordings), np.where(clear, np.abs(change) / noise, 0 * noise), np.nan)
-        if np.isfinite(drift).any():
-            place = int(np.nanargmax(drift))
-            worst[name] = f"{name} {drift[place]:.1f} ({change[place]:.3g} in {recordings.names[place]})"
+        drift = np.where(rests, np.where(clear, np.abs(change) / noise, 0 * noise), np.nan)
+        place = int(np.argmax(np.nan_to_num(drift)))
+        drifts[name] = f" ({change[place]:.3g} in {recordings.names[place]})"
+        bias = np.corrcoef(means, (total / length[:, None]).T)[0, 1:] if len(means) >= _FEW else []
         found = {
             "drift": np.fmax.reduce(drift),
             "offset": _offset(recordings, means, noise),
-            "follows": _follows(means, places),
+            "bias": np.fmax.reduce(np.abs(bias), initial=0.0),
         }
         channels[name] = {key: round(float(value), 3) for key, value in found.items() if np.isfinite(value)}
-    return [*_lines(channels, worst), *_stretches(recordings), *_jitter(recordings)], channels
-
-
-def _at_rest(recordings: Recordings) -> Any:
-    """(recordings,) whether the arm rests, as far as positions tell."""
-    low, high = (
-        one.reduceat(recordings.positions, recordings.bounds[:, 0], axis=0) for one in (np.minimum, np.maximum)
-    )
-    return (high - low <= _AT_REST * np.ptp(recordings.positions, axis=0)).all(axis=1) & bool(recordings.axes)
+    return [*_lines(channels, drifts), *_stretches(recordings), *_jitter(recordings)], channels
 
 
 def _offset(recordings: Recordings, means: Float64, noise: Float64) -> float:
@@ -70,21 +66,13 @@ def _offset(recordings: Recordings, means: Float64, noise: Float64) -> float:
     return float(np.sqrt((rest**2).sum() / again / np.nansum(noise**2) * np.isfinite(noise).sum()))
 
 
-def _follows(means: Float64, places: Float64) -> float:
-    if len(means) < _FEW:
-        return np.nan
-    return float(np.nanmax(np.abs(np.corrcoef(means, places.T)[0, 1:]), initial=0.0))
-
-
-def _lines(channels: dict[str, dict[str, float]], worst: dict[str, str]) -> Iterator[str]:
-    for key, (limit, what, helps) in _MEASURES.items():
-        bad = sorted(
-            (name for name in channels if channels[name].get(key, 0.0) > limit),
-            key=lambda name: -channels[name][key],
-        )
-        shown = [worst[name] if key == "drift" else f"{name} {channels[name][key]:.3g}" for name in bad]
+def _lines(channels: Measures, drifts: dict[str, str]) -> Iterator[str]:
+    for key, (what, helps) in _LINES.items():
+        bad = {name: one[key] for name, one in channels.items() if one.get(key, 0.0) > _WORTH_A_LINE}
+        worst = sorted(bad, key=lambda name: -bad[name])
+        shown = [f"{name} {bad[name]:.1f}{drifts[name] if key == 'drift' else ''}" for name in worst]
         if bad:
-            yield f"{what}: {name_some(shown, _SHOWN)}; {helps}"
+            yield f"{what}, in standard deviations of noise: {name_some(shown, _SHOWN)}; {helps}"
 
 
 def _stretches(recordings: Recordings) -> Iterator[str]:
@@ -101,15 +89,13 @@ def _stretches(recordings: Recordings) -> Iterator[str]:
             where = f"rows {start} to {start + rows[longest] - 1} of {recordings.names[number[longest]]}"
             found.append((rows[longest], f"{kind}: {channel} is exactly {value:.6g} in {where}"))
     found.sort(key=lambda one: -one[0])
-    yield from (
-        f"{line}; see its range and its wiring, or take it out of data.features" for _, line in found[:_SHOWN]
-    )
-    if found[_SHOWN:]:
-        yield f"{len(found) - _SHOWN} more channels have such stretches"
+    helps = "see its range and its wiring, or take it out of data.features"
+    yield from first_lines([f"{line}; {helps}" for _, line in found], _SHOWN)
 
 
 def _jitter(recordings: Recordings) -> Iterator[str]:
     times = recordings.times
-    if times and np.isfinite(times.jitter).any() and _JITTER[0] < np.nanmax(times.jitter) <= _JITTER[1]:
-        where = f"{np.nanmax(times.jitter):.2g} steps in {times.names[int(np.nanargmax(times.jitter))]}"
+    jitter = np.nan_to_num(times.jitter) if times else np.zeros(1)
+    if times and _JITTER[0] < jitter.max() <= _JITTER[1]:
+        where = f"{jitter.max():.2g} steps in {times.names[int(jitter.argmax())]}"
         yield f"clock jitter: the middle 90 % of steps of time differ by {where}; the sensor's own clock is better"

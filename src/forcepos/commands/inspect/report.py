@@ -17,11 +17,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from forcepos.commands.inspect.draft import check_draft_path, draft, missing_keys, to_fill_in, training_command
+from forcepos.commands.inspect.draft import check_draft_path, draft, to_fill_in, training_command
 from forcepos.commands.inspect.facts import SHOWN, facts, quantity, remarks, role
 from forcepos.commands.inspect.health import health
-from forcepos.commands.inspect.roles import ROLES, Guesses
-from forcepos.commands.inspect.survey import Survey, open_sources, survey_sources
+from forcepos.commands.inspect.roles import ROLES
+from forcepos.commands.inspect.survey import Survey, survey_of
 from forcepos.config.composition import compose_unchecked
 from forcepos.config.schema import Config
 from forcepos.data.loading import load_checked
@@ -32,7 +32,8 @@ from forcepos.runtime.errors import InputError
 from forcepos.runtime.wording import first_lines, name_some, shortened, visible, visible_lines, visible_name
 
 log = logging.getLogger(__name__)
-_OTHER_SPLITS = ("held_out_recordings", "random")  # where the default one leaves a subset empty
+# Others where the default leaves a subset empty.
+_SPLITS: tuple[list[str], ...] = ([], ["split=held_out_recordings"], ["split=random"])
 _LONGEST = 200_000  # characters of a draft: a longer one takes too long to read
 _MOST_VALUES = 50_000_000  # more are not loaded: an inspection must not need the memory that training does
 _WIDTH = 120
@@ -51,19 +52,18 @@ def inspect(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         check_draft_path(options.write)
     if len(options.positions) > 3:
         raise InputError("--positions takes one to three columns: x, y, z")
-    sources, skipped = open_sources(options.files)
     with _warned():  # what training warns of is told below
-        survey = survey_sources(sources, skipped, options, folder)
+        survey = survey_of(options)
     path = options.write or folder / "conf" / "data" / "inspected.yaml"
     overrides, training = _training(survey)
     command = training_command(path, overrides)
     lines, measures = health(survey.recordings)
     found = facts(survey)
-    found |= {"remarks": remarks(survey, found), "training": training}
+    found |= {"remarks": [*remarks(survey, found)], "training": training}
     found["health"] = {"findings": lines, "channels": measures}
+    found["figures"] = []
     notes = (f"note: {remark}" for remark in found["remarks"])
     _show(survey, found, [*notes, *(f"health: {line}" for line in lines), *training])
-    found["figures"] = []
     if not options.no_figures:
         from forcepos.commands.inspect.figures import save_figures  # noqa: PLC0415  # matplotlib takes a second
 
@@ -72,8 +72,7 @@ def inspect(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     _write(path, "\n".join([*draft(survey, command), ""]), "--write" if options.write else "the draft")
     sys.stderr.write(visible(f"config: {path}; train with {command}") + "\n")
     mended = "  # once what training would fail of is mended" * any("would fail" in line for line in training)
-    last = to_fill_in(survey, command) if missing_keys(survey) else command + mended
-    return found | {"config": str(path), "command": last}
+    return found | {"config": str(path), "command": to_fill_in(survey, command) or command + mended}
 
 
 def _write(path: Path, text: str, what: str) -> None:
@@ -87,20 +86,21 @@ def _write(path: Path, text: str, what: str) -> None:
 
 def _training(survey: Survey) -> tuple[list[str], list[str]]:
     """Return the overrides with which training works, if any help, and its warnings or error, a line each."""
-    overrides, text = _model(survey.guesses), "\n".join([*draft(survey, ""), ""])
-    values = survey.rows * (len(survey.guesses.features) + len(survey.guesses.positions))
-    if missing_keys(survey):
+    guesses, text = survey.guesses, "\n".join([*draft(survey, ""), ""])
+    axes = ",".join("xyz"[: len(guesses.positions)])
+    overrides = [f"model.axes=[{axes}]"] if axes and len(axes) < 5 else []
+    overrides = ["model=cnn_classification"] if guesses.label and not axes else overrides
+    values = survey.rows * (len(guesses.features) + len(guesses.positions))
+    if to_fill_in(survey, ""):
         return overrides, ["training would need the values that are marked ??? in the draft"]
-    if len(text) > _LONGEST:
-        return overrides, [f"the checks of training were skipped: the draft has {len(text):,} characters"]
-    if values > _MOST_VALUES:
-        return overrides, [f"the checks of training were skipped: {values:,} values are too many to load here"]
+    if len(text) > _LONGEST or values > _MOST_VALUES:
+        much = f"{values:,} values and a draft of {len(text):,} characters are too many to load here"
+        return overrides, [f"the checks of training were skipped: {much}"]
     with _warned() as records, tempfile.TemporaryDirectory() as folder:
         try:
             _write(Path(folder, "data", "inspected.yaml"), text, "the draft")
             config = to_config(compose_unchecked(["data=inspected", *overrides], folder))
-            recordings = load_checked(config).recordings
-            overrides += _split(config, recordings)
+            overrides += _split(config, load_checked(config).recordings)
         except (InputError, HydraException, OmegaConfBaseException) as error:
             return overrides, [f"training would fail: {error}"]
     known = {row_error for source in survey.sources for row_error in source.row_errors}  # reported with the files
@@ -111,25 +111,17 @@ def _training(survey: Survey) -> tuple[list[str], list[str]]:
 def _split(config: Config, recordings: Recordings) -> list[str]:
     """Return the override of the first split that suits the recordings; none for the default."""
     failures = []
-    for override in ([], *([f"split={name}"] for name in _OTHER_SPLITS)):
+    for override in _SPLITS:
         split = split_of(to_config(compose_unchecked(override)).split if override else config.split)
         try:
             split.subsets(split.samples(recordings, config.model.window), config.seed)
         except InputError as error:
             failures.append(error)
-            continue
-        if failures:
-            log.warning("%s; %s suits these recordings", failures[0], override[0])
-        return override
+        else:
+            for failure in failures[:1]:
+                log.warning("%s; %s suits these recordings", failure, override[0])
+            return override
     raise failures[0]
-
-
-def _model(guesses: Guesses) -> list[str]:
-    """Return the override of the model that suits the targets."""
-    axes = len(guesses.positions)
-    if not axes and guesses.label:
-        return ["model=cnn_classification"]
-    return [f"model.axes=[{','.join('xyz'[:axes])}]"] if axes in {1, 2} else []
 
 
 @contextmanager
@@ -165,22 +157,27 @@ def _tables(
     yield "Files", ("file", "format", "layout"), files
     yield "Columns", _COLUMNS, _columns(survey, found)
     if len(recordings.names) > 1:
-        lengths = np.diff(recordings.bounds)
-        means = (
-            np.add.reduceat(recordings.positions[:, : len(guesses.positions)], recordings.bounds[:, 0]) / lengths
-        )
-        places = (", ".join(f"{value:.5g}" for value in place) for place in means)
-        mean = "mean position (mm)" * bool(guesses.positions)
-        counts = map(str, lengths[:, 0])
-        yield "Recordings", ("recording", "rows", mean), zip(recordings.names, counts, places, strict=True)
+        lengths = map(str, np.diff(recordings.bounds)[:, 0])
+        yield "Recordings", ("recording", "rows"), zip(recordings.names, lengths, strict=True)
     for name, counts in found["balance"].items():
         what, total = "the label" if name == guesses.label else "possibly a label", sum(counts.values())
         shares = ((value, str(count), f"{100 * count / total:.1f}") for value, count in counts.items())
         yield f"Classes of {name}, {what}", ("class", "rows", "%"), shares
     chosen = {name: getattr(guesses, name) or () for name in ROLES}
-    names = {name: one if isinstance(one, str) else name_some(one, SHOWN) for name, one in chosen.items()}
-    reasons = ((name, names[name], guesses.reasons.get(name, "none found")) for name in ROLES)
-    yield "Guesses", ("role", "columns", "reason"), reasons
+    names = (one if isinstance(one, str) else name_some(one, SHOWN) for one in chosen.values())
+    reasons = (guesses.reasons.get(name, "none found") for name in ROLES)
+    yield "Guesses", ("role", "columns", "reason"), zip(ROLES, names, reasons, strict=True)
+
+
+def _columns(survey: Survey, found: Mapping[str, Any]) -> Iterator[Sequence[str]]:
+    for name, column in survey.columns.items():
+        numbers = (f"{value:.5g}" for value in (column.low, column.high, column.mean, column.std))
+        shown = numbers if name in found["ranges"] else ("",) * 4
+        distinct = "many" if column.distinct is None else f"{column.distinct}"
+        count = found["stuck"].get(name, "")
+        stuck_in = "all" if count == found["recordings"] else f"{count}"
+        kind, missing = role(survey, name) or column.kind, f"{found['missing'].get(name, '')}"
+        yield name, kind, *shown, missing, distinct, stuck_in
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
@@ -193,14 +190,3 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     for row in [*rows[:most], *([line] for line in more)]:
         table.add_row(*(Text(shortened(visible_name(cell))) for cell in row))
     return table
-
-
-def _columns(survey: Survey, found: Mapping[str, Any]) -> Iterator[Sequence[str]]:
-    for column in survey.columns.values():
-        numbers = (f"{value:.5g}" for value in (column.low, column.high, column.mean, column.std))
-        shown = numbers if column.kind != "text" and column.known else ("",) * 4
-        distinct = f"{column.distinct}" if column.distinct is not None else "many"
-        count = found["stuck"].get(column.name, "")
-        stuck_in = "all" if count == found["recordings"] else f"{count}"
-        kind = role(survey, column.name) or column.kind
-        yield column.name, kind, *shown, f"{column.missing or ''}", distinct, stuck_in

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
 
-ROLES = ("time", "positions", "recording", "point", "session", "label", "features")
+NAMED = ("recording", "point", "session", "label")  # roles of one column each
+ROLES = ("time", "positions", *NAMED, "features")
 PER_SECOND = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 _MM = {"mm": 1.0, "cm": 10.0, "m": 1000.0, "um": 0.001, "µm": 0.001, "in": 25.4}
 _SECONDS = {"sec": "s", "seconds": "s", "msec": "ms", "usec": "us", "µs": "us", "nsec": "ns"} | {
@@ -65,7 +66,6 @@ class Guesses:
     candidates: tuple[str, ...] = ()  # columns with so few distinct values that each may be a label
     # Of each column, by its name or values; empty where unknown, with a question mark where uncertain.
     kinds: dict[str, str] = field(default_factory=dict)
-    smooth: frozenset[str] = frozenset()  # columns whose values change little from row to row
     reasons: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -75,15 +75,7 @@ class Guesses:
     @property
     def taken(self) -> set[str | None]:
         """Return the columns with a role other than that of a feature."""
-        return {
-            *self.time,
-            *self.positions,
-            *self.candidates,
-            self.recording,
-            self.point,
-            self.session,
-            self.label,
-        }
+        return {*self.time, *self.positions, *self.candidates, *map(self.__getattribute__, NAMED)}
 
 
 def _without_unit(name: str) -> tuple[str, str]:

@@ -8,24 +8,22 @@ from typing import Any
 
 import numpy as np
 
-from forcepos.commands.inspect.clocks import median_step
 from forcepos.commands.inspect.columns import Column
 from forcepos.commands.inspect.conversions import foreign_format
-from forcepos.commands.inspect.guesses import guess, guess_roles
-from forcepos.commands.inspect.roles import PER_SECOND, Guesses
-from forcepos.commands.inspect.settings import UNSET, format_keys, path_of, role_keys
+from forcepos.commands.inspect.guesses import guess
+from forcepos.commands.inspect.roles import Guesses
+from forcepos.commands.inspect.settings import UNSET, settings_of
 from forcepos.config.schema import TableConfig
 from forcepos.data.readers.files import find_columns, matching_files
 from forcepos.data.readers.opening import open_any
 from forcepos.data.readers.read import read_table
 from forcepos.data.readers.table import Table, explained
-from forcepos.data.recordings import Float64, Recordings
+from forcepos.data.recordings import Recordings
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.interruption import stop_if_asked
 from forcepos.runtime.wording import first_lines, name_some
 
 _SKIPPED = (".md", ".yaml", ".yml", ".json", ".png", ".svg", ".html", ".log", ".py")
-_PROBED = 50_000  # rows from which roles are guessed
 _SHORT = 10  # rows: as a recording, a visit must be longer
 _NO_CHANNELS = {"row number", "commanded position", "commanded angle", "commanded value", "position", "seconds"}
 
@@ -37,16 +35,14 @@ class Survey:
     Attributes:
         skipped: for each file of a folder that is no table, why it is none.
         columns: statistics of all columns, by the names that training finds them by.
-        steps_s: the first steps of time from row to row.
         settings: the keys under `data` with which training reads the tables, without the features.
         recordings: all rows, with every channel as a signal.
     """
 
     sources: Sequence[Table]
-    skipped: Sequence[str]
+    skipped: dict[Path, str]
     columns: dict[str, Column]
     guesses: Guesses
-    steps_s: Float64
     settings: dict[str, Any]
     recordings: Recordings
 
@@ -61,15 +57,15 @@ class Survey:
         return int(self.recordings.point.max()) + 1 if known else 0
 
 
-def open_sources(names: Sequence[str]) -> tuple[list[Table], list[str]]:
-    """Open the tables among files, folders and patterns, in order; also return why files of folders are skipped.
+def survey_of(hints: Namespace) -> Survey:
+    """Read all tables; `hints` are the files and columns that the user names.
 
     Raises:
-        InputError: a file is missing, empty or not a table, or tables differ in their columns.
+        InputError: a file is missing, empty, damaged or no table, or they differ in their columns.
     """
     sources: list[Table] = []
-    skipped: list[str] = []
-    for name in names:
+    skipped: dict[Path, str] = {}
+    for name in hints.files:
         found = matching_files(name, lambda path: path.is_file() and path.suffix.lower() not in _SKIPPED)
         if not found and not Path(name).is_dir():
             raise InputError(f"{name} is not a file, a folder or a pattern that matches a file")
@@ -79,10 +75,14 @@ def open_sources(names: Sequence[str]) -> tuple[list[Table], list[str]]:
             except InputError as error:
                 if not Path(name).is_dir():
                     raise
-                skipped.append(str(error))
+                skipped[path] = str(error)
     if not sources:
-        raise InputError("\n  ".join([f"{', '.join(names)}: no tables found", *first_lines(skipped, 10)]))
-    return sources, skipped
+        why = [f"{', '.join(hints.files)}: no tables found", *first_lines([*skipped.values()], 10)]
+        raise InputError("\n  ".join(why))
+    columns = _read_columns(sources)
+    guesses = guess(columns, hints)
+    settings = settings_of(sources, hints.files, guesses, columns)
+    return Survey(sources, skipped, columns, guesses, settings, _read(settings, guesses, columns))
 
 
 def _open(path: Path, others: Sequence[Table]) -> Table:
@@ -104,59 +104,32 @@ def _open(path: Path, others: Sequence[Table]) -> Table:
     return table
 
 
-def survey_sources(sources: Sequence[Table], skipped: Sequence[str], hints: Namespace, folder: Path) -> Survey:
-    """Read all tables; `hints` are the files and columns that the user names, `folder` is for links to files.
-
-    Raises:
-        InputError: there are no rows, or a file cannot be read.
-    """
-    columns, start = _read_columns(sources, _PROBED)
-    guesses = guess(columns, start, hints)
-    units = zip(guesses.time, (guesses.time_unit, "ns"), strict=False)
-    steps_s = sum((np.diff(start[name]) / PER_SECOND[unit] for name, unit in units), np.zeros(1))
-    columns, _ = _read_columns(sources)
-    guess_roles(guesses, columns, hints)
-    keys = format_keys(sources[0])
-    settings = {"path": path_of(sources, hints.files, folder, keys)} | keys
-    settings |= role_keys(guesses, columns, median_step(steps_s))
-    recordings = _read(settings, guesses, columns)
-    return Survey(sources, skipped, columns, guesses, steps_s, settings, recordings)
-
-
-def _read_columns(
-    sources: Sequence[Table], most: int | None = None
-) -> tuple[dict[str, Column], dict[str, Float64]]:
-    """Read the columns of all rows, or of the first; return their statistics, and of the first their numbers."""
+def _read_columns(sources: Sequence[Table]) -> dict[str, Column]:
     named = sources[0].columns
     names = [name if name.strip() or str(place) in named else str(place) for place, name in enumerate(named)]
     columns = {name: Column(name) for name in names}
-    start: dict[str, list[Float64]] = {}
-    rows = 0
     for source, chunk in ((each, chunk) for each in sources for chunk in each.chunks(strict=False)):
-        if most is not None and rows >= most:
-            break
         with explained(source.title, source.kind):
             for place, column in enumerate(columns.values()):
-                numbers = column.add(chunk[place])
-                if numbers is not None and most is not None:
-                    start.setdefault(column.name, []).append(numbers)
-        rows += len(chunk[0])
+                column.add(chunk[place])
         stop_if_asked()
-    if not rows:
+    if not columns[names[0]].rows:
         raise InputError(f"{name_some([str(source.path) for source in sources], 3)}: no rows")
-    return columns, {name: np.concatenate(numbers) for name, numbers in start.items()}
+    return columns
 
 
 def _read(settings: dict[str, Any], guesses: Guesses, columns: dict[str, Column]) -> Recordings:
     """Read all rows as training does, with every channel; change the settings where they do not suit the rows."""
-    names = channels(guesses, columns)
-    others = {} if names or settings.get("targets") else {"keep": [*columns][:1]}
-    config = TableConfig(**UNSET | {"features": names} | others | settings | {"missing": "refuse", "label": None})
+    others = guesses.taken | {name for name, kind in guesses.kinds.items() if kind in _NO_CHANNELS}
+    names = [name for name, column in columns.items() if column.readable and name not in others]
+    keep = [] if names or guesses.positions else [*columns][:1]
+    keys = UNSET | {"features": names, "keep": keep} | settings | {"missing": "refuse", "label": None}
+    config = TableConfig(**keys)
     try:
         recordings = read_table(config, strict=False)
     except InputError:  # training will say so; here, without what divides the rows
-        roles = dict.fromkeys(("time", "nanoseconds", "recording", "point", "session", "gap_s"))
-        recordings = read_table(replace(config, visits=False, **roles), strict=False)
+        unset = dict.fromkeys(("time", "nanoseconds", "recording", "point", "session", "gap_s"))
+        recordings = read_table(TableConfig(**keys | unset | {"visits": False}), strict=False)
     if config.visits and np.diff(recordings.bounds).min() < _SHORT:  # rows of several points in turn
         del settings["visits"]
         settings["recording"] = guesses.recording = guesses.recording or guesses.point
@@ -164,9 +137,3 @@ def _read(settings: dict[str, Any], guesses: Guesses, columns: dict[str, Column]
     if config.gap_s and recordings.times and len(recordings.times.names) == len(recordings.names):
         del settings["gap_s"]
     return replace(recordings, channels=tuple(names))  # numbers as such
-
-
-def channels(guesses: Guesses, columns: dict[str, Column]) -> list[str]:
-    """Name the columns with measurements: not time, positions, names or commands."""
-    others = guesses.taken | {name for name, kind in guesses.kinds.items() if kind in _NO_CHANNELS}
-    return [column.name for column in columns.values() if column.readable and column.name not in others]

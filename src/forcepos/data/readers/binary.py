@@ -97,7 +97,8 @@ class FeatherTable(ArrowTable):
         places = sorted({one.parent for one in elements.values()})
         parts = {number: (places.index(one.parent), one) for number, one in elements.items()}
         # Words first, while the arrays are empty; the time, which takes the most memory of all, last.
-        apart = sorted(elements, key=lambda number: (columns or self.everything)[number].role not in WORDS)
+        roles = [one.role for one in columns or ()]
+        apart = sorted(elements, key=lambda number: bool(roles) and roles[number] not in WORDS)
         first = 0
         with self._reader(places) as whole:
             for number, length in enumerate(self._lengths):
