@@ -29,7 +29,7 @@ def test_rows_with_a_missing_value_are_dropped_and_no_window_crosses_them(
         caplog.clear()
         recordings = read_with(write(table, tmp_path / f"a.{ending}"), missing="drop", label="c", gap_s=0.015)
         assert caplog.messages == [
-            "dropped 4 of 120 rows, which lack a value (1 in c, 1 in t, 2 in Fx, 1 in y): 4 in a; "
+            "dropped 4 of 120 rows, which lack a value (2 in Fx, 1 in y, 1 in t, 1 in c): 4 in a; "
             "no window crosses them"
         ]
         assert recordings.names == ("a",)
@@ -52,7 +52,7 @@ def test_dropped_rows_are_no_pause_but_a_pause_among_them_is_one(
     assert recordings.breaks.tolist() == []
     read_with(path, missing="drop")
     assert (
-        "time in t has 1 pause of more than 5 steps, 1 in a; the longest, 2.01 s, is before row 40" in caplog.text
+        "time in t has 1 pause of more than 5 steps, 1 in a; the longest, 2.01 s, is before row 60" in caplog.text
     )
 
 

@@ -19,10 +19,10 @@ _EXACT = 1e15  # whole numbers below this are written with all their digits
 def facts(survey: Survey) -> dict[str, Any]:
     """Return what a survey finds, as far as JSON can hold it."""
     recordings = survey.recordings
-    pauses = recordings.times and recordings.times.pauses
-    count = int(pauses.counts.sum()) if pauses else 0
-    if recordings.times and "gap_s" in survey.settings:  # pauses that begin a new recording
-        count += len(recordings.names) - len(recordings.times.names)
+    times = recordings.times
+    count = int(times.pauses.sum()) if times else 0
+    if times and "gap_s" in survey.settings:  # pauses that begin a new recording
+        count += len(recordings.names) - len(times.names)
     numbers = {name: column for name, column in survey.columns.items() if column.kind != "text" and column.known}
     return {
         "files": len(survey.sources),
@@ -30,7 +30,7 @@ def facts(survey: Survey) -> dict[str, Any]:
         "points": survey.points or None,
         "rows": survey.rows,
         "rate_hz": recordings.rate_hz,
-        "gaps": {"count": count, "longest_s": round(pauses.largest_s, 9) if pauses and count else 0.0},
+        "gaps": {"count": count, "longest_s": round(float(times.longest_s.max()), 9) if times and count else 0.0},
         "ranges": {name: [column.low, column.high] for name, column in numbers.items()},
         "missing": {name: column.missing for name, column in survey.columns.items() if column.missing},
         "stuck": _stuck(survey),
