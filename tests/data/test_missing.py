@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from forcepos.data.loading import load_recordings
 from forcepos.data.recordings import all_samples
 from forcepos.runtime.errors import InputError
-from tests.data.tables import numbers, read_with, write
+from tests.data.tables import _config, numbers, read_with, write
 
 
 def test_rows_with_a_missing_value_are_dropped_and_no_window_crosses_them(
@@ -100,6 +102,16 @@ def test_what_loses_all_its_rows_is_named_and_counts_no_more(
         assert numbered is not None
         assert numbered.tolist() == [0] * 120 + [1] * 120
     assert recordings.bounds.tolist() == [[0, 120], [120, 240]]
+
+
+def test_dropped_rows_count_where_tare_counts_milliseconds(tmp_path: Path) -> None:
+    table: Any = numbers().assign(Fx=[*range(120)])
+    table.loc[5:14, "Fy"] = np.nan
+    path = write(table, tmp_path / "a.csv")
+    config = replace(_config(), path=str(path), missing="drop", tare="time", tare_ms=[0.0, 200.0])
+    recordings = load_recordings(config).recordings
+    assert recordings.signals[:, 0].tolist() == [row - 9.5 for row in range(20, 120)]  # 0 to 4, 15 to 19
+    assert recordings.breaks.tolist() == []
 
 
 def test_a_column_without_any_value_is_named(tmp_path: Path) -> None:
