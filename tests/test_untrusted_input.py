@@ -87,7 +87,8 @@ def forbidden(tree: ast.AST) -> list[str]:
                 is_ours = name == "compile" and isinstance(func, ast.Attribute)  # re.compile, and Keras' models'
                 if name in CALLS and not is_ours:
                     found.append(name)
-                found += [str(keyword.arg) for keyword in keywords if keyword.arg in OPTIONS]
+                given = [keyword for keyword in keywords if ast.unparse(keyword) != "allow_pickle=False"]
+                found += [str(keyword.arg) for keyword in given if keyword.arg in OPTIONS]
     return found
 
 

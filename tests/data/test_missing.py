@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from forcepos.data.loading import load_recordings
 from forcepos.data.recordings import all_samples
 from forcepos.runtime.errors import InputError
-from tests.data.tables import numbers, read_with, write
+from tests.data.tables import _config, numbers, read_with, write
 
 
 def test_rows_with_a_missing_value_are_dropped_and_no_window_crosses_them(
@@ -29,7 +31,7 @@ def test_rows_with_a_missing_value_are_dropped_and_no_window_crosses_them(
         caplog.clear()
         recordings = read_with(write(table, tmp_path / f"a.{ending}"), missing="drop", label="c", gap_s=0.015)
         assert caplog.messages == [
-            "dropped 4 of 120 rows, which lack a value (1 in c, 1 in t, 2 in Fx, 1 in y): 4 in a; "
+            "dropped 4 of 120 rows, which lack a value (2 in Fx, 1 in y, 1 in t, 1 in c): 4 in a; "
             "no window crosses them"
         ]
         assert recordings.names == ("a",)
@@ -52,7 +54,7 @@ def test_dropped_rows_are_no_pause_but_a_pause_among_them_is_one(
     assert recordings.breaks.tolist() == []
     read_with(path, missing="drop")
     assert (
-        "time in t has 1 pause of more than 5 steps, 1 in a; the longest, 2.01 s, is before row 40" in caplog.text
+        "time in t has 1 pause of more than 5 steps, 1 in a; the longest, 2.01 s, is before row 60" in caplog.text
     )
 
 
@@ -100,6 +102,16 @@ def test_what_loses_all_its_rows_is_named_and_counts_no_more(
         assert numbered is not None
         assert numbered.tolist() == [0] * 120 + [1] * 120
     assert recordings.bounds.tolist() == [[0, 120], [120, 240]]
+
+
+def test_dropped_rows_count_where_tare_counts_milliseconds(tmp_path: Path) -> None:
+    table: Any = numbers().assign(Fx=[*range(120)])
+    table.loc[5:14, "Fy"] = np.nan
+    path = write(table, tmp_path / "a.csv")
+    config = replace(_config(), path=str(path), missing="drop", tare="time", tare_ms=[0.0, 200.0])
+    recordings = load_recordings(config).recordings
+    assert recordings.signals[:, 0].tolist() == [row - 9.5 for row in range(20, 120)]  # 0 to 4, 15 to 19
+    assert recordings.breaks.tolist() == []
 
 
 def test_a_column_without_any_value_is_named(tmp_path: Path) -> None:

@@ -134,9 +134,9 @@ def raising(values: list[float]) -> list[float]:
     ("fx", "message"),
     [
         (raising, "Broken (FILE) failed in pieces for a.jsonl: KeyError: 'wrench'"),
-        (None, "Broken (FILE): a.jsonl: a piece lacks Fx"),
+        (None, "Broken (FILE) failed in pieces for a.jsonl: KeyError: 'Fx'"),
         (lambda values: values[1:],
-         "Broken (FILE): a.jsonl: a piece has columns of different lengths, 49 of Fx, 50 of Fy, 50 of x, 50 of y"),
+         "Broken (FILE) failed in pieces for a.jsonl: ArrowInvalid: Column 1 named Fy expected length 49 but got"),
         (lambda values: ["high"] * 50, "Broken (FILE): a.jsonl: Fx holds string, not numbers"),
         (lambda values: [1.0, "high", *values[2:]],
          "Broken (FILE) failed in pieces for a.jsonl: ArrowInvalid: Could not convert 'high' with type str: "),

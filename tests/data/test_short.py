@@ -84,7 +84,7 @@ def test_a_recording_is_as_long_as_its_longest_run_without_dropped_rows() -> Non
         plate([20, 12, 15], visits=1),
         session=np.repeat(np.array([0, 1, 2], np.int32), [20, 12, 15]),
         session_names=("Monday", "Tuesday", "Wednesday"),
-        breaks=np.array([5, 26, 43], np.int32),
+        row=np.concatenate([[*range(5), *range(6, 21)], [*range(6), *range(9, 15)], [*range(11), *range(12, 16)]]),
     )
     with pytest.raises(InputError, match="recording recording 1: 6 rows, too short for one window of 10"):
         check(whole, 10)

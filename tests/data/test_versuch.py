@@ -93,7 +93,8 @@ def test_a_row_without_a_point_or_a_time_is_reported(table: pd.DataFrame, tmp_pa
         read(path)
     assert str(error.value) == (
         "the tables cannot be read:\n"
-        f"  {path}: 1 rows have no nanoseconds in t_nSec, the first in row 3; data.missing=drop drops such rows\n"
+        f"  {path}: 1 rows have no time in t_Sec and t_nSec, the first in row 3; "
+        "data.missing=drop drops such rows\n"
         f"  {path}: 2 rows have no point in key, the first in row 7; data.missing=drop drops such rows"
     )
 

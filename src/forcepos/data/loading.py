@@ -45,17 +45,11 @@ def load_recordings(config: DataConfig, window: int = 1) -> Loaded:
     Raises:
         InputError: the source cannot be used; names the file, recording or column and the reason.
     """
-    match config:
-        case SimulatedConfig():
-            return _simulate(config)
-        case TableConfig():
-            recordings = tare(read_table(config), config)
-            return Loaded(recordings if config.visits else drop_short(recordings, window))
-        case _:
-            raise TypeError(f"not a data source: {type(config)}")
-
-
-def _simulate(config: SimulatedConfig) -> Loaded:
+    if isinstance(config, TableConfig):
+        recordings = tare(read_table(config), config)
+        return Loaded(recordings if config.visits else drop_short(recordings, window))
+    if not isinstance(config, SimulatedConfig):
+        raise TypeError(f"not a data source: {type(config)}")
     rows = math.prod(config.grid) * config.visits * config.rows
     try:
         if rows > _MOST_ROWS:

@@ -19,6 +19,13 @@ Float64 = NDArray[np.float64]
 Int32 = NDArray[np.int32]
 
 
+def move(values: NDArray[Any], rows: NDArray[np.intp]) -> NDArray[Any]:
+    """Move these rows to the front, in place and a column at a time, since memory has no room for others."""
+    for column in values.T if values.ndim > 1 else [values]:
+        column[: len(rows)] = column[rows]
+    return values[: len(rows)]
+
+
 @dataclass(frozen=True)
 class Recordings:
     """Rows of all recordings, those of one recording contiguous and in time order.
@@ -37,7 +44,7 @@ class Recordings:
         kept: (rows,) each: the columns that `data.keep` names, float64, or words as objects.
         session: (rows,) number of the sitting, 0, 1, 2, …; None if the data has no sessions.
         session_names: of the sessions.
-        breaks: rows before which rows of the same recording were dropped: no window crosses them.
+        row: (rows,) number of each row in its recording, dropped rows counted; None if none were dropped.
         times: what their time is like; None where the data has none.
     """
 
@@ -54,20 +61,34 @@ class Recordings:
     kept: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     session: Int32 | None = None
     session_names: tuple[str, ...] = ()
-    breaks: Int32 = field(default_factory=lambda: np.empty(0, np.int32))
+    row: Int32 | None = None
     times: Times | None = field(default=None, compare=False)
 
     @cached_property
     def bounds(self) -> Int32:
         """(recordings, 2) first row and one past the last row of each recording."""
-        first = np.append(0, np.flatnonzero(self.recording[1:] != self.recording[:-1]) + 1)
-        return np.column_stack([first, np.append(first[1:], len(self.recording))]).astype(np.int32)
+        return self._until_next(np.flatnonzero(np.diff(self.recording, prepend=-1)))
 
     @cached_property
     def runs(self) -> Int32:
         """(runs, 2) first row and one past the last row of each run of rows that follow one another in time."""
-        first = np.union1d(self.bounds[:, 0], self.breaks)
+        if self.row is None:
+            return self.bounds
+        return self._until_next(np.union1d(self.bounds[:, 0], np.flatnonzero(np.diff(self.row, prepend=0) != 1)))
+
+    @property
+    def breaks(self) -> Int32:
+        """Rows before which rows of the same recording were dropped: no window crosses them."""
+        return np.setdiff1d(self.runs[:, 0], self.bounds[:, 0])
+
+    def _until_next(self, first: NDArray[np.integer]) -> Int32:
         return np.column_stack([first, np.append(first[1:], len(self.recording))]).astype(np.int32)
+
+    def numbered_rows(self) -> Int32:
+        """Return the number (rows,) of each row in its recording, dropped rows counted."""
+        if self.row is not None:
+            return self.row
+        return np.arange(len(self.recording), dtype=np.int32) - self.bounds[:, 0][self.recording]
 
     def rows_in(self, seconds: float, key: str) -> int:
         """Return how many rows a time takes, rounded up.
@@ -96,28 +117,17 @@ class Recordings:
         return replace(self, signals=self.signals[:, columns], channels=tuple(channels))
 
     def only(self, kept: NDArray[np.bool_]) -> Recordings:
-        """Return these rows only; they are moved together in the same arrays, since memory has no room for others.
-
-        Names of recordings, classes and sessions without rows go as well.
-        """
+        """Return these rows only, moved together in the same arrays; names without rows go as well."""
         rows = np.flatnonzero(kept)
-
-        def moved(values: NDArray[Any]) -> NDArray[Any]:
-            for column in values.T if values.ndim > 1 else [values]:
-                column[: len(rows)] = column[rows]
-            return values[: len(rows)]
-
-        new: dict[str, Any] = {name: moved(getattr(self, name)) for name in ("signals", "positions")}
+        new: dict[str, Any] = {"row": move(self.numbered_rows(), rows)}
+        new |= {name: move(getattr(self, name), rows) for name in ("signals", "positions")}
         named = {"recording": "names", "labels": "label_names", "session": "session_names", "point": ""}
         for field_name, names in named.items():
             if (numbers := getattr(self, field_name)) is not None:
-                used = np.flatnonzero(np.bincount(moved(numbers)))
+                used = np.flatnonzero(np.bincount(move(numbers, rows)))
                 new[field_name] = np.searchsorted(used, numbers[: len(rows)]).astype(np.int32)
                 new |= {names: tuple(getattr(self, names)[one] for one in used)} if names else {}
-        breaks = np.union1d(np.flatnonzero(np.diff(rows) > 1) + 1, np.searchsorted(rows, self.breaks))
-        breaks = breaks[(breaks > 0) & (breaks < len(rows))]
-        new["breaks"] = breaks[np.diff(new["recording"], prepend=-1)[breaks] == 0].astype(np.int32)
-        return replace(self, kept={name: moved(values) for name, values in self.kept.items()}, **new)
+        return replace(self, kept={name: move(values, rows) for name, values in self.kept.items()}, **new)
 
     @cached_property
     def fingerprint(self) -> str:

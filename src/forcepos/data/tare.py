@@ -73,7 +73,7 @@ def _by_time(recordings: Recordings, config: TableConfig) -> tuple[NDArray[np.bo
     if recordings.rate_hz is None:
         raise InputError("data.tare=time needs the rate of the rows: set data.time or data.rate_hz")
     begin, end = tare_rows(config, recordings.rate_hz)
-    row = np.arange(len(recordings.recording)) - recordings.bounds[recordings.recording, 0]
+    row = recordings.numbered_rows()
     return (row >= begin) & (row < end), "from {:g} to {:g} ms (data.tare_ms)".format(*config.tare_ms)
 
 

@@ -20,10 +20,10 @@ _EXACT = 1e15  # whole numbers below this are written with all their digits
 def facts(survey: Survey) -> dict[str, Any]:
     """Return what a survey finds, as far as JSON can hold it."""
     recordings, columns = survey.recordings, survey.columns
-    pauses = recordings.times and recordings.times.pauses
-    count = int(pauses.counts.sum()) if pauses else 0
-    if recordings.times and "gap_s" in survey.settings:  # pauses that begin a new recording
-        count += len(recordings.names) - len(recordings.times.names)
+    times = recordings.times
+    count = int(times.pauses.sum()) if times else 0
+    if times and "gap_s" in survey.settings:  # pauses that begin a new recording
+        count += len(recordings.names) - len(times.names)
     numbers = {name: column for name, column in columns.items() if column.kind != "text" and column.known}
     bounds, signals = recordings.bounds, recordings.signals
     low, high = (one.reduceat(signals, bounds[:, 0]) for one in (np.fmin, np.fmax))
@@ -34,7 +34,7 @@ def facts(survey: Survey) -> dict[str, Any]:
         "points": survey.points or None,
         "rows": survey.rows,
         "rate_hz": recordings.rate_hz,
-        "gaps": {"count": count, "longest_s": round(pauses.largest_s, 9) if pauses and count else 0.0},
+        "gaps": {"count": count, "longest_s": round(float(times.longest_s.max()), 9) if times and count else 0.0},
         "ranges": {name: [column.low, column.high] for name, column in numbers.items()},
         "missing": {name: one.rows - one.known for name, one in columns.items() if one.known < one.rows},
         "stuck": {name: count for name, count in zip(recordings.channels, stuck, strict=True) if count},

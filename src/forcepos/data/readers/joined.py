@@ -191,7 +191,7 @@ class JoinedTable(Table):
         rows.finish()
         if (np.diff(rows.time_s) < 0).any():
             raise InputError(f"{table.title}: time goes backwards, so that only data.join_by=row can join it")
-        return rows.time_s
+        return rows.time_s + rows.origin_s
 
 
 def _read_whole(table: Table, columns: Sequence[Wanted] | None, strict: bool) -> list[pa.Array]:

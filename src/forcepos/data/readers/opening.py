@@ -1,5 +1,6 @@
 """Opens a file as the table that it is: as the config says, or by its content."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from forcepos.config.schema import TableConfig
@@ -18,6 +19,13 @@ _MAGIC = {
     b"ARROW1": "feather", b"FEA1": "feather", b"PAR1": "parquet", b"\x93NUMPY": "numpy", b"PK\x03\x04": "numpy",
     b"MATLAB 5": "matlab", b"MATLAB 7": "matlab", b"#ROSBAG": "ros", b"\x89MCAP": "ros", b"SQLite f": "ros",
 }  # fmt: skip
+_BINARY: dict[str, Callable[[Path], Table]] = {
+    "feather": FeatherTable,
+    "parquet": ParquetTable,
+    "numpy": lambda path: LoadedTable(path, "NumPy", load_numpy),
+    "matlab": lambda path: LoadedTable(path, "MATLAB", load_matlab),
+    "ros": RosTable,
+}
 
 
 def open_table(path: Path, config: TableConfig) -> Table:
@@ -34,7 +42,7 @@ def open_table(path: Path, config: TableConfig) -> Table:
         raise InputError(f"{path} ends with none of {ENDINGS}: set data.format")
     if kind in {"csv", "text"}:
         return TextTable(path, Written(kind, config.separator, config.decimal, config.header))
-    return _binary(path, kind)
+    return _BINARY[kind](path)
 
 
 def open_any(path: Path) -> Table:
@@ -50,18 +58,4 @@ def open_any(path: Path) -> Table:
     if not head:
         raise InputError(f"{path} is empty")
     kind = next((kind for magic, kind in _MAGIC.items() if head.startswith(magic)), None)
-    return _binary(path, kind) if kind else TextTable(path, None)
-
-
-def _binary(path: Path, kind: str) -> Table:
-    match kind:
-        case "feather":
-            return FeatherTable(path)
-        case "parquet":
-            return ParquetTable(path)
-        case "numpy":
-            return LoadedTable(path, "NumPy", load_numpy)
-        case "matlab":
-            return LoadedTable(path, "MATLAB", load_matlab)
-        case _:
-            return RosTable(path)
+    return _BINARY[kind](path) if kind else TextTable(path, None)

@@ -3,23 +3,17 @@
 import logging
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from forcepos.config.contradictions import known_axes
 from forcepos.config.schema import TableConfig
 from forcepos.data.points import number_points
-from forcepos.data.readers.files import (
-    find_columns,
-    hint_at_kinds,
-    natural_sort_key,
-    wanted_columns,
-)
+from forcepos.data.readers.files import find_columns, hint_at_kinds, natural_sort_key, wanted_columns
 from forcepos.data.readers.joined import find_sources, report_joined
-from forcepos.data.readers.missing import drop_missing
 from forcepos.data.readers.rows import Rows
-from forcepos.data.readers.table import Table, Wanted
-from forcepos.data.readers.times import measure, rate_of, steps_of, time_warnings
+from forcepos.data.readers.times import Times, measure, rate_of, steps_of, time_warnings
 from forcepos.data.recordings import Float64, Int32, Recordings
 from forcepos.data.tare import tare_rows
 from forcepos.runtime.errors import InputError
@@ -56,14 +50,10 @@ def read_table(config: TableConfig, strict: bool = True) -> Recordings:
         problems += hint_at_kinds(config, tables)
     if not files:
         raise _problems(problems)
-    doubts = [
-        (table.title, f"{table.title}: {table.layout.doubt}")
-        for table in tables
-        if table.layout and table.layout.doubt
-    ]
-    for doubt in once_each(doubts):
+    found = ((table.title, table.layout) for table in tables)
+    for doubt in once_each([(title, f"{title}: {of.doubt}") for title, of in found if of and of.doubt]):
         log.warning("%s", doubt)
-    rows = _rows(config, files, count, len(sources) > 1)
+    rows = Rows(config, files[0][1], count, len(sources) > 1)
     for table, columns, name in files:
         try:
             missing = rows.add(table, columns, name, strict)
@@ -95,94 +85,83 @@ def _problems(problems: Sequence[tuple[str, str]]) -> InputError:
     return InputError(lines[0] if len(lines) == 1 else all_of_them)
 
 
-def _rows(
-    config: TableConfig, files: Sequence[tuple[Table, list[Wanted], str]], count: int, several: bool
-) -> Rows:
-    """Make room for all rows of the files, `count` at most."""
-    try:
-        return Rows(config, files[0][1], count, several)
-    except (MemoryError, ValueError) as error:  # a file may claim any number of rows
-        raise InputError(f"data.path={config.path}: {count:,} rows do not fit into memory") from error
-
-
 def _recordings(rows: Rows, strict: bool) -> Recordings:
-    config, point = rows.config, rows.of("point")
-    breaks, dropped = drop_missing(rows, strict)
-    steps = steps_of(rows.time_s, rows.recordings.numbers, breaks, dropped) if len(rows.time_s) else rows.time_s
-    recording, names = _split_recordings(rows, steps)
-    rate, times = config.rate_hz, None
-    if len(rows.time_s):
-        rate = rate or rate_of(rows.time_s, recording, config, strict)
-        rows.time_s = rows.time_s[:0].copy()  # the time is no longer needed, but its memory is
-        steps[recording[1:] != recording[:-1]] = np.nan
-        if config.tare == "time" and rate:  # no window crosses the end of the rows that tare drops
-            first = np.flatnonzero(np.diff(recording, prepend=-1))
-            ends = first + tare_rows(config, rate)[1]
-            steps[ends[ends < len(recording)] - 1] = np.nan
-        times = measure(steps, rows.recordings.numbers, rows.recordings.names)
-    for warning in time_warnings(times, config) if times and strict else ():
-        log.warning("%s", warning)
-    labels, label_names = _classes(rows, strict)
-    kept = [words.values for place, words in rows.words.items() if rows.columns[place].role == "keep"]
+    config, missing = rows.config, rows.gather(strict)
+    steps = steps_of(rows.time_s, rows.recordings.numbers) if len(rows.time_s) else rows.time_s
+    recordings = _all_rows(rows, *_split_recordings(rows, steps))
+    if len(steps):
+        rate_hz, times = _look_at_time(rows, recordings, steps, strict)
+        recordings = replace(recordings, rate_hz=rate_hz, times=times)
+    recordings = recordings.only(~missing) if missing.any() else recordings
+    if len(recordings.label_names) == 1 and strict:
+        given = f"label={config.label}" if config.label else f"label_from={config.label_from}"
+        raise InputError(f"data.{given} has only one class, {recordings.label_names[0]}: nothing to classify")
+    if not config.point:
+        found = number_points(recordings.positions, recordings.recording, config.point_grid_mm)
+        recordings = replace(recordings, point=found)
+    return recordings
+
+
+def _all_rows(rows: Rows, recording: Int32, names: Sequence[str]) -> Recordings:
+    config, point, session = rows.config, rows.of("point"), rows.of("session")
+    labels, label_names = _classes(rows)
     return Recordings(
         signals=rows.signals,
         positions=rows.positions,
         recording=recording,
-        point=point.numbers if point else number_points(rows.positions, recording, config.point_grid_mm),
+        point=point[0].numbers if point else np.zeros_like(recording),
         channels=tuple(column.name for column in rows.columns if column.role == "feature"),
         names=tuple(names),
-        rate_hz=rate,
+        rate_hz=config.rate_hz,
         axes=known_axes(config),
         labels=labels,
         label_names=label_names,
-        kept=dict(zip(config.keep or (), kept, strict=True)),
-        session=session.numbers if (session := rows.of("session")) else None,
-        session_names=tuple(session.names) if session else (),
-        breaks=breaks[recording[breaks] == recording[breaks - 1]],  # without those at which a recording begins
-        times=times,
+        kept={name: words.values for name, words in zip(config.keep or (), rows.of("keep"), strict=True)},
+        session=session[0].numbers if session else None,
+        session_names=tuple(session[0].names) if session else (),
     )
+
+
+def _look_at_time(rows: Rows, recordings: Recordings, steps: Float64, strict: bool) -> tuple[float | None, Times]:
+    config = rows.config
+    steps[recordings.bounds[:, 0]] = np.nan
+    rate_hz = config.rate_hz or rate_of(steps, config, strict)
+    if config.tare == "time" and rate_hz:  # no window crosses the end of the rows that tare drops
+        steps[recordings.numbered_rows() == tare_rows(config, rate_hz)[1]] = np.nan
+    times = measure(steps, rows.recordings.numbers, rows.recordings.names)
+    for warning in time_warnings(times, config, rows.typed) if strict else ():
+        log.warning("%s", warning)
+    return rate_hz, times
 
 
 def _split_recordings(rows: Rows, steps: Float64) -> tuple[Int32, Sequence[str]]:
     """Return the recording (rows,) of each row, split by visits and gaps if asked to, and all names."""
     config, recording, names = rows.config, rows.recordings.numbers, rows.recordings.names
-    point = rows.of("point")
-    if config.visits and point:
+    for point in rows.of("point") if config.visits else ():
         begins = (np.diff(point.numbers, prepend=-1) != 0) | (np.diff(recording, prepend=-1) != 0)
-        visits: Counter[str] = Counter()
-        names = []
-        for name in (point.names[number] for number in point.numbers[begins].tolist()):
-            visits[name] += 1
-            names.append(name + (f" visit {visits[name]}" if visits[name] > 1 else ""))
+        names = _numbered([point.names[number] for number in point.numbers[begins].tolist()], "visit", 2)
         recording = np.cumsum(begins, dtype=np.int32) - np.int32(1)
-    return (
-        _split_at_gaps(recording, names, steps, config.gap_s) if config.gap_s is not None else (recording, names)
-    )
+    if config.gap_s is not None:
+        begins = (np.diff(recording, prepend=-1) != 0) | (steps < 0) | (steps > config.gap_s)
+        names = _numbered([names[number] for number in recording[begins].tolist()], "part", 1)
+        recording = np.cumsum(begins, dtype=np.int32) - np.int32(1)
+    return recording, names
 
 
-def _classes(rows: Rows, strict: bool) -> tuple[Int32 | None, tuple[str, ...]]:
-    label = rows.of("label")
-    if not label:
-        return None, ()
-    if len(label.names) < 2 and strict:
-        given = f"label={rows.config.label}" if rows.config.label else f"label_from={rows.config.label_from}"
-        only = f"data.{given} has only one class, {label.names[0]}"
-        raise InputError(f"{only}: nothing to classify")
-    # In the order of their names: the numbers must not depend on the order of rows.
-    order = sorted(range(len(label.names)), key=lambda number: natural_sort_key(label.names[number]))
-    return np.argsort(order).astype(np.int32)[label.numbers], tuple(label.names[number] for number in order)
+def _numbered(names: Sequence[str], word: str, first: int) -> list[str]:
+    """Number the occurrences of names that occur more than once, from the `first` one on."""
+    total, seen, numbered = Counter(names), Counter[str](), []
+    for name in names:
+        seen[name] += 1
+        told = total[name] > 1 and seen[name] >= first
+        numbered.append(f"{name} {word} {seen[name]}" if told else name)
+    return numbered
 
 
-def _split_at_gaps(
-    recording: Int32, names: Sequence[str], step: Float64, gap_s: float
-) -> tuple[Int32, tuple[str, ...]]:
-    """Begin a new recording after a gap in time or where time goes backwards; return numbers (rows,) and names."""
-    begins = np.append(True, (recording[1:] != recording[:-1]) | ~((step >= 0) & (step <= gap_s)))
-    split = np.cumsum(begins, dtype=np.int32) - np.int32(1)
-    whole = recording[np.flatnonzero(begins)]
-    count = np.bincount(whole, minlength=len(names))
-    place = np.arange(len(whole)) - np.searchsorted(whole, whole)
-    return split, tuple(
-        names[number] + (f" part {index + 1}" if count[number] > 1 else "")
-        for number, index in zip(whole.tolist(), place.tolist(), strict=True)
-    )
+def _classes(rows: Rows) -> tuple[Int32 | None, tuple[str, ...]]:
+    for label in rows.of("label"):
+        # In the order of their names: the numbers must not depend on the order of rows.
+        names = sorted(label.names, key=natural_sort_key)
+        rank = {name: number for number, name in enumerate(names)}
+        return np.array([rank[name] for name in label.names], np.int32)[label.numbers], tuple(names)
+    return None, ()

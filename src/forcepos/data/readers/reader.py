@@ -75,22 +75,14 @@ class PluginTable(Table):
         names, rows = [self.columns[one.place] for one in wanted], 0
         with plugin_errors(self._reader, f"pieces for {self.path}"):
             for piece in self._reader.pieces(self.path, list(dict.fromkeys(names))):
-                lacking = [name for name in names if name not in piece]
-                if lacking:
-                    raise InputError(f"{self.title}: a piece lacks {', '.join(lacking)}")
-                arrays = [_as_array(piece[name]) for name in names]
-                lengths = {name: len(array) for name, array in zip(names, arrays, strict=True)}
-                if len({*lengths.values()}) > 1:
-                    shown = ", ".join(f"{length} of {name}" for name, length in lengths.items())
-                    raise InputError(f"{self.title}: a piece has columns of different lengths, {shown}")
-                rows += len(arrays[0])
+                table = pa.table([_as_array(piece[name]) for name in names], names)  # of one length
+                rows += len(table)
                 if self._count is not None and rows > self._count:
                     raise InputError(f"{self.title}: `pieces` yields more rows the second time")
-                check_kinds(self.title, wanted, [array.type for array in arrays])
-                yield dict(enumerate(arrays))
+                check_kinds(self.title, wanted, table.schema.types)
+                yield {number: column.combine_chunks() for number, column in enumerate(table.columns)}
 
 
-def _as_array(values: Any) -> pa.Array:
-    if isinstance(values, pa.ChunkedArray):
-        return values.combine_chunks()
-    return values if isinstance(values, pa.Array) else pa.array(values, from_pandas=True)
+def _as_array(values: Any) -> pa.Array | pa.ChunkedArray:
+    arrow = isinstance(values, pa.Array | pa.ChunkedArray)
+    return values if arrow else pa.array(values, from_pandas=True)

@@ -1,18 +1,24 @@
 """The rows of all files, in arrays that are allocated once and filled from the first row on."""
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from forcepos.config.schema import TableConfig
 from forcepos.data.readers.table import OF_PATHS, TIMES, WORDS, Chunk, Table, Wanted, explained
-from forcepos.data.readers.times import SECONDS
+from forcepos.data.readers.times import SECONDS, most_of
 from forcepos.data.readers.words import Words
-from forcepos.data.recordings import Float32, Float64
+from forcepos.data.recordings import Float32, Float64, move
 from forcepos.runtime.errors import InputError
+from forcepos.runtime.wording import name_some
 
+log = logging.getLogger(__name__)
+Bools = NDArray[np.bool_]
+_SHOWN = 10  # columns in a message
 _ROWS_AT_ONCE = 4096  # as many as a processor's cache holds
 
 
@@ -23,44 +29,50 @@ class Rows:
         # The columns are those of the first file; the roles are the same in all.
         # `several`: there is more than one file, so that recordings need the file's name in theirs.
         self.config, self.columns, self.several, self.filled = config, columns, several, 0
-        self.signals: Float32 = np.empty((count, len(config.features)), np.float32)
-        self.positions: Float32 = np.zeros((count, 3), np.float32)  # mm, plate frame; 0 without a target
+        try:
+            self.signals: Float32 = np.empty((count, len(config.features)), np.float32)
+            self.positions: Float32 = np.zeros((count, 3), np.float32)  # mm, plate frame; 0 without a target
+        except (MemoryError, ValueError) as error:  # a file may claim any number of rows
+            raise InputError(f"data.path={config.path}: {count:,} rows do not fit into memory") from error
         timed = any(column.role == "time" for column in columns)
         self.time_s: Float64 = np.empty(count if timed else 0, np.float64)
-        self.words = {
-            place: Words(count, exact=config.visits and column.role == "point")
+        # By the place of a column, or by role where the path of a file gives one word for all of its rows.
+        self.words: dict[int | str, Words] = {
+            place: Words(count, column.role, exact=config.visits and column.role == "point")
             for place, column in enumerate(columns)
             if column.role in WORDS
         }
-        self.of_paths = {role: Words(count) for role in OF_PATHS if getattr(config, f"{role}_from")}
-        self.recordings = self.of("recording") or Words(count)  # without a column for it, names of files
-        self._missing: dict[int, tuple[int, int]] = {}  # of the last file's columns: count and first row
+        self.words |= {role: Words(count, role) for role in OF_PATHS if getattr(config, f"{role}_from")}
+        if not self.of("recording"):
+            self.words["recording"] = Words(count, "recording")
+        self.recordings = self.of("recording")[0]
+        self.typed, self.origin_s = False, 0.0  # whether times are of a time type, and where they count from
+        self._origin: int | None = None  # the same in the time's own unit
 
-    def of(self, role: str) -> Words | None:
-        """Return the words with this role, of a column or of the files' paths, if there are any."""
-        found = (words for place, words in self.words.items() if self.columns[place].role == role)
-        return next(found, self.of_paths.get(role))
+    def of(self, role: str) -> list[Words]:
+        """Return the words with this role, of columns or of the files' paths."""
+        return [words for words in self.words.values() if words.role == role]
 
     def add(self, table: Table, columns: Sequence[Wanted], name: str, strict: bool) -> list[str]:
-        """Add the rows of a file; describe missing times, recordings, points and labels, a line each.
+        """Add the rows of a file; describe missing times and words, a line for each column.
 
         A chunk need not have all columns. `strict`: refuse broken lines; False: drop them.
         """
-        self._missing, begin = {}, self.filled
+        begin = self.filled
         following = dict.fromkeys(range(len(columns)), begin)  # next row of each column
         for chunk in table.chunks(columns, strict):
             with explained(table.title, table.kind):
                 self._take(chunk, following, f"{name} " if self.several else "")
             del chunk  # it may be all that keeps a long column in memory, and the next one is about to be read
         self.filled = following[0]
-        if not self.config.recording:
-            self.recordings.numbers[begin : self.filled] = self.recordings.number(name, name)
-        for role, word in table.path_words.items():
-            self.of_paths[role].numbers[begin : self.filled] = self.of_paths[role].number(word, word)
+        for role, word in {"recording": name, **table.path_words}.items():
+            if role in self.words and self.filled > begin:
+                self.words[role].numbers[begin : self.filled] = self.words[role].number(word, word)
         return [
-            f"{table.title}: {count} rows have no {column.role.replace('keep', 'value')} in {column.name}, "
-            f"the first in row {row - begin}; data.missing=drop drops such rows"
-            for column, (count, row) in ((columns[place], found) for place, found in self._missing.items())
+            f"{table.title}: {lacking.sum()} rows have no {role.replace('keep', 'value')} in {column}, "
+            f"the first in row {lacking.argmax()}; data.missing=drop drops such rows"
+            for role, column, lacking in self._lacking(slice(begin, self.filled), signals=False)
+            if lacking.any()
         ]
 
     def _take(self, chunk: Chunk, following: dict[int, int], file: str) -> None:
@@ -72,26 +84,18 @@ class Rows:
             following[place] = rows.stop
             role = self.columns[place].role
             if role == "feature":
-                signals[place] = _values(column, config)
+                signals[place] = _values(column)
             elif role == "target":
                 axis = place - len(config.features)
-                targets[axis] = _values(column, config) * config.target_scale_mm + config.offset_mm[axis]
+                targets[axis] = _values(column) * config.target_scale_mm + config.offset_mm[axis]
             elif role in WORDS:
-                numbers = self.words[place].encode(column, file if role == "recording" else "")
-                self.words[place].numbers[rows] = numbers
-                self._count_missing(place, rows, numbers < 0)
+                words = self.words[place]
+                words.numbers[rows] = words.encode(column, file if role == "recording" else "")
             else:  # a time, or nanoseconds, which follow it and are added to it
-                times = _values(column, config, role)
+                times = self._seconds(column, role)
                 self.time_s[rows] = times if role == "time" else self.time_s[rows] + times
-                self._count_missing(place, rows, ~np.isfinite(times))
         put_columns(self.signals[rows], signals)
         put_columns(self.positions[rows], targets)
-
-    def _count_missing(self, place: int, rows: slice, missing: NDArray[np.bool_]) -> None:
-        places = np.flatnonzero(missing)
-        if len(places):
-            count, first = self._missing.get(place, (0, rows.start + int(places[0])))
-            self._missing[place] = count + len(places), first
 
     def finish(self) -> None:
         """Drop rows that were never filled, since a text may have blank lines.
@@ -103,18 +107,73 @@ class Rows:
             raise InputError(f"data.path={self.config.path} has no rows")
         self.signals, self.positions = self.signals[: self.filled], self.positions[: self.filled]
         self.time_s = self.time_s[: self.filled]
-        for words in {self.recordings, *self.words.values(), *self.of_paths.values()}:
+        for words in self.words.values():
             words.numbers = words.numbers[: self.filled]
 
-    def take(self, order: NDArray[np.intp]) -> None:
-        """Keep these rows, in this order, a column at a time: there is no memory for a second array of signals."""
-        for table in (self.signals, self.positions):
-            for column in range(table.shape[1]):
-                table[: len(order), column] = table[order, column]
-        self.signals, self.positions = self.signals[: len(order)], self.positions[: len(order)]
-        self.time_s = self.time_s[order] if len(self.time_s) else self.time_s
-        for words in {self.recordings, *self.words.values(), *self.of_paths.values()}:
-            words.numbers = words.numbers[order]
+    def gather(self, strict: bool) -> Bools:
+        """Put the rows of each recording together, and say which rows (rows,) lack a value; log that they go.
+
+        Missing signals and targets count only if `strict`, with data.missing=drop; else they are refused later.
+
+        Raises:
+            InputError: every row lacks a value.
+        """
+        missing, counts = np.zeros(self.filled, bool), list[str]()
+        for _, column, lacking in self._lacking(slice(None), strict and self.config.missing == "drop"):
+            missing |= lacking
+            counts += [f"{lacking.sum()} in {column}"] if lacking.any() else []
+        shown, names = name_some(counts, _SHOWN), self.recordings.names
+        if missing.all():
+            raise InputError(f"data.path={self.config.path}: each of {len(missing)} rows lacks a value: {shown}")
+        self._order(missing)
+        if strict and counts:
+            rows, dropped = (np.bincount(self.recordings.numbers, each, len(names)) for each in (None, missing))
+            gone = [name for name, left in zip(names, rows - dropped, strict=True) if not left]
+            log.warning(
+                "dropped %d of %d rows, which lack a value (%s): %s; no window crosses them%s",
+                dropped.sum(), self.filled, shown, most_of(dropped, names),
+                f"; nothing is left of {name_some(gone, _SHOWN)}" if gone else "",
+            )  # fmt: skip
+        return missing
+
+    def _order(self, missing: Bools) -> None:
+        """Order all rows by recording; a row without one, or without a point, has that of the row before."""
+        for words in [self.recordings, *self.of("point")]:
+            if words.numbers.min() < 0:
+                known = np.flatnonzero(words.numbers >= 0)
+                before = np.searchsorted(known, np.arange(self.filled), side="right") - 1
+                words.numbers = words.numbers[known[np.maximum(before, 0)]]
+        number = self.recordings.numbers
+        if (number[1:] < number[:-1]).any():
+            log.warning("the rows of a recording are not contiguous in the table: they are put together")
+            order = np.argsort(number, kind="stable")
+            times = [self.time_s] if len(self.time_s) else []
+            numbers = [words.numbers for words in self.words.values()]
+            for values in [self.signals, self.positions, missing, *times, *numbers]:
+                move(values, order)
+
+    def _lacking(self, rows: slice, signals: bool) -> Iterator[tuple[str, str, Bools]]:
+        """Yield roles and names of columns, and which of the rows lack a value there."""
+        width = len(self.config.features)
+        for place, (role, name, _) in enumerate(self.columns):
+            if place in self.words:
+                yield role, name, self.words[place].numbers[rows] < 0
+            elif role == "time":
+                both = f"{name} and {self.config.nanoseconds}" if self.config.nanoseconds else name
+                yield role, both, ~np.isfinite(self.time_s[rows])
+            elif signals and role != "nanoseconds":
+                values = self.signals[rows, place] if place < width else self.positions[rows, place - width]
+                yield role, name, ~np.isfinite(values)
+
+    def _seconds(self, column: pa.Array, role: str) -> Float64:
+        """(rows,) times in s since `origin_s`, or what is to be added to them; missing ones as NaN."""
+        whole, scale = _as_numbers(column, SECONDS["ns" if role == "nanoseconds" else self.config.time_unit])
+        if role == "time" and pa.types.is_signed_integer(whole.type):  # float64 has few digits since 1970
+            if self._origin is None and whole.null_count < len(whole):
+                self._origin = int(pc.min(whole).as_py())
+                self.origin_s = self._origin * scale
+            whole, self.typed = pc.subtract(whole.cast(pa.int64()), self._origin or 0), whole is not column
+        return _values(whole, scale)
 
 
 def put_columns(values: Float32, columns: Mapping[int, Float64]) -> None:
@@ -126,12 +185,18 @@ def put_columns(values: Float32, columns: Mapping[int, Float64]) -> None:
                 values[rows, place] = column[rows]
 
 
-def _values(column: pa.Array, config: TableConfig, role: str = "") -> Float64:
-    """(rows,) numbers, missing ones as NaN; a time in s."""
-    kind, scale = column.type, SECONDS[{"time": config.time_unit, "nanoseconds": "ns"}.get(role, "s")]
-    if any(is_kind(kind) for is_kind in TIMES):
-        column = column.cast(pa.int32() if kind.bit_width == 32 else pa.int64())
-        scale = 86_400.0 if pa.types.is_date32(kind) else SECONDS[getattr(kind, "unit", "ms")]
+def _as_numbers(column: pa.Array, scale: float = 1) -> tuple[pa.Array, float]:
+    """Return a column as it is, or times as whole numbers and how many seconds one is, instead of `scale`."""
+    kind = column.type
+    if not any(is_kind(kind) for is_kind in TIMES):
+        return column, scale
+    seconds = 86_400 if pa.types.is_date32(kind) else SECONDS[getattr(kind, "unit", "ms")]
+    return column.cast(pa.int32() if kind.bit_width == 32 else pa.int64()), seconds
+
+
+def _values(column: pa.Array, scale: float = 1) -> Float64:
+    """(rows,) numbers, or times in s; missing ones as NaN."""
+    column, scale = _as_numbers(column, scale)
     if not pa.types.is_float64(column.type):
         column = column.cast(pa.float64(), safe=False)
     values = np.asarray(column.to_numpy(zero_copy_only=False), np.float64)

@@ -1,7 +1,6 @@
 """Checks the time of rows: their rate, pauses, time that goes back or stands still, and how even its steps are."""
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,163 +17,140 @@ _PAUSE, _LONG, _MANY = 5, 20, 0.005  # median steps of a pause, and of one worth
 _UNEVEN, _SAME = 1.5, 0.05  # median steps; a share of a recording's steps
 _FEW = 20  # steps: too few to tell
 _ALIKE = 1.25  # rates within this factor
-_SLOWEST_HZ, _USUAL_HZ, _FASTEST_HZ = 1.0, 200.0, 50_000.0
+_SLOWEST_HZ, _FASTEST_HZ = 1.0, 50_000.0
 _DAY_S, _HOUR_S = 86_400, 3600
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int32]
 _huge = np.errstate(over="ignore", invalid="ignore")  # the differences of huge values make no rate
 
 
-class Steps(NamedTuple):
-    """Steps of one kind: how many (recordings,), and the largest in s, with its recording and the row after."""
-
-    counts: NDArray[np.int64]
-    largest_s: float
-    recording: int
-    row: int  # from the recording's first, 0, on
-
-
 class Times(NamedTuple):
-    """What time is like from row to row within recordings; rates and jitter are NaN where unknown."""
+    """What time is like from row to row, (recordings,) each; NaN where unknown."""
 
     names: tuple[str, ...]  # of the recordings, before they are split
-    steps: NDArray[np.int64]  # (recordings,)
-    rates_hz: Floats  # (recordings,) rows per second between pauses
-    jitter: Floats  # (recordings,) width of the middle 90 % of steps, in median steps
-    pauses: Steps  # of more than five median steps
-    back: Steps  # of time that goes back, its size positive
-    same: Steps  # of zero
+    steps: Floats  # how many there are
+    rates_hz: Floats  # rows per second between pauses
+    jitter: Floats  # width of the middle 90 % of steps, in median steps
+    back: Floats  # steps of time that goes back
+    same: Floats  # steps of zero
+    pauses: Floats  # steps of more than five median steps
+    longest_s: Floats  # the longest pause; 0 without any
+    row: Floats  # after that pause, from the recording's first, 0, on
 
 
 @_huge
-def rate_of(time_s: Floats, recording: Ints, config: TableConfig, strict: bool) -> float | None:
-    """Return the rate from the median step of time within a recording.
+def steps_of(time_s: Floats, recording: Ints) -> Floats:
+    """Make of times (rows,) their steps from the row before, in place, since memory has no room for both.
+
+    The first step of a recording is NaN, and so is that of a row without a time; the next one counts from the last
+    row that has one. A clock that starts again at midnight goes on: a step of about a day back is one forward.
+    """
+    first, lacking = np.diff(recording, prepend=-1) != 0, ~np.isfinite(time_s)
+    if lacking.any():
+        known = np.flatnonzero(~lacking)
+        first[known[np.diff(recording[known], prepend=-1) != 0]] = True
+        before = np.searchsorted(known, np.flatnonzero(lacking)) - 1
+        time_s[lacking] = time_s[known[np.maximum(before, 0)]]
+    time_s[1:] = np.diff(time_s)
+    time_s[first | lacking] = np.nan
+    time_s[(time_s > -_DAY_S) & (time_s <= _HOUR_S - _DAY_S)] += _DAY_S
+    return time_s
+
+
+@_huge
+def rate_of(steps: Floats, config: TableConfig, strict: bool) -> float | None:
+    """Return the rate from the median of steps (rows,), NaN where there is none.
 
     Raises:
         InputError: time does not advance, if `strict`; None otherwise.
     """
-    every = 1 if config.nanoseconds else max(1, len(time_s) // _STEPS_LOOKED_AT)
-    steps = time_s[1::every] - time_s[:-1:every]
-    steps = steps[recording[1::every] == recording[:-1:every]]
+    steps = steps[1 :: 1 if config.nanoseconds else max(1, len(steps) // _STEPS_LOOKED_AT)]
+    steps = steps[~np.isnan(steps)]
     step = float(np.median(steps)) if len(steps) else np.nan
-    if not 0 < step < np.inf:
-        if not strict:
-            return None
-        often = " from most rows to the next" if len(steps) and steps.max() > 0 else ""
-        raise InputError(f"{_time(config)} does not advance{often}: set data.rate_hz, or name another column")
-    # Rounded as each kind of file always was: the fingerprint of the recordings depends on it.
-    return round(1 / step, 6) if config.nanoseconds else float(f"{1 / step:.6g}")
-
-
-@_huge
-def steps_of(time_s: Floats, recording: Ints, breaks: Ints, dropped: Ints) -> Floats:
-    """Return the (rows - 1,) steps of time, less the usual time of the `dropped` rows before the rows `breaks`.
-
-    A clock that starts again at midnight goes on, in `time_s` too: a step of about a day back is one forward.
-    """
-    steps = np.diff(time_s)
-    midnight = (steps > -_DAY_S) & (steps <= _HOUR_S - _DAY_S) & (recording[1:] == recording[:-1])
-    if midnight.any():
-        steps[midnight] += _DAY_S
-        days = np.append(0, np.cumsum(midnight))
-        time_s += _DAY_S * (days - days[np.searchsorted(recording, recording)])
-    for number in np.unique(recording[breaks]).tolist():
-        first, end = np.searchsorted(recording, [number, number + 1])
-        here = slice(*np.searchsorted(breaks, [first, end]))
-        rows, usual = breaks[here] - 1, np.median(steps[first : end - 1])
-        steps[rows] = np.maximum(steps[rows] - dropped[here] * usual, np.minimum(steps[rows], usual))
-    return steps
+    if 0 < step < np.inf:
+        # Rounded as each kind of file always was: the fingerprint of the recordings depends on it.
+        return round(1 / step, 6) if config.nanoseconds else float(f"{1 / step:.6g}")
+    if not strict:
+        return None
+    often = " from most rows to the next" if (steps > 0).any() else ""
+    raise InputError(f"{_time(config)} does not advance{often}: set data.rate_hz, or name another column")
 
 
 @_huge
 def measure(steps: Floats, recording: Ints, names: Sequence[str]) -> Times:
-    """Measure the (rows - 1,) steps of time, NaN between recordings, whose numbers (rows,) rise."""
-    number = recording[1:]
-    counts, (rates, jitter, median) = np.zeros(len(names), np.int64), np.full((3, len(names)), np.nan)
-    for which, (start, stop) in enumerate(pairwise(np.searchsorted(number, range(len(names) + 1)).tolist())):
-        inside = steps[start:stop][~np.isnan(steps[start:stop])]
-        usual = np.median(inside[:: len(inside) // _STEPS_OF_ONE + 1]) if len(inside) else 0
-        counts[which] = len(inside)
-        if usual > 0:
-            inside = inside[(inside >= 0) & (inside <= _PAUSE * usual)]
-            low, high = np.quantile(inside[:: len(inside) // _STEPS_OF_ONE + 1], [0.05, 0.95])
-            rates[which], jitter[which], median[which] = 1 / inside.mean(), (high - low) / usual, usual
-    pauses = _kind(np.flatnonzero(steps > _PAUSE * median[number]), steps, recording)
-    back, same = (_kind(np.flatnonzero(kind), steps, recording) for kind in (steps < 0, steps == 0))
-    return Times(tuple(names), counts, rates, jitter, pauses, back, same)
+    """Measure the steps (rows,) of each recording, whose numbers (rows,) rise; NaN is no step."""
+    each = map(_measure_one, np.split(steps, np.flatnonzero(np.diff(recording)) + 1))
+    return Times(tuple(names), *np.array([*each], np.float64).T)
 
 
-def _kind(places: NDArray[np.intp], steps: Floats, recording: Ints) -> Steps:
-    counts = np.bincount(recording[places + 1], minlength=int(recording[-1]) + 1)
-    if not len(places):
-        return Steps(counts, 0.0, 0, 0)
-    place = int(places[np.abs(steps[places]).argmax()])
-    number = int(recording[place + 1])
-    return Steps(counts, float(abs(steps[place])), number, place + 1 - int(np.searchsorted(recording, number)))
+def _measure_one(steps: Floats) -> list[Any]:
+    """Return what Times says of one recording."""
+    known = steps[~np.isnan(steps)]
+    counts = [np.count_nonzero(known < 0), np.count_nonzero(known == 0)]
+    usual = np.median(known[:: len(known) // _STEPS_OF_ONE + 1]) if len(known) else 0
+    if not usual > 0:
+        return [len(known), np.nan, np.nan, *counts, 0, 0, 0]
+    even = known[(known >= 0) & (known <= _PAUSE * usual)]
+    low, high = np.quantile(even[:: len(even) // _STEPS_OF_ONE + 1], [0.05, 0.95])
+    pauses, row = np.count_nonzero(known > _PAUSE * usual), np.nanargmax(steps)
+    return [len(known), 1 / even.mean(), (high - low) / usual, *counts, pauses, steps[row] * (pauses > 0), row]
 
 
-def time_warnings(times: Times, config: TableConfig) -> Iterator[str]:
-    """Describe what is wrong with the time of recordings, a line for each kind of fault."""
-    rates, names = times.rates_hz, times.names
-    known = np.flatnonzero(np.isfinite(rates) & (times.steps >= min(_FEW, times.steps.max())))
-    known = known[np.argsort(rates[known], kind="stable")]
-    usual = float(np.median(rates[known])) if len(known) else _USUAL_HZ
-    if not _SLOWEST_HZ <= usual <= _FASTEST_HZ:
-        yield f"{_time(config)} has {usual:.4g} rows per second: {_likely_unit(usual, config.time_unit)}"
-    elif config.rate_hz and len(known) and not 1 / _ALIKE < usual / config.rate_hz < _ALIKE:
-        yield f"{_time(config)} has {usual:.4g} rows per second, but data.rate_hz={config.rate_hz:g}"
-    if len(known) and rates[known[-1]] > _ALIKE * rates[known[0]]:
-        alike: dict[str, list[str]] = {}
-        for one in known.tolist():
-            alike.setdefault(f"{float(f'{rates[one]:.2g}'):g} Hz", []).append(names[one])
-        shown = name_some([f"{rate} in {name_some(those, 3)}" for rate, those in alike.items()], _SHOWN)
-        yield (
-            f"recordings have different rates, {shown}: a window takes another time in each; "
-            "give data.path those of one rate, or see whether data.time_unit holds for all"
-        )
-    yield from _of_steps(times, _time(config))
-
-
-def _of_steps(times: Times, time: str) -> Iterator[str]:
-    names, pauses, back = times.names, times.pauses, times.back
-    total, step_s = int(pauses.counts.sum()), 1 / times.rates_hz[pauses.recording]
+def time_warnings(times: Times, config: TableConfig, typed: bool) -> Iterator[str]:
+    """Describe what is wrong with time, a line for each kind of fault; `typed`: it needs no unit."""
+    yield from _of_rates(times, config, typed)
+    names, time, total = times.names, _time(config), int(times.pauses.sum())
+    which = int(times.longest_s.argmax())
+    longest_s, step_s = times.longest_s[which], 1 / times.rates_hz[which]
     new, even = "to begin a new recording there", "set data.rate_hz if rows are evenly spaced"
-    if total and (pauses.largest_s > _LONG * step_s or total > _MANY * times.steps.sum()):
-        gap_s = float(f"{2 * _PAUSE * step_s:.2g}")
-        where = f"before row {pauses.row} of {names[pauses.recording]}"
+    if longest_s > _LONG * step_s or total > _MANY * times.steps.sum():
+        where = f"the longest, {longest_s:.3g} s, is before row {times.row[which]:.0f} of {names[which]}"
         yield (
             f"{time} has {total} pause{'s'[: total != 1]} of more than {_PAUSE} steps, "
-            f"{most_of(pauses.counts, names)}; the longest, {pauses.largest_s:.3g} s, is {where}: windows cross "
-            f"them; set data.gap_s={gap_s:g} {new}"
+            f"{most_of(times.pauses, names)}; {where}: windows cross them; "
+            f"set data.gap_s={float(f'{2 * _PAUSE * step_s:.2g}'):g} {new}"
         )
-    if back.counts.any():
-        where = f"furthest by {back.largest_s:.3g} s before row {back.row} of {names[back.recording]}"
-        yield f"{time} goes backwards, {most_of(back.counts, names)}, {where}: set data.gap_s {new}"
-    same = np.where(times.same.counts > _SAME * times.steps, times.same.counts, 0)
+    if times.back.any():
+        yield f"{time} goes backwards, {most_of(times.back, names)}: set data.gap_s {new}"
+    same = np.where(times.same > _SAME * times.steps, times.same, 0)
     if same.any():
         yield f"{time} stands still from row to row, {most_of(same, names)}: {even}, or name another column"
     uneven = np.where((times.jitter > _UNEVEN) & (times.steps >= _FEW) & (same == 0), times.jitter, 0)
     if uneven.any():
+        worst = f"the middle 90 % of steps differ by {uneven.max():.1f} median steps in {names[uneven.argmax()]}"
+        yield f"{time} advances unevenly: {worst}; {even}, or name the sensor's own clock in data.time"
+
+
+def _of_rates(times: Times, config: TableConfig, typed: bool) -> Iterator[str]:
+    known = np.isfinite(times.rates_hz) & (times.steps >= min(_FEW, times.steps.max()))
+    if not known.any():
+        return
+    rates, time = np.where(known, times.rates_hz, np.nan), _time(config)
+    usual, (low, high) = float(np.nanmedian(rates)), (int(find(rates)) for find in (np.nanargmin, np.nanargmax))
+    if not _SLOWEST_HZ <= usual <= _FASTEST_HZ:
+        yield f"{time} has {usual:.4g} rows per second: {_likely_unit(usual, '' if typed else config.time_unit)}"
+    elif config.rate_hz and not 1 / _ALIKE < usual / config.rate_hz < _ALIKE:
+        yield f"{time} has {usual:.4g} rows per second, but data.rate_hz={config.rate_hz:g}"
+    if rates[high] > _ALIKE * rates[low]:
+        shown = (f"{rates[which]:.4g} Hz in {times.names[which]}" for which in (low, high))
         yield (
-            f"{time} advances unevenly in {np.count_nonzero(uneven)} of {len(names)} recordings: the middle 90 % "
-            f"of steps differ by {uneven.max():.1f} median steps in {names[int(uneven.argmax())]}; {even}, "
-            "or name the sensor's own clock in data.time"
+            f"recordings have different rates, {' to '.join(shown)}: a window takes another time in each; "
+            "give data.path those of one rate, or see whether data.time_unit holds for all"
         )
 
 
 def most_of(counts: NDArray[Any], names: Sequence[str]) -> str:
     """Say in which recordings there are most of them, and how many."""
     order = [one for one in np.argsort(-counts, kind="stable").tolist() if counts[one]]
-    return name_some([f"{counts[one]} in {names[one]}" for one in order], _SHOWN)
+    return name_some([f"{counts[one]:.0f} in {names[one]}" for one in order], _SHOWN)
 
 
 def _likely_unit(rate_hz: float, unit: str) -> str:
-    """Return which unit of time makes a usual rate of one that is too low or too high."""
-    rates = {other: rate_hz * SECONDS[unit] / size for other, size in SECONDS.items() if other != unit}
-    likely = min(rates, key=lambda other: float(abs(np.log(rates[other] / _USUAL_HZ))))
-    if not _SLOWEST_HZ <= rates[likely] <= _FASTEST_HZ:
-        return "name another column in data.time, or set data.rate_hz"
-    return f"with data.time_unit={likely} instead of {unit} it would be {rates[likely]:.4g}"
+    """Return which unit of time makes a possible rate of one that is too low or too high."""
+    for other, size in SECONDS.items() if unit else ():
+        if _SLOWEST_HZ <= (likely_hz := rate_hz * SECONDS[unit] / size) <= _FASTEST_HZ:
+            return f"with data.time_unit={other} instead of {unit} it would be {likely_hz:.4g}"
+    return "name another column in data.time, or set data.rate_hz"
 
 
 def _time(config: TableConfig) -> str:

@@ -14,9 +14,7 @@ from forcepos.data.recordings import Int32
 from forcepos.runtime.wording import visible_name
 
 # As programs write numbers. 007 is none, and stays the word it is: different digits may be different names.
-_PLAIN = re.compile(
-    r"[+-]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:e(?:[+-][0-9]{1,3}|[1-9]?[0-9]))?", re.IGNORECASE
-)
+_PLAIN = re.compile(r"[+-]?(?:0|[1-9][0-9]*)(?:\.[0-9]*)?(?:[eE][+-][0-9]{1,3})?")
 _TRUTH = {"true": "1", "false": "0"}
 
 
@@ -26,9 +24,9 @@ class Words:
     A number is one word, whatever its type: 3, 3.0 and the text 3.00 are `3`; true is 1, and false is 0.
     """
 
-    def __init__(self, count: int, exact: bool = False) -> None:
+    def __init__(self, count: int, role: str, exact: bool = False) -> None:
         # Exact texts are taken as they are, even empty ones, others without spaces around them.
-        self.exact = exact
+        self.role, self.exact = role, exact
         self.names, self._known = list[str](), dict[str, int]()
         self.numbers: Int32 = np.empty(count, np.int32)  # of each row; -1 where there is no word
 
@@ -49,17 +47,11 @@ class Words:
         if pa.types.is_float32(column.type):  # 0.1, not 0.10000000149011612
             values = [value if value is None else np.float32(value) for value in values]
         words = map(self._word, values)
-        numbers = [-1 if word is None else self._numbered(word, prefix) for word in words]
+        # True is 1: the name is the first that was read, the key one for both.
+        keys = ((word, _TRUTH.get(word.lower(), word) if word else word) for word in words)
+        numbers = [-1 if word is None else self.number(prefix + word, f"{prefix}\0{key}") for word, key in keys]
         known = np.array([*numbers, -1], np.int32)  # the last one for places of -1
         return np.asarray(known[places])
-
-    def _numbered(self, word: str, prefix: str) -> int:
-        """Return the number of a word; 1 and 0 replace true and false as names."""
-        key = _TRUTH.get(word.lower(), word)
-        number = self.number(prefix + word, f"{prefix}\0{key}")
-        if key == word in _TRUTH.values():
-            self.names[number] = visible_name(prefix + word)
-        return number
 
     def _word(self, value: object) -> str | None:
         """Return the one word for a value, None if it is missing."""
@@ -70,13 +62,6 @@ class Words:
         text = decoded(value) if isinstance(value, bytes) else str(value)
         text = text if self.exact else text.strip()
         return None if text in Layout.missing and (text or not self.exact) else _written(text)
-
-    def forget_unused(self) -> None:
-        """Leave out the names that no row has."""
-        used = np.flatnonzero(np.bincount(self.numbers, minlength=len(self.names)))
-        if len(used) < len(self.names):
-            self.names = [self.names[number] for number in used.tolist()]
-            self.numbers = np.searchsorted(used, self.numbers).astype(np.int32)
 
     @property
     def values(self) -> NDArray[Any]:

@@ -73,7 +73,7 @@ def shuffled_samples(recordings: Recordings, window: int, seed: int) -> Samples:
         point=point,
         labels=None if recordings.labels is None else recordings.labels[by_point],
         session=None if recordings.session is None else recordings.session[by_point],
-        breaks=np.empty(0, np.int32),  # rows are no longer in time order
+        row=None,  # rows are no longer in time order
         names=tuple(f"point {number}" for number in range(len(rank))),
         kept={name: values[by_point] for name, values in recordings.kept.items()},
     )
