@@ -32,10 +32,7 @@ def test_a_zip_file_and_a_folder_hold_the_same(tmp_path: Path) -> None:
     expected = [("a.txt", b"one"), ("b.txt", b"two"), ("deep/er/c.txt", b"three")]
     assert list(read(zipped(tmp_path / "logs.zip", LOGS)).items()) == expected
     assert list(read(folder(tmp_path / "logs", LOGS)).items()) == expected
-    assert list(read(folder(tmp_path / "logs", {".hidden/f.txt": b"", ".git": b""})).items()) == [
-        (".git", b""),
-        *expected,
-    ]
+    assert list(read(folder(tmp_path / "logs", {".hidden/f.txt": b"", ".git": b""})).items()) == expected
 
 
 def test_backslashes_separate_too(tmp_path: Path) -> None:
@@ -81,7 +78,7 @@ def test_an_encrypted_entry(tmp_path: Path) -> None:
     for signature, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
         content[content.index(signature) + flags] |= 1
     path.write_bytes(content)
-    assert read(path) == {"a.txt": "is encrypted"}
+    assert read(path) == {"a.txt": "cannot be read: File 'a.txt' is encrypted, password required for extraction"}
 
 
 @pytest.mark.parametrize("name", ["../a.txt", "logs/../../a.txt", "/tmp/a.txt", "C:\\logs\\a.txt", "..\\a.txt"])  # noqa: S108  # never opened

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
+from operator import eq
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,67 +20,13 @@ from forcepos.runtime.wording import name_some
 # How a KUKA controller names what it records of a joint, before the arm's type and the joint's number from 0 on.
 _JOINTS = {"axisTauExtMsr": "exT_A", "axisTauMsr": "msT_A", "axisQMsr": "cur_A", "axisQCmd": "comd_A"}
 _JOINT = re.compile(rf"({'|'.join(_JOINTS)})[^_\[]*(?:_.*)?\[([0-9]+)\]")
-_WRENCH = re.compile(r"cart(Force|Torque)[0-9]*_(?:Tau)?([XYZ])")
+_WRENCH = re.compile(r"^cart([FT])(?:orce|orque)[0-9]*_(?:Tau)?([XYZ])$")
 _TIMES = {"ZeitInSec": "t_Sec", "ZeitInNanoSec": "t_nSec"}
 _SHOWN = 5
 # A regular expression for each field of data.pattern.
 _FIELDS = {"experiment": r".+", "visit": r"[0-9]{1,9}", "i": r"-?[0-9]{1,9}", "j": r"-?[0-9]{1,9}"}
 _KNOWN = ", ".join(f"{{{field}}}" for field in _FIELDS)
 _TO_SPACES = bytes.maketrans(b"\x0b\x0c;", b"   ")
-
-
-class Log(NamedTuple):
-    """The rows (rows, columns) of float64, as written, and whether the last line is cut short and was dropped."""
-
-    rows: pa.Table
-    cut: bool
-
-
-def read_log(name: str, content: bytes, columns: Sequence[str]) -> Log:
-    """Read a log: fields separated by spaces, tabs or semicolons, with decimal points or decimal commas.
-
-    A last line without an end is dropped with a warning: its last number may lack digits.
-
-    Raises:
-        InputError: it is empty, not text, has other columns, or has a broken line; names log and line.
-    """
-    mark = "," if content.count(b",") > content.count(b".") else "."
-    table = TextTable(Path(name), Written("text", " ", mark, ended=True), content.translate(_TO_SPACES))
-    ours = [column_of(one) for one in table.names or []]
-    if any(ours.count(column) != 1 for column in columns):
-        _check_positions(name, table.names or [], ours, columns)
-        ours = [*columns]
-    table.width = len(ours)
-    table.layout = replace(table.layout, width=len(ours), missing=frozenset())
-    wanted = [Wanted("feature", column, ours.index(column)) for column in columns]
-    try:
-        chunks = [pa.table([*chunk.values()], columns) for chunk in table.chunks(wanted)]
-    except InputError as error:
-        broken = list(table.errors(wanted))
-        if len(broken) < 2:
-            raise
-        raise InputError(f"{name}: {broken[0]}; {len(broken)} lines are broken") from error
-    return Log(pa.concat_tables(chunks), table.layout.cut is not None)
-
-
-def _check_positions(log: str, names: Sequence[str], ours: Sequence[str], columns: Sequence[str]) -> None:
-    """Refuse a header whose names that are known contradict columns by position."""
-    known = {*ours} & {*columns}
-    in_place = all(one == column for one, column in zip(ours, columns, strict=False) if column in known)
-    if known and not (in_place and len(ours) == len(columns)):
-        lacking = name_some([column for column in columns if ours.count(column) != 1], _SHOWN)
-        there = name_some(names, _SHOWN)
-        raise InputError(f"{log}: the header lacks or repeats {lacking}; it has {there}")
-
-
-def column_of(name: str) -> str:
-    """Translate a controller's name of a column to the notebook's; return other names as they are."""
-    joint, axis = _JOINT.fullmatch(name), _WRENCH.fullmatch(name)
-    if joint:
-        return f"{_JOINTS[joint[1]]}{int(joint[2]) + 1}"
-    if axis:
-        return f"{axis[1][0]}{axis[2].lower()}"
-    return _TIMES.get(name, name)
 
 
 class Visit(NamedTuple):
@@ -96,41 +43,76 @@ class Visit(NamedTuple):
         return f"{self.i},{self.j}"
 
 
-class Pattern:
-    """The pattern of logs' names, data.pattern.
+def read_log(name: str, content: bytes, columns: Sequence[str]) -> tuple[pa.Table, bool]:
+    """Read a log: fields separated by spaces, tabs or semicolons, with decimal points or decimal commas.
+
+    Returns:
+        the rows (rows, columns) of float64, and whether the last line was dropped with a warning, since it has no
+        end: its last number may lack digits.
+
+    Raises:
+        InputError: it is empty, not text, has other columns, or has a broken line; names log and line.
+    """
+    mark = "," if content.count(b",") > content.count(b".") else "."
+    table = TextTable(Path(name), Written("text", " ", mark, ended=True), content.translate(_TO_SPACES))
+    ours = [column_of(one) for one in table.names or []]
+    if lacking := [column for column in columns if ours.count(column) != 1]:
+        if sum(one in columns for one in ours) > sum(map(eq, ours, columns)):  # positions contradict known names
+            there = name_some(table.names or [], _SHOWN)
+            raise InputError(f"{name}: the header lacks or repeats {name_some(lacking, _SHOWN)}; it has {there}")
+        ours = [*columns]
+    table.width = len(ours)
+    table.layout = replace(table.layout, width=len(ours), missing=frozenset())
+    wanted = [Wanted("feature", column, ours.index(column)) for column in columns]
+    try:
+        chunks = [pa.table([*chunk.values()], columns) for chunk in table.chunks(wanted)]
+    except InputError as error:
+        broken = list(table.errors(wanted))
+        if len(broken) < 2:
+            raise
+        raise InputError(f"{name}: {broken[0]}; {len(broken)} lines are broken") from error
+    return pa.concat_tables(chunks), table.layout.cut is not None
+
+
+def column_of(name: str) -> str:
+    """Translate a controller's name of a column to the notebook's; return other names as they are."""
+    if joint := _JOINT.fullmatch(name):
+        return f"{_JOINTS[joint[1]]}{int(joint[2]) + 1}"
+    return _TIMES.get(name, _WRENCH.sub(lambda axis: f"{axis[1]}{axis[2].lower()}", name))
+
+
+def pattern_of_names(pattern: str) -> re.Pattern[str]:
+    """Compile data.pattern, which logs' names match.
 
     Raises:
         InputError: the pattern lacks a field, or has one that is unknown or there twice.
     """
+    fields = re.findall(r"\{([^{}]*)\}", pattern)
+    unknown = [f"cannot have {{{field}}}" for field in fields if field not in _FIELDS]
+    twice = [f"has {{{field}}} twice" for field in fields if fields.count(field) > 1]
+    lacking = [f"lacks {{{field}}}" for field in ("i", "j") if field not in fields]
+    for wrong in [*unknown, *twice, *lacking][:1]:
+        raise InputError(f"data.pattern={pattern} {wrong}: it takes {_KNOWN}, each once, and needs i and j")
+    return path_pattern(pattern, {f"{{{one}}}": f"(?P<{one}>{of})" for one, of in _FIELDS.items()})
 
-    def __init__(self, pattern: str) -> None:
-        fields = re.findall(r"\{([^{}]*)\}", pattern)
-        unknown = [f"cannot have {{{field}}}" for field in fields if field not in _FIELDS]
-        twice = [f"has {{{field}}} twice" for field in fields if fields.count(field) > 1]
-        lacking = [f"lacks {{{field}}}" for field in ("i", "j") if field not in fields]
-        for wrong in [*unknown, *twice, *lacking][:1]:
-            raise InputError(f"data.pattern={pattern} {wrong}: it takes {_KNOWN}, each once, and needs i and j")
-        self._named = path_pattern(pattern, {f"{{{one}}}": f"(?P<{one}>{of})" for one, of in _FIELDS.items()})
 
-    def match(self, name: str) -> Visit | None:
-        """Return the visit of a file with this name, whatever its folder; None if it is no log."""
-        found = self._named.fullmatch(name.rpartition("/")[2])
-        if found is None or found[0].startswith("."):
-            return None
-        fields = {"experiment": "", "visit": "0"} | found.groupdict()
-        return Visit(fields["experiment"], *(int(fields[one]) for one in ("visit", "i", "j")))
+def visit_of(name: str, pattern: re.Pattern[str]) -> Visit | None:
+    """Return the visit of a file with this name, whatever its folder; None if it is no log."""
+    found = pattern.fullmatch(name.rpartition("/")[2])
+    if found is None or found[0].startswith("."):
+        return None
+    fields = {"experiment": "", "visit": "0"} | found.groupdict()
+    return Visit(fields["experiment"], *(int(fields[one]) for one in ("visit", "i", "j")))
 
 
 def undistinguished(visits: Sequence[tuple[Visit, str]]) -> list[str]:
     """Describe visits in order, each with its file's name, that the Feather file could not distinguish."""
     lines = []
     for (before, name), (after, other) in pairwise(visits):
-        point = f"of {after.point}"
+        both, point = f"{name} and {other}", after.point
         if before == after:
-            lines.append(
-                f"{name} and {other} are the same visit {point}: {{visit}} in data.pattern distinguishes visits"
-            )
-        elif before.point == after.point:
-            both = f"{name} and {other}, both visits {point}"
-            lines.append(f"{both}, would become one recording: no other point lies between them")
+            lines.append(f"{both} are the same visit of {point}: {{visit}} in data.pattern distinguishes visits")
+        elif before.point == point:
+            why = "no other point lies between them"
+            lines.append(f"{both}, both visits of {point}, would become one recording: {why}")
     return lines

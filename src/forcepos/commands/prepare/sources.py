@@ -1,18 +1,18 @@
 """Zip files and folders with logs. Nothing is ever unpacked to disk: one log at a time is read into memory."""
 
 import lzma
-import os
 import re
 import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
+from operator import attrgetter
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
+from forcepos.data.readers.files import deep_files
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.wording import visible_name
 
@@ -23,12 +23,11 @@ _UNREADABLE = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Entry:
-    """A file of a source."""
+class Entry(NamedTuple):
+    """A file of a source: its path relative to that, made visible, and what opens it."""
 
-    name: str  # path relative to the source, made visible
-    _open: Callable[[], IO[bytes]]
+    name: str
+    open: Callable[[], IO[bytes]]
 
     def read(self) -> bytes:
         """Read as far as a log may go: a zip file need not declare its true size, and a file may grow.
@@ -36,7 +35,7 @@ class Entry:
         Raises:
             InputError: the file is refused or cannot be read.
         """
-        with _explained(f"{self.name}: cannot be read"), self._open() as file:
+        with _explained(f"{self.name}: cannot be read"), self.open() as file:
             content = file.read(MAX_BYTES + 1)
         if len(content) > MAX_BYTES:
             size = f"{len(content):,} bytes or more"
@@ -52,18 +51,17 @@ def open_source(path: Path) -> Iterator[list[Entry]]:
         InputError: there is neither, or it cannot be read.
     """
     if path.is_dir():
-        with _explained(f"data.source={path} cannot be read"):
-            entries = [Entry(name, partial(_open_file, file, path, name)) for name, file in _in_folder(path)]
-        yield sorted(entries, key=lambda entry: entry.name)
+        files = {one: visible_name(one.relative_to(path).as_posix()) for one in deep_files(path, _is_no_folder)}
+        entries = [Entry(name, partial(_open_file, file, path, name)) for file, name in files.items()]
+        yield sorted(entries, key=attrgetter("name"))
     elif path.is_file():
         with _explained(f"data.source={path} cannot be read as a zip file"):
             archive = zipfile.ZipFile(path)
         with archive:
             # Some programs under Windows write their own separator.
-            names = [(info, info.filename.replace("\\", "/")) for info in archive.infolist()]
-            files = [(info, visible_name(name)) for info, name in names if not name.endswith("/")]
-            entries = [Entry(name, partial(_open_zipped, archive, info, name)) for info, name in files]
-            yield sorted(entries, key=lambda entry: entry.name)
+            zipped = {info: visible_name(info.filename.replace("\\", "/")) for info in archive.infolist()}
+            entries = [Entry(name, partial(_open_zipped, archive, info, name)) for info, name in zipped.items()]
+            yield sorted((one for one in entries if not one.name.endswith("/")), key=attrgetter("name"))
     else:
         raise InputError(f"data.source={path} is neither a zip file nor a folder")
 
@@ -79,19 +77,11 @@ def _explained(what: str) -> Iterator[None]:
 def _open_zipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> IO[bytes]:
     if ".." in name.split("/") or re.match(r"/|[A-Za-z]:", name):
         raise InputError(f"{name}: its name points outside the zip file")
-    if info.flag_bits & 1:
-        raise InputError(f"{name}: is encrypted")
     return archive.open(info)
 
 
-def _in_folder(folder: Path) -> Iterator[tuple[str, Path]]:
-    def refuse(error: OSError) -> None:
-        raise error
-
-    for place, folders, names in os.walk(folder, onerror=refuse):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for path in (Path(place, name) for name in names):
-            yield visible_name(path.relative_to(folder).as_posix()), path
+def _is_no_folder(path: Path) -> bool:
+    return not path.is_dir()
 
 
 def _open_file(path: Path, folder: Path, name: str) -> IO[bytes]:
