@@ -187,8 +187,8 @@ def test_a_column_that_is_missing_is_named_beside_those_of_the_trial(tmp_path: P
         ("{a: [b]}", "data.join: 'a' must have a file or a pattern, and a name without dots and commas"),
         ("{a: '*.csv', b: b.csv}",
          "data.join: all its patterns must hold as many *, whose texts tell which files are of one trial"),
-        ("wrench.csv", "data.join=wrench.csv: Cannot assign str to Dict[str, str]"),
-        ("[a,b]", "data.join=[a,b]: Cannot merge DictConfig with ListConfig"),
+        ("wrench.csv", "data.join=wrench.csv: it takes {name: file or pattern}"),
+        ("[a,b]", "data.join=[a,b]: it takes {name: file or pattern}"),
     ],
 )  # fmt: skip
 def test_a_join_that_makes_no_sense(join: str, message: str, tmp_path: Path) -> None:

@@ -15,8 +15,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from forcepos.commands.prepare.logs import read_log
-from forcepos.commands.prepare.sources import open_source
+from forcepos.commands.prepare.logs import open_source, read_log
 from forcepos.runtime.errors import InputError
 from tests.commands.prepare.made import text
 

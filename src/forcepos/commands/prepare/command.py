@@ -19,8 +19,7 @@ from omegaconf import MISSING
 from rich.console import Console
 from rich.progress import track
 
-from forcepos.commands.prepare.logs import Visit, pattern_of_names, read_log, undistinguished, visit_of
-from forcepos.commands.prepare.sources import Entry, open_source
+from forcepos.commands.prepare import logs as reading
 from forcepos.config.checks import checked
 from forcepos.config.composition import compose_unchecked
 from forcepos.config.mistakes import explain
@@ -96,8 +95,7 @@ def logs_config(overrides: Sequence[str]) -> LogsConfig:
         raise InputError((explain(error) or str(error)).replace("++", "")) from error
     if not config.source:
         raise InputError("data.source is empty: give a zip file or a folder")
-    twice = sorted({name for name in config.columns if config.columns.count(name) > 1})
-    if twice:
+    if twice := sorted({name for name in config.columns if config.columns.count(name) > 1}):
         raise InputError(f"data.columns names {', '.join(twice)} twice")
     if _POINT in config.columns:
         raise InputError(f"data.columns names {_POINT}, which is reserved for the touched point")
@@ -110,13 +108,13 @@ def prepare(config: LogsConfig) -> dict[str, Any]:
     Raises:
         InputError: the source, a log or the target cannot be used; lists the problems of all logs.
     """
-    pattern, target = pattern_of_names(config.pattern), _target(config)
-    with open_source(Path(config.source)) as entries:
-        logs = [(visit, entry) for entry in entries if (visit := visit_of(entry.name, pattern))]
-        logs.sort(key=itemgetter(0))
-        skipped = [entry.name for entry in entries if not visit_of(entry.name, pattern)]
+    pattern, target = reading.pattern_of_names(config.pattern), _target(config)
+    with reading.open_source(Path(config.source)) as entries:
+        named = [(reading.visit_of(entry.name, pattern), entry) for entry in entries]
+        logs = sorted(((visit, entry) for visit, entry in named if visit), key=itemgetter(0))
+        skipped = [entry.name for visit, entry in named if not visit]
         _report(config, skipped, bool(logs))
-        _refuse(config, undistinguished([(visit, entry.name) for visit, entry in logs]))
+        _refuse(config, reading.undistinguished([(visit, entry.name) for visit, entry in logs]))
         with _feather_file(target, config.columns) as add:
             rows, dropped = _convert(logs, config, add)
     log.info("%d recordings, %d rows: train with data=versuch data.path=%s", len(logs), rows, target)
@@ -146,7 +144,7 @@ def _report(config: LogsConfig, skipped: Sequence[str], matching: bool) -> None:
 
 
 def _convert(
-    logs: Sequence[tuple[Visit, Entry]], config: LogsConfig, add: Callable[[pa.Table, str], None]
+    logs: Sequence[tuple[reading.Visit, reading.Entry]], config: LogsConfig, add: Callable[[pa.Table, str], None]
 ) -> tuple[int, int]:
     """Add the rows of every log; return how many there are, and how many lines were dropped."""
     problems, lengths, dropped = [], [], 0
@@ -154,7 +152,7 @@ def _convert(
     for visit, entry in track(logs, "logs", console=console, transient=True, disable=not console.is_terminal):
         stop_if_asked()
         try:
-            rows, cut = read_log(entry.name, entry.read(), config.columns)
+            rows, cut = reading.read_log(entry.name, entry.read(), config.columns)
         except InputError as error:
             problems.append(str(error))
         else:

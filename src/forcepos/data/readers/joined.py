@@ -2,24 +2,16 @@
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from forcepos.config.schema import TableConfig
-from forcepos.data.readers.files import (
-    deep_files,
-    find_columns,
-    find_files,
-    matching_files,
-    natural_sort_key,
-    parts_of_paths,
-    path_pattern,
-    short_names,
-)
+from forcepos.data.readers import files as finding
+from forcepos.data.readers.arrays import Loaded, LoadedTable
 from forcepos.data.readers.opening import open_table
 from forcepos.data.readers.rows import Rows
 from forcepos.data.readers.table import OF_PATHS, Chunk, Table, Wanted, explained
@@ -60,11 +52,12 @@ def find_sources(config: TableConfig) -> list[Source]:
     Raises:
         InputError: there are none, a trial lacks a file, or a path does not match a pattern.
     """
-    found = _find_trials(config, config.join) if config.join else {path: {"": path} for path in find_files(config)}
+    single = [] if config.join else finding.find_files(config)
+    found = _find_trials(config, config.join) if config.join else {path: {"": path} for path in single}
     paths = [next(iter(files.values())) for files in found.values()]
     keys = {role: f"{role}_from" for role in ("recording", *OF_PATHS) if getattr(config, f"{role}_from")}
-    words = {role: parts_of_paths(config, key, paths) for role, key in keys.items()}
-    names = words.pop("recording", None) or short_names([*found], endings=not config.join)
+    words = {role: finding.parts_of_paths(config, key, paths) for role, key in keys.items()}
+    names = words.pop("recording", None) or finding.short_names([*found], endings=not config.join)
     if several := len(names) - len({*names}):
         log.info("data.recording_from=%s: %d files continue another's recording", config.recording_from, several)
     return [
@@ -76,45 +69,21 @@ def find_sources(config: TableConfig) -> list[Source]:
 def _find_trials(config: TableConfig, join: Mapping[str, str]) -> dict[Path, dict[str, Path]]:
     """Find the files of each trial: in one folder, with one text for each `*`."""
     place = Path(config.path)
-    folders = [place] if place.is_dir() else matching_files(config.path, Path.is_file, Path.is_dir)
-    files = {file.as_posix(): file for folder in folders for file in deep_files(folder, Path.is_file)}
+    folders = [place] if place.is_dir() else finding.matching_files(config.path, Path.is_file, Path.is_dir)
+    files = {file.as_posix(): file for folder in folders for file in finding.deep_files(folder, Path.is_file)}
     trials: dict[Path, dict[str, Path]] = {}
     for name, pattern in join.items():
-        regular = path_pattern(pattern, {}, star="([^/]*)")
+        regular = finding.path_pattern(pattern, {}, star="([^/]*)")
         for match in filter(None, map(regular.fullmatch, files)):
             trials.setdefault(Path(*match.groups("")), {})[name] = files[match[0]]
     if not trials:
         raise InputError(f"data.path={config.path} is no folder, or holds no file that data.join names")
-    order = sorted(trials, key=lambda trial: natural_sort_key(str(trial)))
+    order = sorted(trials, key=lambda trial: finding.natural_sort_key(str(trial)))
     missing = {trial: [f"{name}={join[name]}" for name in join if name not in trials[trial]] for trial in order}
     if lacking := [f"{trial} lacks {', '.join(names)}" for trial, names in missing.items() if names]:
         count = f"{len(lacking)} of {len(order)} trials lack a file of data.join:"
         raise InputError("\n  ".join([count, *first_lines(lacking, _SHOWN)]))
     return {trial: {name: trials[trial][name] for name in join} for trial in order}
-
-
-class _Whole(Table):
-    """Columns of a file, read whole and once; its only chunk are those that make its time."""
-
-    def __init__(self, table: Table, columns: Mapping[int, Wanted], times: Sequence[Wanted], strict: bool) -> None:
-        super().__init__(table.path, None, table.width)
-        self.kind, self.title, self.times = table.kind, table.title, times
-        parts: list[list[pa.Array]] = [[] for _ in (*columns, *times)]
-        for chunk in table.chunks([*columns.values(), *times], strict):
-            for number, array in chunk.items():
-                parts[number].append(array)
-        if not all(parts):
-            raise InputError(f"{table.title} has no rows")
-        with explained(self.title, self.kind):
-            whole = [pa.chunked_array(part).combine_chunks() for part in parts]
-        self.length, self.arrays = len(whole[0]), dict(zip(columns, whole, strict=False))
-        self._clock: Chunk = dict(enumerate(whole[len(columns) :]))
-
-    def rows(self, columns: Sequence[Wanted]) -> int:  # noqa: ARG002  # the same for every column
-        return self.length
-
-    def chunks(self, columns: Sequence[Wanted] | None = None, strict: bool = True) -> Iterator[Chunk]:  # noqa: ARG002  # was read
-        yield self._clock
 
 
 class JoinedTable(Table):
@@ -144,7 +113,7 @@ class JoinedTable(Table):
             if key := getattr(self._config, role):
                 given = dict(one.split(".", 1) for one in key.split(",") if one.partition(".")[0] in self._tables)
                 own = given.get(name) or next(iter(given.values()), key)
-                (found[key],) = find_columns(self._tables[name], [(role, own)])
+                (found[key],) = finding.find_columns(self._tables[name], [(role, own)])
         return found
 
     def rows(self, columns: Sequence[Wanted]) -> int:  # noqa: ARG002  # those of any
@@ -156,27 +125,28 @@ class JoinedTable(Table):
         Raises:
             InputError: also if times have nothing in common, or numbers of rows differ.
         """
-        by_time, files, begin = self._config.join_by == "time", dict[str, _Whole](), 0
+        by_time, begin = self._config.join_by == "time", 0
+        files, numbers = dict[str, pa.Table](), dict[str, list[int]]()
         for name, table in self._tables.items():
             mine = {number: one._replace(place=one.place - begin) for number, one in enumerate(columns or ())}
             mine = {number: one for number, one in mine.items() if 0 <= one.place < table.width}
             times = [*self._times(name).values()] if by_time else []
             if mine or times:
-                files[name] = _Whole(table, mine, times, strict)
+                files[name], numbers[name] = _read_whole(table, [*mine.values(), *times], strict), [*mine]
             begin += table.width
         self.row_errors = [error for table in self._tables.values() for error in table.row_errors]
-        if not by_time and len({file.length for file in files.values()}) > 1:
-            counts = ", ".join(f"{file.length} rows in {name}" for name, file in files.items())
+        if not by_time and len({len(file) for file in files.values()}) > 1:
+            counts = ", ".join(f"{len(file)} rows in {name}" for name, file in files.items())
             needs = "data.join_by=row needs as many, data.join_by=time does not"
             raise InputError(f"{self.title} has {counts}: {needs}")
         rows = self._matches(files) if by_time else {}
         yield {
-            number: array.take(pa.array(rows[name])) if rows else array
+            number: (column.take(rows[name]) if rows else column).combine_chunks()
             for name, file in files.items()
-            for number, array in file.arrays.items()
+            for number, column in zip(numbers[name], file.columns, strict=False)  # times are last
         }
 
-    def _matches(self, files: Mapping[str, _Whole]) -> dict[str, NDArray[np.intp]]:
+    def _matches(self, files: Mapping[str, pa.Table]) -> dict[str, pa.Array]:
         """Return (rows,) the row of each file that each joined row takes: the newest one, by its time."""
         (first, time_s), *others = self._clocks(files).items()
         for name, clock in others:
@@ -191,22 +161,41 @@ class JoinedTable(Table):
             np.maximum(old_s, age_s, out=old_s, where=age_s > _OLD * step_s + _SAME_S)
         there = np.min([*rows.values()], axis=0) >= 0
         self.dropped, self.old_s = int(np.count_nonzero(~there)), old_s[there & (old_s > 0)]
-        return {name: each[there] for name, each in rows.items()}
+        return {name: pa.array(each[there]) for name, each in rows.items()}
 
-    def _clocks(self, files: Mapping[str, _Whole]) -> dict[str, Float64]:
-        """Return (rows,) the times of each file in s."""
-        columns = [*self._times(next(iter(files))).values()]
-        rows, clocks = Rows(self._config, columns, sum(one.length for one in files.values()), several=False), {}
+    def _clocks(self, files: Mapping[str, pa.Table]) -> dict[str, Float64]:
+        """Return (rows,) the times of each file, its last columns, in s."""
+        times = [*self._times(next(iter(files))).values()]
+        rows, clocks = Rows(self._config, times, sum(map(len, files.values())), several=False), {}
         for name, file in files.items():
-            begin = rows.filled
-            if missing := rows.add(file, file.times, name, strict=True):
+            begin, table = rows.filled, self._tables[name]
+            read = LoadedTable(table.path, table.kind, partial(_loaded, file))
+            last = range(file.num_columns - len(times), file.num_columns)
+            own = [one._replace(place=place) for one, place in zip(self._times(name).values(), last, strict=True)]
+            if missing := rows.add(read, own, name, strict=True):
                 raise InputError(missing[0])
             clocks[name] = time_s = rows.time_s[begin : rows.filled]
             steps = np.diff(time_s)
             time_s[1:] += _DAY_S * np.cumsum((steps > -_DAY_S) & (steps <= _HOUR_S - _DAY_S))  # over midnight
             if (np.diff(time_s) < 0).any():
-                raise InputError(f"{file.title}: time goes backwards, so that only data.join_by=row can join it")
+                raise InputError(f"{table.title}: time goes backwards, so that only data.join_by=row can join it")
         return clocks
+
+
+def _read_whole(table: Table, columns: Sequence[Wanted], strict: bool) -> pa.Table:
+    """Read columns whole, named by their index."""
+    parts: list[list[pa.Array]] = [[] for _ in columns]
+    for chunk in table.chunks(columns, strict):
+        for number, array in chunk.items():
+            parts[number].append(array)
+    if not sum(map(len, parts[0])):
+        raise InputError(f"{table.title} has no rows")
+    with explained(table.title, table.kind):
+        return pa.table([pa.chunked_array(part) for part in parts], [*map(str, range(len(parts)))])
+
+
+def _loaded(table: pa.Table, _: Path) -> Loaded:
+    return table, {}
 
 
 def report_joined(tables: Sequence[Table]) -> None:
