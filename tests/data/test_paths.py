@@ -61,10 +61,10 @@ def test_links_are_followed_but_no_file_is_read_twice(tmp_path: Path) -> None:
 
 
 def test_what_runs_leave_in_the_folder_is_not_read(tmp_path: Path) -> None:
-    put(tmp_path, "a.csv", "outputs/runs/1/predictions.csv", "mlruns/1/b.csv")
-    (tmp_path / "mlruns/mlflow.db").touch()
-    assert read(tmp_path, *NAMED).names == ("a",)
-    assert read(put(tmp_path, "outputs/b.csv") / "outputs", *NAMED).names == ("b", "predictions")
+    put(tmp_path, "a.csv", "outputs/b.csv", "outputs/runs/1/predictions.csv", "mlruns/1/b.csv")
+    assert read(tmp_path / "outputs", *NAMED).names == ("b",)
+    assert read(tmp_path, *NAMED).names == ("a", "b")
+    assert read(tmp_path / "outputs/runs", *NAMED).names == ("predictions",)
 
 
 def test_a_folder_without_tables_and_one_that_cannot_be_read(

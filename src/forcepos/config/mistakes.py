@@ -173,7 +173,8 @@ def _of_composition(error: CompactHydraException) -> str:
     if isinstance(cause, OmegaConfBaseException):
         file = re.match(r"In '(.+?)'", first)
         where = f"{file[1]}.yaml" if file else first.removeprefix("Error merging override ")
-        return ": ".join(filter(None, (where, _of_omegaconf(cause, named=not file))))
+        what = "it takes {name: file or pattern}" if where.startswith("data.join=") else None
+        return ": ".join(filter(None, (where, what or _of_omegaconf(cause, named=not file))))
     return first
 
 

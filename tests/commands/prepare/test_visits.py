@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from forcepos.commands.prepare.logs import Pattern, Visit, undistinguished
+from forcepos.commands.prepare.logs import Visit, pattern_of_names, undistinguished, visit_of
 from forcepos.runtime.errors import InputError
 
 TAKES = "it takes {experiment}, {visit}, {i}, {j}, each once, and needs i and j"
@@ -26,7 +26,7 @@ TAKES = "it takes {experiment}, {visit}, {i}, {j}, each once, and needs i and j"
     ],
 )
 def test_a_name_gives_the_visit(pattern: str, name: str, visit: Visit | None) -> None:
-    assert Pattern(pattern).match(name) == visit
+    assert visit_of(name, pattern_of_names(pattern)) == visit
 
 
 @pytest.mark.parametrize(
@@ -40,13 +40,14 @@ def test_a_name_gives_the_visit(pattern: str, name: str, visit: Visit | None) ->
 )
 def test_a_wrong_pattern(pattern: str, message: str) -> None:
     with pytest.raises(InputError) as error:
-        Pattern(pattern)
+        pattern_of_names(pattern)
     assert str(error.value) == message
 
 
 def test_numbers_are_in_order_as_numbers_and_visits_come_one_after_the_other() -> None:
     names = ["f_1_10_1", "f_1_9_1", "f_0_2_2", "f_10_0_1", "f_2_0_1", "e_5_5_10", "e_5_5_9"]
-    visits = sorted(visit for name in names if (visit := Pattern("{experiment}_{i}_{j}_{visit}").match(name)))
+    pattern = pattern_of_names("{experiment}_{i}_{j}_{visit}")
+    visits = sorted(visit for name in names if (visit := visit_of(name, pattern)))
     assert [(visit.experiment, visit.number, visit.point) for visit in visits] == [
         ("e", 9, "5,5"), ("e", 10, "5,5"), ("f", 1, "1,9"), ("f", 1, "1,10"), ("f", 1, "2,0"), ("f", 1, "10,0"),
         ("f", 2, "0,2"),

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,7 @@ from omegaconf import MISSING
 from rich.console import Console
 from rich.progress import track
 
-from forcepos.commands.prepare.logs import Pattern, Visit, read_log, undistinguished
-from forcepos.commands.prepare.sources import Entry, open_source
+from forcepos.commands.prepare import logs as reading
 from forcepos.config.checks import checked
 from forcepos.config.composition import compose_unchecked
 from forcepos.config.mistakes import explain
@@ -95,8 +95,7 @@ def logs_config(overrides: Sequence[str]) -> LogsConfig:
         raise InputError((explain(error) or str(error)).replace("++", "")) from error
     if not config.source:
         raise InputError("data.source is empty: give a zip file or a folder")
-    twice = sorted({name for name in config.columns if config.columns.count(name) > 1})
-    if twice:
+    if twice := sorted({name for name in config.columns if config.columns.count(name) > 1}):
         raise InputError(f"data.columns names {', '.join(twice)} twice")
     if _POINT in config.columns:
         raise InputError(f"data.columns names {_POINT}, which is reserved for the touched point")
@@ -109,9 +108,13 @@ def prepare(config: LogsConfig) -> dict[str, Any]:
     Raises:
         InputError: the source, a log or the target cannot be used; lists the problems of all logs.
     """
-    pattern, target = Pattern(config.pattern), _target(config)
-    with open_source(Path(config.source)) as entries:
-        logs, skipped = _logs(config, pattern, entries)
+    pattern, target = reading.pattern_of_names(config.pattern), _target(config)
+    with reading.open_source(Path(config.source)) as entries:
+        named = [(reading.visit_of(entry.name, pattern), entry) for entry in entries]
+        logs = sorted(((visit, entry) for visit, entry in named if visit), key=itemgetter(0))
+        skipped = [entry.name for visit, entry in named if not visit]
+        _report(config, skipped, bool(logs))
+        _refuse(config, reading.undistinguished([(visit, entry.name) for visit, entry in logs]))
         with _feather_file(target, config.columns) as add:
             rows, dropped = _convert(logs, config, add)
     log.info("%d recordings, %d rows: train with data=versuch data.path=%s", len(logs), rows, target)
@@ -131,24 +134,17 @@ def _target(config: LogsConfig) -> Path:
     return target
 
 
-def _logs(
-    config: LogsConfig, pattern: Pattern, entries: Sequence[Entry]
-) -> tuple[list[tuple[Visit, Entry]], list[str]]:
-    matched = [(pattern.match(entry.name), entry) for entry in entries]
-    skipped = [entry.name for visit, entry in matched if visit is None]
-    logs = sorted(((visit, entry) for visit, entry in matched if visit is not None), key=lambda pair: pair[0])
+def _report(config: LogsConfig, skipped: Sequence[str], matching: bool) -> None:
     named = name_some(skipped, _SHOWN)
-    if not logs:
+    if not matching:
         there = f"it has {named}" if skipped else "it is empty"
         raise InputError(f"no file in {config.source} matches data.pattern={config.pattern}: {there}")
     if skipped:
         log.warning("skipped %d files that do not match data.pattern: %s", len(skipped), named)
-    _refuse(config, undistinguished([(visit, entry.name) for visit, entry in logs]))
-    return logs, skipped
 
 
 def _convert(
-    logs: Sequence[tuple[Visit, Entry]], config: LogsConfig, add: Callable[[pa.Table, str], None]
+    logs: Sequence[tuple[reading.Visit, reading.Entry]], config: LogsConfig, add: Callable[[pa.Table, str], None]
 ) -> tuple[int, int]:
     """Add the rows of every log; return how many there are, and how many lines were dropped."""
     problems, lengths, dropped = [], [], 0
@@ -156,17 +152,16 @@ def _convert(
     for visit, entry in track(logs, "logs", console=console, transient=True, disable=not console.is_terminal):
         stop_if_asked()
         try:
-            rows, cut = read_log(entry.name, entry.read(), config.columns)
+            rows, cut = reading.read_log(entry.name, entry.read(), config.columns)
         except InputError as error:
             problems.append(str(error))
-            continue
-        dropped += cut
-        kept = _kept(rows, config)
-        lengths.append(len(kept))
-        add(kept, visit.point)
+        else:
+            kept = _kept(rows, config)
+            add(kept, visit.point)
+            lengths.append(len(kept))
+            dropped += cut
     _refuse(config, problems)
-    short = sum(length < (config.keep_rows or 0) for length in lengths)
-    if short:
+    if short := sum(length < (config.keep_rows or 0) for length in lengths):
         log.warning("%d recordings have fewer than data.keep_rows=%d rows", short, config.keep_rows)
     return sum(lengths), dropped
 

@@ -1,25 +1,40 @@
-"""One text log: the point and the visit from its name, its columns by the names in its header or by position."""
+"""Text logs, in a zip file or a folder: each one's bytes, its visit by its name, and its columns.
 
+Nothing is ever unpacked to disk: one log at a time is read into memory.
+"""
+
+import lzma
 import re
-from collections.abc import Sequence
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
+from operator import attrgetter, eq
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 import pyarrow as pa
 
-from forcepos.data.readers.files import path_pattern
+from forcepos.data.readers.files import deep_files, path_pattern
 from forcepos.data.readers.layout import Written
 from forcepos.data.readers.table import Wanted
 from forcepos.data.readers.text import TextTable
 from forcepos.runtime.errors import InputError
-from forcepos.runtime.wording import name_some
+from forcepos.runtime.wording import name_some, visible_name
 
+MAX_BYTES = 500_000_000  # of one log: some 500 000 rows of 48 numbers
+# The errors that Python's zipfile raises for broken files.
+_UNREADABLE = (
+    OSError, EOFError, RuntimeError, ValueError, struct.error, zipfile.BadZipFile, zlib.error, lzma.LZMAError,
+)  # fmt: skip
 # How a KUKA controller names what it records of a joint, before the arm's type and the joint's number from 0 on.
 _JOINTS = {"axisTauExtMsr": "exT_A", "axisTauMsr": "msT_A", "axisQMsr": "cur_A", "axisQCmd": "comd_A"}
 _JOINT = re.compile(rf"({'|'.join(_JOINTS)})[^_\[]*(?:_.*)?\[([0-9]+)\]")
-_WRENCH = re.compile(r"cart(Force|Torque)[0-9]*_(?:Tau)?([XYZ])")
+_WRENCH = re.compile(r"^cart([FT])(?:orce|orque)[0-9]*_(?:Tau)?([XYZ])$")
 _TIMES = {"ZeitInSec": "t_Sec", "ZeitInNanoSec": "t_nSec"}
 _SHOWN = 5
 # A regular expression for each field of data.pattern.
@@ -28,58 +43,75 @@ _KNOWN = ", ".join(f"{{{field}}}" for field in _FIELDS)
 _TO_SPACES = bytes.maketrans(b"\x0b\x0c;", b"   ")
 
 
-class Log(NamedTuple):
-    """The rows (rows, columns) of float64, as written, and whether the last line is cut short and was dropped."""
+class Entry(NamedTuple):
+    """A file of a source: its path relative to that, made visible, and what opens it."""
 
-    rows: pa.Table
-    cut: bool
+    name: str
+    open: Callable[[], IO[bytes]]
+
+    def read(self) -> bytes:
+        """Read as far as a log may go: a zip file need not declare its true size, and a file may grow.
+
+        Raises:
+            InputError: the file is refused or cannot be read.
+        """
+        with _explained(f"{self.name}: cannot be read"), self.open() as file:
+            content = file.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            size = f"{len(content):,} bytes or more"
+            raise InputError(f"{self.name}: has {size}, too large for a log: at most {MAX_BYTES:,}")
+        return content
 
 
-def read_log(name: str, content: bytes, columns: Sequence[str]) -> Log:
-    """Read a log: fields separated by spaces, tabs or semicolons, with decimal points or decimal commas.
-
-    A last line without an end is dropped with a warning: its last number may lack digits.
+@contextmanager
+def open_source(path: Path) -> Iterator[list[Entry]]:
+    """Open a zip file or a folder; yield its files in order of their names.
 
     Raises:
-        InputError: it is empty, not text, has other columns, or has a broken line; names log and line.
+        InputError: there is neither, or it cannot be read.
     """
-    mark = "," if content.count(b",") > content.count(b".") else "."
-    table = TextTable(Path(name), Written("text", " ", mark, ended=True), content.translate(_TO_SPACES))
-    ours = [column_of(one) for one in table.names or []]
-    if any(ours.count(column) != 1 for column in columns):
-        _check_positions(name, table.names or [], ours, columns)
-        ours = [*columns]
-    table.width = len(ours)
-    table.layout = replace(table.layout, width=len(ours), missing=frozenset())
-    wanted = [Wanted("feature", column, ours.index(column)) for column in columns]
+    if path.is_dir():
+        files = {one: visible_name(one.relative_to(path).as_posix()) for one in deep_files(path, _is_no_folder)}
+        entries = [Entry(name, partial(_open_file, file, path, name)) for file, name in files.items()]
+        yield sorted(entries, key=attrgetter("name"))
+    elif path.is_file():
+        with _explained(f"data.source={path} cannot be read as a zip file"):
+            archive = zipfile.ZipFile(path)
+        with archive:
+            # Some programs under Windows write their own separator.
+            zipped = {info: visible_name(info.filename.replace("\\", "/")) for info in archive.infolist()}
+            entries = [Entry(name, partial(_open_zipped, archive, info, name)) for info, name in zipped.items()]
+            yield sorted((one for one in entries if not one.name.endswith("/")), key=attrgetter("name"))
+    else:
+        raise InputError(f"data.source={path} is neither a zip file nor a folder")
+
+
+@contextmanager
+def _explained(what: str) -> Iterator[None]:
     try:
-        chunks = [pa.table([*chunk.values()], columns) for chunk in table.chunks(wanted)]
-    except InputError as error:
-        broken = list(table.errors(wanted))
-        if len(broken) < 2:
-            raise
-        raise InputError(f"{name}: {broken[0]}; {len(broken)} lines are broken") from error
-    return Log(pa.concat_tables(chunks), table.layout.cut is not None)
+        yield
+    except _UNREADABLE as error:
+        raise InputError(f"{what}: {error}") from error
 
 
-def _check_positions(log: str, names: Sequence[str], ours: Sequence[str], columns: Sequence[str]) -> None:
-    """Refuse a header whose names that are known contradict columns by position."""
-    known = {*ours} & {*columns}
-    in_place = all(one == column for one, column in zip(ours, columns, strict=False) if column in known)
-    if known and not (in_place and len(ours) == len(columns)):
-        lacking = name_some([column for column in columns if ours.count(column) != 1], _SHOWN)
-        there = name_some(names, _SHOWN)
-        raise InputError(f"{log}: the header lacks or repeats {lacking}; it has {there}")
+def _open_zipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> IO[bytes]:
+    if info.flag_bits & 1:
+        raise InputError(f"{name}: is encrypted")
+    if ".." in name.split("/") or re.match(r"/|[A-Za-z]:", name):
+        raise InputError(f"{name}: its name points outside the zip file")
+    return archive.open(info)
 
 
-def column_of(name: str) -> str:
-    """Translate a controller's name of a column to the notebook's; return other names as they are."""
-    joint, axis = _JOINT.fullmatch(name), _WRENCH.fullmatch(name)
-    if joint:
-        return f"{_JOINTS[joint[1]]}{int(joint[2]) + 1}"
-    if axis:
-        return f"{axis[1][0]}{axis[2].lower()}"
-    return _TIMES.get(name, name)
+def _is_no_folder(path: Path) -> bool:
+    return not path.is_dir()
+
+
+def _open_file(path: Path, folder: Path, name: str) -> IO[bytes]:
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise InputError(f"{name}: is a link to outside the folder")
+    if not path.is_file():
+        raise InputError(f"{name}: is not a file")
+    return path.open("rb")
 
 
 class Visit(NamedTuple):
@@ -96,41 +128,76 @@ class Visit(NamedTuple):
         return f"{self.i},{self.j}"
 
 
-class Pattern:
-    """The pattern of logs' names, data.pattern.
+def read_log(name: str, content: bytes, columns: Sequence[str]) -> tuple[pa.Table, bool]:
+    """Read a log: fields separated by spaces, tabs or semicolons, with decimal points or decimal commas.
+
+    Returns:
+        the rows (rows, columns) of float64, and whether the last line was dropped with a warning, since it has no
+        end: its last number may lack digits.
+
+    Raises:
+        InputError: it is empty, not text, has other columns, or has a broken line; names log and line.
+    """
+    mark = "," if content.count(b",") > content.count(b".") else "."
+    table = TextTable(Path(name), Written("text", " ", mark, ended=True), content.translate(_TO_SPACES))
+    ours = [column_of(one) for one in table.names or []]
+    if lacking := [column for column in columns if ours.count(column) != 1]:
+        if sum(one in columns for one in ours) > sum(map(eq, ours, columns)):  # positions contradict known names
+            there = name_some(table.names or [], _SHOWN)
+            raise InputError(f"{name}: the header lacks or repeats {name_some(lacking, _SHOWN)}; it has {there}")
+        ours = [*columns]
+    table.width = len(ours)
+    table.layout = replace(table.layout, width=len(ours), missing=frozenset())
+    wanted = [Wanted("feature", column, ours.index(column)) for column in columns]
+    try:
+        chunks = [pa.table([*chunk.values()], columns) for chunk in table.chunks(wanted)]
+    except InputError as error:
+        broken = list(table.errors(wanted))
+        if len(broken) < 2:
+            raise
+        raise InputError(f"{name}: {broken[0]}; {len(broken)} lines are broken") from error
+    return pa.concat_tables(chunks), table.layout.cut is not None
+
+
+def column_of(name: str) -> str:
+    """Translate a controller's name of a column to the notebook's; return other names as they are."""
+    if joint := _JOINT.fullmatch(name):
+        return f"{_JOINTS[joint[1]]}{int(joint[2]) + 1}"
+    return _TIMES.get(name, _WRENCH.sub(lambda axis: f"{axis[1]}{axis[2].lower()}", name))
+
+
+def pattern_of_names(pattern: str) -> re.Pattern[str]:
+    """Compile data.pattern, which logs' names match.
 
     Raises:
         InputError: the pattern lacks a field, or has one that is unknown or there twice.
     """
+    fields = re.findall(r"\{([^{}]*)\}", pattern)
+    unknown = [f"cannot have {{{field}}}" for field in fields if field not in _FIELDS]
+    twice = [f"has {{{field}}} twice" for field in fields if fields.count(field) > 1]
+    lacking = [f"lacks {{{field}}}" for field in ("i", "j") if field not in fields]
+    for wrong in [*unknown, *twice, *lacking][:1]:
+        raise InputError(f"data.pattern={pattern} {wrong}: it takes {_KNOWN}, each once, and needs i and j")
+    return path_pattern(pattern, {f"{{{one}}}": f"(?P<{one}>{of})" for one, of in _FIELDS.items()})
 
-    def __init__(self, pattern: str) -> None:
-        fields = re.findall(r"\{([^{}]*)\}", pattern)
-        unknown = [f"cannot have {{{field}}}" for field in fields if field not in _FIELDS]
-        twice = [f"has {{{field}}} twice" for field in fields if fields.count(field) > 1]
-        lacking = [f"lacks {{{field}}}" for field in ("i", "j") if field not in fields]
-        for wrong in [*unknown, *twice, *lacking][:1]:
-            raise InputError(f"data.pattern={pattern} {wrong}: it takes {_KNOWN}, each once, and needs i and j")
-        self._named = path_pattern(pattern, {f"{{{one}}}": f"(?P<{one}>{of})" for one, of in _FIELDS.items()})
 
-    def match(self, name: str) -> Visit | None:
-        """Return the visit of a file with this name, whatever its folder; None if it is no log."""
-        found = self._named.fullmatch(name.rpartition("/")[2])
-        if found is None or found[0].startswith("."):
-            return None
-        fields = {"experiment": "", "visit": "0"} | found.groupdict()
-        return Visit(fields["experiment"], *(int(fields[one]) for one in ("visit", "i", "j")))
+def visit_of(name: str, pattern: re.Pattern[str]) -> Visit | None:
+    """Return the visit of a file with this name, whatever its folder; None if it is no log."""
+    found = pattern.fullmatch(name.rpartition("/")[2])
+    if found is None or found[0].startswith("."):
+        return None
+    fields = {"experiment": "", "visit": "0"} | found.groupdict()
+    return Visit(fields["experiment"], *(int(fields[one]) for one in ("visit", "i", "j")))
 
 
 def undistinguished(visits: Sequence[tuple[Visit, str]]) -> list[str]:
     """Describe visits in order, each with its file's name, that the Feather file could not distinguish."""
     lines = []
     for (before, name), (after, other) in pairwise(visits):
-        point = f"of {after.point}"
+        both, point = f"{name} and {other}", after.point
         if before == after:
-            lines.append(
-                f"{name} and {other} are the same visit {point}: {{visit}} in data.pattern distinguishes visits"
-            )
-        elif before.point == after.point:
-            both = f"{name} and {other}, both visits {point}"
-            lines.append(f"{both}, would become one recording: no other point lies between them")
+            lines.append(f"{both} are the same visit of {point}: {{visit}} in data.pattern distinguishes visits")
+        elif before.point == point:
+            why = "no other point lies between them"
+            lines.append(f"{both}, both visits of {point}, would become one recording: {why}")
     return lines

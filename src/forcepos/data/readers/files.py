@@ -1,11 +1,10 @@
 """Finds what the config names: files, the format of each, and their columns, by name or by number."""
 
-import difflib
 import glob
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import chain
+from difflib import get_close_matches
 from pathlib import Path
 
 from forcepos.config.schema import TableConfig
@@ -22,10 +21,7 @@ FORMATS = {
 ENDINGS = ", ".join(FORMATS)
 _COMPRESSED = (".gz", ".zst", ".bz2")
 _SHOWN, _SHOWN_PATHS = 20, 3
-_LEFT_BY_RUNS = {
-    "outputs": ("runs", "sweeps", "search", "inspect"),
-    "mlruns": ("mlflow.db",),
-}  # folders by content
+_LEFT_BY_RUNS = ("outputs/runs", "outputs/sweeps", "outputs/search", "outputs/inspect", "mlruns")
 _COMPARED = 1000  # names, and characters of a name: a comparison takes long
 
 
@@ -43,23 +39,20 @@ def find_files(config: TableConfig) -> list[Path]:
         InputError: there is no file.
     """
     path, reader = Path(config.path), config if isinstance(config, Reader) else None
-    if path.is_dir() and (is_source(reader, path) if reader else is_bag(path)):
+    named = plugin_name(reader) if reader else ""
+
+    def is_table(file: Path) -> bool:
+        known = config.format != "auto" or format_of(file) is not None
+        return is_source(reader, file) if reader else is_bag(file) or (known and file.is_file())
+
+    if path.is_dir() and is_table(path):
         return [path]
-
-    def is_table(path: Path) -> bool:
-        named = config.format != "auto" or format_of(path) is not None
-        return is_source(reader, path) if reader else is_bag(path) or (path.is_file() and named)
-
-    found = matching_files(
-        config.path, is_table, Path.exists if reader else lambda path: path.is_file() or is_bag(path)
-    )
-    others = [str(file) for file in found if reader and not path.is_dir() and not is_source(reader, file)]
-    if others:
-        raise InputError(f"{plugin_name(reader)} does not read {name_some(others, _SHOWN)}: its `matches` says no")
+    found = matching_files(config.path, is_table, lambda file: bool(reader) or file.is_file() or is_bag(file))
+    if others := [str(file) for file in found if reader and not file.is_dir() and not is_table(file)]:
+        raise InputError(f"{named} does not read {name_some(others, _SHOWN)}: its `matches` says no")
     if not found and path.is_dir():
-        wanted = f": none of its files ends with {ENDINGS}" if config.format == "auto" else ""
-        wanted = f": {plugin_name(reader)} reads none of its files" if reader else wanted
-        raise InputError(f"data.path={path} is a folder without tables{wanted}")
+        why = f"{named} reads none of its files" if reader else f"none of its files ends with {ENDINGS}"
+        raise InputError(f"data.path={path} is a folder without tables: {why}")
     if not found:
         raise InputError(f"data.path={path} is not a file, a folder or a pattern that matches a file")
     return found
@@ -101,8 +94,7 @@ def deep_files(folder: Path, is_table: Callable[[Path], bool], seen: set[str] | 
         raise InputError(f"{folder} cannot be read: {error.strerror}") from error
     seen.add(real)
     for path in inside:
-        by_runs = any((path / name).exists() for name in _LEFT_BY_RUNS.get(path.name, ()))
-        if path.name.startswith(".") or by_runs:
+        if path.name.startswith(".") or any(map(path.match, _LEFT_BY_RUNS)):
             continue
         if is_table(path):
             yield path
@@ -182,15 +174,11 @@ def find_columns(table: Table, wanted: Sequence[tuple[str, str]]) -> list[Wanted
     found = {name: present.get(name) or table.numbered.get(name, []) for _, name in wanted}
     missing = [name for name, places in found.items() if not places]
     twice = [name for name, places in found.items() if len(places) > 1]
-    problems = []
+    faults = [f"has more than one column named {name_some(twice, _SHOWN)}"] if twice else []
     if missing:
-        there = _present(missing, table.names, table.width)
-        left_out = f"; no columns are {name_some(table.left_out, _SHOWN)}" if table.left_out else ""
-        problems.append(f"{table.title} lacks {name_some(missing, _SHOWN)}; it has {there}{left_out}")
-    if twice:
-        problems.append(f"{table.title} has more than one column named {name_some(twice, _SHOWN)}")
-    if problems:
-        raise InputError("\n  ".join(problems))
+        faults.insert(0, f"lacks {name_some(missing, _SHOWN)}; it has {_present(missing, table)}")
+    if faults:
+        raise InputError("\n  ".join(f"{table.title} {fault}" for fault in faults))
     shown = {name: visible_name(name) if name in present else f"column {name}" for name in found}
     return [Wanted(role, shown[name], found[name][0]) for role, name in wanted]
 
@@ -199,16 +187,18 @@ def hint_at_kinds(config: TableConfig, tables: Sequence[Table]) -> list[tuple[st
     """Say what helps where a folder holds tables of several kinds, such as pose and wrench, as a problem."""
     if config.join or len({table.columns for table in tables}) < 2 or not Path(config.path).is_dir():
         return []
-    deep = "*/" * (len(tables[0].path.relative_to(config.path).parts) - 1)
+    pattern = "*/" * (len(tables[0].path.relative_to(config.path).parts) - 1) + tables[0].path.name
     kinds = f"data.path={config.path} holds tables with different columns"
-    pattern = f"a pattern takes those of one kind, such as data.path='{config.path}/{deep}{tables[0].path.name}'"
-    return [(config.path, f"{kinds}: data.join puts the files of one trial side by side; {pattern}")]
+    one = f"a pattern takes those of one kind, such as data.path='{config.path}/{pattern}'"
+    return [(config.path, f"{kinds}: data.join puts the files of one trial side by side; {one}")]
 
 
-def _present(missing: Sequence[str], names: Sequence[str] | None, width: int) -> str:
+def _present(missing: Sequence[str], table: Table) -> str:
     """Name the columns that are there, those most similar to a missing one first."""
-    if names is None:
-        return f"{width} columns without names, 0 to {width - 1}"
-    lower = {name.lower(): name for name in reversed(names[:_COMPARED]) if len(name) < _COMPARED}
-    near = (difflib.get_close_matches(name[:_COMPARED].lower(), lower, n=3) for name in missing[:_SHOWN])
-    return name_some([*dict.fromkeys([*map(lower.__getitem__, chain(*near)), *names])], _SHOWN)
+    left_out = f"; no columns are {name_some(table.left_out, _SHOWN)}" if table.left_out else ""
+    if table.names is None:
+        return f"{table.width} columns without names, 0 to {table.width - 1}{left_out}"
+    lower = {name[:_COMPARED].lower(): name for name in reversed(table.names[:_COMPARED])}
+    alike = (get_close_matches(name[:_COMPARED].lower(), lower) for name in missing[:_SHOWN])
+    near = [lower[name] for names in alike for name in names]
+    return name_some([*dict.fromkeys([*near, *table.names])], _SHOWN) + left_out
