@@ -12,9 +12,7 @@ SPACE = b" "  # as a separator: any amount of whitespace
 BOM = b"\xef\xbb\xbf"
 LONGEST = 1 << 20  # bytes of a line
 MARKS = (b"%", b"#", b"//")  # begin a line that is a note or names the columns
-_CONTROL = (
-    bytes(sorted({*range(1, 32)} - {*b"\t\n\x0b\x0c\r"})) + b"\x7f"
-)  # in no text, as NULs, which a logger may leave
+_CONTROL = bytes({*range(1, 32)} - {*b"\t\n\x0b\x0c\r"}) + b"\x7f"  # in no text, as NULs, which a logger may leave
 _WHITESPACE = re.compile(rb"[ \t]+")
 _SEPARATOR_NOTE = re.compile(rb'"?sep=.?"?\s*', re.IGNORECASE)  # of Excel
 _LINE = re.compile(rb"([^\r\n]*)(?:\r\n|\r|\n|\Z)")
@@ -32,13 +30,10 @@ MISSING = {
     "NaN", "n/a", "nan", "null",
 }  # fmt: skip
 # A date with a time of day, if need be with its zone, or a time of day.
-_DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
-_CLOCK = "[0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.,][0-9]{1,9})?)?"
-TIME = re.compile(rf"{_DATE}([T ]{_CLOCK}( ?(Z|[+-][0-9]{{2}}:?([0-9]{{2}})?))?)?|{_CLOCK}")
-TRUTH = re.compile("true|false|[01]", re.IGNORECASE)
-KINDS = {"time": TIME, "truth": TRUTH}
-_VALUES = (*_NUMBERS.values(), TIME, TRUTH)
-_VALUE = re.compile("|".join(f"(?:{kind.pattern})" for kind in _VALUES), re.IGNORECASE | re.ASCII)
+_CLOCK = "[0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]{1,9})?)?"
+TIME = f"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}(?:[T ]{_CLOCK}(?: ?(?:Z|[+-][0-9]{{2}}(?::?[0-9]{{2}})?))?)?|{_CLOCK}"
+_NUMBER = "|".join(number.pattern for number in _NUMBERS.values())
+_VALUE = re.compile(f"(?P<number>(?i:{_NUMBER}))|(?P<time>{TIME})|(?P<truth>(?i:true|false))", re.ASCII)
 
 
 def lines(text: bytes) -> Iterator[tuple[int, int, bytes]]:
@@ -64,9 +59,13 @@ def is_number(field: str, decimal: str) -> bool:
     return _NUMBERS[decimal].fullmatch(field) is not None
 
 
-def is_value(field: str) -> bool:
-    """Return whether a field holds a value, of whatever decimal mark, not the name of a column."""
-    return bool(field) and (_VALUE.fullmatch(field) is not None or field in MISSING)
+def kind_of(field: str) -> str:
+    """Return whether a field holds a number, of whatever decimal mark, a time, a truth or none that is missing.
+
+    Empty for words, such as the name of a column, and for an empty field.
+    """
+    found = _VALUE.fullmatch(field)
+    return str(found.lastgroup) if found else "missing" * (field != "" and field in MISSING)
 
 
 def is_text(content: bytes) -> bool:

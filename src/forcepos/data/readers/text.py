@@ -16,11 +16,10 @@ from forcepos.data.readers.layout import Layout, Written, find_layout
 from forcepos.data.readers.lines import LONGEST, SPACE, decoded, split_fields, too_long, with_single_spaces
 from forcepos.data.readers.table import ALL, WORDS, Chunk, Table, Wanted, explained
 from forcepos.runtime.errors import InputError
-from forcepos.runtime.wording import first_lines, fold_alike
+from forcepos.runtime.wording import first_lines, once_each
 
 log = logging.getLogger(__name__)
 
-_BLOCK = 1 << 20  # bytes
 _PER_COLUMN = 1 << 10  # bytes, at least: thousands of columns take as long a chunk, however few its rows
 _SHOWN, _COUNTED = 10, 10_000  # broken lines
 
@@ -57,7 +56,8 @@ class TextTable(Table):
         wanted = columns or self.everything
         options = self._conversion(columns or ())
         self.row_errors.clear()
-        dropped = [f"{self.path}: {note}" for note in (self.layout.nuls, self.layout.cut) if note]
+        nuls = f"{self.content.nuls} NUL bytes at its end, as where a logger lost power, were dropped"
+        dropped = [f"{self.path}: {note}" for note in (nuls * bool(self.content.nuls), self.layout.cut) if note]
         for note in dropped if strict else ():
             log.warning(note)
         clocks = {place: Clock(strict) for place, kind in self.layout.kinds.items() if kind == "time"}
@@ -117,18 +117,15 @@ class TextTable(Table):
         self.row_errors.append(f"{self.path}, line {number} has {fields}, and is dropped here")
         return "skip"
 
-    def _blocks(self) -> Iterator[bytes]:
-        size = max(_BLOCK, _PER_COLUMN * self.layout.width)
-        return self.content.blocks(self.layout.first, self.layout.end, size)
-
     def _whole_lines(self) -> Iterator[tuple[int, bytes]]:
         """Yield many lines at once and the number of the first, with one space for any amount of whitespace."""
         number, rest, spaced = self.layout.line, b"", self.layout.separator == SPACE
-        for block in chain(self._blocks(), [b""]):
+        size = _PER_COLUMN * self.layout.width
+        for block in chain(self.content.blocks(self.layout.first, self.layout.end, size), [b""]):
             rest += block
             end = b"\n" if b"\n" in rest else b"\r"
-            size = rest.rfind(end) + 1 if block else len(rest)
-            text, rest = rest[:size], rest[size:]
+            whole = rest.rfind(end) + 1 if block else len(rest)
+            text, rest = rest[:whole], rest[whole:]
             if text and not text.isspace():
                 yield number, with_single_spaces(text) if spaced else text
             number += text.count(end)
@@ -138,7 +135,7 @@ class TextTable(Table):
     def _explained(self, error: Exception, columns: Sequence[Wanted]) -> str:
         found = list(islice(self.errors(columns), _COUNTED))
         if len(found) > _SHOWN:
-            found = fold_alike(found, r"line [0-9]+|['\"].*['\"] for .*, not", "lines")
+            found = once_each([("", line) for line in found], "line")
         if len(found) < 2:
             return f"{self.path}: {found[0]}" if found else f"{self.path} cannot be read: {error}"
         return "\n  ".join([f"{self.path} cannot be read:", *first_lines(found, _SHOWN)])
