@@ -80,10 +80,6 @@ AS_THEY_ARE = {
     "several at the rows' ends": text(HEADER, *(f"{row},,," for row in ROWS)),
     "a separator at the header's end": text(f"{HEADER},", *ROWS),
     "a first column without a name": text(f",{HEADER}", *(f"{n},{row}" for n, row in enumerate(ROWS))),
-    "R's names of rows": text(
-        '"t" "Fx" "Fy" "x" "y"', *(f'"{n}" {row}' for n, row in enumerate(joined(" ", ROWS), start=1))
-    ),
-    "rows with names": text(HEADER, *(f"row{n},{row}" for n, row in enumerate(ROWS))),
     "whitespace": text(*joined("  ", [HEADER, *ROWS])),
 }  # fmt: skip
 

@@ -53,7 +53,9 @@ class Content:
 
 
 def _encoding(start: bytes) -> str | None:
-    """Return the encoding of a text in which a character takes two bytes."""
+    """Return the encoding of a text that is marked, or in which a character takes two bytes."""
+    if start.startswith(codecs.BOM_UTF8):
+        return "utf-8-sig"
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     # Every other byte is 0 where letters are Latin.

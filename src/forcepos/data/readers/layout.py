@@ -7,24 +7,13 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from forcepos.data.readers.content import Content
-from forcepos.data.readers.header import Body, Line, find_body, find_header
-from forcepos.data.readers.lines import (
-    BOM,
-    MARKS,
-    MISSING,
-    SPACE,
-    is_number,
-    is_text,
-    kind_of,
-    lines,
-    split_fields,
-)
+from forcepos.data.readers.header import Line, find_body, find_header
+from forcepos.data.readers.lines import MARKS, MISSING, SPACE, is_number, is_text, kind_of, lines, split_fields
 from forcepos.runtime.errors import InputError
 
-_SEPARATORS = {b";": "semicolons", b"\t": "tabs", b",": "commas", SPACE: "whitespace"}  # those that are guessed
-_LOOKED_AT = 20  # lines of each end, from which the format is guessed
+_SEPARATORS = {b",": "commas", b";": "semicolons", b"\t": "tabs", SPACE: "whitespace"}  # those that are guessed
+_LOOKED_AT = 10  # lines of each end, from which the format is guessed
 _TAIL = 1 << 16  # bytes
-_FIRST = 10  # lines among which names are looked for
 _SHOWN = 30  # characters of a value
 # Why a field is no number, and what helps.
 _CAUSES = {
@@ -64,7 +53,7 @@ class Layout:
     end: int  # one past the last byte of the last complete row
     doubt: str | None = None  # how a first line was read that could be read otherwise
     cut: str | None = None  # what is wrong with a last line that is cut short and dropped
-    missing: frozenset[str] = frozenset(MISSING)  # fields that stand for a missing number
+    missing: frozenset[str] = MISSING  # fields that stand for a missing number
     explained: bool = True  # errors give a cause, and the key that helps
     kinds: Mapping[int, str] = field(default_factory=dict)  # number, time or truth; of columns of no words
 
@@ -107,8 +96,9 @@ def find_layout(content: Content, written: Written | None) -> Layout:
     separator, decimal = _notation(rows, written)
     split = [split_fields(row, separator) for row in rows]
     body = find_body(split[:1] if ended else split)  # a controller's log has its names first
-    if not written and len(split) > 1:
-        _refuse_prose(split, body)
+    alike = 2 * len(body.rows) >= sum(any(map(kind_of, fields)) for fields in split)
+    if not written and len(split) > 1 and not (alike and "number" in body.kinds.values()):
+        raise InputError("is not a table: most lines have no numbers, or differ in their number of fields")
     header = find_header(_all_lines(head, separator), body, written and written.header)
     names = header.names and [name.strip('"') for name in header.names]  # R writes them so with any separator
     whole = Layout(
@@ -131,7 +121,7 @@ def _all_lines(head: bytes, separator: bytes) -> Iterator[Line]:
 
 def _cut_short(tail: bytes, size: int, layout: Layout, ended: bool) -> tuple[int, str | None]:
     """Bytes and error of a last line that has no end and too few fields or half a number, else 0 and None."""
-    last = tail.removeprefix(BOM).replace(b"\r", b"\n").rpartition(b"\n")[2]
+    last = tail.replace(b"\r", b"\n").rpartition(b"\n")[2]
     fields = split_fields(last, layout.separator)
     if not last.strip() or size - len(last) < layout.first or (len(fields) > layout.width and not ended):
         return 0, None
@@ -156,23 +146,24 @@ def _some_rows(head: bytes, tail: bytes) -> list[bytes]:
 
 
 def _notation(rows: Sequence[bytes], written: Written | None) -> tuple[bytes, str]:
-    """Return the separator and decimal mark: what is written, else those that split best, of those that are there."""
+    """Return the separator and decimal mark: what is written, else those there are that split best."""
     if written and written.separator:
         return written.separator.encode(), written.decimal
-    usual = {None: [*_SEPARATORS], "csv": [b",", b";", b"\t"], "text": [SPACE, b"\t", b",", b";"]}
-    usual_here = usual[written.kind if written else None]
-    there = [mark for mark in usual_here if any(mark in row for row in rows)]
+    usual = (
+        [*_SEPARATORS] if not written else [b",", b";", b"\t"] if written.kind == "csv" else [SPACE, *_SEPARATORS]
+    )
+    there = [mark for mark in usual if any(mark in row for row in rows)]
     quoted = any(b'"' in row for row in rows)
     if written and written.decimal == "," and not quoted:
         if there == [b","]:
             raise InputError("seems to have commas between fields, not in numbers: set data.decimal='.'")
         there = [mark for mark in there if mark != b","]
-    there = there or [b"," if written is None else usual_here[0], SPACE]
+    there = there or [usual[0], SPACE]
     pairs = [(one, mark) for one in there for mark in ".,"[: 1 + (one != b"," or quoted)]]
-    best = pairs[0]
     if rows and not (written and len(there) == 1):
-        best = max(pairs, key=lambda pair: _score([split_fields(row, pair[0]) for row in rows], pair[1]))
-    return best[0], written.decimal if written else best[1]
+        split = {one: [split_fields(row, one) for row in rows] for one in there}
+        pairs.sort(key=lambda pair: _score(split[pair[0]], pair[1]), reverse=True)
+    return pairs[0][0], written.decimal if written else pairs[0][1]
 
 
 def _score(split: Sequence[list[str]], mark: str) -> tuple[float, bool, int]:
@@ -182,11 +173,5 @@ def _score(split: Sequence[list[str]], mark: str) -> tuple[float, bool, int]:
         weights[len(fields)] += sum(is_number(field, mark) or not field for field in fields)
     ((count, numbers),) = weights.most_common(1)
     share = numbers / sum(map(len, split[1:] or split))
-    names = [len(fields) for fields in split[:_FIRST] if not any(map(kind_of, fields))]
+    names = [len(fields) for fields in split[:_LOOKED_AT] if not any(map(kind_of, fields))]
     return (round(share, 3) if count > 1 else 0.001 * share, not names or count in names, count)
-
-
-def _refuse_prose(split: Sequence[list[str]], body: Body) -> None:
-    values = [fields for fields in split if any(map(kind_of, fields))]
-    if 2 * len(body.rows) < len(values) or "number" not in body.kinds.values():
-        raise InputError("is not a table: most lines have no numbers, or differ in their number of fields")

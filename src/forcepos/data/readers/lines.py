@@ -3,17 +3,17 @@
 import csv
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 
 import numpy as np
+from pyarrow.csv import ConvertOptions
 
 from forcepos.runtime.errors import InputError
 
 SPACE = b" "  # as a separator: any amount of whitespace
-BOM = b"\xef\xbb\xbf"
 LONGEST = 1 << 20  # bytes of a line
 MARKS = (b"%", b"#", b"//")  # begin a line that is a note or names the columns
 _CONTROL = bytes({*range(1, 32)} - {*b"\t\n\x0b\x0c\r"}) + b"\x7f"  # in no text, as NULs, which a logger may leave
-_WHITESPACE = re.compile(rb"[ \t]+")
 _SEPARATOR_NOTE = re.compile(rb'"?sep=.?"?\s*', re.IGNORECASE)  # of Excel
 _LINE = re.compile(rb"([^\r\n]*)(?:\r\n|\r|\n|\Z)")
 # The numbers that Arrow parses.
@@ -24,11 +24,7 @@ _NUMBERS = {
     )
     for mark in (".", ",")
 }
-# Fields that count as a missing value, as in Arrow.
-MISSING = {
-    "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "N/A", "NA", "NULL",
-    "NaN", "n/a", "nan", "null",
-}  # fmt: skip
+MISSING = frozenset(ConvertOptions().null_values)  # fields that count as a missing value
 # A date with a time of day, if need be with its zone, or a time of day.
 _CLOCK = "[0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]{1,9})?)?"
 TIME = f"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}(?:[T ]{_CLOCK}(?: ?(?:Z|[+-][0-9]{{2}}(?::?[0-9]{{2}})?))?)?|{_CLOCK}"
@@ -42,7 +38,7 @@ def lines(text: bytes) -> Iterator[tuple[int, int, bytes]]:
     Raises:
         InputError: a line is too long to be a row.
     """
-    for number, found in enumerate(_LINE.finditer(text, len(BOM) * text.startswith(BOM)), start=1):
+    for number, found in enumerate(_LINE.finditer(text), start=1):
         line = found[1]
         if len(line) > LONGEST:
             raise InputError(too_long(number))
@@ -92,12 +88,11 @@ def with_single_spaces(text: bytes) -> bytes:
 
 def split_fields(line: bytes, separator: bytes) -> list[str]:
     """Split a line into its fields, without whitespace around them."""
-    line = line.rstrip(b"\r\n")
+    text, mark = decoded(line.rstrip(b"\r\n")), decoded(separator)
     if separator == SPACE:
-        return [decoded(field) for field in _WHITESPACE.split(line.strip(b" \t"))]
-    if b'"' not in line:
-        return [decoded(field).strip() for field in line.split(separator)]
-    try:
-        return [field.strip() for field in next(csv.reader([decoded(line)], delimiter=decoded(separator)))]
-    except csv.Error:
-        return [decoded(field) for field in line.split(separator)]
+        return re.split(r"[ \t]+", text.strip(" \t"))
+    fields = text.split(mark)
+    if '"' in text:
+        with suppress(csv.Error):
+            fields = next(csv.reader([text], delimiter=mark))
+    return [field.strip() for field in fields]

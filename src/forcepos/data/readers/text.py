@@ -1,19 +1,28 @@
 """CSV files and text separated by whitespace, read a chunk at a time and only the columns that are needed."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow import csv
 
-from forcepos.data.readers.clock import Clock
 from forcepos.data.readers.content import Content
 from forcepos.data.readers.layout import Layout, Written, find_layout
-from forcepos.data.readers.lines import LONGEST, SPACE, decoded, split_fields, too_long, with_single_spaces
+from forcepos.data.readers.lines import (
+    LONGEST,
+    MISSING,
+    SPACE,
+    TIME,
+    decoded,
+    split_fields,
+    too_long,
+    with_single_spaces,
+)
 from forcepos.data.readers.table import ALL, WORDS, Chunk, Table, Wanted, explained
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.wording import first_lines, once_each
@@ -60,12 +69,11 @@ class TextTable(Table):
         dropped = [f"{self.path}: {note}" for note in (nuls * bool(self.content.nuls), self.layout.cut) if note]
         for note in dropped if strict else ():
             log.warning(note)
-        clocks = {place: Clock(strict) for place, kind in self.layout.kinds.items() if kind == "time"}
         with explained(self.path, self.kind):
             for first, text in self._whole_lines():
                 try:
                     batches = self._parsed(text if strict else decoded(text).encode(), first, options, strict)
-                    found = [self._chunk(batch, wanted, clocks) for batch in batches]
+                    found = [self._chunk(batch, wanted, strict) for batch in batches]
                 except pa.ArrowInvalid as error:
                     message = self._explained(error, wanted) if strict else f"{self.path}: {error}"
                     raise InputError(message) from error
@@ -88,16 +96,14 @@ class TextTable(Table):
         found = "words" if column.role in WORDS else self.layout.kinds.get(column.place, "")
         return "" if found == "time" and column.role not in {"time", ALL} else found
 
-    def _chunk(self, batch: pa.RecordBatch, wanted: Sequence[Wanted], clocks: Mapping[int, Clock]) -> Chunk:
-        columns = {number: batch.column(str(one.place)) for number, one in enumerate(wanted)}
-        times = {number: clocks[one.place] for number, one in enumerate(wanted) if self._kind(one) == "time"}
-        return columns | {number: clock.read(columns[number]) for number, clock in times.items()}
+    def _chunk(self, batch: pa.RecordBatch, wanted: Sequence[Wanted], strict: bool) -> Chunk:
+        return {
+            number: _times(batch[str(one.place)], strict) if self._kind(one) == "time" else batch[str(one.place)]
+            for number, one in enumerate(wanted)
+        }
 
-    def _parsed(
-        self, text: bytes, first: int, conversion: csv.ConvertOptions, strict: bool
-    ) -> Sequence[pa.RecordBatch]:
+    def _parsed(self, text: bytes, first: int, options: csv.ConvertOptions, strict: bool) -> list[pa.RecordBatch]:
         """Parse whole lines into columns named by their index; `first` is the number of the first line."""
-        handler = {} if strict else {"invalid_row_handler": partial(self._note, first)}
         separator = self.layout.separator.decode()
         table = csv.read_csv(
             pa.BufferReader(text),
@@ -106,8 +112,12 @@ class TextTable(Table):
                 block_size=len(text) + 1,
                 use_threads=strict,  # else a broken row has no number
             ),
-            csv.ParseOptions(delimiter=separator, quote_char=False if separator == " " else '"', **handler),
-            conversion,
+            csv.ParseOptions(
+                delimiter=separator,
+                quote_char=False if separator == " " else '"',
+                invalid_row_handler=None if strict else partial(self._note, first),
+            ),
+            options,
         )
         return list(table.to_batches())
 
@@ -148,3 +158,21 @@ class TextTable(Table):
                 wrong = line and self.layout.row_error(split_fields(line, self.layout.separator), wanted)
                 if wrong:
                     yield f"line {number} {wrong!s}"
+
+
+def _times(values: pa.Array, strict: bool) -> pa.Array:
+    """Return timestamps in ns, of a time of day as on the first day of 1970, missing ones as null.
+
+    Raises:
+        pa.ArrowInvalid: a value is no time; not strict: it is missing.
+    """
+    texts = pc.utf8_trim_whitespace(values.cast(pa.string()))
+    texts = pc.if_else(pc.is_in(texts, pa.array(sorted(MISSING))), None, texts)
+    if not strict:
+        texts = pc.if_else(pc.match_substring_regex(texts, f"^(?:{TIME})$"), texts, None)
+    # As Arrow reads them: a point before fractions, two digits of hours, no blank before a zone, a date.
+    of_arrow = {",": ".", "(^|[T ])([0-9]:)": r"\10\2", " ([Z+-])": r"\1", "^([0-9]{2}:)": r"1970-01-01 \1"}
+    for other, right in of_arrow.items():
+        texts = pc.replace_substring_regex(texts, other, right)
+    zone = "UTC" if pc.any(pc.match_substring_regex(texts, "Z|:.*[+-]")).as_py() else None
+    return texts.cast(pa.timestamp("ns", zone))
