@@ -87,7 +87,6 @@ def test_a_feather_file_of_one_long_batch_gives_the_same_column_by_column(
     wanted = [*NAMED, "data.recording=visit", "data.point=visit", "data.label=tool"]
     at_once = read(tmp_path / "a.feather", *wanted)
     monkeypatch.setattr("forcepos.data.readers.binary._LONG", 50)
-    monkeypatch.setattr("forcepos.data.readers.binary._ROWS", 32)
     one_by_one = read(tmp_path / "a.feather", *wanted)
     assert one_by_one.names == at_once.names == ("b", "a")
     assert one_by_one.fingerprint == at_once.fingerprint

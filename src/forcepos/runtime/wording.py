@@ -25,7 +25,7 @@ def first_lines(lines: Sequence[str], most: int) -> list[str]:
 
 
 def once_each(problems: Sequence[tuple[str, str]], what: str = "file") -> list[str]:
-    """Keep one of the problems that differ only in the file, given with each, rows and values; count the others."""
+    """Keep one of the problems that differ only in the file, given with each, or in rows; count others."""
     kinds: dict[str, list[str]] = {}
     for file, problem in problems:
         kinds.setdefault(_DIFFERING.sub("", problem.replace(file, "")), []).append(problem)

@@ -52,7 +52,7 @@ class Column:
     @property
     def std(self) -> float:
         mean = self.total / max(self.known, 1)
-        return float(np.sqrt(max(self.squares / max(self.known, 1) - mean**2, 0.0)))
+        return float(np.sqrt(max(self.squares / max(self.known, 1) - mean * mean, 0.0)))
 
     @property
     def distinct(self) -> int | None:

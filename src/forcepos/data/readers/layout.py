@@ -149,9 +149,8 @@ def _notation(rows: Sequence[bytes], written: Written | None) -> tuple[bytes, st
     """Return the separator and decimal mark: what is written, else those there are that split best."""
     if written and written.separator:
         return written.separator.encode(), written.decimal
-    usual = (
-        [*_SEPARATORS] if not written else [b",", b";", b"\t"] if written.kind == "csv" else [SPACE, *_SEPARATORS]
-    )
+    first = [SPACE] if written and written.kind == "text" else []
+    usual = [*first, *[*_SEPARATORS][: 3 if written else 4]]  # whitespace separates nothing in CSV
     there = [mark for mark in usual if any(mark in row for row in rows)]
     quoted = any(b'"' in row for row in rows)
     if written and written.decimal == "," and not quoted:

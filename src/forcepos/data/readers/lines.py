@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow.csv import ConvertOptions
 
 from forcepos.runtime.errors import InputError
@@ -96,3 +98,21 @@ def split_fields(line: bytes, separator: bytes) -> list[str]:
         with suppress(csv.Error):
             fields = next(csv.reader([text], delimiter=mark))
     return [field.strip() for field in fields]
+
+
+def read_times(values: pa.Array, strict: bool) -> pa.Array:
+    """Return timestamps in ns, of a time of day as on the first day of 1970, missing ones as null.
+
+    Raises:
+        pa.ArrowInvalid: a value is no time; not strict: it is missing.
+    """
+    texts = pc.utf8_trim_whitespace(values.cast(pa.string()))
+    texts = pc.if_else(pc.is_in(texts, pa.array(sorted(MISSING))), None, texts)
+    if not strict:
+        texts = pc.if_else(pc.match_substring_regex(texts, f"^(?:{TIME})$"), texts, None)
+    # As Arrow reads them: a point before fractions, two digits of hours, no blank before a zone, a date.
+    of_arrow = {",": ".", "(^|[T ])([0-9]:)": r"\10\2", " ([Z+-])": r"\1", "^([0-9]{2}:)": r"1970-01-01 \1"}
+    for other, right in of_arrow.items():
+        texts = pc.replace_substring_regex(texts, other, right)
+    zone = "UTC" if pc.any(pc.match_substring_regex(texts, "Z|:.*[+-]")).as_py() else None
+    return texts.cast(pa.timestamp("ns", zone))

@@ -8,17 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from pyarrow import csv
 
 from forcepos.data.readers.content import Content
 from forcepos.data.readers.layout import Layout, Written, find_layout
 from forcepos.data.readers.lines import (
     LONGEST,
-    MISSING,
     SPACE,
-    TIME,
     decoded,
+    read_times,
     split_fields,
     too_long,
     with_single_spaces,
@@ -45,12 +43,12 @@ class TextTable(Table):
     layout: Layout
 
     def __init__(self, path: Path, written: Written | None, content: bytes | None = None) -> None:
-        try:
-            with explained(path, self.kind):
+        with explained(path, self.kind):
+            try:
                 self.content = Content(path, content)
                 self.layout = find_layout(self.content, written)
-        except InputError as error:
-            raise InputError(str(error) if str(error).startswith(str(path)) else f"{path} {error}") from error
+            except InputError as error:
+                raise InputError(f"{path} {error}") from error
         super().__init__(path, self.layout.names, self.layout.columns)
 
     def rows(self, columns: Sequence[Wanted]) -> int:  # noqa: ARG002  # the same for every table
@@ -98,7 +96,9 @@ class TextTable(Table):
 
     def _chunk(self, batch: pa.RecordBatch, wanted: Sequence[Wanted], strict: bool) -> Chunk:
         return {
-            number: _times(batch[str(one.place)], strict) if self._kind(one) == "time" else batch[str(one.place)]
+            number: read_times(batch[str(one.place)], strict)
+            if self._kind(one) == "time"
+            else batch[str(one.place)]
             for number, one in enumerate(wanted)
         }
 
@@ -108,17 +108,15 @@ class TextTable(Table):
         table = csv.read_csv(
             pa.BufferReader(text),
             csv.ReadOptions(
-                column_names=[str(place) for place in range(self.layout.width)],
-                block_size=len(text) + 1,
+                column_names=[str(place) for place in range(self.layout.width)], block_size=len(text) + 1,
                 use_threads=strict,  # else a broken row has no number
             ),
             csv.ParseOptions(
-                delimiter=separator,
-                quote_char=False if separator == " " else '"',
+                delimiter=separator, quote_char=False if separator == " " else '"',
                 invalid_row_handler=None if strict else partial(self._note, first),
             ),
             options,
-        )
+        )  # fmt: skip
         return list(table.to_batches())
 
     def _note(self, first: int, row: Any) -> str:
@@ -158,21 +156,3 @@ class TextTable(Table):
                 wrong = line and self.layout.row_error(split_fields(line, self.layout.separator), wanted)
                 if wrong:
                     yield f"line {number} {wrong!s}"
-
-
-def _times(values: pa.Array, strict: bool) -> pa.Array:
-    """Return timestamps in ns, of a time of day as on the first day of 1970, missing ones as null.
-
-    Raises:
-        pa.ArrowInvalid: a value is no time; not strict: it is missing.
-    """
-    texts = pc.utf8_trim_whitespace(values.cast(pa.string()))
-    texts = pc.if_else(pc.is_in(texts, pa.array(sorted(MISSING))), None, texts)
-    if not strict:
-        texts = pc.if_else(pc.match_substring_regex(texts, f"^(?:{TIME})$"), texts, None)
-    # As Arrow reads them: a point before fractions, two digits of hours, no blank before a zone, a date.
-    of_arrow = {",": ".", "(^|[T ])([0-9]:)": r"\10\2", " ([Z+-])": r"\1", "^([0-9]{2}:)": r"1970-01-01 \1"}
-    for other, right in of_arrow.items():
-        texts = pc.replace_substring_regex(texts, other, right)
-    zone = "UTC" if pc.any(pc.match_substring_regex(texts, "Z|:.*[+-]")).as_py() else None
-    return texts.cast(pa.timestamp("ns", zone))
