@@ -25,7 +25,8 @@ class Content:
 
     def __init__(self, path: Path, content: bytes | None) -> None:
         self._source = str(path) if content is None else pa.py_buffer(content)
-        self._compression = self._encoding = None
+        self._compression: str | None = None
+        self._encoding: str | None = None
         start = next(self.blocks(), b"")
         self._compression = next((kind for magic, kind in _COMPRESSED.items() if start.startswith(magic)), None)
         if self._compression and (start := next(self.blocks(), b"")).startswith(_BINARY):
