@@ -99,7 +99,7 @@ def find_layout(content: Content, written: Written | None) -> Layout:
     alike = 2 * len(body.rows) >= sum(any(map(kind_of, fields)) for fields in split)
     if not written and len(split) > 1 and not (alike and "number" in body.kinds.values()):
         raise InputError("is not a table: most lines have no numbers, or differ in their number of fields")
-    header = find_header(_all_lines(head, separator), body, written and written.header)
+    header = find_header(_all_lines(head, separator), body, written.header if written else None)
     names = header.names and [name.strip('"') for name in header.names]  # R writes them so with any separator
     whole = Layout(
         separator, decimal, names, header.marked, width=body.width or len(header.row.fields),
