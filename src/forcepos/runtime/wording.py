@@ -7,7 +7,8 @@ from collections.abc import Sequence
 # Categories of Unicode: control, format (such as the direction of writing), half a character, line, paragraph.
 _HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 _LONGEST_LINE = 5000  # characters
-_ROWS = re.compile(r"(?<=line |.row )[0-9]+|[0-9]+(?= rows| fields?)")  # numbers of them
+# Numbers of rows, lines and fields, and what is no number.
+_DIFFERING = re.compile(r"(?<=line |.row )[0-9]+|[0-9]+(?= rows| fields?)|(?<=has )(['\"]).*\1(?= for .*, not)")
 _LIKE_A_CODE = re.compile(r"\\(?=x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})")
 
 
@@ -23,27 +24,15 @@ def first_lines(lines: Sequence[str], most: int) -> list[str]:
     return [*lines[:most], *more]
 
 
-def once_each(problems: Sequence[tuple[str, str]]) -> list[str]:
-    """Keep one of the problems that differ only in the file, given with each, and in rows; count the others."""
+def once_each(problems: Sequence[tuple[str, str]], what: str = "file") -> list[str]:
+    """Keep one of the problems that differ only in the file, given with each, or in rows; count others."""
     kinds: dict[str, list[str]] = {}
     for file, problem in problems:
-        kinds.setdefault(_ROWS.sub("", problem.replace(file, "")), []).append(problem)
+        kinds.setdefault(_DIFFERING.sub("", problem.replace(file, "")), []).append(problem)
     return [
-        first + (f" (and {len(more)} more file{'s'[: len(more) != 1]} alike)" if more else "")
+        first + (f" (and {len(more):,} more {what}{'s'[: len(more) != 1]} alike)" if more else "")
         for first, *more in kinds.values()
     ]
-
-
-def fold_alike(lines: Sequence[str], differing: str, what: str, most: int = 3) -> list[str]:
-    """Keep one of more than `most` lines that are alike but for what a pattern matches, and count the others."""
-    alike: dict[str, list[str]] = {}
-    for line in lines:
-        alike.setdefault(re.sub(differing, "", line), []).append(line)
-    groups = (
-        same if len(same) <= most else [f"{same[0]}; {len(same) - 1:,} more {what} alike"]
-        for same in alike.values()
-    )
-    return [line for group in groups for line in group]
 
 
 def shortened(text: str, most: int = 200) -> str:

@@ -1,11 +1,8 @@
 """The bytes of a text: decompressed, as UTF-8, and without the NULs that a logger leaves when it loses power."""
 
 import codecs
-import io
 from collections.abc import Iterator
-from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
@@ -27,47 +24,39 @@ class Content:
     """
 
     def __init__(self, path: Path, content: bytes | None) -> None:
-        self._path, self._content = path, content
+        self._source = str(path) if content is None else pa.py_buffer(content)
         self._compression: str | None = None
         self._encoding: str | None = None
-        start = next(self._stream(_BLOCK), b"")
+        start = next(self.blocks(), b"")
         self._compression = next((kind for magic, kind in _COMPRESSED.items() if start.startswith(magic)), None)
-        start = next(self._stream(_BLOCK), b"")
-        if self._compression and start.startswith(_BINARY):
+        if self._compression and (start := next(self.blocks(), b"")).startswith(_BINARY):
             raise InputError(f"is a Feather or Parquet file inside a {self._compression} one: decompress it first")
         self._encoding = _encoding(start)
-        self.head, whole, self.size, self.ends, last = b"", 0, 0, 1, [b""]
-        for block in self._stream(_BLOCK):
+        self.head, self.tail, self.size, self.ends, whole = b"", b"", 0, 1, 0
+        for block in self.blocks():
             self.head += block[: 2 * LONGEST - len(self.head)]
             self.ends += block.count(b"\n") + block.count(b"\r")
             whole += len(block)
             if text := block.rstrip(b"\0"):
-                last, self.size = [last[-1], text], whole - len(block) + len(text)
-        self.tail, self.nuls = b"".join(last)[-LONGEST:], whole - self.size
+                self.tail, self.size = (self.tail + text)[-LONGEST:], whole - len(block) + len(text)
+        self.nuls = whole - self.size
 
-    def blocks(self, first: int, end: int, size: int) -> Iterator[bytes]:
+    def blocks(self, first: int = 0, end: int | None = None, size: int = 0) -> Iterator[bytes]:
         """Yield the bytes from `first` to `end`, about `size` or a mebibyte at once."""
-        at = 0
-        for block in self._stream(max(size, _BLOCK)):
-            if part := block[max(0, first - at) : max(0, end - at)]:
-                yield part
-            at += len(block)
-
-    def _stream(self, size: int) -> Iterator[bytes]:
-        decode = codecs.getincrementaldecoder(self._encoding)("replace").decode if self._encoding else None
-        raw: Any = self._path.open("rb") if self._content is None else io.BytesIO(self._content)
-        with raw, self._decompressed(raw) as file:
-            while block := file.read(size):
-                yield decode(block).encode() if decode else block
-
-    def _decompressed(self, raw: Any) -> Any:
-        if self._compression:
-            return pa.CompressedInputStream(pa.PythonFile(raw, "r"), self._compression)
-        return nullcontext(raw)
+        stream, at = pa.input_stream(self._source, self._compression), 0
+        if self._encoding:
+            stream = pa.transcoding_input_stream(stream, self._encoding, "utf-8")
+        with stream:
+            while block := stream.read(max(size, _BLOCK)):
+                if part := block[max(0, first - at) : None if end is None else max(0, end - at)]:
+                    yield part
+                at += len(block)
 
 
 def _encoding(start: bytes) -> str | None:
-    """Return the encoding of a text in which a character takes two bytes."""
+    """Return the encoding of a text that is marked, or in which a character takes two bytes."""
+    if start.startswith(codecs.BOM_UTF8):
+        return "utf-8-sig"
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     # Every other byte is 0 where letters are Latin.

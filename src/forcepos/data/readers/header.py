@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from forcepos.data.readers.lines import KINDS, MISSING, is_value
+from forcepos.data.readers.lines import MISSING, kind_of
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.wording import name_some
 
@@ -14,7 +14,6 @@ _UNITS = re.compile(
     r"[\[(<{].*[\])>}]|[-_]*|1|%|°C?|[num]?s|sec|[mkM]?N|([mk]?N)[ ·*.]?m?m|[cmµ]?m|[mµ]?(A|V)|g|deg|rad"
     r"|(deg|rad|m|mm)/s|bool|float|float32|float64|int|int32|double"
 )
-_FEW = 5  # rows of each end
 
 
 class Line(NamedTuple):
@@ -35,21 +34,14 @@ class Body(NamedTuple):
     kinds: dict[int, str]  # number, time or truth, of columns that hold no words
 
     def fits(self, fields: Sequence[str]) -> bool:
-        """Return whether fields may name the columns: all of them, or all but spare ones, or but the first."""
-        least = self.width - max(self.spare, int(self._has_row_names()))
-        return least <= len(fields) and not any(fields[self.width :]) and 2 * sum(map(bool, fields)) >= self.width
-
-    def _has_row_names(self) -> bool:
-        """Return whether the first column holds words or counts rows, so that R gives it no name."""
-        first = [row[0].strip('"') for row in self.rows if not self.spare and self.width > 1]
-        return bool(first) and (0 not in self.kinds or _are_counted(first))
+        """Return whether fields may name the columns: all of them, or all but spare ones."""
+        few = len(fields) < self.width - self.spare or 2 * sum(map(bool, fields)) < self.width
+        return not few and not any(fields[self.width :])
 
     def names(self, fields: Sequence[str]) -> list[str]:
-        """Return a name for each column, empty for one that has none."""
-        names, least = list(fields[: self.width]), self.width - self.spare
-        while len(names) > least and not names[-1]:
-            names.pop()
-        return names if len(names) >= least else ["", *names]
+        """Return a name for each column, empty for one that has none, and none for spare ones."""
+        last = max((place for place, name in enumerate(fields, start=1) if name), default=0)
+        return list(fields[: max(last, self.width - self.spare)])
 
 
 class Header(NamedTuple):
@@ -63,26 +55,19 @@ class Header(NamedTuple):
 
 def find_body(lines: Sequence[list[str]]) -> Body:
     """Tell what most lines with values have in common."""
-    weights: Counter[int] = Counter()
-    for fields in lines:
-        weights[len(fields)] += sum(map(is_value, fields))
+    kinds, weights = [[kind_of(field) for field in fields] for fields in lines], Counter[int]()
+    for line in kinds:
+        weights[len(line)] += sum(map(bool, line))
     width = weights.most_common(1)[0][0] if weights else 0
-    rows = [fields for fields in lines if len(fields) == width and any(map(is_value, fields))]
-    spare = min((next((n for n, field in enumerate(reversed(row)) if field), 0) for row in rows), default=0)
-    kinds = {place: _kind([row[place] for row in rows if row[place]]) for place in range(width)}
-    return Body(rows, width, spare, {place: kind for place, kind in kinds.items() if kind})
-
-
-def _kind(column: list[str]) -> str:
-    ends = column[:_FEW] + column[-_FEW:]  # most columns hold numbers, which these show
-    likely = {
-        "time": any(":" in field or "-" in field[1:] for field in ends),
-        "truth": any(field.lower() in {"true", "false"} for field in ends),
-    }
-    for kind in filter(likely.get, KINDS):
-        if 2 * sum(KINDS[kind].fullmatch(field) is not None for field in column) > len(column):
-            return kind
-    return "number" if 2 * sum(map(is_value, column)) > len(column) else ""
+    rows = [(fields, line) for fields, line in zip(lines, kinds, strict=True) if len(line) == width and any(line)]
+    spare = min((next((n for n, field in enumerate(reversed(row)) if field), 0) for row, _ in rows), default=0)
+    common = {}
+    for place in range(width):
+        known = [line[place] for fields, line in rows if fields[place] not in MISSING]
+        kind, count = Counter(known).most_common(1)[0] if known else ("", 0)
+        if kind and 2 * count > len(known):
+            common[place] = kind
+    return Body([fields for fields, _ in rows], width, spare, common)
 
 
 def find_header(lines: Iterator[Line], body: Body, header: bool | None) -> Header:
@@ -103,80 +88,52 @@ def find_header(lines: Iterator[Line], body: Body, header: bool | None) -> Heade
             title = line
     else:
         raise InputError("has a header but no rows" if line else "has no rows")
-    marked = [note.fields for note in notes if len(note.fields) == body.width]
-    if marked and notes[-1].fields == marked[-1] and (not named or all(map(_are_units, named))):
-        units = len(marked) > 1 and _are_units(marked[-1])
-        return Header(body.names(marked[-2 if units else -1]), True, None, line)
-    if not named:
-        _refuse_other_names(title, body, header)
-        doubt = (
-            "a row: data.header=true reads it as names" if header is None and _may_be_names(line.fields) else ""
-        )
-        first = f"its first line, {name_some(line.fields, 3)}, is read as {doubt}"
-        return Header(None, False, first if doubt else None, line)
-    names = _names(named)
-    doubt = "its header has a name less than its rows have fields: the first column is read as without a name"
-    return Header(body.names(names), False, doubt if len(names) < body.width - body.spare else None, line)
-
-
-def _refuse_other_names(title: Line | None, body: Body, header: bool | None) -> None:
-    names = [field for field in title.fields if field] if title else []
-    if title and header is not False and len(names) > 1 and not any(map(is_value, names)):
+    marked = [note.fields for note in notes[-2:] if len(note.fields) == body.width]
+    above = [*marked, *named]
+    if above:
+        # The last that holds no units or types: they stand below the names.
+        names = next((fields for fields in reversed(above) if not _are_units(fields)), above[0])
+        return Header(body.names(names), names not in named, None, line)
+    if header is False:
+        return Header(None, False, None, line)
+    words = [field for field in title.fields if field] if title else []
+    if title and len(words) > 1 and not any(map(kind_of, words)):
         raise InputError(
-            f"has {len(names)} names in line {title.number}, but {body.width} fields in most lines: "
+            f"has {len(words)} names in line {title.number}, but {body.width} fields in most lines: "
             "data.separator and data.header say how to read it"
         )
+    doubt = f"its first line, {name_some(line.fields, 3)}, is read as a row: data.header=true reads it as names"
+    counted = [[str(first + place) for place in range(len(line.fields))] for first in (0, 1)]
+    return Header(None, False, doubt if len(line.fields) > 1 and line.fields in counted else None, line)
 
 
 def _is_row(fields: list[str], body: Body, named: bool, header: bool | None) -> bool:
-    fits, begins = body.fits(fields), is_value(fields[0])
+    fits = body.fits(fields)
+    begins = bool(kind_of(fields[0])) or (len(fields) == body.width and 0 not in body.kinds)
     if header is False:
         return len(fields) == body.width or begins
-    if named:
-        return not _is_below_names(fields, body)
+    if named:  # a line below the names is a row unless it holds units, or more names: words above numbers
+        values = any(kind_of(field) not in {"", "missing"} and field != "1" for field in fields)
+        return (
+            values or not fits or all(kind_of(fields[n]) or not fields[n] for n in body.kinds if n < len(fields))
+        )
     if header:
-        return not fits and begins
-    if not any(map(is_value, fields)) or (fits and _are_labels(fields, body)):
-        return False
-    return begins or (len(fields) == body.width and 0 not in body.kinds)
-
-
-def _is_below_names(fields: Sequence[str], body: Body) -> bool:
-    """Return whether a line below the names is no row but units, or more names: words above numbers."""
-    values = [field for field in fields if is_value(field) and field != "1" and field not in MISSING]
-    words = {place for place, field in enumerate(fields) if field and not is_value(field)}
-    return body.fits(fields) and not values and not words.isdisjoint(body.kinds)
+        return begins and not fits
+    return begins and any(map(kind_of, fields)) and not (fits and _are_labels(fields, body))
 
 
 def _are_labels(fields: Sequence[str], body: Body) -> bool:
     """Return whether numbers name columns: 0, 1, 2 or those of joints, maybe among words, above other values."""
-    labels = [place for place, field in enumerate(fields) if re.fullmatch("[0-9]{1,4}", field)]
+    labels = {place: int(field) for place, field in enumerate(fields) if re.fullmatch("[0-9]{1,4}", field)}
     words = [place for place, field in enumerate(fields) if field and place not in labels]
-    numbers = [fields[place] for place in labels]
-    rising = len(numbers) > 3 and all(int(one) < int(two) for one, two in pairwise(numbers))
-    if any(is_value(fields[place]) or place not in body.kinds for place in words):
+    steps = {two - one for one, two in pairwise(labels.values())}
+    if len(labels) < 3 or min(steps) < 1 or (steps != {1} and len(labels) == 3):
         return False
-    below = [row for row in body.rows if row != fields and len(row) == len(fields)]
-    whole = sum(all(re.fullmatch("[+-]?[0-9]*", row[place]) for row in below) for place in labels)
-    return len(numbers) > 2 and (_are_counted(numbers) or rising) and 2 * whole < len(labels)
-
-
-def _may_be_names(fields: Sequence[str]) -> bool:
-    return len(fields) > 1 and fields[0] in {"0", "1"} and _are_counted(fields)
-
-
-def _are_counted(fields: Sequence[str]) -> bool:
-    """Return whether each field is a whole number, and one more than the one before."""
-    numbers = [int(field) for field in fields if re.fullmatch("[0-9]{1,9}", field)]
-    return len(numbers) == len(fields) and all(one + 1 == two for one, two in pairwise(numbers))
-
-
-def _names(rows: Sequence[list[str]]) -> list[str]:
-    """Choose from the rows above the first one with values: the last, unless it holds units; or the first two."""
-    for fields in reversed(rows):
-        if len(rows) == 1 or not _are_units(fields):
-            return fields
-    return [f"{one} {two}".strip() for one, two in zip(rows[0], rows[1], strict=False)]
+    if any(kind_of(fields[place]) or place not in body.kinds for place in words):
+        return False
+    below = [row for row in body.rows if row != fields]
+    whole = [place for place in labels if all(re.fullmatch("[+-]?[0-9]*", row[place]) for row in below)]
+    return 2 * len(whole) < len(labels)
 
 
 def _are_units(fields: Sequence[str]) -> bool:

@@ -8,24 +8,12 @@ from itertools import islice
 
 from forcepos.data.readers.content import Content
 from forcepos.data.readers.header import Line, find_body, find_header
-from forcepos.data.readers.lines import (
-    BOM,
-    KINDS,
-    MARKS,
-    MISSING,
-    SPACE,
-    is_number,
-    is_text,
-    is_value,
-    lines,
-    split_fields,
-)
+from forcepos.data.readers.lines import MARKS, MISSING, SPACE, is_number, is_text, kind_of, lines, split_fields
 from forcepos.runtime.errors import InputError
 
-_SEPARATORS = {b";": "semicolons", b"\t": "tabs", b",": "commas", SPACE: "whitespace"}  # those that are guessed
-_LOOKED_AT = 20  # lines of each end, from which the format is guessed
+_SEPARATORS = {b",": "commas", b";": "semicolons", b"\t": "tabs", SPACE: "whitespace"}  # those that are guessed
+_LOOKED_AT = 10  # lines of each end, from which the format is guessed
 _TAIL = 1 << 16  # bytes
-_FIRST = 10  # lines among which names are looked for
 _SHOWN = 30  # characters of a value
 # Why a field is no number, and what helps.
 _CAUSES = {
@@ -64,16 +52,15 @@ class Layout:
     line: int  # number of the first row, from 1 on
     end: int  # one past the last byte of the last complete row
     doubt: str | None = None  # how a first line was read that could be read otherwise
-    nuls: str | None = None  # that the file ends with NUL bytes
     cut: str | None = None  # what is wrong with a last line that is cut short and dropped
-    missing: frozenset[str] = frozenset(MISSING)  # fields that stand for a missing number
+    missing: frozenset[str] = MISSING  # fields that stand for a missing number
     explained: bool = True  # errors give a cause, and the key that helps
     kinds: Mapping[int, str] = field(default_factory=dict)  # number, time or truth; of columns of no words
 
     def __str__(self) -> str:
         comma = ", decimal commas" if self.decimal == "," else ""
-        of_numbers = " of numbers" if self.names and all(map(str.isdigit, filter(None, self.names))) else ""
-        header = f"header{of_numbers}" if self.names else "no header"
+        header = "header" if self.names else "no header"
+        header += " of numbers" * bool(self.names and all(map(str.isdigit, filter(None, self.names))))
         return f"{header}, {_SEPARATORS.get(self.separator, 'other characters')} between fields{comma}"
 
     def is_number(self, field: str) -> bool:
@@ -86,7 +73,7 @@ class Layout:
             return f"has {len(fields)} field{'s'[: len(fields) != 1]}, not {self.width}"
         for place, name, kind in wanted:
             field = fields[place]
-            if not (self.is_number(field) or (kind in KINDS and KINDS[kind].fullmatch(field))):
+            if not (self.is_number(field) or (kind in {"time", "truth"} and kind_of(field) == kind)):
                 fitting = (cause for regular, cause in _CAUSES.items() if re.fullmatch(regular, field, re.DOTALL))
                 cause = f": {next(fitting, '')}".rstrip(": ") if self.explained else ""
                 return f"has {field[:_SHOWN]!r} for {name}, not a number{cause}"
@@ -105,31 +92,24 @@ def find_layout(content: Content, written: Written | None) -> Layout:
     if b"\0" in head:
         number = head.count(b"\n", 0, head.index(b"\0")) + 1
         raise InputError(f"has NUL bytes in line {number}, as where a logger lost power: delete that line")
-    rows = _some_rows(head, tail)
-    known = _notation(rows, written)
-    separator = (known.separator or "").encode()
+    rows, ended = _some_rows(head, tail), written is not None and written.ended
+    separator, decimal = _notation(rows, written)
     split = [split_fields(row, separator) for row in rows]
-    if not written and split:
-        _refuse_prose(split, known.decimal)
-    body = find_body(split[:1] if known.ended else split)  # a controller's log has its names first
-    header = find_header(_all_lines(head, separator), body, known.header)
-    names = header.names and [
-        name.strip('"') for name in header.names
-    ]  # R writes them so, whatever separates them
+    body = find_body(split[:1] if ended else split)  # a controller's log has its names first
+    alike = 2 * len(body.rows) >= sum(any(map(kind_of, fields)) for fields in split)
+    if not written and len(split) > 1 and not (alike and "number" in body.kinds.values()):
+        raise InputError("is not a table: most lines have no numbers, or differ in their number of fields")
+    header = find_header(_all_lines(head, separator), body, written.header if written else None)
+    names = header.names and [name.strip('"') for name in header.names]  # R writes them so with any separator
     whole = Layout(
-        separator, known.decimal, names, header.marked, width=body.width or len(header.row.fields),
+        separator, decimal, names, header.marked, width=body.width or len(header.row.fields),
         columns=len(names or ()) or body.width - body.spare, first=header.row.begin, line=header.row.number,
-        end=content.size, doubt=header.doubt, explained=not known.ended, kinds=body.kinds,
+        end=content.size, doubt=header.doubt, explained=not ended, kinds=body.kinds,
     )  # fmt: skip
-    bytes_cut, cut = _cut_short(tail, content.size, whole, known.ended or content.nuls > 0)
+    bytes_cut, cut = _cut_short(tail, content.size, whole, ended or content.nuls > 0)
     if content.size - bytes_cut <= whole.first:
         raise InputError("has no complete row")
-    nuls = (
-        f"{content.nuls} NUL bytes at its end, as where a logger lost power, were dropped"
-        if content.nuls
-        else None
-    )
-    return replace(whole, end=content.size - bytes_cut, cut=cut, nuls=nuls)
+    return replace(whole, end=content.size - bytes_cut, cut=cut)
 
 
 def _all_lines(head: bytes, separator: bytes) -> Iterator[Line]:
@@ -141,7 +121,7 @@ def _all_lines(head: bytes, separator: bytes) -> Iterator[Line]:
 
 def _cut_short(tail: bytes, size: int, layout: Layout, ended: bool) -> tuple[int, str | None]:
     """Bytes and error of a last line that has no end and too few fields or half a number, else 0 and None."""
-    last = tail.removeprefix(BOM).replace(b"\r", b"\n").rpartition(b"\n")[2]
+    last = tail.replace(b"\r", b"\n").rpartition(b"\n")[2]
     fields = split_fields(last, layout.separator)
     if not last.strip() or size - len(last) < layout.first or (len(fields) > layout.width and not ended):
         return 0, None
@@ -165,35 +145,24 @@ def _some_rows(head: bytes, tail: bytes) -> list[bytes]:
     return list(dict.fromkeys(first + last))  # titles and notes above the rows may be many
 
 
-def _notation(rows: Sequence[bytes], written: Written | None) -> Written:
-    """Return what is written, with a separator: of those that suit its kind, the one that splits best."""
-    if written is None:
-        return _guess(rows, [*_SEPARATORS], Written("csv", ","))
-    if written.separator:
-        return written
-    usual = [b",", b";", b"\t"] if written.kind == "csv" else [SPACE, b"\t", b",", b";"]
+def _notation(rows: Sequence[bytes], written: Written | None) -> tuple[bytes, str]:
+    """Return the separator and decimal mark: what is written, else those there are that split best."""
+    if written and written.separator:
+        return written.separator.encode(), written.decimal
+    first = [SPACE] if written and written.kind == "text" else []
+    usual = [*first, *[*_SEPARATORS][: 3 if written else 4]]  # whitespace separates nothing in CSV
     there = [mark for mark in usual if any(mark in row for row in rows)]
-    if written.decimal == "," and not any(b'"' in row for row in rows):
+    quoted = any(b'"' in row for row in rows)
+    if written and written.decimal == "," and not quoted:
         if there == [b","]:
             raise InputError("seems to have commas between fields, not in numbers: set data.decimal='.'")
         there = [mark for mark in there if mark != b","]
     there = there or [usual[0], SPACE]
-    default = replace(written, separator=there[0].decode())
-    return replace(written, separator=_guess(rows, there, default).separator) if len(there) > 1 else default
-
-
-def _guess(rows: Sequence[bytes], separators: Sequence[bytes], default: Written) -> Written:
-    """Choose the separator and decimal mark under which most fields are numbers and lines are alike."""
-    best, chosen = (0.0, False, 0), default
-    for separator in separators if rows else ():
-        split = [split_fields(row, separator) for row in rows]
-        quoted = any(b'"' in row for row in rows)
-        for mark in ".," if separator != b"," or quoted else ".":
-            score = _score(split, mark)
-            if score > best:
-                best = score
-                chosen = Written("text" if separator == SPACE else "csv", separator.decode(), mark)
-    return chosen
+    pairs = [(one, mark) for one in there for mark in ".,"[: 1 + (one != b"," or quoted)]]
+    if rows and not (written and len(there) == 1):
+        split = {one: [split_fields(row, one) for row in rows] for one in there}
+        pairs.sort(key=lambda pair: _score(split[pair[0]], pair[1]), reverse=True)
+    return pairs[0][0], written.decimal if written else pairs[0][1]
 
 
 def _score(split: Sequence[list[str]], mark: str) -> tuple[float, bool, int]:
@@ -203,13 +172,5 @@ def _score(split: Sequence[list[str]], mark: str) -> tuple[float, bool, int]:
         weights[len(fields)] += sum(is_number(field, mark) or not field for field in fields)
     ((count, numbers),) = weights.most_common(1)
     share = numbers / sum(map(len, split[1:] or split))
-    names = [len(fields) for fields in split[:_FIRST] if not any(map(is_value, fields))]
+    names = [len(fields) for fields in split[:_LOOKED_AT] if not any(map(kind_of, fields))]
     return (round(share, 3) if count > 1 else 0.001 * share, not names or count in names, count)
-
-
-def _refuse_prose(split: Sequence[list[str]], decimal: str) -> None:
-    rows = [fields for fields in split if any(map(is_value, fields))] or split
-    width, alike = Counter(map(len, rows)).most_common(1)[0]
-    usual = (field for fields in rows if len(fields) == width for field in fields)
-    if 2 * alike < len(rows) or (len(split) > 1 and not any(is_number(field, decimal) for field in usual)):
-        raise InputError("is not a table: most lines have no numbers, or differ in their number of fields")

@@ -3,19 +3,19 @@
 import csv
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow.csv import ConvertOptions
 
 from forcepos.runtime.errors import InputError
 
 SPACE = b" "  # as a separator: any amount of whitespace
-BOM = b"\xef\xbb\xbf"
 LONGEST = 1 << 20  # bytes of a line
 MARKS = (b"%", b"#", b"//")  # begin a line that is a note or names the columns
-_CONTROL = (
-    bytes(sorted({*range(1, 32)} - {*b"\t\n\x0b\x0c\r"})) + b"\x7f"
-)  # in no text, as NULs, which a logger may leave
-_WHITESPACE = re.compile(rb"[ \t]+")
+_CONTROL = bytes({*range(1, 32)} - {*b"\t\n\x0b\x0c\r"}) + b"\x7f"  # in no text, as NULs, which a logger may leave
 _SEPARATOR_NOTE = re.compile(rb'"?sep=.?"?\s*', re.IGNORECASE)  # of Excel
 _LINE = re.compile(rb"([^\r\n]*)(?:\r\n|\r|\n|\Z)")
 # The numbers that Arrow parses.
@@ -26,19 +26,12 @@ _NUMBERS = {
     )
     for mark in (".", ",")
 }
-# Fields that count as a missing value, as in Arrow.
-MISSING = {
-    "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "N/A", "NA", "NULL",
-    "NaN", "n/a", "nan", "null",
-}  # fmt: skip
+MISSING = frozenset(ConvertOptions().null_values)  # fields that count as a missing value
 # A date with a time of day, if need be with its zone, or a time of day.
-_DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
-_CLOCK = "[0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.,][0-9]{1,9})?)?"
-TIME = re.compile(rf"{_DATE}([T ]{_CLOCK}( ?(Z|[+-][0-9]{{2}}:?([0-9]{{2}})?))?)?|{_CLOCK}")
-TRUTH = re.compile("true|false|[01]", re.IGNORECASE)
-KINDS = {"time": TIME, "truth": TRUTH}
-_VALUES = (*_NUMBERS.values(), TIME, TRUTH)
-_VALUE = re.compile("|".join(f"(?:{kind.pattern})" for kind in _VALUES), re.IGNORECASE | re.ASCII)
+_CLOCK = "[0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]{1,9})?)?"
+TIME = f"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}(?:[T ]{_CLOCK}(?: ?(?:Z|[+-][0-9]{{2}}(?::?[0-9]{{2}})?))?)?|{_CLOCK}"
+_NUMBER = "|".join(number.pattern for number in _NUMBERS.values())
+_VALUE = re.compile(f"(?P<number>(?i:{_NUMBER}))|(?P<time>{TIME})|(?P<truth>(?i:true|false))", re.ASCII)
 
 
 def lines(text: bytes) -> Iterator[tuple[int, int, bytes]]:
@@ -47,7 +40,7 @@ def lines(text: bytes) -> Iterator[tuple[int, int, bytes]]:
     Raises:
         InputError: a line is too long to be a row.
     """
-    for number, found in enumerate(_LINE.finditer(text, len(BOM) * text.startswith(BOM)), start=1):
+    for number, found in enumerate(_LINE.finditer(text), start=1):
         line = found[1]
         if len(line) > LONGEST:
             raise InputError(too_long(number))
@@ -64,9 +57,13 @@ def is_number(field: str, decimal: str) -> bool:
     return _NUMBERS[decimal].fullmatch(field) is not None
 
 
-def is_value(field: str) -> bool:
-    """Return whether a field holds a value, of whatever decimal mark, not the name of a column."""
-    return bool(field) and (_VALUE.fullmatch(field) is not None or field in MISSING)
+def kind_of(field: str) -> str:
+    """Return whether a field holds a number, of whatever decimal mark, a time, a truth or none that is missing.
+
+    Empty for words, such as the name of a column, and for an empty field.
+    """
+    found = _VALUE.fullmatch(field)
+    return str(found.lastgroup) if found else "missing" * (field != "" and field in MISSING)
 
 
 def is_text(content: bytes) -> bool:
@@ -93,12 +90,29 @@ def with_single_spaces(text: bytes) -> bytes:
 
 def split_fields(line: bytes, separator: bytes) -> list[str]:
     """Split a line into its fields, without whitespace around them."""
-    line = line.rstrip(b"\r\n")
+    text, mark = decoded(line.rstrip(b"\r\n")), decoded(separator)
     if separator == SPACE:
-        return [decoded(field) for field in _WHITESPACE.split(line.strip(b" \t"))]
-    if b'"' not in line:
-        return [decoded(field).strip() for field in line.split(separator)]
-    try:
-        return [field.strip() for field in next(csv.reader([decoded(line)], delimiter=decoded(separator)))]
-    except csv.Error:
-        return [decoded(field) for field in line.split(separator)]
+        return re.split(r"[ \t]+", text.strip(" \t"))
+    fields = text.split(mark)
+    if '"' in text:
+        with suppress(csv.Error):
+            fields = next(csv.reader([text], delimiter=mark))
+    return [field.strip() for field in fields]
+
+
+def read_times(values: pa.Array, strict: bool) -> pa.Array:
+    """Return timestamps in ns, of a time of day as on the first day of 1970, missing ones as null.
+
+    Raises:
+        pa.ArrowInvalid: a value is no time; not strict: it is missing.
+    """
+    texts = pc.utf8_trim_whitespace(values.cast(pa.string()))
+    texts = pc.if_else(pc.is_in(texts, pa.array(sorted(MISSING))), None, texts)
+    if not strict:
+        texts = pc.if_else(pc.match_substring_regex(texts, f"^(?:{TIME})$"), texts, None)
+    # As Arrow reads them: a point before fractions, two digits of hours, no blank before a zone, a date.
+    of_arrow = {",": ".", "(^|[T ])([0-9]:)": r"\10\2", " ([Z+-])": r"\1", "^([0-9]{2}:)": r"1970-01-01 \1"}
+    for other, right in of_arrow.items():
+        texts = pc.replace_substring_regex(texts, other, right)
+    zone = "UTC" if pc.any(pc.match_substring_regex(texts, "Z|:.*[+-]")).as_py() else None
+    return texts.cast(pa.timestamp("ns", zone))

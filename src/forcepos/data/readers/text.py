@@ -1,7 +1,7 @@
 """CSV files and text separated by whitespace, read a chunk at a time and only the columns that are needed."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
@@ -10,17 +10,23 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import csv
 
-from forcepos.data.readers.clock import Clock
 from forcepos.data.readers.content import Content
 from forcepos.data.readers.layout import Layout, Written, find_layout
-from forcepos.data.readers.lines import LONGEST, SPACE, decoded, split_fields, too_long, with_single_spaces
+from forcepos.data.readers.lines import (
+    LONGEST,
+    SPACE,
+    decoded,
+    read_times,
+    split_fields,
+    too_long,
+    with_single_spaces,
+)
 from forcepos.data.readers.table import ALL, WORDS, Chunk, Table, Wanted, explained
 from forcepos.runtime.errors import InputError
-from forcepos.runtime.wording import first_lines, fold_alike
+from forcepos.runtime.wording import first_lines, once_each
 
 log = logging.getLogger(__name__)
 
-_BLOCK = 1 << 20  # bytes
 _PER_COLUMN = 1 << 10  # bytes, at least: thousands of columns take as long a chunk, however few its rows
 _SHOWN, _COUNTED = 10, 10_000  # broken lines
 
@@ -37,12 +43,12 @@ class TextTable(Table):
     layout: Layout
 
     def __init__(self, path: Path, written: Written | None, content: bytes | None = None) -> None:
-        try:
-            with explained(path, self.kind):
+        with explained(path, self.kind):
+            try:
                 self.content = Content(path, content)
                 self.layout = find_layout(self.content, written)
-        except InputError as error:
-            raise InputError(str(error) if str(error).startswith(str(path)) else f"{path} {error}") from error
+            except InputError as error:
+                raise InputError(f"{path} {error}") from error
         super().__init__(path, self.layout.names, self.layout.columns)
 
     def rows(self, columns: Sequence[Wanted]) -> int:  # noqa: ARG002  # the same for every table
@@ -57,15 +63,15 @@ class TextTable(Table):
         wanted = columns or self.everything
         options = self._conversion(columns or ())
         self.row_errors.clear()
-        dropped = [f"{self.path}: {note}" for note in (self.layout.nuls, self.layout.cut) if note]
+        nuls = f"{self.content.nuls} NUL bytes at its end, as where a logger lost power, were dropped"
+        dropped = [f"{self.path}: {note}" for note in (nuls * bool(self.content.nuls), self.layout.cut) if note]
         for note in dropped if strict else ():
             log.warning(note)
-        clocks = {place: Clock(strict) for place, kind in self.layout.kinds.items() if kind == "time"}
         with explained(self.path, self.kind):
             for first, text in self._whole_lines():
                 try:
                     batches = self._parsed(text if strict else decoded(text).encode(), first, options, strict)
-                    found = [self._chunk(batch, wanted, clocks) for batch in batches]
+                    found = [self._chunk(batch, wanted, strict) for batch in batches]
                 except pa.ArrowInvalid as error:
                     message = self._explained(error, wanted) if strict else f"{self.path}: {error}"
                     raise InputError(message) from error
@@ -88,27 +94,29 @@ class TextTable(Table):
         found = "words" if column.role in WORDS else self.layout.kinds.get(column.place, "")
         return "" if found == "time" and column.role not in {"time", ALL} else found
 
-    def _chunk(self, batch: pa.RecordBatch, wanted: Sequence[Wanted], clocks: Mapping[int, Clock]) -> Chunk:
-        columns = {number: batch.column(str(one.place)) for number, one in enumerate(wanted)}
-        times = {number: clocks[one.place] for number, one in enumerate(wanted) if self._kind(one) == "time"}
-        return columns | {number: clock.read(columns[number]) for number, clock in times.items()}
+    def _chunk(self, batch: pa.RecordBatch, wanted: Sequence[Wanted], strict: bool) -> Chunk:
+        return {
+            number: read_times(batch[str(one.place)], strict)
+            if self._kind(one) == "time"
+            else batch[str(one.place)]
+            for number, one in enumerate(wanted)
+        }
 
-    def _parsed(
-        self, text: bytes, first: int, conversion: csv.ConvertOptions, strict: bool
-    ) -> Sequence[pa.RecordBatch]:
+    def _parsed(self, text: bytes, first: int, options: csv.ConvertOptions, strict: bool) -> list[pa.RecordBatch]:
         """Parse whole lines into columns named by their index; `first` is the number of the first line."""
-        handler = {} if strict else {"invalid_row_handler": partial(self._note, first)}
         separator = self.layout.separator.decode()
         table = csv.read_csv(
             pa.BufferReader(text),
             csv.ReadOptions(
-                column_names=[str(place) for place in range(self.layout.width)],
-                block_size=len(text) + 1,
+                column_names=[str(place) for place in range(self.layout.width)], block_size=len(text) + 1,
                 use_threads=strict,  # else a broken row has no number
             ),
-            csv.ParseOptions(delimiter=separator, quote_char=False if separator == " " else '"', **handler),
-            conversion,
-        )
+            csv.ParseOptions(
+                delimiter=separator, quote_char=False if separator == " " else '"',
+                invalid_row_handler=None if strict else partial(self._note, first),
+            ),
+            options,
+        )  # fmt: skip
         return list(table.to_batches())
 
     def _note(self, first: int, row: Any) -> str:
@@ -117,18 +125,15 @@ class TextTable(Table):
         self.row_errors.append(f"{self.path}, line {number} has {fields}, and is dropped here")
         return "skip"
 
-    def _blocks(self) -> Iterator[bytes]:
-        size = max(_BLOCK, _PER_COLUMN * self.layout.width)
-        return self.content.blocks(self.layout.first, self.layout.end, size)
-
     def _whole_lines(self) -> Iterator[tuple[int, bytes]]:
         """Yield many lines at once and the number of the first, with one space for any amount of whitespace."""
         number, rest, spaced = self.layout.line, b"", self.layout.separator == SPACE
-        for block in chain(self._blocks(), [b""]):
+        size = _PER_COLUMN * self.layout.width
+        for block in chain(self.content.blocks(self.layout.first, self.layout.end, size), [b""]):
             rest += block
             end = b"\n" if b"\n" in rest else b"\r"
-            size = rest.rfind(end) + 1 if block else len(rest)
-            text, rest = rest[:size], rest[size:]
+            whole = rest.rfind(end) + 1 if block else len(rest)
+            text, rest = rest[:whole], rest[whole:]
             if text and not text.isspace():
                 yield number, with_single_spaces(text) if spaced else text
             number += text.count(end)
@@ -138,7 +143,7 @@ class TextTable(Table):
     def _explained(self, error: Exception, columns: Sequence[Wanted]) -> str:
         found = list(islice(self.errors(columns), _COUNTED))
         if len(found) > _SHOWN:
-            found = fold_alike(found, r"line [0-9]+|['\"].*['\"] for .*, not", "lines")
+            found = once_each([("", line) for line in found], "line")
         if len(found) < 2:
             return f"{self.path}: {found[0]}" if found else f"{self.path} cannot be read: {error}"
         return "\n  ".join([f"{self.path} cannot be read:", *first_lines(found, _SHOWN)])
