@@ -20,8 +20,8 @@ import pandas as pd
 import pytest
 
 from forcepos.commands.inspect.draft import quoted
-from forcepos.commands.prepare import sources
-from forcepos.commands.prepare.sources import open_source
+from forcepos.commands.prepare import logs
+from forcepos.commands.prepare.logs import open_source
 from forcepos.config.schema import Config
 from forcepos.experiment.inputs import read_hyperparameters
 from forcepos.results.figures import style
@@ -155,7 +155,7 @@ def test_a_link_in_a_zip_file_is_text_and_followed_nowhere(tmp_path: Path) -> No
 
 
 def test_a_zip_bomb_is_refused_before_it_fills_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sources, "MAX_BYTES", 1_000_000)
+    monkeypatch.setattr(logs, "MAX_BYTES", 1_000_000)
     with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("f_0_0.txt", bytes(50_000_000))
     lying = (

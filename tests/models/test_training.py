@@ -158,14 +158,14 @@ def test_classes_that_a_subset_lacks_are_reported(caplog: pytest.LogCaptureFixtu
     config = checked_config("model=ffnn_classification", "split=held_out_recordings")
     Problem.of(config, recordings)
     assert caplog.messages[-1] == (
-        "sector class 2 in all samples of these subsets: train, validation, test; "
+        "sector class 2 in all samples of these subsets: train, validation, test, calibration; "
         "no score there tells how well other sectors are found; set data.label or sectors, or check data and split"
     )
     train = Problem.of(config, recordings).split.train
     recordings.positions[train[: len(train) // 2]] = [-3, 1, 0]
     caplog.clear()
     Problem.of(config, recordings)
-    assert "in all samples of these subsets: validation, test; no score there" in caplog.messages[-1]
+    assert "in all samples of these subsets: validation, test, calibration; no score there" in caplog.messages[-1]
 
 
 NOT_FINITE = "is not finite in epoch 1"

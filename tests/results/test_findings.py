@@ -168,4 +168,4 @@ def test_a_run_keeps_its_findings_in_its_result(smoke: Smoke) -> None:
     finished, _ = smoke("cnn_regression")
     checks = finished.result["checks"]
     assert {tuple(check) for check in checks} == {("found", "advice")}
-    assert json.dumps(checks).count("samples were counted instead") == 1
+    assert json.dumps(checks).count("samples were counted instead") == 2  # on either split

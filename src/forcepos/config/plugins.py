@@ -90,13 +90,19 @@ def values_with_plugins(config: Config) -> dict[str, Any]:
         name = values[group].pop("plugin", None)
         if type(part) in _hashes:
             values[group]["plugin"] = [name, _hashes[type(part)]]
-    # Runs of earlier versions, which lacked some keys of tables and most of data=versuch, are to be found.
+    # Runs of earlier versions are to be found. They cut five time blocks unless told otherwise, knew no points but
+    # cells of 10 mm (other points are other data), and lacked some keys of tables and most of data=versuch.
+    if "blocks" in values["split"]:
+        blocks = values["split"]["blocks"]
+        values["split"]["blocks"] = {"auto": 5, 5: "5"}.get(blocks, blocks)
     for field in dataclasses.fields(config.data):
         default = field.default_factory() if callable(field.default_factory) else field.default
         lacked = isinstance(config.data, VersuchConfig) or _LATER.fullmatch(field.name)
         repeated = values["data"].get("seconds") if field.name == "time" else default
         if lacked and values["data"].get(field.name) in (default, repeated):
             values["data"].pop(field.name, None)
+    if "point_grid_mm" in values["data"]:
+        values["data"]["point_grid_mm"] = values["data"]["point_grid_mm"] or 10.0
     return values
 
 

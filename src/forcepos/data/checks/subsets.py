@@ -43,7 +43,7 @@ def _absent(subsets: Mapping[str, Float32], outputs: Sequence[str], kind: str) -
     needed = (np.count_nonzero(counts, axis=1) > 1) & (np.array([*subsets]) != "calibration")
     absent = [
         f"{outputs[place]} ({', '.join(f'{counts[row, place]:.0f} {name}' for row, name in enumerate(subsets))})"
-        for place in np.flatnonzero((counts[needed] == 0).any(axis=0)).tolist()
+        for place in np.flatnonzero((counts[needed] == 0).any(axis=0) & counts.any(axis=0)).tolist()
     ]
     advice = (
         "what train lacks is never predicted, what test lacks is not tested: record it more often, leave it out"
