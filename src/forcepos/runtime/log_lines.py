@@ -76,6 +76,7 @@ def print_result(text: str) -> None:
 def lines_on_standard_error() -> Iterator[None]:
     """Show our log lines while the block runs as the command line does, unless the program has handlers."""
     ours, handler = logging.getLogger("forcepos"), StandardErrorHandler()
+    level = ours.level
     handler.setFormatter(VisibleFormatter("%(asctime)s %(message)s", "%H:%M:%S"))
     if not ours.hasHandlers():
         ours.addHandler(handler)
@@ -84,6 +85,7 @@ def lines_on_standard_error() -> Iterator[None]:
         yield
     finally:
         ours.removeHandler(handler)
+        ours.setLevel(level)
 
 
 def prefix_log_lines(name: str) -> None:

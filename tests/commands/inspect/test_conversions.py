@@ -35,6 +35,7 @@ def test_a_file_is_named_by_what_it_begins_with_or_by_its_ending(
     compile("\n".join(lines), name, "exec")
 
 
+@pytest.mark.system
 def test_the_lines_of_hdf5_convert_it(tmp_path: Path) -> None:
     frame = recording(50)
     with h5py.File(tmp_path / "log.h5", "w") as file:
