@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+import logging
 import os
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +31,12 @@ def compose_config(*overrides: str) -> DictConfig:
 
 
 def checked_config(*overrides: str) -> Config:
-    """The config that these overrides compose, checked."""
+    """The config that these overrides compose, checked; composed once in a process, which takes a while."""
+    return copy.deepcopy(_composed(overrides, os.environ.get("MLFLOW_TRACKING_URI")))
+
+
+@cache
+def _composed(overrides: tuple[str, ...], _: str | None) -> Config:
     return compose(*overrides)
 
 
@@ -43,8 +51,12 @@ _LEFT_BEHIND = (
 
 @pytest.fixture(autouse=True)
 def _own_environment() -> Iterator[None]:
-    """MLflow writes its store into the environment, where the commands of later tests would find it."""
+    """MLflow writes its store into the environment, where the commands of later tests would find it.
+
+    Commands that run in this process set the level of log lines.
+    """
     yield
+    logging.getLogger().setLevel(logging.WARNING)
     for name in (*_LEFT_BEHIND, *(name for name in os.environ if name.startswith("KERASTUNER_"))):
         os.environ.pop(name, None)
 

@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import functools
 import math
 import operator
 from collections.abc import Callable, Iterator, Mapping
@@ -29,8 +30,9 @@ _LACKS = "{key} is required: set it on the command line, {key}=…"
 _NODES: dict[type, Any] = {bool: BooleanNode, int: IntegerNode, float: FloatNode, str: StringNode}
 
 
+@functools.cache
 def register_schemas() -> None:
-    """Register the dataclasses with Hydra, in a group of their own that no list of choices shows."""
+    """Register the dataclasses with Hydra once, in a group of their own that no list of choices shows."""
     register_resolvers()
     store = ConfigStore.instance()
     store.store(name="root", group="schema", package="_global_", node=Config)

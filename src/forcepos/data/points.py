@@ -144,11 +144,12 @@ def _cluster(rests: Float64) -> NDArray[np.intp]:
     """
     from scipy.cluster.hierarchy import fcluster, ward  # noqa: PLC0415  # scipy takes a second
     from scipy.spatial import cKDTree  # noqa: PLC0415
+    from scipy.spatial.distance import pdist  # noqa: PLC0415
 
     if len(rests) == 1:
         return np.zeros(1, np.intp)
     sample = rests[:: -(-len(rests) // _MOST)]
-    merges = ward(sample)
+    merges = ward(pdist(sample))
     heights = np.append(0, merges[:, 2])
     higher = np.append(merges[:, 2], max(_ONE_MM, heights[-1]))
     ratio = (np.minimum(higher, _FAR_MM) + _SCATTER_MM) / (heights + _SCATTER_MM)

@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from itertools import chain, count
 from pathlib import Path
 
 from forcepos.config.mistakes import answer_in_one_line
@@ -46,8 +47,14 @@ def main(arguments: Sequence[str]) -> None:
     with ended_by_signals(), ended_by_input_errors():
         from forcepos.commands.inspect.report import inspect  # noqa: PLC0415  # --help does not need it
 
-        result = inspect(options, Path("outputs/inspect") / time.strftime("%Y-%m-%d_%H-%M-%S"))
+        result = inspect(options, _new_folder(Path("outputs/inspect") / time.strftime("%Y-%m-%d_%H-%M-%S")))
         line = json.dumps(result, ensure_ascii=False, allow_nan=False)
         sys.stdout.write((line if line.isprintable() else json.dumps(result)) + "\n")  # hidden ones as codes
         sys.stdout.flush()
         sys.stderr.write(visible(result["command"]) + "\n")
+
+
+def _new_folder(path: Path) -> Path:
+    """Return a folder that is not there; two inspections may begin in the same second."""
+    others = (path.with_name(f"{path.name}-{number}") for number in count(2))
+    return next(folder for folder in chain([path], others) if not folder.exists())
