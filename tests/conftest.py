@@ -32,11 +32,12 @@ def compose_config(*overrides: str) -> DictConfig:
 
 def checked_config(*overrides: str) -> Config:
     """The config that these overrides compose, checked; composed once in a process, which takes a while."""
-    return copy.deepcopy(_composed(overrides, os.environ.get("MLFLOW_TRACKING_URI")))
+    mlflows = tuple(sorted(pair for pair in os.environ.items() if pair[0].startswith("MLFLOW_")))
+    return copy.deepcopy(_composed(overrides, mlflows))
 
 
 @cache
-def _composed(overrides: tuple[str, ...], _: str | None) -> Config:
+def _composed(overrides: tuple[str, ...], _: tuple[tuple[str, str], ...]) -> Config:
     return compose(*overrides)
 
 
