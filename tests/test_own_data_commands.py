@@ -35,7 +35,7 @@ def blocks(page: str, language: str) -> list[str]:
 
 
 def commands(page: str) -> list[list[str]]:
-    """What a user types, without `python`."""
+    """What a user types, without `python`; commands for files that the example does not write are text."""
     inline = re.findall(r"`(python -m forcepos prepare [^`-]*)`", section(page))
     return [shlex.split(line)[1:] for line in [*"".join(blocks(page, "")).splitlines(), *inline]]
 
@@ -57,7 +57,7 @@ def tried(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     for name in ("lab", "shown"):  # as the page has it; README.md drafts its lab.yaml first
         if (request.param, name) != ("README.md", "lab"):
             (folder / "mine" / "data").mkdir(parents=True, exist_ok=True)
-            (folder / "mine" / "data" / f"{name}.yaml").write_text(*blocks(request.param, "yaml"))
+            (folder / "mine" / "data" / f"{name}.yaml").write_text(blocks(request.param, "yaml")[0])
     for words in commands(request.param):
         done = run(words, folder)
         assert done.code == 0, (words, done.err)

@@ -140,7 +140,7 @@ def kill_at(mark: str, command: list[str], folder: Path) -> None:
 RUN = ["debug=smoke", "model=ffnn_regression", "tuner=random", "evaluation.baselines=false"]
 TWO_FOLDS = [*RUN, "split=cross_validation", "split.folds=2", "tuner.max_trials=1", *PLAIN]
 TWO_JOBS = ["-m", "seed=1,2", "model=ffnn_regression", "tuner=random", "debug=smoke", *PLAIN]
-SECOND_SPLIT = "samples: 1200 train"  # of split=held_out_points
+SECOND_SPLIT = "samples: 1000 train"  # of split=held_out_points
 FOLDER = "outputs/runs/*/"
 SWEEP = "outputs/sweeps/*/"
 

@@ -57,7 +57,8 @@ def test_semicolons_metres_and_pauses_train(tmp_path: Path) -> None:
 def test_a_folder_with_a_label_and_two_coordinates_trains(tmp_path: Path) -> None:
     (tmp_path / "logs").mkdir()
     for number in range(2):
-        frame = recording(200).drop(columns="z").assign(label=["one", "two"] * 100)
+        rows = 200 + 2 * number  # one has other noise than the other
+        frame = recording(rows).drop(columns="z").assign(label=["one", "two"] * (rows // 2))
         frame.to_parquet(tmp_path / "logs" / f"{number}.parquet")
     text = drafted(tmp_path, "logs")
     assert "# python -m forcepos --config-dir conf data=mine 'model.axes=[x,y]'" in text
