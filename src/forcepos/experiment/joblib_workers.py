@@ -6,7 +6,8 @@ pool of its own.
 
 import time
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from threading import Lock
 from typing import Any
 
 from hydra.core.utils import JobReturn
@@ -30,6 +31,7 @@ class IsolatedJobs:
         self._count = joblib_workers(n_jobs)
         self._env = LokyBackend()._prepare_worker_env(self._count)  # noqa: SLF001  # shares the cores
         self._workers, self._killed = [*_idle], False
+        self._lock, self._futures = Lock(), list[Future[JobReturn]]()
 
     def __call__(self, jobs: Iterable[tuple[Any, ...]]) -> list[JobReturn]:
         """Do jobs of joblib's `delayed`, as many at a time as there are workers."""
@@ -39,7 +41,11 @@ class IsolatedJobs:
             for ended in as_completed(all_jobs):
                 self._job_ended(*ended.result())
         except BaseException:
-            self._killed = True
+            with self._lock:
+                self._killed = True
+            # A worker that is killed before it has taken its job prints a traceback.
+            while not all(job.running() or job.done() for job in self._futures):
+                time.sleep(0.01)
             threads.shutdown(wait=False, cancel_futures=True)
             for worker in self._workers:
                 worker.shutdown(kill_workers=True)
@@ -48,7 +54,7 @@ class IsolatedJobs:
 
     def _do(self, job: tuple[Any, ...]) -> tuple[int, JobReturn, float]:
         """Return a job's number, what came of it, and how many seconds it took."""
-        function, arguments, _ = job
+        _, arguments, _ = job
         started = time.monotonic()
         try:
             worker = _idle.pop()
@@ -56,7 +62,7 @@ class IsolatedJobs:
             worker = ProcessPoolExecutor(1, timeout=_IDLE_S, env=self._env)  # starts with its first job
             self._workers.append(worker)
         try:
-            done: JobReturn = worker.submit(function, *arguments).result()
+            done = self._submitted(worker, job).result()
         except (TerminatedWorkerError, KeyboardInterrupt, SystemExit):  # killed, or asked to end
             if self._killed:
                 raise
@@ -65,3 +71,10 @@ class IsolatedJobs:
         else:
             _idle.append(worker)
         return arguments[0], done, time.monotonic() - started
+
+    def _submitted(self, worker: ProcessPoolExecutor, job: tuple[Any, ...]) -> Future[JobReturn]:
+        with self._lock:
+            if self._killed:
+                raise SystemExit
+            self._futures.append(worker.submit(job[0], *job[1]))
+            return self._futures[-1]
