@@ -34,9 +34,7 @@ class Calibration:
 def calibrate(task: Task, true: Float32, members: Float32, groups: Units, coverage: float) -> Calibration | None:
     """Calibrate for a target coverage; return None where there are too few samples for it.
 
-    Args:
-        true: (n, outputs) targets of the calibration subset.
-        members: (k, n, outputs) predictions of each network of the ensemble.
+    `true` are the targets (n, outputs), `members` the predictions (k, n, outputs) of an ensemble's networks.
     """
     floor = float(np.sqrt(_variance(members).mean())) if len(members) > 1 else 0.0
     scores = conformity_scores(task, true, members, floor)

@@ -35,10 +35,9 @@ class TrainedModel:
 def train_final(
     trainer: NetworkTrainer, best: Mapping[str, Any], after_epoch: Callable[[int, int, Logs], None]
 ) -> TrainedModel:
-    """Train `training.ensemble` networks and calibrate them; call `after_epoch` with member, epoch and logs.
+    """Train `training.ensemble` networks, calibrate them; call `after_epoch` with member, epoch and logs.
 
-    Raises:
-        TrialFailure: one of them diverges.
+    A TrialFailure tells that one of them diverges.
     """
     problem, config = trainer.problem, trainer.problem.config
     members = range(1, config.training.ensemble + 1)

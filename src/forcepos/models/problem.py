@@ -13,6 +13,7 @@ from forcepos.data.recordings import Float32, Int32, Recordings, Samples
 from forcepos.data.sectors import NO_SECTOR, Sectors, make_sectors
 from forcepos.data.splits.split import Subsets, split_of
 
+log = logging.getLogger(__name__)
 AXES = ("x", "y", "z")
 
 
@@ -50,12 +51,10 @@ class Classification:
 
     @property
     def kind(self) -> str:
-        """The word for one class in messages."""
         return "sector" if self.sectors else "class"
 
     @property
-    def kinds(self) -> str:
-        """The word for several classes, also the name of the model's output."""
+    def kinds(self) -> str:  # also the name of the model's output
         return "sectors" if self.sectors else "classes"
 
     def labels(self, samples: Samples) -> Int32:
@@ -85,9 +84,6 @@ def make_task(config: ModelConfig, sectors: Sectors, label_names: tuple[str, ...
     return Regression(tuple(config.axes))
 
 
-log = logging.getLogger(__name__)
-
-
 @dataclass(frozen=True)
 class Problem:
     """A task with its samples, their targets, their split into subsets, and the run's config."""
@@ -100,15 +96,14 @@ class Problem:
 
     @classmethod
     def of(cls, config: Config, recordings: Recordings) -> Self:
-        """Cut windows, label them and split them.
-
-        Raises:
-            InputError: a subset of the split would be empty.
-        """
+        """Cut windows, label them and split them; an InputError if a subset of the split would be empty."""
         task = make_task(config.model, make_sectors(config.sectors), recordings.label_names)
         division = split_of(config.split)
-        samples, targets = _with_targets(division.samples(recordings, config.model.window), task)
-        split = division.subsets(samples, config.seed)
+        samples = division.samples(recordings, config.model.window)
+        if isinstance(task, Classification) and not (inside := task.labels(samples) != NO_SECTOR).all():
+            log.warning("%d samples on the exact origin belong to no sector and are dropped", (~inside).sum())
+            samples = samples.take(inside)
+        targets, split = task.targets(samples), division.subsets(samples, config.seed)
         parts = [f"{len(vars(split)[name])} {name}" for name in ("train", "validation", "calibration", "test")]
         sizes = len(recordings.names), recordings.point.max() + 1, len(recordings.signals), len(samples.starts)
         log.info("%d recordings of %d points, %d rows, %d samples: %s", *sizes, ", ".join(parts))
@@ -120,18 +115,8 @@ class Problem:
 
     @property
     def test_samples(self) -> Samples:
-        """The samples of the test subset."""
         return self.samples.take(self.split.test)
 
     @property
-    def test_targets(self) -> Float32:
-        """The targets of the test subset, (test samples, outputs)."""
+    def test_targets(self) -> Float32:  # (test samples, outputs)
         return self.targets[self.split.test]
-
-
-def _with_targets(samples: Samples, task: Task) -> tuple[Samples, Float32]:
-    """Return samples and their targets, without samples on the exact origin, which belong to no sector."""
-    if isinstance(task, Classification) and not (inside := task.labels(samples) != NO_SECTOR).all():
-        log.warning("%d samples on the exact origin belong to no sector and are dropped", (~inside).sum())
-        samples = samples.take(inside)
-    return samples, task.targets(samples)

@@ -146,8 +146,7 @@ class Training:
 
         It learns from the training subset, in an order drawn with `seed`, and is validated after each epoch.
 
-        Raises:
-            TrialFailure: it diverges: a loss is not finite, which ends it in that epoch, or a weight is not.
+        A TrialFailure tells that it diverges: a loss is not finite, which ends it in that epoch, or a weight.
         """
         # Weights, the state of dropout's random numbers, and the optimizer's.
         own = [*self._model.network.variables, *self._model.optimizer.variables]
