@@ -46,7 +46,7 @@ def measure_coverage(
 def coverage_at_levels(
     task: Task, calibration: tuple[Float32, Predictions, Int32], test: tuple[Float32, Predictions]
 ) -> tuple[Float64, Float64]:
-    """Return target coverages (m,), and the coverages (m,) observed on the test subset with calibrated bounds.
+    """Return target coverages (m,), and those observed on the test subset with calibrated bounds.
 
     Both subsets are given by true values (n, outputs) and model outputs, calibration also by groups (n,).
     """
@@ -73,9 +73,7 @@ def _regions(positions: Float32, covered: NDArray[np.bool_], size: Float64) -> p
         borders = np.linspace(values.min(), values.max(), _SIDE + 1)
         place = np.clip(np.searchsorted(borders, values, side="right") - 1, 0, _SIDE - 1)
         frame[f"{axis}_from_mm"], frame[f"{axis}_to_mm"] = borders.astype(float)[[place, place + 1]]
-    edges = ["x_from_mm", "x_to_mm", "y_from_mm", "y_to_mm"]
-    rows = [
-        [*place, len(each), each["found"].to_numpy().mean(), each["size"].to_numpy().mean()]
-        for place, each in frame.groupby(edges)
-    ]
-    return pd.DataFrame(rows, columns=[*edges, "samples", "found", "size"])
+    regions = frame.groupby(["x_from_mm", "x_to_mm", "y_from_mm", "y_to_mm"])
+    means = regions.agg(lambda values: values.to_numpy().mean())  # not pandas' own, which differs in the last digit
+    means.insert(0, "samples", regions.size())
+    return means.reset_index()

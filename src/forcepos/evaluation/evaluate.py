@@ -32,11 +32,7 @@ class Evaluation:
 
 
 def evaluate(problem: Problem, trained: TrainedModel) -> Evaluation:
-    """Score a model on the test subset.
-
-    Raises:
-        InputError: it has no answer for some of the samples.
-    """
+    """Score a model on the test subset; an InputError tells that it has no answer for some of the samples."""
     task, settings = problem.task, problem.config.evaluation
     true, test = problem.test_targets, problem.test_samples
     outputs = predict(trained.model, problem, problem.split.test)
@@ -44,11 +40,10 @@ def evaluate(problem: Problem, trained: TrainedModel) -> Evaluation:
     recording = test.recordings.recording[test.starts]
     lost = np.flatnonzero(~np.isfinite(predicted).all(axis=1))
     if len(lost):
-        first = test.recordings.names[recording[lost[0]]]
-        raise InputError(
-            f"the model has no finite prediction for {len(lost)} of {len(predicted)} samples of the test subset, "
-            f"the first one of recording {first}: its signals, or the model's weights, are too large"
-        )
+        samples = f"{len(lost)} of {len(predicted)} samples of the test subset"
+        first = f"the first one of recording {test.recordings.names[recording[lost[0]]]}"
+        cause = "its signals, or the model's weights, are too large"
+        raise InputError(f"the model has no finite prediction for {samples}, {first}: {cause}")
     draws, resampled = metrics.draw_units(recording, test.starts, settings.resamples, problem.config.seed)
     intervals = metrics.intervals(_measures(task, test, true, predicted, draws), settings.confidence)
     calibration, scores = trained.calibration, score(task, test, true, predicted)
@@ -95,7 +90,7 @@ def references(problem: Problem, simulation: Simulation | None) -> References:
         for name, known in observers.items():
             places = locate(simulation.recordings, test.starts, test.window, known(test.window))
             scores[name] = score(task, test, true, _at(places, task))
-        scores |= _cramer_rao_bounds(task, test, simulation)
+        scores |= _cramer_rao_bounds(task, test, simulation) if isinstance(task, Regression) else {}
     return References(scores, predictions)
 
 
@@ -109,10 +104,8 @@ def _at(places: Float32, task: Task) -> Float32:
     return np.asarray(task.sectors.label(places)[:, None] == np.arange(len(task.outputs)), np.float32)
 
 
-def _cramer_rao_bounds(task: Task, test: Samples, simulation: Simulation) -> dict[str, metrics.Scores]:
+def _cramer_rao_bounds(task: Regression, test: Samples, simulation: Simulation) -> dict[str, metrics.Scores]:
     """Bound unbiased estimators' errors from a row and from a window, a visit's sensor offset known or not."""
-    if not isinstance(task, Regression):
-        return {}
     point, bounds = simulation.recordings.point[test.starts], dict[str, metrics.Scores]()
     windows = {"limit": test.window} | ({"limit_row": 1} if test.window > 1 else {})
     for (name, window), visit in product(windows.items(), ("new", "known")):
@@ -127,9 +120,8 @@ def errors_by_unit(
 ) -> pd.DataFrame:
     """Tabulate the errors of each unit, a point or recording, that has samples, worst first.
 
-    Args:
-        names: of the units, of which `number` (n,) says each sample's.
-        measured: positions (n, 3) in mm; true (n, outputs) and predicted (n, outputs).
+    `number` (n,) says which of the `names` each sample has. Measured are positions (n, 3) in mm, the truth and the
+    predictions (n, outputs).
     """
     positions, true, predicted = measured
     values = pd.DataFrame(positions, columns=["x_mm", "y_mm", "z_mm"])
@@ -139,11 +131,10 @@ def errors_by_unit(
         values[[f"bias_{axis}_mm" for axis in task.outputs]] = error
     else:
         values["accuracy"] = (true.argmax(axis=1) == predicted.argmax(axis=1)).astype(np.float64)
-    units = values.groupby(number)
+    units, measure = values.groupby(number), values.columns[3]
     table = units.mean()
     table.insert(0, "name", [names[each] for each in table.index])
     table.insert(1, "samples", units.size())
-    if "accuracy" in values:
-        return table.sort_values("accuracy", kind="stable", ignore_index=True)
-    table["euclidean_p95_mm"] = units["euclidean_mean_mm"].quantile(0.95)
-    return table.sort_values("euclidean_mean_mm", ascending=False, kind="stable", ignore_index=True)
+    if isinstance(task, Regression):
+        table["euclidean_p95_mm"] = units[measure].quantile(0.95)
+    return table.sort_values(measure, ascending=measure == "accuracy", kind="stable", ignore_index=True)

@@ -7,6 +7,7 @@ the finished trials.
 
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 import keras_tuner as kt
@@ -14,7 +15,6 @@ from sklearn.exceptions import ConvergenceWarning
 
 from forcepos.config.schema import TunerConfig
 from forcepos.runtime.errors import InputError, plugin_errors, plugin_name
-from forcepos.tuning.oracles import make_oracle
 from forcepos.tuning.trials import Events, Journal, JournalEntry, Logs, TrialResult, Values, load_trials
 from forcepos.tuning.tuner import SearchSpec
 
@@ -28,22 +28,32 @@ class SearchResult(NamedTuple):
     reused: int  # how many of them were there before this run
 
 
-class Ledger:
-    """The one place that knows a search's trials.
+def _new_oracle(spec: SearchSpec) -> kt.Oracle:
+    tuner, space = spec.config, kt.HyperParameters()
+    spec.declare(space)
+    with plugin_errors(tuner, "oracle"):
+        oracle = tuner.oracle(space, kt.Objective(tuner.objective, tuner.direction), spec.seed, spec.epochs)
+    if not isinstance(oracle, kt.Oracle):
+        kind = type(oracle).__name__
+        raise InputError(f"{plugin_name(tuner)}: oracle returned a {kind}, not a keras_tuner.Oracle")
+    # Its state is ours: the list of finished trials, replayed to a new oracle. How many may fail is the ledger's.
+    oracle.save = oracle._save_trial = lambda *_: None  # noqa: SLF001
+    oracle.max_consecutive_failed_trials = None
+    oracle.verbose = 0  # it would print to standard output
+    return oracle
 
-    Raises:
-        InputError: `max_failures` of the trials that are there failed.
-    """
+
+class Ledger:
+    """The one place that knows a search's trials; an InputError tells that `max_failures` of them failed."""
 
     def __init__(self, spec: SearchSpec, events: Events) -> None:
-        self._config, self._oracle, self._events = spec.config, make_oracle(spec), events
+        self._config, self._oracle, self._events = spec.config, _new_oracle(spec), events
         self._space = spec.space
         self._known = {result.number: result for result in load_trials(spec.directory, self._fault_of)}
-        self._results: dict[int, TrialResult] = {}
-        self._reused = 0
+        self._results, self._reused = dict[int, TrialResult](), 0
         self._journal = Journal(spec.directory, self._space, self._known)
         self._past = iter(self._journal.past)
-        self._waiting: set[int] = set()  # trials that began and are not under way: handed out next
+        self._waiting = set[int]()  # trials that began and are not under way: handed out next
         self._repeated: int | None = None  # the trial that the replay waits for
         self._replay()
 
@@ -53,11 +63,11 @@ class Ledger:
             return fault
         if len({frozenset(logs) for execution in result.history for logs in execution}) > 1:
             return "its epochs have different metrics"
-        try:
-            scored = result.score in (None, score_of(self._config, result.history))
-        except (KeyError, ValueError, ZeroDivisionError):  # no execution, no epoch, or other metrics
-            scored = result.score is None
-        return None if scored else f"its score is not the best {self._config.objective} of its history"
+        best = None
+        with suppress(KeyError, ValueError, ZeroDivisionError):  # no execution, no epoch, or other metrics
+            best = score_of(self._config, result.history)
+        known = result.score in (None, best)
+        return None if known else f"its score is not the best {self._config.objective} of its history"
 
     def _replay(self) -> None:
         """Replay to the oracle what an earlier process left.
@@ -74,10 +84,10 @@ class Ledger:
                 values = result.hyperparameters if result else event.hyperparameters
                 trial.hyperparameters.values = dict(values or trial.hyperparameters.values)
                 self._waiting.add(number)
-            elif number in self._waiting and result is None:
-                self._repeated = number
-                return
-            elif number in self._waiting and result:
+            elif number in self._waiting:
+                if result is None:
+                    self._repeated = number
+                    return
                 self._waiting.remove(number)
                 self._reused += 1
                 self._events.trial_known(result)
@@ -109,10 +119,9 @@ class Ledger:
                 return None
             number = len(self._oracle.trials)
             self._journal.append(JournalEntry("begun", number, trial.hyperparameters.values))
-        elif number in self._waiting:
-            self._waiting.remove(number)
-        else:
+        elif number not in self._waiting:
             return None
+        self._waiting.discard(number)
         values = dict(self._trial(number).hyperparameters.values)
         self._events.trial_started(number, values)
         return number, values
@@ -122,11 +131,7 @@ class Ledger:
         self._waiting.add(number)
 
     def end(self, result: TrialResult) -> None:
-        """Record the result of a trial.
-
-        Raises:
-            InputError: `max_failures` trials failed.
-        """
+        """Record the result of a trial; an InputError tells that `max_failures` failed."""
         repeated = result.number == self._repeated
         if not repeated:
             self._journal.append(JournalEntry("ended", result.number))
@@ -151,20 +156,16 @@ class Ledger:
             self._oracle.end_trial(trial)
 
     def found(self) -> SearchResult:
-        """Return the best of all trials.
-
-        Raises:
-            InputError: every trial failed.
-        """
+        """Return the best of all trials; an InputError tells that every one failed."""
         results = [self._results[number] for number in sorted(self._results)]
-        scored = [(result.score, result) for result in results if result.score is not None]
-        if not scored:
+        scores = {result.number: result.score for result in results if result.score is not None}
+        if not scores:
             raise InputError(f"all {len(results)} trials failed, the last one with: {results[-1].failure}")
-        pick = min if self._config.direction == "min" else max
-        score, best = pick(scored, key=lambda pair: pair[0])
+        best = (min if self._config.direction == "min" else max)(scores, key=scores.__getitem__)
         # Hyperband's own entries (tuner/epochs, …) are no hyperparameters of a network.
-        values = {name: value for name, value in best.hyperparameters.items() if not name.startswith("tuner/")}
-        return SearchResult(values, score, results, self._reused)
+        chosen = self._results[best].hyperparameters.items()
+        values = {name: value for name, value in chosen if not name.startswith("tuner/")}
+        return SearchResult(values, scores[best], results, self._reused)
 
 
 def score_of(config: TunerConfig, history: Sequence[Sequence[Logs]]) -> float:

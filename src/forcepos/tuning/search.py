@@ -29,21 +29,17 @@ Trainer = Callable[[Mapping[str, Any], int, int, Callable[[int, Logs], None]], l
 def lock_search(directory: Path, fresh: bool, wait: bool = False) -> Iterator[None]:
     """Lock the search in `directory` for this process; with `fresh`, put aside its trials first.
 
-    Args:
-        wait: for another process that holds the lock, as jobs of one sweep do.
-
-    Raises:
-        InputError: another process holds the lock, and `wait` is false.
+    Where another process holds the lock, `wait` for it, as jobs of one sweep do, or raise an InputError.
     """
     directory.mkdir(parents=True, exist_ok=True)
     lock = FileLock(directory.with_suffix(".lock"))
     try:
         held = lock.acquire(timeout=0)
     except Timeout as error:
+        taken = f"another process works on this search, {directory}"
         if not wait:
-            taken = f"another process works on this search, {directory}: wait for it, or change the config"
-            raise InputError(taken) from error
-        log.info("another process works on this search, %s: waiting for it", directory)
+            raise InputError(f"{taken}: wait for it, or change the config") from error
+        log.info("%s: waiting for it", taken)
         held = lock.acquire(poll_interval=_POLL_S)
     with held:
         if fresh and any(directory.glob("trial_*.json")):
@@ -55,8 +51,7 @@ def lock_search(directory: Path, fresh: bool, wait: bool = False) -> Iterator[No
 def search(spec: SearchSpec, train: Trainer, events: Events) -> SearchResult:
     """Run trials, one after the other, until there are `max_trials`; finished ones in `spec.directory` count.
 
-    Raises:
-        InputError: every trial failed, or more than `max_failures` did.
+    An InputError tells that every trial failed, or `max_failures` did.
     """
     ledger = Ledger(spec, events)
     while begun := ledger.begin():
@@ -87,9 +82,8 @@ def run_trial(spec: SearchSpec, number: int, values: Values, train: Trainer, rep
             # The same seed in every run of the search.
             seed = np.random.SeedSequence([spec.seed, number, execution]).generate_state(1)[0] >> 1
             train(values, int(seed), epochs, after_epoch)
-    except TrialFailure as failure:
-        return TrialResult(number, values, history, None, str(failure))
+    except TrialFailure as error:
+        return TrialResult(number, values, history, None, str(error))
     score = score_of(spec.config, history)
-    if not math.isfinite(score):
-        return TrialResult(number, values, history, None, f"{spec.config.objective} is not finite")
-    return TrialResult(number, values, history, score)
+    failure = None if math.isfinite(score) else f"{spec.config.objective} is not finite"
+    return TrialResult(number, values, history, None if failure else score, failure)

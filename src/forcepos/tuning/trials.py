@@ -36,7 +36,6 @@ FaultOf = Callable[[TrialResult], str | None]  # says what is wrong with a resul
 
 
 def save_trial(directory: Path, result: TrialResult) -> None:
-    """Write trial_<number>.json."""
     files.write_state(_file(directory, result.number), dataclasses.asdict(result))
 
 
@@ -75,48 +74,40 @@ class JournalEntry:
 class Journal:
     """The order in which trials began and ended: lines of JSON that are only ever appended.
 
-    A damaged journal, or none, is replaced by that of a search whose known trials were done one by one.
-
-    Args:
-        known: numbers of the trials whose results are there.
+    A damaged journal, or none, is replaced by that of a search whose `known` trials were done one by one.
     """
 
     def __init__(self, directory: Path, space: Space, known: Collection[int]) -> None:
-        self._path, self._space = directory / "journal.jsonl", space
+        self._path, text = directory / "journal.jsonl", b""
         # Events of earlier runs; each trial begins after the one before it, and before it ends.
         self.past: list[JournalEntry] = []
         try:
             text = files.read_bytes(self._path) or b""
             self.past = [files.parse(self._path, line, JournalEntry) for line in text.split(b"\n")[:-1]]
-            self._check()
+            self._check(space)
         except files.Damaged as damaged:
             files.move_aside(self._path, str(damaged), "the order of trials is restored from the trials' files")
             text, self.past = b"", []
-        lost = list(self._lost(known))
+        begun = max((event.trial for event in self.past), default=0)
+        unended = {*known} - {event.trial for event in self.past if event.event == "ended"}
+        lost = list[JournalEntry]()
+        for number in range(1, max([begun, *known]) + 1):
+            lost += [JournalEntry("begun", number)] * (number > begun)
+            lost += [JournalEntry("ended", number)] * (number > begun or number in unended)
         self.past += lost
         whole = text[: text.rfind(b"\n") + 1] + b"".join(map(_line, lost))  # whoever wrote the rest was killed
         if whole != text:
             files.write_bytes(self._path, whole)
 
-    def _check(self) -> None:
+    def _check(self, space: Space) -> None:
         begun = 0
         for event in self.past:
-            possible = range(1, begun + 1) if event.event == "ended" else [begun + 1]
-            fault = None if event.trial in possible else f"trial {event.trial} cannot have {event.event}"
-            if event.hyperparameters is not None:
-                fault = fault or self._space.fault_of(event.hyperparameters)
+            begun += event.event == "begun"
+            fault = None if event.hyperparameters is None else space.fault_of(event.hyperparameters)
+            if event.trial > begun or (event.event == "begun" and event.trial < begun):
+                fault = f"trial {event.trial} cannot have {event.event}"
             if fault:
                 raise files.Damaged(fault)
-            begun += event.event == "begun"
-
-    def _lost(self, known: Collection[int]) -> Iterator[JournalEntry]:
-        begun = sum(event.event == "begun" for event in self.past)
-        ended = {event.trial for event in self.past if event.event == "ended"}
-        for number in range(1, max([begun, *known]) + 1):
-            if number > begun:
-                yield JournalEntry("begun", number)
-            if number > begun or number in {*known} - ended:
-                yield JournalEntry("ended", number)
 
     def append(self, event: JournalEntry) -> None:
         """Append a line, which is on the disk then."""

@@ -45,14 +45,12 @@ class SharedSearch:
     folder: Path  # the run's, for the workers' logs
 
     def start(self, number: int, pipe: Connection) -> BaseProcess:
-        """Start the process of the worker with this number."""
         # Not forked: TensorFlow's threads do not survive that. What is large is sent once the process asks for it:
         # as an argument, it would block this one for ever where the new one ends before it has read it all.
         if multiprocessing.get_start_method() not in multiprocessing.get_all_start_methods():
             multiprocessing.set_start_method("spawn", force=True)  # joblib's own, which the new one would not find
-        context = multiprocessing.get_context("spawn")
         job = partial(_work, self.folder, number, jobs_at_once(), pipe)
-        process = context.Process(target=end_promptly, args=(job,))
+        process = multiprocessing.get_context("spawn").Process(target=end_promptly, args=(job,))
         process.start()
         return process
 
@@ -91,11 +89,7 @@ class WorkerPool:
         self._lost = Counter[int | None]()  # how often each trial was lost; None: a worker without one
 
     def search(self) -> SearchResult:
-        """Search as `forcepos.tuning.search.search` does.
-
-        Raises:
-            InputError: as there; and when workers end again and again without having done a trial.
-        """
+        """Search as `forcepos.tuning.search.search` does; an InputError, too, if no worker lives to do a trial."""
         try:
             for number in range(1, self._shared.spec.config.workers + 1):
                 self._workers[number] = _Worker(self._shared, number)
@@ -129,11 +123,10 @@ class WorkerPool:
 
     def _close_trial(self, worker: _Worker) -> None:
         """Record the result that a worker has left; without one, its trial is handed out again."""
-        if worker.trial:
-            if result := load_trial(self._directory, worker.trial[0]):
-                self._ledger.end(result)
-            else:
-                self._ledger.requeue(worker.trial[0])
+        if worker.trial and (result := load_trial(self._directory, worker.trial[0])):
+            self._ledger.end(result)
+        elif worker.trial:
+            self._ledger.requeue(worker.trial[0])
         worker.trial = None
 
     def _hand_out(self) -> bool:
