@@ -139,7 +139,7 @@ def _mean_of(values: Float64, occurs: Bools) -> Float64:
 
 
 def draw_units(recording: Ints, row: Ints, count: int, seed: int) -> tuple[Draws, str]:
-    """Draw samples, given by numbers of recordings and rows (n,); return draws and their unit: RECORDINGS or BLOCKS.
+    """Draw samples, given by their recordings and rows (n,); return draws and their unit: RECORDINGS or BLOCKS.
 
     Samples of one recording are not independent draws, since they share its posture, force and sensor offset; so
     recordings are drawn, with all their samples. A single recording is drawn in time blocks (moving-block

@@ -22,8 +22,6 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Calibration:
-    """The calibration of a model."""
-
     coverage: float  # the target
     bound: float  # on the score: radius / spread in a regression, 1 - probability of the true sector otherwise
     floor_mm: float  # lower bound of the spread of an ensemble's members; a single network's spread counts as 1

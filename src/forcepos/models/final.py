@@ -19,14 +19,13 @@ from forcepos.models.training.compiled import Logs
 from forcepos.models.training.device import DeviceDataset
 from forcepos.models.training.trainer import NetworkTrainer
 
-# The root of the largest float32: what is larger overflows in a network's products.
-_LARGEST = 1e19
+_BATCH = 1024
+_LARGEST = 1e19  # the root of the largest float32: what is larger overflows in a network's products
+Predictions = dict[str, NDArray[Any]]  # by the names of the model's outputs, (samples, …) each
 
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """The final model and how it was trained."""
-
     model: keras.Model  # with named outputs; see `inference_model`
     histories: list[list[Logs]]  # for each member of the ensemble, the logs of each epoch
     calibration: Calibration | None  # of its radius or sets of sectors; None if it was not calibrated
@@ -90,11 +89,6 @@ def _radius(predictions: Sequence[Any], mean: Any, calibration: Calibration) -> 
         return ops.full_like(mean[:, 0], calibration.bound)
     squared = [ops.sum(ops.square(member - mean), axis=-1) for member in predictions]
     return calibration.bound * ops.sqrt(calibration.floor_mm**2 + ops.mean(ops.stack(squared), axis=0))
-
-
-Predictions = dict[str, NDArray[Any]]  # by the names of the model's outputs, (samples, …) each
-
-_BATCH = 1024
 
 
 def batches(problem: Problem, members: Int32, size: int) -> tf.data.Dataset:

@@ -42,7 +42,6 @@ class Scaling:
         return stack
 
     def output_layers(self) -> list[layers.Layer]:
-        """Return a Rescaling layer that turns standardised targets into mm."""
         moments = [self.targets] if self.targets else []
         return [layers.Rescaling(scale.tolist(), mean.tolist(), name="to_mm") for mean, scale in moments]
 
@@ -82,7 +81,6 @@ def _whitening(values: Float32, mean: Float64, deviation: Float64) -> Float64:
 
 
 def _chunks(values: Float32) -> list[Float32]:
-    """Cut all rows into chunks: views, no copies."""
     return [values[first : first + _CHUNK_ROWS] for first in range(0, len(values), _CHUNK_ROWS)]
 
 
@@ -109,7 +107,7 @@ def build_network(
         stack.append(layers.Dense(len(task.outputs), activation="softmax"))
     model = keras.Sequential(stack, name=config.name)
     _check(model, plugin_name(architecture), len(task.outputs))
-    model.compile(optimizer=keras.optimizers.Adam(chosen["lr"]), loss=task.loss(), metrics=task.metrics())
+    model.compile(optimizer=keras.optimizers.Adam(chosen["lr"]), loss=task.loss, metrics=task.metrics())
     return model
 
 

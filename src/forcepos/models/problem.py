@@ -2,7 +2,7 @@
 
 import logging
 from dataclasses import dataclass
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 from keras.metrics import CategoricalAccuracy, F1Score, MeanAbsoluteError, Metric, R2Score, RootMeanSquaredError
@@ -22,6 +22,7 @@ class Regression:
     """Coordinates in mm, plate frame."""
 
     outputs: tuple[str, ...]
+    loss: ClassVar[str] = "mse"
 
     @property
     def columns(self) -> list[int]:
@@ -30,9 +31,6 @@ class Regression:
     def targets(self, samples: Samples) -> Float32:
         """Return (n, outputs) coordinates in mm."""
         return samples.positions[:, self.columns]
-
-    def loss(self) -> str:
-        return "mse"
 
     def metrics(self) -> list[Metric]:
         return [MeanAbsoluteError(name="mae"), RootMeanSquaredError(name="rmse"), R2Score(name="r2")]
@@ -44,6 +42,7 @@ class Classification:
 
     sectors: Sectors | None  # None where the data has labels of its own
     label_names: tuple[str, ...] = ()  # names of those
+    loss: ClassVar[str] = "categorical_crossentropy"
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -66,9 +65,6 @@ class Classification:
     def targets(self, samples: Samples) -> Float32:
         """Return (n, outputs) one-hot targets of samples that have a class."""
         return np.eye(len(self.outputs), dtype=np.float32).take(self.labels(samples), axis=0)
-
-    def loss(self) -> str:
-        return "categorical_crossentropy"
 
     def metrics(self) -> list[Metric]:
         return [CategoricalAccuracy(name="accuracy"), F1Score(average="macro", name="f1")]

@@ -20,8 +20,6 @@ from forcepos.tuning.tuner import SearchSpec
 
 
 class SearchResult(NamedTuple):
-    """The outcome of a search."""
-
     best: Values  # hyperparameters of the best trial
     score: float | None  # its objective, None where there was no search
     trials: Sequence[TrialResult]  # all that are finished, by number, failed ones included; none without a search
@@ -50,7 +48,7 @@ class Ledger:
         self._config, self._oracle, self._events = spec.config, _new_oracle(spec), events
         self._space = spec.space
         self._known = {result.number: result for result in load_trials(spec.directory, self._fault_of)}
-        self._results, self._reused = dict[int, TrialResult](), 0
+        self._results = dict[int, TrialResult]()
         self._journal = Journal(spec.directory, self._space, self._known)
         self._past = iter(self._journal.past)
         self._waiting = set[int]()  # trials that began and are not under way: handed out next
@@ -89,7 +87,6 @@ class Ledger:
                     self._repeated = number
                     return
                 self._waiting.remove(number)
-                self._reused += 1
                 self._events.trial_known(result)
                 self._close(result)
 
@@ -165,7 +162,7 @@ class Ledger:
         # Hyperband's own entries (tuner/epochs, …) are no hyperparameters of a network.
         chosen = self._results[best].hyperparameters.items()
         values = {name: value for name, value in chosen if not name.startswith("tuner/")}
-        return SearchResult(values, scores[best], results, self._reused)
+        return SearchResult(values, scores[best], results, len(self._results.keys() & self._known.keys()))
 
 
 def score_of(config: TunerConfig, history: Sequence[Sequence[Logs]]) -> float:

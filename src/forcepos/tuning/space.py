@@ -11,8 +11,6 @@ _ROUNDING = 1e-9  # relative: a value drawn on a logarithmic scale may lie that 
 
 
 class Entry(NamedTuple):
-    """A hyperparameter."""
-
     name: str
     kinds: tuple[type, ...]  # types that its value may have
     contains: Contains  # whether a value of such a type is in the space

@@ -5,7 +5,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Collection, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,8 +23,6 @@ _StoredLogs = dict[str, Annotated[float, BeforeValidator(lambda value: math.nan 
 
 @dataclass(frozen=True)
 class TrialResult:
-    """One finished trial."""
-
     number: PositiveInt  # 1, 2, 3, …
     hyperparameters: Values
     history: list[list[_StoredLogs]]  # Keras' logs, per execution and per epoch
@@ -125,10 +123,9 @@ def _line(event: JournalEntry) -> bytes:
 class Listener:
     """Receives events; ignores those that it does not override. Several trials may be under way at once."""
 
-    @contextmanager
-    def phase(self, name: str, epochs: int) -> Iterator[None]:  # noqa: ARG002  # for those who override it
+    def phase(self, name: str, epochs: int) -> AbstractContextManager[None]:  # noqa: ARG002  # overridden
         """Surround a phase of at most `epochs` epochs, such as the search; 0 if nothing is trained in it."""
-        yield
+        return nullcontext()
 
     def trial_known(self, result: TrialResult) -> None:
         """Receive a trial that an earlier run finished."""
@@ -157,7 +154,6 @@ class Events(Listener):
 
     @contextmanager
     def phase(self, name: str, epochs: int) -> Iterator[None]:
-        """Surround a phase for all listeners."""
         start = time.monotonic()
         with ExitStack() as stack:
             for listener in self._listeners:

@@ -93,8 +93,6 @@ class Fixed(schema.FixedTunerConfig, Tuner):
 
 @dataclass(frozen=True)
 class SearchSpec:
-    """All that defines a search, except how a trial trains."""
-
     config: Tuner
     declare: Callable[[HyperParameters], None]  # declares the space of hyperparameters
     directory: Path  # where trials and journal are kept; locked by the process that searches

@@ -38,8 +38,6 @@ _TIMES_LOST = 3  # so often a trial is lost with its worker before it has failed
 
 @dataclass(frozen=True)
 class SharedSearch:
-    """What all workers of a search need."""
-
     spec: SearchSpec
     problem: Problem
     folder: Path  # the run's, for the workers' logs
@@ -56,8 +54,6 @@ class SharedSearch:
 
 
 class _Worker:
-    """A worker as the main process sees it."""
-
     def __init__(self, shared: SharedSearch, number: int) -> None:
         self.name = f"worker {number}"
         self.pipe, theirs = multiprocessing.Pipe()
@@ -173,11 +169,8 @@ def _work(folder: Path, number: int, jobs: int, pipe: Connection) -> None:
 
 def work(spec: SearchSpec, train: Trainer, pipe: Connection) -> None:
     """Do the trials that arrive; their results go to `spec.directory`."""
-
-    def report(_: int, *epoch: Any) -> None:
-        pipe.send(epoch)
-
     while True:
         pipe.send(None)
         number, values = pipe.recv()
-        save_trial(spec.directory, run_trial(spec, number, values, train, report))
+        result = run_trial(spec, number, values, train, lambda _, *epoch: pipe.send(epoch))
+        save_trial(spec.directory, result)

@@ -27,7 +27,6 @@ class Ffnn(FfnnSpace, Architecture):
         hp.Choice("activation", self.activation)
 
     def hidden_layers(self, chosen: Mapping[str, Any], channels: int) -> list[layers.Layer]:
-        """Return the layers between scaled input (channels,) and dropout."""
         from keras import layers  # noqa: PLC0415  # takes seconds, and declaring a space does not need it
 
         units = [chosen[f"units_{layer}"] for layer in range(chosen["num_layers"])]
@@ -53,7 +52,6 @@ class Cnn(CnnSpace, Architecture):
         hp.Choice(f"{name}_activation", self.activation)
 
     def hidden_layers(self, chosen: Mapping[str, Any], channels: int) -> list[layers.Layer]:  # noqa: ARG002
-        """Return the layers between scaled input (window, channels) and dropout."""
         from keras import layers  # noqa: PLC0415  # takes seconds, and declaring a space does not need it
 
         def convolution(name: str) -> layers.Layer:
@@ -63,7 +61,6 @@ class Cnn(CnnSpace, Architecture):
         return [convolution(f"conv_{name}") for name in ("input", *range(chosen["num_layers"]))]
 
     def last_layers(self) -> list[layers.Layer]:
-        """Return the mean over the window."""
         from keras import layers  # noqa: PLC0415  # takes seconds, and declaring a space does not need it
 
         return [layers.GlobalAveragePooling1D()]

@@ -34,8 +34,6 @@ logging.getLogger("tensorflow").addFilter(lambda record: "tf.function retracing"
 
 @dataclass(frozen=True)
 class Program:
-    """Batch size and compilation of the training steps."""
-
     batch_size: int  # samples of a step
     xla: bool  # compile with XLA, which takes seconds and then at least halves the time of a step
     mixed: bool = False  # compute in float16 where it is safe
@@ -133,7 +131,7 @@ class Training:
         optimizer = type(network.optimizer).from_config(network.optimizer.get_config())
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer) if program.mixed else optimizer
         # Samples have weight 1, padding has weight 0.
-        self._model.compile(optimizer, task.loss(), weighted_metrics=task.metrics(), jit_compile=program.xla)
+        self._model.compile(optimizer, task.loss, weighted_metrics=task.metrics(), jit_compile=program.xla)
         self._model.optimizer.build(self._model.trainable_variables)
         self._model.build_metrics()
         self._fresh_optimizer = [variable.numpy() for variable in self._model.optimizer.variables]

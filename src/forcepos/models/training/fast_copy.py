@@ -54,11 +54,8 @@ _ON_A_CPU: dict[Any, Any] = {layers.Conv1D: MatrixConv1D, layers.Dropout: HashDr
 def fast_copy(network: keras.Sequential, for_cpu: bool, mixed: bool) -> keras.Sequential:
     """Return a network of the same layers and variables, for training.
 
-    Args:
-        network: a stack of standard layers.
-        for_cpu: replace the layers that XLA is slow at on a CPU.
-        mixed: compute in float16 between the scaling at the input and the last layer with weights, which stay
-            float32 as all weights do.
+    With `for_cpu` the layers that XLA is slow at on a CPU are replaced. With `mixed` all is computed in float16
+    but the scaling at the input and the last layer with weights; all weights stay float32.
     """
     last = [layer for layer in network.layers if layer.weights][-1]
 
