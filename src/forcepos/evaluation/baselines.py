@@ -75,9 +75,8 @@ def _predict(model: Any, inputs: Float64, targets: Float32, chunks: Iterable[Flo
     labels = targets.argmax(axis=1)
     present = np.unique(labels)
     model = model if len(present) > 1 else DummyClassifier()  # the others refuse to fit a single class
-    with warnings.catch_warnings():
-        # Linearly separable classes have no finite best weights: those of the last step serve as well.
-        warnings.simplefilter("ignore", ConvergenceWarning)
+    # Linearly separable classes have no finite best weights: those of the last step serve as well.
+    with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
         model.fit(inputs, labels)
     found = np.concatenate([model.predict_proba(chunk).astype(np.float32) for chunk in chunks])
     probabilities = np.zeros((len(found), targets.shape[1]), np.float32)

@@ -19,6 +19,7 @@ from forcepos.tuning.space import Space
 Logs = dict[str, float]
 Values = dict[str, Any]
 _StoredLogs = dict[str, Annotated[float, BeforeValidator(lambda value: math.nan if value is None else value)]]
+FaultOf = Callable[["TrialResult"], str | None]  # says what is wrong with a result, None if nothing is
 
 
 @dataclass(frozen=True)
@@ -28,9 +29,6 @@ class TrialResult:
     history: list[list[_StoredLogs]]  # Keras' logs, per execution and per epoch
     score: FiniteFloat | None  # mean over executions of the best epoch's objective; None where the trial failed
     failure: str | None = None  # why it failed, None where it did not
-
-
-FaultOf = Callable[[TrialResult], str | None]  # says what is wrong with a result, None if nothing is
 
 
 def save_trial(directory: Path, result: TrialResult) -> None:
@@ -107,10 +105,10 @@ class Journal:
             if fault:
                 raise files.Damaged(fault)
 
-    def append(self, event: JournalEntry) -> None:
+    def append(self, event: Literal["begun", "ended"], trial: int, hyperparameters: Values | None = None) -> None:
         """Append a line, which is on the disk then."""
         with self._path.open("ab") as file:
-            file.write(_line(event))
+            file.write(_line(JournalEntry(event, trial, hyperparameters)))
             file.flush()
             os.fsync(file.fileno())
 

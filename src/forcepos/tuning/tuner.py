@@ -75,7 +75,6 @@ class Hyperband(schema.HyperbandTunerConfig, Tuner):
         return oracle
 
     def declare(self, space: Space, epochs: int) -> None:
-        """Declare the epochs of a trial, and the earlier trial that it continues."""
         space.Int("tuner/epochs", 1, epochs)
         for name in ("initial_epoch", "bracket", "round"):
             space.Int(f"tuner/{name}", 0, epochs)
@@ -101,7 +100,6 @@ class SearchSpec:
 
     @property
     def space(self) -> Space:
-        """The space that a trial's hyperparameters come from, the tuner's own included."""
         space = Space(self.declare)
         self.config.declare(space, self.epochs)
         return space

@@ -24,8 +24,7 @@ from forcepos.models.training.trainer import NetworkTrainer
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.interruption import end_promptly, end_with_parent, stop_if_asked
 from forcepos.runtime.resources import jobs_at_once
-from forcepos.tuning.ledger import Ledger, SearchResult
-from forcepos.tuning.search import Trainer, run_trial
+from forcepos.tuning.search import Ledger, SearchResult, Trainer, run_trial
 from forcepos.tuning.trials import Events, TrialResult, Values, load_trial, save_trial
 from forcepos.tuning.tuner import SearchSpec
 
