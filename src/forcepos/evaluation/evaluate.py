@@ -27,14 +27,8 @@ _LEVELS = np.linspace(0.05, 0.95, 19)
 
 @dataclass(frozen=True)
 class Coverage:
-    """Coverage on the test subset: `scores` as in result.json, and a row for each region of the plate.
-
-    Scores are shares of samples asked for and found to be covered, the mean radius in mm or number of classes in a
-    set, number and kind of the units that the calibration counted; regions have their borders in mm, too.
-    """
-
-    scores: dict[str, Any]
-    regions: pd.DataFrame
+    scores: dict[str, Any]  # as in result.json: shares, mean radius in mm or number of classes, units calibrated
+    regions: pd.DataFrame  # a row for each region of the plate: its share, and its borders in mm
 
 
 @dataclass(frozen=True)
@@ -122,22 +116,20 @@ def _scores(task: Task, true: Float32, outputs: Predictions) -> Float64:
 
 
 def _regions(positions: Float32, covered: metrics.Bools, size: Float64) -> pd.DataFrame:
-    frame = pd.DataFrame({"found": covered.astype(np.float64), "size": size})
+    frame = pd.DataFrame({"found": covered, "size": size})
     for axis, values in zip("xy", positions.T, strict=False):
         borders = np.linspace(values.min(), values.max(), _SIDE + 1)
         place = np.clip(np.searchsorted(borders, values, side="right") - 1, 0, _SIDE - 1)
         frame[f"{axis}_from_mm"], frame[f"{axis}_to_mm"] = borders.astype(float)[[place, place + 1]]
-    regions = frame.groupby(["x_from_mm", "x_to_mm", "y_from_mm", "y_to_mm"])
-    means = regions.agg(lambda values: values.to_numpy().mean())  # pandas' own may differ in the last digit
-    means.insert(0, "samples", regions.size())
-    return means.reset_index()
+    edges, means = ["x_from_mm", "x_to_mm", "y_from_mm", "y_to_mm"], ["found", "size"]
+    regions = frame.groupby(edges)
+    rows = [[*at, len(each), *(each[name].to_numpy().mean() for name in means)] for at, each in regions]
+    return pd.DataFrame(rows, columns=[*edges, "samples", *means])
 
 
 @dataclass(frozen=True)
 class References:
-    """Scores on the test subset of methods without a network, by name."""
-
-    scores: dict[str, metrics.Scores]
+    scores: dict[str, metrics.Scores]  # of methods without a network, by name
     predictions: dict[str, Float32]  # (test samples, outputs) of the baselines
 
 

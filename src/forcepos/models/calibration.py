@@ -30,10 +30,7 @@ class Calibration:
 
 
 def calibrate(task: Task, true: Float32, members: Float32, groups: Units, coverage: float) -> Calibration | None:
-    """Calibrate for a target coverage; return None where there are too few samples for it.
-
-    `true` are the targets (n, outputs), `members` the predictions (k, n, outputs) of an ensemble's networks.
-    """
+    """Calibrate by targets (n, outputs) and predictions (k, n, outputs) of networks; None for too few samples."""
     floor = float(np.sqrt(_variance(members).mean())) if len(members) > 1 else 0.0
     scores = conformity_scores(task, true, members, floor)
     for unit, counted in ((groups.number, groups.what), (np.arange(len(scores)), "samples")):

@@ -1,6 +1,6 @@
 """The final model: networks trained from scratch with the best hyperparameters, and calibrated."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -17,7 +17,7 @@ from forcepos.models.calibration import Calibration, calibrate
 from forcepos.models.problem import Classification, Problem, Regression, Task
 from forcepos.models.training.compiled import Logs
 from forcepos.models.training.device import DeviceDataset
-from forcepos.models.training.trainer import NetworkTrainer
+from forcepos.models.training.trainer import NetworkTrainer, Values
 
 _BATCH = 1024
 _LARGEST = 1e19  # the root of the largest float32: what is larger overflows in a network's products
@@ -31,16 +31,11 @@ class TrainedModel:
     calibration: Calibration | None  # of its radius or sets of sectors; None if it was not calibrated
 
 
-def train_final(
-    trainer: NetworkTrainer, best: Mapping[str, Any], after_epoch: Callable[[int, int, Logs], None]
-) -> TrainedModel:
-    """Train `training.ensemble` networks, calibrate them; call `after_epoch` with member, epoch and logs.
-
-    A TrialFailure tells that one of them diverges.
-    """
+def train_final(trainer: NetworkTrainer, best: Values, report: Callable[[int, int, Logs], None]) -> TrainedModel:
+    """Train and calibrate an ensemble; report member, epoch and logs; a TrialFailure tells that one diverges."""
     problem, config = trainer.problem, trainer.problem.config
     members = range(1, config.training.ensemble + 1)
-    trained = [trainer.final(best, member, partial(after_epoch, member)) for member in members]
+    trained = [trainer.final(best, member, partial(report, member)) for member in members]
     networks = [network for network, _ in trained]
     calibration, subset = None, problem.split.calibration
     if len(subset):

@@ -208,10 +208,7 @@ def lock_search(directory: Path, fresh: bool, wait: bool = False) -> Iterator[No
 
 
 def search(spec: SearchSpec, train: Trainer, events: Events) -> SearchResult:
-    """Run trials, one after the other, until there are `max_trials`; finished ones in `spec.directory` count.
-
-    An InputError tells that every trial failed, or `max_failures` did.
-    """
+    """Run trials until there are `max_trials`, finished ones included; an InputError if all or too many failed."""
     ledger = Ledger(spec, events)
     while begun := ledger.begin():
         stop_if_asked()

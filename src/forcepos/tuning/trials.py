@@ -32,7 +32,7 @@ class TrialResult:
 
 
 def save_trial(directory: Path, result: TrialResult) -> None:
-    files.write_state(_file(directory, result.number), dataclasses.asdict(result))
+    files.write_state(directory / f"trial_{result.number:04}.json", dataclasses.asdict(result))
 
 
 def load_trial(directory: Path, number: int, fault_of: FaultOf = lambda _: None) -> TrialResult | None:
@@ -44,7 +44,8 @@ def load_trial(directory: Path, number: int, fault_of: FaultOf = lambda _: None)
         if fault := fault_of(result):
             raise files.Damaged(fault)
 
-    return files.read_state(_file(directory, number), TrialResult, f"trial {number} is done again", check)
+    path = directory / f"trial_{number:04}.json"
+    return files.read_state(path, TrialResult, f"trial {number} is done again", check)
 
 
 def load_trials(directory: Path, fault_of: FaultOf = lambda _: None) -> list[TrialResult]:
@@ -54,17 +55,11 @@ def load_trials(directory: Path, fault_of: FaultOf = lambda _: None) -> list[Tri
     return [result for result in found if result]
 
 
-def _file(directory: Path, number: int) -> Path:
-    return directory / f"trial_{number:04}.json"
-
-
 @dataclass(frozen=True)
 class JournalEntry:
-    """A line of the journal; a trial that begins has hyperparameters, unless they are lost."""
-
     event: Literal["begun", "ended"]
     trial: PositiveInt
-    hyperparameters: Values | None = None
+    hyperparameters: Values | None = None  # of a trial that begins, unless they are lost
 
 
 class Journal:

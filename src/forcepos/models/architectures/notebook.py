@@ -19,7 +19,6 @@ class Ffnn(FfnnSpace, Architecture):
     """Dense layers, the first of them as wide as the input."""
 
     def declare(self, hp: HyperParameters) -> None:
-        """Declare the search space; `units_3` exists only where `num_layers` is 4 or more."""
         hp.Int("num_layers", self.num_layers.min, self.num_layers.max, self.num_layers.step)
         for layer in range(self.num_layers.max):
             with hp.conditional_scope("num_layers", list(range(layer + 1, self.num_layers.max + 1))):
@@ -39,7 +38,6 @@ class Cnn(CnnSpace, Architecture):
     """Convolutions, then the mean over the window."""
 
     def declare(self, hp: HyperParameters) -> None:
-        """Declare the search space; `conv_3_…` exists only where `num_layers` is 4 or more."""
         self._declare_convolution(hp, "conv_input")
         hp.Int("num_layers", self.num_layers.min, self.num_layers.max, self.num_layers.step)
         for layer in range(self.num_layers.max):

@@ -204,7 +204,6 @@ class Training:
         """Train `network` from its current weights and return the logs of each epoch.
 
         It learns from the training subset, in an order drawn with `seed`, and is validated after each epoch.
-
         A TrialFailure tells that it diverges: a loss is not finite, which ends it in that epoch, or a weight.
         """
         # Weights, the state of dropout's random numbers, and the optimizer's.

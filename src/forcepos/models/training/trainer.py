@@ -35,10 +35,7 @@ class NetworkTrainer:
         self._latest: tuple[dict[str, Any], Program, Training] | None = None
 
     def trial(self, hyperparameters: Values, seed: int, epochs: int, after_epoch: AfterEpoch) -> list[Logs]:
-        """Train a trial's network once and return the logs of each epoch.
-
-        A TrialFailure tells that the network cannot be built, does not fit into memory or diverges.
-        """
+        """Train a trial's network once; a TrialFailure: it cannot be built, is too large or diverges."""
         in_all = self._config.tuner.executions_per_trial * epochs
         with _possible():
             network = self._build(hyperparameters, seed)
