@@ -19,7 +19,7 @@ _FOR_DATA = 0.9  # of a GPU's memory; the rest is for what CUDA keeps in each pr
 
 
 def use_device(config: TrainingConfig, n_processes: int = 1, worker: int | None = None) -> str:
-    """Prepare the device that training runs on and return its description; InputError: there is none as required.
+    """Prepare the device that training runs on and return its description; an InputError: there is none such.
 
     `n_processes` train on this machine at the same time and share cores and memory. With several GPUs, each
     `worker` of a search (0, 1, …) uses one. A process that is reused for another job keeps threads and memory.
