@@ -7,7 +7,7 @@ import pytest
 
 from forcepos.data.recordings import Float32
 from forcepos.data.sectors import make_sectors
-from forcepos.evaluation.coverage import coverage_at_levels, measure_coverage
+from forcepos.evaluation.evaluate import coverage_at_levels, measure_coverage
 from forcepos.models.calibration import Calibration
 from forcepos.models.final import Predictions
 from forcepos.models.problem import Classification, Regression

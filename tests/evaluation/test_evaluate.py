@@ -32,7 +32,7 @@ from forcepos.models.training.trainer import NetworkTrainer
 from forcepos.results.predictions import Scored
 from forcepos.results.run_report import RunReport, save
 from forcepos.tracking.run import Run
-from forcepos.tuning.ledger import SearchResult
+from forcepos.tuning.search import SearchResult
 from tests.conftest import checked_config
 from tests.data.test_simulation import simulate
 from tests.data.test_splits import plate

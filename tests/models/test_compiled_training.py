@@ -15,9 +15,8 @@ from forcepos.data.recordings import Float32, Int32
 from forcepos.models.networks import build_network, fit_scaling
 from forcepos.models.problem import Problem
 from forcepos.models.training import compiled
-from forcepos.models.training.compiled import Logs, Program, Training
+from forcepos.models.training.compiled import HashDropout, Logs, MatrixConv1D, Program, Training, fast_copy
 from forcepos.models.training.device import Blocks, DeviceDataset
-from forcepos.models.training.fast_copy import HashDropout, MatrixConv1D, fast_copy
 from tests.models.test_networks import CNN, FFNN, network
 from tests.models.test_training import prepared
 

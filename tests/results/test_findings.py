@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from forcepos.results.findings import find
-from forcepos.tuning.ledger import SearchResult
+from forcepos.tuning.search import SearchResult
 from forcepos.tuning.trials import TrialResult
 from tests.conftest import Smoke, checked_config
 

@@ -14,8 +14,7 @@ from typing import Any
 import pytest
 
 from forcepos.runtime.errors import InputError
-from forcepos.tuning.ledger import SearchResult
-from forcepos.tuning.search import lock_search, search
+from forcepos.tuning.search import SearchResult, lock_search, search
 from forcepos.tuning.trials import Events, Listener, TrialResult
 from forcepos.tuning.tuner import SearchSpec, Tuner
 from tests.damage import as_bytes, damaged_contents, damaged_fields, replaced_by

@@ -13,8 +13,7 @@ from filelock import FileLock
 
 from forcepos.experiment.folds import search_fingerprint
 from forcepos.runtime.errors import InputError, TrialFailure
-from forcepos.tuning.ledger import SearchResult
-from forcepos.tuning.search import lock_search, search
+from forcepos.tuning.search import SearchResult, lock_search, search
 from forcepos.tuning.trials import Events, Listener, Logs, TrialResult
 from forcepos.tuning.tuner import SearchSpec, Tuner
 from tests.conftest import checked_config

@@ -19,8 +19,7 @@ import pytest
 
 from forcepos.runtime.errors import InputError
 from forcepos.tuning import workers
-from forcepos.tuning.ledger import SearchResult
-from forcepos.tuning.search import Trainer, search
+from forcepos.tuning.search import SearchResult, Trainer, search
 from forcepos.tuning.trials import Events, Listener, Logs, TrialResult, load_trials, save_trial
 from forcepos.tuning.tuner import SearchSpec
 from forcepos.tuning.workers import SharedSearch, WorkerPool, work

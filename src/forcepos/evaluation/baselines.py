@@ -2,10 +2,12 @@
 
 import logging
 import warnings
-from collections.abc import Callable
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+from sklearn.base import is_classifier
+from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -20,7 +22,6 @@ from forcepos.models.problem import Classification, Problem, Task
 log = logging.getLogger(__name__)
 
 _WINDOWS_AT_ONCE = 8192
-Predictor = Callable[[Float64], Float32]
 
 
 def reference_predictions(problem: Problem) -> dict[str, Float32]:
@@ -32,15 +33,14 @@ def reference_predictions(problem: Problem) -> dict[str, Float32]:
     task, samples, seed = problem.task, problem.samples, problem.config.seed
     members = _draw(problem.split.train, problem.config.evaluation.baseline_samples, seed)
     inputs, targets = _windows(samples, members), problem.targets[members]
-    test = problem.split.test
-    chunks = [test[first : first + _WINDOWS_AT_ONCE] for first in range(0, len(test), _WINDOWS_AT_ONCE)]
-    predictions = {}
+    test, predictions = problem.split.test, dict[str, Float32]()
     for name, model in _models(task, seed).items():
         log.info("baseline %s: training on %d samples", name, len(members))
+        places = range(0, len(test), _WINDOWS_AT_ONCE)
+        chunks = (_windows(samples, test[first : first + _WINDOWS_AT_ONCE]) for first in places)
         # Its threads busy-wait for one another: next to other work, one is ten times as fast as two.
         with threadpool_limits(1):
-            predict = _fit(model, inputs, targets, task)
-            predictions[name] = np.concatenate([predict(_windows(samples, chunk)) for chunk in chunks])
+            predictions[name] = _predict(model, inputs, targets, chunks)
     return predictions
 
 
@@ -66,23 +66,19 @@ def _windows(samples: Samples, members: Int32) -> Float64:
     return np.asarray(samples.recordings.signals[rows].reshape(len(members), -1), np.float64)
 
 
-def _fit(model: Any, inputs: Float64, targets: Float32, task: Task) -> Predictor:
-    """Return a predictor of (n, outputs) values, or probabilities of classes after fitting to one-hot targets."""
-    if not isinstance(task, Classification):
+def _predict(model: Any, inputs: Float64, targets: Float32, chunks: Iterable[Float64]) -> Float32:
+    """Fit, and predict (n, outputs) values, or probabilities of classes after fitting to one-hot targets."""
+    if not is_classifier(model):
         model.fit(inputs, targets)
-        return lambda windows: np.asarray(model.predict(windows), np.float32).reshape(len(windows), -1)
+        values = np.concatenate([model.predict(chunk).astype(np.float32) for chunk in chunks])
+        return values.reshape(len(values), -1)
     labels = targets.argmax(axis=1)
     present = np.unique(labels)
-    if len(present) == 1:  # scikit-learn refuses to fit a single class
-        return lambda windows: np.repeat(targets[:1], len(windows), axis=0)
-    with warnings.catch_warnings():
-        # Linearly separable classes have no finite best weights: those of the last step serve as well.
-        warnings.simplefilter("ignore", ConvergenceWarning)
+    model = model if len(present) > 1 else DummyClassifier()  # the others refuse to fit a single class
+    # Linearly separable classes have no finite best weights: those of the last step serve as well.
+    with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
         model.fit(inputs, labels)
-
-    def predict(windows: Float64) -> Float32:
-        probabilities = np.zeros((len(windows), targets.shape[1]), np.float32)
-        probabilities[:, present] = model.predict_proba(windows)
-        return probabilities
-
-    return predict
+    found = np.concatenate([model.predict_proba(chunk).astype(np.float32) for chunk in chunks])
+    probabilities = np.zeros((len(found), targets.shape[1]), np.float32)
+    probabilities[:, present] = found
+    return probabilities

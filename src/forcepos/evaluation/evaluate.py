@@ -1,27 +1,38 @@
-"""Scores on the test subset: of the model, of each point, of baselines, and the best that noise allows."""
+"""Scores on the test subset: of the model, of each point, of baselines, and the best that noise allows.
+
+Coverage is the share of samples whose radius, or set of classes, contains the truth.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from forcepos.data.recordings import Float32, Int32, Samples
+from forcepos.data.recordings import Float32, Float64, Int32, Samples
 from forcepos.data.simulation.simulation import Simulation
 from forcepos.evaluation import metrics
 from forcepos.evaluation.baselines import reference_predictions
-from forcepos.evaluation.coverage import Coverage, measure_coverage
 from forcepos.evaluation.limits import cramer_rao_scores, locate
+from forcepos.models.calibration import Calibration, conformal_bound
 from forcepos.models.final import Predictions, TrainedModel, predict
 from forcepos.models.problem import Problem, Regression, Task
 from forcepos.runtime.errors import InputError
 
+_SIDE = 3  # regions of the plate along x and along y
+_LEVELS = np.linspace(0.05, 0.95, 19)
+
+
+@dataclass(frozen=True)
+class Coverage:
+    scores: dict[str, Any]  # as in result.json: shares, mean radius in mm or number of classes, units calibrated
+    regions: pd.DataFrame  # a row for each region of the plate: its share, and its borders in mm
+
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A model's scores on the test subset."""
-
     test: metrics.Scores
     intervals: dict[str, metrics.Interval]  # low and high of each score
     resampled: str  # the units that the bootstrap of the intervals draws
@@ -32,11 +43,7 @@ class Evaluation:
 
 
 def evaluate(problem: Problem, trained: TrainedModel) -> Evaluation:
-    """Score a model on the test subset.
-
-    Raises:
-        InputError: it has no answer for some of the samples.
-    """
+    """Score a model on the test subset; an InputError tells that it has no answer for some of the samples."""
     task, settings = problem.task, problem.config.evaluation
     true, test = problem.test_targets, problem.test_samples
     outputs = predict(trained.model, problem, problem.split.test)
@@ -44,11 +51,10 @@ def evaluate(problem: Problem, trained: TrainedModel) -> Evaluation:
     recording = test.recordings.recording[test.starts]
     lost = np.flatnonzero(~np.isfinite(predicted).all(axis=1))
     if len(lost):
-        first = test.recordings.names[recording[lost[0]]]
-        raise InputError(
-            f"the model has no finite prediction for {len(lost)} of {len(predicted)} samples of the test subset, "
-            f"the first one of recording {first}: its signals, or the model's weights, are too large"
-        )
+        samples = f"{len(lost)} of {len(predicted)} samples of the test subset"
+        first = f"the first one of recording {test.recordings.names[recording[lost[0]]]}"
+        cause = "its signals, or the model's weights, are too large"
+        raise InputError(f"the model has no finite prediction for {samples}, {first}: {cause}")
     draws, resampled = metrics.draw_units(recording, test.starts, settings.resamples, problem.config.seed)
     intervals = metrics.intervals(_measures(task, test, true, predicted, draws), settings.confidence)
     calibration, scores = trained.calibration, score(task, test, true, predicted)
@@ -70,11 +76,60 @@ def _measures(
     return metrics.classification_measures(true.argmax(axis=1), predicted.argmax(axis=1), border, draws)
 
 
+def measure_coverage(
+    task: Task, true: Float32, outputs: Predictions, positions: Float32, calibration: Calibration
+) -> Coverage:
+    """Measure the coverage of a calibrated model's outputs (n, …) on the test subset."""
+    if isinstance(task, Regression):
+        covered = np.linalg.norm(outputs["position"] - true, axis=1) <= outputs["radius"]
+        name, size = "radius_mean_mm", outputs["radius"].astype(np.float64)
+    else:
+        covered = outputs[task.kinds][np.arange(len(true)), true.argmax(axis=1)].astype(bool)
+        name, size = f"{task.kinds}_mean", outputs[task.kinds].sum(axis=1, dtype=np.float64)
+    scores = {"asked": calibration.coverage, "found": float(covered.mean()), name: float(size.mean())}
+    counted = {"calibration_units": calibration.units, "counted": calibration.counted}
+    return Coverage(scores | counted, _regions(positions, covered, size))
+
+
+def coverage_at_levels(
+    task: Task, calibration: tuple[Float32, Predictions, Int32], test: tuple[Float32, Predictions]
+) -> tuple[Float64, Float64]:
+    """Return target coverages (m,), and those observed on the test subset with calibrated bounds.
+
+    Both subsets are given by true values (n, outputs) and model outputs, calibration also by groups (n,).
+    """
+    true, outputs, group = calibration
+    scores = _scores(task, true, outputs)
+    bounds = np.array([conformal_bound(scores, group, level) for level in _LEVELS])
+    known = np.isfinite(bounds)
+    observed = (_scores(task, *test)[:, None] <= bounds[known]).mean(axis=0)
+    return _LEVELS[known], observed
+
+
+def _scores(task: Task, true: Float32, outputs: Predictions) -> Float64:
+    """Return (n,) distances in radii, or 1 - probability of the true class."""
+    if isinstance(task, Regression):
+        distance = np.linalg.norm(outputs["position"].astype(np.float64) - true, axis=1)
+        return np.asarray(distance / outputs["radius"])
+    probability = outputs["probabilities"][np.arange(len(true)), true.argmax(axis=1)]
+    return np.asarray(1 - probability, np.float64)
+
+
+def _regions(positions: Float32, covered: metrics.Bools, size: Float64) -> pd.DataFrame:
+    frame = pd.DataFrame({"found": covered, "size": size})
+    for axis, values in zip("xy", positions.T, strict=False):
+        borders = np.linspace(values.min(), values.max(), _SIDE + 1)
+        place = np.clip(np.searchsorted(borders, values, side="right") - 1, 0, _SIDE - 1)
+        frame[f"{axis}_from_mm"], frame[f"{axis}_to_mm"] = borders.astype(float)[[place, place + 1]]
+    edges, means = ["x_from_mm", "x_to_mm", "y_from_mm", "y_to_mm"], ["found", "size"]
+    regions = frame.groupby(edges)
+    rows = [[*at, len(each), *(each[name].to_numpy().mean() for name in means)] for at, each in regions]
+    return pd.DataFrame(rows, columns=[*edges, "samples", *means])
+
+
 @dataclass(frozen=True)
 class References:
-    """Scores on the test subset of methods without a network, by name."""
-
-    scores: dict[str, metrics.Scores]
+    scores: dict[str, metrics.Scores]  # of methods without a network, by name
     predictions: dict[str, Float32]  # (test samples, outputs) of the baselines
 
 
@@ -95,7 +150,7 @@ def references(problem: Problem, simulation: Simulation | None) -> References:
         for name, known in observers.items():
             places = locate(simulation.recordings, test.starts, test.window, known(test.window))
             scores[name] = score(task, test, true, _at(places, task))
-        scores |= _cramer_rao_bounds(task, test, simulation)
+        scores |= _cramer_rao_bounds(task, test, simulation) if isinstance(task, Regression) else {}
     return References(scores, predictions)
 
 
@@ -109,10 +164,8 @@ def _at(places: Float32, task: Task) -> Float32:
     return np.asarray(task.sectors.label(places)[:, None] == np.arange(len(task.outputs)), np.float32)
 
 
-def _cramer_rao_bounds(task: Task, test: Samples, simulation: Simulation) -> dict[str, metrics.Scores]:
+def _cramer_rao_bounds(task: Regression, test: Samples, simulation: Simulation) -> dict[str, metrics.Scores]:
     """Bound unbiased estimators' errors from a row and from a window, a visit's sensor offset known or not."""
-    if not isinstance(task, Regression):
-        return {}
     point, bounds = simulation.recordings.point[test.starts], dict[str, metrics.Scores]()
     windows = {"limit": test.window} | ({"limit_row": 1} if test.window > 1 else {})
     for (name, window), visit in product(windows.items(), ("new", "known")):
@@ -127,9 +180,8 @@ def errors_by_unit(
 ) -> pd.DataFrame:
     """Tabulate the errors of each unit, a point or recording, that has samples, worst first.
 
-    Args:
-        names: of the units, of which `number` (n,) says each sample's.
-        measured: positions (n, 3) in mm; true (n, outputs) and predicted (n, outputs).
+    `number` (n,) says which of the `names` each sample has. Measured are positions (n, 3) in mm, the truth and the
+    predictions (n, outputs).
     """
     positions, true, predicted = measured
     values = pd.DataFrame(positions, columns=["x_mm", "y_mm", "z_mm"])
@@ -139,11 +191,10 @@ def errors_by_unit(
         values[[f"bias_{axis}_mm" for axis in task.outputs]] = error
     else:
         values["accuracy"] = (true.argmax(axis=1) == predicted.argmax(axis=1)).astype(np.float64)
-    units = values.groupby(number)
+    units, measure = values.groupby(number), values.columns[3]
     table = units.mean()
     table.insert(0, "name", [names[each] for each in table.index])
     table.insert(1, "samples", units.size())
-    if "accuracy" in values:
-        return table.sort_values("accuracy", kind="stable", ignore_index=True)
-    table["euclidean_p95_mm"] = units["euclidean_mean_mm"].quantile(0.95)
-    return table.sort_values("euclidean_mean_mm", ascending=False, kind="stable", ignore_index=True)
+    if isinstance(task, Regression):
+        table["euclidean_p95_mm"] = units[measure].quantile(0.95)
+    return table.sort_values(measure, ascending=measure == "accuracy", kind="stable", ignore_index=True)

@@ -15,13 +15,10 @@ from forcepos.data.simulation.arm import MAX_TORQUE_NM
 from forcepos.data.simulation.simulation import JOINT_CHANNELS, Candidates, Simulation, row_covariance
 from forcepos.models.problem import AXES
 
-# Without drift a row's exT follows exactly from the rows before it. This much additional variance, about what
-# rounding to float32 in recordings adds, then keeps the covariance regular.
+# Without drift a row's exT follows from those before: as much variance as float32 adds keeps covariances regular.
 _ROUNDING = 1e-10
-# A standard deviation of more than a metre is beyond the arm's reach: such a direction is unobservable.
-_LEAST_INFORMATION = 1e-6  # per mm^2
-# Numerical slopes are accurate to 1e-8: a direction 3e-5 times as observable as another may be rounding.
-_LEAST_SHARE = 1e-9
+_LEAST_INFORMATION = 1e-6  # per mm^2: a deviation of more than a metre is beyond the arm's reach, unobservable
+_LEAST_SHARE = 1e-9  # slopes are accurate to 1e-8: a direction 3e-5 times as observable as another may be rounding
 _LEAST_PROJECTION = 1e-9  # squared component of an axis along a direction that counts as more than rounding
 
 

@@ -37,20 +37,18 @@ class Draws:
 
 
 def every_sample_once(count: int) -> Draws:
-    """Return a single draw: the data set itself."""
     return Draws(np.zeros(count, np.int64), np.ones((1, 1), np.int64))
 
 
 def scores_of(measures: Measures) -> Scores:
-    """Return the scores of a single draw, such as the data set itself."""
+    """Return the scores of a single draw."""
     return {name: float(values[0]) if np.isfinite(values[0]) else None for name, values in measures.items()}
 
 
 def regression_measures(true: Float32, predicted: Float32, axes: Sequence[str], draws: Draws) -> Measures:
     """Measure positions (n, axes) in mm for each draw: per axis, over all axes, and by distance.
 
-    `r2` over all axes is the mean of the axes' r2. That of an axis on which the truth does not vary, as with a
-    single sample, is nan and left out of the mean.
+    `r2` is the mean of the axes' r2; that of an axis on which the truth does not vary is nan and left out.
     """
     truth, error = true.astype(np.float64), predicted.astype(np.float64) - true
     distance = np.linalg.norm(error, axis=1)
@@ -141,9 +139,8 @@ def _mean_of(values: Float64, occurs: Bools) -> Float64:
 
 
 def draw_units(recording: Ints, row: Ints, count: int, seed: int) -> tuple[Draws, str]:
-    """Draw samples `count` times; return the draws and the unit that is drawn: RECORDINGS or BLOCKS.
+    """Draw samples, given by their recordings and rows (n,); return draws and their unit: RECORDINGS or BLOCKS.
 
-    Given are the number of each sample's recording (n,) and its row (n,), at least its order, therein.
     Samples of one recording are not independent draws, since they share its posture, force and sensor offset; so
     recordings are drawn, with all their samples. A single recording is drawn in time blocks (moving-block
     bootstrap: Kuensch, "The jackknife and the bootstrap for general stationary observations", Ann. Statist. 1989).
@@ -153,16 +150,12 @@ def draw_units(recording: Ints, row: Ints, count: int, seed: int) -> tuple[Draws
     if len(numbers) > 1:
         weights = rng.multinomial(len(numbers), np.full(len(numbers), 1 / len(numbers)), count)
         return Draws(unit, weights), RECORDINGS
-    total = len(row)
-    cells = min(_CELLS, total)
-    place = np.empty(total, np.int64)
-    place[np.argsort(row, kind="stable")] = np.arange(total)
+    cells, place = min(_CELLS, len(row)), np.argsort(np.argsort(row, kind="stable"))
     length = -(-cells // N_BLOCKS)
     first = rng.integers(0, cells - length + 1, (count, -(-cells // length)))
-    weights = np.zeros((count, cells), np.int64)
-    for offset in range(length):
-        np.add.at(weights, (np.arange(count)[:, None], first + offset), 1)
-    return Draws(place * cells // total, weights), BLOCKS
+    drawn = (first[..., None] + np.arange(length)).reshape(count, -1)
+    weights = np.array([np.bincount(each, minlength=cells) for each in drawn])
+    return Draws(place * cells // len(row), weights), BLOCKS
 
 
 def intervals(measures: Measures, confidence: float) -> dict[str, Interval]:
@@ -181,9 +174,7 @@ def paired_differences(values: Float64, draws: Draws, units: int, confidence: fl
     standard errors than they are wide (single-step maxT: Westfall & Young, "Resampling-based multiple testing",
     1993). A bootstrap over few `units` is too narrow; so they are widened as Student's t is against the normal
     distribution (Hesterberg, "What teachers should know about the bootstrap", Am. Statistician 2015).
-
-    Returns:
-        (runs, runs) the row's score minus the column's, and half the width of the interval around it.
+    Returned are (runs, runs) the row's score minus the column's, and half the width of the interval around it.
     """
     scores = values.mean(axis=0)
     drawn = np.array([draws.totals(column) for column in values.T]) / draws.totals(np.ones(len(values)))

@@ -31,8 +31,7 @@ from forcepos.runtime.resources import in_sweep, jobs_at_once
 from forcepos.tracking.description import command, run_name, swept
 from forcepos.tracking.track import track
 from forcepos.tracking.ui import ui_address
-from forcepos.tuning.ledger import SearchResult
-from forcepos.tuning.search import lock_search, search
+from forcepos.tuning.search import SearchResult, lock_search, search
 from forcepos.tuning.trials import Events
 from forcepos.tuning.tuner import SearchSpec, Tuner
 from forcepos.tuning.workers import SharedSearch, WorkerPool

@@ -1,4 +1,1 @@
-"""Networks: tasks, scaling, calibration, the inference model and predictions.
-
-Scores and coverage are in `evaluation`, the choice of hyperparameters in `tuning`, windows and splits in `data`.
-"""
+"""Networks: tasks, scaling, training, calibration, the inference model and predictions."""

@@ -22,8 +22,6 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Calibration:
-    """The calibration of a model."""
-
     coverage: float  # the target
     bound: float  # on the score: radius / spread in a regression, 1 - probability of the true sector otherwise
     floor_mm: float  # lower bound of the spread of an ensemble's members; a single network's spread counts as 1
@@ -32,12 +30,7 @@ class Calibration:
 
 
 def calibrate(task: Task, true: Float32, members: Float32, groups: Units, coverage: float) -> Calibration | None:
-    """Calibrate for a target coverage; return None where there are too few samples for it.
-
-    Args:
-        true: (n, outputs) targets of the calibration subset.
-        members: (k, n, outputs) predictions of each network of the ensemble.
-    """
+    """Calibrate by targets (n, outputs) and predictions (k, n, outputs) of networks; None for too few samples."""
     floor = float(np.sqrt(_variance(members).mean())) if len(members) > 1 else 0.0
     scores = conformity_scores(task, true, members, floor)
     for unit, counted in ((groups.number, groups.what), (np.arange(len(scores)), "samples")):

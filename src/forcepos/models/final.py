@@ -1,6 +1,6 @@
 """The final model: networks trained from scratch with the best hyperparameters, and calibrated."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -17,32 +17,25 @@ from forcepos.models.calibration import Calibration, calibrate
 from forcepos.models.problem import Classification, Problem, Regression, Task
 from forcepos.models.training.compiled import Logs
 from forcepos.models.training.device import DeviceDataset
-from forcepos.models.training.trainer import NetworkTrainer
+from forcepos.models.training.trainer import NetworkTrainer, Values
 
-# The root of the largest float32: what is larger overflows in a network's products.
-_LARGEST = 1e19
+_BATCH = 1024
+_LARGEST = 1e19  # the root of the largest float32: what is larger overflows in a network's products
+Predictions = dict[str, NDArray[Any]]  # by the names of the model's outputs, (samples, …) each
 
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """The final model and how it was trained."""
-
     model: keras.Model  # with named outputs; see `inference_model`
     histories: list[list[Logs]]  # for each member of the ensemble, the logs of each epoch
     calibration: Calibration | None  # of its radius or sets of sectors; None if it was not calibrated
 
 
-def train_final(
-    trainer: NetworkTrainer, best: Mapping[str, Any], after_epoch: Callable[[int, int, Logs], None]
-) -> TrainedModel:
-    """Train `training.ensemble` networks and calibrate them; call `after_epoch` with member, epoch and logs.
-
-    Raises:
-        TrialFailure: one of them diverges.
-    """
+def train_final(trainer: NetworkTrainer, best: Values, report: Callable[[int, int, Logs], None]) -> TrainedModel:
+    """Train and calibrate an ensemble; report member, epoch and logs; a TrialFailure tells that one diverges."""
     problem, config = trainer.problem, trainer.problem.config
     members = range(1, config.training.ensemble + 1)
-    trained = [trainer.final(best, member, partial(after_epoch, member)) for member in members]
+    trained = [trainer.final(best, member, partial(report, member)) for member in members]
     networks = [network for network, _ in trained]
     calibration, subset = None, problem.split.calibration
     if len(subset):
@@ -91,11 +84,6 @@ def _radius(predictions: Sequence[Any], mean: Any, calibration: Calibration) -> 
         return ops.full_like(mean[:, 0], calibration.bound)
     squared = [ops.sum(ops.square(member - mean), axis=-1) for member in predictions]
     return calibration.bound * ops.sqrt(calibration.floor_mm**2 + ops.mean(ops.stack(squared), axis=0))
-
-
-Predictions = dict[str, NDArray[Any]]  # by the names of the model's outputs, (samples, …) each
-
-_BATCH = 1024
 
 
 def batches(problem: Problem, members: Int32, size: int) -> tf.data.Dataset:

@@ -10,15 +10,13 @@ from keras import initializers, layers
 
 from forcepos.config.schema import ModelConfig
 from forcepos.data.recordings import Float32, Float64, Int32, Samples
-from forcepos.models.architectures.architecture import Architecture, architecture_of
+from forcepos.models.architectures.architecture import architecture_of
 from forcepos.models.problem import Regression, Task
 from forcepos.runtime.errors import InputError, plugin_errors, plugin_name
 
-# A standard deviation below this share of the mean is rounding, not a signal: the channel is constant.
-_CONSTANT = 1e-6
 _CHUNK_ROWS = 32_768
-# A direction with less than this share of a signal's variance is rounding or a constant channel: not rescaled.
-_LEAST_VARIANCE = 1e-6
+# Below this share of the mean a deviation, of a signal's variance a direction, is rounding or a constant channel.
+_ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
@@ -44,11 +42,8 @@ class Scaling:
         return stack
 
     def output_layers(self) -> list[layers.Layer]:
-        """Return a Rescaling layer that turns standardised targets into mm."""
-        if self.targets is None:
-            return []
-        mean, deviation = self.targets
-        return [layers.Rescaling(deviation.tolist(), offset=mean.tolist(), name="to_mm")]
+        moments = [self.targets] if self.targets else []
+        return [layers.Rescaling(scale.tolist(), mean.tolist(), name="to_mm") for mean, scale in moments]
 
 
 def fit_scaling(samples: Samples, train: Int32, targets: Float32 | None, whiten: bool = False) -> Scaling:
@@ -66,7 +61,7 @@ def _moments(values: Float32) -> tuple[Float64, Float64]:
     chunks = _chunks(values)
     mean = np.sum([chunk.sum(axis=0, dtype=np.float64) for chunk in chunks], axis=0) / len(values)
     deviation = np.sqrt(np.sum([((chunk - mean) ** 2).sum(axis=0) for chunk in chunks], axis=0) / len(values))
-    constant = deviation <= _CONSTANT * np.maximum(np.abs(mean), _CONSTANT)
+    constant = deviation <= _ROUNDING * np.maximum(np.abs(mean), _ROUNDING)
     return mean, np.where(constant, 1.0, deviation)
 
 
@@ -81,12 +76,11 @@ def _whitening(values: Float32, mean: Float64, deviation: Float64) -> Float64:
         standardised = (chunk - mean) / deviation
         correlations += standardised.T @ standardised / len(values)
     variances, directions = np.linalg.eigh(correlations)
-    variances = np.where(variances > _LEAST_VARIANCE, variances, 1)
+    variances = np.where(variances > _ROUNDING, variances, 1)
     return np.asarray(directions / np.sqrt(variances) @ directions.T)
 
 
 def _chunks(values: Float32) -> list[Float32]:
-    """Cut all rows into chunks: views, no copies."""
     return [values[first : first + _CHUNK_ROWS] for first in range(0, len(values), _CHUNK_ROWS)]
 
 
@@ -96,17 +90,15 @@ def build_network(
     """Build a compiled model of standard layers only, so that it loads without forcepos.
 
     Input: raw signals, (batch, channels) for an architecture that sees a row, else (batch, window, channels).
-    Output: (batch, outputs) mm, or the probability of each sector.
-
-    Raises:
-        InputError: a user's architecture fails, or its layers give another shape; names it and its file.
+    Output: (batch, outputs) mm, or the probability of each sector. An InputError names a user's architecture, and
+    its file, that fails or has layers that give another shape.
     """
     architecture = architecture_of(config)
     shape = (channels,) if architecture.sees == "row" else (config.window, channels)
     stack = [keras.Input(shape), *scaling.input_layers()]
     with plugin_errors(architecture, "hidden_layers"):
-        hidden = [*architecture.hidden_layers(chosen, channels)]
-    stack += [*hidden, *([layers.Dropout(config.dropout_rate)] if chosen["dropout"] else [])]
+        stack += architecture.hidden_layers(chosen, channels)
+    stack += [layers.Dropout(config.dropout_rate)] if chosen["dropout"] else []
     with plugin_errors(architecture, "last_layers"):
         stack += architecture.last_layers()
     if isinstance(task, Regression):
@@ -114,21 +106,17 @@ def build_network(
     else:
         stack.append(layers.Dense(len(task.outputs), activation="softmax"))
     model = keras.Sequential(stack, name=config.name)
-    _check(model, architecture, len(task.outputs))
-    model.compile(optimizer=keras.optimizers.Adam(chosen["lr"]), loss=task.loss(), metrics=task.metrics())
+    _check(model, plugin_name(architecture), len(task.outputs))
+    model.compile(optimizer=keras.optimizers.Adam(chosen["lr"]), loss=task.loss, metrics=task.metrics())
     return model
 
 
-def _check(model: keras.Sequential, architecture: Architecture, outputs: int) -> None:
+def _check(model: keras.Sequential, plugin: str, outputs: int) -> None:
     """Refuse layers that do not end in one row of features, or that a saved model could not be loaded with."""
     if model.output_shape != (None, outputs):
-        raise InputError(
-            f"{plugin_name(architecture)}: its layers lead to {model.output_shape[1:]}, not ({outputs},): "
-            "they must end in (features,), as after Flatten or GlobalAveragePooling1D"
-        )
+        fault = f"{plugin}: its layers lead to {model.output_shape[1:]}, not ({outputs},)"
+        raise InputError(f"{fault}: they must end in (features,), as after Flatten or GlobalAveragePooling1D")
     for layer in model._flatten_layers(include_self=False):  # noqa: SLF001  # models inside of it, too
         if not type(layer).__module__.startswith("keras."):
-            raise InputError(
-                f"{plugin_name(architecture)}: {type(layer).__name__} is none of Keras' own layers, so that a "
-                "saved model would not load without it: build it from those"
-            )
+            fault = f"{plugin}: {type(layer).__name__} is none of Keras' own layers"
+            raise InputError(f"{fault}, so that a saved model would not load without it: build it from those")

@@ -2,7 +2,7 @@
 
 import logging
 from dataclasses import dataclass
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 from keras.metrics import CategoricalAccuracy, F1Score, MeanAbsoluteError, Metric, R2Score, RootMeanSquaredError
@@ -13,6 +13,7 @@ from forcepos.data.recordings import Float32, Int32, Recordings, Samples
 from forcepos.data.sectors import NO_SECTOR, Sectors, make_sectors
 from forcepos.data.splits.split import Subsets, split_of
 
+log = logging.getLogger(__name__)
 AXES = ("x", "y", "z")
 
 
@@ -21,6 +22,7 @@ class Regression:
     """Coordinates in mm, plate frame."""
 
     outputs: tuple[str, ...]
+    loss: ClassVar[str] = "mse"
 
     @property
     def columns(self) -> list[int]:
@@ -29,9 +31,6 @@ class Regression:
     def targets(self, samples: Samples) -> Float32:
         """Return (n, outputs) coordinates in mm."""
         return samples.positions[:, self.columns]
-
-    def loss(self) -> str:
-        return "mse"
 
     def metrics(self) -> list[Metric]:
         return [MeanAbsoluteError(name="mae"), RootMeanSquaredError(name="rmse"), R2Score(name="r2")]
@@ -43,6 +42,7 @@ class Classification:
 
     sectors: Sectors | None  # None where the data has labels of its own
     label_names: tuple[str, ...] = ()  # names of those
+    loss: ClassVar[str] = "categorical_crossentropy"
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -50,12 +50,10 @@ class Classification:
 
     @property
     def kind(self) -> str:
-        """The word for one class in messages."""
         return "sector" if self.sectors else "class"
 
     @property
-    def kinds(self) -> str:
-        """The word for several classes, also the name of the model's output."""
+    def kinds(self) -> str:  # also the name of the model's output
         return "sectors" if self.sectors else "classes"
 
     def labels(self, samples: Samples) -> Int32:
@@ -67,9 +65,6 @@ class Classification:
     def targets(self, samples: Samples) -> Float32:
         """Return (n, outputs) one-hot targets of samples that have a class."""
         return np.eye(len(self.outputs), dtype=np.float32).take(self.labels(samples), axis=0)
-
-    def loss(self) -> str:
-        return "categorical_crossentropy"
 
     def metrics(self) -> list[Metric]:
         return [CategoricalAccuracy(name="accuracy"), F1Score(average="macro", name="f1")]
@@ -85,9 +80,6 @@ def make_task(config: ModelConfig, sectors: Sectors, label_names: tuple[str, ...
     return Regression(tuple(config.axes))
 
 
-log = logging.getLogger(__name__)
-
-
 @dataclass(frozen=True)
 class Problem:
     """A task with its samples, their targets, their split into subsets, and the run's config."""
@@ -100,15 +92,14 @@ class Problem:
 
     @classmethod
     def of(cls, config: Config, recordings: Recordings) -> Self:
-        """Cut windows, label them and split them.
-
-        Raises:
-            InputError: a subset of the split would be empty.
-        """
+        """Cut windows, label them and split them; an InputError if a subset of the split would be empty."""
         task = make_task(config.model, make_sectors(config.sectors), recordings.label_names)
         division = split_of(config.split)
-        samples, targets = _with_targets(division.samples(recordings, config.model.window), task)
-        split = division.subsets(samples, config.seed)
+        samples = division.samples(recordings, config.model.window)
+        if isinstance(task, Classification) and not (inside := task.labels(samples) != NO_SECTOR).all():
+            log.warning("%d samples on the exact origin belong to no sector and are dropped", (~inside).sum())
+            samples = samples.take(inside)
+        targets, split = task.targets(samples), division.subsets(samples, config.seed)
         parts = [f"{len(vars(split)[name])} {name}" for name in ("train", "validation", "calibration", "test")]
         sizes = len(recordings.names), recordings.point.max() + 1, len(recordings.signals), len(samples.starts)
         log.info("%d recordings of %d points, %d rows, %d samples: %s", *sizes, ", ".join(parts))
@@ -120,18 +111,8 @@ class Problem:
 
     @property
     def test_samples(self) -> Samples:
-        """The samples of the test subset."""
         return self.samples.take(self.split.test)
 
     @property
-    def test_targets(self) -> Float32:
-        """The targets of the test subset, (test samples, outputs)."""
+    def test_targets(self) -> Float32:  # (test samples, outputs)
         return self.targets[self.split.test]
-
-
-def _with_targets(samples: Samples, task: Task) -> tuple[Samples, Float32]:
-    """Return samples and their targets, without samples on the exact origin, which belong to no sector."""
-    if isinstance(task, Classification) and not (inside := task.labels(samples) != NO_SECTOR).all():
-        log.warning("%d samples on the exact origin belong to no sector and are dropped", (~inside).sum())
-        samples = samples.take(inside)
-    return samples, task.targets(samples)

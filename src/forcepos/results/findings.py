@@ -16,7 +16,7 @@ from forcepos.tuning.space import Space
 from forcepos.tuning.trials import TrialResult
 
 if TYPE_CHECKING:  # the end of a sweep takes no TensorFlow
-    from forcepos.tuning.ledger import SearchResult
+    from forcepos.tuning.search import SearchResult
 
 _FEW_UNITS = 10  # recordings below which an interval from a bootstrap over them is too narrow
 _TREND = 0.5  # rank correlation of value and objective above which a range's end is taken for a limit

@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 
 from forcepos.data.recordings import Float64
 from forcepos.data.splits.split import split_of
-from forcepos.evaluation.coverage import coverage_at_levels
+from forcepos.evaluation.evaluate import coverage_at_levels
 from forcepos.models.final import predict
 from forcepos.models.problem import Regression
 from forcepos.results.figures import errors, style, training

@@ -22,7 +22,7 @@ from forcepos.results.predictions import Scored, predictions_table
 from forcepos.results.scores import write_score_files
 from forcepos.runtime.files import write_csv, write_json
 from forcepos.tracking.run import Run
-from forcepos.tuning.ledger import SearchResult
+from forcepos.tuning.search import SearchResult
 from forcepos.tuning.trials import Logs
 
 log = logging.getLogger(__name__)

@@ -6,8 +6,6 @@ import keras_tuner as kt
 import numpy as np
 
 from forcepos.data.recordings import Float64
-from forcepos.runtime.errors import InputError, plugin_errors, plugin_name
-from forcepos.tuning.tuner import SearchSpec
 
 _CANDIDATES = 2000  # drawn evenly, and as many again near the best trials
 _NEAR = 0.1  # standard deviation of a step away from a good trial, as a share of the range
@@ -22,7 +20,6 @@ class GridOracle(kt.oracles.GridSearchOracle):  # type: ignore[misc]  # keras_tu
     """
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
-        """Propose values for the next trial."""
         proposed: dict[str, Any] = super().populate_space(trial_id)
         if proposed["status"] == "RUNNING":
             self._populate_next.append(trial_id)
@@ -58,23 +55,3 @@ class BayesianOracle(kt.oracles.BayesianOptimizationOracle):  # type: ignore[mis
         anywhere = rng.uniform(size=(_CANDIDATES, good.shape[1]))
         near = good[np.arange(_CANDIDATES) % len(good)] + rng.normal(0, _NEAR, anywhere.shape)
         return np.vstack([anywhere, np.clip(near, 0, 1)])
-
-
-def make_oracle(spec: SearchSpec) -> kt.Oracle:
-    """Create the oracle that proposes hyperparameters. The same results in the same order: the same proposals.
-
-    Raises:
-        InputError: a user's tuner fails to; names it and its file.
-    """
-    tuner, space = spec.config, kt.HyperParameters()
-    spec.declare(space)
-    with plugin_errors(tuner, "oracle"):
-        oracle = tuner.oracle(space, kt.Objective(tuner.objective, tuner.direction), spec.seed, spec.epochs)
-    if not isinstance(oracle, kt.Oracle):
-        kind = type(oracle).__name__
-        raise InputError(f"{plugin_name(tuner)}: oracle returned a {kind}, not a keras_tuner.Oracle")
-    # Its state is ours: the list of finished trials, replayed to a new oracle. How many may fail is the ledger's.
-    oracle.save = oracle._save_trial = lambda *_: None  # noqa: SLF001
-    oracle.max_consecutive_failed_trials = None
-    oracle.verbose = 0  # it would print to standard output
-    return oracle

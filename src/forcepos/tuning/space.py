@@ -11,8 +11,6 @@ _ROUNDING = 1e-9  # relative: a value drawn on a logarithmic scale may lie that 
 
 
 class Entry(NamedTuple):
-    """A hyperparameter."""
-
     name: str
     kinds: tuple[type, ...]  # types that its value may have
     contains: Contains  # whether a value of such a type is in the space
@@ -22,6 +20,9 @@ class Entry(NamedTuple):
     def is_of_kind(self, value: Any) -> bool:
         """Return whether a value has one of the types; a boolean is no number."""
         return isinstance(value, self.kinds) and isinstance(value, bool) == (bool in self.kinds)
+
+    def allows(self, value: Any) -> bool:
+        return self.is_of_kind(value) and self.contains(value)
 
     def end_of(self, value: Any) -> str | None:
         """Return the end of its range that a value lies at, if any: lower or upper; no count lies below 1."""
@@ -51,13 +52,9 @@ class Space:
     def fault_of(self, values: Mapping[str, Any]) -> str | None:
         """Say what is wrong with hyperparameters that should come from this space; None if nothing is."""
         entries = {entry.name: entry for entry in self.needed(values)}
-        different = sorted(entries.keys() ^ values.keys())
-        if different:
-            return f"{different[0]} is {'missing' if different[0] in entries else 'not in the search space'}"
-        for name, entry in entries.items():
-            if not (entry.is_of_kind(values[name]) and entry.contains(values[name])):
-                return f"{name} is not in the search space"
-        return None
+        wrong = sorted(entries.keys() ^ values.keys())
+        wrong = wrong or [name for name, entry in entries.items() if not entry.allows(values[name])]
+        return f"{wrong[0]} is {'not in the search space' if wrong[0] in values else 'missing'}" if wrong else None
 
     def _add(self, name: str, kinds: tuple[type, ...], contains: Contains, more: Any, ends: Any = None) -> None:
         parents = ((more["parent_name"], more["parent_values"]),) if more.get("parent_name") else ()

@@ -5,7 +5,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Collection, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,12 +19,11 @@ from forcepos.tuning.space import Space
 Logs = dict[str, float]
 Values = dict[str, Any]
 _StoredLogs = dict[str, Annotated[float, BeforeValidator(lambda value: math.nan if value is None else value)]]
+FaultOf = Callable[["TrialResult"], str | None]  # says what is wrong with a result, None if nothing is
 
 
 @dataclass(frozen=True)
 class TrialResult:
-    """One finished trial."""
-
     number: PositiveInt  # 1, 2, 3, …
     hyperparameters: Values
     history: list[list[_StoredLogs]]  # Keras' logs, per execution and per epoch
@@ -32,12 +31,8 @@ class TrialResult:
     failure: str | None = None  # why it failed, None where it did not
 
 
-FaultOf = Callable[[TrialResult], str | None]  # says what is wrong with a result, None if nothing is
-
-
 def save_trial(directory: Path, result: TrialResult) -> None:
-    """Write trial_<number>.json."""
-    files.write_state(_file(directory, result.number), dataclasses.asdict(result))
+    files.write_state(directory / f"trial_{result.number:04}.json", dataclasses.asdict(result))
 
 
 def load_trial(directory: Path, number: int, fault_of: FaultOf = lambda _: None) -> TrialResult | None:
@@ -49,7 +44,8 @@ def load_trial(directory: Path, number: int, fault_of: FaultOf = lambda _: None)
         if fault := fault_of(result):
             raise files.Damaged(fault)
 
-    return files.read_state(_file(directory, number), TrialResult, f"trial {number} is done again", check)
+    path = directory / f"trial_{number:04}.json"
+    return files.read_state(path, TrialResult, f"trial {number} is done again", check)
 
 
 def load_trials(directory: Path, fault_of: FaultOf = lambda _: None) -> list[TrialResult]:
@@ -59,69 +55,55 @@ def load_trials(directory: Path, fault_of: FaultOf = lambda _: None) -> list[Tri
     return [result for result in found if result]
 
 
-def _file(directory: Path, number: int) -> Path:
-    return directory / f"trial_{number:04}.json"
-
-
 @dataclass(frozen=True)
 class JournalEntry:
-    """A line of the journal; a trial that begins has hyperparameters, unless they are lost."""
-
     event: Literal["begun", "ended"]
     trial: PositiveInt
-    hyperparameters: Values | None = None
+    hyperparameters: Values | None = None  # of a trial that begins, unless they are lost
 
 
 class Journal:
     """The order in which trials began and ended: lines of JSON that are only ever appended.
 
-    A damaged journal, or none, is replaced by that of a search whose known trials were done one by one.
-
-    Args:
-        known: numbers of the trials whose results are there.
+    A damaged journal, or none, is replaced by that of a search whose `known` trials were done one by one.
     """
 
     def __init__(self, directory: Path, space: Space, known: Collection[int]) -> None:
-        self._path, self._space = directory / "journal.jsonl", space
+        self._path, text = directory / "journal.jsonl", b""
         # Events of earlier runs; each trial begins after the one before it, and before it ends.
         self.past: list[JournalEntry] = []
         try:
             text = files.read_bytes(self._path) or b""
             self.past = [files.parse(self._path, line, JournalEntry) for line in text.split(b"\n")[:-1]]
-            self._check()
+            self._check(space)
         except files.Damaged as damaged:
             files.move_aside(self._path, str(damaged), "the order of trials is restored from the trials' files")
             text, self.past = b"", []
-        lost = list(self._lost(known))
+        begun = max((event.trial for event in self.past), default=0)
+        unended = {*known} - {event.trial for event in self.past if event.event == "ended"}
+        lost = list[JournalEntry]()
+        for number in range(1, max([begun, *known]) + 1):
+            lost += [JournalEntry("begun", number)] * (number > begun)
+            lost += [JournalEntry("ended", number)] * (number > begun or number in unended)
         self.past += lost
         whole = text[: text.rfind(b"\n") + 1] + b"".join(map(_line, lost))  # whoever wrote the rest was killed
         if whole != text:
             files.write_bytes(self._path, whole)
 
-    def _check(self) -> None:
+    def _check(self, space: Space) -> None:
         begun = 0
         for event in self.past:
-            possible = range(1, begun + 1) if event.event == "ended" else [begun + 1]
-            fault = None if event.trial in possible else f"trial {event.trial} cannot have {event.event}"
-            if event.hyperparameters is not None:
-                fault = fault or self._space.fault_of(event.hyperparameters)
+            begun += event.event == "begun"
+            fault = None if event.hyperparameters is None else space.fault_of(event.hyperparameters)
+            if event.trial > begun or (event.event == "begun" and event.trial < begun):
+                fault = f"trial {event.trial} cannot have {event.event}"
             if fault:
                 raise files.Damaged(fault)
-            begun += event.event == "begun"
 
-    def _lost(self, known: Collection[int]) -> Iterator[JournalEntry]:
-        begun = sum(event.event == "begun" for event in self.past)
-        ended = {event.trial for event in self.past if event.event == "ended"}
-        for number in range(1, max([begun, *known]) + 1):
-            if number > begun:
-                yield JournalEntry("begun", number)
-            if number > begun or number in {*known} - ended:
-                yield JournalEntry("ended", number)
-
-    def append(self, event: JournalEntry) -> None:
+    def append(self, event: Literal["begun", "ended"], trial: int, hyperparameters: Values | None = None) -> None:
         """Append a line, which is on the disk then."""
         with self._path.open("ab") as file:
-            file.write(_line(event))
+            file.write(_line(JournalEntry(event, trial, hyperparameters)))
             file.flush()
             os.fsync(file.fileno())
 
@@ -134,10 +116,9 @@ def _line(event: JournalEntry) -> bytes:
 class Listener:
     """Receives events; ignores those that it does not override. Several trials may be under way at once."""
 
-    @contextmanager
-    def phase(self, name: str, epochs: int) -> Iterator[None]:  # noqa: ARG002  # for those who override it
+    def phase(self, name: str, epochs: int) -> AbstractContextManager[None]:  # noqa: ARG002  # overridden
         """Surround a phase of at most `epochs` epochs, such as the search; 0 if nothing is trained in it."""
-        yield
+        return nullcontext()
 
     def trial_known(self, result: TrialResult) -> None:
         """Receive a trial that an earlier run finished."""
@@ -166,7 +147,6 @@ class Events(Listener):
 
     @contextmanager
     def phase(self, name: str, epochs: int) -> Iterator[None]:
-        """Surround a phase for all listeners."""
         start = time.monotonic()
         with ExitStack() as stack:
             for listener in self._listeners:

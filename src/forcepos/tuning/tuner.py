@@ -75,7 +75,6 @@ class Hyperband(schema.HyperbandTunerConfig, Tuner):
         return oracle
 
     def declare(self, space: Space, epochs: int) -> None:
-        """Declare the epochs of a trial, and the earlier trial that it continues."""
         space.Int("tuner/epochs", 1, epochs)
         for name in ("initial_epoch", "bracket", "round"):
             space.Int(f"tuner/{name}", 0, epochs)
@@ -93,8 +92,6 @@ class Fixed(schema.FixedTunerConfig, Tuner):
 
 @dataclass(frozen=True)
 class SearchSpec:
-    """All that defines a search, except how a trial trains."""
-
     config: Tuner
     declare: Callable[[HyperParameters], None]  # declares the space of hyperparameters
     directory: Path  # where trials and journal are kept; locked by the process that searches
@@ -103,7 +100,6 @@ class SearchSpec:
 
     @property
     def space(self) -> Space:
-        """The space that a trial's hyperparameters come from, the tuner's own included."""
         space = Space(self.declare)
         self.config.declare(space, self.epochs)
         return space

@@ -24,8 +24,7 @@ from forcepos.models.training.trainer import NetworkTrainer
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.interruption import end_promptly, end_with_parent, stop_if_asked
 from forcepos.runtime.resources import jobs_at_once
-from forcepos.tuning.ledger import Ledger, SearchResult
-from forcepos.tuning.search import Trainer, run_trial
+from forcepos.tuning.search import Ledger, SearchResult, Trainer, run_trial
 from forcepos.tuning.trials import Events, TrialResult, Values, load_trial, save_trial
 from forcepos.tuning.tuner import SearchSpec
 
@@ -38,28 +37,22 @@ _TIMES_LOST = 3  # so often a trial is lost with its worker before it has failed
 
 @dataclass(frozen=True)
 class SharedSearch:
-    """What all workers of a search need."""
-
     spec: SearchSpec
     problem: Problem
     folder: Path  # the run's, for the workers' logs
 
     def start(self, number: int, pipe: Connection) -> BaseProcess:
-        """Start the process of the worker with this number."""
         # Not forked: TensorFlow's threads do not survive that. What is large is sent once the process asks for it:
         # as an argument, it would block this one for ever where the new one ends before it has read it all.
         if multiprocessing.get_start_method() not in multiprocessing.get_all_start_methods():
             multiprocessing.set_start_method("spawn", force=True)  # joblib's own, which the new one would not find
-        context = multiprocessing.get_context("spawn")
         job = partial(_work, self.folder, number, jobs_at_once(), pipe)
-        process = context.Process(target=end_promptly, args=(job,))
+        process = multiprocessing.get_context("spawn").Process(target=end_promptly, args=(job,))
         process.start()
         return process
 
 
 class _Worker:
-    """A worker as the main process sees it."""
-
     def __init__(self, shared: SharedSearch, number: int) -> None:
         self.name = f"worker {number}"
         self.pipe, theirs = multiprocessing.Pipe()
@@ -91,11 +84,7 @@ class WorkerPool:
         self._lost = Counter[int | None]()  # how often each trial was lost; None: a worker without one
 
     def search(self) -> SearchResult:
-        """Search as `forcepos.tuning.search.search` does.
-
-        Raises:
-            InputError: as there; and when workers end again and again without having done a trial.
-        """
+        """Search as `forcepos.tuning.search.search` does; an InputError, too, if no worker lives to do a trial."""
         try:
             for number in range(1, self._shared.spec.config.workers + 1):
                 self._workers[number] = _Worker(self._shared, number)
@@ -129,11 +118,10 @@ class WorkerPool:
 
     def _close_trial(self, worker: _Worker) -> None:
         """Record the result that a worker has left; without one, its trial is handed out again."""
-        if worker.trial:
-            if result := load_trial(self._directory, worker.trial[0]):
-                self._ledger.end(result)
-            else:
-                self._ledger.requeue(worker.trial[0])
+        if worker.trial and (result := load_trial(self._directory, worker.trial[0])):
+            self._ledger.end(result)
+        elif worker.trial:
+            self._ledger.requeue(worker.trial[0])
         worker.trial = None
 
     def _hand_out(self) -> bool:
@@ -180,11 +168,8 @@ def _work(folder: Path, number: int, jobs: int, pipe: Connection) -> None:
 
 def work(spec: SearchSpec, train: Trainer, pipe: Connection) -> None:
     """Do the trials that arrive; their results go to `spec.directory`."""
-
-    def report(_: int, *epoch: Any) -> None:
-        pipe.send(epoch)
-
     while True:
         pipe.send(None)
         number, values = pipe.recv()
-        save_trial(spec.directory, run_trial(spec, number, values, train, report))
+        result = run_trial(spec, number, values, train, lambda _, *epoch: pipe.send(epoch))
+        save_trial(spec.directory, result)

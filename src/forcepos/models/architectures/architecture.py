@@ -40,21 +40,14 @@ class Architecture(SpaceConfig, ABC):
         return []
 
     def declare_all(self, hp: HyperParameters) -> None:
-        """Declare the whole search space, under the notebook's names.
-
-        Raises:
-            InputError: a user's architecture fails to; names it and its file.
-        """
+        """Declare the whole search space, under the notebook's names; an InputError if a user's plug-in fails."""
         with plugin_errors(self, "declare"):
             self.declare(hp)
-        if len(set(self.dropout)) == 1:
-            hp.Fixed("dropout", self.dropout[0])
-        else:
-            hp.Boolean("dropout")
+        fixed = len(set(self.dropout)) == 1
+        hp.Fixed("dropout", self.dropout[0]) if fixed else hp.Boolean("dropout")
         hp.Float("lr", self.lr.min, self.lr.max, sampling=self.lr.sampling)
         hp.Choice("batch_size", self.batch_size)
 
 
 def architecture_of(config: ModelConfig) -> Architecture:
-    """Return the architecture of a checked config, the object behind `model.space`."""
     return cast("Architecture", config.space)

@@ -19,7 +19,6 @@ class Ffnn(FfnnSpace, Architecture):
     """Dense layers, the first of them as wide as the input."""
 
     def declare(self, hp: HyperParameters) -> None:
-        """Declare the search space; `units_3` exists only where `num_layers` is 4 or more."""
         hp.Int("num_layers", self.num_layers.min, self.num_layers.max, self.num_layers.step)
         for layer in range(self.num_layers.max):
             with hp.conditional_scope("num_layers", list(range(layer + 1, self.num_layers.max + 1))):
@@ -27,7 +26,6 @@ class Ffnn(FfnnSpace, Architecture):
         hp.Choice("activation", self.activation)
 
     def hidden_layers(self, chosen: Mapping[str, Any], channels: int) -> list[layers.Layer]:
-        """Return the layers between scaled input (channels,) and dropout."""
         from keras import layers  # noqa: PLC0415  # takes seconds, and declaring a space does not need it
 
         units = [chosen[f"units_{layer}"] for layer in range(chosen["num_layers"])]
@@ -40,7 +38,6 @@ class Cnn(CnnSpace, Architecture):
     """Convolutions, then the mean over the window."""
 
     def declare(self, hp: HyperParameters) -> None:
-        """Declare the search space; `conv_3_…` exists only where `num_layers` is 4 or more."""
         self._declare_convolution(hp, "conv_input")
         hp.Int("num_layers", self.num_layers.min, self.num_layers.max, self.num_layers.step)
         for layer in range(self.num_layers.max):
@@ -53,7 +50,6 @@ class Cnn(CnnSpace, Architecture):
         hp.Choice(f"{name}_activation", self.activation)
 
     def hidden_layers(self, chosen: Mapping[str, Any], channels: int) -> list[layers.Layer]:  # noqa: ARG002
-        """Return the layers between scaled input (window, channels) and dropout."""
         from keras import layers  # noqa: PLC0415  # takes seconds, and declaring a space does not need it
 
         def convolution(name: str) -> layers.Layer:
@@ -63,7 +59,6 @@ class Cnn(CnnSpace, Architecture):
         return [convolution(f"conv_{name}") for name in ("input", *range(chosen["num_layers"]))]
 
     def last_layers(self) -> list[layers.Layer]:
-        """Return the mean over the window."""
         from keras import layers  # noqa: PLC0415  # takes seconds, and declaring a space does not need it
 
         return [layers.GlobalAveragePooling1D()]

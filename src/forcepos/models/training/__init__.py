@@ -1,1 +1,0 @@
-"""Training of one network on one problem, with its samples and compiled steps on the device."""

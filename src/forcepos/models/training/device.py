@@ -1,7 +1,7 @@
 """The device that training runs on, and this process' share of it."""
 
-import shutil
 import subprocess  # nvidia-smi only, with fixed arguments
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -19,16 +19,10 @@ _FOR_DATA = 0.9  # of a GPU's memory; the rest is for what CUDA keeps in each pr
 
 
 def use_device(config: TrainingConfig, n_processes: int = 1, worker: int | None = None) -> str:
-    """Prepare the device that training runs on and return its description.
+    """Prepare the device that training runs on and return its description; an InputError: there is none such.
 
-    A process that is reused for another job keeps its threads and its memory.
-
-    Args:
-        n_processes: number of processes that train on this machine at the same time and share cores and memory.
-        worker: number of a search's worker, 0, 1, …; with several GPUs, each worker uses one of them.
-
-    Raises:
-        InputError: a GPU is required and there is none, or mixed precision without a GPU.
+    `n_processes` train on this machine at the same time and share cores and memory. With several GPUs, each
+    `worker` of a search (0, 1, …) uses one. A process that is reused for another job keeps threads and memory.
     """
     gpus = tf.config.list_physical_devices("GPU")
     if config.device == "gpu" and not gpus:
@@ -60,33 +54,28 @@ def _use_threads(wanted: int) -> int:
     """Limit threads to `wanted`; return the actual number, which TensorFlow fixes at its first computation."""
     for library in ThreadpoolController().lib_controllers:  # BLAS and OpenMP
         library.set_num_threads(min(wanted, library.num_threads))
-    try:
+    with suppress(RuntimeError):
         tf.config.threading.set_intra_op_parallelism_threads(wanted)  # XLA's threads are these
         tf.config.threading.set_inter_op_parallelism_threads(wanted)
-    except RuntimeError:
-        return tf.config.threading.get_intra_op_parallelism_threads() or available_cores()
-    return wanted
+    return tf.config.threading.get_intra_op_parallelism_threads() or available_cores()
 
 
 def _use_memory(gpu: Any, n_processes: int) -> None:
     """Allocate GPU memory as needed, up to a fair share of it."""
-    if tf.config.get_logical_device_configuration(gpu):
-        return
-    tf.config.experimental.set_memory_growth(gpu, True)
-    total = _gpu_memory_mb() if n_processes > 1 else None
-    if total:
-        limit = tf.config.LogicalDeviceConfiguration(memory_limit=int(total * _FOR_DATA / n_processes))
-        tf.config.set_logical_device_configuration(gpu, [limit])
+    if not tf.config.get_logical_device_configuration(gpu):
+        tf.config.experimental.set_memory_growth(gpu, True)
+        if n_processes > 1 and (total := _gpu_memory_mb()):
+            limit = tf.config.LogicalDeviceConfiguration(memory_limit=int(total * _FOR_DATA / n_processes))
+            tf.config.set_logical_device_configuration(gpu, [limit])
 
 
 def _gpu_memory_mb() -> int | None:
     """Return the memory of the smallest GPU, None if unknown."""
-    program = shutil.which("nvidia-smi")
-    if program is None:
-        return None
-    asked = [program, "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
-    told = subprocess.run(asked, capture_output=True, text=True, check=False).stdout  # noqa: S603  # no shell
-    return min((int(line) for line in told.split() if line.isdigit()), default=None)
+    asked = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
+    with suppress(OSError):
+        told = subprocess.run(asked, capture_output=True, text=True, check=False).stdout  # noqa: S603  # no shell
+        return min((int(line) for line in told.split() if line.isdigit()), default=None)
+    return None
 
 
 @dataclass(frozen=True)
@@ -100,16 +89,12 @@ class DeviceDataset:
 
     @classmethod
     def of(cls, problem: Problem) -> Self:
-        """Copy samples and targets to the device that TensorFlow prefers."""
         samples, targets = problem.samples, tf.constant(problem.targets)
         starts = tf.constant(samples.starts, _index_dtype())
         return cls(tf.constant(samples.recordings.signals), starts, targets, samples.window)
 
     def gather(self, chosen: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Gather (batch, window, channels) signals and (batch, outputs) targets of samples with these numbers.
-
-        Where a window is one row, signals are (batch, channels).
-        """
+        """Gather (batch, window, channels) signals, without `window` if it is 1, and (batch, outputs) targets."""
         first = tf.gather(self.starts, chosen)
         rows = first if self.window == 1 else first[:, None] + tf.range(self.window, dtype=first.dtype)
         return tf.gather(self.signals, rows), tf.gather(self.targets, chosen)
@@ -124,8 +109,7 @@ class Blocks:
     """Samples in shuffled order, cut into blocks of batches: of one shape for one program, the last is padded."""
 
     def __init__(self, members: Int32, size: int, steps: int) -> None:
-        """Cut blocks of at most `steps` batches of `size` samples; `members` are numbers of samples."""
-        self._members = members
+        self._members = members  # numbers of samples; a block has at most `steps` batches of `size` samples
         self.steps, self.size = min(steps, -(-len(members) // size)), size
         self._whole = self.steps * self.size  # samples of a block
         self._order = tf.Variable(self._padded(members), dtype=_index_dtype(), trainable=False)
@@ -134,7 +118,6 @@ class Blocks:
         return np.resize(order, (-(-len(order) // self._whole), self.steps, self.size))
 
     def shuffle(self, rng: np.random.Generator) -> None:
-        """Draw a new order."""
         self._order.assign(self._padded(rng.permutation(self._members)))
 
     def numbers(self) -> tf.data.Dataset:

@@ -17,6 +17,7 @@ from forcepos.runtime.errors import ImpossibleNetwork, TrialFailure
 
 # Compiling takes 3 to 5 s on two CPU cores and then saves 1 to 2 ms per step: `python -m benchmarks trial`.
 _WORTH_COMPILING = 3000  # steps
+_OUT_OF_MEMORY = (MemoryError, tf.errors.ResourceExhaustedError)
 Values = Mapping[str, Any]  # hyperparameters by name
 
 
@@ -25,21 +26,16 @@ class NetworkTrainer:
 
     def __init__(self, problem: Problem, folder: Path) -> None:
         """Prepare to train; TensorBoard's logs go to `folder`, the run's."""
-        self.problem, self.folder = problem, folder
-        self._config = problem.config
-        train, choice = problem.split.train, problem.config.model.scaling
-        targets = problem.targets[train] if isinstance(problem.task, Regression) else None
-        scaled = choice != "none"
-        self._scaling = fit_scaling(problem.samples, train, targets, choice == "whiten") if scaled else Scaling()
+        self.problem, self.folder, self._config = problem, folder, problem.config
+        train, choice, self._scaling = problem.split.train, self._config.model.scaling, Scaling()
+        if choice != "none":
+            targets = problem.targets[train] if isinstance(problem.task, Regression) else None
+            self._scaling = fit_scaling(problem.samples, train, targets, choice == "whiten")
         self._dataset = DeviceDataset.of(problem)
         self._latest: tuple[dict[str, Any], Program, Training] | None = None
 
     def trial(self, hyperparameters: Values, seed: int, epochs: int, after_epoch: AfterEpoch) -> list[Logs]:
-        """Train a trial's network once and return the logs of each epoch.
-
-        Raises:
-            TrialFailure: the network cannot be built, does not fit into memory or diverges.
-        """
+        """Train a trial's network once; a TrialFailure: it cannot be built, is too large or diverges."""
         in_all = self._config.tuner.executions_per_trial * epochs
         with _possible():
             network = self._build(hyperparameters, seed)
@@ -50,12 +46,9 @@ class NetworkTrainer:
         """Train the ensemble's network number `member` (1, 2, …); return it and the logs of each epoch.
 
         With training.patience it has the weights of the epoch with the best objective, else those of the last.
-
-        Raises:
-            TrialFailure: it cannot be built, does not fit into memory or diverges, or its objective is not finite.
+        A TrialFailure tells that it fails as a trial does, or that its objective is not finite.
         """
-        settings = self._config.training
-        seed = self._config.seed
+        settings, seed, objective = self._config.training, self._config.seed, self._config.tuner.objective
         if member > 1:  # so that an ensemble's first network equals a single network
             seed = int(np.random.SeedSequence([seed, member]).generate_state(1)[0] >> 1)
         batch_size = settings.final_batch_size or best["batch_size"]
@@ -64,7 +57,6 @@ class NetworkTrainer:
             network.name = f"network_{member}"
             training = self._training(network, best, batch_size, settings.final_epochs)
             history = training.fit(network, seed, settings.final_epochs, after_epoch, self._final_callbacks())
-        objective = self._config.tuner.objective
         if not np.isfinite([logs[objective] for logs in history]).all():
             raise TrialFailure(f"{objective} is not finite")
         return network, history
@@ -83,10 +75,8 @@ class NetworkTrainer:
         keras.backend.clear_session()
         keras.utils.set_random_seed(seed)
         channels = len(self.problem.samples.recordings.channels)
-        try:
+        with _possible("the network cannot be built", ValueError):
             return build_network(self._config.model, hyperparameters, self.problem.task, channels, self._scaling)
-        except ValueError as error:
-            raise ImpossibleNetwork(f"the network cannot be built: {_first_line(error)}") from error
 
     def _training(self, network: keras.Model, hyperparameters: Values, batch_size: int, epochs: int) -> Training:
         """Return the latest training if it fits, or a new one, compiled if that pays off in `epochs` in all."""
@@ -100,12 +90,9 @@ class NetworkTrainer:
 
 
 @contextmanager
-def _possible() -> Iterator[None]:
+def _possible(fault: str = "out of memory", errors: Any = _OUT_OF_MEMORY) -> Iterator[None]:
     try:
         yield
-    except (MemoryError, tf.errors.ResourceExhaustedError) as error:
-        raise ImpossibleNetwork(f"out of memory: {_first_line(error)}") from error
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+    except errors as error:
+        first_line = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ImpossibleNetwork(f"{fault}: {first_line}") from error
