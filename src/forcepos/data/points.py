@@ -74,7 +74,8 @@ def find_points(positions: Float32, recording: Int32) -> Points | None:
         rests = rests or [(0, len(track))]
         places += [np.median(np.clip(track[begin:end], -_HUGE, _HUGE), axis=0) for begin, end in rests]
         ends += [*(int(rows[(end + begin) // 2]) for (_, end), (begin, _) in pairwise(rests)), stop]
-    return None if 2 * moving >= len(bounds) else _points(np.array(places, np.float64), np.diff(ends))
+    rest = places and 2 * moving < len(bounds)
+    return _points(np.array(places, np.float64), np.diff(ends)) if rest else None
 
 
 def _rests(track: Float32, extent: float) -> list[tuple[int, int]]:
