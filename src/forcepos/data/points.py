@@ -21,16 +21,13 @@ _APART = 3  # clusters touch that are nearer than this many times their spread
 
 @dataclass(frozen=True)
 class Points:
-    """The points found, numbered (rows,) in order of first appearance, and how many resting positions they join.
+    """The points found, in order of first appearance."""
 
-    In mm: the root mean square distance of these from their point, and the distance of the two nearest points.
-    """
-
-    number: Int32
+    number: Int32  # (rows,)
     count: int
-    rests: int
-    spread_mm: float
-    nearest_mm: float
+    rests: int  # resting positions that the points join
+    spread_mm: float  # root mean square distance of these from their point
+    nearest_mm: float  # distance of the two nearest points
 
 
 def number_points(positions: Float32, recording: Int32, grid_mm: float | None) -> Int32:
@@ -79,10 +76,7 @@ def find_points(positions: Float32, recording: Int32) -> Points | None:
 
 
 def _rests(track: Float32, extent: float) -> list[tuple[int, int]]:
-    """Return first row and one past the last of each stretch in which a track (rows, 3) stands still.
-
-    `extent` is that of all recordings, in mm.
-    """
+    """Return the stretches, first row and end, in which a track (rows, 3) rests; `extent`: of all, in mm."""
     noise = np.median(np.abs(np.diff(track, 2, axis=0)), axis=0).max() if len(track) > 2 else 0
     width = max(min(extent / 200, 1.0), 5 * float(noise))  # eight sigma
     if np.ptp(track, axis=0).max() <= width:
@@ -105,9 +99,8 @@ def _standstills(track: Float32, lag: int, width: float) -> list[tuple[int, int]
     still = moved <= width
     if not still.all() and np.median(moved[~still]) < 5 * width:
         return []
-    edges = np.flatnonzero(np.diff(still, prepend=False, append=False)).reshape(-1, 2).tolist()
-    stretches = [(begin, end + lag - 1) for begin, end in edges]
-    return [(begin, end) for begin, end in stretches if (np.ptp(track[begin:end], axis=0) <= 3 * width).all()]
+    edges = np.flatnonzero(np.diff(still, prepend=False, append=False)).reshape(-1, 2) + np.array([0, lag - 1])
+    return [(one, end) for one, end in edges.tolist() if (np.ptp(track[one:end], axis=0) <= 3 * width).all()]
 
 
 def _points(rests: Float64, rows: NDArray[np.intp]) -> Points:
@@ -133,13 +126,9 @@ def _points(rests: Float64, rows: NDArray[np.intp]) -> Points:
     away, cluster = cKDTree(centres).query(rests)
     number, used = pd.factorize(cluster)
     shared = np.count_nonzero(np.bincount(cluster)[cluster] > 1)
-    return Points(
-        number=np.repeat(number, rows).astype(np.int32),
-        count=len(used),
-        rests=len(rests),
-        spread_mm=float(np.sqrt(np.square(away).sum() / max(1, shared))),
-        nearest_mm=float(cKDTree(centres[used]).query(centres[used], 2)[0][:, 1].min()),
-    )
+    spread_mm = float(np.sqrt(np.square(away).sum() / max(1, shared)))
+    nearest_mm = float(cKDTree(centres[used]).query(centres[used], 2)[0][:, 1].min())
+    return Points(np.repeat(number, rows).astype(np.int32), len(used), len(rests), spread_mm, nearest_mm)
 
 
 def _cells(positions: Float32, grid_mm: float) -> Int32:

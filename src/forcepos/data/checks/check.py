@@ -1,12 +1,13 @@
 """Checks of recordings, and of the subsets of a split, before anything is trained on them."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
-from forcepos.data.checks.copies import copies
-from forcepos.data.checks.values import outliers, plate, signs, stuck, units
+from forcepos.data.checks.values import outliers, plate, signs, stuck, units, white_noise
 from forcepos.data.recordings import Float32, Int32, Recordings
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.wording import first_lines, name_some
@@ -16,6 +17,10 @@ _SHOWN = 10
 _TOO_SIMILAR = 0.999  # absolute correlation
 _ROWS_LOOKED_AT = 20_000  # evenly spread over all: a correlation of 0.999 is then accurate to 0.00002
 _SAME = 1e-6  # of the larger value: a difference below this share is rounding
+_RUN = 16  # consecutive rows, each unlike the one before: noise does not repeat as many, however coarse
+_FEWEST = 10  # different rows of a recording that is compared as a whole
+_MOST = 0.5  # share of the shorter recording: more than that in another one is a copy
+_ROUNDED = 0.25  # of the noise: repeated programs differ by sqrt(2) of it, copies with fewer digits by less
 
 
 @np.errstate(over="ignore", invalid="ignore")  # of huge values, which are warned about themselves
@@ -33,7 +38,8 @@ def check(recordings: Recordings, window: int) -> list[str]:
     )
     if problems := [*_not_finite(recordings), *too_short]:
         raise InputError("\n  ".join(["the recordings cannot be used:", *first_lines(problems, _SHOWN)]))
-    return [warning for warnings in _WARNINGS for warning in warnings(recordings)]
+    finders = (_copies, _constant, stuck, outliers, units, signs, plate, _likely_leakage)
+    return [warning for find in finders for warning in find(recordings)]
 
 
 def _longest_runs(recordings: Recordings) -> Int32:
@@ -78,9 +84,65 @@ def _likely_leakage(recordings: Recordings) -> Iterator[str]:
                 )
 
 
-_WARNINGS: tuple[Callable[[Recordings], Iterator[str]], ...] = (
-    copies, _constant, stuck, outliers, units, signs, plate, _likely_leakage,
-)  # fmt: skip
+def _copies(recordings: Recordings) -> Iterator[str]:
+    """Describe rows that are in two recordings, or twice in one; refuse recordings that hold the same signals."""
+    names, factors = recordings.names, np.random.default_rng(1).integers(2**63, size=recordings.signals.shape[1])
+    hashed = np.einsum("ij,j->i", recordings.signals.view(np.uint32), 2 * factors.astype(np.uint64) + 1)
+    # Without rows that repeat the one before: rest, zeros, a slow driver.
+    rows = np.flatnonzero(np.append(True, (hashed[1:] != hashed[:-1]) | (np.diff(recordings.recording) != 0)))
+    changes = np.bincount(recordings.recording[rows])
+    refused = dict.fromkeys(_rounded(recordings, np.flatnonzero(changes >= _FEWEST)), "")
+    repeated = []
+    for one, other, count, lag, row in _shared(recordings.recording[rows], hashed[rows]):
+        text = f" ({count} rows, from row {rows[row] - recordings.bounds[other, 0]} of {names[other]} on)"
+        if one != other and count > _MOST * min(changes[one], changes[other]):
+            refused.setdefault((one, other), "" if changes[one] == changes[other] == count else text)
+        elif 2 * _RUN <= count <= 3 * lag:  # a block that was appended, not a signal with a short period
+            repeated.append(f"{names[one]} and {names[other]}{text}")
+    if refused:
+        pairs = [f"{names[one]} and {names[other]}{text}" for (one, other), text in sorted(refused.items())]
+        raise InputError(
+            f"recordings {name_some(pairs, _SHOWN)} hold the same signals: a copy would leak between subsets and "
+            "make scores too good; remove one of each"
+        )
+    if repeated:
+        some = name_some(repeated, _SHOWN)
+        yield f"the same rows are in recordings {some}: they leak between subsets; remove them if they are copies"
+
+
+def _shared(recording: Int32, hashed: NDArray[np.uint64]) -> Iterator[tuple[int, int, int, int, int]]:
+    """Yield two recordings with the same rows in sequence, their number, how far apart, where in the second."""
+    if len(hashed) < _RUN:
+        return
+    runs = hashed
+    for rows in (1, 2, 4, 8):  # each adds as many to a run as it has: _RUN in the end
+        runs = runs[:-rows] * np.uint64(0x9E3779B97F4A7C15) + runs[rows:]
+    within = np.flatnonzero(recording[: len(runs)] == recording[_RUN - 1 :])
+    order = within[np.argsort(runs[within], kind="stable")]
+    again = np.flatnonzero(runs[order[1:]] == runs[order[:-1]])
+    earlier = np.full(len(runs), -1)
+    earlier[order[again + 1]] = order[again]
+    # By chance a run may be like another one, but not also the next run like the next.
+    linked = np.flatnonzero((earlier[:-1] >= 0) & (earlier[1:] == earlier[:-1] + 1))
+    pairs = np.column_stack([recording[earlier[linked]], recording[linked]])
+    found = np.unique(pairs, axis=0, return_index=True, return_counts=True)
+    for (one, other), place, count in zip(*(each.tolist() for each in found), strict=True):
+        yield one, other, count + _RUN, int(linked[place] - earlier[linked[place]]), int(linked[place])
+
+
+def _rounded(recordings: Recordings, numbers: NDArray[np.intp]) -> Iterator[tuple[int, int]]:
+    """Yield those of these recordings that are of the same length and differ by less than the sensors' noise."""
+    weights = np.random.default_rng(1).normal(size=(1000, recordings.signals.shape[1])).astype(np.float32)
+    parts = {number: recordings.signals[slice(*recordings.bounds[number])] for number in numbers.tolist()}
+    projected = {number: float(np.vdot(part[:1000], weights[: len(part)])) for number, part in parts.items()}
+    # Copies have almost the same random projection: they are neighbours in its order.
+    for one, other in pairwise(sorted(parts, key=lambda number: (len(parts[number]), projected[number]))):
+        if len(parts[one]) == len(parts[other]) and len(np.unique(parts[one][:1000], axis=0)) >= _FEWEST:
+            noise = white_noise(parts[one])
+            away = np.sqrt(np.square(parts[one] - parts[other], dtype=np.float64).mean(axis=0))
+            # In half of the channels that have some noise.
+            if noise.any() and np.median(away[noise > 0] / noise[noise > 0]) <= _ROUNDED:
+                yield min(one, other), max(one, other)
 
 
 def drop_short(recordings: Recordings, window: int) -> Recordings:
@@ -112,11 +174,7 @@ def drop_short(recordings: Recordings, window: int) -> Recordings:
 
 
 def constant_targets(subsets: Mapping[str, Float32], outputs: Sequence[str], kind: str | None) -> list[str]:
-    """Describe subsets whose targets (n, outputs) lack a class, are of one only, or do not vary along an axis.
-
-    Args:
-        kind: the word for a class, None for axes.
-    """
+    """Describe subsets whose targets (n, outputs) lack a class of `kind`, are of one only, or do not vary."""
     found: dict[str, list[str]] = {}
     for name, targets in subsets.items():
         low, high = targets.min(axis=0), targets.max(axis=0)
@@ -125,9 +183,10 @@ def constant_targets(subsets: Mapping[str, Float32], outputs: Sequence[str], kin
         one_class = [f"{kind} {outputs[low.argmax()]}"] if constant.all() else []
         for what in one_class if kind else axes:
             found.setdefault(what, []).append(name)
-    others = "sectors" if kind == "sector" else "classes"
-    advice = f"no score there tells how well other {others} are found; set data.label or sectors"
-    advice = advice if kind else "r2 leaves it out there; remove it from model.axes"
+    advice = "r2 leaves it out there; remove it from model.axes"
+    if kind:
+        others = "sectors" if kind == "sector" else "classes"
+        advice = f"no score there tells how well other {others} are found; set data.label or sectors"
     constants = [
         f"{what} in all samples of these subsets: {', '.join(names)}; {advice}, or check data and split"
         for what, names in found.items()

@@ -6,7 +6,6 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from forcepos.data.checks.copies import white_noise
 from forcepos.data.recordings import Float32, Float64, Recordings
 from forcepos.runtime.wording import name_some
 
@@ -83,17 +82,14 @@ def _jumps(recordings: Recordings, targets: Float32) -> _Odd:
 
 
 def stuck(recordings: Recordings) -> Iterator[str]:
-    """Describe rows in which all signals are exactly zero, or repeat the row before for more than a second.
-
-    Where they often do that, they are coarse ones at rest, such as joint angles.
-    """
+    """Describe rows in which all signals are exactly zero, or repeat the row before for more than a second."""
     signals, recording = recordings.signals, recordings.recording
     zero = ~signals.any(axis=1)
     same = np.append(False, (signals[1:] == signals[:-1]).all(axis=1) & (recording[1:] == recording[:-1])) & ~zero
     first = np.flatnonzero(~same)
     rows = np.diff(np.append(first, len(same)))
     long = rows > max(20, recordings.rate_hz or 0)
-    long &= np.count_nonzero(long) <= max(2, len(recordings.bounds) / 2)
+    long &= np.count_nonzero(long) <= max(2, len(recordings.bounds) / 2)  # else coarse ones at rest, as of joints
     for what, counts in (
         ("are exactly zero", np.bincount(recording[zero])),
         ("repeat the row before for more than a second", np.bincount(recording[first[long]], rows[long])),
@@ -104,10 +100,8 @@ def stuck(recordings: Recordings) -> Iterator[str]:
 
 
 def units(recordings: Recordings) -> Iterator[str]:
-    """Describe columns that are smaller in some recordings than in others, by the factor between two units.
-
-    Of signals the noise tells: it is the sensor's, in whatever posture. Of targets, how far they are from 0.
-    """
+    """Describe columns that are smaller in some recordings than in others, by the factor between two units."""
+    # Of signals the noise tells: it is the sensor's, in whatever posture. Of targets, how far they are from 0.
     heads = [recordings.signals[start:stop][:_HEAD] for start, stop in recordings.bounds]
     away = np.linalg.norm(recordings.positions[recordings.bounds[:, 0]].astype(np.float64), axis=1)
     noises = np.column_stack([[white_noise(head) for head in heads], away])
@@ -135,6 +129,12 @@ def _mixed(noise: Float64, size: Float64) -> Iterator[tuple[str, tuple[int, ...]
             clear = gaps.max() > np.log(factor) / 2 and 1 / 3 < of_size / factor < 3
             if clear and 1 / tolerance < of_noise / factor < tolerance:
                 yield unit, tuple(sorted(low.tolist()))
+
+
+def white_noise(signals: Float32) -> Float64:
+    """Return the deviation (channels,) of white noise, from second differences: slow motion is not in them."""
+    steps = np.square(np.diff(signals, 2, axis=0), dtype=np.float64).sum(axis=0)
+    return np.asarray(np.sqrt(steps / 6 / max(1, len(signals) - 2)))
 
 
 def signs(recordings: Recordings) -> Iterator[str]:

@@ -47,24 +47,14 @@ def find_body(lines: Sequence[list[str]]) -> Body:
     width = max(weights, key=weights.__getitem__, default=0)
     rows = [(fields, line) for fields, line in zip(lines, kinds, strict=True) if len(line) == width and any(line)]
     spare = min((next((n for n, field in enumerate(reversed(row)) if field), 0) for row, _ in rows), default=0)
-    common = {}
-    for place in range(width):
-        known = Counter(line[place] for fields, line in rows if fields[place] not in MISSING)
-        for kind, count in known.most_common(1):
-            if kind and 2 * count > known.total():
-                common[place] = kind
+    known = [Counter(line[n] for fields, line in rows if fields[n] not in MISSING) for n in range(width)]
+    most = ((place, *one, count.total()) for place, count in enumerate(known) for one in count.most_common(1))
+    common = {place: kind for place, kind, count, total in most if kind and 2 * count > total}
     return Body([fields for fields, _ in rows], width, spare, common)
 
 
 def find_header(lines: Iterator[Line], body: Body, header: bool | None) -> tuple[Line, Line | None, str | None]:
-    """Find the first row, the line above it that names the columns, and what is doubtful.
-
-    Args:
-        header: whether a line names the columns, None to guess.
-
-    Raises:
-        InputError: there are no rows, or as many names as no row has fields.
-    """
+    """Find the first row, the line above it that names the columns (`header`: whether one does), and a doubt."""
     notes, named, title, line = list[Line](), list[Line](), None, None
     for line in lines:
         if line.marked:
@@ -110,9 +100,8 @@ def _are_labels(fields: Sequence[str], body: Body) -> bool:
     labels = {place: int(field) for place, field in enumerate(fields) if re.fullmatch("[0-9]{1,4}", field)}
     words = [place for place, field in enumerate(fields) if field and place not in labels]
     steps = {two - one for one, two in pairwise(labels.values())}
-    if len(labels) < 3 or min(steps) < 1 or (steps != {1} and len(labels) == 3):
-        return False
-    if any(kind_of(fields[place]) or place not in body.kinds for place in words):
+    odd = any(kind_of(fields[place]) or place not in body.kinds for place in words)
+    if odd or len(labels) < 3 or min(steps) < 1 or (steps != {1} and len(labels) == 3):
         return False
     below = [row for row in body.rows if row != fields]
     whole = [place for place in labels if all(re.fullmatch("[+-]?[0-9]*", row[place]) for row in below)]

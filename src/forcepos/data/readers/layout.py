@@ -12,7 +12,6 @@ from forcepos.runtime.errors import InputError
 
 _SEPARATORS = {b",": "commas", b";": "semicolons", b"\t": "tabs", SPACE: "whitespace"}  # those that are guessed
 _LOOKED_AT = 10  # lines of each end, from which the format is guessed
-_TAIL = 1 << 16  # bytes
 _SHOWN = 30  # characters of a value
 _CONTROL = bytes({*range(1, 32)} - {*b"\t\n\x0b\x0c\r"}) + b"\x7f"  # in no text, as NULs, which a logger may leave
 # Why a field is no number, and what helps.
@@ -81,11 +80,7 @@ class Layout:
 
 
 def find_layout(content: Content, written: Written | None) -> Layout:
-    """Detect the layout from a text's beginning and end; without `written`, guess the format as well.
-
-    Raises:
-        InputError: it is not text, has no rows, or is no table as far as can be guessed.
-    """
+    """Detect the layout from a text's beginning and end; without `written`, guess the format as well."""
     head, tail, ended = content.head[: content.size], content.tail, written is not None and written.ended
     if any(len(part.translate(None, _CONTROL)) < len(part) for part in (head, tail)):
         raise InputError("is not text" if written else "is not a Feather, Parquet or text file")
@@ -143,7 +138,7 @@ def _some_rows(head: bytes, tail: bytes) -> list[bytes]:
     """Take some lines that are not blank from both ends: no notes, and none that may have been cut."""
     first = list(islice((line for _, _, line in lines(head) if not line.startswith(MARKS)), _LOOKED_AT))
     first = first[:-1] if 1 < len(first) < _LOOKED_AT and not head.endswith((b"\n", b"\r")) else first
-    last = [line for line in tail[-_TAIL:].splitlines()[1:-1] if line.strip()][-_LOOKED_AT:]
+    last = [line for line in tail[-(1 << 16) :].splitlines()[1:-1] if line.strip()][-_LOOKED_AT:]
     return list(dict.fromkeys(first + last))  # titles and notes above the rows may be many
 
 

@@ -29,9 +29,8 @@ MISSING = frozenset(ConvertOptions().null_values)  # fields that count as a miss
 # A date with a time of day, if need be with its zone, or a time of day.
 _CLOCK = "[0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]{1,9})?)?"
 TIME = f"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}(?:[T ]{_CLOCK}(?: ?(?:Z|[+-][0-9]{{2}}(?::?[0-9]{{2}})?))?)?|{_CLOCK}"
-_VALUE = re.compile(
-    f"(?P<number>{'|'.join(_NUMBERS.values())})|(?P<time>{TIME})|(?P<truth>(?i:true|false))", re.ASCII
-)
+_KINDS = {"number": "|".join(_NUMBERS.values()), "time": TIME, "truth": "(?i:true|false)"}
+_VALUE = re.compile("|".join(f"(?P<{kind}>{pattern})" for kind, pattern in _KINDS.items()), re.ASCII)
 
 
 class Content:
@@ -74,21 +73,16 @@ class Content:
 
 def _encoding(start: bytes) -> str | None:
     """Return the encoding of a text that is marked, or in which a character takes two bytes."""
-    if start.startswith(codecs.BOM_UTF8):
-        return "utf-8-sig"
-    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return "utf-16"
+    marks = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+    if mark := next(filter(start.startswith, marks), None):
+        return marks[mark]
     # Every other byte is 0 where letters are Latin.
     zeros = [half.count(0) / max(1, len(half)) for half in (start[:1000:2], start[1:1000:2])]
     return ("utf-16-be" if zeros[0] else "utf-16-le") if min(zeros) == 0 and max(zeros) > 0.8 else None
 
 
 def lines(text: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """Yield the first byte, the number from 1 on, and the text of each line but blank ones and Excel's `sep=;`.
-
-    Raises:
-        InputError: a line is too long to be a row.
-    """
+    """Yield the first byte, the number from 1 on, and the text of each line but blank ones and Excel's `sep=;`."""
     for number, found in enumerate(_LINE.finditer(text), start=1):
         line = found[1]
         if len(line) > LONGEST:
@@ -107,10 +101,7 @@ def is_number(field: str, decimal: str) -> bool:
 
 
 def kind_of(field: str) -> str:
-    """Return whether a field holds a number, of whatever decimal mark, a time, a truth or none that is missing.
-
-    Empty for words, such as the name of a column, and for an empty field.
-    """
+    """Return number, of whatever decimal mark, time, truth or missing; empty for words, and for an empty field."""
     found = _VALUE.fullmatch(field)
     return str(found.lastgroup) if found else "missing" * (field != "" and field in MISSING)
 
@@ -145,11 +136,7 @@ def split_fields(line: bytes, separator: bytes) -> list[str]:
 
 
 def read_times(values: pa.Array, strict: bool) -> pa.Array:
-    """Return timestamps in ns, of a time of day as on the first day of 1970, missing ones as null.
-
-    Raises:
-        pa.ArrowInvalid: a value is no time; not strict: it is missing.
-    """
+    """Return timestamps in ns, of a time of day as on the first day of 1970; not strict: others as null."""
     texts = pc.utf8_trim_whitespace(values.cast(pa.string()))
     texts = pc.if_else(pc.is_in(texts, pa.array(sorted(MISSING))), None, texts)
     if not strict:

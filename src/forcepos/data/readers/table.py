@@ -21,7 +21,6 @@ from forcepos.runtime.wording import shortened, visible_name
 WORDS = ("recording", "point", "label", "session", "keep")  # roles of columns that hold words
 OF_PATHS = ("label", "session")  # roles of words that a file's path may give for all of its rows
 ALL = ""  # the role of a column of any kind
-_LONGEST = 60  # characters of a type in a message
 TIMES = (pa.types.is_timestamp, pa.types.is_duration, pa.types.is_time, pa.types.is_date)
 _NUMBERS = (
     pa.types.is_floating, pa.types.is_integer, pa.types.is_boolean, pa.types.is_decimal, pa.types.is_null,
@@ -30,12 +29,8 @@ _NUMBERS = (
 _KINDS = {
     "numbers": _NUMBERS,  # can be read as float64; timestamps and durations are read as seconds
     "times": (*_NUMBERS, *TIMES),
-    "words": (
-        *_NUMBERS, *TIMES, pa.types.is_dictionary,
-        pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view,
-        pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view,
-    ),
-}  # fmt: skip
+    "words": (lambda kind: not pa.types.is_nested(kind),),
+}
 
 # As programs write numbers. 007 is none, and stays the word it is: different digits may be different names.
 _PLAIN = re.compile(r"[+-]?(?:0|[1-9][0-9]*)(?:\.[0-9]*)?(?:[eE][+-][0-9]{1,3})?")
@@ -89,11 +84,8 @@ class Table(ABC):
     def chunks(self, columns: Sequence[Wanted] | None = None, strict: bool = True) -> Iterator[Chunk]:
         """Yield chunks of some or all of the wanted columns; without any, of all columns together.
 
-        Args:
-            strict: refuse broken lines; False: drop them and note them in `row_errors`.
-
-        Raises:
-            InputError: the file is damaged, a column is of the wrong kind, or a line is broken.
+        A damaged file, a column of the wrong kind, and a broken line are an InputError; without `strict`, broken
+        lines are dropped and noted in `row_errors`.
         """
 
 
@@ -104,7 +96,7 @@ def check_kinds(title: str, columns: Sequence[Wanted], kinds: Sequence[pa.DataTy
         wanted = "words" if column.role in WORDS else "numbers"
         allowed = _KINDS["times" if column.role == "time" else wanted]
         if column.role != ALL and not any(is_kind(kind) for is_kind in allowed):
-            wrong.setdefault(wanted, {})[f"{column.name} holds {shortened(str(kind), _LONGEST)}"] = None
+            wrong.setdefault(wanted, {})[f"{column.name} holds {shortened(str(kind), 60)}"] = None
     if wrong:
         lines = [f"{', '.join(names)}, not {wanted}" for wanted, names in sorted(wrong.items())]
         raise InputError(f"{title}: {'; '.join(lines)}")
@@ -112,10 +104,7 @@ def check_kinds(title: str, columns: Sequence[Wanted], kinds: Sequence[pa.DataTy
 
 @contextmanager
 def explained(title: object, kind: str, *others: type[Exception]) -> Iterator[None]:
-    """Turn the errors of a file that is not what it seems into an InputError; some only show late.
-
-    `others`: what else the library that reads it raises.
-    """
+    """Turn errors of a file that is not what it seems, and `others` of its library, into one InputError."""
     errors = (pa.ArrowException, ArithmeticError, LookupError, MemoryError, OSError, ValueError, *others)
     try:
         yield
@@ -128,10 +117,7 @@ def explained(title: object, kind: str, *others: type[Exception]) -> Iterator[No
 
 
 class Words:
-    """A column of words, numbered from 0 on in order of first appearance.
-
-    A number is one word, whatever its type: 3, 3.0 and the text 3.00 are `3`; true is 1, and false is 0.
-    """
+    """Words, numbered from 0 on as they appear. 3, 3.0 and the text 3.00 are one, as true and 1, false and 0."""
 
     def __init__(self, count: int, role: str, exact: bool = False) -> None:
         # Exact texts are taken as they are, even empty ones, others without spaces around them.

@@ -25,12 +25,7 @@ _TYPES = {"words": pa.binary(), "time": pa.binary(), "truth": pa.bool_(), "numbe
 
 
 class TextTable(Table):
-    """A CSV file, or a text with columns separated by whitespace.
-
-    Args:
-        written: None to guess it.
-        content: of a file inside another, which `path` names in messages only.
-    """
+    """A CSV file, or a text with columns separated by whitespace; `content`: of a file inside another."""
 
     kind = "text"
     layout: Layout
@@ -48,11 +43,6 @@ class TextTable(Table):
         return self.content.ends
 
     def chunks(self, columns: Sequence[Wanted] | None = None, strict: bool = True) -> Iterator[Chunk]:
-        """Yield chunks of the wanted columns.
-
-        Raises:
-            InputError: lines are broken; names file and lines.
-        """
         wanted = [(str(one.place), self._kind(one)) for one in columns or self.everything]
         # In reverse, for a column that is both a number and a word is read as a number.
         types = {place: _TYPES[kind] for place, kind in reversed(wanted) if columns or kind == "time"}
@@ -97,9 +87,8 @@ class TextTable(Table):
         return list(csv.read_csv(pa.BufferReader(text), reading, parsing, options).to_batches())
 
     def _note(self, first: int, row: Any) -> str:
-        fields = f"{row.actual_columns} fields, not {row.expected_columns}"
-        number = first - 1 + (row.number or 0)
-        self.row_errors.append(f"{self.path}, line {number} has {fields}, and is dropped here")
+        line = f"{self.path}, line {first - 1 + (row.number or 0)} has {row.actual_columns} fields"
+        self.row_errors.append(f"{line}, not {row.expected_columns}, and is dropped here")
         return "skip"
 
     def _whole_lines(self) -> Iterator[tuple[int, bytes]]:

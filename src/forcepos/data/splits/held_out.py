@@ -35,8 +35,8 @@ class Blocked(schema.BlockedSplitConfig, Split):
         recordings, blocks, gap = samples.recordings, self._count_blocks(samples), self._gap(samples)
         drawn = self._draw(len(recordings.bounds), blocks, np.random.default_rng(seed))
         subset = np.empty(len(recordings.recording), np.int8)
-        for (start, stop), of_blocks in zip(recordings.bounds, drawn, strict=True):
-            subset[start:stop] = of_blocks[_time_blocks(stop - start, blocks)]
+        for (start, stop), of_blocks in zip(recordings.bounds.tolist(), drawn, strict=True):
+            subset[start:stop] = of_blocks[np.arange(stop - start) * blocks // (stop - start)]
         border = np.flatnonzero((np.diff(subset) != 0) & (np.diff(recordings.recording) == 0)) + 1
         before = np.searchsorted(border, samples.starts - gap, "right")
         after = np.searchsorted(border, samples.last + gap, "right")
@@ -60,14 +60,13 @@ class Blocked(schema.BlockedSplitConfig, Split):
         """Return recordings; of a single one its time blocks: a calibration block might have been a test block."""
         if len(samples.recordings.bounds) > 1:
             return super().units(samples)
-        block = _time_blocks(len(samples.recordings.recording), self._count_blocks(samples))[samples.starts]
+        block = samples.starts.astype(np.int64) * self._count_blocks(samples) // len(samples.recordings.recording)
         return Units(block.astype(np.int32), "time blocks of one recording")
 
     def _count_blocks(self, samples: Samples) -> int:
-        """Return the number of time blocks of each recording.
+        """Return the time blocks of a recording; `auto`: 5, or as many, 3 at least, as leave a window in one.
 
-        With `auto` five, or as many, three at least, as leave a window in a block of a recording of median length,
-        between two others of different subsets.
+        That is, in a block of a recording of median length, between two others of different subsets.
         """
         if isinstance(self.blocks, int):
             return self.blocks
@@ -76,11 +75,6 @@ class Blocked(schema.BlockedSplitConfig, Split):
 
     def _gap(self, samples: Samples) -> int:
         return samples.recordings.rows_in(self.gap_s, "split.gap_s")
-
-
-def _time_blocks(rows: int, blocks: int) -> NDArray[np.intp]:
-    """Return the time block (rows,) of each row of a recording."""
-    return np.arange(rows) * blocks // rows
 
 
 class WholeUnits(Split):

@@ -40,10 +40,7 @@ class Random(RandomSplitConfig, Split):
 
 
 def leaked_share(samples: Samples, train: Int32, test: Int32) -> float:
-    """Return the share of test samples within a window's length of a training sample of the same recording.
-
-    Two such samples share rows or are adjacent.
-    """
+    """Return the share of test samples that share rows with or are next to a training sample, in one recording."""
     ordered, wanted, recording = np.sort(samples.starts[train]), samples.starts[test], samples.recordings.recording
     place, near = np.searchsorted(ordered, wanted), np.zeros(len(test), bool)
     for neighbour in (place - 1, place):

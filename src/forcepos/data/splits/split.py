@@ -37,8 +37,7 @@ def draw(
     validation = max(least, round(config.validation_ratio * (count - test)))
     if count - test - validation < 1:
         raise InputError(f"split={config.name} cannot divide {count} {units} into three subsets")
-    subset = np.full(count, TRAIN, np.int8)
-    drawn = rng.permutation(count)
+    subset, drawn = np.full(count, TRAIN, np.int8), rng.permutation(count)
     subset[drawn[:test]] = TEST
     subset[drawn[test : test + validation]] = VALIDATION
     return subset
@@ -126,11 +125,9 @@ class Split(SplitConfig, ABC):
             raise InputError(f"split={self.name} leaves no {empty[0]} samples: record more rows, or change {keys}")
         share = np.count_nonzero(subset == DROPPED) / count
         if share > _WORTH_A_LINE:
-            log.log(
-                logging.WARNING if share > self.usual_loss else logging.INFO,
-                "split=%s leaves out %d of %d samples (%.0f %%): %s",
-                self.name, round(share * count), count, 100 * share, self.causes,
-            )  # fmt: skip
+            lost = f"leaves out {round(share * count)} of {count} samples ({100 * share:.0f} %): {self.causes}"
+            level = logging.WARNING if share > self.usual_loss else logging.INFO
+            log.log(level, "split=%s %s", self.name, lost)
         return found
 
 
