@@ -106,7 +106,7 @@ def find_layout(content: Content, written: Written | None) -> Layout:
     )  # fmt: skip
     last = tail.replace(b"\r", b"\n").rpartition(b"\n")[2]
     begin = content.size - len(last)
-    cut = _cut_short(last, whole, ended or content.nuls > 0) if begin >= first.begin else None
+    cut = _cut_short(last, whole, ended or content.nuls > 0) if last.strip() and begin >= first.begin else None
     if cut and begin <= first.begin:
         raise InputError("has no complete row")
     return replace(whole, end=begin, cut=cut) if cut else whole
@@ -129,7 +129,7 @@ def _cut_short(last: bytes, layout: Layout, ended: bool) -> str | None:
         f"{fields[-1]!r} at its end": layout.is_number(f"{fields[-1]}1") and not layout.is_number(fields[-1]),
     }
     found = [fault for fault, there in faults.items() if there]
-    if not (found and last.strip()) or (len(fields) > layout.width and not ended):
+    if not found or (len(fields) > layout.width and not ended):
         return None
     return f"the last line is cut short ({found[0]}) and was dropped"
 
@@ -155,6 +155,8 @@ def _notation(rows: Sequence[bytes], written: Written | None) -> tuple[bytes, st
             raise InputError("seems to have commas between fields, not in numbers: set data.decimal='.'")
         there = [mark for mark in there if mark != b","]
     there = there or [usual[0], SPACE]
+    if written and len(there) == 1:
+        return there[0], written.decimal
     split = {one: [split_fields(row, one) for row in rows] for one in there}
     pairs = [(one, mark) for one in there for mark in ".,"[: 1 + (one != b"," or quoted)]]
     separator, decimal = max(pairs, key=lambda pair: _score(split[pair[0]], pair[1]))

@@ -24,12 +24,13 @@ _SEPARATOR_NOTE = re.compile(rb'"?sep=.?"?\s*', re.IGNORECASE)  # of Excel
 _LINE = re.compile(rb"([^\r\n]*)(?:\r\n|\r|\n|\Z)")
 # The numbers that Arrow parses, by their decimal mark.
 _DIGITS = r"(?:[0-9]+(?:[{0}][0-9]*)?|[{0}][0-9]+)(?:e[+-]?[0-9]+)?"
-_NUMBERS = {mark: rf"(?i:[+-]?(?:{_DIGITS.format(mark)}|nan(?:\([a-z0-9_]*\))?|inf(?:inity)?))" for mark in ".,"}
+_NUMBER = rf"(?i:[+-]?(?:{_DIGITS}|nan(?:\([a-z0-9_]*\))?|inf(?:inity)?))"
+_NUMBERS = {mark: re.compile(_NUMBER.format(mark), re.ASCII) for mark in ".,"}
 MISSING = frozenset(ConvertOptions().null_values)  # fields that count as a missing value
 # A date with a time of day, if need be with its zone, or a time of day.
 _CLOCK = "[0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]{1,9})?)?"
 TIME = f"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}(?:[T ]{_CLOCK}(?: ?(?:Z|[+-][0-9]{{2}}(?::?[0-9]{{2}})?))?)?|{_CLOCK}"
-_KINDS = {"number": "|".join(_NUMBERS.values()), "time": TIME, "truth": "(?i:true|false)"}
+_KINDS = {"number": "|".join(map(_NUMBER.format, ".,")), "time": TIME, "truth": "(?i:true|false)"}
 _VALUE = re.compile("|".join(f"(?P<{kind}>{pattern})" for kind, pattern in _KINDS.items()), re.ASCII)
 
 
@@ -97,7 +98,7 @@ def too_long(number: int) -> str:
 
 def is_number(field: str, decimal: str) -> bool:
     """Return whether a field is a number with this decimal mark, if it has one."""
-    return re.fullmatch(_NUMBERS[decimal], field, re.ASCII) is not None
+    return _NUMBERS[decimal].fullmatch(field) is not None
 
 
 def kind_of(field: str) -> str:
