@@ -21,16 +21,13 @@ _APART = 3  # clusters touch that are nearer than this many times their spread
 
 @dataclass(frozen=True)
 class Points:
-    """The points found, numbered (rows,) in order of first appearance, and how many resting positions they join.
+    """The points found, in order of first appearance."""
 
-    In mm: the root mean square distance of these from their point, and the distance of the two nearest points.
-    """
-
-    number: Int32
+    number: Int32  # (rows,)
     count: int
-    rests: int
-    spread_mm: float
-    nearest_mm: float
+    rests: int  # resting positions that the points join
+    spread_mm: float  # root mean square distance of these from their point
+    nearest_mm: float  # distance of the two nearest points
 
 
 def number_points(positions: Float32, recording: Int32, grid_mm: float | None) -> Int32:
@@ -65,37 +62,28 @@ def find_points(positions: Float32, recording: Int32) -> Points | None:
     bounds = [*np.flatnonzero(np.diff(recording, prepend=-1)).tolist(), len(recording)]
     places, ends, moving = [], [0], 0
     for start, stop in pairwise(bounds):
-        rows = stop - start
-        step = 1 + min(max(len(positions) // _ROWS, rows // _SPOTS), rows // 16)  # some rows tell enough
-        track = positions[start:stop:step]
-        known = np.flatnonzero(np.isfinite(track).all(axis=1))
-        track = track[known] if len(known) else np.zeros((1, 3), np.float32)
+        step = 1 + min(max(len(positions) // _ROWS, (stop - start) // _SPOTS), (stop - start) // 16)
+        rows = np.arange(start, stop, step)  # some tell enough
+        rows = rows[np.isfinite(positions[rows]).all(axis=1)]
+        track = positions[rows] if len(rows) else np.zeros((1, 3), np.float32)
         rests = _rests(track, extent)
         moving += not rests
         rests = rests or [(0, len(track))]
         places += [np.median(np.clip(track[begin:end], -_HUGE, _HUGE), axis=0) for begin, end in rests]
-        ends += [start + step * int(known[(end + begin) // 2]) for (_, end), (begin, _) in pairwise(rests)] + [
-            stop
-        ]
-    if not places or 2 * moving >= len(bounds):
-        return None
-    return _points(np.array(places, np.float64), np.diff(ends))
+        ends += [*(int(rows[(end + begin) // 2]) for (_, end), (begin, _) in pairwise(rests)), stop]
+    rest = places and 2 * moving < len(bounds)
+    return _points(np.array(places, np.float64), np.diff(ends)) if rest else None
 
 
 def _rests(track: Float32, extent: float) -> list[tuple[int, int]]:
-    """Return first row and one past the last of each stretch in which a track (rows, 3) stands still.
-
-    `extent` is that of all recordings, in mm.
-    """
-    width = min(extent / 200, 1.0)
-    apart = np.ptp(track, axis=0).max()
-    if apart > width and len(track) > 2:
-        width = max(width, 5 * float(np.median(np.abs(np.diff(track, 2, axis=0)), axis=0).max()))  # eight sigma
-    if apart <= width:
+    """Return the stretches, first row and end, in which a track (rows, 3) rests; `extent`: of all, in mm."""
+    noise = np.median(np.abs(np.diff(track, 2, axis=0)), axis=0).max() if len(track) > 2 else 0
+    width = max(min(extent / 200, 1.0), 5 * float(noise))  # eight sigma
+    if np.ptp(track, axis=0).max() <= width:
         return [(0, len(track))]
     found = [_standstills(track, lag, width) for lag in _LAGS if lag <= len(track)]
-    best = max(found, key=lambda stretches: sum(end - begin for begin, end in stretches), default=[])
-    if sum(end - begin for begin, end in best) >= len(track) / 4:
+    best = max(found, key=lambda stretches: float(np.diff(stretches).sum()), default=[])
+    if np.diff(best).sum() >= len(track) / 4:
         return best
     away = np.abs(track - np.median(track, axis=0)).max(axis=1)
     return [(0, len(track))] if np.median(away) <= extent / 20 else []
@@ -103,60 +91,44 @@ def _rests(track: Float32, extent: float) -> list[tuple[int, int]]:
 
 def _standstills(track: Float32, lag: int, width: float) -> list[tuple[int, int]]:
     """Return stretches within which a track stays within `width` for `lag` rows; none where it is always slow."""
-    from scipy.ndimage import maximum_filter1d, minimum_filter1d  # noqa: PLC0415  # scipy takes a second
+    from scipy.ndimage import maximum_filter1d, minimum_filter1d  # noqa: PLC0415  # takes a second
 
     windows, origin = len(track) - lag + 1, -(lag // 2)
-    high, low = (
-        each(track, lag, axis=0, origin=origin)[:windows] for each in (maximum_filter1d, minimum_filter1d)
-    )
-    moved = (high - low).max(axis=1)
+    high, low = (each(track, lag, axis=0, origin=origin) for each in (maximum_filter1d, minimum_filter1d))
+    moved = (high - low)[:windows].max(axis=1)
     still = moved <= width
     if not still.all() and np.median(moved[~still]) < 5 * width:
         return []
-    edges = np.flatnonzero(np.diff(still, prepend=False, append=False)).reshape(-1, 2).tolist()
-    stretches = [(begin, end + lag - 1) for begin, end in edges]
-    return [(begin, end) for begin, end in stretches if (np.ptp(track[begin:end], axis=0) <= 3 * width).all()]
+    edges = np.flatnonzero(np.diff(still, prepend=False, append=False)).reshape(-1, 2) + np.array([0, lag - 1])
+    return [(one, end) for one, end in edges.tolist() if (np.ptp(track[one:end], axis=0) <= 3 * width).all()]
 
 
 def _points(rests: Float64, rows: NDArray[np.intp]) -> Points:
-    """Cluster resting positions (rests, 3), each of which counts for this many rows (rests,)."""
-    from scipy.spatial import cKDTree  # noqa: PLC0415  # scipy takes a second
-
-    _, first, cluster, size = np.unique(
-        _cluster(rests), return_index=True, return_inverse=True, return_counts=True
-    )
-    centres = np.column_stack([np.bincount(cluster, axis) for axis in rests.T]) / size[:, None]
-    away = np.linalg.norm(rests - centres[cluster], axis=1)[size[cluster] > 1]
-    return Points(
-        number=np.repeat(np.argsort(np.argsort(first))[cluster], rows).astype(np.int32),
-        count=len(size),
-        rests=len(rests),
-        spread_mm=float(np.sqrt((away**2).sum() / max(1, len(away)))),
-        nearest_mm=float(cKDTree(centres).query(centres, 2)[0][:, 1].min()),
-    )
-
-
-def _cluster(rests: Float64) -> NDArray[np.intp]:
-    """Return the number (rests,) of the nearest centre of clusters; how wide these are the data tell.
+    """Cluster resting positions (rests, 3), each of which counts for this many rows (rests,).
 
     Ward's method merges visits of a point at small heights and neighbouring points at large ones: clusters are cut
     at the widest gap between heights, as a ratio and as far as the scatter and the distance of points allow.
     """
-    from scipy.cluster.hierarchy import fcluster, ward  # noqa: PLC0415  # scipy takes a second
+    import pandas as pd  # noqa: PLC0415  # takes long to import, as scipy does
+    from scipy.cluster.hierarchy import fcluster, ward  # noqa: PLC0415
     from scipy.spatial import cKDTree  # noqa: PLC0415
     from scipy.spatial.distance import pdist  # noqa: PLC0415
 
-    if len(rests) == 1:
-        return np.zeros(1, np.intp)
-    sample = rests[:: -(-len(rests) // _MOST)]
-    merges = ward(pdist(sample))
-    heights = np.append(0, merges[:, 2])
-    higher = np.append(merges[:, 2], max(_ONE_MM, heights[-1]))
-    ratio = (np.minimum(higher, _FAR_MM) + _SCATTER_MM) / (heights + _SCATTER_MM)
-    gap = int(np.argmax(ratio / (1 + heights / _WIDE_MM)))
-    group = fcluster(merges, (heights[gap] + higher[gap]) / 2, "distance") - 1
-    sums = np.column_stack([np.bincount(group, axis) for axis in sample.T])
-    return np.asarray(cKDTree(sums / np.bincount(group)[:, None]).query(rests)[1])
+    sample, group = rests[:: -(-len(rests) // _MOST)], np.zeros(1, np.intp)
+    if len(sample) > 1:
+        merges = ward(pdist(sample))
+        heights = np.append(0, merges[:, 2])
+        higher = np.append(merges[:, 2], max(_ONE_MM, heights[-1]))
+        ratio = (np.minimum(higher, _FAR_MM) + _SCATTER_MM) / (heights + _SCATTER_MM)
+        gap = int(np.argmax(ratio / (1 + heights / _WIDE_MM)))
+        group = fcluster(merges, (heights[gap] + higher[gap]) / 2, "distance") - 1
+    centres = np.column_stack([np.bincount(group, axis) for axis in sample.T]) / np.bincount(group)[:, None]
+    away, cluster = cKDTree(centres).query(rests)
+    number, used = pd.factorize(cluster)
+    shared = np.count_nonzero(np.bincount(cluster)[cluster] > 1)
+    spread_mm = float(np.sqrt(np.square(away).sum() / max(1, shared)))
+    nearest_mm = float(cKDTree(centres[used]).query(centres[used], 2)[0][:, 1].min())
+    return Points(np.repeat(number, rows).astype(np.int32), len(used), len(rests), spread_mm, nearest_mm)
 
 
 def _cells(positions: Float32, grid_mm: float) -> Int32:

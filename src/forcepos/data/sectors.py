@@ -24,11 +24,9 @@ class Sectors:
         return [f"class {number + 1}" for number in range(len(self.starts))]
 
     def label(self, positions: NDArray[np.floating]) -> NDArray[np.int32]:
-        """Return the class (n,) of each position (n, 2 or 3), counted from 0; NO_SECTOR at the exact origin.
-
-        A border belongs to the class that begins there, as in the notebook's `add_classes`.
-        """
+        """Return the class (n,) of each position (n, 2 or 3), counted from 0; NO_SECTOR at the exact origin."""
         points = np.asarray(positions, np.float64)
+        # A border belongs to the class that begins there, as in the notebook's `add_classes`.
         inside = (_cross(self.starts, points) >= 0) & (_cross(self.ends, points) < 0)
         return np.where(inside.any(axis=1), inside.argmax(axis=1), NO_SECTOR).astype(np.int32)
 

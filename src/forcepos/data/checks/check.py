@@ -1,21 +1,26 @@
-"""Checks of recordings before anything is trained on them."""
+"""Checks of recordings, and of the subsets of a split, before anything is trained on them."""
 
-from collections.abc import Callable, Iterator
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
-from forcepos.data.checks.copies import copies
-from forcepos.data.checks.short import longest_runs
-from forcepos.data.checks.values import outliers, plate, signs, stuck, units
-from forcepos.data.recordings import Float32, Float64, Recordings
+from forcepos.data.checks.values import outliers, plate, signs, stuck, units, white_noise
+from forcepos.data.recordings import Float32, Int32, Recordings
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.wording import first_lines, name_some
 
+log = logging.getLogger(__name__)
 _SHOWN = 10
-_AXES = ("x", "y", "z")
 _TOO_SIMILAR = 0.999  # absolute correlation
 _ROWS_LOOKED_AT = 20_000  # evenly spread over all: a correlation of 0.999 is then accurate to 0.00002
-_ROUNDING = 1e-10  # a variance below this share of the squared values is rounding error
+_SAME = 1e-6  # of the larger value: a difference below this share is rounding
+_RUN = 16  # consecutive rows, each unlike the one before: noise does not repeat as many, however coarse
+_FEWEST = 10  # different rows of a recording that is compared as a whole
+_MOST = 0.5  # share of the shorter recording: more than that in another one is a copy
+_ROUNDED = 0.25  # of the noise: repeated programs differ by sqrt(2) of it, copies with fewer digits by less
 
 
 @np.errstate(over="ignore", invalid="ignore")  # of huge values, which are warned about themselves
@@ -28,16 +33,23 @@ def check(recordings: Recordings, window: int) -> list[str]:
     """
     too_short = (
         f"recording {name}: {rows} rows, too short for one window of {window}"
-        for name, rows in zip(recordings.names, longest_runs(recordings).tolist(), strict=True)
+        for name, rows in zip(recordings.names, _longest_runs(recordings).tolist(), strict=True)
         if rows < window
     )
     if problems := [*_not_finite(recordings), *too_short]:
         raise InputError("\n  ".join(["the recordings cannot be used:", *first_lines(problems, _SHOWN)]))
-    return [warning for warnings in _WARNINGS for warning in warnings(recordings)]
+    finders = (_copies, _constant, stuck, outliers, units, signs, plate, _likely_leakage)
+    return [warning for find in finders for warning in find(recordings)]
+
+
+def _longest_runs(recordings: Recordings) -> Int32:
+    """Return the rows (recordings,) of each recording's longest run, in which windows can lie."""
+    first, end = recordings.runs.T
+    return np.asarray(np.maximum.reduceat(end - first, np.searchsorted(first, recordings.bounds[:, 0])))
 
 
 def _not_finite(recordings: Recordings) -> Iterator[str]:
-    for values, columns in ((recordings.signals, recordings.channels), (recordings.positions, _AXES)):
+    for values, columns in ((recordings.signals, recordings.channels), (recordings.positions, "xyz")):
         for column in np.flatnonzero(~np.isfinite(values).all(axis=0)):
             rows = np.flatnonzero(~np.isfinite(values[:, column]))
             found = np.unique(recordings.recording[rows], return_index=True, return_counts=True)
@@ -50,35 +62,147 @@ def _not_finite(recordings: Recordings) -> Iterator[str]:
 
 
 def _constant(recordings: Recordings) -> Iterator[str]:
-    signals, bounds = recordings.signals, recordings.bounds
-    same = np.array([(signals[start:stop] == signals[start]).all(axis=0) for start, stop in bounds])
+    signals = recordings.signals
+    same = np.array([(signals[start:stop] == signals[start]).all(axis=0) for start, stop in recordings.bounds])
     for column in np.flatnonzero(same.any(axis=0)):
-        stuck = [recordings.names[number] for number in np.flatnonzero(same[:, column])]
-        where = "every recording" if len(stuck) == len(same) else f"recording {name_some(stuck, _SHOWN)}"
+        dead = [recordings.names[number] for number in np.flatnonzero(same[:, column])]
+        where = "every recording" if len(dead) == len(same) else f"recording {name_some(dead, _SHOWN)}"
         yield f"column {recordings.channels[column]} never changes in {where}"
 
 
 def _likely_leakage(recordings: Recordings) -> Iterator[str]:
     """Describe each feature that follows a target so closely that it is likely to be derived from it."""
     rows = slice(None, None, -(-len(recordings.signals) // _ROWS_LOOKED_AT))
-    targets = _standardized(recordings.positions[rows, [_AXES.index(axis) for axis in recordings.axes]])
-    for name, signal in zip(recordings.channels, recordings.signals[rows].T, strict=True):
-        for axis, correlation in zip(recordings.axes, _standardized(signal[:, None])[:, 0] @ targets, strict=True):
-            if abs(correlation) > _TOO_SIMILAR:
+    for axis in recordings.axes:
+        target = recordings.positions[rows, "xyz".index(axis)]
+        for name, signal in zip(recordings.channels, recordings.signals[rows].T, strict=True):
+            correlation = np.corrcoef(signal, target)[0, 1]
+            if np.ptp(target) and abs(correlation) > _TOO_SIMILAR:  # rounded, two constants correlate
                 yield (
                     f"feature {name} is likely leakage: its correlation with target {axis} is {correlation:.5f}; "
                     "remove it from data.features unless a sensor measures it"
                 )
 
 
-def _standardized(values: Float32) -> Float64:
-    """(rows, columns) around 0 and of length 1; 0 in columns that do not vary."""
-    centred = values - values.mean(axis=0, dtype=np.float64)
-    square = (centred**2).sum(axis=0)
-    varies = square > _ROUNDING * np.square(values, dtype=np.float64).sum(axis=0)
-    return np.asarray(centred / np.sqrt(np.where(varies, square, np.inf)))
+def _copies(recordings: Recordings) -> Iterator[str]:
+    """Describe rows that are in two recordings, or twice in one; refuse recordings that hold the same signals."""
+    names, factors = recordings.names, np.random.default_rng(1).integers(2**63, size=recordings.signals.shape[1])
+    hashed = np.einsum("ij,j->i", recordings.signals.view(np.uint32), 2 * factors.astype(np.uint64) + 1)
+    # Without rows that repeat the one before: rest, zeros, a slow driver.
+    rows = np.flatnonzero(np.append(True, (hashed[1:] != hashed[:-1]) | (np.diff(recordings.recording) != 0)))
+    changes = np.bincount(recordings.recording[rows])
+    refused = dict.fromkeys(_rounded(recordings, np.flatnonzero(changes >= _FEWEST)), "")
+    repeated = []
+    for one, other, count, lag, row in _shared(recordings.recording[rows], hashed[rows]):
+        text = f" ({count} rows, from row {rows[row] - recordings.bounds[other, 0]} of {names[other]} on)"
+        if one != other and count > _MOST * min(changes[one], changes[other]):
+            refused.setdefault((one, other), "" if changes[one] == changes[other] == count else text)
+        elif 2 * _RUN <= count <= 3 * lag:  # a block that was appended, not a signal with a short period
+            repeated.append(f"{names[one]} and {names[other]}{text}")
+    if refused:
+        pairs = [f"{names[one]} and {names[other]}{text}" for (one, other), text in sorted(refused.items())]
+        raise InputError(
+            f"recordings {name_some(pairs, _SHOWN)} hold the same signals: a copy would leak between subsets and "
+            "make scores too good; remove one of each"
+        )
+    if repeated:
+        some = name_some(repeated, _SHOWN)
+        yield f"the same rows are in recordings {some}: they leak between subsets; remove them if they are copies"
 
 
-_WARNINGS: tuple[Callable[[Recordings], Iterator[str]], ...] = (
-    copies, _constant, stuck, outliers, units, signs, plate, _likely_leakage,
-)  # fmt: skip
+def _shared(recording: Int32, hashed: NDArray[np.uint64]) -> Iterator[tuple[int, int, int, int, int]]:
+    """Yield two recordings with the same rows in sequence, their number, how far apart, where in the second."""
+    if len(hashed) < _RUN:
+        return
+    runs = hashed
+    for rows in (1, 2, 4, 8):  # each adds as many to a run as it has: _RUN in the end
+        runs = runs[:-rows] * np.uint64(0x9E3779B97F4A7C15) + runs[rows:]
+    within = np.flatnonzero(recording[: len(runs)] == recording[_RUN - 1 :])
+    order = within[np.argsort(runs[within], kind="stable")]
+    again = np.flatnonzero(runs[order[1:]] == runs[order[:-1]])
+    earlier = np.full(len(runs), -1)
+    earlier[order[again + 1]] = order[again]
+    # By chance a run may be like another one, but not also the next run like the next.
+    linked = np.flatnonzero((earlier[:-1] >= 0) & (earlier[1:] == earlier[:-1] + 1))
+    pairs = np.column_stack([recording[earlier[linked]], recording[linked]])
+    found = np.unique(pairs, axis=0, return_index=True, return_counts=True)
+    for (one, other), place, count in zip(*(each.tolist() for each in found), strict=True):
+        yield one, other, count + _RUN, int(linked[place] - earlier[linked[place]]), int(linked[place])
+
+
+def _rounded(recordings: Recordings, numbers: NDArray[np.intp]) -> Iterator[tuple[int, int]]:
+    """Yield those of these recordings that are of the same length and differ by less than the sensors' noise."""
+    weights = np.random.default_rng(1).normal(size=(1000, recordings.signals.shape[1])).astype(np.float32)
+    parts = {number: recordings.signals[slice(*recordings.bounds[number])] for number in numbers.tolist()}
+    projected = {number: float(np.vdot(part[:1000], weights[: len(part)])) for number, part in parts.items()}
+    # Copies have almost the same random projection: they are neighbours in its order.
+    for one, other in pairwise(sorted(parts, key=lambda number: (len(parts[number]), projected[number]))):
+        if len(parts[one]) == len(parts[other]) and len(np.unique(parts[one][:1000], axis=0)) >= _FEWEST:
+            noise = white_noise(parts[one])
+            away = np.sqrt(np.square(parts[one] - parts[other], dtype=np.float64).mean(axis=0))
+            # In half of the channels that have some noise.
+            if noise.any() and np.median(away[noise > 0] / noise[noise > 0]) <= _ROUNDED:
+                yield min(one, other), max(one, other)
+
+
+def drop_short(recordings: Recordings, window: int) -> Recordings:
+    """Drop recordings without a full window, moving the others together in the same arrays; log one warning.
+
+    Raises:
+        InputError: no recording is long enough, or all remaining rows are of one class.
+    """
+    lengths, names, rows = _longest_runs(recordings), recordings.names, np.diff(recordings.bounds, axis=1)[:, 0]
+    kept = lengths >= window
+    if kept.all():
+        return recordings
+    if not kept.any():
+        longest = int(lengths.argmax())
+        raise InputError(
+            f"all recordings ({len(lengths)}) are too short for one window of {window} rows: "
+            f"the longest, {names[longest]}, has {lengths[longest]}; reduce model.window"
+        )
+    short = np.flatnonzero(~kept)
+    log.warning(
+        "dropped %d of %d recordings (%d of %d rows), shorter than one window of %d rows: %s",
+        len(short), len(kept), rows[short].sum(), rows.sum(), window,
+        name_some([names[number] for number in short], _SHOWN),
+    )  # fmt: skip
+    left = recordings.only(np.repeat(kept, rows))
+    if len(left.label_names) == 1:
+        raise InputError(f"the recordings that are long enough have only one class, {left.label_names[0]}")
+    return left
+
+
+def constant_targets(subsets: Mapping[str, Float32], outputs: Sequence[str], kind: str | None) -> list[str]:
+    """Describe subsets whose targets (n, outputs) lack a class of `kind`, are of one only, or do not vary."""
+    found: dict[str, list[str]] = {}
+    for name, targets in subsets.items():
+        low, high = targets.min(axis=0), targets.max(axis=0)
+        constant = high - low <= _SAME * np.maximum(np.abs(low), np.abs(high))
+        axes = [f"target {outputs[axis]} is {low[axis]:g} mm" for axis in np.flatnonzero(constant).tolist()]
+        one_class = [f"{kind} {outputs[low.argmax()]}"] if constant.all() else []
+        for what in one_class if kind else axes:
+            found.setdefault(what, []).append(name)
+    advice = "r2 leaves it out there; remove it from model.axes"
+    if kind:
+        others = "sectors" if kind == "sector" else "classes"
+        advice = f"no score there tells how well other {others} are found; set data.label or sectors"
+    constants = [
+        f"{what} in all samples of these subsets: {', '.join(names)}; {advice}, or check data and split"
+        for what, names in found.items()
+    ]
+    return constants + (_absent(subsets, outputs, kind) if kind else [])
+
+
+def _absent(subsets: Mapping[str, Float32], outputs: Sequence[str], kind: str) -> list[str]:
+    """Describe classes that train, validation or test lacks, with the samples that each subset has of them."""
+    counts = np.array([targets.sum(axis=0) for targets in subsets.values()])  # (subsets, classes)
+    # A subset of one class only is told of as such; calibration sets no class apart.
+    needed = (np.count_nonzero(counts, axis=1) > 1) & (np.array([*subsets]) != "calibration")
+    absent = [
+        f"{outputs[place]} ({', '.join(f'{counts[row, place]:.0f} {name}' for row, name in enumerate(subsets))})"
+        for place in np.flatnonzero((counts[needed] == 0).any(axis=0) & counts.any(axis=0)).tolist()
+    ]
+    some = f"samples of a {kind} are not in each subset: {name_some(absent, _SHOWN)}"
+    advice = "what train lacks is never predicted, what test lacks is not tested: record it more often"
+    return [f"{some}; {advice}, leave it out, or choose another split"] if absent else []

@@ -1,11 +1,11 @@
 """Values that cannot be: numbers for no value, jumps, sensors that stand still, mixed units, signs that flip."""
 
 from collections.abc import Iterator
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
-from forcepos.data.checks.copies import white_noise
 from forcepos.data.recordings import Float32, Float64, Recordings
 from forcepos.runtime.wording import name_some
 
@@ -18,43 +18,49 @@ _NO_VALUE = [0, -1, 999, 9999, 99999, 32767, 65535, 2**31 - 1, 1e20, 1e30, float
 _NO_VALUES = np.array([*_NO_VALUE, *(-value for value in _NO_VALUE), -(2**15), 2**32 - 1], np.float32)
 _UNITS = (("m and mm, or N and mN,", 1000, 2.0), ("rad and deg", 180 / np.pi, 1.15))  # factor and its tolerance
 _FEWEST_VISITS = 4  # beyond the first of each point: fewer do not tell how well visits agree
+_ODD = (  # values, and what helps
+    ("numbers that seem to stand for no value", "leave them empty, and set data.missing=drop"),
+    ("single values far outside the others", "remove these rows if no contact explains them"),
+    ("targets far from their neighbours in time", "correct or remove these rows"),
+)
+_Odd = Iterator[tuple[int, int, NDArray[np.intp]]]  # which of these, column, rows
 
 
 def outliers(recordings: Recordings) -> Iterator[str]:
     """Describe numbers that stand for no value, single signals far outside all others, and targets that jump."""
-    positions = recordings.positions[:, ["xyz".index(axis) for axis in recordings.axes]]
-    no_value, spikes, jumps = [], [], []
-    for names, columns in ((recordings.channels, recordings.signals), (recordings.axes, positions)):
-        for column, rows, widths in _far(columns):
-            known = rows[np.isin(columns[rows, column], _NO_VALUES)]
-            if known.size:
-                no_value.append(_place(recordings, names[column], known, columns[known[0], column]))
-            elif widths > _WIDTHS and (np.diff(rows) > 1).all() and columns is not positions:
-                spikes.append(_place(recordings, names[column], rows, columns[rows[0], column]))
-    for axis, values in zip(recordings.axes, positions.T, strict=True):
-        if (rows := _jumps(recordings, values)).size:
-            jumps.append(_place(recordings, axis, rows, values[rows[0]]))
-    for what, places, advice in (
-        ("numbers that seem to stand for no value", no_value, "leave them empty, and set data.missing=drop"),
-        ("single values far outside the others", spikes, "remove these rows if no contact explains them"),
-        ("targets far from their neighbours in time", jumps, "correct or remove these rows"),
+    signals, targets = recordings.signals, recordings.positions[:, ["xyz".index(axis) for axis in recordings.axes]]
+    found: list[list[str]] = [[] for _ in _ODD]
+    for names, values, odd in (
+        (recordings.channels, signals, _far(signals)),
+        (recordings.axes, targets, chain(_far(targets, spikes=False), _jumps(recordings, targets))),
     ):
+        for kind, column, rows in odd:
+            number = recordings.recording[rows[0]]
+            where = f"row {rows[0] - recordings.bounds[number, 0]} of recording {recordings.names[number]}"
+            more = f" and {len(rows) - 1} more rows" if len(rows) > 1 else ""
+            found[kind].append(f"{values[rows[0], column]:g} in column {names[column]}, {where}{more}")
+    for (what, advice), places in zip(_ODD, found, strict=True):
         if places:
             yield f"{what}: {name_some(places, _SHOWN)}; {advice}"
 
 
-def _far(columns: Float32) -> Iterator[tuple[int, NDArray[np.intp], float]]:
-    """Yield columns, rare rows above or below a gap wider than all other values, and by how many times."""
+def _far(columns: Float32, spikes: bool = True) -> _Odd:
+    """Find rare values above or below a gap wider than all other values: known numbers, and spikes."""
     low, high = _range(columns)
     width = high - low
     most = np.maximum(columns.max(axis=0) - high, low - columns.min(axis=0))
     for column in np.flatnonzero((most > width) & (width > 0)).tolist():
-        out = 1 + np.maximum(columns[:, column] - high[column], low[column] - columns[:, column]) / width[column]
+        values = columns[:, column]
+        out = 1 + np.maximum(values - high[column], low[column] - values) / width[column]
         rows = np.flatnonzero(out > 2)
         ordered = np.append(1, np.sort(out[rows]))
         widths = np.diff(ordered) / ordered[:-1]
         if widths.max() > 1 and len(rows) <= max(1, _RARE * len(out)):
-            yield column, rows[out[rows] > ordered[widths.argmax()]], float(widths.max())
+            rows = rows[out[rows] > ordered[widths.argmax()]]
+            if (known := rows[np.isin(values[rows], _NO_VALUES)]).size:
+                yield 0, column, known
+            elif spikes and widths.max() > _WIDTHS and (np.diff(rows) > 1).all():
+                yield 1, column, rows
 
 
 def _range(values: Float32, ends: tuple[int, int] = (5, 95)) -> Float64:
@@ -62,37 +68,28 @@ def _range(values: Float32, ends: tuple[int, int] = (5, 95)) -> Float64:
     return np.asarray(np.percentile(values[:: 1 + len(values) // _LOOKED_AT], ends, axis=0), np.float64)
 
 
-def _jumps(recordings: Recordings, values: Float32) -> NDArray[np.intp]:
-    """Return rows further from the median of the seven around them than half the plate, and than noise is."""
+def _jumps(recordings: Recordings, targets: Float32) -> _Odd:
+    """Find targets further from the median of the seven around them than half the plate, and than noise is."""
     from scipy.ndimage import median_filter  # noqa: PLC0415  # takes long to import
 
-    away = np.abs(values - median_filter(values, 7, mode="nearest"))
-    low, high = _range(values)
-    rows = np.flatnonzero(away > max((high - low) / 2, 20 * float(np.median(away))))
-    rows = rows[np.diff(recordings.bounds, axis=1)[recordings.recording[rows], 0] >= 7]
-    sound = high <= low or len(rows) > _RARE * len(values)
-    return np.asarray(rows[:0] if sound else rows)
-
-
-def _place(recordings: Recordings, column: str, rows: NDArray[np.intp], value: float) -> str:
-    number = recordings.recording[rows[0]]
-    more = f" and {len(rows) - 1} more rows" if len(rows) > 1 else ""
-    row = rows[0] - recordings.bounds[number, 0]
-    return f"{value:g} in column {column}, row {row} of recording {recordings.names[number]}{more}"
+    for column, values in enumerate(targets.T):
+        away = np.abs(values - median_filter(values, 7, mode="nearest"))
+        low, high = _range(values)
+        rows = np.flatnonzero(away > max((high - low) / 2, 20 * float(np.median(away))))
+        rows = rows[np.diff(recordings.bounds, axis=1)[recordings.recording[rows], 0] >= 7]
+        if high > low and 0 < len(rows) <= _RARE * len(values):
+            yield 2, column, rows
 
 
 def stuck(recordings: Recordings) -> Iterator[str]:
-    """Describe rows in which all signals are exactly zero, or repeat the row before for more than a second.
-
-    Where they often do that, they are coarse ones at rest, such as joint angles.
-    """
+    """Describe rows in which all signals are exactly zero, or repeat the row before for more than a second."""
     signals, recording = recordings.signals, recordings.recording
     zero = ~signals.any(axis=1)
     same = np.append(False, (signals[1:] == signals[:-1]).all(axis=1) & (recording[1:] == recording[:-1])) & ~zero
     first = np.flatnonzero(~same)
     rows = np.diff(np.append(first, len(same)))
     long = rows > max(20, recordings.rate_hz or 0)
-    long &= np.count_nonzero(long) <= max(2, len(recordings.bounds) / 2)
+    long &= np.count_nonzero(long) <= max(2, len(recordings.bounds) / 2)  # else coarse ones at rest, as of joints
     for what, counts in (
         ("are exactly zero", np.bincount(recording[zero])),
         ("repeat the row before for more than a second", np.bincount(recording[first[long]], rows[long])),
@@ -103,21 +100,17 @@ def stuck(recordings: Recordings) -> Iterator[str]:
 
 
 def units(recordings: Recordings) -> Iterator[str]:
-    """Describe columns that are smaller in some recordings than in others, by the factor between two units.
-
-    Of signals the noise tells: it is the sensor's, in whatever posture. Of targets, how far they are from 0.
-    """
+    """Describe columns that are smaller in some recordings than in others, by the factor between two units."""
+    # Of signals the noise tells: it is the sensor's, in whatever posture. Of targets, how far they are from 0.
     heads = [recordings.signals[start:stop][:_HEAD] for start, stop in recordings.bounds]
-    noise = np.array([white_noise(head) for head in heads])
-    size = np.array([np.abs(head).mean(axis=0) for head in heads])
     away = np.linalg.norm(recordings.positions[recordings.bounds[:, 0]].astype(np.float64), axis=1)
+    noises = np.column_stack([[white_noise(head) for head in heads], away])
+    sizes = np.column_stack([[np.abs(head).mean(axis=0) for head in heads], away])
     found: dict[tuple[str, tuple[int, ...]], list[str]] = {}
-    names = (*recordings.channels, "targets")
-    for name, *sizes in zip(names, [*noise.T, away], [*size.T, away], strict=True):
-        for unit, low in _mixed(*sizes):
-            if name == "targets" and len(low) <= 0.2 * len(away):  # one point near 0 is no other unit
-                continue
-            found.setdefault((unit, low), []).append(name)
+    for name, noise, size in zip((*recordings.channels, "targets"), noises.T, sizes.T, strict=True):
+        for unit, low in _mixed(noise, size):
+            if name != "targets" or len(low) > 0.2 * len(away):  # one point near 0 is no other unit
+                found.setdefault((unit, low), []).append(name)
     for (unit, smaller), columns in found.items():
         if unit == _UNITS[0][0] or len(columns) > 1:  # another factor of a single column may be chance
             where = name_some([recordings.names[number] for number in smaller], _SHOWN)
@@ -138,20 +131,27 @@ def _mixed(noise: Float64, size: Float64) -> Iterator[tuple[str, tuple[int, ...]
                 yield unit, tuple(sorted(low.tolist()))
 
 
+def white_noise(signals: Float32) -> Float64:
+    """Return the deviation (channels,) of white noise, from second differences: slow motion is not in them."""
+    steps = np.square(np.diff(signals, 2, axis=0), dtype=np.float64).sum(axis=0)
+    return np.asarray(np.sqrt(steps / 6 / max(1, len(signals) - 2)))
+
+
 def signs(recordings: Recordings) -> Iterator[str]:
     """Describe channels whose mean in a recording is the opposite of that in others of the same point."""
     spans = [slice(start, stop, 1 + (stop - start) // _HEAD) for start, stop in recordings.bounds]
     means = np.array([recordings.signals[span].mean(axis=0, dtype=np.float64) for span in spans])
-    point = np.unique(recordings.point[recordings.bounds[:, 0]], return_inverse=True)[1]
-    again = np.bincount(point)[point] > 1
-    if again.sum() - len(set(point[again].tolist())) < _FEWEST_VISITS:
+    points = recordings.point[recordings.bounds[:, 0]]
+    _, point, visits = np.unique(points, return_inverse=True, return_counts=True)
+    if (visits - 1).sum() < _FEWEST_VISITS:
         return
-    sign, size = np.zeros((2, point.max() + 1, means.shape[1]))
+    sign, size = np.zeros((2, len(visits), means.shape[1]))
     np.add.at(sign, point, np.sign(means))
-    np.add.at(size, point, np.abs(means) / np.bincount(point)[point, None])
+    np.add.at(size, point, np.abs(means) / visits[point, None])
     usual, typical = np.where(sign < 0, -1, 1)[point], size[point]  # of two visits either may be the wrong one
     off = np.abs(np.abs(means) - typical)
     # Visits agree in size ten times better than they are large: their sign is no chance of an offset.
+    again = visits[point] > 1
     clear = (typical > 10 * np.quantile(off[again], 0.9, axis=0)) & again[:, None]
     flipped = clear & (np.sign(means) == -usual)
     if flipped.any():
@@ -165,16 +165,16 @@ def signs(recordings: Recordings) -> Iterator[str]:
 
 def plate(recordings: Recordings) -> Iterator[str]:
     """Describe targets that extend over less than a millimetre or more than five metres, and odd points."""
-    positions, points = recordings.positions, int(recordings.point.max()) + 1
-    extent = float(np.diff(_range(positions, (1, 99)), axis=0).max())
+    rows, points = recordings.positions, int(recordings.point.max()) + 1
+    extent = float(np.diff(_range(rows, (1, 99)), axis=0).max())
     if 0 < extent < 1 or extent > 5000:
         factor = 1000 if extent < 1 else 0.001
         yield (
             f"the targets extend over {extent:.3g} mm, hardly a plate: data.target_scale_mm is likely wrong; "
             f"{factor:g} times as much makes it {factor * extent:.3g} mm"
         )
-    if extent >= 1 and (points == 1 or points > len(positions) / 2):
+    if extent >= 1 and (points == 1 or points > len(rows) / 2):
         yield (
-            f"the {len(positions)} rows are of {points} point{'s' * (points > 1)}, though the targets extend over "
+            f"the {len(rows)} rows are of {points} point{'s' * (points > 1)}, though the targets extend over "
             f"{extent:.3g} mm: name another column in data.point, or set data.point_grid_mm"
         )

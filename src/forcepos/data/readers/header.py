@@ -38,65 +38,39 @@ class Body(NamedTuple):
         few = len(fields) < self.width - self.spare or 2 * sum(map(bool, fields)) < self.width
         return not few and not any(fields[self.width :])
 
-    def names(self, fields: Sequence[str]) -> list[str]:
-        """Return a name for each column, empty for one that has none, and none for spare ones."""
-        last = max((place for place, name in enumerate(fields, start=1) if name), default=0)
-        return list(fields[: max(last, self.width - self.spare)])
-
-
-class Header(NamedTuple):
-    """The names of columns, if there are any, whether they are marked, what is doubtful, and the first row."""
-
-    names: list[str] | None
-    marked: bool
-    doubt: str | None
-    row: Line
-
 
 def find_body(lines: Sequence[list[str]]) -> Body:
     """Tell what most lines with values have in common."""
     kinds, weights = [[kind_of(field) for field in fields] for fields in lines], Counter[int]()
     for line in kinds:
         weights[len(line)] += sum(map(bool, line))
-    width = weights.most_common(1)[0][0] if weights else 0
+    width = max(weights, key=weights.__getitem__, default=0)
     rows = [(fields, line) for fields, line in zip(lines, kinds, strict=True) if len(line) == width and any(line)]
     spare = min((next((n for n, field in enumerate(reversed(row)) if field), 0) for row, _ in rows), default=0)
-    common = {}
-    for place in range(width):
-        known = [line[place] for fields, line in rows if fields[place] not in MISSING]
-        kind, count = Counter(known).most_common(1)[0] if known else ("", 0)
-        if kind and 2 * count > len(known):
-            common[place] = kind
+    known = [Counter(line[n] for fields, line in rows if fields[n] not in MISSING) for n in range(width)]
+    most = ((place, *one, count.total()) for place, count in enumerate(known) for one in count.most_common(1))
+    common = {place: kind for place, kind, count, total in most if kind and 2 * count > total}
     return Body([fields for fields, _ in rows], width, spare, common)
 
 
-def find_header(lines: Iterator[Line], body: Body, header: bool | None) -> Header:
-    """Find the first row and what names the columns above it; `header`: whether a line does, None to guess.
-
-    Raises:
-        InputError: there are no rows, or as many names as no row has fields.
-    """
-    notes, named, title, line = list[Line](), list[list[str]](), None, None
+def find_header(lines: Iterator[Line], body: Body, header: bool | None) -> tuple[Line, Line | None, str | None]:
+    """Find the first row, the line above it that names the columns (`header`: whether one does), and a doubt."""
+    notes, named, title, line = list[Line](), list[Line](), None, None
     for line in lines:
         if line.marked:
             notes.append(line)
         elif _is_row(line.fields, body, bool(named), header):
             break
         elif body.fits(line.fields):
-            named.append(line.fields)
+            named.append(line)
         else:
             title = line
     else:
         raise InputError("has a header but no rows" if line else "has no rows")
-    marked = [note.fields for note in notes[-2:] if len(note.fields) == body.width]
-    above = [*marked, *named]
-    if above:
+    if above := [*(note for note in notes[-2:] if len(note.fields) == body.width), *named]:
         # The last that holds no units or types: they stand below the names.
-        names = next((fields for fields in reversed(above) if not _are_units(fields)), above[0])
-        return Header(body.names(names), names not in named, None, line)
-    if header is False:
-        return Header(None, False, None, line)
-    words = [field for field in title.fields if field] if title else []
+        return line, next((one for one in reversed(above) if not _are_units(one.fields)), above[0]), None
+    words = [field for field in title.fields if field] if title and header is not False else []
     if title and len(words) > 1 and not any(map(kind_of, words)):
         raise InputError(
             f"has {len(words)} names in line {title.number}, but {body.width} fields in most lines: "
@@ -104,22 +78,21 @@ def find_header(lines: Iterator[Line], body: Body, header: bool | None) -> Heade
         )
     doubt = f"its first line, {name_some(line.fields, 3)}, is read as a row: data.header=true reads it as names"
     counted = [[str(first + place) for place in range(len(line.fields))] for first in (0, 1)]
-    return Header(None, False, doubt if len(line.fields) > 1 and line.fields in counted else None, line)
+    doubtful = header is not False and len(line.fields) > 1 and line.fields in counted
+    return line, None, doubt if doubtful else None
 
 
 def _is_row(fields: list[str], body: Body, named: bool, header: bool | None) -> bool:
-    fits = body.fits(fields)
-    begins = bool(kind_of(fields[0])) or (len(fields) == body.width and 0 not in body.kinds)
+    fits, kinds = body.fits(fields), [kind_of(field) for field in fields]
+    begins = bool(kinds[0]) or (len(fields) == body.width and 0 not in body.kinds)
     if header is False:
         return len(fields) == body.width or begins
     if named:  # a line below the names is a row unless it holds units, or more names: words above numbers
-        values = any(kind_of(field) not in {"", "missing"} and field != "1" for field in fields)
-        return (
-            values or not fits or all(kind_of(fields[n]) or not fields[n] for n in body.kinds if n < len(fields))
-        )
+        values = any(of and of != "missing" and field != "1" for of, field in zip(kinds, fields, strict=True))
+        return values or not fits or all(kinds[n] or not fields[n] for n in body.kinds if n < len(fields))
     if header:
         return begins and not fits
-    return begins and any(map(kind_of, fields)) and not (fits and _are_labels(fields, body))
+    return begins and any(kinds) and not (fits and _are_labels(fields, body))
 
 
 def _are_labels(fields: Sequence[str], body: Body) -> bool:
@@ -127,9 +100,8 @@ def _are_labels(fields: Sequence[str], body: Body) -> bool:
     labels = {place: int(field) for place, field in enumerate(fields) if re.fullmatch("[0-9]{1,4}", field)}
     words = [place for place, field in enumerate(fields) if field and place not in labels]
     steps = {two - one for one, two in pairwise(labels.values())}
-    if len(labels) < 3 or min(steps) < 1 or (steps != {1} and len(labels) == 3):
-        return False
-    if any(kind_of(fields[place]) or place not in body.kinds for place in words):
+    odd = any(kind_of(fields[place]) or place not in body.kinds for place in words)
+    if odd or len(labels) < 3 or min(steps) < 1 or (steps != {1} and len(labels) == 3):
         return False
     below = [row for row in body.rows if row != fields]
     whole = [place for place in labels if all(re.fullmatch("[+-]?[0-9]*", row[place]) for row in below)]

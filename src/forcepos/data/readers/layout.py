@@ -6,15 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
-from forcepos.data.readers.content import Content
 from forcepos.data.readers.header import Line, find_body, find_header
-from forcepos.data.readers.lines import MARKS, MISSING, SPACE, is_number, is_text, kind_of, lines, split_fields
+from forcepos.data.readers.lines import MARKS, MISSING, SPACE, Content, is_number, kind_of, lines, split_fields
 from forcepos.runtime.errors import InputError
 
 _SEPARATORS = {b",": "commas", b";": "semicolons", b"\t": "tabs", SPACE: "whitespace"}  # those that are guessed
 _LOOKED_AT = 10  # lines of each end, from which the format is guessed
-_TAIL = 1 << 16  # bytes
 _SHOWN = 30  # characters of a value
+_CONTROL = bytes({*range(1, 32)} - {*b"\t\n\x0b\x0c\r"}) + b"\x7f"  # in no text, as NULs, which a logger may leave
 # Why a field is no number, and what helps.
 _CAUSES = {
     r".*\0.*": "NUL bytes, as where a logger lost power: delete the line",
@@ -48,8 +47,7 @@ class Layout:
     marked: bool  # the header begins with % or #
     width: int  # fields of a row
     columns: int  # without empty fields at the end of all rows
-    first: int  # byte at which the first row begins
-    line: int  # number of the first row, from 1 on
+    first: Line  # row
     end: int  # one past the last byte of the last complete row
     doubt: str | None = None  # how a first line was read that could be read otherwise
     cut: str | None = None  # what is wrong with a last line that is cut short and dropped
@@ -67,8 +65,9 @@ class Layout:
         """Return whether a field holds a number or counts as a missing one."""
         return is_number(field.strip(), self.decimal) or field.strip() in self.missing
 
-    def row_error(self, fields: Sequence[str], wanted: Sequence[tuple[int, str, str]]) -> str | None:
+    def row_error(self, line: bytes, wanted: Sequence[tuple[int, str, str]]) -> str | None:
         """Describe what is wrong with a row, if anything; `wanted`: index, name and kind of fields."""
+        fields = split_fields(line, self.separator)
         if len(fields) != self.width:
             return f"has {len(fields)} field{'s'[: len(fields) != 1]}, not {self.width}"
         for place, name, kind in wanted:
@@ -81,35 +80,36 @@ class Layout:
 
 
 def find_layout(content: Content, written: Written | None) -> Layout:
-    """Detect the layout from a text's beginning and end; without `written`, guess the format as well.
-
-    Raises:
-        InputError: it is not text, has no rows, or is no table as far as can be guessed.
-    """
-    head, tail = content.head[: content.size], content.tail
-    if not (is_text(head) and is_text(tail)):
+    """Detect the layout from a text's beginning and end; without `written`, guess the format as well."""
+    head, tail, ended = content.head[: content.size], content.tail, written is not None and written.ended
+    if any(len(part.translate(None, _CONTROL)) < len(part) for part in (head, tail)):
         raise InputError("is not text" if written else "is not a Feather, Parquet or text file")
     if b"\0" in head:
         number = head.count(b"\n", 0, head.index(b"\0")) + 1
         raise InputError(f"has NUL bytes in line {number}, as where a logger lost power: delete that line")
-    rows, ended = _some_rows(head, tail), written is not None and written.ended
+    rows = _some_rows(head, tail)
     separator, decimal = _notation(rows, written)
     split = [split_fields(row, separator) for row in rows]
     body = find_body(split[:1] if ended else split)  # a controller's log has its names first
     alike = 2 * len(body.rows) >= sum(any(map(kind_of, fields)) for fields in split)
     if not written and len(split) > 1 and not (alike and "number" in body.kinds.values()):
         raise InputError("is not a table: most lines have no numbers, or differ in their number of fields")
-    header = find_header(_all_lines(head, separator), body, written.header if written else None)
-    names = header.names and [name.strip('"') for name in header.names]  # R writes them so with any separator
+    first, named, doubt = find_header(_all_lines(head, separator), body, written.header if written else None)
+    # None for spare columns without a name; R writes quotes with any separator.
+    names = named and [name.strip('"') for name in named.fields]
+    while names and not names[-1] and len(names) > body.width - body.spare:
+        names.pop()
     whole = Layout(
-        separator, decimal, names, header.marked, width=body.width or len(header.row.fields),
-        columns=len(names or ()) or body.width - body.spare, first=header.row.begin, line=header.row.number,
-        end=content.size, doubt=header.doubt, explained=not ended, kinds=body.kinds,
+        separator, decimal, names, bool(named and named.marked), width=body.width or len(first.fields),
+        columns=len(names or ()) or body.width - body.spare, first=first, end=content.size, doubt=doubt,
+        explained=not ended, kinds=body.kinds,
     )  # fmt: skip
-    bytes_cut, cut = _cut_short(tail, content.size, whole, ended or content.nuls > 0)
-    if content.size - bytes_cut <= whole.first:
+    last = tail.replace(b"\r", b"\n").rpartition(b"\n")[2]
+    begin = content.size - len(last)
+    cut = _cut_short(last, whole, ended or content.nuls > 0) if last.strip() and begin >= first.begin else None
+    if cut and begin <= first.begin:
         raise InputError("has no complete row")
-    return replace(whole, end=content.size - bytes_cut, cut=cut)
+    return replace(whole, end=begin, cut=cut) if cut else whole
 
 
 def _all_lines(head: bytes, separator: bytes) -> Iterator[Line]:
@@ -119,29 +119,26 @@ def _all_lines(head: bytes, separator: bytes) -> Iterator[Line]:
         yield Line(begin, number, split_fields(line.lstrip(b"%#/; ") if marked else line, separator), marked)
 
 
-def _cut_short(tail: bytes, size: int, layout: Layout, ended: bool) -> tuple[int, str | None]:
-    """Bytes and error of a last line that has no end and too few fields or half a number, else 0 and None."""
-    last = tail.replace(b"\r", b"\n").rpartition(b"\n")[2]
+def _cut_short(last: bytes, layout: Layout, ended: bool) -> str | None:
+    """Return the error of a last line that has no end and too few fields or half a number."""
     fields = split_fields(last, layout.separator)
-    if not last.strip() or size - len(last) < layout.first or (len(fields) > layout.width and not ended):
-        return 0, None
-    if len(fields) < layout.width:
-        shown = f"{len(fields)} of {layout.width} fields"
-    elif ended and not last.endswith((b" ", b"\t")):
-        shown = "it has no end"
-    # A complete line cannot end with the beginning of a number, such as 1.2e-.
-    elif layout.is_number(f"{fields[-1]}1") and not layout.is_number(fields[-1]):
-        shown = f"{fields[-1]!r} at its end"
-    else:
-        return 0, None
-    return len(last), f"the last line is cut short ({shown}) and was dropped"
+    faults = {
+        f"{len(fields)} of {layout.width} fields": len(fields) < layout.width,
+        "it has no end": ended and not last.endswith((b" ", b"\t")),
+        # A complete line cannot end with the beginning of a number, such as 1.2e-.
+        f"{fields[-1]!r} at its end": layout.is_number(f"{fields[-1]}1") and not layout.is_number(fields[-1]),
+    }
+    found = [fault for fault, there in faults.items() if there]
+    if not found or (len(fields) > layout.width and not ended):
+        return None
+    return f"the last line is cut short ({found[0]}) and was dropped"
 
 
 def _some_rows(head: bytes, tail: bytes) -> list[bytes]:
     """Take some lines that are not blank from both ends: no notes, and none that may have been cut."""
     first = list(islice((line for _, _, line in lines(head) if not line.startswith(MARKS)), _LOOKED_AT))
     first = first[:-1] if 1 < len(first) < _LOOKED_AT and not head.endswith((b"\n", b"\r")) else first
-    last = [line for line in tail[-_TAIL:].splitlines()[1:-1] if line.strip()][-_LOOKED_AT:]
+    last = [line for line in tail[-(1 << 16) :].splitlines()[1:-1] if line.strip()][-_LOOKED_AT:]
     return list(dict.fromkeys(first + last))  # titles and notes above the rows may be many
 
 
@@ -158,11 +155,12 @@ def _notation(rows: Sequence[bytes], written: Written | None) -> tuple[bytes, st
             raise InputError("seems to have commas between fields, not in numbers: set data.decimal='.'")
         there = [mark for mark in there if mark != b","]
     there = there or [usual[0], SPACE]
+    if written and len(there) == 1:
+        return there[0], written.decimal
+    split = {one: [split_fields(row, one) for row in rows] for one in there}
     pairs = [(one, mark) for one in there for mark in ".,"[: 1 + (one != b"," or quoted)]]
-    if rows and not (written and len(there) == 1):
-        split = {one: [split_fields(row, one) for row in rows] for one in there}
-        pairs.sort(key=lambda pair: _score(split[pair[0]], pair[1]), reverse=True)
-    return pairs[0][0], written.decimal if written else pairs[0][1]
+    separator, decimal = max(pairs, key=lambda pair: _score(split[pair[0]], pair[1]))
+    return separator, written.decimal if written else decimal
 
 
 def _score(split: Sequence[list[str]], mark: str) -> tuple[float, bool, int]:
@@ -170,7 +168,7 @@ def _score(split: Sequence[list[str]], mark: str) -> tuple[float, bool, int]:
     weights: Counter[int] = Counter()
     for fields in split[1:] or split:
         weights[len(fields)] += sum(is_number(field, mark) or not field for field in fields)
-    ((count, numbers),) = weights.most_common(1)
-    share = numbers / sum(map(len, split[1:] or split))
+    ((count, numbers),) = weights.most_common(1) or [(0, 0)]
+    share = numbers / max(1, sum(map(len, split[1:] or split)))
     names = [len(fields) for fields in split[:_LOOKED_AT] if not any(map(kind_of, fields))]
     return (round(share, 3) if count > 1 else 0.001 * share, not names or count in names, count)

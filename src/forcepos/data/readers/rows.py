@@ -9,9 +9,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from forcepos.config.schema import TableConfig
-from forcepos.data.readers.table import OF_PATHS, TIMES, WORDS, Chunk, Table, Wanted, explained
+from forcepos.data.readers.table import OF_PATHS, TIMES, WORDS, Chunk, Table, Wanted, Words, explained
 from forcepos.data.readers.times import SECONDS, most_of
-from forcepos.data.readers.words import Words
 from forcepos.data.recordings import Float32, Float64, move
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.wording import name_some

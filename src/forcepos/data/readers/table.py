@@ -1,35 +1,35 @@
-"""A table of any format, as the formats' readers offer it."""
+"""A table of any format, as the formats' readers offer it, and its words, whatever type each file gives them."""
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from forcepos.data.readers.layout import Layout
+from forcepos.data.readers.lines import MISSING, decoded, is_number
+from forcepos.data.recordings import Int32
 from forcepos.runtime.errors import InputError
-from forcepos.runtime.wording import shortened
+from forcepos.runtime.wording import shortened, visible_name
 
 WORDS = ("recording", "point", "label", "session", "keep")  # roles of columns that hold words
 OF_PATHS = ("label", "session")  # roles of words that a file's path may give for all of its rows
 ALL = ""  # the role of a column of any kind
-_LONGEST = 60  # characters of a type in a message
 TIMES = (pa.types.is_timestamp, pa.types.is_duration, pa.types.is_time, pa.types.is_date)
-_NUMBERS = (
-    pa.types.is_floating, pa.types.is_integer, pa.types.is_boolean, pa.types.is_decimal, pa.types.is_null,
-    pa.types.is_timestamp, pa.types.is_duration,
-)  # fmt: skip
-_KINDS = {
-    "numbers": _NUMBERS,  # can be read as float64; timestamps and durations are read as seconds
-    "times": (*_NUMBERS, *TIMES),
-    "words": (
-        *_NUMBERS, *TIMES, pa.types.is_dictionary,
-        pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view,
-        pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view,
-    ),
-}  # fmt: skip
+# The beginnings of types' names; numbers can be read as float64, timestamps and durations as seconds.
+_NUMBERS = "u?int|halffloat|float|double|bool|decimal|null|timestamp|duration"
+_KINDS = {"numbers": _NUMBERS, "times": f"{_NUMBERS}|time|date"}
+_KINDS["words"] = f"{_KINDS['times']}|dictionary|(large_)?(string|binary)"
+
+# As programs write numbers. 007 is none, and stays the word it is: different digits may be different names.
+_PLAIN = re.compile(r"[+-]?(?:0|[1-9][0-9]*)(?:\.[0-9]*)?(?:[eE][+-][0-9]{1,3})?")
+_TRUTH = {"true": "1", "false": "0"}
 
 Chunk = dict[int, pa.Array]  # some rows of columns, by their index among the wanted ones
 
@@ -79,33 +79,27 @@ class Table(ABC):
     def chunks(self, columns: Sequence[Wanted] | None = None, strict: bool = True) -> Iterator[Chunk]:
         """Yield chunks of some or all of the wanted columns; without any, of all columns together.
 
-        Args:
-            strict: refuse broken lines; False: drop them and note them in `row_errors`.
-
-        Raises:
-            InputError: the file is damaged, a column is of the wrong kind, or a line is broken.
+        A damaged file, a column of the wrong kind, and a broken line are an InputError; without `strict`, broken
+        lines are dropped and noted in `row_errors`.
         """
 
 
 def check_kinds(title: str, columns: Sequence[Wanted], kinds: Sequence[pa.DataType]) -> None:
     """Refuse columns whose types, in the same order, do not suit their roles."""
-    wrong: dict[str, list[str]] = {"numbers": [], "words": []}
+    wrong: dict[str, dict[str, None]] = {}
     for column, kind in zip(columns, kinds, strict=True):
         wanted = "words" if column.role in WORDS else "numbers"
         allowed = _KINDS["times" if column.role == "time" else wanted]
-        if column.role != ALL and not any(is_kind(kind) for is_kind in allowed):
-            wrong[wanted].append(f"{column.name} holds {shortened(str(kind), _LONGEST)}")
-    lines = [f"{', '.join(dict.fromkeys(names))}, not {wanted}" for wanted, names in wrong.items() if names]
-    if lines:
+        if column.role != ALL and not re.match(allowed, str(kind)):
+            wrong.setdefault(wanted, {})[f"{column.name} holds {shortened(str(kind), 60)}"] = None
+    if wrong:
+        lines = [f"{', '.join(names)}, not {wanted}" for wanted, names in sorted(wrong.items())]
         raise InputError(f"{title}: {'; '.join(lines)}")
 
 
 @contextmanager
 def explained(title: object, kind: str, *others: type[Exception]) -> Iterator[None]:
-    """Turn the errors of a file that is not what it seems into an InputError; some only show late.
-
-    `others`: what else the library that reads it raises.
-    """
+    """Turn errors of a file that is not what it seems, and `others` of its library, into one InputError."""
     errors = (pa.ArrowException, ArithmeticError, LookupError, MemoryError, OSError, ValueError, *others)
     try:
         yield
@@ -115,3 +109,63 @@ def explained(title: object, kind: str, *others: type[Exception]) -> Iterator[No
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         reason = "a value is out of range" if isinstance(error, OverflowError) else reason
         raise InputError(f"{title} cannot be read as a {kind} file: {reason}") from error
+
+
+class Words:
+    """Words, numbered from 0 on as they appear. 3, 3.0 and the text 3.00 are one, as true and 1, false and 0."""
+
+    def __init__(self, count: int, role: str, exact: bool = False) -> None:
+        # Exact texts are taken as they are, even empty ones, others without spaces around them.
+        self.role, self.exact = role, exact
+        self.names, self._known = list[str](), dict[str, int]()
+        self.numbers: Int32 = np.empty(count, np.int32)  # of each row; -1 where there is no word
+
+    def number(self, name: str, key: str) -> int:
+        """Return the number of a name, a new one for a new key; names with different keys are different."""
+        if key not in self._known:
+            self._known[key] = len(self.names)
+            self.names.append(visible_name(name))
+        return self._known[key]
+
+    def encode(self, column: pa.Array, prefix: str = "") -> Int32:
+        """Return the number of each of a column's values, (rows,)."""
+        column = column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+        column = column.cast(pa.float32()) if pa.types.is_float16(column.type) else column
+        encoded = column.dictionary_encode()
+        places = np.asarray(encoded.indices.fill_null(-1), np.int64)
+        values = encoded.dictionary.to_pylist()
+        if pa.types.is_float32(column.type):  # 0.1, not 0.10000000149011612
+            values = [value if value is None else np.float32(value) for value in values]
+        words = map(self._word, values)
+        # True is 1: the name is the first that was read, the key one for both.
+        keys = ((word, _TRUTH.get(word.lower(), word) if word else word) for word in words)
+        numbers = [-1 if word is None else self.number(prefix + word, f"{prefix}\0{key}") for word, key in keys]
+        known = np.array([*numbers, -1], np.int32)  # the last one for places of -1
+        return np.asarray(known[places])
+
+    def _word(self, value: object) -> str | None:
+        """Return the one word for a value, None if it is missing."""
+        if value is None or value != value:  # noqa: PLR0124  # NaN is no word
+            return None
+        if isinstance(value, float | np.floating):
+            return str(int(value)) if float(value).is_integer() else _written(str(value))
+        text = decoded(value) if isinstance(value, bytes) else str(value)
+        text = text if self.exact else text.strip()
+        return None if text in MISSING and (text or not self.exact) else _written(text)
+
+    @property
+    def values(self) -> NDArray[Any]:
+        """(count,) float64 where all words are numbers, all different; else the words as objects."""
+        named: NDArray[Any] = np.array(self.names, object)
+        if all(is_number(name, ".") for name in self.names) and len({*map(float, self.names)}) == len(self.names):
+            named = named.astype(np.float64)
+        return np.asarray(named[self.numbers])
+
+
+def _written(text: str) -> str:
+    """Write a plain number with all its digits and no others, `3` for `3.00`; leave any other text as it is."""
+    if not _PLAIN.fullmatch(text):
+        return text
+    digits = f"{Decimal(text):f}"  # exact, where a float would lose digits of large numbers
+    digits = digits.rstrip("0").rstrip(".") if "." in digits else digits
+    return "0" if digits == "-0" else digits

@@ -10,17 +10,8 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import csv
 
-from forcepos.data.readers.content import Content
 from forcepos.data.readers.layout import Layout, Written, find_layout
-from forcepos.data.readers.lines import (
-    LONGEST,
-    SPACE,
-    decoded,
-    read_times,
-    split_fields,
-    too_long,
-    with_single_spaces,
-)
+from forcepos.data.readers.lines import LONGEST, SPACE, Content, decoded, read_times, single_spaced, too_long
 from forcepos.data.readers.table import ALL, WORDS, Chunk, Table, Wanted, explained
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.wording import first_lines, once_each
@@ -29,15 +20,12 @@ log = logging.getLogger(__name__)
 
 _PER_COLUMN = 1 << 10  # bytes, at least: thousands of columns take as long a chunk, however few its rows
 _SHOWN, _COUNTED = 10, 10_000  # broken lines
+# Words have any encoding.
+_TYPES = {"words": pa.binary(), "time": pa.binary(), "truth": pa.bool_(), "number": pa.float64(), "": pa.float64()}
 
 
 class TextTable(Table):
-    """A CSV file, or a text with columns separated by whitespace.
-
-    Args:
-        written: None to guess it.
-        content: of a file inside another, which `path` names in messages only.
-    """
+    """A CSV file, or a text with columns separated by whitespace; `content`: of a file inside another."""
 
     kind = "text"
     layout: Layout
@@ -55,13 +43,13 @@ class TextTable(Table):
         return self.content.ends
 
     def chunks(self, columns: Sequence[Wanted] | None = None, strict: bool = True) -> Iterator[Chunk]:
-        """Yield chunks of the wanted columns.
-
-        Raises:
-            InputError: lines are broken; names file and lines.
-        """
-        wanted = columns or self.everything
-        options = self._conversion(columns or ())
+        wanted = [(str(one.place), self._kind(one)) for one in columns or self.everything]
+        # In reverse, for a column that is both a number and a word is read as a number.
+        types = {place: _TYPES[kind] for place, kind in reversed(wanted) if columns or kind == "time"}
+        options = csv.ConvertOptions(
+            check_utf8=False, column_types=types, include_columns=[*dict(wanted)], strings_can_be_null=not columns,
+            null_values=sorted(self.layout.missing), decimal_point=self.layout.decimal,
+        )  # fmt: skip
         self.row_errors.clear()
         nuls = f"{self.content.nuls} NUL bytes at its end, as where a logger lost power, were dropped"
         dropped = [f"{self.path}: {note}" for note in (nuls * bool(self.content.nuls), self.layout.cut) if note]
@@ -71,71 +59,49 @@ class TextTable(Table):
             for first, text in self._whole_lines():
                 try:
                     batches = self._parsed(text if strict else decoded(text).encode(), first, options, strict)
-                    found = [self._chunk(batch, wanted, strict) for batch in batches]
+                    found = [
+                        {number: read_times(batch[place], strict) if kind == "time" else batch[place]
+                         for number, (place, kind) in enumerate(wanted)} for batch in batches
+                    ]  # fmt: skip
                 except pa.ArrowInvalid as error:
-                    message = self._explained(error, wanted) if strict else f"{self.path}: {error}"
+                    message = self._explained(error, columns or ()) if strict else f"{self.path}: {error}"
                     raise InputError(message) from error
                 yield from found
         self.row_errors += [] if strict else dropped
-
-    def _conversion(self, columns: Sequence[Wanted]) -> csv.ConvertOptions:
-        # In reverse, for a column that is both a number and a word is read as a number; a word has any encoding.
-        types = {"words": pa.binary(), "time": pa.binary(), "truth": pa.bool_()}
-        kinds = {str(one.place): types.get(self._kind(one), pa.float64()) for one in reversed(columns)}
-        times = {str(place): pa.binary() for place, kind in self.layout.kinds.items() if kind == "time"}
-        return csv.ConvertOptions(
-            check_utf8=False, column_types=kinds or times, include_columns=list(kinds),
-            strings_can_be_null=not columns,
-            null_values=sorted(self.layout.missing), decimal_point=self.layout.decimal,
-        )  # fmt: skip
 
     def _kind(self, column: Wanted) -> str:
         """Return what a column's fields are other than numbers: words, time or truth."""
         found = "words" if column.role in WORDS else self.layout.kinds.get(column.place, "")
         return "" if found == "time" and column.role not in {"time", ALL} else found
 
-    def _chunk(self, batch: pa.RecordBatch, wanted: Sequence[Wanted], strict: bool) -> Chunk:
-        return {
-            number: read_times(batch[str(one.place)], strict)
-            if self._kind(one) == "time"
-            else batch[str(one.place)]
-            for number, one in enumerate(wanted)
-        }
-
     def _parsed(self, text: bytes, first: int, options: csv.ConvertOptions, strict: bool) -> list[pa.RecordBatch]:
         """Parse whole lines into columns named by their index; `first` is the number of the first line."""
+        names = [str(place) for place in range(self.layout.width)]
+        # With threads, a broken row has no number.
+        reading = csv.ReadOptions(column_names=names, block_size=len(text) + 1, use_threads=strict)
         separator = self.layout.separator.decode()
-        table = csv.read_csv(
-            pa.BufferReader(text),
-            csv.ReadOptions(
-                column_names=[str(place) for place in range(self.layout.width)], block_size=len(text) + 1,
-                use_threads=strict,  # else a broken row has no number
-            ),
-            csv.ParseOptions(
-                delimiter=separator, quote_char=False if separator == " " else '"',
-                invalid_row_handler=None if strict else partial(self._note, first),
-            ),
-            options,
+        parsing = csv.ParseOptions(
+            delimiter=separator, quote_char=False if separator == " " else '"',
+            invalid_row_handler=None if strict else partial(self._note, first),
         )  # fmt: skip
-        return list(table.to_batches())
+        return list(csv.read_csv(pa.BufferReader(text), reading, parsing, options).to_batches())
 
     def _note(self, first: int, row: Any) -> str:
-        fields = f"{row.actual_columns} fields, not {row.expected_columns}"
-        number = first - 1 + (row.number or 0)
-        self.row_errors.append(f"{self.path}, line {number} has {fields}, and is dropped here")
+        line = f"{self.path}, line {first - 1 + (row.number or 0)} has {row.actual_columns} fields"
+        self.row_errors.append(f"{line}, not {row.expected_columns}, and is dropped here")
         return "skip"
 
     def _whole_lines(self) -> Iterator[tuple[int, bytes]]:
         """Yield many lines at once and the number of the first, with one space for any amount of whitespace."""
-        number, rest, spaced = self.layout.line, b"", self.layout.separator == SPACE
-        size = _PER_COLUMN * self.layout.width
-        for block in chain(self.content.blocks(self.layout.first, self.layout.end, size), [b""]):
+        first, rest = self.layout.first, b""
+        number, size = first.number, _PER_COLUMN * self.layout.width
+        for block in chain(self.content.blocks(first.begin, self.layout.end, size), [b""]):
             rest += block
             end = b"\n" if b"\n" in rest else b"\r"
             whole = rest.rfind(end) + 1 if block else len(rest)
             text, rest = rest[:whole], rest[whole:]
             if text and not text.isspace():
-                yield number, with_single_spaces(text) if spaced else text
+                yield number, single_spaced(text) if self.layout.separator == SPACE else text
             number += text.count(end)
             if len(rest) > LONGEST:
                 raise InputError(f"{self.path} {too_long(number)}")
@@ -153,6 +119,5 @@ class TextTable(Table):
         wanted = [(one.place, one.name, self._kind(one)) for one in columns if one.role not in WORDS]
         for first, text in self._whole_lines():
             for number, line in enumerate(text.splitlines(), first):
-                wrong = line and self.layout.row_error(split_fields(line, self.layout.separator), wanted)
-                if wrong:
-                    yield f"line {number} {wrong!s}"
+                if line and (wrong := self.layout.row_error(line, wanted)):
+                    yield f"line {number} {wrong}"

@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forcepos.config import schema
-from forcepos.data.recordings import Samples
-from forcepos.data.splits.split import DROPPED, VALIDATION, Split, Units, draw, set_calibration_aside, validate
-from forcepos.data.splits.whole_units import WholeUnits
+from forcepos.data.recordings import Int32, Recordings, Samples
+from forcepos.data.splits.split import DROPPED, TEST, TRAIN, VALIDATION, Split, Units, draw, set_calibration_aside
 from forcepos.runtime.errors import InputError
 
 log = logging.getLogger(__name__)
@@ -33,15 +32,14 @@ class Blocked(schema.BlockedSplitConfig, Split):
         Adjacent blocks of the same subset are joined. A window must lie within one such run of rows, `gap_s` away
         from its borders with other subsets; others are dropped.
         """
-        recordings, blocks, gap = samples.recordings, self.count_blocks(samples), self._gap(samples)
+        recordings, blocks, gap = samples.recordings, self._count_blocks(samples), self._gap(samples)
         drawn = self._draw(len(recordings.bounds), blocks, np.random.default_rng(seed))
         subset = np.empty(len(recordings.recording), np.int8)
-        for (start, stop), of_blocks in zip(recordings.bounds, drawn, strict=True):
-            subset[start:stop] = of_blocks[time_blocks(stop - start, blocks)]
+        for (start, stop), of_blocks in zip(recordings.bounds.tolist(), drawn, strict=True):
+            subset[start:stop] = of_blocks[np.arange(stop - start) * blocks // (stop - start)]
         border = np.flatnonzero((np.diff(subset) != 0) & (np.diff(recordings.recording) == 0)) + 1
-        before, after = (
-            np.searchsorted(border, rows, "right") for rows in (samples.starts - gap, samples.last + gap)
-        )
+        before = np.searchsorted(border, samples.starts - gap, "right")
+        after = np.searchsorted(border, samples.last + gap, "right")
         return np.where(before == after, subset[samples.starts], DROPPED).astype(np.int8)
 
     def _draw(self, recordings: int, blocks: int, rng: np.random.Generator) -> NDArray[np.int8]:
@@ -60,17 +58,15 @@ class Blocked(schema.BlockedSplitConfig, Split):
 
     def units(self, samples: Samples) -> Units:
         """Return recordings; of a single one its time blocks: a calibration block might have been a test block."""
-        recordings = samples.recordings
-        if len(recordings.bounds) > 1:
+        if len(samples.recordings.bounds) > 1:
             return super().units(samples)
-        block = time_blocks(len(recordings.recording), self.count_blocks(samples))[samples.starts]
+        block = samples.starts.astype(np.int64) * self._count_blocks(samples) // len(samples.recordings.recording)
         return Units(block.astype(np.int32), "time blocks of one recording")
 
-    def count_blocks(self, samples: Samples) -> int:
-        """Return the number of time blocks of each recording.
+    def _count_blocks(self, samples: Samples) -> int:
+        """Return the time blocks of a recording; `auto`: 5, or as many, 3 at least, as leave a window in one.
 
-        With `auto` five, or as many, three at least, as leave a window in a block of a recording of median length,
-        between two others of different subsets.
+        That is, in a block of a recording of median length, between two others of different subsets.
         """
         if isinstance(self.blocks, int):
             return self.blocks
@@ -81,43 +77,126 @@ class Blocked(schema.BlockedSplitConfig, Split):
         return samples.recordings.rows_in(self.gap_s, "split.gap_s")
 
 
-def time_blocks(rows: int, blocks: int) -> NDArray[np.intp]:
-    """Return the time block (rows,) of each row of a recording."""
-    return np.arange(rows) * blocks // rows
+class WholeUnits(Split):
+    """Divides units as a whole; windows that span two of them are dropped."""
+
+    causes = "windows that span two of its units; reduce model.window, or enlarge points and sessions"
+    unit: str  # point, recording or session
+    folds: int = 2  # of two sessions, one of which is tested
+    fold: int | None = 1
+
+    def units(self, samples: Samples) -> Units:
+        """Return what is drawn."""
+        return Units(self._numbers(samples.recordings)[samples.starts], f"{self.unit}s")
+
+    def divide(self, samples: Samples, seed: int) -> NDArray[np.int8]:
+        """Draw the subset of each unit; of two sessions one is tested, and recordings of the other validate."""
+        number, rng = self._numbers(samples.recordings), np.random.default_rng(seed)
+        run = np.cumsum(np.diff(number, prepend=number[:1]) != 0, dtype=np.int32)
+        inside = np.flatnonzero(run[samples.starts] == run[samples.last])
+        if not len(inside):
+            hint = f"reduce model.window, or enlarge the {self.unit}s"
+            raise InputError(f"no window of {samples.window} rows lies within one {self.unit}: {hint}")
+        starts = samples.starts[inside]
+        numbers, place = np.unique(number[starts], return_inverse=True)
+        if self.unit == "session" and len(numbers) == self.folds == 2:
+            tested = self.deal(2, rng)[place] == TEST
+            recording = np.where(tested, -1, samples.recordings.recording[starts])
+            numbers, place = np.unique(recording, return_inverse=True)
+            drawn = np.where(numbers < 0, TEST, TRAIN).astype(np.int8)
+            if not self.validate(drawn, rng):
+                only = "the session that trains has one recording, which leaves none to validate"
+                raise InputError(f"split={self.name}: {only}; record more, or a third session")
+        else:
+            drawn = self.draw(_classes(samples.take(inside), place), rng)
+        set_calibration_aside(drawn, self, rng)
+        subset = np.full(len(samples.starts), DROPPED, np.int8)
+        subset[inside] = drawn[place]
+        return subset
+
+    def draw(self, classes: NDArray[np.intp], rng: np.random.Generator) -> NDArray[np.int8]:
+        """Return the subset (units,) of each unit: one fold is tested, and a share of the others validates."""
+        drawn = self.deal(len(classes), rng)
+        if not self.validate(drawn, rng) or len(drawn) < self.folds:
+            fewer = f": set split.folds={len(drawn)}" * (self.unit == "session" and len(drawn) > 1)
+            raise InputError(f"split.folds={self.folds}: {len(drawn)} {self.unit}s are too few{fewer}")
+        return drawn
+
+    def validate(self, subset: NDArray[np.int8], rng: np.random.Generator) -> bool:
+        """Move a share of the units that train (units,) to validation; return whether any are left."""
+        rest = rng.permutation(np.flatnonzero(subset == TRAIN))
+        moved = rest[: max(1, round(self.validation_ratio * len(rest)))]
+        subset[moved] = VALIDATION
+        return len(moved) < len(rest)
+
+    def deal(self, units: int, rng: np.random.Generator) -> NDArray[np.int8]:
+        """Deal units into folds, the same for every `fold`, which is tested; the others train (units,)."""
+        dealt = 1 + rng.permutation(np.arange(units) % self.folds)
+        return np.where(dealt == self.fold, TEST, TRAIN).astype(np.int8)
+
+    def _numbers(self, recordings: Recordings) -> Int32:
+        """Return the unit (rows,) of each row."""
+        number: Int32 | None = getattr(recordings, self.unit)
+        if number is None:
+            hint = "name their column in data.session, or their part of a file's path in data.session_from"
+            raise InputError(f"split={self.name} needs sessions: {hint}")
+        return number
 
 
-@dataclass
-class HeldOutRecordings(schema.DrawnSplitConfig, WholeUnits):
-    """Answer how well the model does in a new visit to known points."""
-
-    unit = "recording"
-
-
-@dataclass
-class HeldOutPoints(schema.DrawnSplitConfig, WholeUnits):
-    """Answer how well the model does where the arm has never touched."""
-
-    unit = "point"
-
-
-@dataclass
-class HeldOutSessions(schema.DrawnSplitConfig, WholeUnits):
-    """Answer how well the model does in a session that it has never seen: trained on Monday, tested on Tuesday."""
-
-    unit = "session"
+def _classes(samples: Samples, place: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return the class (units,) that most samples of a unit have, given its number (n,); 0 without any."""
+    labels = samples.recordings.labels
+    label = np.zeros(len(place), np.intp) if labels is None else labels[samples.last].astype(np.intp)
+    counts = np.zeros((place.max() + 1, label.max() + 1), np.intp)
+    np.add.at(counts, (place, label), 1)
+    return np.asarray(counts.argmax(axis=1))
 
 
 @dataclass
 class CrossValidation(schema.CrossValidationConfig, WholeUnits):
     """Answer how well the model does on each point, recording or session when it is held out."""
 
+
+class Drawn(schema.DrawnSplitConfig, WholeUnits):
+    """Draws each unit once, by the ratios of the config."""
+
     def draw(self, classes: NDArray[np.intp], rng: np.random.Generator) -> NDArray[np.int8]:
-        """Return the subset (units,) of each unit: one fold is tested, and a share of the others validates."""
-        drawn = self.deal(len(classes), rng)
-        if not validate(drawn, self, rng) or len(drawn) < self.folds:
-            fewer = f": set split.folds={len(drawn)}" * (self.unit == "session" and len(drawn) > 1)
-            raise InputError(f"split.folds={self.folds}: {len(drawn)} {self.unit}s are too few{fewer}")
-        return drawn
+        """Return the subset (units,) of each unit, drawn within each class (units,) that has at least three.
+
+        Of a class with two units one is tested, and one trains. Without classes, six units spare two each for
+        validation and test.
+        """
+        sizes, units = np.bincount(classes), f"{self.unit}s"
+        if np.count_nonzero(sizes) == 1 or sizes.max() < 3:
+            return draw(len(classes), self, rng, units, least=1 + (len(classes) > 5))
+        subset = np.full(len(classes), TRAIN, np.int8)
+        for number, size in enumerate(sizes.tolist()):
+            if size > 2:
+                subset[classes == number] = draw(size, self, rng, units)
+            elif size == 2:
+                subset[rng.choice(np.flatnonzero(classes == number))] = TEST
+        return subset
+
+
+@dataclass
+class HeldOutRecordings(Drawn):
+    """Answer how well the model does in a new visit to known points."""
+
+    unit = "recording"
+
+
+@dataclass
+class HeldOutPoints(Drawn):
+    """Answer how well the model does where the arm has never touched."""
+
+    unit = "point"
+
+
+@dataclass
+class HeldOutSessions(Drawn):
+    """Answer how well the model does in a session that it has never seen: trained on Monday, tested on Tuesday."""
+
+    unit = "session"
 
 
 def harder_split(split: schema.SplitConfig, name: str) -> Split | None:
@@ -125,6 +204,6 @@ def harder_split(split: schema.SplitConfig, name: str) -> Split | None:
     if name == split.name or not isinstance(split, schema.DrawnSplitConfig):
         return None
     ratios = {key: value for key, value in vars(split).items() if key.endswith("_ratio")}
-    plugin = schema.OWN_PLUGINS[f"split/{name}"]
     kinds = (HeldOutPoints, HeldOutRecordings, HeldOutSessions)
-    return next(kind(name=name, plugin=plugin, **ratios) for kind in kinds if name == f"held_out_{kind.unit}s")
+    kind = next(kind for kind in kinds if name == f"held_out_{kind.unit}s")
+    return kind(name=name, plugin=schema.OWN_PLUGINS[f"split/{name}"], **ratios)

@@ -35,22 +35,16 @@ class Random(RandomSplitConfig, Split):
             raise InputError(f"split=random cannot divide {count} samples into three subsets: {error}") from error
         spared = np.zeros(len(validation), bool)
         spared[rng.permutation(len(validation))[: round(self.calibration_ratio * len(rest))]] = True
-        subsets = train, validation[~spared], test, validation[spared]
-        return Subsets(*(members.astype(np.int32) for members in subsets))
+        found = train, validation[~spared], test, validation[spared]
+        return Subsets(*(members.astype(np.int32) for members in found))
 
 
 def leaked_share(samples: Samples, train: Int32, test: Int32) -> float:
-    """Return the share of test samples within a window's length of a training sample of the same recording.
-
-    Two such samples share rows or are adjacent.
-    """
-    starts, recording = samples.starts[train].astype(np.int64), samples.recordings.recording
-    ordered = np.sort(starts)
-    wanted = samples.starts[test].astype(np.int64)
-    place = np.searchsorted(ordered, wanted)
-    near = np.zeros(len(test), bool)
-    for neighbour in (np.clip(place - 1, 0, None), np.clip(place, None, len(ordered) - 1)):
-        found = ordered[neighbour]
+    """Return the share of test samples that share rows with or are next to a training sample, in one recording."""
+    ordered, wanted, recording = np.sort(samples.starts[train]), samples.starts[test], samples.recordings.recording
+    place, near = np.searchsorted(ordered, wanted), np.zeros(len(test), bool)
+    for neighbour in (place - 1, place):
+        found = ordered[np.clip(neighbour, 0, len(ordered) - 1)]
         near |= (np.abs(found - wanted) <= samples.window) & (recording[found] == recording[wanted])
     return float(near.mean())
 
@@ -65,23 +59,15 @@ def shuffled_samples(recordings: Recordings, window: int, seed: int) -> Samples:
     rank = _rank_of_points(recordings)
     by_point = shuffled[np.argsort(rank[recordings.point[shuffled]], kind="stable")]
     point = rank[recordings.point[by_point]]
-    joined = replace(
-        recordings,
-        signals=recordings.signals[by_point],
-        positions=recordings.positions[by_point],
-        recording=point,
-        point=point,
-        labels=None if recordings.labels is None else recordings.labels[by_point],
-        session=None if recordings.session is None else recordings.session[by_point],
-        row=None,  # rows are no longer in time order
-        names=tuple(f"point {number}" for number in range(len(rank))),
-        kept={name: values[by_point] for name, values in recordings.kept.items()},
-    )
+    fields = {name: getattr(recordings, name) for name in ("signals", "positions", "labels", "session")}
+    fields = {name: values[by_point] for name, values in fields.items() if values is not None}
+    fields["kept"] = {name: values[by_point] for name, values in recordings.kept.items()}
+    names = tuple(f"point {number}" for number in range(len(rank)))
+    # Rows are no longer in time order.
+    joined = replace(recordings, recording=point, point=point, row=None, names=names, **fields)
     if window > 1:
         return all_samples(joined, window)
-    place = np.empty(len(shuffled), np.int32)
-    place[by_point] = np.arange(len(shuffled), dtype=np.int32)
-    return Samples(joined, place[shuffled], window)
+    return Samples(joined, np.argsort(by_point)[shuffled].astype(np.int32), window)
 
 
 def _rank_of_points(recordings: Recordings) -> Int32:
@@ -91,6 +77,4 @@ def _rank_of_points(recordings: Recordings) -> Int32:
     if len(points) < count:  # the name of a recording that moves from point to point gives no point
         return np.arange(count, dtype=np.int32)
     numbers = [[int(digits) for digits in re.findall(r"\d+", recordings.names[place])] for place in first]
-    rank = np.empty(len(first), np.int32)
-    rank[sorted(range(len(first)), key=lambda point: numbers[point])] = np.arange(len(first), dtype=np.int32)
-    return rank
+    return np.argsort(sorted(range(count), key=lambda point: numbers[point])).astype(np.int32)

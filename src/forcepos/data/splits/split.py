@@ -21,19 +21,12 @@ _WORTH_A_LINE = 0.1  # share of the samples that a split leaves out
 
 @dataclass(frozen=True)
 class Subsets:
-    """Indices into a Samples' `starts`. Except with the random split, no row is in two subsets.
+    """Indices into a Samples' `starts`. Except with the random split, no row is in two subsets."""
 
-    Attributes:
-        train: samples that networks learn from.
-        validation: samples that trials and epochs are chosen by.
-        test: samples that the final model is evaluated on.
-        calibration: samples that set the size of its uncertainty; may be empty.
-    """
-
-    train: Int32
-    validation: Int32
-    test: Int32
-    calibration: Int32 = field(default_factory=lambda: np.empty(0, np.int32))
+    train: Int32  # networks learn from these
+    validation: Int32  # trials and epochs are chosen by these
+    test: Int32  # the final model is evaluated on these
+    calibration: Int32 = field(default_factory=lambda: np.empty(0, np.int32))  # its radius is set by these, if any
 
 
 def draw(
@@ -44,19 +37,10 @@ def draw(
     validation = max(least, round(config.validation_ratio * (count - test)))
     if count - test - validation < 1:
         raise InputError(f"split={config.name} cannot divide {count} {units} into three subsets")
-    subset = np.full(count, TRAIN, np.int8)
-    drawn = rng.permutation(count)
+    subset, drawn = np.full(count, TRAIN, np.int8), rng.permutation(count)
     subset[drawn[:test]] = TEST
     subset[drawn[test : test + validation]] = VALIDATION
     return subset
-
-
-def validate(subset: NDArray[np.int8], config: SplitConfig, rng: np.random.Generator) -> bool:
-    """Move a share of the units that train (units,) to validation; return whether any are left."""
-    rest = rng.permutation(np.flatnonzero(subset == TRAIN))
-    moved = rest[: max(1, round(config.validation_ratio * len(rest)))]
-    subset[moved] = VALIDATION
-    return len(moved) < len(rest)
 
 
 def set_calibration_aside(subset: NDArray[np.int8], config: SplitConfig, rng: np.random.Generator) -> None:
@@ -71,8 +55,7 @@ def set_calibration_aside(subset: NDArray[np.int8], config: SplitConfig, rng: np
     spared = min(count, len(validating) - 1)
     if spared < count:
         log.warning("split.calibration_ratio asks for %d units, but only %d can be spared", count, spared)
-    for unit in validating[:spared]:
-        subset[tuple(unit)] = CALIBRATION
+    subset[tuple(validating[:spared].T)] = CALIBRATION
 
 
 @dataclass(frozen=True)
@@ -128,29 +111,24 @@ class Split(SplitConfig, ABC):
             divided = self.divide(samples, seed)
         if isinstance(divided, Subsets):
             return divided
-        subset, count = np.asarray(divided), len(samples.starts)
+        subset, count, wrong = np.asarray(divided), len(samples.starts), ""
         if subset.shape != (count,) or subset.dtype.kind not in "iu":
             wrong = f"{subset.dtype} of shape {subset.shape}, not an integer for each of {count} samples"
-            raise InputError(f"{plugin_name(self)}: divide returned {wrong}")
-        if subset.size and not (subset.min() >= DROPPED and subset.max() <= CALIBRATION):
+        elif not np.isin(subset, range(DROPPED, CALIBRATION + 1)).all():
             wrong = f"{subset.min()} to {subset.max()}, not {DROPPED} to {CALIBRATION}"
+        if wrong:
             raise InputError(f"{plugin_name(self)}: divide returned {wrong}")
-        members = [np.flatnonzero(subset == number).astype(np.int32) for number in range(4)]
-        for name, found in zip(("train", "validation", "test"), members, strict=False):
-            if not len(found):
-                keys = "split.test_ratio, split.validation_ratio, split.gap_s or model.window"
-                instead = self.instead * (len(samples.recordings.bounds) > 2)
-                raise InputError(
-                    f"split={self.name} leaves no {name} samples: record more rows, or change {keys}{instead}"
-                )
+        found = Subsets(*(np.flatnonzero(subset == number).astype(np.int32) for number in range(4)))
+        if empty := [name for name in ("train", "validation", "test") if not len(getattr(found, name))]:
+            keys = "split.test_ratio, split.validation_ratio, split.gap_s or model.window"
+            keys += self.instead * (len(samples.recordings.bounds) > 2)
+            raise InputError(f"split={self.name} leaves no {empty[0]} samples: record more rows, or change {keys}")
         share = np.count_nonzero(subset == DROPPED) / count
         if share > _WORTH_A_LINE:
-            log.log(
-                logging.WARNING if share > self.usual_loss else logging.INFO,
-                "split=%s leaves out %d of %d samples (%.0f %%): %s",
-                self.name, round(share * count), count, 100 * share, self.causes,
-            )  # fmt: skip
-        return Subsets(*members)
+            lost = f"leaves out {round(share * count)} of {count} samples ({100 * share:.0f} %): {self.causes}"
+            level = logging.WARNING if share > self.usual_loss else logging.INFO
+            log.log(level, "split=%s %s", self.name, lost)
+        return found
 
 
 def split_of(config: SplitConfig) -> Split:
