@@ -91,6 +91,16 @@ def test_a_text_is_read_as_it_is(kind: str, tmp_path: Path) -> None:
     assert recordings.rate_hz == 100
 
 
+def test_tabs_beside_blanks_are_whitespace_and_a_last_line_may_end_in_more_of_them(tmp_path: Path) -> None:
+    """As a robot writes them that ends each value with a blank and a tab, and is switched off after one more tab."""
+    lines = [" \t".join(line.split(",")) + " \t" for line in ROWS]
+    recordings = both(
+        tmp_path / "a.dat", "\n".join(lines) + "\t",
+        "data.features=['1','2']", "data.targets=['3','4']", "data.time='0'", "model.axes=[x,y]",
+    )  # fmt: skip
+    assert np.array_equal(recordings.signals, SIGNALS)
+
+
 def test_the_ending_of_a_compressed_text_is_known_in_a_folder(tmp_path: Path) -> None:
     (tmp_path / "visit_1.csv.gz").write_bytes(AS_THEY_ARE["gzip"])
     (tmp_path / "visit_2.csv.zst").write_bytes(AS_THEY_ARE["zstd"])

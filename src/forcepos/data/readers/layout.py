@@ -163,12 +163,13 @@ def _notation(rows: Sequence[bytes], written: Written | None) -> tuple[bytes, st
     return separator, written.decimal if written else decimal
 
 
-def _score(split: Sequence[list[str]], mark: str) -> tuple[float, bool, int]:
-    """Return the share of numbers in lines alike, whether there are as many names, and the number of fields."""
+def _score(split: Sequence[list[str]], mark: str) -> tuple[float, bool, int, int]:
+    """Return the share of numbers in lines alike, whether as many names are there, and the number of fields in use."""
     weights: Counter[int] = Counter()
     for fields in split[1:] or split:
         weights[len(fields)] += sum(is_number(field, mark) or not field for field in fields)
     ((count, numbers),) = weights.most_common(1) or [(0, 0)]
     share = numbers / max(1, sum(map(len, split[1:] or split)))
     names = [len(fields) for fields in split[:_LOOKED_AT] if not any(map(kind_of, fields))]
-    return (round(share, 3) if count > 1 else 0.001 * share, not names or count in names, count)
+    spare = min(fields.count("") for fields in split)  # a mark that ends rows, or stands beside another one
+    return (round(share, 3) if count > 1 else 0.001 * share, not names or count in names, count - spare, -spare)
