@@ -11,7 +11,7 @@ import pytest
 from forcepos import compose
 from forcepos.config.schema import TableConfig
 from forcepos.data.readers.files import find_columns
-from forcepos.data.readers.joined import JoinedTable, find_sources
+from forcepos.data.readers.opening import JoinedTable, find_sources
 from forcepos.runtime.errors import InputError
 from tests.conftest import checked_config
 from tests.data.tables import read, write
