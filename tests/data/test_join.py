@@ -139,6 +139,13 @@ def test_time_that_goes_backwards_cannot_be_joined(tmp_path: Path) -> None:
     assert message == "PATH/pose.csv: time goes backwards, so that only data.join_by=row can join it"
 
 
+def test_rows_without_a_time_cannot_be_joined(tmp_path: Path) -> None:
+    rows = pose()
+    rows.loc[2, "t"] = np.nan
+    message = error_of(trial(tmp_path, wrench(), rows), JOIN)
+    assert message == "PATH/pose.csv: time is missing in some rows, so that only data.join_by=row can join it"
+
+
 def test_rows_are_joined_by_their_number(tmp_path: Path) -> None:
     trial(tmp_path, wrench(8), pose(8, begin=5))
     recordings = read(tmp_path, *WANTED, JOIN, "data.join_by=row")
