@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from forcepos.config.schema import TableConfig
-from forcepos.data.readers.read import read_table
+from forcepos.data.loading import read_table
 from forcepos.data.recordings import Recordings
 from tests.conftest import checked_config
 

@@ -11,7 +11,7 @@ import pytest
 from forcepos import compose
 from forcepos.config.schema import TableConfig
 from forcepos.data.readers.files import find_columns
-from forcepos.data.readers.joined import JoinedTable, find_sources
+from forcepos.data.readers.opening import JoinedTable, find_sources
 from forcepos.runtime.errors import InputError
 from tests.conftest import checked_config
 from tests.data.tables import read, write
@@ -137,6 +137,13 @@ def test_clocks_that_have_nothing_in_common_are_refused_with_both_intervals(tmp_
 def test_time_that_goes_backwards_cannot_be_joined(tmp_path: Path) -> None:
     message = error_of(trial(tmp_path, wrench(), pose().iloc[::-1]), JOIN)
     assert message == "PATH/pose.csv: time goes backwards, so that only data.join_by=row can join it"
+
+
+def test_rows_without_a_time_cannot_be_joined(tmp_path: Path) -> None:
+    rows = pose()
+    rows.loc[2, "t"] = np.nan
+    message = error_of(trial(tmp_path, wrench(), rows), JOIN)
+    assert message == "PATH/pose.csv: time is missing in some rows, so that only data.join_by=row can join it"
 
 
 def test_rows_are_joined_by_their_number(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from forcepos.config.schema import TableConfig
-from forcepos.data.readers.read import read_table
+from forcepos.data.loading import read_table
 from forcepos.data.readers.text import TextTable
 from forcepos.data.recordings import Recordings
 from forcepos.runtime.errors import InputError

@@ -10,8 +10,7 @@ import pytest
 
 from forcepos.config.schema import TableConfig
 from forcepos.data.loading import load_recordings
-from forcepos.data.recordings import Recordings, all_samples
-from forcepos.data.tare import force_places
+from forcepos.data.recordings import Recordings, all_samples, force_places
 from forcepos.runtime.errors import InputError
 from tests.conftest import checked_config
 from tests.data.tables import write

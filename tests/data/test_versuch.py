@@ -13,7 +13,7 @@ import pytest
 
 from forcepos.config.schema import TableConfig
 from forcepos.data.checks import check
-from forcepos.data.readers.read import read_table
+from forcepos.data.loading import read_table
 from forcepos.data.recordings import Recordings
 from forcepos.runtime.errors import InputError
 from tests.conftest import PLATE, checked_config

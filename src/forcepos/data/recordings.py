@@ -1,8 +1,10 @@
-"""Recordings in memory, logged while the arm touched each point; samples, windows of their consecutive rows."""
+"""Recordings in memory, logged while the arm touched each point; their tare; samples, windows of their rows."""
 
 from __future__ import annotations
 
 import hashlib
+import logging
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -11,12 +13,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from forcepos.config.schema import TableConfig
 from forcepos.data.readers.times import Times
 from forcepos.runtime.errors import InputError
+from forcepos.runtime.wording import name_some
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 Int32 = NDArray[np.int32]
+log = logging.getLogger(__name__)
+_SHOWN = 5
+_FORCE = re.compile(r"(?:.*\.)?f[_ ]?([xyz])(?: ?[\[(].*)?", re.IGNORECASE)  # a joined file's, or with a unit
+_ANGLE = re.compile(r"(?:.*\.)?(?:(?:q|cur_A|comd_A|joint_?)\d+\b.*|.*angle.*)", re.IGNORECASE)
 
 
 def move(values: NDArray[Any], rows: NDArray[np.intp]) -> NDArray[Any]:
@@ -36,14 +44,12 @@ class Recordings:
         recording: (rows,) number of the recording, 0, 1, 2, …
         point: (rows,) number of the touched point, 0, 1, 2, …
         channels: names of the signals' columns.
-        names: of the recordings, for messages and tables.
+        names, label_names, session_names: of the recordings, the classes and the sessions.
         rate_hz: rows per second; None where neither the data nor the config tell.
         axes: the known axes of the positions; the others are 0.
         labels: (rows,) class of each row, counted from 0; None if the data has no classes.
-        label_names: of the classes.
         kept: (rows,) each: the columns that `data.keep` names, float64, or words as objects.
         session: (rows,) number of the sitting, 0, 1, 2, …; None if the data has no sessions.
-        session_names: of the sessions.
         row: (rows,) number of each row in its recording, dropped rows counted; None if none were dropped.
         times: what their time is like; None where the data has none.
     """
@@ -91,27 +97,17 @@ class Recordings:
         return np.arange(len(self.recording), dtype=np.int32) - self.bounds[:, 0][self.recording]
 
     def rows_in(self, seconds: float, key: str) -> int:
-        """Return how many rows a time takes, rounded up.
-
-        Raises:
-            InputError: the rate is unknown; names `key`, which asks for it.
-        """
+        """Return how many rows a time takes, rounded up; an InputError names `key` if the rate is unknown."""
         if seconds and self.rate_hz is None:
-            raise InputError(
-                f"{key}={seconds:g} needs the rate of the rows: set data.time or data.rate_hz, or {key}=0"
-            )
+            needs = "needs the rate of the rows: set data.time or data.rate_hz"
+            raise InputError(f"{key}={seconds:g} {needs}, or {key}=0")
         return int(np.ceil(seconds * (self.rate_hz or 0)))
 
     def select(self, channels: Sequence[str]) -> Recordings:
-        """Return the same recordings with these signals only, in this order.
-
-        Raises:
-            InputError: a name is unknown or given twice.
-        """
-        unknown = [name for name in channels if name not in self.channels]
-        if unknown:
+        """Return the same recordings with these signals only, in this order; InputError if unknown or twice."""
+        if unknown := [name for name in channels if name not in self.channels]:
             raise InputError(f"unknown signals {', '.join(unknown)}: available are {', '.join(self.channels)}")
-        if len(set(channels)) != len(channels):
+        if len({*channels}) != len(channels):
             raise InputError(f"data.features names a signal twice: {', '.join(channels)}")
         columns = [self.channels.index(name) for name in channels]
         return replace(self, signals=self.signals[:, columns], channels=tuple(channels))
@@ -148,12 +144,7 @@ class Recordings:
 
 @dataclass(frozen=True)
 class Samples:
-    """Windows into `recordings`: rows `starts[i]` to `starts[i] + window - 1`, target at the last one.
-
-    Attributes:
-        starts: (n,) first rows.
-        window: rows of a window.
-    """
+    """Windows into `recordings`: rows `starts[i]`, (n,), to `starts[i] + window - 1`, target at the last one."""
 
     recordings: Recordings
     starts: Int32
@@ -178,3 +169,61 @@ def all_samples(recordings: Recordings, window: int) -> Samples:
     """Return every window of every recording; none crosses into another recording, or rows that were dropped."""
     starts = [np.arange(first, end - window + 1, dtype=np.int32) for first, end in recordings.runs]
     return Samples(recordings, np.concatenate(starts), window)
+
+
+def force_places(channels: Sequence[str]) -> list[int]:
+    """Return the places of Fx, Fy and Fz among the signals; none unless each is there once."""
+    found = {place: match[1].lower() for place, name in enumerate(channels) if (match := _FORCE.fullmatch(name))}
+    return [*found] if sorted(found.values()) == ["x", "y", "z"] else []
+
+
+def tare(recordings: Recordings, config: TableConfig) -> Recordings:
+    """Subtract the mean of each recording's free rows, without contact, in place, and drop these rows."""
+    if config.tare == "none":
+        return recordings
+    free, what = _free_rows(recordings, config)
+    counts = np.add.reduceat(free, recordings.bounds[:, 0], dtype=np.int64)
+    if without := [recordings.names[number] for number in np.flatnonzero(counts == 0)]:
+        number = f"{len(without)} of {len(counts)} recordings have no row {what}"
+        raise InputError(f"data.tare={config.tare}: {number}: {name_some(without, _SHOWN)}")
+    places = [config.features.index(name) for name in config.tare_features or config.features]
+    if angles := [name for name in np.take(recordings.channels, places).tolist() if _ANGLE.fullmatch(name)]:
+        shown = name_some(angles, _SHOWN)
+        log.warning("data.tare takes the mean from joint angles, too (%s): set data.tare_features", shown)
+    for start, stop in recordings.bounds.tolist():
+        rows, free_rows = recordings.signals[start:stop], free[start:stop]
+        for place in places:
+            rows[:, place] -= rows[free_rows, place].mean(dtype=np.float64)
+    log.info(
+        "data.tare=%s: subtracted the mean of each recording's rows %s; they are dropped, %d of %d rows in %d "
+        "recordings", config.tare, what, counts.sum(), len(free), len(counts),
+    )  # fmt: skip
+    left = recordings.only(~free)
+    if len(left.label_names) == 1 or not len(left.recording):
+        few = "one class only" if len(left.recording) else "no rows"
+        raise InputError(f"data.tare={config.tare} leaves {few}")
+    if gone := sorted({*recordings.names} - {*left.names}):
+        shown = name_some(gone, _SHOWN)
+        log.warning("data.tare: no row with contact is left of %d recordings: %s", len(gone), shown)
+    return left
+
+
+def tare_rows(config: TableConfig, rate_hz: float) -> tuple[int, int]:
+    """Return the first row of a recording in the interval of data.tare_ms, and one past the last."""
+    begin, end = (int(np.ceil(round(ms * rate_hz / 1000, 6))) for ms in config.tare_ms)
+    return begin, end
+
+
+def _free_rows(recordings: Recordings, config: TableConfig) -> tuple[NDArray[np.bool_], str]:
+    """Return (rows,) whether a row is in the interval, or its force below the limit, and that in words."""
+    if config.tare == "force":
+        if not (places := force_places(recordings.channels)):
+            names = name_some(recordings.channels, _SHOWN)
+            raise InputError(f"data.tare=force needs Fx, Fy and Fz, named like that, among data.features: {names}")
+        force = np.linalg.norm(recordings.signals[:, places], axis=1)
+        return force < config.tare_below_n, f"with a force below {config.tare_below_n:g} N (data.tare_below_n)"
+    if recordings.rate_hz is None:
+        raise InputError("data.tare=time needs the rate of the rows: set data.time or data.rate_hz")
+    begin, end = tare_rows(config, recordings.rate_hz)
+    row = recordings.numbered_rows()
+    return (row >= begin) & (row < end), "from {:g} to {:g} ms (data.tare_ms)".format(*config.tare_ms)

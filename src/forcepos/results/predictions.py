@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from forcepos.data.tare import force_places
+from forcepos.data.recordings import force_places
 from forcepos.evaluation.evaluate import Evaluation
 from forcepos.models.final import TrainedModel
 from forcepos.models.problem import AXES, Problem, Regression

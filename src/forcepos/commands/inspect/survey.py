@@ -14,9 +14,9 @@ from forcepos.commands.inspect.guesses import guess
 from forcepos.commands.inspect.roles import Guesses
 from forcepos.commands.inspect.settings import UNSET, settings_of
 from forcepos.config.schema import TableConfig
+from forcepos.data.loading import read_table
 from forcepos.data.readers.files import find_columns, matching_files
 from forcepos.data.readers.opening import open_any
-from forcepos.data.readers.read import read_table
 from forcepos.data.readers.table import Table, explained
 from forcepos.data.recordings import Recordings
 from forcepos.runtime.errors import InputError

@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from itertools import chain, product
 from pathlib import Path
 
 from forcepos.config.schema import TableConfig
@@ -33,60 +34,42 @@ def format_of(path: Path) -> str | None:
 
 
 def find_files(config: TableConfig) -> list[Path]:
-    """Find the files in natural order of their names: visit_2 before visit_10.
-
-    Raises:
-        InputError: there is no file.
-    """
+    """Find the files, InputError if there is none, in natural order of their names: visit_2 before visit_10."""
     path, reader = Path(config.path), config if isinstance(config, Reader) else None
     named = plugin_name(reader) if reader else ""
 
     def is_table(file: Path) -> bool:
+        if reader:
+            return is_source(reader, file)
         known = config.format != "auto" or format_of(file) is not None
-        return is_source(reader, file) if reader else is_bag(file) or (known and file.is_file())
+        return (known and file.is_file()) or (file / "metadata.yaml").is_file()  # a bag of ROS 2 is a folder
 
     if path.is_dir() and is_table(path):
         return [path]
-    found = matching_files(config.path, is_table, lambda file: bool(reader) or file.is_file() or is_bag(file))
+    found = matching_files(config.path, is_table, lambda file: bool(reader) or file.is_file() or is_table(file))
     if others := [str(file) for file in found if reader and not file.is_dir() and not is_table(file)]:
         raise InputError(f"{named} does not read {name_some(others, _SHOWN)}: its `matches` says no")
     if not found and path.is_dir():
-        why = f"{named} reads none of its files" if reader else f"none of its files ends with {ENDINGS}"
-        raise InputError(f"data.path={path} is a folder without tables: {why}")
+        none = f"{named} reads none of its files" if reader else f"none of its files ends with {ENDINGS}"
+        raise InputError(f"data.path={path} is a folder without tables: {none}")
     if not found:
         raise InputError(f"data.path={path} is not a file, a folder or a pattern that matches a file")
     return found
 
 
-def is_bag(folder: Path) -> bool:
-    """Return whether this is the folder of a bag of ROS 2, which is one recording."""
-    return (folder / "metadata.yaml").is_file()
-
-
 def matching_files(
     name: str, is_table: Callable[[Path], bool], may_be_given: Callable[[Path], bool] = Path.is_file
 ) -> list[Path]:
-    """Return a file, the tables below a folder, or the files that match a pattern, in natural order.
-
-    Raises:
-        InputError: a folder cannot be read.
-    """
+    """Return a file, the tables below a folder, or the files that match a pattern, in natural order."""
     path = Path(name)
-    if path.is_dir():
-        found = [*deep_files(path, is_table)]
-    else:
-        # Path.glob takes no absolute pattern; a file's own name may hold what looks like one.
-        named = [path] if path.exists() else map(Path, glob.glob(name, recursive=True))  # noqa: PTH207
-        found = [file for file in named if may_be_given(file)]
+    # Path.glob takes no absolute pattern; a file's own name may hold what looks like one.
+    named = [path] if path.exists() else map(Path, glob.glob(name, recursive=True))  # noqa: PTH207
+    found = deep_files(path, is_table) if path.is_dir() else filter(may_be_given, named)
     return sorted({*found}, key=lambda file: natural_sort_key(str(file)))
 
 
 def deep_files(folder: Path, is_table: Callable[[Path], bool], seen: set[str] | None = None) -> Iterator[Path]:
-    """Yield the tables below a folder, each folder once, wherever links lead; not what is hidden or left by runs.
-
-    Raises:
-        InputError: a folder cannot be read.
-    """
+    """Yield the tables below a folder, each folder once wherever links lead, none hidden or left by runs."""
     seen, real = set() if seen is None else seen, os.path.realpath(folder)
     try:
         inside = [] if real in seen else sorted(folder.iterdir(), key=lambda path: (path.is_symlink(), path))
@@ -94,11 +77,10 @@ def deep_files(folder: Path, is_table: Callable[[Path], bool], seen: set[str] | 
         raise InputError(f"{folder} cannot be read: {error.strerror}") from error
     seen.add(real)
     for path in inside:
-        if path.name.startswith(".") or any(map(path.match, _LEFT_BY_RUNS)):
-            continue
-        if is_table(path):
+        hidden = path.name.startswith(".") or any(map(path.match, _LEFT_BY_RUNS))
+        if not hidden and is_table(path):
             yield path
-        elif path.is_dir():
+        elif not hidden and path.is_dir():
             yield from deep_files(path, is_table, seen)
 
 
@@ -113,12 +95,12 @@ def short_names(paths: Sequence[Path], endings: bool = True) -> list[str]:
     whole = [Path(os.path.abspath(path)) for path in paths]  # noqa: PTH100  # resolves no links
     above = os.path.commonpath([path.parent for path in whole])
     below = [path.relative_to(above) for path in whole]
-    bare = [path.with_name(_stem(path)) for path in below] if endings else below
-    for depth in range(1, max(len(path.parts) for path in below) + 1):
-        for shown in (bare, below):
-            names = ["/".join(path.parts[-depth:]) for path in shown]
-            if len(set(names)) == len(names):
-                return names
+    packed = [path.with_suffix("") if path.suffix.lower() in _COMPRESSED else path for path in below]
+    bare = [path.with_suffix("") for path in packed] if endings else below
+    for depth, shown in product(range(1, max(len(path.parts) for path in below) + 1), (bare, below)):
+        names = ["/".join(path.parts[-depth:]) for path in shown]
+        if len(set(names)) == len(names):
+            return names
     return list(map(str, paths))  # one path twice
 
 
@@ -130,56 +112,38 @@ def path_pattern(pattern: str, fields: Mapping[str, str], star: str = "[^/]*") -
 
 
 def parts_of_paths(config: TableConfig, key: str, paths: Sequence[Path]) -> list[str]:
-    """Return the part of each path that the pattern in this key marks by {}, the shortest that fits.
-
-    Raises:
-        InputError: a path does not match.
-    """
+    """Return the part of each path that the pattern in this key marks by {}, the shortest; all must match it."""
     regular = path_pattern(getattr(config, key), {"{}": "(?P<part>[^/]+?)"})
     found = [regular.fullmatch(os.path.abspath(path)) for path in paths]  # noqa: PTH100  # resolves no links
-    others = [str(path) for path, match in zip(paths, found, strict=True) if not match]
-    if others:
+    if others := [str(path) for path, match in zip(paths, found, strict=True) if not match]:
         shown = f"{len(others)} of {len(paths)} paths: {name_some(others, _SHOWN_PATHS)}"
         raise InputError(f"data.{key}={getattr(config, key)} does not match {shown}")
     return [match["part"] for match in found if match]
-
-
-def _stem(path: Path) -> str:
-    return Path(path.stem).stem if path.suffix.lower() in _COMPRESSED else path.stem
 
 
 def wanted_columns(config: TableConfig) -> list[tuple[str, str]]:
     """List role and column, as the config names them: columns of numbers first, then columns of words."""
     # With a rate, a time in two columns was never read; one in one column may go backwards, which is reported.
     timed = config.nanoseconds is None or config.rate_hz is None or config.gap_s is not None
-    wanted = {
-        "feature": config.features,
-        "target": config.targets,
-        **{role: [getattr(config, role)] for role in ("time", "nanoseconds") if timed},
-        **{role: [getattr(config, role)] for role in WORDS if role != "keep"},
-        "keep": config.keep,
-    }
-    return [(role, name) for role, names in wanted.items() for name in names or () if name is not None]
+    roles = ["feature", "target", *(["time", "nanoseconds"] if timed else []), *WORDS]
+    keys = {"feature": "features", "target": "targets"}
+    given = ((role, getattr(config, keys.get(role, role))) for role in roles)
+    return [(role, name) for role, of in given for name in ([of] if isinstance(of, str) else of or ())]
 
 
 def find_columns(table: Table, wanted: Sequence[tuple[str, str]]) -> list[Wanted]:
-    """Find columns, given by role and name, among a table's names, or among the numbers of its columns.
-
-    Raises:
-        InputError: some are missing or there more than once; names all of them.
-    """
-    present: dict[str, list[int]] = {}
+    """Find columns, by role and name or number, each once; an InputError names all that are missing or several."""
+    present: dict[str, list[int]] = {name: [] for _, name in wanted}
     for place, name in enumerate(table.names or []):
-        present.setdefault(name, []).append(place)
-    found = {name: present.get(name) or table.numbered.get(name, []) for _, name in wanted}
+        present.get(name, []).append(place)
+    found = {name: places or table.numbered.get(name, []) for name, places in present.items()}
     missing = [name for name, places in found.items() if not places]
     twice = [name for name, places in found.items() if len(places) > 1]
-    faults = [f"has more than one column named {name_some(twice, _SHOWN)}"] if twice else []
-    if missing:
-        faults.insert(0, f"lacks {name_some(missing, _SHOWN)}; it has {_present(missing, table)}")
+    faults = [f"lacks {name_some(missing, _SHOWN)}; it has {_present(missing, table)}"] if missing else []
+    faults += [f"has more than one column named {name_some(twice, _SHOWN)}"] if twice else []
     if faults:
         raise InputError("\n  ".join(f"{table.title} {fault}" for fault in faults))
-    shown = {name: visible_name(name) if name in present else f"column {name}" for name in found}
+    shown = {name: visible_name(name) if places else f"column {name}" for name, places in present.items()}
     return [Wanted(role, shown[name], found[name][0]) for role, name in wanted]
 
 
@@ -188,9 +152,9 @@ def hint_at_kinds(config: TableConfig, tables: Sequence[Table]) -> list[tuple[st
     if config.join or len({table.columns for table in tables}) < 2 or not Path(config.path).is_dir():
         return []
     pattern = "*/" * (len(tables[0].path.relative_to(config.path).parts) - 1) + tables[0].path.name
-    kinds = f"data.path={config.path} holds tables with different columns"
+    join = f"data.path={config.path} holds tables with different columns: data.join puts the files of one trial"
     one = f"a pattern takes those of one kind, such as data.path='{config.path}/{pattern}'"
-    return [(config.path, f"{kinds}: data.join puts the files of one trial side by side; {one}")]
+    return [(config.path, f"{join} side by side; {one}")]
 
 
 def _present(missing: Sequence[str], table: Table) -> str:
@@ -199,6 +163,6 @@ def _present(missing: Sequence[str], table: Table) -> str:
     if table.names is None:
         return f"{table.width} columns without names, 0 to {table.width - 1}{left_out}"
     lower = {name[:_COMPARED].lower(): name for name in reversed(table.names[:_COMPARED])}
-    alike = (get_close_matches(name[:_COMPARED].lower(), lower) for name in missing[:_SHOWN])
-    near = [lower[name] for names in alike for name in names]
+    alike = [get_close_matches(name[:_COMPARED].lower(), lower) for name in missing[:_SHOWN]]
+    near = [lower[name] for name in chain(*alike)]
     return name_some([*dict.fromkeys([*near, *table.names])], _SHOWN) + left_out

@@ -164,7 +164,7 @@ def _notation(rows: Sequence[bytes], written: Written | None) -> tuple[bytes, st
 
 
 def _score(split: Sequence[list[str]], mark: str) -> tuple[float, bool, int, int]:
-    """Return the share of numbers in lines alike, whether as many names are there, and the number of fields in use."""
+    """Return the share of numbers in lines alike, whether as many names are there, and the fields in use."""
     weights: Counter[int] = Counter()
     for fields in split[1:] or split:
         weights[len(fields)] += sum(is_number(field, mark) or not field for field in fields)

@@ -1,5 +1,6 @@
 """The readers that users write: files of formats of their own, one Python file and one YAML each."""
 
+import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -40,18 +41,12 @@ class Reader(TableConfig, ABC):
 
 
 def is_source(reader: Reader, path: Path) -> bool:
-    """Return whether a reader reads this file or folder.
-
-    Raises:
-        InputError: the file cannot be read, or the reader failed.
-    """
-    head = b""
-    if not path.is_dir():
-        try:
-            with path.open("rb") as file:
-                head = file.read(4096)
-        except OSError as error:
-            raise InputError(f"{path} cannot be read: {error}") from error
+    """Return whether a reader reads this file or folder; InputError if it fails, or the file cannot be read."""
+    try:
+        with contextlib.nullcontext() if path.is_dir() else path.open("rb") as file:
+            head = file.read(4096) if file else b""
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error}") from error
     with plugin_errors(reader, f"matches for {path}"):
         return bool(reader.matches(path, head))
 

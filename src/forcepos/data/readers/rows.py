@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from forcepos.config.schema import TableConfig
-from forcepos.data.readers.table import OF_PATHS, TIMES, WORDS, Chunk, Table, Wanted, Words, explained
+from forcepos.data.readers.table import TIMES, WORDS, Chunk, Table, Wanted, Words, explained
 from forcepos.data.readers.times import SECONDS, most_of
 from forcepos.data.recordings import Float32, Float64, move
 from forcepos.runtime.errors import InputError
@@ -21,104 +21,105 @@ _SHOWN = 10  # columns in a message
 _ROWS_AT_ONCE = 4096  # as many as a processor's cache holds
 
 
+class Numbers:
+    """Turns columns into float64: times into s, since the first whole number, as it has few digits since 1970."""
+
+    def __init__(self, config: TableConfig) -> None:
+        self.typed = False  # whether times are of a time type
+        self._origin: int | None = None  # in the time's own unit
+        self._units = {"time": SECONDS[config.time_unit], "nanoseconds": SECONDS["ns"]}
+
+    def read(self, column: pa.Array, role: str) -> Float64:
+        """(rows,) numbers, or times in s, or what is to be added to them; missing ones as NaN."""
+        unit, kind = self._units.get(role, 1), column.type
+        if typed := any(is_kind(kind) for is_kind in TIMES):
+            unit = 86_400 if pa.types.is_date32(kind) else SECONDS[getattr(kind, "unit", "ms")]
+            column = column.cast(pa.int32() if kind.bit_width == 32 else pa.int64())
+        if role == "time" and pa.types.is_signed_integer(column.type):
+            self._origin = pc.min(column).as_py() if self._origin is None else self._origin
+            column, self.typed = pc.subtract(column.cast(pa.int64()), self._origin or 0), typed
+        column = column if pa.types.is_float64(column.type) else column.cast(pa.float64(), safe=False)
+        values = np.asarray(column.to_numpy(zero_copy_only=False), np.float64)
+        return values if unit == 1 else np.asarray(values * unit)
+
+
 class Rows:
     """The rows read so far; arrays of columns that the config does not name are empty."""
 
     def __init__(self, config: TableConfig, columns: Sequence[Wanted], count: int, several: bool) -> None:
-        # The columns are those of the first file; the roles are the same in all.
-        # `several`: there is more than one file, so that recordings need the file's name in theirs.
+        # Columns: those of the first file, with the roles of all. Several files: recordings carry the file's name.
         self.config, self.columns, self.several, self.filled = config, columns, several, 0
+        roles = self.roles = [column.role for column in columns]
         try:
             self.signals: Float32 = np.empty((count, len(config.features)), np.float32)
             self.positions: Float32 = np.zeros((count, 3), np.float32)  # mm, plate frame; 0 without a target
         except (MemoryError, ValueError) as error:  # a file may claim any number of rows
             raise InputError(f"data.path={config.path}: {count:,} rows do not fit into memory") from error
-        timed = any(column.role == "time" for column in columns)
-        self.time_s: Float64 = np.empty(count if timed else 0, np.float64)
+        self.time_s: Float64 = np.empty(count if "time" in self.roles else 0, np.float64)
+        self.numbers = Numbers(config)
         # By the place of a column, or by role where the path of a file gives one word for all of its rows.
-        self.words: dict[int | str, Words] = {
-            place: Words(count, column.role, exact=config.visits and column.role == "point")
-            for place, column in enumerate(columns)
-            if column.role in WORDS
-        }
-        self.words |= {role: Words(count, role) for role in OF_PATHS if getattr(config, f"{role}_from")}
-        if not self.of("recording"):
-            self.words["recording"] = Words(count, "recording")
-        self.recordings = self.of("recording")[0]
-        self.typed, self.origin_s = False, 0.0  # whether times are of a time type, and where they count from
-        self._origin: int | None = None  # the same in the time's own unit
+        paths = {"recording": "recording" not in roles, "label": config.label_from, "session": config.session_from}
+        words: list[tuple[int | str, str]] = [(at, role) for at, role in enumerate(roles) if role in WORDS]
+        words += [(role, role) for role, given in paths.items() if given]
+        self.words = {key: Words(count, role, exact=config.visits and role == "point") for key, role in words}
+        (self.recordings,) = self.of("recording")
 
     def of(self, role: str) -> list[Words]:
         """Return the words with this role, of columns or of the files' paths."""
         return [words for words in self.words.values() if words.role == role]
 
-    def add(self, table: Table, columns: Sequence[Wanted], name: str, strict: bool) -> list[str]:
+    def add(self, table: Table, columns: Sequence[Wanted], words: Mapping[str, str], strict: bool) -> list[str]:
         """Add the rows of a file; describe missing times and words, a line for each column.
 
-        A chunk need not have all columns. `strict`: refuse broken lines; False: drop them.
+        `words`: what the file's path says of all rows, by role; `strict`: refuse broken lines; False: drop them.
         """
         begin = self.filled
         following = dict.fromkeys(range(len(columns)), begin)  # next row of each column
         for chunk in table.chunks(columns, strict):
             with explained(table.title, table.kind):
-                self._take(chunk, following, f"{name} " if self.several else "")
+                self._take(chunk, following, f"{words['recording']} " if self.several else "")
             del chunk  # it may be all that keeps a long column in memory, and the next one is about to be read
         self.filled = following[0]
-        for role, word in {"recording": name, **table.path_words}.items():
-            if role in self.words and self.filled > begin:
-                self.words[role].numbers[begin : self.filled] = self.words[role].number(word, word)
+        for role in words.keys() & self.words.keys() if self.filled > begin else ():
+            self.words[role].numbers[begin : self.filled] = self.words[role].number(words[role], words[role])
         return [
             f"{table.title}: {lacking.sum()} rows have no {role.replace('keep', 'value')} in {column}, "
             f"the first in row {lacking.argmax()}; data.missing=drop drops such rows"
-            for role, column, lacking in self._lacking(slice(begin, self.filled), signals=False)
+            for role, column, lacking in self._lacking(slice(begin, self.filled), numbers=False)
             if lacking.any()
         ]
 
     def _take(self, chunk: Chunk, following: dict[int, int], file: str) -> None:
         """Fill in the columns of a chunk, from the next row of each on."""
-        config = self.config
-        signals, targets = {}, {}
+        columns, scale_mm = list[tuple[Float32, Float64]](), self.config.target_scale_mm
         for place, column in chunk.items():
-            rows = slice(following[place], following[place] + len(column))
+            rows, role = slice(following[place], following[place] + len(column)), self.roles[place]
             following[place] = rows.stop
-            role = self.columns[place].role
-            if role == "feature":
-                signals[place] = _values(column)
-            elif role == "target":
-                axis = place - len(config.features)
-                targets[axis] = _values(column) * config.target_scale_mm + config.offset_mm[axis]
-            elif role in WORDS:
+            if role in WORDS:
                 words = self.words[place]
                 words.numbers[rows] = words.encode(column, file if role == "recording" else "")
+                continue
+            values, axis = self.numbers.read(column, role), place - len(self.config.features)
+            if role == "feature":
+                columns.append((self.signals[rows, place], values))
+            elif role == "target":
+                columns.append((self.positions[rows, axis], values * scale_mm + self.config.offset_mm[axis]))
             else:  # a time, or nanoseconds, which follow it and are added to it
-                times = self._seconds(column, role)
-                self.time_s[rows] = times if role == "time" else self.time_s[rows] + times
-        put_columns(self.signals[rows], signals)
-        put_columns(self.positions[rows], targets)
-
-    def finish(self) -> None:
-        """Drop rows that were never filled, since a text may have blank lines.
-
-        Raises:
-            InputError: there is no row.
-        """
-        if not self.filled:
-            raise InputError(f"data.path={self.config.path} has no rows")
-        self.signals, self.positions = self.signals[: self.filled], self.positions[: self.filled]
-        self.time_s = self.time_s[: self.filled]
-        for words in self.words.values():
-            words.numbers = words.numbers[: self.filled]
+                self.time_s[rows] = values if role == "time" else self.time_s[rows] + values
+        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, which is reported
+            for first in range(0, len(columns[0][0]) if columns else 0, _ROWS_AT_ONCE):
+                for to, values in columns:
+                    to[first : first + _ROWS_AT_ONCE] = values[first : first + _ROWS_AT_ONCE]
 
     def gather(self, strict: bool) -> Bools:
         """Put the rows of each recording together, and say which rows (rows,) lack a value; log that they go.
 
         Missing signals and targets count only if `strict`, with data.missing=drop; else they are refused later.
-
-        Raises:
-            InputError: every row lacks a value.
         """
+        if not self.filled:
+            raise InputError(f"data.path={self.config.path} has no rows")
         missing, counts = np.zeros(self.filled, bool), list[str]()
-        for _, column, lacking in self._lacking(slice(None), strict and self.config.missing == "drop"):
+        for _, column, lacking in self._lacking(slice(self.filled), strict and self.config.missing == "drop"):
             missing |= lacking
             counts += [f"{lacking.sum()} in {column}"] if lacking.any() else []
         shown, names = name_some(counts, _SHOWN), self.recordings.names
@@ -137,66 +138,30 @@ class Rows:
 
     def _order(self, missing: Bools) -> None:
         """Order all rows by recording; a row without one, or without a point, has that of the row before."""
-        for words in [self.recordings, *self.of("point")]:
-            if words.numbers.min() < 0:
-                known = np.flatnonzero(words.numbers >= 0)
-                before = np.searchsorted(known, np.arange(self.filled), side="right") - 1
-                words.numbers = words.numbers[known[np.maximum(before, 0)]]
+        end = self.filled  # a text may have blank lines
+        self.signals, self.positions, self.time_s = self.signals[:end], self.positions[:end], self.time_s[:end]
+        for words in self.words.values():
+            words.numbers = words.numbers[:end]
+            if words.role in {"recording", "point"} and words.numbers.min() < 0:
+                known = pc.fill_null_forward(pa.array(words.numbers, mask=words.numbers < 0))
+                words.numbers = np.array(pc.fill_null_backward(known), np.int32)
         number = self.recordings.numbers
         if (number[1:] < number[:-1]).any():
             log.warning("the rows of a recording are not contiguous in the table: they are put together")
             order = np.argsort(number, kind="stable")
-            times = [self.time_s] if len(self.time_s) else []
             numbers = [words.numbers for words in self.words.values()]
-            for values in [self.signals, self.positions, missing, *times, *numbers]:
-                move(values, order)
+            for values in [self.signals, self.positions, missing, self.time_s, *numbers]:
+                if len(values):
+                    move(values, order)
 
-    def _lacking(self, rows: slice, signals: bool) -> Iterator[tuple[str, str, Bools]]:
+    def _lacking(self, rows: slice, numbers: bool) -> Iterator[tuple[str, str, Bools]]:
         """Yield roles and names of columns, and which of the rows lack a value there."""
-        width = len(self.config.features)
+        both = [*self.signals.T, *self.positions.T]
         for place, (role, name, _) in enumerate(self.columns):
-            if place in self.words:
+            if role in WORDS:
                 yield role, name, self.words[place].numbers[rows] < 0
             elif role == "time":
-                both = f"{name} and {self.config.nanoseconds}" if self.config.nanoseconds else name
-                yield role, both, ~np.isfinite(self.time_s[rows])
-            elif signals and role != "nanoseconds":
-                values = self.signals[rows, place] if place < width else self.positions[rows, place - width]
-                yield role, name, ~np.isfinite(values)
-
-    def _seconds(self, column: pa.Array, role: str) -> Float64:
-        """(rows,) times in s since `origin_s`, or what is to be added to them; missing ones as NaN."""
-        whole, scale = _as_numbers(column, SECONDS["ns" if role == "nanoseconds" else self.config.time_unit])
-        if role == "time" and pa.types.is_signed_integer(whole.type):  # float64 has few digits since 1970
-            if self._origin is None and whole.null_count < len(whole):
-                self._origin = int(pc.min(whole).as_py())
-                self.origin_s = self._origin * scale
-            whole, self.typed = pc.subtract(whole.cast(pa.int64()), self._origin or 0), whole is not column
-        return _values(whole, scale)
-
-
-def put_columns(values: Float32, columns: Mapping[int, Float64]) -> None:
-    """Copy columns into an array of rows, as many rows at once as a processor's cache holds."""
-    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is reported as not finite
-        for first in range(0, len(values), _ROWS_AT_ONCE):
-            rows = slice(first, first + _ROWS_AT_ONCE)
-            for place, column in columns.items():
-                values[rows, place] = column[rows]
-
-
-def _as_numbers(column: pa.Array, scale: float = 1) -> tuple[pa.Array, float]:
-    """Return a column as it is, or times as whole numbers and how many seconds one is, instead of `scale`."""
-    kind = column.type
-    if not any(is_kind(kind) for is_kind in TIMES):
-        return column, scale
-    seconds = 86_400 if pa.types.is_date32(kind) else SECONDS[getattr(kind, "unit", "ms")]
-    return column.cast(pa.int32() if kind.bit_width == 32 else pa.int64()), seconds
-
-
-def _values(column: pa.Array, scale: float = 1) -> Float64:
-    """(rows,) numbers, or times in s; missing ones as NaN."""
-    column, scale = _as_numbers(column, scale)
-    if not pa.types.is_float64(column.type):
-        column = column.cast(pa.float64(), safe=False)
-    values = np.asarray(column.to_numpy(zero_copy_only=False), np.float64)
-    return values if scale == 1 else np.asarray(values * scale)
+                also = f" and {self.config.nanoseconds}" if self.config.nanoseconds else ""
+                yield role, name + also, ~np.isfinite(self.time_s[rows])
+            elif numbers and role != "nanoseconds":
+                yield role, name, ~np.isfinite(both[place][rows])

@@ -19,7 +19,6 @@ from forcepos.runtime.errors import InputError
 from forcepos.runtime.wording import shortened, visible_name
 
 WORDS = ("recording", "point", "label", "session", "keep")  # roles of columns that hold words
-OF_PATHS = ("label", "session")  # roles of words that a file's path may give for all of its rows
 ALL = ""  # the role of a column of any kind
 TIMES = (pa.types.is_timestamp, pa.types.is_duration, pa.types.is_time, pa.types.is_date)
 # The beginnings of types' names; numbers can be read as float64, timestamps and durations as seconds.
@@ -51,7 +50,6 @@ class Table(ABC):
     def __init__(self, path: Path, names: Sequence[str] | None, width: int) -> None:
         self.path, self.names, self.width = path, names, width  # names: None where there is no header
         self.title = str(path)  # for messages; says who reads it if that is no reader of ours
-        self.path_words: dict[str, str] = {}  # by role
         self.left_out: Sequence[str] = ()  # what else the file holds, and why it is no column
         self.row_errors: list[str] = []  # a message for each line that the last reading dropped, if not strict
 

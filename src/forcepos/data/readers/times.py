@@ -42,8 +42,8 @@ class Times(NamedTuple):
 def steps_of(time_s: Floats, recording: Ints) -> Floats:
     """Make of times (rows,) their steps from the row before, in place, since memory has no room for both.
 
-    The first step of a recording is NaN, and so is that of a row without a time; the next one counts from the last
-    row that has one. A clock that starts again at midnight goes on: a step of about a day back is one forward.
+    The first step of a recording is NaN, and that of a row without a time; the next one counts from the last row
+    that has one. A clock that starts again at midnight goes on: a step of about a day back is one forward.
     """
     first, lacking = np.diff(recording, prepend=-1) != 0, ~np.isfinite(time_s)
     if lacking.any():
@@ -59,11 +59,7 @@ def steps_of(time_s: Floats, recording: Ints) -> Floats:
 
 @_huge
 def rate_of(steps: Floats, config: TableConfig, strict: bool) -> float | None:
-    """Return the rate from the median of steps (rows,), NaN where there is none.
-
-    Raises:
-        InputError: time does not advance, if `strict`; None otherwise.
-    """
+    """Return the rate by the median of steps (rows,); where time stands, an InputError if `strict`, else None."""
     steps = steps[1 :: 1 if config.nanoseconds else max(1, len(steps) // _STEPS_LOOKED_AT)]
     steps = steps[~np.isnan(steps)]
     step = float(np.median(steps)) if len(steps) else np.nan
@@ -98,18 +94,17 @@ def _measure_one(steps: Floats) -> list[Any]:
 
 def time_warnings(times: Times, config: TableConfig, typed: bool) -> Iterator[str]:
     """Describe what is wrong with time, a line for each kind of fault; `typed`: it needs no unit."""
-    yield from _of_rates(times, config, typed)
-    names, time, total = times.names, _time(config), int(times.pauses.sum())
-    which = int(times.longest_s.argmax())
+    known = np.isfinite(times.rates_hz) & (times.steps >= min(_FEW, times.steps.max()))
+    if known.any():
+        yield from _of_rates(np.where(known, times.rates_hz, np.nan), times.names, config, typed)
+    names, time, total, which = times.names, _time(config), int(times.pauses.sum()), times.longest_s.argmax()
     longest_s, step_s = times.longest_s[which], 1 / times.rates_hz[which]
     new, even = "to begin a new recording there", "set data.rate_hz if rows are evenly spaced"
     if longest_s > _LONG * step_s or total > _MANY * times.steps.sum():
-        where = f"the longest, {longest_s:.3g} s, is before row {times.row[which]:.0f} of {names[which]}"
-        yield (
-            f"{time} has {total} pause{'s'[: total != 1]} of more than {_PAUSE} steps, "
-            f"{most_of(times.pauses, names)}; {where}: windows cross them; "
-            f"set data.gap_s={float(f'{2 * _PAUSE * step_s:.2g}'):g} {new}"
-        )
+        of_all = f"{total} pause{'s'[: total != 1]} of more than {_PAUSE} steps, {most_of(times.pauses, names)}"
+        longest = f"the longest, {longest_s:.3g} s, is before row {times.row[which]:.0f} of {names[which]}"
+        gap_s = float(f"{2 * _PAUSE * step_s:.2g}")
+        yield f"{time} has {of_all}; {longest}: windows cross them; set data.gap_s={gap_s:g} {new}"
     if times.back.any():
         yield f"{time} goes backwards, {most_of(times.back, names)}: set data.gap_s {new}"
     same = np.where(times.same > _SAME * times.steps, times.same, 0)
@@ -121,36 +116,27 @@ def time_warnings(times: Times, config: TableConfig, typed: bool) -> Iterator[st
         yield f"{time} advances unevenly: {worst}; {even}, or name the sensor's own clock in data.time"
 
 
-def _of_rates(times: Times, config: TableConfig, typed: bool) -> Iterator[str]:
-    known = np.isfinite(times.rates_hz) & (times.steps >= min(_FEW, times.steps.max()))
-    if not known.any():
-        return
-    rates, time = np.where(known, times.rates_hz, np.nan), _time(config)
-    usual, (low, high) = float(np.nanmedian(rates)), (int(find(rates)) for find in (np.nanargmin, np.nanargmax))
+def _of_rates(rates: Floats, names: Sequence[str], config: TableConfig, typed: bool) -> Iterator[str]:
+    time, usual = _time(config), float(np.nanmedian(rates))
     if not _SLOWEST_HZ <= usual <= _FASTEST_HZ:
-        yield f"{time} has {usual:.4g} rows per second: {_likely_unit(usual, '' if typed else config.time_unit)}"
+        likely_hz = {unit: usual * SECONDS[config.time_unit] / SECONDS[unit] for unit in SECONDS if not typed}
+        advice = "name another column in data.time, or set data.rate_hz"
+        for unit in [unit for unit, hz in likely_hz.items() if _SLOWEST_HZ <= hz <= _FASTEST_HZ][:1]:
+            advice = f"with data.time_unit={unit} instead of {config.time_unit} it would be {likely_hz[unit]:.4g}"
+        yield f"{time} has {usual:.4g} rows per second: {advice}"
     elif config.rate_hz and not 1 / _ALIKE < usual / config.rate_hz < _ALIKE:
         yield f"{time} has {usual:.4g} rows per second, but data.rate_hz={config.rate_hz:g}"
+    low, high = int(np.nanargmin(rates)), int(np.nanargmax(rates))
     if rates[high] > _ALIKE * rates[low]:
-        shown = (f"{rates[which]:.4g} Hz in {times.names[which]}" for which in (low, high))
-        yield (
-            f"recordings have different rates, {' to '.join(shown)}: a window takes another time in each; "
-            "give data.path those of one rate, or see whether data.time_unit holds for all"
-        )
+        shown = f"{rates[low]:.4g} Hz in {names[low]} to {rates[high]:.4g} Hz in {names[high]}"
+        advice = "give data.path those of one rate, or see whether data.time_unit holds for all"
+        yield f"recordings have different rates, {shown}: a window takes another time in each; {advice}"
 
 
 def most_of(counts: NDArray[Any], names: Sequence[str]) -> str:
     """Say in which recordings there are most of them, and how many."""
     order = [one for one in np.argsort(-counts, kind="stable").tolist() if counts[one]]
     return name_some([f"{counts[one]:.0f} in {names[one]}" for one in order], _SHOWN)
-
-
-def _likely_unit(rate_hz: float, unit: str) -> str:
-    """Return which unit of time makes a possible rate of one that is too low or too high."""
-    for other, size in SECONDS.items() if unit else ():
-        if _SLOWEST_HZ <= (likely_hz := rate_hz * SECONDS[unit] / size) <= _FASTEST_HZ:
-            return f"with data.time_unit={other} instead of {unit} it would be {likely_hz:.4g}"
-    return "name another column in data.time, or set data.rate_hz"
 
 
 def _time(config: TableConfig) -> str:
