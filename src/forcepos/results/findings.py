@@ -1,4 +1,4 @@
-"""Findings: what to doubt in a run's result, with the numbers, and what to do about it."""
+"""What a result says: what to doubt and what to do about it, the question of its split, and the answer."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from forcepos.config.schema import Config
+from forcepos.config.schema import Config, CrossValidationConfig, SplitConfig
 from forcepos.models.architectures.architecture import architecture_of
-from forcepos.results.scores import BASELINES, Result, headline
+from forcepos.results.scores import BASELINES, Result, best_baseline, errors, headline, with_interval
 from forcepos.tuning.space import Space
 from forcepos.tuning.trials import TrialResult
 
@@ -23,6 +23,18 @@ _TREND = 0.5  # rank correlation of value and objective above which a range's en
 _TRIALS_OF_A_TREND = 4
 _LEAST = 1e-12  # a score to divide by
 _ROUNDING = 1e-9
+_WHERE = {  # a split tests
+    "blocked": "later in a recording that it knows",
+    "held_out_recordings": "in a new recording of points that it knows",
+    "held_out_points": "at points that it has never touched",
+    "held_out_sessions": "in a session that it has never seen, such as another day",
+    "random": "between samples that it was trained on",
+}
+_LEARNED = {  # by a model that is much worse on this second split
+    "held_out_points": "the points of its recordings, not places in general",
+    "held_out_recordings": "its recordings, not their points",
+    "held_out_sessions": "its sessions, not their points",
+}
 
 
 @dataclass(frozen=True)
@@ -44,19 +56,6 @@ def find(result: Result, search: SearchResult, config: Config) -> list[Finding]:
         *_edges(search, config),
         *_unfinished_training(result, config),
     ]
-
-
-def best_baseline(result: Result) -> str:
-    """Return the key in a result of the baseline with the best main score."""
-    return min((name for name in BASELINES if name in result), key=lambda name: errors({"test": result[name]})[0])
-
-
-def errors(scored: Result) -> tuple[float, float, float]:
-    """Return the main score and the ends of its interval, turned such that less is better."""
-    measure = headline(scored["test"])
-    value = scored["test"][measure]
-    low, high = scored.get("intervals", {}).get(measure, (value, value))
-    return (value, low, high) if measure.endswith("_mm") else (-value, -high, -low)
 
 
 def _amount(scores: Mapping[str, float]) -> str:
@@ -179,3 +178,48 @@ def _unfinished_training(result: Result, config: Config) -> Iterator[Finding]:
     if config.training.patience and result["best_epoch"] == config.training.final_epochs:
         text = f"the final training was best in its last epoch, {result['best_epoch']}: it may not have ended"
         yield Finding(text, "raise training.final_epochs, which keeps the trials of this search")
+
+
+def question(split: SplitConfig, regression: bool) -> str:
+    """Return the question that a score on this split answers; for a user's own, what its docstring says."""
+    where = _WHERE.get(split.name) if type(split).__module__.startswith("forcepos.") else None
+    if isinstance(split, CrossValidationConfig):
+        where = f"on {split.unit}s that were left out of its training"
+    if where:
+        return f"How {'far off' if regression else 'often right'} is it {where}?"
+    own = (type(split).__doc__ or "").strip().partition("\n")[0]
+    return own if own and not own.startswith(f"{type(split).__name__}(") else f"split={split.name}"
+
+
+def cards(result: Result) -> list[tuple[str, str, str]]:
+    """Return the numbers that a reader looks for: name, number, and where it holds."""
+    name, second = best_baseline(result), result["also"]
+    measure = "mean error" if "euclidean_mean_mm" in result["test"] else "accuracy"
+    return [
+        ("Score", score(result), f"{measure} on the test subset"),
+        *([("Honest figure", score(second), f"{measure} {_WHERE[second['split']]}")] if second else []),
+        ("Best baseline", score({"test": result[name]}), f"{measure} of {BASELINES[name]}"),
+    ]
+
+
+def verdict(result: Result) -> str:
+    """Judge the model in a sentence: against the best baseline, and on the second split."""
+    name, second = best_baseline(result), result["also"]
+    (value, _, worst), (reference, *_) = errors(result), errors({"test": result[name]})
+    than = "better" if reference > worst else "perhaps better" if reference > value else "no better"
+    sentence = f"{score(result)}, {than} than {BASELINES[name]} with {score({'test': result[name]})}"
+    if second:
+        worse = errors(second)[1] > worst
+        learned = f": part of what it has learned are {_LEARNED[second['split']]}"
+        sentence += (
+            f"; {_WHERE[second['split']]} {score(second)}{learned if worse else ', which is no clear loss'}"
+        )
+    return f"{sentence}."
+
+
+def score(scored: Result) -> str:
+    """Write the main score with its unit, and with its interval if it has one."""
+    measure = headline(scored["test"])
+    factor, unit = (1, "mm") if measure.endswith("_mm") else (100, "%")
+    ends = [factor * end for end in scored.get("intervals", {}).get(measure, ())]
+    return with_interval(factor * scored["test"][measure], ends, unit)

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from forcepos.config.schema import Config, DataConfig
-from forcepos.results.findings import best_baseline
-from forcepos.results.scores import REFERENCES, Result, headline, in_words, with_interval
+from forcepos.results.scores import REFERENCES, Result, best_baseline, headline, in_words, with_interval
 from forcepos.runtime.files import to_json, write_json
 from forcepos.runtime.wording import code_span, shortened, visible
 from forcepos.tracking.run import Run

@@ -17,11 +17,11 @@ from forcepos.evaluation.coverage import coverage_at_levels
 from forcepos.models.final import predict
 from forcepos.models.problem import Regression
 from forcepos.results.figures import errors, style, training
+from forcepos.results.findings import cards, question, verdict
 from forcepos.results.page import page_html
 from forcepos.results.predictions import Scored
 from forcepos.results.run_report import RunReport
 from forcepos.results.scores import REFERENCES, in_words, remarks, score_table
-from forcepos.results.verdict import cards, question, verdict
 from forcepos.tracking.place import resolve
 from forcepos.tracking.run import Run
 

@@ -45,6 +45,19 @@ def headline(scores: Mapping[str, float]) -> str:
     return "euclidean_mean_mm" if "euclidean_mean_mm" in scores else "accuracy"
 
 
+def best_baseline(result: Result) -> str:
+    """Return the key in a result of the baseline with the best main score."""
+    return min((name for name in BASELINES if name in result), key=lambda name: errors({"test": result[name]})[0])
+
+
+def errors(scored: Result) -> tuple[float, float, float]:
+    """Return the main score and the ends of its interval, turned such that less is better."""
+    measure = headline(scored["test"])
+    value = scored["test"][measure]
+    low, high = scored.get("intervals", {}).get(measure, (value, value))
+    return (value, low, high) if measure.endswith("_mm") else (-value, -high, -low)
+
+
 def with_interval(value: float | None, ends: Sequence[float | None] | None = None, unit: str = "") -> str:
     """Write a value and the ends of its interval with two digits of the interval's width: `1.26 [1.12, 1.42]`.
 
@@ -52,19 +65,13 @@ def with_interval(value: float | None, ends: Sequence[float | None] | None = Non
     """
     if value is None:
         return ""
-    low, high = ends or (None, None)
-    width = 0.0 if low is None or high is None else high - low
-    if math.isfinite(width) and width > 0:
-        decimals = min(_decimals(width, 2), 6)
-    else:
-        decimals = min(_decimals(abs(value) if abs(value) >= _SMALLEST and math.isfinite(value) else 1, 3), 3)
-    interval = "" if low is None or high is None else f" [{low:z.{decimals}f}, {high:z.{decimals}f}]"
+    low, high = (math.nan if end is None else end for end in ends or (None, None))
+    size, digits, most = abs(value) if _SMALLEST <= abs(value) < math.inf else 1, 3, 3
+    if 0 < high - low < math.inf:
+        size, digits, most = high - low, 2, 6
+    decimals = min(max(digits - 1 - math.floor(math.log10(size)), 0), most)
+    interval = "" if math.isnan(high - low) else f" [{low:z.{decimals}f}, {high:z.{decimals}f}]"
     return f"{value:z.{decimals}f}{unit and ' '}{unit}{interval}"
-
-
-def _decimals(size: float, digits: int) -> int:
-    """Return the decimals with which a number of this size has so many digits."""
-    return max(digits - 1 - math.floor(math.log10(size)), 0)
 
 
 def score_table(result: Result, wide: bool = False) -> list[dict[str, str]]:
@@ -89,15 +96,15 @@ def score_table(result: Result, wide: bool = False) -> list[dict[str, str]]:
 def write_score_files(result: Result, folder: Path) -> list[Path]:
     """Write the table to results.md and, without packages, results.tex, to be pasted into a text; return both."""
     rows = score_table(result, wide=True)
-    head, *lines = [list(rows[0]), *(list(row.values()) for row in rows)]
-    numbers = len(head) - 1
+    head, lines, numbers = list(rows[0]), [list(row.values()) for row in rows], len(rows[0]) - 1
     markdown = [f"| {' | '.join(line)} |" for line in (head, ["---", *["---:"] * numbers], *lines)]
     first, *others = [" & ".join(line).translate(_LATEX) + r" \\" for line in (head, *lines)]
     begin, end = rf"\begin{{tabular}}{{l{'r' * numbers}}}", r"\end{tabular}"
     latex = [begin, r"\hline", first, r"\hline", *others, r"\hline", end]
-    for path, text in ((folder / "results.md", markdown), (folder / "results.tex", latex)):
+    files = {folder / "results.md": markdown, folder / "results.tex": latex}
+    for path, text in files.items():
         path.write_text("\n".join([*text, ""]), encoding="utf-8")
-    return [folder / "results.md", folder / "results.tex"]
+    return [*files]
 
 
 def remarks(result: Result) -> Iterator[str]:
