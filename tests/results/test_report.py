@@ -13,8 +13,8 @@ import pytest
 
 from forcepos.data.recordings import Samples
 from forcepos.data.splits.split import Split
+from forcepos.results.figures.style import page_html
 from forcepos.results.findings import cards, question, verdict
-from forcepos.results.page import page_html
 from forcepos.results.scores import write_score_files
 from tests.conftest import checked_config
 

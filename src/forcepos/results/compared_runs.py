@@ -16,7 +16,7 @@ from forcepos.runtime.errors import InputError
 from forcepos.runtime.paths import short_path
 from forcepos.runtime.wording import shortened
 
-PREDICTIONS = "predictions.parquet"  # in a run's folder, as forcepos.results.predictions tabulates them
+PREDICTIONS = "predictions.parquet"  # in a run's folder, as predictions_table makes it
 _ROW = ["fold", "recording", "row"]
 _LEAST = 0.5  # of the smallest test subset: with fewer samples in common, runs were tested on different ones
 _SAME_MM = 1e-3

@@ -10,22 +10,34 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from forcepos.config.schema import DataConfig
 from forcepos.data.splits.random import leaked_share
-from forcepos.evaluation.evaluate import References, errors_by_unit
-from forcepos.models.final import batches
-from forcepos.models.problem import AXES, Problem
+from forcepos.data.tare import force_places
+from forcepos.evaluation.evaluate import Evaluation, References, errors_by_unit
+from forcepos.models.final import TrainedModel, batches
+from forcepos.models.problem import AXES, Problem, Regression
 from forcepos.results.compared_runs import PREDICTIONS
 from forcepos.results.findings import find
-from forcepos.results.logged import datasets, key_metrics, log_table
-from forcepos.results.predictions import Scored, predictions_table
-from forcepos.results.scores import write_score_files
-from forcepos.runtime.files import write_csv, write_json
+from forcepos.results.scores import key_metrics, log_table, write_score_files
+from forcepos.runtime.files import to_json, write_csv, write_json
+from forcepos.runtime.wording import shortened, visible
 from forcepos.tracking.run import Run
 from forcepos.tuning.ledger import SearchResult
 from forcepos.tuning.trials import Logs
 
 log = logging.getLogger(__name__)
+_MOST_COLUMNS = 1000  # of a schema, whose length MLflow limits
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A trained model with the problem that it was trained for, and its scores on that problem's test subset."""
+
+    problem: Problem
+    trained: TrainedModel
+    evaluation: Evaluation
 
 
 @dataclass(frozen=True)
@@ -184,3 +196,75 @@ def _evaluated(scored: Scored) -> dict[str, Any]:
         "resampled": evaluation.resampled,
         "coverage": coverage.scores if coverage else None,
     }
+
+
+def predictions_table(scored: Scored) -> pd.DataFrame:
+    """Tabulate the predictions of a test subset, a row for each of its samples.
+
+    Columns are `split` (its name), `subset` (test), `recording` (its name), `point` (its number), `row` (of the
+    target in its recording, from 0), `time_s` (of that row, from the recording's first; NaN if rows are shuffled),
+    `force_n` (the force's size, where Fx, Fy and Fz are all among the signals), then `true_x_mm`,
+    `predicted_x_mm`, … and `radius_mm`; or `x_mm`, … (the known position), `true`, `predicted` (names of classes)
+    and `probability_<class>`, …, and `in_set_<class>`, ….
+    """
+    problem, test = scored.problem, scored.problem.test_samples
+    recordings, number = test.recordings, test.recordings.recording[test.last]
+    row = test.last - recordings.bounds[number, 0]
+    shuffled = getattr(problem.config.split, "shuffle_rows", False)
+    columns = {
+        "split": problem.config.split.name,
+        "subset": "test",
+        "recording": np.array(recordings.names, object)[number],
+        "point": recordings.point[test.last],
+        "row": row,
+        "time_s": np.where(shuffled, np.nan, row / (recordings.rate_hz or np.nan)),
+    }
+    if places := force_places(recordings.channels):
+        columns["force_n"] = np.linalg.norm(recordings.signals[test.last][:, places].astype(np.float64), axis=1)
+    return pd.DataFrame(columns | _answers(scored))
+
+
+def _answers(scored: Scored) -> dict[str, NDArray[Any]]:
+    task, evaluation, test = scored.problem.task, scored.evaluation, scored.problem.test_samples
+    answers = dict[str, NDArray[Any]]()
+    if isinstance(task, Regression):
+        for axis, true, predicted in zip(task.outputs, evaluation.true.T, evaluation.predicted.T, strict=True):
+            answers |= {f"true_{axis}_mm": true, f"predicted_{axis}_mm": predicted}
+        return answers | ({"radius_mm": evaluation.outputs["radius"]} if "radius" in evaluation.outputs else {})
+    names = np.array(task.outputs, object)
+    answers |= {f"{axis}_mm": test.positions[:, AXES.index(axis)] for axis in test.recordings.axes}
+    answers |= {name: names[getattr(evaluation, name).argmax(axis=1)] for name in ("true", "predicted")}
+    sets = evaluation.outputs.get(task.kinds, evaluation.predicted[:, :0])  # none without calibration
+    for group, values in (("probability", evaluation.predicted), ("in_set", sets)):
+        answers |= {f"{group}_{name}": of for name, of in zip(names, values.T, strict=False)}
+    return answers
+
+
+def datasets(problem: Problem, data: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """Describe the recordings, and their subsets for training and test, as MLflow's data sets, by context.
+
+    `data` is that of the run's result. MLflow keeps once for all runs what is said of data with the same digest.
+    """
+    known = {name: data[name] for name in ("rows", "recordings", "points", "rate_hz")}
+    samples = {name: {"samples": data["subsets"][name]} for name in ("train", "test")}
+    digests = {"recordings": data["fingerprint"], "train": data["train_digest"], "test": data["test_digest"]}
+    shared = _source(problem.config.data) | {"schema": _schema(problem)}
+    profiles = {name: to_json(known | samples.get(name, {})) for name in digests}
+    return {name: {**shared, "digest": digest, "profile": profiles[name]} for name, digest in digests.items()}
+
+
+def _source(config: DataConfig) -> dict[str, str]:
+    """Return name and source: a local path or code. The features are those of the schema."""
+    values = {key: value for key, value in asdict(config).items() if key != "features"}
+    path = values.get("path")
+    name = Path(path).name if path and config.name in {"table", "versuch"} else config.name
+    kind, place = ("local", {"uri": path}) if path else ("code", {"tags": {}})
+    return {"name": shortened(visible(name)), "source_type": kind, "source": to_json({**place, "config": values})}
+
+
+def _schema(problem: Problem) -> str:
+    channels = problem.samples.recordings.channels[:_MOST_COLUMNS]
+    targets = [f"{axis}_mm" for axis in problem.task.outputs] if problem.config.model.task == "regression" else []
+    types = [*((name, "float") for name in (*channels, *targets)), *([] if targets else [("class", "string")])]
+    columns = [{"name": shortened(visible(name)), "type": kind, "required": True} for name, kind in types]
+    return to_json({"mlflow_colspec": columns})

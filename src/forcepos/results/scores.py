@@ -1,9 +1,18 @@
 """Scores in words: names, digits, the table of scores and remarks, for terminal, report and sweeps alike."""
 
+from __future__ import annotations
+
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from forcepos.config.schema import Config
+from forcepos.runtime.files import write_json
+from forcepos.runtime.wording import code_span
+
+if TYPE_CHECKING:  # words take no MLflow
+    from forcepos.tracking.run import Run
 
 Result = Mapping[str, Any]
 # Of the references, those that a user could train instead, as a sentence names them.
@@ -28,6 +37,11 @@ _WORDS = _SHOWN | {
     "mae": "mean absolute error (mm)", "rmse": "root mean square error (mm)",
     "f1": "F1, mean over classes", "found": "observed coverage",
 }  # fmt: skip
+_KEY = (
+    "euclidean_mean_mm", "euclidean_median_mm", "euclidean_p95_mm", "r2", "mae_x_mm", "mae_y_mm", "mae_z_mm",
+    "accuracy", "f1_macro", "precision_macro", "recall_macro",
+)  # fmt: skip
+_COVERAGE = ("found", "radius_mean_mm", "sectors_mean", "classes_mean")
 _SMALLEST = 1e-3
 _LATEX = str.maketrans({"%": r"\%", "_": r"\_", "²": "$^2$"})  # all that titles and names of splits hold
 
@@ -138,3 +152,66 @@ def _of_coverage(result: Result, where: str = "") -> Iterator[str]:
     target, observed = 100 * coverage["asked"], 100 * coverage["found"]
     few = "" if coverage["counted"] != "samples" else " (too few recordings to calibrate: samples were counted)"
     yield f"{where}target coverage {target:g} %, observed {observed:.3g} % on the test subset, with {size}{few}"
+
+
+def key_metrics(result: Result) -> dict[str, dict[str, float]]:
+    """Group the metrics that runs, folds and cross-validations are compared by, at most twenty."""
+    main = (headline(result["test"]),)
+    groups = _groups("test", "coverage", result, _KEY) | {"test_spread": _pick(result.get("spread"), _KEY)}
+    if second := result.get("also"):
+        groups |= _groups(second["split"], f"{second['split']}_coverage", second, main)
+    seconds = {name.replace(" ", "_"): value for name, value in result.get("seconds", {}).items()}
+    groups["best_baseline"] = _pick(result[best_baseline(result)], main)
+    groups["seconds"] = _pick(seconds, ("search", "final_training"))
+    return groups | {"model": _pick(result, ("weights",))}
+
+
+def _groups(name: str, coverage: str, scored: Result, scores: Iterable[str]) -> dict[str, dict[str, float]]:
+    """Group a split's scores, the ends of the main one's interval, and its coverage."""
+    main = headline(scored["test"])
+    ends = zip(("low", "high"), scored.get("intervals", {}).get(main, ()), strict=False)
+    of_interval = {f"{name}_{end}": {main: value} for end, value in ends}
+    return {name: _pick(scored["test"], scores), **of_interval, coverage: _pick(scored["coverage"], _COVERAGE)}
+
+
+def _pick(values: Mapping[str, Any] | None, names: Iterable[str]) -> dict[str, float]:
+    return {name: values[name] for name in names if name in values} if values else {}
+
+
+def log_table(result: Result, folder: Path, run: Run) -> None:
+    """Log all scores as a table that MLflow shows: who, score, value, and the ends of its interval."""
+    path = folder / "tables" / "scores.json"
+    path.parent.mkdir(exist_ok=True)
+    write_json(path, {"columns": ["who", "score", "value", "low", "high"], "data": list(_rows(result))})
+    run.log_file(path, "tables")
+    run.log_tags({"mlflow.loggedArtifacts": '[{"path": "tables/scores.json", "type": "table"}]'})
+
+
+def _rows(result: Result) -> Iterator[list[Any]]:
+    second = result.get("also")
+    scored = {"model": result} | ({f"model on {second['split']}": second} if second else {})
+    others = [name for name in result if name in REFERENCES or name.startswith("limit_")]
+    for who, of in (scored | {REFERENCES.get(name, name): {"test": result[name]} for name in others}).items():
+        coverage = {f"coverage/{name}": value for name, value in (of.get("coverage") or {}).items()}
+        for name, value in {**of["test"], **coverage, **_pick(of, ("neighbour_share",))}.items():
+            yield [who, name, value, *of.get("intervals", {}).get(name, (None, None))]
+
+
+def description(result: Result, config: Config, command: str) -> str:
+    """Describe a run in three lines of Markdown: what it is, how good, and the command that repeats it."""
+    named = [f"{part} {code_span(getattr(config, part).name)}" for part in ("model", "data", "split", "tuner")]
+    folds = f", mean of {len(result['folds'])} folds" if "folds" in result else ""
+    measure, best = headline(result["test"]), best_baseline(result)
+    scores = [
+        f"**{in_words(measure).replace('(mm)', 'in mm')} {_score(result, measure)}**{folds}",
+        f"best baseline ({REFERENCES[best]}) {with_interval(result[best][measure])}",
+    ]
+    if second := result.get("also"):
+        scores.append(f"on {code_span(second['split'])} {_score(second, measure)}")
+    if coverage := result["coverage"]:
+        scores.append(f"coverage {100 * coverage['found']:.3g} % (target {100 * coverage['asked']:g} %)")
+    return f"{', '.join(named)}, seed {config.seed}\n\n{', '.join(scores)}\n\nRepeat it: {code_span(command)}"
+
+
+def _score(scored: Result, measure: str) -> str:
+    return with_interval(scored["test"][measure], scored.get("intervals", {}).get(measure))

@@ -46,7 +46,7 @@ class Terminal(Listener):
         self._tuner, self._training, self._progress = config.tuner, config.training, Progress(config, samples)
         self._trials: dict[int, tuple[Mapping[str, Any], TrialResult | None]] = {}
         self._best: float | None = None  # objective in this stage
-        self._best_epoch = 1
+        self._best_trial, self._best_epoch = 0, 1
         self._now = ""  # what is under way
         self._reported = self._began = time.monotonic()
         console = _console()
@@ -99,20 +99,21 @@ class Terminal(Listener):
         self._add(result)
         if result.score is None:
             log.warning("trial %d failed: %s", result.number, result.failure)
-            return
-        reached = f"{self._tuner.objective} {result.score:.4g}, best so far {self._best:.4g}"
-        log.info("trial %d: %s", result.number, reached, extra=self._in_file)
+        else:
+            reached = f"{self._tuner.objective} {result.score:.4g}, best so far {self._best:.4g}"
+            log.info("trial %d: %s", result.number, reached, extra=self._in_file)
 
     def _add(self, result: TrialResult) -> None:
         self._trials[result.number] = result.hyperparameters, result
         if result.score is not None and self._improves(result.score):
-            self._progress.best_trial = result.number
+            self._best_trial = result.number
 
     def _improves(self, score: float) -> bool:
         """Note a score; return whether it is the best of its stage."""
-        pick = min if self._tuner.direction == "min" else max
-        before, self._best = self._best, score if self._best is None else pick(self._best, score)
-        return self._best != before
+        sign = 1 if self._tuner.direction == "min" else -1
+        better = self._best is None or sign * score < sign * self._best
+        self._best = score if better else self._best
+        return better
 
     def final_epoch_ended(self, member: int, epoch: int, logs: Mapping[str, float]) -> None:
         self._best = None if epoch == 1 else self._best
@@ -143,7 +144,7 @@ class Terminal(Listener):
 
     def _trial_table(self) -> Table:
         """Return the best trial and the latest, as many as there is room for, with what differs between them."""
-        trials, best = dict(self._trials), self._progress.best_trial
+        trials, best = dict(self._trials), self._best_trial
         latest = [*trials][-max(2, (self._live.console.height - _OTHER_LINES) // 2) :]
         shown = {number: _short(trials[number][0]) for number in sorted({*latest, *({best} & {*trials})})}
         same = set.intersection(*({*values.items()} for values in shown.values())) if len(shown) > 1 else set()
@@ -186,15 +187,15 @@ def show_table(
     Where there is little room, the column with the longest cells wraps, else all of them do, between words.
     """
     cells = {name: ["" if row[name] is None else visible(str(row[name])) for row in rows] for name in columns}
-    longest = max(columns, key=lambda name: max(map(len, cells[name]), default=0))
-    console, width = _console(), 0
+    whole = {name: max(map(len, [name, *cells[name]])) for name in columns}
+    words = {name: max(map(len, " ".join([name, *cells[name]]).split())) for name in columns}
+    longest, console = max(columns, key=whole.__getitem__), _console()
+    least = whole | {longest: min(_LONG_WORD, words[longest])}
+    fits = sum(least.values()) + _GAP * len(columns) <= console.width
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for name in columns:
-        word = min(_LONG_WORD, max(map(len, " ".join([name, *cells[name]]).split())))
-        width += _GAP + (word if name == longest else max(map(len, [name, *cells[name]])))
-        table.add_column(name, overflow="fold", justify=justify if table.columns else "left", min_width=word)
-    for column in table.columns:
-        column.no_wrap = width <= console.width and column.header != longest
+        look: Any = {"min_width": min(_LONG_WORD, words[name]), "no_wrap": fits and name != longest}
+        table.add_column(name, overflow="fold", justify=justify if table.columns else "left", **look)
     for row in zip(*cells.values(), strict=True):
         table.add_row(*map(Text, row))
     console.print(Text(visible(title), "italic"), table, sep="\n")  # a title may hold a path, which nothing cuts

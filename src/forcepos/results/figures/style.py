@@ -1,12 +1,18 @@
-"""Common style of all pictures: one size of text, widths that fit a thesis, colours that all can distinguish."""
+"""Common style of pictures, with colours that all can distinguish, and HTML pages of one file that show them."""
 
+import base64
+import io
+import re
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
 import matplotlib.style
 import numpy as np
 from cycler import cycler
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
@@ -84,3 +90,31 @@ def log_if_wide(axes: Axes, values: Iterable[float]) -> None:
     known = [value for value in values if np.isfinite(value)]
     if known and min(known) > 0 and max(known) > _WIDE * min(known):
         axes.set_yscale("log")
+
+
+def page_html(template: str, **contents: Any) -> str:
+    """Render a template of this room with texts, all escaped, numbers, tables, and pictures as PNGs in base64.
+
+    The page has no scripts, and takes nothing from a network or from other files.
+    """
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parents[1]), undefined=StrictUndefined, finalize=_visible,
+        autoescape=True, trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    return environment.get_template(template).render(contents)
+
+
+def _visible(value: Any) -> Any:
+    """Format numbers, make texts visible, and leave out a URI's password; what a macro has written is finished."""
+    if isinstance(value, float):
+        return f"{value:.3g}" if abs(value) < 100 else f"{value:.0f}"
+    if isinstance(value, Markup) or not isinstance(value, str):
+        return value
+    return visible(re.sub(r"//[^/\s]*@", "//", value), kept="\n")
+
+
+def png(figure: Figure) -> str:
+    """Return a picture in base64."""
+    file = io.BytesIO()
+    figure.savefig(file)
+    return base64.b64encode(file.getvalue()).decode()
