@@ -20,9 +20,6 @@ if TYPE_CHECKING:  # the end of a sweep takes no TensorFlow
 
 _FEW_UNITS = 10  # recordings below which an interval from a bootstrap over them is too narrow
 _TREND = 0.5  # rank correlation of value and objective above which a range's end is taken for a limit
-_TRIALS_OF_A_TREND = 4
-_LEAST = 1e-12  # a score to divide by
-_ROUNDING = 1e-9
 _WHERE = {  # a split tests
     "blocked": "later in a recording that it knows",
     "held_out_recordings": "in a new recording of points that it knows",
@@ -59,7 +56,6 @@ def find(result: Result, search: SearchResult, config: Config) -> list[Finding]:
 
 
 def _amount(scores: Mapping[str, float]) -> str:
-    """Format the main score: mm, or a share as percent."""
     measure = headline(scores)
     return f"{scores[measure]:.3g} mm" if measure.endswith("_mm") else f"{100 * scores[measure]:.3g} %"
 
@@ -77,7 +73,6 @@ def _against_baselines(result: Result) -> Iterator[Finding]:
 
 
 def _of_subsets(result: Result) -> Iterator[Finding]:
-    """Doubt a leak between them, a harder split, and few recordings."""
     second, measure = result["also"], headline(result["test"])
     if result["neighbour_share"] is not None:
         share = f"{100 * result['neighbour_share']:.3g} % of the test samples have a training sample"
@@ -85,11 +80,10 @@ def _of_subsets(result: Result) -> Iterator[Finding]:
         yield Finding(text, "report split=held_out_recordings or split=held_out_points instead")
     known = second and {measure} <= result["intervals"].keys() & second["intervals"].keys()
     if known and errors(result)[2] < errors(second)[1]:
-        scores = f"{_amount(second['test'])} against {_amount(result['test'])}"
-        yield Finding(
-            f"on {second['split']} the same hyperparameters do worse, by more than chance explains: {scores}",
-            f"quote the score on {second['split']} for contacts that were never recorded, and record more of them",
-        )
+        where, scores = second["split"], f"{_amount(second['test'])} against {_amount(result['test'])}"
+        text = f"on {where} the same hyperparameters do worse, by more than chance explains: {scores}"
+        hint = f"quote the score on {where} for contacts that were never recorded, and record more of them"
+        yield Finding(text, hint)
     if (tested := result["data"]["tested_recordings"]) < _FEW_UNITS:
         text = f"the test subset has {tested} recording{'s' * (tested != 1)}: intervals over so few are too narrow"
         hint = f"test on {_FEW_UNITS} or more: record more, raise split.test_ratio, or use split=cross_validation"
@@ -102,7 +96,7 @@ def _coverage(scored: Result, where: str = "") -> Iterator[Finding]:
     if not coverage:
         return
     target, observed = coverage["asked"], coverage["found"]
-    needed = ceil(target / (1 - target) - _ROUNDING)
+    needed = ceil(target / (1 - target) - 1e-9)
     if coverage["counted"] == "samples":
         text = f"too few recordings to calibrate for {100 * target:g} %{where}: samples were counted instead"
         hint = f"calibrate on {needed} recordings or more (split.calibration_ratio), or lower evaluation.coverage"
@@ -110,11 +104,9 @@ def _coverage(scored: Result, where: str = "") -> Iterator[Finding]:
     tolerance = 2 * sqrt(target * (1 - target) / max(scored["data"]["tested_recordings"], 1))
     if abs(observed - target) > tolerance:
         promise = "more" if observed < target else "less"
-        values = f"target {100 * target:.3g} %, observed {100 * observed:.3g} %"
-        yield Finding(
-            f"the calibration promises {promise} than it holds{where}: {values}",
-            "calibrate on more recordings, such as these (split.calibration_ratio), or try training.ensemble=5",
-        )
+        text = f"the calibration promises {promise} than it holds{where}: target {100 * target:.3g} %"
+        hint = "calibrate on more recordings, such as these (split.calibration_ratio), or try training.ensemble=5"
+        yield Finding(f"{text}, observed {100 * observed:.3g} %", hint)
 
 
 def _undecided(result: Result, search: SearchResult, config: Config) -> Iterator[Finding]:
@@ -132,7 +124,7 @@ def _undecided(result: Result, search: SearchResult, config: Config) -> Iterator
         chance = 2 * sqrt(sum(_squared_error(one, config) for one in search.trials if one.number in best.index))
     else:
         low, high = result["intervals"][measure]
-        relative = score / max(result["test"][measure], _LEAST) if measure.endswith("_mm") else 1.0
+        relative = score / max(result["test"][measure], 1e-12) if measure.endswith("_mm") else 1.0
         chance = (high - low) / 2 * relative
     if abs(score - next_score) < chance:
         values = f"{config.tuner.objective} {score:.3g} and {next_score:.3g}"
@@ -141,7 +133,6 @@ def _undecided(result: Result, search: SearchResult, config: Config) -> Iterator
 
 
 def _scores(search: SearchResult) -> pd.Series[float]:
-    """Return the scores of the trials that did not fail, by their numbers."""
     return pd.Series({trial.number: trial.score for trial in search.trials}, dtype=float).dropna()
 
 
@@ -155,7 +146,7 @@ def _squared_error(trial: TrialResult, config: Config) -> float:
 def _edges(search: SearchResult, config: Config) -> Iterator[Finding]:
     """Name best values at an end of their range where the trials became better towards it."""
     scores = _scores(search)
-    if len(scores) < _TRIALS_OF_A_TREND:
+    if len(scores) < 4:
         return
     ranks = scores.rank(ascending=config.tuner.direction == "min")
     tried = {trial.number: trial.hyperparameters for trial in search.trials}
@@ -165,7 +156,7 @@ def _edges(search: SearchResult, config: Config) -> Iterator[Finding]:
         if not end or not entry.ends:
             continue
         values = pd.Series({number: tried[number].get(entry.name) for number in scores.index}, dtype=float)
-        trend = values.rank().corr(ranks, min_periods=_TRIALS_OF_A_TREND)
+        trend = values.rank().corr(ranks, min_periods=4)
         if trend <= -_TREND if end == "upper" else trend >= _TREND:
             low, high = entry.ends
             at_edge.append(f"{entry.name}={search.best[entry.name]:.4g} at the {end} end of {low:g} to {high:g}")

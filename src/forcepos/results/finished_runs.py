@@ -48,23 +48,16 @@ def holds_result(folder: Path) -> bool:
 
 
 def refuse_result(folder: Path, way_out: str = "move it away") -> None:
-    """Refuse to train into a folder that holds a result.
-
-    Raises:
-        InputError: a run has ended well there.
-    """
+    """Raise InputError for a folder in which a run has ended well: none may train into it."""
     if holds_result(folder):
         held = f"{short_path(folder)} holds the result of a finished run"
         raise InputError(f"{held}: choose another folder, or {way_out}")
 
 
 def refuse_used(folders: Sequence[Path], same: bool, skip: bool) -> None:
-    """Refuse folders of runs in which another command has left something, or the same one its results.
+    """Raise InputError for the first folder in which another command has left something, or the same its results.
 
     If the `same` command made them, it resumes, and logs what the store lacks; or `skip` finished runs.
-
-    Raises:
-        InputError: names the first such folder.
     """
     for folder in folders:
         result = folder / "result.json"
@@ -135,11 +128,7 @@ def cached_result(config: Config, fingerprint: str, since: str | None = None) ->
 
 
 def check_result(path: Path, config: Config, result: dict[str, Any]) -> None:
-    """Check the result of a run with this config that was read from a state file, `path`.
-
-    Raises:
-        Damaged: a value that is used is missing or of another type.
-    """
+    """Raise Damaged where a result, read from the file `path`, lacks what is used of a run with this config."""
     stored, split = parse(path, json.dumps(result).encode(), _StoredResult), config.split
     folds = split.folds if isinstance(split, CrossValidationConfig) and split.fold is None else 0
     if not math.isfinite(stored.objective) or len(stored.folds) != folds:

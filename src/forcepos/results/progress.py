@@ -87,7 +87,7 @@ class Progress:
         self.networks[stage].epochs = before + expected + after * self._expected()
 
     def _expected(self, best_epoch: int = 1) -> float:
-        """Return epochs halfway between the least that a network can take, given training.patience, and the most."""
+        """Return epochs halfway between the fewest that training.patience allows, and the most."""
         most, patience = self._training.final_epochs, self._training.patience
         return (most if patience is None else min(most, best_epoch + patience)) / 2 + most / 2
 
@@ -96,7 +96,7 @@ class Progress:
 
     def seconds_left(self) -> float | None:
         """Estimate the seconds that the run still takes; None before there is ground for it."""
-        seconds = [network.seconds for network in [*self.networks.values()]]  # trials begin meanwhile
+        seconds = [network.seconds for network in [*self.networks.values()]]
         first, further = [each[0] for each in seconds if each], [one for each in seconds for one in each[1:]]
         endless = self.to_come is None and self.stages[self.at : self.at + 1] == ["search"]
         return self._left((fmean(first), fmean(further))) if further and not endless else None

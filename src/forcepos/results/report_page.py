@@ -28,7 +28,6 @@ from forcepos.tuning.trials import TrialResult
 
 _AGAINST = {"force_n": "size of the force (N)", "time_s": "time since the recording's start (s)"}
 _COLUMNS = 3
-_FEW = 3  # values that each get their own tick
 _DATA = {
     "recordings": "recordings", "points": "points", "rows": "rows", "rate_hz": "rows per second",
     "window": "rows of a sample", "train": "training samples", "validation": "validation samples",
@@ -152,8 +151,7 @@ def learning_curves(history: Sequence[dict[str, float]], objective: str, kept: i
         axes.plot(range(1, len(history) + 1), [logs[name] for logs in history], marker=".", label=label)
     label = f"epoch {kept}, whose weights are kept"
     axes.plot(kept, history[kept - 1][objective], "*", color=style.BLACK, ms=10, zorder=3, label=label)
-    axes.set(ylabel=in_words(metric), title="Final training")
-    _count_epochs(axes, len(history))
+    _count_epochs(axes, len(history), ylabel=in_words(metric), title="Final training")
     return figure
 
 
@@ -176,8 +174,7 @@ def trial_curves(trials: Sequence[TrialResult], objective: str, direction: str) 
     axes.plot(range(1, len(curves[-1]) + 1), curves[-1], ".-", label=label, color=style.BLUE, linewidth=2)
     if direction == "min":
         style.log_if_wide(axes, [value for curve in curves for value in curve])
-    axes.set(ylabel=in_words(objective), title=f"Trials{failures}")
-    _count_epochs(axes, max(map(len, curves)))
+    _count_epochs(axes, max(map(len, curves)), ylabel=in_words(objective), title=f"Trials{failures}")
     return figure
 
 
@@ -211,10 +208,10 @@ def _scored(trials: Sequence[TrialResult], direction: str) -> tuple[list[TrialRe
     return scored, best, f"; {failed} failed, not shown" if failed else ""
 
 
-def _count_epochs(axes: Axes, epochs: int) -> None:
+def _count_epochs(axes: Axes, epochs: int, **words: str) -> None:
     """Make the x axis run from the first to the last epoch, even if they are the same; add the legend."""
     margin = max(0.04 * epochs, 0.1)
-    axes.set(xlabel="epoch", xlim=(1 - margin, epochs + margin))
+    axes.set(xlabel="epoch", xlim=(1 - margin, epochs + margin), **words)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.legend()
 
@@ -226,12 +223,9 @@ def _plot_effect(axes: Axes, name: str, trials: Sequence[TrialResult], best: Tri
         axes.xaxis.update_units(sorted(set(values)))  # type: ignore[no-untyped-call]
         axes.tick_params(axis="x", rotation=30 if len("".join(set(values))) > 14 else 0)
     elif name == "lr":
-        axes.set_xscale("log")
-        axes.set_xticks(np.geomspace(min(values), max(values), 3))
+        axes.set(xscale="log", xticks=np.geomspace(min(values), max(values), 3))
         axes.set_xticks([], minor=True)
         axes.xaxis.set_major_formatter("{x:.2g}")
-    elif len(set(values)) <= _FEW:
-        axes.set_xticks(sorted(set(values)))
     else:
         axes.xaxis.set_major_locator(MaxNLocator(3, integer=all(isinstance(value, int) for value in values)))
     axes.scatter(values, [trial.score for trial in trials], s=12, alpha=0.6, edgecolors="none")  # type: ignore[arg-type]

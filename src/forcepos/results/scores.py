@@ -41,8 +41,10 @@ _KEY = (
     "euclidean_mean_mm", "euclidean_median_mm", "euclidean_p95_mm", "r2", "mae_x_mm", "mae_y_mm", "mae_z_mm",
     "accuracy", "f1_macro", "precision_macro", "recall_macro",
 )  # fmt: skip
-_COVERAGE = ("found", "radius_mean_mm", "sectors_mean", "classes_mean")
-_SMALLEST = 1e-3
+_SIZES = {
+    "radius_mean_mm": "a mean radius of {:.3g} mm", "sectors_mean": "{:.3g} sectors per set on average",
+    "classes_mean": "{:.3g} classes per set on average",
+}  # fmt: skip
 _LATEX = str.maketrans({"%": r"\%", "_": r"\_", "²": "$^2$"})  # all that titles and names of splits hold
 
 
@@ -80,7 +82,7 @@ def with_interval(value: float | None, ends: Sequence[float | None] | None = Non
     if value is None:
         return ""
     low, high = (math.nan if end is None else end for end in ends or (None, None))
-    size, digits, most = abs(value) if _SMALLEST <= abs(value) < math.inf else 1, 3, 3
+    size, digits, most = abs(value) if 1e-3 <= abs(value) < math.inf else 1, 3, 3
     if 0 < high - low < math.inf:
         size, digits, most = high - low, 2, 6
     decimals = min(max(digits - 1 - math.floor(math.log10(size)), 0), most)
@@ -93,18 +95,21 @@ def score_table(result: Result, wide: bool = False) -> list[dict[str, str]]:
 
     Only a wide table's last column has intervals, too; without them the table fits 80 columns.
     """
-    scored = {"model": result}
-    scored |= {title: {"test": result[name]} for name, title in REFERENCES.items() if name in result}
-    if result.get("also"):
-        scored[f"model, {result['also']['split']}"] = result["also"]
-    rows = []
-    for title, of in scored.items():
-        names = [name for name in _SHOWN if name in result["test"]]
-        cells = [with_interval(of["test"].get(name), of.get("intervals", {}).get(name)) for name in names]
-        if not wide:
-            cells[-1] = cells[-1].partition(" ")[0]
-        rows.append({"test subset": title} | dict(zip((_SHOWN[name] for name in names), cells, strict=True)))
-    return rows
+    names = [name for name in _SHOWN if name in result["test"]]
+    rows = [[title, *(_cell(of, name) for name in names)] for title, of in _all_scored(result).items()]
+    rows = [[*cells, last if wide else last.partition(" ")[0]] for *cells, last in rows]
+    head = ["test subset", *(_SHOWN[name] for name in names)]
+    return [dict(zip(head, row, strict=True)) for row in rows]
+
+
+def _all_scored(result: Result) -> dict[str, Result]:
+    scored = {title: {"test": result[name]} for name, title in REFERENCES.items() if name in result}
+    second = result.get("also")
+    return {"model": result, **scored, **({f"model, {second['split']}": second} if second else {})}
+
+
+def _cell(scored: Result, name: str) -> str:
+    return with_interval(scored["test"].get(name), scored.get("intervals", {}).get(name))
 
 
 def write_score_files(result: Result, folder: Path) -> list[Path]:
@@ -135,23 +140,14 @@ def remarks(result: Result) -> Iterator[str]:
             "Cramér-Rao bound on the rmse of unbiased estimates from joint torques alone (F and T also reveal "
             f"joint angles): {', '.join(radial)}, along the line to the base{across}"
         )
-    yield from _of_coverage(result)
-    if second_split := result.get("also"):
-        yield from _of_coverage(second_split, f"split={second_split['split']}: ")
-
-
-def _of_coverage(result: Result, where: str = "") -> Iterator[str]:
-    coverage = result.get("coverage")
-    if not coverage:
-        return
-    if "radius_mean_mm" in coverage:
-        size = f"a mean radius of {coverage['radius_mean_mm']:.3g} mm"
-    else:
-        kinds = "sectors" if "sectors_mean" in coverage else "classes"
-        size = f"{coverage[f'{kinds}_mean']:.3g} {kinds} per set on average"
-    target, observed = 100 * coverage["asked"], 100 * coverage["found"]
-    few = "" if coverage["counted"] != "samples" else " (too few recordings to calibrate: samples were counted)"
-    yield f"{where}target coverage {target:g} %, observed {observed:.3g} % on the test subset, with {size}{few}"
+    second = result.get("also")
+    for where, of in (("", result), *([(f"split={second['split']}: ", second)] if second else [])):
+        if coverage := of.get("coverage"):
+            size = next(words.format(coverage[name]) for name, words in _SIZES.items() if name in coverage)
+            few = " (too few recordings to calibrate: samples were counted)"
+            rates = f"target coverage {100 * coverage['asked']:g} %, observed {100 * coverage['found']:.3g} %"
+            counted = few if coverage["counted"] == "samples" else ""
+            yield f"{where}{rates} on the test subset, with {size}{counted}"
 
 
 def key_metrics(result: Result) -> dict[str, dict[str, float]]:
@@ -169,9 +165,9 @@ def key_metrics(result: Result) -> dict[str, dict[str, float]]:
 def _groups(name: str, coverage: str, scored: Result, scores: Iterable[str]) -> dict[str, dict[str, float]]:
     """Group a split's scores, the ends of the main one's interval, and its coverage."""
     main = headline(scored["test"])
-    ends = zip(("low", "high"), scored.get("intervals", {}).get(main, ()), strict=False)
-    of_interval = {f"{name}_{end}": {main: value} for end, value in ends}
-    return {name: _pick(scored["test"], scores), **of_interval, coverage: _pick(scored["coverage"], _COVERAGE)}
+    ends = zip((f"{name}_low", f"{name}_high"), scored.get("intervals", {}).get(main, ()), strict=False)
+    sizes = _pick(scored["coverage"], ("found", *_SIZES))
+    return {name: _pick(scored["test"], scores), **{end: {main: of} for end, of in ends}, coverage: sizes}
 
 
 def _pick(values: Mapping[str, Any] | None, names: Iterable[str]) -> dict[str, float]:
@@ -180,21 +176,17 @@ def _pick(values: Mapping[str, Any] | None, names: Iterable[str]) -> dict[str, f
 
 def log_table(result: Result, folder: Path, run: Run) -> None:
     """Log all scores as a table that MLflow shows: who, score, value, and the ends of its interval."""
-    path = folder / "tables" / "scores.json"
+    path, rows = folder / "tables" / "scores.json", []
+    limits = {name: {"test": result[name]} for name in result if name.startswith("limit_")}
+    for who, of in (_all_scored(result) | limits).items():
+        coverage = {f"coverage/{name}": value for name, value in (of.get("coverage") or {}).items()}
+        values = of["test"] | coverage | _pick(of, ("neighbour_share",))
+        ends = of.get("intervals", {})
+        rows += [[who, name, value, *ends.get(name, (None, None))] for name, value in values.items()]
     path.parent.mkdir(exist_ok=True)
-    write_json(path, {"columns": ["who", "score", "value", "low", "high"], "data": list(_rows(result))})
+    write_json(path, {"columns": ["who", "score", "value", "low", "high"], "data": rows})
     run.log_file(path, "tables")
     run.log_tags({"mlflow.loggedArtifacts": '[{"path": "tables/scores.json", "type": "table"}]'})
-
-
-def _rows(result: Result) -> Iterator[list[Any]]:
-    second = result.get("also")
-    scored = {"model": result} | ({f"model on {second['split']}": second} if second else {})
-    others = [name for name in result if name in REFERENCES or name.startswith("limit_")]
-    for who, of in (scored | {REFERENCES.get(name, name): {"test": result[name]} for name in others}).items():
-        coverage = {f"coverage/{name}": value for name, value in (of.get("coverage") or {}).items()}
-        for name, value in {**of["test"], **coverage, **_pick(of, ("neighbour_share",))}.items():
-            yield [who, name, value, *of.get("intervals", {}).get(name, (None, None))]
 
 
 def description(result: Result, config: Config, command: str) -> str:
@@ -203,15 +195,11 @@ def description(result: Result, config: Config, command: str) -> str:
     folds = f", mean of {len(result['folds'])} folds" if "folds" in result else ""
     measure, best = headline(result["test"]), best_baseline(result)
     scores = [
-        f"**{in_words(measure).replace('(mm)', 'in mm')} {_score(result, measure)}**{folds}",
+        f"**{in_words(measure).replace('(mm)', 'in mm')} {_cell(result, measure)}**{folds}",
         f"best baseline ({REFERENCES[best]}) {with_interval(result[best][measure])}",
     ]
     if second := result.get("also"):
-        scores.append(f"on {code_span(second['split'])} {_score(second, measure)}")
+        scores.append(f"on {code_span(second['split'])} {_cell(second, measure)}")
     if coverage := result["coverage"]:
         scores.append(f"coverage {100 * coverage['found']:.3g} % (target {100 * coverage['asked']:g} %)")
     return f"{', '.join(named)}, seed {config.seed}\n\n{', '.join(scores)}\n\nRepeat it: {code_span(command)}"
-
-
-def _score(scored: Result, measure: str) -> str:
-    return with_interval(scored["test"][measure], scored.get("intervals", {}).get(measure))

@@ -17,11 +17,12 @@ from forcepos.results.compared_runs import axes_of, errors_mm
 from forcepos.results.figures import style
 from forcepos.results.scores import with_interval
 
+_Panels = tuple[Figure, list[tuple[Axes, pd.DataFrame]]]
 _POINTS_SHOWN = 5000
 _CLASSES_WITH_VALUES = 12  # more are shown by colour only
 _PERCENT = (50, 95)  # percentiles, as the scores give them
 _SAME = 1e-9  # levels this near are one
-_NAMES_AT, _EDGE_AT = 1.7, 2.2  # on a plate, of the farthest point
+_EDGE_AT, _NAMES_AT = 2.2, 0.77  # of a plate, of the farthest point; of names, of the edge
 _BINS, _IN_A_BIN = 20, 20  # bins of a curve at most, samples of a bin at least
 _PLATE_IN, _PLATE = 3.2, ("x (mm)", "y (mm)")
 
@@ -64,12 +65,12 @@ def error_distribution(table: pd.DataFrame, references: Mapping[str, Float64]) -
     figure, axes = style.single(height=4.4)
     model = {f"model, {_title(split)}": _distances_mm(each) for split, each in _each_split(table).items()}
     for name, values in (model | dict(references)).items():
-        median, high = (with_interval(value, unit="mm") for value in np.percentile(values, _PERCENT))
-        label = f"{name}: median {median}, 95 % below {high}"
-        curve = axes.ecdf(values, label=label, linewidth=2.2 if name in model else 1)
+        places = np.percentile(values, _PERCENT)
+        median, high = (with_interval(value, unit="mm") for value in places)
+        label, width = f"{name}: median {median}, 95 % below {high}", 2.2 if name in model else 1
+        curve = axes.ecdf(values, label=label, linewidth=width)
         if name in model:
-            shares = np.array(_PERCENT) / 100
-            axes.plot(np.percentile(values, _PERCENT), shares, "o", color=curve.get_color(), markersize=6)
+            axes.plot(places, np.array(_PERCENT) / 100, "o", color=curve.get_color(), markersize=6)
     axes.set(xlabel="distance from the true position (mm)", ylabel="share of samples (%)", xlim=(0, None))
     axes.set_ylim(0, 1.02)
     axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=""))
@@ -88,16 +89,15 @@ def error_against(table: pd.DataFrame, column: str, label: str) -> Figure:
         rank = each[column].rank(method="min") - 1  # equal values are in the same bin
         bins = rank * max(1, min(_BINS, len(each) // _IN_A_BIN)) // len(each)
         place = each[column].groupby(bins).median()
-        if axes_of(each):
-            bands = errors_mm(each).abs().assign(distance=_distances_mm(each)).groupby(bins)
-            low, middle, high = (bands.quantile(share) for share in (0.25, 0.5, 0.75))
-            axes.fill_between(place, low["distance"], high["distance"], alpha=0.2, lw=0, label="middle half")
-            axes.plot(place, middle.pop("distance"), ".-", label="distance, median")
-            for name in middle:
-                axes.plot(place, middle[name], "--", linewidth=1, label=f"along {name}, median")
-        else:
+        if not axes_of(each):
             wrong = 100 * (each["true"] != each["predicted"]).groupby(bins).mean()
             axes.plot(place, wrong, ".-", label="of the answers in a bin")
+            continue
+        bands = errors_mm(each).abs().assign(distance=_distances_mm(each)).groupby(bins)
+        low, middle, high = (bands.quantile(share) for share in (0.25, 0.5, 0.75))
+        axes.fill_between(place, low["distance"], high["distance"], alpha=0.2, lw=0, label="middle half")
+        axes.plot(place, middle.pop("distance"), ".-", label="distance, median")
+        axes.plot(place, middle, "--", linewidth=1, label=[f"along {name}, median" for name in middle])
 
     axes.set_ylim(0, None)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=5)
@@ -154,10 +154,10 @@ def sector_map(table: pd.DataFrame, sectors: Sectors) -> Figure:
         x, y, accuracy = each.groupby("point")[["x_mm", "y_mm", "correct"]].mean().to_numpy(float).T
         dots = axes.scatter(x, y, c=accuracy, vmin=0, vmax=100, cmap=colours, s=20, zorder=3)
         for start, end, name in zip(sectors.starts, sectors.ends, sectors.names, strict=True):
-            axes.plot(*np.outer(_to_square(start), (0, edge)), color=style.GREY, linewidth=1)
             middle = start / np.linalg.norm(start) + end / np.linalg.norm(end)  # sectors are less than half a turn
-            x, y = _to_square(middle) * edge * _NAMES_AT / _EDGE_AT
-            axes.text(x, y, name, ha="center", va="center")
+            border, (x, y) = (edge * to / np.abs(to).max() for to in (start, middle))  # to the square's edge
+            axes.plot(*np.outer(border, (0, 1)), color=style.GREY, linewidth=1)
+            axes.text(x * _NAMES_AT, y * _NAMES_AT, name, ha="center", va="center")
         axes.set(aspect="equal", xlim=(-edge, edge), ylim=(-edge, edge))
     figure.colorbar(dots, ax=figure.axes, label="samples with correct sector (%)", shrink=0.85)
     return figure
@@ -172,9 +172,7 @@ def _distances_mm(table: pd.DataFrame) -> Float64:
     return np.asarray(np.linalg.norm(errors_mm(table), axis=1), np.float64)
 
 
-def _panels(
-    table: pd.DataFrame, height: float, labels: tuple[str, str], **look: Any
-) -> tuple[Figure, list[tuple[Axes, pd.DataFrame]]]:
+def _panels(table: pd.DataFrame, height: float, labels: tuple[str, str], **look: Any) -> _Panels:
     """Create a panel for each split, with its title and outer labels, and return it with the split's rows."""
     splits = _each_split(table)
     figure, panels = style.panels(1, len(splits), height, **look)
@@ -186,8 +184,3 @@ def _panels(
 
 def _title(split: str) -> str:
     return f"split={style.literal(split)}"
-
-
-def _to_square(direction: Float64) -> Float64:
-    """Scale a direction to end on the square of half width 1."""
-    return np.asarray(direction / np.abs(direction).max(), np.float64)
