@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import ceil, sqrt
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from forcepos.config.schema import Config, CrossValidationConfig, SplitConfig
 from forcepos.models.architectures.architecture import architecture_of
 from forcepos.results.scores import BASELINES, Result, best_baseline, errors, headline, with_interval
+from forcepos.tuning.ledger import SearchResult
 from forcepos.tuning.space import Space
 from forcepos.tuning.trials import TrialResult
-
-if TYPE_CHECKING:  # the end of a sweep takes no TensorFlow
-    from forcepos.tuning.ledger import SearchResult
 
 _FEW_UNITS = 10  # recordings below which an interval from a bootstrap over them is too narrow
 _TREND = 0.5  # rank correlation of value and objective above which a range's end is taken for a limit
@@ -112,8 +109,8 @@ def _coverage(scored: Result, where: str = "") -> Iterator[Finding]:
 def _undecided(result: Result, search: SearchResult, config: Config) -> Iterator[Finding]:
     """Say whether the two best trials differ by less than chance explains.
 
-    With several executions, chance is twice the standard error of their difference; with one, it is the relative
-    half width of the test score's interval, since both are means over few recordings.
+    That is twice the standard error of their difference over executions; without these, the relative half width of
+    the test score's interval, since both are means over few recordings.
     """
     scores, measure = _scores(search), headline(result["test"])
     if len(scores) < 2 or measure not in result["intervals"]:
@@ -137,7 +134,6 @@ def _scores(search: SearchResult) -> pd.Series[float]:
 
 
 def _squared_error(trial: TrialResult, config: Config) -> float:
-    """Return the squared standard error of a trial's score over its executions."""
     tuner = config.tuner
     best = [pd.Series([logs[tuner.objective] for logs in each]).agg(tuner.direction) for each in trial.history]
     return float(pd.Series(best).var()) / len(best)

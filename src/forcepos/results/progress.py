@@ -11,11 +11,8 @@ from forcepos.data.splits.held_out import harder_split
 from forcepos.runtime.wording import duration
 
 # Seconds of the default run on two cores. Other machines are slower by the same factor as in a first epoch.
-_FIRST_EPOCH_S, _SAMPLE_S = 3.5, 30e-6  # the latter in each further epoch
-_BASELINES_S = 0.5e-3  # for each training sample
-_SAVING_S, _FIGURES_S = 1.5, 1.5
-
-Seconds = tuple[float, float]  # of the first epoch, with which a network is compiled, and of a further one
+_FIRST_EPOCH_S, _SAMPLE_S, _BASELINES_S = 3.5, 30e-6, 0.5e-3  # of a sample in a further epoch, and in baselines
+_Seconds = tuple[float, float]  # of the first epoch, with which a network is compiled, and of a further one
 
 
 @dataclass
@@ -29,7 +26,7 @@ class Network:
     def seconds(self) -> list[float]:
         return [after - before for before, after in pairwise(self.ticks)]
 
-    def left(self, now: float, usual: Seconds) -> float:
+    def left(self, now: float, usual: _Seconds) -> float:
         further = fmean(self.seconds[1:] or usual[1:])
         more = self.epochs - len(self.ticks)  # after the epoch that is under way
         begun = (further if self.seconds else usual[0]) - (now - self.ticks[-1])
@@ -40,12 +37,11 @@ class Progress:
     """The stages of a run, and what it has trained in how many seconds."""
 
     def __init__(self, config: Config, samples: int, clock: Callable[[], float] = time.monotonic) -> None:
-        """Prepare for a run with so many training samples."""
         self._training, self._samples, self._clock = config.training, samples, clock
         self._executions, self._workers = config.tuner.executions_per_trial, config.tuner.workers
         settings = config.evaluation
         fitted = min(samples, settings.baseline_samples) if settings.baselines else 0
-        self._known = {"baselines": _BASELINES_S * fitted, "figures": _SAVING_S + _FIGURES_S * settings.figures}
+        self._known = {"baselines": _BASELINES_S * fitted, "figures": 1.5 + 1.5 * settings.figures}
         also = settings.also and harder_split(config.split, settings.also)
         search = [] if isinstance(config.tuner, FixedTunerConfig) else ["search"]
         second = [f"training for split={settings.also}"] if also else []
@@ -101,7 +97,7 @@ class Progress:
         endless = self.to_come is None and self.stages[self.at : self.at + 1] == ["search"]
         return self._left((fmean(first), fmean(further))) if further and not endless else None
 
-    def _left(self, usual: Seconds) -> float:
+    def _left(self, usual: _Seconds) -> float:
         now, left = self._clock(), 0.0
         slower = min(5.0, max(0.3, usual[0] / _FIRST_EPOCH_S))
         for stage in self.stages[self.at :]:

@@ -26,8 +26,6 @@ from forcepos.tracking.place import resolve
 from forcepos.tracking.run import Run
 from forcepos.tuning.trials import TrialResult
 
-_AGAINST = {"force_n": "size of the force (N)", "time_s": "time since the recording's start (s)"}
-_COLUMNS = 3
 _DATA = {
     "recordings": "recordings", "points": "points", "rows": "rows", "rate_hz": "rows per second",
     "window": "rows of a sample", "train": "training samples", "validation": "validation samples",
@@ -37,7 +35,7 @@ _DATA = {
 
 def save_pictures(report: RunReport, result: dict[str, Any], facts: dict[str, str], run: Run) -> None:
     """Draw everything into the run's folder, write report.html, and log both."""
-    folder, config, task = Path(result["outputs"]), report.problem.config, report.problem.task
+    folder, config, task = Path(result["outputs"]), report.scored.problem.config, report.scored.problem.task
     (folder / "figures").mkdir(exist_ok=True)
     pictures = dict[str, str]()
     with style.drawing():
@@ -80,11 +78,9 @@ def _layers(model: keras.Model) -> pd.DataFrame:
     """Tabulate the layers of the model's network, or of an ensemble's first, and the shape of a sample in them."""
     layers = next(layer for layer in model.layers if isinstance(layer, keras.Model)).layers
     shapes = [getattr(getattr(layer, "output", None), "shape", ())[1:] for layer in layers]  # some have several
-    rows = [
-        (layer.name, type(layer).__name__, " x ".join(map(str, shape)), layer.count_params())
-        for layer, shape in zip(layers, shapes, strict=True)
-    ]
-    return pd.DataFrame(rows, columns=["layer", "type", "output", "weights"])
+    weights = [layer.count_params() for layer in layers]
+    texts = {"layer": [layer.name for layer in layers], "type": [type(layer).__name__ for layer in layers]}
+    return pd.DataFrame(texts | {"output": [" x ".join(map(str, shape)) for shape in shapes], "weights": weights})
 
 
 def _load(report: RunReport, result: dict[str, Any]) -> list[str]:
@@ -92,7 +88,7 @@ def _load(report: RunReport, result: dict[str, Any]) -> list[str]:
     model, path = report.scored.trained.model, Path(result["outputs"], "model.keras").absolute()
     ways = {"keras": f"model = keras.models.load_model({str(path)!r})"}
     if result["model_uri"].startswith("models:"):
-        uri, _ = resolve(report.problem.config.tracking.uri)
+        uri, _ = resolve(report.scored.problem.config.tracking.uri)
         load = f"mlflow.set_tracking_uri({uri!r})\nmodel = mlflow.pyfunc.load_model({result['model_uri']!r})"
         ways = {"mlflow": load} | ways
     signals = f"signals = np.zeros({(1, *model.input_shape[1:])}, np.float32)  # yours: raw, one sample or more"
@@ -101,22 +97,20 @@ def _load(report: RunReport, result: dict[str, Any]) -> list[str]:
 
 
 def _draw(report: RunReport) -> Iterator[tuple[str, Figure]]:
-    config, trials = report.problem.config, report.search.trials
+    config, trials = report.scored.problem.config, report.search.trials
     yield from _of_predictions(report)
     calibrated = [each for each in report.all_scored if each.evaluation.coverage]
-    if calibrated:
-        curves = {each.problem.config.split.name: _coverage(each) for each in calibrated}
+    if curves := {each.problem.config.split.name: _coverage(each) for each in calibrated}:
         yield "coverage", errors.coverage_curve(curves, config.evaluation.coverage)
     history, objective = report.scored.trained.histories[0], config.tuner.objective
-    yield "learning_curves", learning_curves(history, objective, report.best_epoch)
+    yield "learning_curves", learning_curves(history, objective, report.kept[0][0])
     if trials:
         yield "trials", trial_curves(trials, objective, config.tuner.direction)
         yield "hyperparameters", hyperparameter_effects(trials, objective, config.tuner.direction)
 
 
 def _of_predictions(report: RunReport) -> Iterator[tuple[str, Figure]]:
-    task, true = report.problem.task, report.scored.evaluation.true
-    table = report.predictions
+    task, true, table = report.scored.problem.task, report.scored.evaluation.true, report.predictions
     if isinstance(task, Regression):
         references = {
             REFERENCES[name]: np.linalg.norm(values.astype(np.float64) - true, axis=1)
@@ -130,7 +124,8 @@ def _of_predictions(report: RunReport) -> Iterator[tuple[str, Figure]]:
         yield "true_against_predicted", errors.confusion(table, list(task.outputs), task.kind)
         if task.sectors:
             yield "sector_map", errors.sector_map(table, task.sectors)
-    for column, label in _AGAINST.items():
+    against = {"force_n": "size of the force (N)", "time_s": "time since the recording's start (s)"}
+    for column, label in against.items():
         if column in table and table[column].notna().all() and len(table[column].unique()) > 1:
             yield f"error_against_{column.partition('_')[0]}", errors.error_against(table, column, label)
 
@@ -156,10 +151,7 @@ def learning_curves(history: Sequence[dict[str, float]], objective: str, kept: i
 
 
 def trial_curves(trials: Sequence[TrialResult], objective: str, direction: str) -> Figure:
-    """Plot the objective, a key of the logs, by epoch of every trial that did not fail (one at least).
-
-    It is the mean over a trial's executions. The best trial, by direction "min" or "max", is highlighted.
-    """
+    """Plot the objective, a mean over executions, by epoch of all trials that did not fail; mark the best."""
     scored, best, failures = _scored(trials, direction)
     figure, axes = style.single()
     others = [trial for trial in scored if trial is not best]
@@ -185,8 +177,10 @@ def hyperparameter_effects(trials: Sequence[TrialResult], objective: str, direct
     common, distinct = values.count().sort_values(ascending=False, kind="stable").index, values.nunique()
     names = [name for name in common if distinct[name] > 1 and not name.startswith("tuner/")]  # Hyperband's own
     if not names:
-        return style.message("No hyperparameter took more than one value in the trials that have a score.")
-    columns, rows = min(_COLUMNS, len(names)), -(-len(names) // _COLUMNS)
+        figure, text = style.new_figure(1.2), "No hyperparameter took more than one value in scored trials."
+        figure.text(0.5, 0.5, text, ha="center", va="center", wrap=True)
+        return figure
+    columns, rows = min(3, len(names)), -(-len(names) // 3)
     figure, panels = style.panels(rows, columns, 0.7 + 1.35 * rows, sharey=True)
     figure.set_layout_engine("constrained", h_pad=0.1)  # a name belongs to the panel above it
     for name, axes in zip(names, panels, strict=False):

@@ -15,11 +15,10 @@ if TYPE_CHECKING:  # words take no MLflow
     from forcepos.tracking.run import Run
 
 Result = Mapping[str, Any]
-# Of the references, those that a user could train instead, as a sentence names them.
+# Baselines, which a user could train instead, in a sentence; and titles, of all references and of shown scores.
 BASELINES = {
     "baseline": "the constant baseline", "linear": "the linear model", "boosted_trees": "the boosted trees",
 }  # fmt: skip
-# References that a result may hold scores of, and their titles.
 REFERENCES = {
     "baseline": "mean or most frequent class", "linear": "linear model", "boosted_trees": "boosted trees",
     "oracle_points": "ideal, knows points", "oracle_visits": "ideal, knows visits",
@@ -28,7 +27,6 @@ _BOUNDS = {
     "limit_row_new_visit": "from a row", "limit_row_known_visit": "from a row of a known visit",
     "limit_new_visit": "from a window", "limit_known_visit": "from a window of a known visit",
 }  # fmt: skip
-# Scores that tables show, with their titles.
 _SHOWN = {
     "euclidean_mean_mm": "mean error (mm)", "euclidean_p95_mm": "95 % of errors below (mm)", "r2": "R²",
     "accuracy": "accuracy", "f1_macro": "F1, mean over classes", "accuracy_off_border": "accuracy off borders",
@@ -75,10 +73,7 @@ def errors(scored: Result) -> tuple[float, float, float]:
 
 
 def with_interval(value: float | None, ends: Sequence[float | None] | None = None, unit: str = "") -> str:
-    """Write a value and the ends of its interval with two digits of the interval's width: `1.26 [1.12, 1.42]`.
-
-    Without an interval it has three digits, three decimals at most, and is 0.00 below 0.001. None is left empty.
-    """
+    """Write a value and its interval with two digits of its width: `1.26 [1.12, 1.42]`; alone with three."""
     if value is None:
         return ""
     low, high = (math.nan if end is None else end for end in ends or (None, None))
@@ -91,10 +86,7 @@ def with_interval(value: float | None, ends: Sequence[float | None] | None = Non
 
 
 def score_table(result: Result, wide: bool = False) -> list[dict[str, str]]:
-    """Return rows of cells: the model with its intervals, its references, the model on the second split.
-
-    Only a wide table's last column has intervals, too; without them the table fits 80 columns.
-    """
+    """Return rows of cells: model, references, second split; only if `wide` has the last column intervals, too."""
     names = [name for name in _SHOWN if name in result["test"]]
     rows = [[title, *(_cell(of, name) for name in names)] for title, of in _all_scored(result).items()]
     rows = [[*cells, last if wide else last.partition(" ")[0]] for *cells, last in rows]
@@ -131,7 +123,6 @@ def remarks(result: Result) -> Iterator[str]:
     if "resampled" in result:
         level, units = 100 * result["confidence"], result["resampled"]
         yield f"[low, high]: {level:g} % intervals from a bootstrap over {units} of the test subset"
-    # By direction: no single number holds for both.
     known = {source: result[name] for name, source in _BOUNDS.items() if name in result}
     radial = [f"{of['rmse_radial_mm']:.2g} mm {source}" for source, of in known.items() if "rmse_radial_mm" in of]
     across = "" if any("rmse_tangential_mm" in of for of in known.values()) else "; infinite across it"
@@ -163,7 +154,6 @@ def key_metrics(result: Result) -> dict[str, dict[str, float]]:
 
 
 def _groups(name: str, coverage: str, scored: Result, scores: Iterable[str]) -> dict[str, dict[str, float]]:
-    """Group a split's scores, the ends of the main one's interval, and its coverage."""
     main = headline(scored["test"])
     ends = zip((f"{name}_low", f"{name}_high"), scored.get("intervals", {}).get(main, ()), strict=False)
     sizes = _pick(scored["coverage"], ("found", *_SIZES))
