@@ -18,7 +18,7 @@ from omegaconf import OmegaConf
 
 from forcepos.data.loading import load_recordings
 from forcepos.results.figures import style
-from forcepos.results.page import page_html
+from forcepos.results.figures.style import page_html
 from forcepos.results.terminal import show_table
 from forcepos.runtime.files import write_csv
 from forcepos.runtime.log_lines import VisibleFormatter

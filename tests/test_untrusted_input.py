@@ -25,7 +25,7 @@ from forcepos.commands.prepare.logs import open_source
 from forcepos.config.schema import Config
 from forcepos.experiment.inputs import read_hyperparameters
 from forcepos.results.figures import style
-from forcepos.results.page import page_html
+from forcepos.results.figures.style import page_html
 from forcepos.results.terminal import show_table
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.files import write_csv

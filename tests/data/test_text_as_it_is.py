@@ -92,7 +92,7 @@ def test_a_text_is_read_as_it_is(kind: str, tmp_path: Path) -> None:
 
 
 def test_tabs_beside_blanks_are_whitespace_and_a_last_line_may_have_more(tmp_path: Path) -> None:
-    """As a robot writes them that ends each value with a blank and a tab, and is switched off after one more tab."""
+    """As a robot writes them that ends each value with a blank and a tab, and is switched off after one more."""
     lines = [" \t".join(line.split(",")) + " \t" for line in ROWS]
     recordings = both(
         tmp_path / "a.dat", "\n".join(lines) + "\t",

@@ -29,8 +29,7 @@ from forcepos.models.final import TrainedModel, network_outputs, train_final
 from forcepos.models.problem import Classification, Problem, Regression
 from forcepos.models.training.compiled import Logs
 from forcepos.models.training.trainer import NetworkTrainer
-from forcepos.results.predictions import Scored
-from forcepos.results.run_report import RunReport, save
+from forcepos.results.run_report import RunReport, Scored, save
 from forcepos.tracking.run import Run
 from forcepos.tuning.search import SearchResult
 from tests.conftest import checked_config

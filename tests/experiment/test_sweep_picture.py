@@ -11,7 +11,7 @@ import pytest
 
 from forcepos.experiment.sweep_story import draw_jobs
 from forcepos.experiment.sweep_table import job_rows
-from forcepos.results.figures.comparison import job_scores
+from forcepos.results.comparison import job_scores
 from tests.experiment.test_sweep_table import accuracy, mm, put
 
 
@@ -45,7 +45,7 @@ def test_what_cannot_be_drawn_or_compared_is_said_and_the_sweep_ends(
     def broken(_: object) -> None:
         raise ValueError("no font")
 
-    monkeypatch.setattr("forcepos.results.figures.comparison.job_scores", broken)
+    monkeypatch.setattr("forcepos.results.comparison.job_scores", broken)
     assert draw_jobs(job_rows(tmp_path, ["model"]), ["model"], tmp_path) == []
     picture, comparison = caplog.records
     assert (picture.levelname, picture.message) == ("WARNING", "cannot draw the jobs: no font")
@@ -81,6 +81,6 @@ def test_a_single_job_is_not_drawn(tmp_path: Path) -> None:
 
 
 def test_the_end_of_a_sweep_takes_no_tensorflow() -> None:
-    used = "import forcepos.results.comparison, forcepos.results.logged, sys"  # its pages, its run's metrics
+    used = "import forcepos.results.comparison, forcepos.results.scores, sys"  # its pages, its run's metrics
     without = "assert not {'tensorflow', 'keras', 'keras_tuner'} & {*sys.modules}"
     subprocess.run([sys.executable, "-c", f"{used}; {without}"], check=True)

@@ -14,8 +14,7 @@ import pytest
 
 from forcepos import InputError
 from forcepos.results import comparison
-from forcepos.results.comparison import write_comparison
-from forcepos.results.figures.comparison import difference_plot, learning_curves
+from forcepos.results.comparison import difference_plot, learning_curves, write_comparison
 from tests.results.drawing import drawn, labels, texts
 from tests.results.made_runs import classes, made_run, positions
 

@@ -13,9 +13,9 @@ import pytest
 
 from forcepos.data.recordings import Samples
 from forcepos.data.splits.split import Split
-from forcepos.results.page import page_html
+from forcepos.results.figures.style import page_html
+from forcepos.results.findings import cards, question, verdict
 from forcepos.results.scores import write_score_files
-from forcepos.results.verdict import cards, question, verdict
 from tests.conftest import checked_config
 
 EVIL = '<script>alert("x")</script>\'"&'

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from forcepos.results.figures.style import BLUE, GREY
-from forcepos.results.figures.training import hyperparameter_effects, learning_curves, trial_curves
+from forcepos.results.report_page import hyperparameter_effects, learning_curves, trial_curves
 from forcepos.tuning.trials import TrialResult
 from tests.results.drawing import drawn, labels, points, texts
 

@@ -11,7 +11,7 @@ import pytest
 from mlflow import MlflowClient
 
 from forcepos.config.schema import Config
-from forcepos.results.logged import description, key_metrics
+from forcepos.results.scores import description, key_metrics
 from forcepos.runtime.wording import code_span
 from forcepos.tracking.description import SWEEP_KEYS_VARIABLE, command, run_name, short_value, swept
 from forcepos.tracking.run import Run, Step

@@ -19,10 +19,9 @@ from forcepos.config.schema import Config, CrossValidationConfig, FixedTunerConf
 from forcepos.data.loading import Loaded
 from forcepos.evaluation.metrics import Scores
 from forcepos.results.finished_runs import CONFIG, cached_result, refuse_result, run_fingerprint
-from forcepos.results.logged import description, key_metrics, log_table
 from forcepos.results.pending_logs import finalize_tracking, log_pending, reopen
 from forcepos.results.run_report import repeat_result, write_result
-from forcepos.results.scores import REFERENCES, headline
+from forcepos.results.scores import REFERENCES, description, headline, key_metrics, log_table
 from forcepos.results.terminal import show_table
 from forcepos.runtime.paths import search_dir
 from forcepos.tracking.description import command, provenance, run_name, swept

@@ -19,11 +19,10 @@ from forcepos.models.problem import Problem
 from forcepos.models.training.device import use_device
 from forcepos.models.training.trainer import NetworkTrainer
 from forcepos.results.finished_runs import CONFIG, cached_result, refuse_result
-from forcepos.results.logged import description
 from forcepos.results.pending_logs import finalize_tracking, log_pending
-from forcepos.results.predictions import Scored
 from forcepos.results.report_page import save_pictures
-from forcepos.results.run_report import RunReport, repeat_result, save
+from forcepos.results.run_report import RunReport, Scored, repeat_result, save
+from forcepos.results.scores import description
 from forcepos.results.terminal import Terminal
 from forcepos.runtime.errors import ImpossibleNetwork, InputError, TrialFailure
 from forcepos.runtime.interruption import stop_if_asked

@@ -29,7 +29,7 @@ def show_jobs(rows: Sequence[Row], keys: Sequence[str], table: Path) -> None:
 
 def sweep_story(rows: Sequence[Row], keys: Sequence[str], command: str, files: Sequence[Path]) -> SweepStory:
     """Describe the jobs in Markdown, with the metrics of the best regression and the best classification."""
-    from forcepos.results.logged import key_metrics  # noqa: PLC0415  # MLflow takes seconds
+    from forcepos.results.scores import key_metrics  # noqa: PLC0415  # MLflow takes seconds
 
     finished = [row for row in rows if row["result"]]
     best = {row["score"]: row["result"] for row in reversed(finished)}  # of each kind the first, the best
@@ -78,7 +78,7 @@ def _tested_alike(rows: Sequence[Row], keys: Sequence[str]) -> list[list[Row]]:
 
 
 def _draw(rows: Sequence[Row], folder: Path) -> list[Path]:
-    from forcepos.results.figures.comparison import job_scores  # noqa: PLC0415  # matplotlib takes a second
+    from forcepos.results.comparison import job_scores  # noqa: PLC0415  # matplotlib takes a second
     from forcepos.results.figures.style import drawing  # noqa: PLC0415  # likewise
 
     files = [folder / "jobs.svg", folder / "jobs.png"]

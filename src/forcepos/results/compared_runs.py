@@ -16,10 +16,8 @@ from forcepos.runtime.errors import InputError
 from forcepos.runtime.paths import short_path
 from forcepos.runtime.wording import shortened
 
-PREDICTIONS = "predictions.parquet"  # in a run's folder, as forcepos.results.predictions tabulates them
+PREDICTIONS = "predictions.parquet"  # in a run's folder, as predictions_table makes it
 _ROW = ["fold", "recording", "row"]
-_LEAST = 0.5  # of the smallest test subset: with fewer samples in common, runs were tested on different ones
-_SAME_MM = 1e-3
 
 
 @dataclass(frozen=True)
@@ -34,7 +32,6 @@ class ComparedRun:
 
     @property
     def axes(self) -> set[str]:
-        """The axes of its positions; none of a classification."""
         return set(axes_of(self.predictions))
 
 
@@ -50,11 +47,7 @@ def errors_mm(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def read_run(folder: Path) -> ComparedRun:
-    """Read a finished run, all its folds together.
-
-    Raises:
-        InputError: it is not a finished run of this version, or a file is damaged.
-    """
+    """Read a finished run, all folds together, or raise InputError: it is none of this version, or damaged."""
     name = short_path(folder)
     if (folder / MARK).exists():
         raise InputError(f"{name} has not finished: its command, run again, resumes it")
@@ -109,21 +102,13 @@ def _read_predictions(path: Path) -> pd.DataFrame:
 
 def differing(runs: Sequence[ComparedRun]) -> pd.DataFrame:
     """Tabulate the keys of config that differ: a row for each key, a column for each run."""
-    table = pd.DataFrame([run.config for run in runs], dtype=object).T.map(_text).sort_index()
-    return table[table.ne(table[0], axis=0).any(axis=1)]
-
-
-def _text(value: Any) -> str:
-    """Return a value as YAML would show it; a key that a run lacks is nan."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False).replace("NaN", "")
+    table = pd.DataFrame([run.config for run in runs], dtype=object).T.sort_index()
+    texts = table.map(lambda value: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+    return texts[texts.ne(texts[0], axis=0).any(axis=1)].replace("NaN", "")  # keys that a run lacks
 
 
 def common_samples(runs: Sequence[ComparedRun], split: str) -> list[pd.DataFrame]:
-    """Return each run's predictions of the test samples that all have on this split, in the same order.
-
-    Raises:
-        InputError: targets, splits or data differ; names two runs and the difference.
-    """
+    """Return each run's predictions of the common test samples, in one order; InputError names what differs."""
     tables = [run.predictions[run.predictions["split"] == split] for run in runs]
     tables = [table.drop_duplicates(_ROW).set_index(_ROW) for table in tables]
     common = tables[0].index.sort_values()
@@ -132,7 +117,7 @@ def common_samples(runs: Sequence[ComparedRun], split: str) -> list[pd.DataFrame
         common = common.intersection(table.index)
         true = [name for name in table.columns if name.startswith("true") and name in tables[0]]
         one, two = (each.loc[common, true] for each in (tables[0], table))
-        same = (one - two).abs() <= _SAME_MM if run.axes and true else one == two
+        same = (one - two).abs() <= 1e-3 if run.axes and true else one == two
         if reason := _refusal(runs[0], run, len(common) / max(most, 1), bool(same.all(axis=None))):
             raise InputError(f"{runs[0].name} and {run.name} {reason}")
     return [table.loc[common] for table in tables]
@@ -145,7 +130,7 @@ def _refusal(first: ComparedRun, other: ComparedRun, share: float, same: bool) -
     data = _difference(first, other, ("data.",))
     if not same or (data and first.data != other.data):
         return f"were tested on different data: {data or 'true values differ'}"
-    if share < _LEAST or first.config["split.name"] != other.config["split.name"]:
+    if share < 0.5 or first.config["split.name"] != other.config["split.name"]:
         why = _difference(first, other, ("split.", "seed", "model.window"))
         return f"were tested on different rows: {why or f'{100 * share:.0f} % are common to both'}"
     return None
@@ -153,10 +138,10 @@ def _refusal(first: ComparedRun, other: ComparedRun, share: float, same: bool) -
 
 def _difference(first: ComparedRun, other: ComparedRun, keys: tuple[str, ...]) -> str:
     """Name the first of these keys that differs, but for the channels of the same data."""
-    found = differing([first, other]).drop(["data.features", "data.keep"], errors="ignore")
-    for key, values in sorted(found.iterrows(), key=lambda row: not str(row[0]).endswith(".name")):
-        if str(key).startswith(keys):
-            return shortened(" and ".join(f"{str(key).removesuffix('.name')}={value}" for value in values))
+    found = differing([first, other]).drop(["data.features", "data.keep"], errors="ignore").T
+    for key in sorted(map(str, found), key=lambda name: not name.endswith(".name")):
+        if key.startswith(keys):
+            return shortened(" and ".join(f"{key.removesuffix('.name')}={value}" for value in found[key]))
     return ""
 
 

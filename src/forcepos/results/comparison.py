@@ -1,41 +1,36 @@
-"""A comparison of finished runs: which differences of their scores are real, and what else differs."""
+"""A comparison of finished runs, in words and pictures: which differences are real, and what else differs."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from forcepos.data.recordings import Float64
 from forcepos.evaluation.metrics import N_BLOCKS, draw_units, paired_differences
 from forcepos.results.compared_runs import ComparedRun, common_samples, differing, read_run, sample_scores
-from forcepos.results.figures.comparison import REAL, difference_plot, learning_curves
-from forcepos.results.figures.style import drawing
-from forcepos.results.page import page_html, png
+from forcepos.results.figures import style
+from forcepos.results.figures.style import page_html, png
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.wording import name_some
 
 log = logging.getLogger(__name__)
-_Section = tuple[str, str, pd.DataFrame | None, str | None]  # heading, note, table, picture
-_SEED = 1  # of the bootstrap: the same runs have the same intervals each time
-_PAIRS_OF = 8  # runs: a table of all pairs of more would be too wide
-_BOOTSTRAP = ("confidence", "resamples")  # keys of evaluation
 _UNCLEAR = "cannot be told apart with these recordings"
+REAL = "the difference is real"  # the verdict on a run whose interval excludes 0
+_LABELS = {"euclidean_mean_mm": "mean error on the test subset (mm)", "accuracy": "accuracy on the test subset"}
 
 
 def write_comparison(folders: Sequence[Path], page: Path) -> pd.DataFrame:
     """Compare finished runs on the test samples that all of them have, and write a page about it.
 
-    Returns:
-        A row for each run and split that all were tested on, the best first: `split`, `run`, `other` (the best),
-        `measure`, `score`, `difference` from the best, its interval `low` and `high`, `score_shown` and `shown`
-        (the latter three) as text, `verdict`, and `note` on samples and intervals.
-
-    Raises:
-        InputError: there are fewer than two runs, one is not finished, they cannot be compared, or the page cannot
-            be written.
+    Returns a row for each run and split that all were tested on, best first: `split`, `run`, `other` (the best),
+    `measure`, `score`, `difference` from the best, its interval `low` and `high`, `score_shown` and `shown` (as
+    text), `verdict`, and `note`. Raises InputError where runs cannot be compared.
     """
     places = list(dict.fromkeys(folder.resolve() for folder in folders))
     if len(places) < 2:
@@ -48,7 +43,7 @@ def write_comparison(folders: Sequence[Path], page: Path) -> pd.DataFrame:
             pairs.append(_all_pairs(runs, names, split))
         except InputError as error:
             log.warning("split=%s is left out: %s", split, error)
-    with drawing():
+    with style.drawing():
         html = _html(runs, names, pairs)
     try:
         page.parent.mkdir(parents=True, exist_ok=True)
@@ -59,7 +54,6 @@ def write_comparison(folders: Sequence[Path], page: Path) -> pd.DataFrame:
 
 
 def _names(runs: Sequence[ComparedRun]) -> list[str]:
-    """Number the runs, and name what was chosen differently, or else their folders."""
     keys = differing(runs).rename(lambda key: key.removesuffix(".name"))
     chosen = [key for key in keys.index if "." not in key]
     own = keys.loc[[key in chosen or key.partition(".")[0] not in chosen for key in keys.index]]
@@ -74,13 +68,13 @@ def _all_pairs(runs: Sequence[ComparedRun], names: Sequence[str], split: str) ->
     if runs[0].axes and not axes:
         raise InputError("these runs have no axis in common")
     index, values = tables[0].index.to_frame(), sample_scores(tables, axes)
-    confidence, count = (max(run.config[f"evaluation.{key}"] for run in runs) for key in _BOOTSTRAP)
-    draws, unit = draw_units(pd.factorize(index["recording"])[0], index["row"].to_numpy(), count, _SEED)
+    confidence = max(run.config["evaluation.confidence"] for run in runs)
+    count = max(run.config["evaluation.resamples"] for run in runs)
+    draws, unit = draw_units(pd.factorize(index["recording"])[0], index["row"].to_numpy(), count, 1)
     recordings, scores = index["recording"].nunique(), values.mean(axis=0)
     units = recordings if recordings > 1 else N_BLOCKS
     pairs = _table(names, scores, *paired_differences(values, draws, units, confidence))
-    # By a sign test, so few recordings all favour the same run by chance too often.
-    few = recordings > 1 and 2 * 0.5**recordings > 1 - confidence
+    few = recordings > 1 and 2 * 0.5**recordings > 1 - confidence  # by a sign test
     unclear = f"{recordings} recordings are too few to tell" if few else _UNCLEAR
     left_out = max(int((run.predictions["split"] == split).sum()) for run in runs) - len(index)
     note = [f"{len(index)} test samples of {recordings} recordings that all runs have"]
@@ -133,13 +127,62 @@ def _html(runs: Sequence[ComparedRun], names: Sequence[str], pairs: Sequence[pd.
     return page_html("comparison.html.jinja", title=f"Comparison of {len(runs)} runs", sections=sections)
 
 
-def _of_split(pairs: pd.DataFrame, numbers: Sequence[str]) -> Iterator[_Section]:
+def _of_split(pairs: pd.DataFrame, numbers: Sequence[str]) -> Iterator[tuple[str, str, pd.DataFrame, str | None]]:
     split, measure, note = pairs[["split", "measure", "note"]].iloc[0]
     best = _against_best(pairs)
     yield f"{measure} on the test subset of split={split}", note, shown(best), png(difference_plot(best))
-    if 2 < len(numbers) <= _PAIRS_OF:
+    if 2 < len(numbers) <= 8:
         marked = (pairs["shown"] + np.where(pairs["verdict"] == REAL, " *", "")).to_numpy()
         cells = pd.DataFrame(marked.reshape(-1, len(numbers)), pairs["run"].unique(), [*numbers])
         cells = cells.rename_axis("run").reset_index()
         note = f"The row's {measure} minus the column's; * marks a difference that is real."
         yield f"All pairs on split={split}", note, cells, None
+
+
+def difference_plot(rows: pd.DataFrame) -> Figure:
+    """Plot each run's difference from the best, with its interval: one split's rows of `write_comparison`."""
+    figure, axes = style.single(min(1.2 + 0.3 * len(rows), 20))
+    axes.axvline(0, color=style.BLACK, linewidth=0.8)
+    colours = [style.VERMILLION if verdict == REAL else style.GREY for verdict in rows["verdict"]]
+    axes.hlines(range(len(rows)), rows["low"], rows["high"], colours)
+    axes.scatter(rows["difference"], range(len(rows)), c=colours, zorder=2)
+    axes.set_yticks(range(len(rows)), map(style.literal, rows["run"]), fontsize="small")
+    axes.set_xlabel(f"{rows['measure'].iloc[0]}, difference from the best")
+    axes.margins(y=0.15)
+    axes.invert_yaxis()
+    return figure
+
+
+def learning_curves(metric: str, curves: Mapping[str, pd.DataFrame]) -> Figure:
+    """Plot the mean of `metric` over networks and folds, of each run whose logs, indexed by epoch, have it."""
+    figure, axes = style.single()
+    known = {name: logs.groupby("epoch")[metric].mean() for name, logs in curves.items() if metric in logs}
+    for place, (name, means) in enumerate(known.items()):
+        axes.plot(means.index, means, ".-", label=style.literal(name) if place < 8 else "_")
+    axes.set(xlabel="epoch", ylabel=style.literal(metric))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    if known:
+        figure.legend(loc="outside lower center", fontsize="small", frameon=False)
+    return figure
+
+
+def job_scores(rows: Sequence[Mapping[str, Any]]) -> Figure:
+    """Draw the scores of finished jobs, rows of `job_rows` with a `name`; a panel for mm, one for accuracies."""
+    table = pd.DataFrame(rows)
+    panels = [table[table["score"] == score][:40] for score in _LABELS if (table["score"] == score).any()]
+    sizes = [len(panel) + 3 for panel in panels]
+    figure = style.new_figure(0.25 * sum(sizes))
+    all_axes = figure.subplots(len(panels), squeeze=False, height_ratios=sizes)[:, 0]
+    for axes, panel in zip(all_axes, panels, strict=True):
+        score, place = panel["score"].iloc[0], pd.Series(range(len(panel)))
+        own = ([score, "low", "high"], place, "o", style.CYCLE[0], "its own split")
+        second = (["also", "also_low", "also_high"], place + 0.2, "D", style.CYCLE[1], "second split")
+        for columns, rows_at, mark, colour, label in (own, second):
+            value, *ends = panel[columns].astype(float).to_numpy().T
+            axes.hlines(rows_at, *ends, color=colour)
+            axes.plot(value, rows_at, mark, markersize=4, color=colour, label=label)
+        axes.plot(panel["best_baseline"], place, "|", color=style.BLACK, label="best baseline")
+        axes.set_yticks(place, [style.literal(name) for name in panel["name"]])
+        axes.set(xlabel=_LABELS[score], ylim=(len(panel) - 0.4, -0.6))
+    figure.legend(*all_axes[0].get_legend_handles_labels(), loc="outside upper right", ncols=3, frameon=False)
+    return figure

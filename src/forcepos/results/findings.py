@@ -1,4 +1,4 @@
-"""Findings: what to doubt in a run's result, with the numbers, and what to do about it."""
+"""What a result says: what to doubt and what to do about it, the question of its split, and the answer."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from forcepos.config.schema import Config
+from forcepos.config.schema import Config, CrossValidationConfig, SplitConfig
 from forcepos.models.architectures.architecture import architecture_of
-from forcepos.results.scores import BASELINES, Result, headline
+from forcepos.results.scores import BASELINES, Result, best_baseline, errors, headline, with_interval
 from forcepos.tuning.space import Space
 from forcepos.tuning.trials import TrialResult
 
@@ -20,9 +20,18 @@ if TYPE_CHECKING:  # the end of a sweep takes no TensorFlow
 
 _FEW_UNITS = 10  # recordings below which an interval from a bootstrap over them is too narrow
 _TREND = 0.5  # rank correlation of value and objective above which a range's end is taken for a limit
-_TRIALS_OF_A_TREND = 4
-_LEAST = 1e-12  # a score to divide by
-_ROUNDING = 1e-9
+_WHERE = {  # a split tests
+    "blocked": "later in a recording that it knows",
+    "held_out_recordings": "in a new recording of points that it knows",
+    "held_out_points": "at points that it has never touched",
+    "held_out_sessions": "in a session that it has never seen, such as another day",
+    "random": "between samples that it was trained on",
+}
+_LEARNED = {  # by a model that is much worse on this second split
+    "held_out_points": "the points of its recordings, not places in general",
+    "held_out_recordings": "its recordings, not their points",
+    "held_out_sessions": "its sessions, not their points",
+}
 
 
 @dataclass(frozen=True)
@@ -46,21 +55,7 @@ def find(result: Result, search: SearchResult, config: Config) -> list[Finding]:
     ]
 
 
-def best_baseline(result: Result) -> str:
-    """Return the key in a result of the baseline with the best main score."""
-    return min((name for name in BASELINES if name in result), key=lambda name: errors({"test": result[name]})[0])
-
-
-def errors(scored: Result) -> tuple[float, float, float]:
-    """Return the main score and the ends of its interval, turned such that less is better."""
-    measure = headline(scored["test"])
-    value = scored["test"][measure]
-    low, high = scored.get("intervals", {}).get(measure, (value, value))
-    return (value, low, high) if measure.endswith("_mm") else (-value, -high, -low)
-
-
 def _amount(scores: Mapping[str, float]) -> str:
-    """Format the main score: mm, or a share as percent."""
     measure = headline(scores)
     return f"{scores[measure]:.3g} mm" if measure.endswith("_mm") else f"{100 * scores[measure]:.3g} %"
 
@@ -78,7 +73,6 @@ def _against_baselines(result: Result) -> Iterator[Finding]:
 
 
 def _of_subsets(result: Result) -> Iterator[Finding]:
-    """Doubt a leak between them, a harder split, and few recordings."""
     second, measure = result["also"], headline(result["test"])
     if result["neighbour_share"] is not None:
         share = f"{100 * result['neighbour_share']:.3g} % of the test samples have a training sample"
@@ -86,11 +80,10 @@ def _of_subsets(result: Result) -> Iterator[Finding]:
         yield Finding(text, "report split=held_out_recordings or split=held_out_points instead")
     known = second and {measure} <= result["intervals"].keys() & second["intervals"].keys()
     if known and errors(result)[2] < errors(second)[1]:
-        scores = f"{_amount(second['test'])} against {_amount(result['test'])}"
-        yield Finding(
-            f"on {second['split']} the same hyperparameters do worse, by more than chance explains: {scores}",
-            f"quote the score on {second['split']} for contacts that were never recorded, and record more of them",
-        )
+        where, scores = second["split"], f"{_amount(second['test'])} against {_amount(result['test'])}"
+        text = f"on {where} the same hyperparameters do worse, by more than chance explains: {scores}"
+        hint = f"quote the score on {where} for contacts that were never recorded, and record more of them"
+        yield Finding(text, hint)
     if (tested := result["data"]["tested_recordings"]) < _FEW_UNITS:
         text = f"the test subset has {tested} recording{'s' * (tested != 1)}: intervals over so few are too narrow"
         hint = f"test on {_FEW_UNITS} or more: record more, raise split.test_ratio, or use split=cross_validation"
@@ -103,7 +96,7 @@ def _coverage(scored: Result, where: str = "") -> Iterator[Finding]:
     if not coverage:
         return
     target, observed = coverage["asked"], coverage["found"]
-    needed = ceil(target / (1 - target) - _ROUNDING)
+    needed = ceil(target / (1 - target) - 1e-9)
     if coverage["counted"] == "samples":
         text = f"too few recordings to calibrate for {100 * target:g} %{where}: samples were counted instead"
         hint = f"calibrate on {needed} recordings or more (split.calibration_ratio), or lower evaluation.coverage"
@@ -111,18 +104,16 @@ def _coverage(scored: Result, where: str = "") -> Iterator[Finding]:
     tolerance = 2 * sqrt(target * (1 - target) / max(scored["data"]["tested_recordings"], 1))
     if abs(observed - target) > tolerance:
         promise = "more" if observed < target else "less"
-        values = f"target {100 * target:.3g} %, observed {100 * observed:.3g} %"
-        yield Finding(
-            f"the calibration promises {promise} than it holds{where}: {values}",
-            "calibrate on more recordings, such as these (split.calibration_ratio), or try training.ensemble=5",
-        )
+        text = f"the calibration promises {promise} than it holds{where}: target {100 * target:.3g} %"
+        hint = "calibrate on more recordings, such as these (split.calibration_ratio), or try training.ensemble=5"
+        yield Finding(f"{text}, observed {100 * observed:.3g} %", hint)
 
 
 def _undecided(result: Result, search: SearchResult, config: Config) -> Iterator[Finding]:
     """Say whether the two best trials differ by less than chance explains.
 
-    With several executions, chance is twice the standard error of their difference; with one, it is the relative
-    half width of the test score's interval, since both are means over few recordings.
+    That is twice the standard error of their difference over executions; without these, the relative half width of
+    the test score's interval, since both are means over few recordings.
     """
     scores, measure = _scores(search), headline(result["test"])
     if len(scores) < 2 or measure not in result["intervals"]:
@@ -133,7 +124,7 @@ def _undecided(result: Result, search: SearchResult, config: Config) -> Iterator
         chance = 2 * sqrt(sum(_squared_error(one, config) for one in search.trials if one.number in best.index))
     else:
         low, high = result["intervals"][measure]
-        relative = score / max(result["test"][measure], _LEAST) if measure.endswith("_mm") else 1.0
+        relative = score / max(result["test"][measure], 1e-12) if measure.endswith("_mm") else 1.0
         chance = (high - low) / 2 * relative
     if abs(score - next_score) < chance:
         values = f"{config.tuner.objective} {score:.3g} and {next_score:.3g}"
@@ -142,12 +133,10 @@ def _undecided(result: Result, search: SearchResult, config: Config) -> Iterator
 
 
 def _scores(search: SearchResult) -> pd.Series[float]:
-    """Return the scores of the trials that did not fail, by their numbers."""
     return pd.Series({trial.number: trial.score for trial in search.trials}, dtype=float).dropna()
 
 
 def _squared_error(trial: TrialResult, config: Config) -> float:
-    """Return the squared standard error of a trial's score over its executions."""
     tuner = config.tuner
     best = [pd.Series([logs[tuner.objective] for logs in each]).agg(tuner.direction) for each in trial.history]
     return float(pd.Series(best).var()) / len(best)
@@ -156,7 +145,7 @@ def _squared_error(trial: TrialResult, config: Config) -> float:
 def _edges(search: SearchResult, config: Config) -> Iterator[Finding]:
     """Name best values at an end of their range where the trials became better towards it."""
     scores = _scores(search)
-    if len(scores) < _TRIALS_OF_A_TREND:
+    if len(scores) < 4:
         return
     ranks = scores.rank(ascending=config.tuner.direction == "min")
     tried = {trial.number: trial.hyperparameters for trial in search.trials}
@@ -166,7 +155,7 @@ def _edges(search: SearchResult, config: Config) -> Iterator[Finding]:
         if not end or not entry.ends:
             continue
         values = pd.Series({number: tried[number].get(entry.name) for number in scores.index}, dtype=float)
-        trend = values.rank().corr(ranks, min_periods=_TRIALS_OF_A_TREND)
+        trend = values.rank().corr(ranks, min_periods=4)
         if trend <= -_TREND if end == "upper" else trend >= _TREND:
             low, high = entry.ends
             at_edge.append(f"{entry.name}={search.best[entry.name]:.4g} at the {end} end of {low:g} to {high:g}")
@@ -179,3 +168,48 @@ def _unfinished_training(result: Result, config: Config) -> Iterator[Finding]:
     if config.training.patience and result["best_epoch"] == config.training.final_epochs:
         text = f"the final training was best in its last epoch, {result['best_epoch']}: it may not have ended"
         yield Finding(text, "raise training.final_epochs, which keeps the trials of this search")
+
+
+def question(split: SplitConfig, regression: bool) -> str:
+    """Return the question that a score on this split answers; for a user's own, what its docstring says."""
+    where = _WHERE.get(split.name) if type(split).__module__.startswith("forcepos.") else None
+    if isinstance(split, CrossValidationConfig):
+        where = f"on {split.unit}s that were left out of its training"
+    if where:
+        return f"How {'far off' if regression else 'often right'} is it {where}?"
+    own = (type(split).__doc__ or "").strip().partition("\n")[0]
+    return own if own and not own.startswith(f"{type(split).__name__}(") else f"split={split.name}"
+
+
+def cards(result: Result) -> list[tuple[str, str, str]]:
+    """Return the numbers that a reader looks for: name, number, and where it holds."""
+    name, second = best_baseline(result), result["also"]
+    measure = "mean error" if "euclidean_mean_mm" in result["test"] else "accuracy"
+    return [
+        ("Score", score(result), f"{measure} on the test subset"),
+        *([("Honest figure", score(second), f"{measure} {_WHERE[second['split']]}")] if second else []),
+        ("Best baseline", score({"test": result[name]}), f"{measure} of {BASELINES[name]}"),
+    ]
+
+
+def verdict(result: Result) -> str:
+    """Judge the model in a sentence: against the best baseline, and on the second split."""
+    name, second = best_baseline(result), result["also"]
+    (value, _, worst), (reference, *_) = errors(result), errors({"test": result[name]})
+    than = "better" if reference > worst else "perhaps better" if reference > value else "no better"
+    sentence = f"{score(result)}, {than} than {BASELINES[name]} with {score({'test': result[name]})}"
+    if second:
+        worse = errors(second)[1] > worst
+        learned = f": part of what it has learned are {_LEARNED[second['split']]}"
+        sentence += (
+            f"; {_WHERE[second['split']]} {score(second)}{learned if worse else ', which is no clear loss'}"
+        )
+    return f"{sentence}."
+
+
+def score(scored: Result) -> str:
+    """Write the main score with its unit, and with its interval if it has one."""
+    measure = headline(scored["test"])
+    factor, unit = (1, "mm") if measure.endswith("_mm") else (100, "%")
+    ends = [factor * end for end in scored.get("intervals", {}).get(measure, ())]
+    return with_interval(factor * scored["test"][measure], ends, unit)

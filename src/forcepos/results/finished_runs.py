@@ -1,7 +1,4 @@
-"""Finished runs: each in a folder of its own, its result in a cache, so that it need not be done again.
-
-A folder holds the files of one run only, so that no report lies beside the result of another.
-"""
+"""Finished runs: each in a folder of its own, its result in a cache, so that it need not be done again."""
 
 import hashlib
 import json
@@ -43,29 +40,18 @@ def unfinished(folder: Path) -> Iterator[None]:
 
 
 def holds_result(folder: Path) -> bool:
-    """Return whether a run has ended well in this folder."""
     return (folder / "result.json").exists() and not (folder / MARK).exists()
 
 
 def refuse_result(folder: Path, way_out: str = "move it away") -> None:
-    """Refuse to train into a folder that holds a result.
-
-    Raises:
-        InputError: a run has ended well there.
-    """
+    """Raise InputError for a folder in which a run has ended well: none may train into it."""
     if holds_result(folder):
         held = f"{short_path(folder)} holds the result of a finished run"
         raise InputError(f"{held}: choose another folder, or {way_out}")
 
 
 def refuse_used(folders: Sequence[Path], same: bool, skip: bool) -> None:
-    """Refuse folders of runs in which another command has left something, or the same one its results.
-
-    If the `same` command made them, it resumes, and logs what the store lacks; or `skip` finished runs.
-
-    Raises:
-        InputError: names the first such folder.
-    """
+    """Raise InputError for a folder of another command, or of the `same` one if it is done and not to `skip`."""
     for folder in folders:
         result = folder / "result.json"
         lacking = result.is_file() and b'"tracking": "incomplete"' in result.read_bytes()  # as the run wrote it
@@ -117,29 +103,22 @@ def run_fingerprint(config: Config, data_fingerprint: str) -> str:
 
 
 def cached_result(config: Config, fingerprint: str, since: str | None = None) -> dict[str, Any] | None:
-    """Return the result of a finished run with this fingerprint under this working directory, if asked for.
-
-    `since`, a time of files, asks for a run that finished later; so do the variable and skip_finished=true.
-    """
+    """Return a finished run's result if skip_finished asks for it, or the variable or `since`, a file's time."""
     since = "0" if config.skip_finished else os.environ.get(SKIP_VARIABLE, since)
     if since is None:
         return None
     path = finished_file(fingerprint)
     result = read_state(path, dict[str, Any], "the run is done again", partial(check_result, path, config))
-    if result is None and config.skip_finished:
-        warn_of_earlier_versions(path.parent, "not reused, since this version's results may differ")
     if result is None:
+        if config.skip_finished:
+            warn_of_earlier_versions(path.parent, "not reused, since this version's results may differ")
         return None
     result.pop("version", None)  # of the file
     return None if result["tracking"] == "incomplete" or path.stat().st_mtime < float(since) else result
 
 
 def check_result(path: Path, config: Config, result: dict[str, Any]) -> None:
-    """Check the result of a run with this config that was read from a state file, `path`.
-
-    Raises:
-        Damaged: a value that is used is missing or of another type.
-    """
+    """Raise Damaged where a result, read from the file `path`, lacks what is used of a run with this config."""
     stored, split = parse(path, json.dumps(result).encode(), _StoredResult), config.split
     folds = split.folds if isinstance(split, CrossValidationConfig) and split.fold is None else 0
     if not math.isfinite(stored.objective) or len(stored.folds) != folds:

@@ -8,9 +8,8 @@ from typing import Any
 
 from forcepos.config.schema import Config
 from forcepos.results.finished_runs import check_result, warn_of_earlier_versions
-from forcepos.results.run_report import write_result
 from forcepos.runtime.errors import InputError
-from forcepos.runtime.files import read_state, write_state
+from forcepos.runtime.files import read_state, write_json, write_state
 from forcepos.runtime.paths import finished_file, pending_logs_file
 from forcepos.tracking.outages import ERRORS, reason
 from forcepos.tracking.run import Run, Step
@@ -32,11 +31,11 @@ def finalize_tracking(run: Run, result: dict[str, Any], config: Config, fingerpr
     """Update the result with what the store has of the run and its folds, and keep in a file what it lacks."""
     final, folder = _with_status(run, result), Path(result["outputs"])
     if final != result and folder.is_dir():
-        write_result(final, folder)
+        write_json(folder / "result.json", final)
         if final["tracking"] == "complete":
             run.log_file(folder / "result.json")
             final = _with_status(run, final)
-            write_result(final, folder)
+            write_json(folder / "result.json", final)
     if config.tracking.name != "none":
         _keep(run, final, config, _path(config, fingerprint))
     write_state(finished_file(fingerprint), final)
@@ -70,9 +69,7 @@ def reopen(
     """Return a finished run that its store lacks, wholly or in part, with its result; log as much as possible now.
 
     The store of a fold or a sweep's job that was logged, whose result is `cached`, may have been lost since.
-
-    Raises:
-        InputError: the store cannot be used, and the run is neither a fold nor a job of a sweep.
+    Raises InputError where the store cannot be used, and the run is neither of these.
     """
     if config.tracking.name == "none":
         return None

@@ -1,7 +1,7 @@
 """Estimates how long a run still takes, from the seconds of its epochs."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import fmean
@@ -11,13 +11,8 @@ from forcepos.data.splits.held_out import harder_split
 from forcepos.runtime.wording import duration
 
 # Seconds of the default run on two cores. Other machines are slower by the same factor as in a first epoch.
-_FIRST_EPOCH_S, _SAMPLE_S = 3.5, 30e-6  # the latter in each further epoch
-_BASELINES_S = 0.5e-3  # for each training sample
-_SAVING_S, _FIGURES_S = 1.5, 1.5
-_SECOND_SPLIT = 1.3  # so many times as many training samples: it has no gaps between its subsets
-_SECOND_SHARE = 0.25  # of the epochs that patience would allow: unseen points or recordings end it early
-
-Seconds = tuple[float, float]  # of the first epoch, with which a network is compiled, and of a further one
+_FIRST_EPOCH_S, _SAMPLE_S, _BASELINES_S = 3.5, 30e-6, 0.5e-3  # of a sample in a further epoch, and in baselines
+_Seconds = tuple[float, float]  # of the first epoch, with which a network is compiled, and of a further one
 
 
 @dataclass
@@ -31,7 +26,7 @@ class Network:
     def seconds(self) -> list[float]:
         return [after - before for before, after in pairwise(self.ticks)]
 
-    def left(self, now: float, usual: Seconds) -> float:
+    def left(self, now: float, usual: _Seconds) -> float:
         further = fmean(self.seconds[1:] or usual[1:])
         more = self.epochs - len(self.ticks)  # after the epoch that is under way
         begun = (further if self.seconds else usual[0]) - (now - self.ticks[-1])
@@ -42,19 +37,17 @@ class Progress:
     """The stages of a run, and what it has trained in how many seconds."""
 
     def __init__(self, config: Config, samples: int, clock: Callable[[], float] = time.monotonic) -> None:
-        """Prepare for a run with so many training samples."""
         self._training, self._samples, self._clock = config.training, samples, clock
         self._executions, self._workers = config.tuner.executions_per_trial, config.tuner.workers
         settings = config.evaluation
         fitted = min(samples, settings.baseline_samples) if settings.baselines else 0
-        self._known = {"baselines": _BASELINES_S * fitted, "figures": _SAVING_S + _FIGURES_S * settings.figures}
+        self._known = {"baselines": _BASELINES_S * fitted, "figures": 1.5 + 1.5 * settings.figures}
         also = settings.also and harder_split(config.split, settings.also)
         search = [] if isinstance(config.tuner, FixedTunerConfig) else ["search"]
         second = [f"training for split={settings.also}"] if also else []
         self.stages = [*search, "final training", "baselines", *second, "figures"]
         self.at, self._since = 0, clock()  # number of the stage that is under way, or else of the next one
         self.to_come = config.tuner.max_trials  # so many more trials there will be; None if that is unknown
-        self.best_trial = 0  # its number; 0 before there is one
         self.networks: dict[int | str, Network] = {}  # by the number of their trial, or the name of their stage
 
     def plan(self) -> str:
@@ -68,7 +61,7 @@ class Progress:
     def enter(self, stage: str) -> None:
         self.at, self._since = self.stages.index(stage), self._clock()
         if "training" in stage:
-            self.networks[stage] = self._final(stage)
+            self.networks[stage] = self._final()
 
     def leave(self) -> None:
         self.at, self._since = self.at + 1, self._clock()
@@ -86,46 +79,35 @@ class Progress:
         stage = self.stages[self.at]
         self.tick(stage)
         before, after = len(self.networks[stage].seconds) - epoch, self._training.ensemble - member
-        expected = max(epoch, self._expected(stage, best_epoch))
-        self.networks[stage].epochs = before + expected + after * self._expected(stage, 1)
+        expected = max(epoch, self._expected(best_epoch))
+        self.networks[stage].epochs = before + expected + after * self._expected()
 
-    def _expected(self, stage: str, best_epoch: int) -> float:
-        """Return epochs between the least that a network can take, given training.patience, and the most."""
+    def _expected(self, best_epoch: int = 1) -> float:
+        """Return epochs halfway between the fewest that training.patience allows, and the most."""
         most, patience = self._training.final_epochs, self._training.patience
-        least = most if patience is None else min(most, best_epoch + patience)
-        return least + (most - least) * (0.5 if stage == "final training" else _SECOND_SHARE)
+        return (most if patience is None else min(most, best_epoch + patience)) / 2 + most / 2
 
-    def _final(self, stage: str) -> Network:
-        return Network(self._training.ensemble * self._expected(stage, 1), [self._clock()])
+    def _final(self) -> Network:
+        return Network(self._training.ensemble * self._expected(), [self._clock()])
 
     def seconds_left(self) -> float | None:
         """Estimate the seconds that the run still takes; None before there is ground for it."""
-        usual = _usual([*self.networks.values()])
+        seconds = [network.seconds for network in [*self.networks.values()]]
+        first, further = [each[0] for each in seconds if each], [one for each in seconds for one in each[1:]]
         endless = self.to_come is None and self.stages[self.at : self.at + 1] == ["search"]
-        return None if usual is None or endless else self._left(usual)
+        return self._left((fmean(first), fmean(further))) if further and not endless else None
 
-    def _left(self, usual: Seconds) -> float:
-        now, left, networks = self._clock(), 0.0, dict(self.networks)
+    def _left(self, usual: _Seconds) -> float:
+        now, left = self._clock(), 0.0
         slower = min(5.0, max(0.3, usual[0] / _FIRST_EPOCH_S))
-        like = _usual(networks[name] for name in (self.best_trial, "final training") if name in networks) or usual
         for stage in self.stages[self.at :]:
             if stage == "search":
-                under_way = [network.left(now, usual) for network in networks.values()]
+                under_way = [network.left(now, usual) for network in [*self.networks.values()]]
                 each = usual[0] + (self._training.epochs * self._executions - 1) * usual[1]
-                together = sum(under_way) + (self.to_come or 0) * each
-                left += max([together / self._workers, *under_way])
+                left += max([(sum(under_way) + (self.to_come or 0) * each) / self._workers, *under_way])
             elif stage in self._known:
                 elapsed = now - self._since if stage == self.stages[self.at] else 0.0
                 left += max(0.0, self._known[stage] * slower - elapsed)
             else:
-                longer = 1.0 if stage == "final training" else _SECOND_SPLIT
-                network = networks.get(stage) or self._final(stage)
-                left += network.left(now, (like[0] * longer, like[1] * longer))
+                left += (self.networks.get(stage) or self._final()).left(now, usual)
         return left
-
-
-def _usual(networks: Iterable[Network]) -> Seconds | None:
-    """Return mean seconds of a first and of a further epoch; None before there is one of each."""
-    seconds = [network.seconds for network in networks]
-    first, further = [each[0] for each in seconds if each], [one for each in seconds for one in each[1:]]
-    return (fmean(first), fmean(further)) if further else None

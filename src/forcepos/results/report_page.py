@@ -1,14 +1,16 @@
 """The pictures of a run, and report.html, the page that shows them."""
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from omegaconf import OmegaConf
 
 from forcepos.data.recordings import Float64
@@ -16,16 +18,14 @@ from forcepos.data.splits.split import split_of
 from forcepos.evaluation.evaluate import coverage_at_levels
 from forcepos.models.final import predict
 from forcepos.models.problem import Regression
-from forcepos.results.figures import errors, style, training
-from forcepos.results.page import page_html
-from forcepos.results.predictions import Scored
-from forcepos.results.run_report import RunReport
+from forcepos.results.figures import errors, style
+from forcepos.results.findings import cards, question, verdict
+from forcepos.results.run_report import RunReport, Scored
 from forcepos.results.scores import REFERENCES, in_words, remarks, score_table
-from forcepos.results.verdict import cards, question, verdict
 from forcepos.tracking.place import resolve
 from forcepos.tracking.run import Run
+from forcepos.tuning.trials import TrialResult
 
-_AGAINST = {"force_n": "size of the force (N)", "time_s": "time since the recording's start (s)"}
 _DATA = {
     "recordings": "recordings", "points": "points", "rows": "rows", "rate_hz": "rows per second",
     "window": "rows of a sample", "train": "training samples", "validation": "validation samples",
@@ -35,7 +35,7 @@ _DATA = {
 
 def save_pictures(report: RunReport, result: dict[str, Any], facts: dict[str, str], run: Run) -> None:
     """Draw everything into the run's folder, write report.html, and log both."""
-    folder, config, task = Path(result["outputs"]), report.problem.config, report.problem.task
+    folder, config, task = Path(result["outputs"]), report.scored.problem.config, report.scored.problem.task
     (folder / "figures").mkdir(exist_ok=True)
     pictures = dict[str, str]()
     with style.drawing():
@@ -44,7 +44,7 @@ def save_pictures(report: RunReport, result: dict[str, Any], facts: dict[str, st
                 figure.savefig(path)
                 run.log_file(path, "figures")
             pictures[name] = base64.b64encode(path.read_bytes()).decode()
-    page = page_html(
+    page = style.page_html(
         "report.html.jinja",
         title=f"{config.model.name}, split={config.split.name}",
         question=question(config.split, isinstance(task, Regression)),
@@ -78,11 +78,9 @@ def _layers(model: keras.Model) -> pd.DataFrame:
     """Tabulate the layers of the model's network, or of an ensemble's first, and the shape of a sample in them."""
     layers = next(layer for layer in model.layers if isinstance(layer, keras.Model)).layers
     shapes = [getattr(getattr(layer, "output", None), "shape", ())[1:] for layer in layers]  # some have several
-    rows = [
-        (layer.name, type(layer).__name__, " x ".join(map(str, shape)), layer.count_params())
-        for layer, shape in zip(layers, shapes, strict=True)
-    ]
-    return pd.DataFrame(rows, columns=["layer", "type", "output", "weights"])
+    weights = [layer.count_params() for layer in layers]
+    texts = {"layer": [layer.name for layer in layers], "type": [type(layer).__name__ for layer in layers]}
+    return pd.DataFrame(texts | {"output": [" x ".join(map(str, shape)) for shape in shapes], "weights": weights})
 
 
 def _load(report: RunReport, result: dict[str, Any]) -> list[str]:
@@ -90,7 +88,7 @@ def _load(report: RunReport, result: dict[str, Any]) -> list[str]:
     model, path = report.scored.trained.model, Path(result["outputs"], "model.keras").absolute()
     ways = {"keras": f"model = keras.models.load_model({str(path)!r})"}
     if result["model_uri"].startswith("models:"):
-        uri, _ = resolve(report.problem.config.tracking.uri)
+        uri, _ = resolve(report.scored.problem.config.tracking.uri)
         load = f"mlflow.set_tracking_uri({uri!r})\nmodel = mlflow.pyfunc.load_model({result['model_uri']!r})"
         ways = {"mlflow": load} | ways
     signals = f"signals = np.zeros({(1, *model.input_shape[1:])}, np.float32)  # yours: raw, one sample or more"
@@ -99,22 +97,20 @@ def _load(report: RunReport, result: dict[str, Any]) -> list[str]:
 
 
 def _draw(report: RunReport) -> Iterator[tuple[str, Figure]]:
-    config, trials = report.problem.config, report.search.trials
+    config, trials = report.scored.problem.config, report.search.trials
     yield from _of_predictions(report)
     calibrated = [each for each in report.all_scored if each.evaluation.coverage]
-    if calibrated:
-        curves = {each.problem.config.split.name: _coverage(each) for each in calibrated}
+    if curves := {each.problem.config.split.name: _coverage(each) for each in calibrated}:
         yield "coverage", errors.coverage_curve(curves, config.evaluation.coverage)
     history, objective = report.scored.trained.histories[0], config.tuner.objective
-    yield "learning_curves", training.learning_curves(history, objective, report.best_epoch)
+    yield "learning_curves", learning_curves(history, objective, report.kept[0][0])
     if trials:
-        yield "trials", training.trial_curves(trials, objective, config.tuner.direction)
-        yield "hyperparameters", training.hyperparameter_effects(trials, objective, config.tuner.direction)
+        yield "trials", trial_curves(trials, objective, config.tuner.direction)
+        yield "hyperparameters", hyperparameter_effects(trials, objective, config.tuner.direction)
 
 
 def _of_predictions(report: RunReport) -> Iterator[tuple[str, Figure]]:
-    task, true = report.problem.task, report.scored.evaluation.true
-    table = report.predictions
+    task, true, table = report.scored.problem.task, report.scored.evaluation.true, report.predictions
     if isinstance(task, Regression):
         references = {
             REFERENCES[name]: np.linalg.norm(values.astype(np.float64) - true, axis=1)
@@ -128,7 +124,8 @@ def _of_predictions(report: RunReport) -> Iterator[tuple[str, Figure]]:
         yield "true_against_predicted", errors.confusion(table, list(task.outputs), task.kind)
         if task.sectors:
             yield "sector_map", errors.sector_map(table, task.sectors)
-    for column, label in _AGAINST.items():
+    against = {"force_n": "size of the force (N)", "time_s": "time since the recording's start (s)"}
+    for column, label in against.items():
         if column in table and table[column].notna().all() and len(table[column].unique()) > 1:
             yield f"error_against_{column.partition('_')[0]}", errors.error_against(table, column, label)
 
@@ -139,3 +136,94 @@ def _coverage(scored: Scored) -> tuple[Float64, Float64]:
     groups = split_of(problem.config.split).units(problem.samples.take(subset))
     calibration = (problem.targets[subset], predict(scored.trained.model, problem, subset), groups.number)
     return coverage_at_levels(problem.task, calibration, (evaluation.true, evaluation.outputs))
+
+
+def learning_curves(history: Sequence[dict[str, float]], objective: str, kept: int) -> Figure:
+    """Plot the objective on both subsets after each epoch; mark `kept`, from 1, whose weights the model has."""
+    figure, axes = style.single()
+    metric = objective.removeprefix("val_")
+    for name, label in ((metric, "training"), (objective, "validation")):
+        axes.plot(range(1, len(history) + 1), [logs[name] for logs in history], marker=".", label=label)
+    label = f"epoch {kept}, whose weights are kept"
+    axes.plot(kept, history[kept - 1][objective], "*", color=style.BLACK, ms=10, zorder=3, label=label)
+    _count_epochs(axes, len(history), ylabel=in_words(metric), title="Final training")
+    return figure
+
+
+def trial_curves(trials: Sequence[TrialResult], objective: str, direction: str) -> Figure:
+    """Plot the objective, a mean over executions, by epoch of all trials that did not fail; mark the best."""
+    scored, best, failures = _scored(trials, direction)
+    figure, axes = style.single()
+    others = [trial for trial in scored if trial is not best]
+    curves = [  # means over the executions, up to the last epoch that all of them reached
+        [float(np.mean([logs[objective] for logs in epoch])) for epoch in zip(*trial.history, strict=False)]
+        for trial in (*others, best)
+    ]
+    for curve in curves[:-1]:
+        label = "_" if axes.lines else f"other trials ({len(others)})"
+        axes.plot(range(1, len(curve) + 1), curve, ".-", label=label, color=style.GREY, lw=0.8, ms=4)
+    label = f"trial {best.number} (best)"
+    axes.plot(range(1, len(curves[-1]) + 1), curves[-1], ".-", label=label, color=style.BLUE, linewidth=2)
+    if direction == "min":
+        style.log_if_wide(axes, [value for curve in curves for value in curve])
+    _count_epochs(axes, max(map(len, curves)), ylabel=in_words(objective), title=f"Trials{failures}")
+    return figure
+
+
+def hyperparameter_effects(trials: Sequence[TrialResult], objective: str, direction: str) -> Figure:
+    """Plot the score of every trial that did not fail, a panel for each hyperparameter with several values."""
+    scored, best, failures = _scored(trials, direction)
+    values = pd.DataFrame([trial.hyperparameters for trial in scored], dtype=object)
+    common, distinct = values.count().sort_values(ascending=False, kind="stable").index, values.nunique()
+    names = [name for name in common if distinct[name] > 1 and not name.startswith("tuner/")]  # Hyperband's own
+    if not names:
+        figure, text = style.new_figure(1.2), "No hyperparameter took more than one value in scored trials."
+        figure.text(0.5, 0.5, text, ha="center", va="center", wrap=True)
+        return figure
+    columns, rows = min(3, len(names)), -(-len(names) // 3)
+    figure, panels = style.panels(rows, columns, 0.7 + 1.35 * rows, sharey=True)
+    figure.set_layout_engine("constrained", h_pad=0.1)  # a name belongs to the panel above it
+    for name, axes in zip(names, panels, strict=False):
+        _plot_effect(axes, name, [trial for trial in scored if name in trial.hyperparameters], best)
+    for axes in panels[len(names) :]:
+        axes.remove()
+    if direction == "min":
+        style.log_if_wide(panels[0], [trial.score for trial in scored if trial.score is not None])
+    figure.supylabel(in_words(objective))
+    figure.suptitle(f"Trials; the star is trial {best.number}, the best{failures}")
+    return figure
+
+
+def _scored(trials: Sequence[TrialResult], direction: str) -> tuple[list[TrialResult], TrialResult, str]:
+    scored = [trial for trial in trials if trial.score is not None]
+    pick = min if direction == "min" else max
+    best = pick(scored, key=lambda trial: trial.score)  # type: ignore[arg-type,return-value]  # none is None
+    failed = len(trials) - len(scored)
+    return scored, best, f"; {failed} failed, not shown" if failed else ""
+
+
+def _count_epochs(axes: Axes, epochs: int, **words: str) -> None:
+    """Make the x axis run from the first to the last epoch, even if they are the same; add the legend."""
+    margin = max(0.04 * epochs, 0.1)
+    axes.set(xlabel="epoch", xlim=(1 - margin, epochs + margin), **words)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axes.legend()
+
+
+def _plot_effect(axes: Axes, name: str, trials: Sequence[TrialResult], best: TrialResult) -> None:
+    values = [trial.hyperparameters[name] for trial in trials]
+    if any(isinstance(value, (str, bool)) for value in values):
+        values = [str(value) for value in values]
+        axes.xaxis.update_units(sorted(set(values)))  # type: ignore[no-untyped-call]
+        axes.tick_params(axis="x", rotation=30 if len("".join(set(values))) > 14 else 0)
+    elif name == "lr":
+        axes.set(xscale="log", xticks=np.geomspace(min(values), max(values), 3))
+        axes.set_xticks([], minor=True)
+        axes.xaxis.set_major_formatter("{x:.2g}")
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(3, integer=all(isinstance(value, int) for value in values)))
+    axes.scatter(values, [trial.score for trial in trials], s=12, alpha=0.6, edgecolors="none")  # type: ignore[arg-type]
+    if best in trials:
+        axes.plot(values[trials.index(best)], best.score, "*", markersize=11, color=style.VERMILLION)  # type: ignore[arg-type]
+    axes.margins(0.1)
+    axes.set_xlabel(style.literal(name))

@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,37 +10,41 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from forcepos.config.schema import DataConfig
+from forcepos.data.recordings import force_places
 from forcepos.data.splits.random import leaked_share
-from forcepos.evaluation.evaluate import References, errors_by_unit
-from forcepos.models.final import batches
-from forcepos.models.problem import AXES, Problem
+from forcepos.evaluation.evaluate import Evaluation, References, errors_by_unit
+from forcepos.models.final import TrainedModel, batches
+from forcepos.models.problem import AXES, Problem, Regression
 from forcepos.results.compared_runs import PREDICTIONS
 from forcepos.results.findings import find
-from forcepos.results.logged import datasets, key_metrics, log_table
-from forcepos.results.predictions import Scored, predictions_table
-from forcepos.results.scores import write_score_files
-from forcepos.runtime.files import write_csv, write_json
+from forcepos.results.scores import key_metrics, log_table, write_score_files
+from forcepos.runtime.files import to_json, write_csv, write_json
+from forcepos.runtime.wording import shortened, visible
 from forcepos.tracking.run import Run
 from forcepos.tuning.search import SearchResult
-from forcepos.tuning.trials import Logs
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class RunReport:
-    """All that a run has produced."""
+class Scored:
+    """A trained model with the problem that it was trained for, and its scores on that problem's test subset."""
 
+    problem: Problem
+    trained: TrainedModel
+    evaluation: Evaluation
+
+
+@dataclass(frozen=True)
+class RunReport:
     scored: Scored
     search: SearchResult
     references: References
     second_split: Scored | None  # with the same hyperparameters
     seconds: Mapping[str, float]  # that each phase of this run took, by its name
-
-    @property
-    def problem(self) -> Problem:
-        return self.scored.problem
 
     @property
     def all_scored(self) -> list[Scored]:
@@ -53,27 +57,23 @@ class RunReport:
     @property
     def objective(self) -> float:
         """The search's best validation objective, or the final training's, averaged over an ensemble."""
-        if self.search.score is not None:
-            return self.search.score
-        return float(np.mean([self._kept(history)[1] for history in self.scored.trained.histories]))
+        return float(
+            np.mean([value for _, value in self.kept]) if self.search.score is None else self.search.score
+        )
 
-    @property
-    def best_epoch(self) -> int:
-        """The epoch, from 1, whose weights the final model, or an ensemble's first network, has."""
-        return self._kept(self.scored.trained.histories[0])[0]
-
-    def _kept(self, history: Sequence[Logs]) -> tuple[int, float]:
-        """Return the epoch whose weights are kept, with patience the best one, and its objective."""
-        tuner = self.problem.config.tuner
-        curve = [logs[tuner.objective] for logs in history]
-        best = min(curve) if tuner.direction == "min" else max(curve)
-        epoch = curve.index(best) + 1 if self.problem.config.training.patience else len(curve)
-        return epoch, curve[epoch - 1]
+    @cached_property
+    def kept(self) -> list[tuple[int, float]]:
+        """The epoch, from 1, whose weights each network has, with patience the best, and its objective."""
+        tuner, patience = self.scored.problem.config.tuner, self.scored.problem.config.training.patience
+        pick = min if tuner.direction == "min" else max
+        curves = [[logs[tuner.objective] for logs in history] for history in self.scored.trained.histories]
+        kept = [curve.index(pick(curve)) if patience else len(curve) - 1 for curve in curves]
+        return [(place + 1, curve[place]) for place, curve in zip(kept, curves, strict=True)]
 
     @cached_property
     def tables(self) -> dict[str, pd.DataFrame]:
         """Errors by point and recording, coverage by region, the trials; no places where none are known."""
-        problem, evaluation = self.problem, self.scored.evaluation
+        problem, evaluation = self.scored.problem, self.scored.evaluation
         test, recordings = problem.test_samples, problem.samples.recordings
         points = [f"point {number}" for number in range(int(recordings.point.max()) + 1)]
         units = {"point": (points, recordings.point), "recording": (recordings.names, recordings.recording)}
@@ -98,7 +98,7 @@ def save(report: RunReport, folder: Path, run: Run) -> dict[str, Any]:
     """Write model, tables and result.json into `folder`, log the same, and return the result."""
     path = folder / "model.keras"
     report.scored.trained.model.save(path)
-    signals, _ = next(iter(batches(report.problem, report.problem.split.test[:1], 1)))
+    signals, _ = next(iter(batches(report.scored.problem, report.scored.problem.split.test[:1], 1)))
     run.log_model(path, signals.numpy())  # one raw sample, as the model takes it
     report.predictions.to_parquet(folder / PREDICTIONS, index=False)
     run.log_file(folder / PREDICTIONS)
@@ -106,20 +106,19 @@ def save(report: RunReport, folder: Path, run: Run) -> dict[str, Any]:
     for name, table in [("learning_curves", _learning_curves(report)), *report.tables.items()]:
         write_csv(folder / "tables" / f"{name}.csv", table)
         run.log_file(folder / "tables" / f"{name}.csv", "tables")
-    problem, split, second = report.problem, report.problem.split, report.second_split
+    problem, split, second = report.scored.problem, report.scored.problem.split, report.second_split
     leaks = problem.config.split.leaks
     result = {
         "run_id": run.run_id,
-        "test": report.scored.evaluation.test,
-        **report.references.scores,
         **_evaluated(report.scored),
+        **report.references.scores,
         "confidence": problem.config.evaluation.confidence,
         "neighbour_share": leaked_share(problem.samples, split.train, split.test) if leaks else None,
         "also": {"split": second.problem.config.split.name, **_evaluated(second)} if second else None,
         "objective": report.objective,
         "best_hyperparameters": report.search.best,
         "seconds": {name: round(seconds, 2) for name, seconds in report.seconds.items()},
-        "best_epoch": report.best_epoch,
+        "best_epoch": report.kept[0][0],
         "weights": report.scored.trained.model.count_params(),
         "model_uri": run.model_uri or path.as_uri(),
         "tracking": run.expected_status,
@@ -137,7 +136,6 @@ def save(report: RunReport, folder: Path, run: Run) -> dict[str, Any]:
 
 
 def write_result(result: dict[str, Any], folder: Path) -> None:
-    """Write result.json into `folder`."""
     write_json(folder / "result.json", result)
 
 
@@ -184,3 +182,70 @@ def _evaluated(scored: Scored) -> dict[str, Any]:
         "resampled": evaluation.resampled,
         "coverage": coverage.scores if coverage else None,
     }
+
+
+def predictions_table(scored: Scored) -> pd.DataFrame:
+    """Tabulate the predictions of a test subset, a row for each of its samples.
+
+    Columns are `split`, `subset`, `recording`, `point`, `row` (of the target in its recording, from 0), `time_s`
+    (from its start; NaN if rows are shuffled), `force_n` (the force's size, if known), then `true_x_mm`,
+    `predicted_x_mm`, … and `radius_mm`; or, of classes, `x_mm`, … (the known position), `true`, `predicted`,
+    `probability_<class>`, … and `in_set_<class>`, ….
+    """
+    problem, test = scored.problem, scored.problem.test_samples
+    recordings, number = test.recordings, test.recordings.recording[test.last]
+    row = test.last - recordings.bounds[number, 0]
+    shuffled = getattr(problem.config.split, "shuffle_rows", False)
+    columns = {
+        "split": problem.config.split.name,
+        "subset": "test",
+        "recording": np.array(recordings.names, object)[number],
+        "point": recordings.point[test.last],
+        "row": row,
+        "time_s": np.where(shuffled, np.nan, row / (recordings.rate_hz or np.nan)),
+    }
+    if places := force_places(recordings.channels):
+        columns["force_n"] = np.linalg.norm(recordings.signals[test.last][:, places].astype(np.float64), axis=1)
+    return pd.DataFrame(columns | _answers(scored))
+
+
+def _answers(scored: Scored) -> dict[str, NDArray[Any]]:
+    task, evaluation, test = scored.problem.task, scored.evaluation, scored.problem.test_samples
+    answers = dict[str, NDArray[Any]]()
+    if isinstance(task, Regression):
+        for axis, true, predicted in zip(task.outputs, evaluation.true.T, evaluation.predicted.T, strict=True):
+            answers |= {f"true_{axis}_mm": true, f"predicted_{axis}_mm": predicted}
+        return answers | ({"radius_mm": evaluation.outputs["radius"]} if "radius" in evaluation.outputs else {})
+    names = np.array(task.outputs, object)
+    answers |= {f"{axis}_mm": test.positions[:, AXES.index(axis)] for axis in test.recordings.axes}
+    answers |= {name: names[getattr(evaluation, name).argmax(axis=1)] for name in ("true", "predicted")}
+    sets = evaluation.outputs.get(task.kinds, evaluation.predicted[:, :0])  # none without calibration
+    for group, values in (("probability", evaluation.predicted), ("in_set", sets)):
+        answers |= {f"{group}_{name}": of for name, of in zip(names, values.T, strict=False)}
+    return answers
+
+
+def datasets(problem: Problem, data: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """Describe recordings, training and test subset as MLflow's data sets, by context; `data` is the result's."""
+    known = {name: data[name] for name in ("rows", "recordings", "points", "rate_hz")}
+    samples = {name: {"samples": data["subsets"][name]} for name in ("train", "test")}
+    digests = {"recordings": data["fingerprint"], "train": data["train_digest"], "test": data["test_digest"]}
+    shared = _source(problem.config.data) | {"schema": _schema(problem)}
+    profiles = {name: to_json(known | samples.get(name, {})) for name in digests}
+    return {name: {**shared, "digest": digest, "profile": profiles[name]} for name, digest in digests.items()}
+
+
+def _source(config: DataConfig) -> dict[str, str]:
+    values = {key: value for key, value in asdict(config).items() if key != "features"}  # as in the schema
+    path = values.get("path")
+    name = Path(path).name if path and config.name in {"table", "versuch"} else config.name
+    kind, place = ("local", {"uri": path}) if path else ("code", {"tags": {}})
+    return {"name": shortened(visible(name)), "source_type": kind, "source": to_json({**place, "config": values})}
+
+
+def _schema(problem: Problem) -> str:
+    channels = problem.samples.recordings.channels[:1000]  # MLflow limits their length
+    targets = [f"{axis}_mm" for axis in problem.task.outputs] if problem.config.model.task == "regression" else []
+    types = [*((name, "float") for name in (*channels, *targets)), *([] if targets else [("class", "string")])]
+    columns = [{"name": shortened(visible(name)), "type": kind, "required": True} for name, kind in types]
+    return to_json({"mlflow_colspec": columns})

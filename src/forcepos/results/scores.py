@@ -1,16 +1,24 @@
 """Scores in words: names, digits, the table of scores and remarks, for terminal, report and sweeps alike."""
 
+from __future__ import annotations
+
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from forcepos.config.schema import Config
+from forcepos.runtime.files import write_json
+from forcepos.runtime.wording import code_span
+
+if TYPE_CHECKING:  # words take no MLflow
+    from forcepos.tracking.run import Run
 
 Result = Mapping[str, Any]
-# Of the references, those that a user could train instead, as a sentence names them.
+# Baselines, which a user could train instead, in a sentence; and titles, of all references and of shown scores.
 BASELINES = {
     "baseline": "the constant baseline", "linear": "the linear model", "boosted_trees": "the boosted trees",
 }  # fmt: skip
-# References that a result may hold scores of, and their titles.
 REFERENCES = {
     "baseline": "mean or most frequent class", "linear": "linear model", "boosted_trees": "boosted trees",
     "oracle_points": "ideal, knows points", "oracle_visits": "ideal, knows visits",
@@ -19,7 +27,6 @@ _BOUNDS = {
     "limit_row_new_visit": "from a row", "limit_row_known_visit": "from a row of a known visit",
     "limit_new_visit": "from a window", "limit_known_visit": "from a window of a known visit",
 }  # fmt: skip
-# Scores that tables show, with their titles.
 _SHOWN = {
     "euclidean_mean_mm": "mean error (mm)", "euclidean_p95_mm": "95 % of errors below (mm)", "r2": "R²",
     "accuracy": "accuracy", "f1_macro": "F1, mean over classes", "accuracy_off_border": "accuracy off borders",
@@ -28,7 +35,14 @@ _WORDS = _SHOWN | {
     "mae": "mean absolute error (mm)", "rmse": "root mean square error (mm)",
     "f1": "F1, mean over classes", "found": "observed coverage",
 }  # fmt: skip
-_SMALLEST = 1e-3
+_KEY = (
+    "euclidean_mean_mm", "euclidean_median_mm", "euclidean_p95_mm", "r2", "mae_x_mm", "mae_y_mm", "mae_z_mm",
+    "accuracy", "f1_macro", "precision_macro", "recall_macro",
+)  # fmt: skip
+_SIZES = {
+    "radius_mean_mm": "a mean radius of {:.3g} mm", "sectors_mean": "{:.3g} sectors per set on average",
+    "classes_mean": "{:.3g} classes per set on average",
+}  # fmt: skip
 _LATEX = str.maketrans({"%": r"\%", "_": r"\_", "²": "$^2$"})  # all that titles and names of splits hold
 
 
@@ -45,59 +59,63 @@ def headline(scores: Mapping[str, float]) -> str:
     return "euclidean_mean_mm" if "euclidean_mean_mm" in scores else "accuracy"
 
 
-def with_interval(value: float | None, ends: Sequence[float | None] | None = None, unit: str = "") -> str:
-    """Write a value and the ends of its interval with two digits of the interval's width: `1.26 [1.12, 1.42]`.
+def best_baseline(result: Result) -> str:
+    """Return the key in a result of the baseline with the best main score."""
+    return min((name for name in BASELINES if name in result), key=lambda name: errors({"test": result[name]})[0])
 
-    Without an interval it has three digits, three decimals at most, and is 0.00 below 0.001. None is left empty.
-    """
+
+def errors(scored: Result) -> tuple[float, float, float]:
+    """Return the main score and the ends of its interval, turned such that less is better."""
+    measure = headline(scored["test"])
+    value = scored["test"][measure]
+    low, high = scored.get("intervals", {}).get(measure, (value, value))
+    return (value, low, high) if measure.endswith("_mm") else (-value, -high, -low)
+
+
+def with_interval(value: float | None, ends: Sequence[float | None] | None = None, unit: str = "") -> str:
+    """Write a value and its interval with two digits of its width: `1.26 [1.12, 1.42]`; alone with three."""
     if value is None:
         return ""
-    low, high = ends or (None, None)
-    width = 0.0 if low is None or high is None else high - low
-    if math.isfinite(width) and width > 0:
-        decimals = min(_decimals(width, 2), 6)
-    else:
-        decimals = min(_decimals(abs(value) if abs(value) >= _SMALLEST and math.isfinite(value) else 1, 3), 3)
-    interval = "" if low is None or high is None else f" [{low:z.{decimals}f}, {high:z.{decimals}f}]"
+    low, high = (math.nan if end is None else end for end in ends or (None, None))
+    size, digits, most = abs(value) if 1e-3 <= abs(value) < math.inf else 1, 3, 3
+    if 0 < high - low < math.inf:
+        size, digits, most = high - low, 2, 6
+    decimals = min(max(digits - 1 - math.floor(math.log10(size)), 0), most)
+    interval = "" if math.isnan(high - low) else f" [{low:z.{decimals}f}, {high:z.{decimals}f}]"
     return f"{value:z.{decimals}f}{unit and ' '}{unit}{interval}"
 
 
-def _decimals(size: float, digits: int) -> int:
-    """Return the decimals with which a number of this size has so many digits."""
-    return max(digits - 1 - math.floor(math.log10(size)), 0)
-
-
 def score_table(result: Result, wide: bool = False) -> list[dict[str, str]]:
-    """Return rows of cells: the model with its intervals, its references, the model on the second split.
+    """Return rows of cells: model, references, second split; only if `wide` has the last column intervals, too."""
+    names = [name for name in _SHOWN if name in result["test"]]
+    rows = [[title, *(_cell(of, name) for name in names)] for title, of in _all_scored(result).items()]
+    rows = [[*cells, last if wide else last.partition(" ")[0]] for *cells, last in rows]
+    head = ["test subset", *(_SHOWN[name] for name in names)]
+    return [dict(zip(head, row, strict=True)) for row in rows]
 
-    Only a wide table's last column has intervals, too; without them the table fits 80 columns.
-    """
-    scored = {"model": result}
-    scored |= {title: {"test": result[name]} for name, title in REFERENCES.items() if name in result}
-    if result.get("also"):
-        scored[f"model, {result['also']['split']}"] = result["also"]
-    rows = []
-    for title, of in scored.items():
-        names = [name for name in _SHOWN if name in result["test"]]
-        cells = [with_interval(of["test"].get(name), of.get("intervals", {}).get(name)) for name in names]
-        if not wide:
-            cells[-1] = cells[-1].partition(" ")[0]
-        rows.append({"test subset": title} | dict(zip((_SHOWN[name] for name in names), cells, strict=True)))
-    return rows
+
+def _all_scored(result: Result) -> dict[str, Result]:
+    scored = {title: {"test": result[name]} for name, title in REFERENCES.items() if name in result}
+    second = result.get("also")
+    return {"model": result, **scored, **({f"model, {second['split']}": second} if second else {})}
+
+
+def _cell(scored: Result, name: str) -> str:
+    return with_interval(scored["test"].get(name), scored.get("intervals", {}).get(name))
 
 
 def write_score_files(result: Result, folder: Path) -> list[Path]:
     """Write the table to results.md and, without packages, results.tex, to be pasted into a text; return both."""
     rows = score_table(result, wide=True)
-    head, *lines = [list(rows[0]), *(list(row.values()) for row in rows)]
-    numbers = len(head) - 1
+    head, lines, numbers = list(rows[0]), [list(row.values()) for row in rows], len(rows[0]) - 1
     markdown = [f"| {' | '.join(line)} |" for line in (head, ["---", *["---:"] * numbers], *lines)]
     first, *others = [" & ".join(line).translate(_LATEX) + r" \\" for line in (head, *lines)]
     begin, end = rf"\begin{{tabular}}{{l{'r' * numbers}}}", r"\end{tabular}"
     latex = [begin, r"\hline", first, r"\hline", *others, r"\hline", end]
-    for path, text in ((folder / "results.md", markdown), (folder / "results.tex", latex)):
+    files = {folder / "results.md": markdown, folder / "results.tex": latex}
+    for path, text in files.items():
         path.write_text("\n".join([*text, ""]), encoding="utf-8")
-    return [folder / "results.md", folder / "results.tex"]
+    return [*files]
 
 
 def remarks(result: Result) -> Iterator[str]:
@@ -105,7 +123,6 @@ def remarks(result: Result) -> Iterator[str]:
     if "resampled" in result:
         level, units = 100 * result["confidence"], result["resampled"]
         yield f"[low, high]: {level:g} % intervals from a bootstrap over {units} of the test subset"
-    # By direction: no single number holds for both.
     known = {source: result[name] for name, source in _BOUNDS.items() if name in result}
     radial = [f"{of['rmse_radial_mm']:.2g} mm {source}" for source, of in known.items() if "rmse_radial_mm" in of]
     across = "" if any("rmse_tangential_mm" in of for of in known.values()) else "; infinite across it"
@@ -114,20 +131,65 @@ def remarks(result: Result) -> Iterator[str]:
             "Cramér-Rao bound on the rmse of unbiased estimates from joint torques alone (F and T also reveal "
             f"joint angles): {', '.join(radial)}, along the line to the base{across}"
         )
-    yield from _of_coverage(result)
-    if second_split := result.get("also"):
-        yield from _of_coverage(second_split, f"split={second_split['split']}: ")
+    second = result.get("also")
+    for where, of in (("", result), *([(f"split={second['split']}: ", second)] if second else [])):
+        if coverage := of.get("coverage"):
+            size = next(words.format(coverage[name]) for name, words in _SIZES.items() if name in coverage)
+            few = " (too few recordings to calibrate: samples were counted)"
+            rates = f"target coverage {100 * coverage['asked']:g} %, observed {100 * coverage['found']:.3g} %"
+            counted = few if coverage["counted"] == "samples" else ""
+            yield f"{where}{rates} on the test subset, with {size}{counted}"
 
 
-def _of_coverage(result: Result, where: str = "") -> Iterator[str]:
-    coverage = result.get("coverage")
-    if not coverage:
-        return
-    if "radius_mean_mm" in coverage:
-        size = f"a mean radius of {coverage['radius_mean_mm']:.3g} mm"
-    else:
-        kinds = "sectors" if "sectors_mean" in coverage else "classes"
-        size = f"{coverage[f'{kinds}_mean']:.3g} {kinds} per set on average"
-    target, observed = 100 * coverage["asked"], 100 * coverage["found"]
-    few = "" if coverage["counted"] != "samples" else " (too few recordings to calibrate: samples were counted)"
-    yield f"{where}target coverage {target:g} %, observed {observed:.3g} % on the test subset, with {size}{few}"
+def key_metrics(result: Result) -> dict[str, dict[str, float]]:
+    """Group the metrics that runs, folds and cross-validations are compared by, at most twenty."""
+    main = (headline(result["test"]),)
+    groups = _groups("test", "coverage", result, _KEY) | {"test_spread": _pick(result.get("spread"), _KEY)}
+    if second := result.get("also"):
+        groups |= _groups(second["split"], f"{second['split']}_coverage", second, main)
+    seconds = {name.replace(" ", "_"): value for name, value in result.get("seconds", {}).items()}
+    groups["best_baseline"] = _pick(result[best_baseline(result)], main)
+    groups["seconds"] = _pick(seconds, ("search", "final_training"))
+    return groups | {"model": _pick(result, ("weights",))}
+
+
+def _groups(name: str, coverage: str, scored: Result, scores: Iterable[str]) -> dict[str, dict[str, float]]:
+    main = headline(scored["test"])
+    ends = zip((f"{name}_low", f"{name}_high"), scored.get("intervals", {}).get(main, ()), strict=False)
+    sizes = _pick(scored["coverage"], ("found", *_SIZES))
+    return {name: _pick(scored["test"], scores), **{end: {main: of} for end, of in ends}, coverage: sizes}
+
+
+def _pick(values: Mapping[str, Any] | None, names: Iterable[str]) -> dict[str, float]:
+    return {name: values[name] for name in names if name in values} if values else {}
+
+
+def log_table(result: Result, folder: Path, run: Run) -> None:
+    """Log all scores as a table that MLflow shows: who, score, value, and the ends of its interval."""
+    path, rows = folder / "tables" / "scores.json", []
+    limits = {name: {"test": result[name]} for name in result if name.startswith("limit_")}
+    for who, of in (_all_scored(result) | limits).items():
+        coverage = {f"coverage/{name}": value for name, value in (of.get("coverage") or {}).items()}
+        values = of["test"] | coverage | _pick(of, ("neighbour_share",))
+        ends = of.get("intervals", {})
+        rows += [[who, name, value, *ends.get(name, (None, None))] for name, value in values.items()]
+    path.parent.mkdir(exist_ok=True)
+    write_json(path, {"columns": ["who", "score", "value", "low", "high"], "data": rows})
+    run.log_file(path, "tables")
+    run.log_tags({"mlflow.loggedArtifacts": '[{"path": "tables/scores.json", "type": "table"}]'})
+
+
+def description(result: Result, config: Config, command: str) -> str:
+    """Describe a run in three lines of Markdown: what it is, how good, and the command that repeats it."""
+    named = [f"{part} {code_span(getattr(config, part).name)}" for part in ("model", "data", "split", "tuner")]
+    folds = f", mean of {len(result['folds'])} folds" if "folds" in result else ""
+    measure, best = headline(result["test"]), best_baseline(result)
+    scores = [
+        f"**{in_words(measure).replace('(mm)', 'in mm')} {_cell(result, measure)}**{folds}",
+        f"best baseline ({REFERENCES[best]}) {with_interval(result[best][measure])}",
+    ]
+    if second := result.get("also"):
+        scores.append(f"on {code_span(second['split'])} {_cell(second, measure)}")
+    if coverage := result["coverage"]:
+        scores.append(f"coverage {100 * coverage['found']:.3g} % (target {100 * coverage['asked']:g} %)")
+    return f"{', '.join(named)}, seed {config.seed}\n\n{', '.join(scores)}\n\nRepeat it: {code_span(command)}"

@@ -33,10 +33,6 @@ if TYPE_CHECKING:  # a table takes no MLflow
 log = logging.getLogger(__name__)
 _LOG_WIDTH = 120
 _LONG_WORD = 24  # characters; a table breaks longer ones where it must
-_GAP = 2  # characters between its columns
-_QUIET_S = 5.0  # an epoch is logged at most this often
-_OTHER_LINES = 8  # of the display, beside its trials
-_OF_A_LAYER = re.compile(r"^(conv_)?(input|\d+)_|_\d+$")
 
 
 class Terminal(Listener):
@@ -46,11 +42,11 @@ class Terminal(Listener):
         self._tuner, self._training, self._progress = config.tuner, config.training, Progress(config, samples)
         self._trials: dict[int, tuple[Mapping[str, Any], TrialResult | None]] = {}
         self._best: float | None = None  # objective in this stage
-        self._best_epoch = 1
+        self._best_trial, self._best_epoch = 0, 1
         self._now = ""  # what is under way
+        self._of = f" of {config.tuner.max_trials}" if config.tuner.max_trials else ""
         self._reported = self._began = time.monotonic()
         console = _console()
-        # Displays of several processes overwrite one another.
         self._is_live = console.is_terminal and not console.is_dumb_terminal and jobs_at_once() == 1
         self._live = Live(console=console, get_renderable=self._display, transient=True, redirect_stdout=False)
         self._in_file = {ELSEWHERE: self._is_live}
@@ -77,9 +73,6 @@ class Terminal(Listener):
                 self._live.console.print(self._trial_table())
             self._trials = {}
 
-    def _trial(self, number: int) -> str:
-        return f"trial {number}" + (f" of {self._tuner.max_trials}" if self._tuner.max_trials else "")
-
     def trial_known(self, result: TrialResult) -> None:
         self._progress.to_come = self._progress.to_come and self._progress.to_come - 1
         self._add(result)
@@ -87,32 +80,33 @@ class Terminal(Listener):
     def trial_started(self, number: int, hyperparameters: Mapping[str, Any]) -> None:
         self._progress.begin_trial(number, hyperparameters.get("tuner/epochs"))
         self._trials[number] = hyperparameters, None
-        log.info("%s: %s", self._trial(number), _named(hyperparameters), extra=self._in_file)
+        log.info("trial %d%s: %s", number, self._of, _named(hyperparameters), extra=self._in_file)
 
     def epoch_ended(self, number: int, execution: int, epoch: int, logs: Mapping[str, float]) -> None:
         self._progress.tick(number)
         place = f", execution {execution}" if self._tuner.executions_per_trial > 1 else ""
-        self._epoch(f"{self._trial(number)}{place}, epoch {epoch}", logs)
+        self._epoch(f"trial {number}{self._of}{place}, epoch {epoch}", logs)
 
     def trial_ended(self, result: TrialResult) -> None:
         self._progress.networks[result.number].epochs = 0
         self._add(result)
         if result.score is None:
             log.warning("trial %d failed: %s", result.number, result.failure)
-            return
-        reached = f"{self._tuner.objective} {result.score:.4g}, best so far {self._best:.4g}"
-        log.info("trial %d: %s", result.number, reached, extra=self._in_file)
+        else:
+            reached = f"{self._tuner.objective} {result.score:.4g}, best so far {self._best:.4g}"
+            log.info("trial %d: %s", result.number, reached, extra=self._in_file)
 
     def _add(self, result: TrialResult) -> None:
         self._trials[result.number] = result.hyperparameters, result
         if result.score is not None and self._improves(result.score):
-            self._progress.best_trial = result.number
+            self._best_trial = result.number
 
     def _improves(self, score: float) -> bool:
         """Note a score; return whether it is the best of its stage."""
-        pick = min if self._tuner.direction == "min" else max
-        before, self._best = self._best, score if self._best is None else pick(self._best, score)
-        return self._best != before
+        sign = 1 if self._tuner.direction == "min" else -1
+        better = self._best is None or sign * score < sign * self._best
+        self._best = score if better else self._best
+        return better
 
     def final_epoch_ended(self, member: int, epoch: int, logs: Mapping[str, float]) -> None:
         self._best = None if epoch == 1 else self._best
@@ -126,7 +120,7 @@ class Terminal(Listener):
     def _epoch(self, where: str, logs: Mapping[str, float]) -> None:
         best = "" if self._best is None else f", best so far {self._best:.4g}"
         self._now = f"{where}: {self._tuner.objective} {logs[self._tuner.objective]:.4g}{best}"
-        if time.monotonic() - self._reported >= _QUIET_S:
+        if time.monotonic() - self._reported >= 5.0:
             self._reported = time.monotonic()
             log.info("%s%s", self._now, _duration(self._progress.seconds_left()), extra=self._in_file)
 
@@ -143,8 +137,8 @@ class Terminal(Listener):
 
     def _trial_table(self) -> Table:
         """Return the best trial and the latest, as many as there is room for, with what differs between them."""
-        trials, best = dict(self._trials), self._progress.best_trial
-        latest = [*trials][-max(2, (self._live.console.height - _OTHER_LINES) // 2) :]
+        trials, best = dict(self._trials), self._best_trial
+        latest = [*trials][-max(2, (self._live.console.height - 8) // 2) :]
         shown = {number: _short(trials[number][0]) for number in sorted({*latest, *({best} & {*trials})})}
         same = set.intersection(*({*values.items()} for values in shown.values())) if len(shown) > 1 else set()
         table = Table("trial", "what differs", self._tuner.objective, "seconds", box=None, pad_edge=False)
@@ -181,20 +175,17 @@ class Terminal(Listener):
 def show_table(
     title: str, columns: Sequence[str], rows: Sequence[Mapping[str, Any]], justify: JustifyMethod = "left"
 ) -> None:
-    """Print these columns of the rows, a None as an empty cell; all but the first are justified as asked.
-
-    Where there is little room, the column with the longest cells wraps, else all of them do, between words.
-    """
+    """Print these columns, a None as an empty cell; the longest or else all of them wrap between words."""
     cells = {name: ["" if row[name] is None else visible(str(row[name])) for row in rows] for name in columns}
-    longest = max(columns, key=lambda name: max(map(len, cells[name]), default=0))
-    console, width = _console(), 0
+    whole = {name: max(map(len, [name, *cells[name]])) for name in columns}
+    words = {name: max(map(len, " ".join([name, *cells[name]]).split())) for name in columns}
+    longest, console = max(columns, key=whole.__getitem__), _console()
+    least = whole | {longest: min(_LONG_WORD, words[longest])}
+    fits = sum(least.values()) + 2 * len(columns) <= console.width
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for name in columns:
-        word = min(_LONG_WORD, max(map(len, " ".join([name, *cells[name]]).split())))
-        width += _GAP + (word if name == longest else max(map(len, [name, *cells[name]])))
-        table.add_column(name, overflow="fold", justify=justify if table.columns else "left", min_width=word)
-    for column in table.columns:
-        column.no_wrap = width <= console.width and column.header != longest
+        look: Any = {"min_width": min(_LONG_WORD, words[name]), "no_wrap": fits and name != longest}
+        table.add_column(name, overflow="fold", justify=justify if table.columns else "left", **look)
     for row in zip(*cells.values(), strict=True):
         table.add_row(*map(Text, row))
     console.print(Text(visible(title), "italic"), table, sep="\n")  # a title may hold a path, which nothing cuts
@@ -218,5 +209,5 @@ def _short(values: Mapping[str, Any]) -> dict[str, str]:
     joined: dict[str, list[str]] = {}
     for name, value in values.items():
         text = f"{value:.3g}" if isinstance(value, float) else str(value)
-        joined.setdefault(_OF_A_LAYER.sub("", name), []).append(text)
+        joined.setdefault(re.sub(r"^(conv_)?(input|\d+)_|_\d+$", "", name), []).append(text)
     return {name: "/".join(each if len({*each}) > 1 else each[:1]) for name, each in joined.items()}

@@ -17,11 +17,9 @@ from forcepos.results.compared_runs import axes_of, errors_mm
 from forcepos.results.figures import style
 from forcepos.results.scores import with_interval
 
-_POINTS_SHOWN = 5000
-_CLASSES_WITH_VALUES = 12  # more are shown by colour only
+_Panels = tuple[Figure, list[tuple[Axes, pd.DataFrame]]]
 _PERCENT = (50, 95)  # percentiles, as the scores give them
-_SAME = 1e-9  # levels this near are one
-_NAMES_AT, _EDGE_AT = 1.7, 2.2  # on a plate, of the farthest point
+_EDGE_AT, _NAMES_AT = 2.2, 0.77  # of a plate, of the farthest point; of names, of the edge
 _BINS, _IN_A_BIN = 20, 20  # bins of a curve at most, samples of a bin at least
 _PLATE_IN, _PLATE = 3.2, ("x (mm)", "y (mm)")
 
@@ -32,17 +30,17 @@ def true_against_predicted(table: pd.DataFrame) -> Figure:
     rows, columns = (len(names), len(splits)) if len(splits) > 1 else (1, len(names))
     figure, panels = style.panels(rows, columns, 2.5 * rows)
     for axes, (name, (split, each)) in zip(panels, product(names, splits.items()), strict=True):
-        shown = each.iloc[:: -(-len(each) // _POINTS_SHOWN)]
+        shown = each.iloc[:: -(-len(each) // 5000)]
         true, predicted = shown[f"true_{name}_mm"], shown[f"predicted_{name}_mm"]
         axes.scatter(true, predicted, s=6, alpha=0.3, edgecolors="none", rasterized=True)
         axes.plot([true.min(), true.max()], [true.min(), true.max()], color=style.BLACK, linewidth=1)
-        axes.set(xlabel=f"true {name} (mm)", ylabel=f"predicted {name} (mm)", title=_title(split))
+        axes.set(xlabel=f"true {name} (mm)", ylabel=f"predicted {name} (mm)", title=split)
     return figure
 
 
 def confusion(table: pd.DataFrame, names: list[str], kind: str) -> Figure:
     """Plot the shares of each true class that are predicted as each class; a class is called a `kind`."""
-    few, side = len(names) <= _CLASSES_WITH_VALUES, min(max(2.4, 0.26 * len(names)), 16)
+    few, side = len(names) <= 12, min(max(2.4, 0.26 * len(names)), 16)
     width = max(style.PAGE_IN, (side + 0.6) * len(_each_split(table)))
     figure, panels = _panels(table, side + 1, ("", ""), width=width, sharey=True)
     for axes, each in panels:
@@ -62,14 +60,14 @@ def confusion(table: pd.DataFrame, names: list[str], kind: str) -> Figure:
 def error_distribution(table: pd.DataFrame, references: Mapping[str, Float64]) -> Figure:
     """Plot the share of samples up to each distance: a curve per split, thin ones of references' (n,) in mm."""
     figure, axes = style.single(height=4.4)
-    model = {f"model, {_title(split)}": _distances_mm(each) for split, each in _each_split(table).items()}
+    model = {f"model, {split}": _distances_mm(each) for split, each in _each_split(table).items()}
     for name, values in (model | dict(references)).items():
-        median, high = (with_interval(value, unit="mm") for value in np.percentile(values, _PERCENT))
-        label = f"{name}: median {median}, 95 % below {high}"
-        curve = axes.ecdf(values, label=label, linewidth=2.2 if name in model else 1)
+        places = np.percentile(values, _PERCENT)
+        median, high = (with_interval(value, unit="mm") for value in places)
+        label, width = f"{name}: median {median}, 95 % below {high}", 2.2 if name in model else 1
+        curve = axes.ecdf(values, label=label, linewidth=width)
         if name in model:
-            shares = np.array(_PERCENT) / 100
-            axes.plot(np.percentile(values, _PERCENT), shares, "o", color=curve.get_color(), markersize=6)
+            axes.plot(places, np.array(_PERCENT) / 100, "o", color=curve.get_color(), markersize=6)
     axes.set(xlabel="distance from the true position (mm)", ylabel="share of samples (%)", xlim=(0, None))
     axes.set_ylim(0, 1.02)
     axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=""))
@@ -78,26 +76,22 @@ def error_distribution(table: pd.DataFrame, references: Mapping[str, Float64]) -
 
 
 def error_against(table: pd.DataFrame, column: str, label: str) -> Figure:
-    """Plot errors over a column, whose label has its unit, in bins of equally many samples.
-
-    Of positions quartiles are shown, of classes the share of wrong ones.
-    """
+    """Plot quartiles of errors, or shares of wrong classes, over a column, in bins of equally many samples."""
     labels = label, "error (mm)" if axes_of(table) else "wrong answers (%)"
     figure, panels = _panels(table, 2.9, labels, sharex=True, sharey=True)
     for axes, each in panels:
         rank = each[column].rank(method="min") - 1  # equal values are in the same bin
         bins = rank * max(1, min(_BINS, len(each) // _IN_A_BIN)) // len(each)
         place = each[column].groupby(bins).median()
-        if axes_of(each):
-            bands = errors_mm(each).abs().assign(distance=_distances_mm(each)).groupby(bins)
-            low, middle, high = (bands.quantile(share) for share in (0.25, 0.5, 0.75))
-            axes.fill_between(place, low["distance"], high["distance"], alpha=0.2, lw=0, label="middle half")
-            axes.plot(place, middle.pop("distance"), ".-", label="distance, median")
-            for name in middle:
-                axes.plot(place, middle[name], "--", linewidth=1, label=f"along {name}, median")
-        else:
+        if not axes_of(each):
             wrong = 100 * (each["true"] != each["predicted"]).groupby(bins).mean()
             axes.plot(place, wrong, ".-", label="of the answers in a bin")
+            continue
+        bands = errors_mm(each).abs().assign(distance=_distances_mm(each)).groupby(bins)
+        low, middle, high = (bands.quantile(share) for share in (0.25, 0.5, 0.75))
+        axes.fill_between(place, low["distance"], high["distance"], alpha=0.2, lw=0, label="middle half")
+        axes.plot(place, middle.pop("distance"), ".-", label="distance, median")
+        axes.plot(place, middle, "--", linewidth=1, label=[f"along {name}, median" for name in middle])
 
     axes.set_ylim(0, None)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=5)
@@ -105,23 +99,20 @@ def error_against(table: pd.DataFrame, column: str, label: str) -> Figure:
 
 
 def coverage_curve(curves: Mapping[str, tuple[Float64, Float64]], chosen: float) -> Figure:
-    """Plot observed against target coverage by split; mark the level that was chosen, or where it would be.
-
-    Curves have target (levels,) ascending, possibly none, and observed (levels,): shares from 0 to 1.
-    """
+    """Plot observed against target coverage (levels,) ascending, from 0 to 1, by split; mark the chosen level."""
     figure, panels = style.panels(1, len(curves), 3.9)
     for axes, (split, (target, observed)) in zip(panels, curves.items(), strict=True):
         axes.plot([0, 100], [0, 100], color=style.GREY, linestyle="--", label="observed = target")
         axes.plot(100 * target, 100 * observed, marker=".", label="observed on the test subset")
         label, colour = f"target {100 * chosen:.3g} %", style.VERMILLION
-        if len(target) and target[0] - _SAME <= chosen <= target[-1] + _SAME:
+        if len(target) and target[0] - 1e-9 <= chosen <= target[-1] + 1e-9:
             place = 100 * np.interp(chosen, target, observed)
             label += f", observed {place:.3g} %"
             axes.plot(100 * chosen, place, "o", color=colour, ms=8, zorder=3, label=label)
         else:
             axes.axvline(100 * chosen, color=colour, ls=":", label=f"{label}, beyond the calibrated levels")
-        axes.set(xlabel="target coverage (%)", ylabel="observed coverage (%)", title=_title(split))
-        axes.set(xlim=(0, 102), ylim=(0, 102), aspect="equal")
+        axes.set(xlabel="target coverage (%)", ylabel="observed coverage (%)", xlim=(0, 102), ylim=(0, 102))
+        axes.set(aspect="equal", title=f"split={style.literal(split)}")
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2))
     return figure
 
@@ -154,40 +145,28 @@ def sector_map(table: pd.DataFrame, sectors: Sectors) -> Figure:
         x, y, accuracy = each.groupby("point")[["x_mm", "y_mm", "correct"]].mean().to_numpy(float).T
         dots = axes.scatter(x, y, c=accuracy, vmin=0, vmax=100, cmap=colours, s=20, zorder=3)
         for start, end, name in zip(sectors.starts, sectors.ends, sectors.names, strict=True):
-            axes.plot(*np.outer(_to_square(start), (0, edge)), color=style.GREY, linewidth=1)
             middle = start / np.linalg.norm(start) + end / np.linalg.norm(end)  # sectors are less than half a turn
-            x, y = _to_square(middle) * edge * _NAMES_AT / _EDGE_AT
-            axes.text(x, y, name, ha="center", va="center")
+            border, (x, y) = (edge * to / np.abs(to).max() for to in (start, middle))  # to the square's edge
+            axes.plot(*np.outer(border, (0, 1)), color=style.GREY, linewidth=1)
+            axes.text(x * _NAMES_AT, y * _NAMES_AT, name, ha="center", va="center")
         axes.set(aspect="equal", xlim=(-edge, edge), ylim=(-edge, edge))
     figure.colorbar(dots, ax=figure.axes, label="samples with correct sector (%)", shrink=0.85)
     return figure
 
 
 def _each_split(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return the rows of each split, the run's own first."""
-    return {str(name): rows for name, rows in table.groupby("split", sort=False)}
+    return {f"split={style.literal(name)}": rows for name, rows in table.groupby("split", sort=False)}
 
 
 def _distances_mm(table: pd.DataFrame) -> Float64:
     return np.asarray(np.linalg.norm(errors_mm(table), axis=1), np.float64)
 
 
-def _panels(
-    table: pd.DataFrame, height: float, labels: tuple[str, str], **look: Any
-) -> tuple[Figure, list[tuple[Axes, pd.DataFrame]]]:
+def _panels(table: pd.DataFrame, height: float, labels: tuple[str, str], **look: Any) -> _Panels:
     """Create a panel for each split, with its title and outer labels, and return it with the split's rows."""
     splits = _each_split(table)
     figure, panels = style.panels(1, len(splits), height, **look)
     for axes, split in zip(panels, splits, strict=True):
-        axes.set(title=_title(split), xlabel=labels[0], ylabel=labels[1])
+        axes.set(title=split, xlabel=labels[0], ylabel=labels[1])
         axes.label_outer()
     return figure, list(zip(panels, splits.values(), strict=True))
-
-
-def _title(split: str) -> str:
-    return f"split={style.literal(split)}"
-
-
-def _to_square(direction: Float64) -> Float64:
-    """Scale a direction to end on the square of half width 1."""
-    return np.asarray(direction / np.abs(direction).max(), np.float64)

@@ -1,12 +1,18 @@
-"""Common style of all pictures: one size of text, widths that fit a thesis, colours that all can distinguish."""
+"""Common style of pictures, with colours that all can distinguish, and HTML pages of one file that show them."""
 
+import base64
+import io
+import re
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
 import matplotlib.style
 import numpy as np
 from cycler import cycler
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
@@ -15,30 +21,22 @@ from numpy.typing import ArrayLike
 
 from forcepos.runtime.wording import shortened, visible
 
-# Okabe and Ito's colours; yellow last, since it is faint on white.
-BLUE, VERMILLION, ORANGE, BLACK, GREY = "#0072B2", "#D55E00", "#E69F00", "#000000", "#999999"
-CYCLE = (BLUE, VERMILLION, "#009E73", ORANGE, "#CC79A7", "#56B4E9", BLACK, "#F0E442")
-
-# From good to bad, without plasma's light end.
+BLUE, VERMILLION, ORANGE, BLACK, GREY = "#0072B2", "#D55E00", "#E69F00", "#000000", "#999999"  # Okabe and Ito's
+CYCLE = (BLUE, VERMILLION, "#009E73", ORANGE, "#CC79A7", "#56B4E9", BLACK, "#F0E442")  # yellow is faint on white
 BAD_IS_BRIGHT = ListedColormap(colormaps["plasma"](np.linspace(0, 0.85, 256)), "bad_is_bright")
-
 PAGE_IN = 6.3  # the width of the text on an A4 page
+_Panels = tuple[Figure, list[Axes]]
 _STYLE = {
     "savefig.dpi": 150, "svg.fonttype": "none", "legend.frameon": False, "axes.axisbelow": True,
     "font.size": 9, **dict.fromkeys(["axes.titlesize", "figure.titlesize", "figure.labelsize"], "medium"),
     "axes.prop_cycle": cycler(color=CYCLE), "axes.spines.top": False, "axes.spines.right": False,
     "axes.grid": True, "grid.alpha": 0.25, "grid.linewidth": 0.6,
 }  # fmt: skip
-_LONGEST = 60  # characters of a name
 _NAMED = 8  # signals of a panel: more names would not fit next to it
-_WIDE = 20  # ratio of largest to smallest value above which a linear axis hides the small ones
 
 
 def drawing() -> AbstractContextManager[None]:
-    """Draw and save in our style within this block, whatever style the process has, and leave that as it was.
-
-    Text in SVG stays text. With settings of a user's own, a name might be parsed as TeX.
-    """
+    """Draw and save in our style within this block, whatever style the process has: SVG has text, none is TeX."""
     return matplotlib.style.context(["default", _STYLE])
 
 
@@ -53,9 +51,7 @@ def single(height: float = 3.8, width: float = PAGE_IN) -> tuple[Figure, Axes]:
     return figure, figure.add_subplot()
 
 
-def panels(
-    rows: int, columns: int, height: float, width: float = PAGE_IN, **share: Any
-) -> tuple[Figure, list[Axes]]:
+def panels(rows: int, columns: int, height: float, width: float = PAGE_IN, **share: Any) -> _Panels:
     """Create a figure with this many panels, row by row; sizes in inches."""
     figure = new_figure(height, width)
     return figure, [*figure.subplots(rows, columns, squeeze=False, **share).flat]
@@ -68,19 +64,37 @@ def draw_signals(axes: Axes, x: ArrayLike, signals: Iterable[tuple[str, ArrayLik
     axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), handlelength=1)
 
 
-def message(text: str) -> Figure:
-    figure = new_figure(1.2)
-    figure.text(0.5, 0.5, text, ha="center", va="center", wrap=True)
-    return figure
-
-
 def literal(name: object) -> str:
     """Shorten a name and make it visible; escape dollars, between which matplotlib would parse a formula."""
-    return shortened(visible(str(name)), _LONGEST).replace("$", r"\$")
+    return shortened(visible(str(name)), 60).replace("$", r"\$")
 
 
 def log_if_wide(axes: Axes, values: Iterable[float]) -> None:
     """Make the y axis logarithmic where one bad value would flatten all others."""
     known = [value for value in values if np.isfinite(value)]
-    if known and min(known) > 0 and max(known) > _WIDE * min(known):
+    if known and min(known) > 0 and max(known) > 20 * min(known):
         axes.set_yscale("log")
+
+
+def page_html(template: str, **contents: Any) -> str:
+    """Render a template of this room: a page that loads nothing, with escaped texts and pictures in base64."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parents[1]), undefined=StrictUndefined, finalize=_visible,
+        autoescape=True, trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    return environment.get_template(template).render(contents)
+
+
+def _visible(value: Any) -> Any:
+    """Format numbers, make texts visible, and leave out a URI's password; what a macro has written is finished."""
+    if isinstance(value, float):
+        return f"{value:.3g}" if abs(value) < 100 else f"{value:.0f}"
+    if isinstance(value, Markup) or not isinstance(value, str):
+        return value
+    return visible(re.sub(r"//[^/\s]*@", "//", value), kept="\n")
+
+
+def png(figure: Figure) -> str:
+    file = io.BytesIO()
+    figure.savefig(file)
+    return base64.b64encode(file.getvalue()).decode()
