@@ -70,10 +70,8 @@ def _folders(run: str) -> list[Path]:
         files = sorted([*Path().rglob("result.json"), *Path().rglob("sweep.json")])
         # A run's or a sweep's own, not a fold's nor MLflow's copy.
         own = (file for file in files if file.name == "sweep.json" or (file.parent / CONFIG).exists())
-        named = (
-            file for file in own if run.encode() in file.read_bytes() and read_config(file).get("run_id") == run
-        )
-        folder = next(named, Path(run, "result.json")).parent
+        naming = (file for file in own if run.encode() in file.read_bytes())
+        folder = next((file.parent for file in naming if read_config(file).get("run_id") == run), folder)
     if not folder.is_dir():
         raise InputError(f"{run} is neither a folder nor the id of a run or sweep below {Path.cwd()}")
     jobs = job_folders(folder)

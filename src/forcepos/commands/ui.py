@@ -23,10 +23,9 @@ def main(arguments: Sequence[str]) -> None:
     """Print the link to the list of runs and serve it, unless a server does."""
     defaults = OmegaConf.load(conf_dir() / "tracking" / "default.yaml")
     parser = argparse.ArgumentParser(prog="forcepos ui", description=_HELP)
-    parser.add_argument(
-        "uri", nargs="?", default=defaults.uri, metavar="URI", help="of a server: its link; default: %(default)s"
-    )
-    parser.add_argument("--port", type=int, default=5000, help="default: %(default)s")
+    add = parser.add_argument
+    add("uri", nargs="?", default=defaults.uri, metavar="URI", help="of a server: its link; default: %(default)s")
+    add("--port", type=int, default=5000, help="default: %(default)s")
     answer_in_one_line(parser)
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, handlers=[StandardErrorHandler()])

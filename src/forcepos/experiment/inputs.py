@@ -6,6 +6,7 @@ import logging
 import math
 import os
 import reprlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,12 +27,7 @@ _MANY_ROWS = 500_000  # that one has hardly meant
 
 
 def read_inputs(config: Config) -> Loaded:
-    """Look for the tracking server, check given hyperparameters, and read the recordings.
-
-    Raises:
-        InputError: Slurm started the command several times, or tracking server, hyperparameters or data cannot be
-            used.
-    """
+    """Look for the tracking server, check given hyperparameters, and read the recordings."""
     tasks = int(os.environ.get("SLURM_STEP_NUM_TASKS", "1"))
     if tasks > 1:
         raise InputError(
@@ -51,18 +47,13 @@ def _announce(config: Config, data: SimulatedConfig) -> None:
     rows = points * data.visits * data.rows
     visits = f"data.visits={data.visits} x data.rows={data.rows} of each visit"
     size = f"{rows:,} rows: {points} points of data.grid x {visits}"
-    if rows > _MANY_ROWS:  # about half of them will be training samples
-        log.warning("simulating %s; training %s", size, Progress(config, rows // 2).plan())
-    else:
-        log.info("simulating %s", size)
+    many = rows > _MANY_ROWS  # about half of them will be training samples
+    plan = f"; training {Progress(config, rows // 2).plan()}" if many else ""
+    log.log(logging.WARNING if many else logging.INFO, "simulating %s%s", size, plan)
 
 
 def given_hyperparameters(config: Config) -> Values | None:
-    """Return the hyperparameters that are trained without a search; None if there is a search.
-
-    Raises:
-        InputError: they cannot be read, or no such network can be trained.
-    """
+    """Return the hyperparameters that are trained without a search; None if there is a search."""
     if not isinstance(config.tuner, FixedTunerConfig):
         return None
     source = config.tuner.hyperparameters
@@ -71,14 +62,7 @@ def given_hyperparameters(config: Config) -> Values | None:
 
 
 def read_hyperparameters(source: str | Path, text: bytes | None = None) -> Values:
-    """Read hyperparameters from JSON: an object of them, or a result.json that holds them.
-
-    Args:
-        text: read instead of the file `source`.
-
-    Raises:
-        InputError: the file is missing or not a JSON object, or holds a key twice.
-    """
+    """Read hyperparameters from JSON, of the file `source` or given: an object of them, or a result.json."""
     try:
         text = Path(source).read_bytes() if text is None else text
         values = json.loads(text, object_pairs_hook=_without_repetition)
@@ -97,20 +81,14 @@ def read_hyperparameters(source: str | Path, text: bytes | None = None) -> Value
 
 
 def _without_repetition(pairs: Sequence[tuple[str, Any]]) -> Values:
-    values: Values = {}
-    for name, value in pairs:
-        if name in values:
+    for name, count in Counter(name for name, _ in pairs).items():
+        if count > 1:
             raise ValueError(f"it holds {reprlib.repr(name)} twice")
-        values[name] = value
-    return values
+    return dict(pairs)
 
 
 def check_hyperparameters(values: Mapping[str, Any], model: ModelConfig, source: str) -> Values:
-    """Return the values that the network they describe needs, without those of unused layers.
-
-    Raises:
-        InputError: a key is missing, or its value is of the wrong kind or out of the limits that model.space has.
-    """
+    """Check the values that the network they describe needs, and return them without those of unused layers."""
     needed: Values = {}
     space, given = architecture_of(model), f"tuner.hyperparameters={source}"
     for entry in Space(space.declare_all).needed(needed):

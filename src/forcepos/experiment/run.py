@@ -1,24 +1,29 @@
 """The story of a run, from its recordings to its result, and its steps."""
 
-import dataclasses
+import hashlib
+import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from forcepos.config.schema import Config, CrossValidationConfig, FixedTunerConfig
+import keras
+import keras_tuner
+
+from forcepos.config.plugins import values_with_plugins
+from forcepos.config.schema import Config, FixedTunerConfig
 from forcepos.data.loading import Loaded
 from forcepos.data.recordings import Recordings
 from forcepos.data.splits.held_out import harder_split
 from forcepos.evaluation.evaluate import evaluate, references
-from forcepos.experiment.folds import RunPlan, cross_validate
 from forcepos.experiment.inputs import given_hyperparameters
 from forcepos.models.architectures.architecture import architecture_of
 from forcepos.models.final import TrainedModel, train_final
 from forcepos.models.problem import Problem
-from forcepos.models.training.device import use_device
 from forcepos.models.training.trainer import NetworkTrainer
-from forcepos.results.finished_runs import CONFIG, cached_result, refuse_result
+from forcepos.results.finished_runs import CONFIG, cached_result, refuse_result, run_fingerprint
 from forcepos.results.logged import description
 from forcepos.results.pending_logs import finalize_tracking, log_pending
 from forcepos.results.predictions import Scored
@@ -27,8 +32,9 @@ from forcepos.results.run_report import RunReport, repeat_result, save
 from forcepos.results.terminal import Terminal
 from forcepos.runtime.errors import ImpossibleNetwork, InputError, TrialFailure
 from forcepos.runtime.interruption import stop_if_asked
-from forcepos.runtime.resources import in_sweep, jobs_at_once
-from forcepos.tracking.description import command, run_name, swept
+from forcepos.runtime.resources import in_sweep
+from forcepos.tracking.description import command, provenance, run_name, swept
+from forcepos.tracking.run import Run
 from forcepos.tracking.track import track
 from forcepos.tracking.ui import ui_address
 from forcepos.tuning.ledger import SearchResult
@@ -38,22 +44,53 @@ from forcepos.tuning.tuner import SearchSpec, Tuner
 from forcepos.tuning.workers import SharedSearch, WorkerPool
 
 log = logging.getLogger(__name__)
+_VERSION = 2  # raise it with a change of the code after which the same trial has another score
+_OF_A_TRIAL = ("epochs", "device", "deterministic", "xla", "precision")
+_NOT_MEANT = ("max_trials", "max_failures", "fresh", "workers")
 T = TypeVar("T")
 
 
-def run_experiment(config: Config, loaded: Loaded, folder: Path, overrides: Sequence[str]) -> dict[str, Any]:
-    """Search, train and measure, once or for each fold; `folder` receives result, model and figures.
+@dataclass(frozen=True)
+class RunPlan:
+    """One run, or one fold of a cross-validation."""
 
-    Raises:
-        InputError: config, device or tracking store cannot be used as they are.
-    """
-    plan = RunPlan(config, loaded, folder, tuple(overrides), use_device(config.training, jobs_at_once()))
-    if isinstance(config.split, CrossValidationConfig) and config.split.fold is None:
-        return cross_validate(plan, _run_once)
-    return _run_once(plan)
+    config: Config
+    loaded: Loaded
+    folder: Path  # receives result, model and figures
+    overrides: tuple[str, ...]  # of the command line
+    device: str  # that training runs on, in words
+    parent: Run | None = None  # the run of the cross-validation that this one is a fold of
+    since: str | None = None  # when that began, for `cached_result`
+
+    @cached_property
+    def facts(self) -> dict[str, str]:  # where the run comes from: its tags in MLflow
+        return provenance(self.device, self.loaded.recordings.fingerprint, self.overrides)
+
+    @cached_property
+    def fingerprint(self) -> str:  # equal for two runs that are the same
+        return run_fingerprint(self.config, self.loaded.recordings.fingerprint)
+
+    @cached_property
+    def search_dir(self) -> Path:  # where the search keeps its trials
+        fingerprint = search_fingerprint(self.config, self.loaded.recordings.fingerprint)
+        return Path.cwd() / "outputs" / "search" / fingerprint
 
 
-def _run_once(plan: RunPlan) -> dict[str, Any]:
+def search_fingerprint(config: Config, data_fingerprint: str) -> str:
+    """Return twelve digits over all that changes what a trial means; raising max_trials extends a search."""
+    values = values_with_plugins(config)
+    meaning = {
+        "data": data_fingerprint,
+        "tuner": {key: value for key, value in values["tuner"].items() if key not in _NOT_MEANT},
+        "training": {key: values["training"][key] for key in _OF_A_TRIAL},
+        "versions": [_VERSION, keras.__version__, keras_tuner.__version__],
+        **({"reader": values["data"]["plugin"]} if "plugin" in values["data"] else {}),
+        **{key: values[key] for key in ("seed", "split", "sectors", "model")},
+    }
+    return hashlib.sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def run_once(plan: RunPlan) -> dict[str, Any]:
     """Run, unless the same run has a result: its tracking is completed now, or skip_finished=true."""
     with lock_search(plan.search_dir, fresh=False, wait=in_sweep()):
         cached = cached_result(plan.config, plan.fingerprint, plan.since)
@@ -104,11 +141,7 @@ def _stage(work: Callable[..., T], *arguments: Any) -> T:
 
 
 def find_hyperparameters(trainer: NetworkTrainer, directory: Path, events: Events) -> SearchResult:
-    """Search for the best hyperparameters in `directory`, or return those that are given.
-
-    Raises:
-        InputError: the given ones cannot be used, or too many trials failed.
-    """
+    """Search for the best hyperparameters in `directory`, or return those that are given."""
     config = trainer.problem.config
     if given := given_hyperparameters(config):
         return SearchResult(given, None, (), 0)
@@ -126,11 +159,7 @@ def find_hyperparameters(trainer: NetworkTrainer, directory: Path, events: Event
 
 
 def train_model(trainer: NetworkTrainer, best: Mapping[str, Any], events: Events, phase: str) -> TrainedModel:
-    """Train the final model, and show it as a phase of the run.
-
-    Raises:
-        InputError: it cannot be built, does not fit into memory or diverges.
-    """
+    """Train the final model as a phase of the run; refuse one that cannot be built, or diverges (InputError)."""
     config, training = trainer.problem.config, trainer.problem.config.training
     try:
         with events.phase(phase, training.final_epochs * training.ensemble):
@@ -161,7 +190,7 @@ def evaluate_on_second_split(
     if name is None or (split := harder_split(config.split, name)) is None:
         return None
     try:
-        problem = Problem.of(dataclasses.replace(config, split=split), recordings)
+        problem = Problem.of(replace(config, split=split), recordings)
     except InputError as error:
         log.warning("no score on evaluation.also=%s: %s", name, error)
         return None

@@ -61,13 +61,7 @@ def storage_fault(error: BaseException) -> str | None:
 
 @contextmanager
 def plugin_errors(plugin: object, doing: str) -> Iterator[None]:
-    """Turn what a plug-in (a class, or an instance of it) raises while `doing` something into one line.
-
-    An error that is already meant for a user passes as it is, and so does a bug in a class of forcepos' own.
-
-    Raises:
-        InputError: the plug-in failed; names its class, its file and the error.
-    """
+    """Name the class and file of a plug-in that raises while `doing` something; a bug of ours passes as it is."""
     try:
         yield
     except (InputError, TrialFailure):

@@ -39,10 +39,7 @@ class StandardErrorHandler(logging.StreamHandler[TextIO]):
     def __init__(self, stream: object = None) -> None:  # noqa: ARG002  # Hydra's default config passes one
         logging.Handler.__init__(self)
         self.setFormatter(VisibleFormatter())
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if not getattr(record, ELSEWHERE, False):
-            super().emit(record)
+        self.addFilter(lambda record: not getattr(record, ELSEWHERE, False))
 
     def format(self, record: logging.LogRecord) -> str:
         """On a terminal wrap a line between words or link it, and colour the word for a warning."""
