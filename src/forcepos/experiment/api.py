@@ -55,10 +55,9 @@ def compose(*overrides: str, config_dir: str | Path | None = None) -> Config:
     try:
         config = to_config(compose_unchecked(overrides, config_dir))
     except Exception as error:
-        line = explain(error)
-        if line is None:
-            raise
-        raise InputError(line) from error
+        if line := explain(error):
+            raise InputError(line) from error
+        raise
     _overrides[to_json(asdict(config))] = overrides
     return config
 

@@ -36,20 +36,15 @@ def read_inputs(config: Config) -> Loaded:
         )
     check_server(config.tracking)
     given_hyperparameters(config)
-    if isinstance(config.data, SimulatedConfig):
-        _announce(config, config.data)
+    if isinstance(data := config.data, SimulatedConfig):
+        points = math.prod(data.grid)
+        rows = points * data.visits * data.rows
+        many = rows > _MANY_ROWS  # about half of them will be training samples
+        visits = f"data.visits={data.visits} x data.rows={data.rows} of each visit"
+        plan = f"; training {Progress(config, rows // 2).plan()}" if many else ""
+        level, size = logging.WARNING if many else logging.INFO, f"{rows:,} rows: {points} points of data.grid"
+        log.log(level, "simulating %s x %s%s", size, visits, plan)
     return load_checked(config)
-
-
-def _announce(config: Config, data: SimulatedConfig) -> None:
-    """Log how many rows will be simulated, before they are; a warning, with the time of training, if many."""
-    points = math.prod(data.grid)
-    rows = points * data.visits * data.rows
-    visits = f"data.visits={data.visits} x data.rows={data.rows} of each visit"
-    size = f"{rows:,} rows: {points} points of data.grid x {visits}"
-    many = rows > _MANY_ROWS  # about half of them will be training samples
-    plan = f"; training {Progress(config, rows // 2).plan()}" if many else ""
-    log.log(logging.WARNING if many else logging.INFO, "simulating %s%s", size, plan)
 
 
 def given_hyperparameters(config: Config) -> Values | None:
@@ -108,9 +103,9 @@ def check_hyperparameters(values: Mapping[str, Any], model: ModelConfig, source:
 
 def _limits(space: Any, name: str) -> dict[str, Any]:
     """Return the limits of the key in model.space that a hyperparameter belongs to: filters of conv_0_filter."""
-    keys = [field for field in dataclasses.fields(space) if field.name.rstrip("s") in name]
-    if not keys:
+    key = next((field for field in dataclasses.fields(space) if field.name.rstrip("s") in name), None)
+    if key is None:
         return {}
-    values = getattr(space, keys[0].name)
-    ends = {field.name: field for field in dataclasses.fields(values)} if dataclasses.is_dataclass(values) else {}
-    return dict(ends.get("max", keys[0]).metadata.get("limits", {}))
+    values = getattr(space, key.name)
+    ends = {end.name: end for end in dataclasses.fields(values)} if dataclasses.is_dataclass(values) else {}
+    return dict(ends.get("max", key).metadata.get("limits", {}))

@@ -180,11 +180,7 @@ def _remedy(config: Config, failure: TrialFailure) -> str:
 def evaluate_on_second_split(
     trainer: NetworkTrainer, recordings: Recordings, best: Mapping[str, Any], events: Events
 ) -> Scored | None:
-    """Train and score `best` on the split that `evaluation.also` names, with this split's ratios.
-
-    None if there is no second split, if it is the run's own, or if it cannot be drawn from these recordings.
-    A fold of a cross-validation holds units out itself.
-    """
+    """Train and score `best` on the split of `evaluation.also`; None if it is the run's own or cannot be drawn."""
     config = trainer.problem.config
     name = config.evaluation.also
     if name is None or (split := harder_split(config.split, name)) is None:

@@ -40,11 +40,7 @@ def job_folders(folder: Path) -> list[Path]:
 
 
 def job_rows(folder: Path, keys: Sequence[str] = ()) -> list[Row]:
-    """Return a row for each job: regressions before classifications, the best first, failed ones last.
-
-    Beside the columns of the table, `result` holds the whole result of a finished job, and `score` the name of the
-    score that it is compared by.
-    """
+    """Return a row for each job, with its whole `result`: regressions before classifications, the best first."""
     rows = [_row(job, keys) for job in job_folders(folder)]
     rows.sort(key=lambda row: (not row["result"], row["euclidean_mean_mm"] or 1e9, -(row["accuracy"] or 0)))
     return rows
@@ -189,10 +185,7 @@ def sweep_story(rows: Sequence[Row], keys: Sequence[str], command: str, files: S
 
 
 def draw_jobs(rows: Sequence[Row], keys: Sequence[str], folder: Path) -> list[Path]:
-    """Draw the finished jobs into `folder`, compare them on a page there, and return the files.
-
-    What cannot be drawn or compared is reported, and the sweep ends without it.
-    """
+    """Draw and compare the finished jobs in `folder`, as far as possible, and return the files."""
     finished = [row for row in rows if row["result"]]
     files, alike = list[Path](), _tested_alike(finished, keys)
     pages = ["comparison.html"] if len(alike) == 1 else [f"comparison_{n}.html" for n in range(1, len(alike) + 1)]

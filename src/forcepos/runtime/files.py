@@ -2,7 +2,6 @@
 
 import json
 import logging
-import math
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -40,15 +39,7 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 def to_json(value: Any, indent: int | None = None) -> str:
     """Return `value` as strict JSON, which knows neither NaN nor infinity: both become null."""
-    return json.dumps(_strict(value), indent=indent, allow_nan=False)
-
-
-def _strict(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _strict(each) for name, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_strict(each) for each in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    return json.dumps(json.loads(json.dumps(value), parse_constant=lambda _: None), indent=indent, allow_nan=False)
 
 
 def write_csv(path: Path, table: "pd.DataFrame") -> None:

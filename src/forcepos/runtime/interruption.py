@@ -26,10 +26,8 @@ from forcepos.runtime.wording import visible_lines
 _ASKING = (signal.SIGINT, signal.SIGTERM)
 _PATIENCE_S = 5.0  # time for a process to close its runs
 _INSIST_S = 2.0  # a signal that is repeated after this long is no longer deferred
-
 _END_WITH_OTHERS = ("resource_tracker", "submitit.local._local")  # the latter would print a traceback
 _LOOK_S = 0.5  # how often a process of a pool looks for its parent
-
 _exit_code: list[int] = []  # one entry once the hook is registered
 _received: list[tuple[float, BaseException]] = []  # time and exception of each signal
 _deferred: list[int] = []  # for each deferring block: number of signals received before it
@@ -150,11 +148,7 @@ def _receive(asked: BaseException) -> None:
 
 
 def end_promptly(work: Callable[[], object]) -> None:
-    """Do all the work of a process and let it end promptly, with the exit code that Python would give it.
-
-    The process must do nothing else afterwards. If its output cannot be flushed, as to a closed pipe, the hook
-    fails and Python ends the process as usual.
-    """
+    """Do all the work of a process and let it end promptly, with the exit code that Python would give it."""
     skip_teardown()
     _exit_code[0] = 1
     try:
@@ -211,6 +205,6 @@ def end_with_parent() -> None:
 
 def _leave() -> None:
     logging.shutdown()
-    sys.stdout.flush()
+    sys.stdout.flush()  # fails for a closed pipe: Python then ends the process as usual
     sys.stderr.flush()
     os._exit(_exit_code[0])
