@@ -1,8 +1,7 @@
 """forcepos: locate where a robot is touched from its force and torque signals.
 
 Code lives in the packages below, each importing only from those after it: commands, experiment, results,
-tracking, tuning, evaluation, models, data, config, runtime. `__all__` is the front door, for notebooks and
-programs: a name is imported when it is first used, so that nothing large is loaded before.
+tracking, tuning, evaluation, models, data, config, runtime. A name of `__all__` is imported when first used.
 """
 
 from importlib import import_module

@@ -14,7 +14,7 @@ from forcepos.config.mistakes import answer_in_one_line
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.files import to_json
 from forcepos.runtime.interruption import ended_by_input_errors, ended_by_signals
-from forcepos.runtime.log_lines import StandardErrorHandler
+from forcepos.runtime.log_lines import StandardErrorHandler, print_result
 from forcepos.runtime.wording import visible
 
 _HELP = """\
@@ -49,9 +49,7 @@ def main(arguments: Sequence[str]) -> None:
         from forcepos.results.terminal import show_table  # noqa: PLC0415
 
         table = write_comparison(folders, options.output)
-        if options.json or not sys.stdout.isatty():
-            sys.stdout.write(to_json({"page": str(options.output), "runs": table.to_dict("records")}) + "\n")
-            sys.stdout.flush()
+        print_result(to_json({"page": str(options.output), "runs": table.to_dict("records")}), options.json)
         for split, rows in table.groupby("split", sort=False):
             cells: list[dict[Any, Any]] = shown(rows).to_dict("records")
             title = f"{rows['measure'].iloc[0]} on the test subset of split={split}"

@@ -3,7 +3,6 @@
 import argparse
 import logging
 import socket
-import sys
 from collections.abc import Sequence
 
 from omegaconf import OmegaConf
@@ -11,7 +10,7 @@ from omegaconf import OmegaConf
 from forcepos.config.mistakes import answer_in_one_line
 from forcepos.config.schema import TrackingConfig
 from forcepos.runtime.errors import InputError
-from forcepos.runtime.log_lines import StandardErrorHandler
+from forcepos.runtime.log_lines import StandardErrorHandler, print_result
 from forcepos.runtime.paths import conf_dir
 from forcepos.tracking.place import check_uri, follow_move, resolve
 
@@ -42,8 +41,7 @@ def main(arguments: Sequence[str]) -> None:
         raise InputError(f"{options.uri} has a user interface of its own")
     if address.command:
         _check_port(options.port)
-    sys.stdout.write(f"{address.url}\n")
-    sys.stdout.flush()
+    print_result(address.url, asked=True)
     if address.command:
         log.info("it can be opened in about ten seconds; Ctrl-C ends it")
         serve(options.uri, options.port)

@@ -109,9 +109,8 @@ def _each(measure: Callable[[list[Any]], Any], scores: list[Scores]) -> Scores:
 
 def _save(result: dict[str, Any], folder: Path, run: Run) -> None:
     write_result(result, folder)
-    table = pd.DataFrame([fold["test"] for fold in result["folds"]])
-    table.insert(0, "fold", range(1, len(table) + 1))
-    table.to_csv(folder / "folds.csv", index=False)
+    table = pd.DataFrame([fold["test"] for fold in result["folds"]], range(1, len(result["folds"]) + 1))
+    table.to_csv(folder / "folds.csv", index_label="fold")
     run.log_scores(key_metrics(result))
     log_table(result, folder, run)
     for name in ("result.json", "folds.csv"):

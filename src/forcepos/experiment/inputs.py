@@ -66,9 +66,8 @@ def read_hyperparameters(source: str | Path, text: bytes | None = None) -> Value
     except (ValueError, RecursionError) as error:
         fault = "it is nested too deeply" if isinstance(error, RecursionError) else error
         raise InputError(f"tuner.hyperparameters={source} is not JSON: {fault}") from error
-    place, given = "", values
-    if isinstance(values, dict) and "best_hyperparameters" in values:
-        place, given = ": best_hyperparameters", values["best_hyperparameters"]
+    given = values.get("best_hyperparameters", values) if isinstance(values, dict) else values
+    place = "" if given is values else ": best_hyperparameters"
     if not isinstance(given, dict):
         kind = "null" if given is None else f"a {type(given).__name__}"
         raise InputError(f"tuner.hyperparameters={source}{place} holds {kind}, not an object")

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +15,6 @@ import keras_tuner
 from forcepos.config.plugins import values_with_plugins
 from forcepos.config.schema import Config, FixedTunerConfig
 from forcepos.data.loading import Loaded
-from forcepos.data.recordings import Recordings
 from forcepos.data.splits.held_out import harder_split
 from forcepos.evaluation.evaluate import evaluate, references
 from forcepos.experiment.inputs import given_hyperparameters
@@ -39,7 +38,7 @@ from forcepos.tracking.track import track
 from forcepos.tracking.ui import ui_address
 from forcepos.tuning.ledger import SearchResult
 from forcepos.tuning.search import lock_search, search
-from forcepos.tuning.trials import Events
+from forcepos.tuning.trials import Events, Values
 from forcepos.tuning.tuner import SearchSpec, Tuner
 from forcepos.tuning.workers import SharedSearch, WorkerPool
 
@@ -72,8 +71,7 @@ class RunPlan:
 
     @cached_property
     def search_dir(self) -> Path:  # where the search keeps its trials
-        fingerprint = search_fingerprint(self.config, self.loaded.recordings.fingerprint)
-        return Path.cwd() / "outputs" / "search" / fingerprint
+        return Path.cwd() / "outputs/search" / search_fingerprint(self.config, self.loaded.recordings.fingerprint)
 
 
 def search_fingerprint(config: Config, data_fingerprint: str) -> str:
@@ -119,7 +117,7 @@ def _run(plan: RunPlan) -> dict[str, Any]:
         evaluation = _stage(evaluate, problem, trained)
         with others.phase("baselines", 0):
             compared = _stage(references, problem, plan.loaded.simulation)
-        second = _stage(evaluate_on_second_split, trainer, plan.loaded.recordings, search.best, others)
+        second = _stage(evaluate_second_split, plan, trainer, search.best, others)
         scored, seconds = Scored(problem, trained, evaluation), events.seconds | others.seconds
         report = RunReport(scored, search, compared, second, seconds)
         result = _stage(save, report, folder, run)
@@ -158,35 +156,28 @@ def find_hyperparameters(trainer: NetworkTrainer, directory: Path, events: Event
     return found
 
 
-def train_model(trainer: NetworkTrainer, best: Mapping[str, Any], events: Events, phase: str) -> TrainedModel:
+def train_model(trainer: NetworkTrainer, best: Values, events: Events, phase: str) -> TrainedModel:
     """Train the final model as a phase of the run; refuse one that cannot be built, or diverges (InputError)."""
     config, training = trainer.problem.config, trainer.problem.config.training
     try:
         with events.phase(phase, training.final_epochs * training.ensemble):
             return train_final(trainer, best, events.final_epoch_ended)
     except TrialFailure as failure:
-        failed = f"{phase} with lr={best['lr']:g} failed: {failure}"
-        raise InputError(f"{failed}; {_remedy(config, failure)}") from failure
+        given = config.tuner.hyperparameters if isinstance(config.tuner, FixedTunerConfig) else None
+        rest = "training.final_epochs, which keeps the trials of this search, or model.space.lr.max"
+        remedy = f"lower {f'lr in {given}' if given else rest}"
+        if isinstance(failure, ImpossibleNetwork):
+            remedy = f"choose smaller networks in {given or 'model.space'}"
+        raise InputError(f"{phase} with lr={best['lr']:g} failed: {failure}; {remedy}") from failure
 
 
-def _remedy(config: Config, failure: TrialFailure) -> str:
-    given = config.tuner.hyperparameters if isinstance(config.tuner, FixedTunerConfig) else None
-    if isinstance(failure, ImpossibleNetwork):
-        return f"choose a smaller network in {given}" if given else "choose smaller networks in model.space"
-    rest = "lower training.final_epochs, which keeps the trials of this search, or model.space.lr.max"
-    return f"lower lr in {given}" if given else rest
-
-
-def evaluate_on_second_split(
-    trainer: NetworkTrainer, recordings: Recordings, best: Mapping[str, Any], events: Events
-) -> Scored | None:
+def evaluate_second_split(plan: RunPlan, trainer: NetworkTrainer, best: Values, events: Events) -> Scored | None:
     """Train and score `best` on the split of `evaluation.also`; None if it is the run's own or cannot be drawn."""
-    config = trainer.problem.config
-    name = config.evaluation.also
+    config, name = plan.config, plan.config.evaluation.also
     if name is None or (split := harder_split(config.split, name)) is None:
         return None
     try:
-        problem = Problem.of(replace(config, split=split), recordings)
+        problem = Problem.of(replace(config, split=split), plan.loaded.recordings)
     except InputError as error:
         log.warning("no score on evaluation.also=%s: %s", name, error)
         return None

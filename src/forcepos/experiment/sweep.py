@@ -121,8 +121,7 @@ class _Sweep:
         if self._tracking.name == "mlflow":
             from forcepos.tracking.track import start_sweep  # noqa: PLC0415  # MLflow takes seconds
 
-            known = begun.run_id if begun else None
-            self._run_id = start_sweep(self._tracking, self._text, known, self._varied)
+            self._run_id = start_sweep(self._tracking, self._text, begun.run_id if begun else None, self._varied)
             os.environ |= {PARENT_VARIABLE: self._run_id, SWEEP_KEYS_VARIABLE: json.dumps(self._keys)}
         if begun:
             kept, began = short_path(self._unfinished), self._unfinished.stat().st_mtime

@@ -26,7 +26,6 @@ from forcepos.runtime.resources import batches_of_sweep, started_at_once
 from forcepos.runtime.wording import duration, visible_lines
 
 log = logging.getLogger(__name__)
-_LONGEST = 200  # characters of a reason on the terminal
 _LOST = "it ended unexpectedly: interrupted, killed, or out of memory"
 _FAILURE = "failure.txt"  # in a job's folder: the reason, then where the code was
 _LOOK_S = 1.0  # how often submitit's jobs are looked at
@@ -76,7 +75,7 @@ def reason_of(folder: Path) -> str:
         reason, *where = (folder / _FAILURE).read_text().splitlines()
     except OSError:
         return _LOST
-    short = textwrap.shorten(reason, _LONGEST, placeholder=" …")
+    short = textwrap.shorten(reason, 200, placeholder=" …")
     return short if short == reason and not where else f"{short} (more in {folder / _FAILURE})"
 
 

@@ -91,10 +91,7 @@ def _parser(schema: Any) -> Callable[[bytes], Any]:
 def read_state(
     path: Path, schema: type[Schema], consequence: str, check: Callable[[Schema], object] = lambda _: None
 ) -> Schema | None:
-    """Read a state file; None if there is none, or a damaged one, which is moved aside with the `consequence`.
-
-    `check` raises Damaged where the types alone do not tell. A file of a newer version is an InputError.
-    """
+    """Read a state file; None if there is none, or if types or `check` find it damaged: it is moved aside then."""
     try:
         if (text := read_bytes(path)) is None:
             return None

@@ -62,9 +62,9 @@ class StandardErrorHandler(logging.StreamHandler[TextIO]):
         return sys.stderr
 
 
-def print_result(text: str) -> None:
+def print_result(text: str, asked: bool = False) -> None:
     """Print a line of JSON: to a file or pipe, or if --json asks for it; a terminal has other things to show."""
-    if os.environ.get(JSON_VARIABLE) or not sys.stdout.isatty():
+    if asked or os.environ.get(JSON_VARIABLE) or not sys.stdout.isatty():
         sys.stdout.write(text + "\n")
         sys.stdout.flush()
 
