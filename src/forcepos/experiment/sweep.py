@@ -48,9 +48,9 @@ class SweepCallback(Callback):
     @resolving()
     def on_run_start(self, config: DictConfig, **_: Any) -> None:
         """Refuse a folder that another run has used and a store that cannot work, before anything is written."""
-        folder, subfolder = Path(config.hydra.run.dir), config.hydra.output_subdir or ""
-        # Of a run from Python, there is ours only.
-        before = read_config(folder / subfolder / "config.yaml") or read_config(folder / CONFIG)
+        folder, subfolder, before = Path(config.hydra.run.dir), config.hydra.output_subdir, dict[str, Any]()
+        if subfolder:  # else Hydra saves no config; of a run from Python, there is ours
+            before = read_config(folder / subfolder / "config.yaml") or read_config(folder / CONFIG)
         now = dict(OmegaConf.to_container(config))  # type: ignore[arg-type]
         refuse_used([folder], not before or meaning(before) == meaning(now), config.skip_finished)
         if config.tracking.name == "mlflow":
