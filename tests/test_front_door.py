@@ -18,7 +18,7 @@ from omegaconf import OmegaConf
 import forcepos
 from forcepos.data.recordings import Recordings
 from forcepos.experiment import api
-from forcepos.experiment.folds import search_fingerprint
+from forcepos.experiment.run import search_fingerprint
 from forcepos.runtime.files import to_json
 from forcepos.runtime.paths import conf_dir
 from tests.conftest import PLATE, Smoke

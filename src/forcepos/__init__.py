@@ -1,8 +1,7 @@
 """forcepos: locate where a robot is touched from its force and torque signals.
 
 Code lives in the packages below, each importing only from those after it: commands, experiment, results,
-tracking, tuning, evaluation, models, data, config, runtime. `__all__` is the front door, for notebooks and
-programs: a name is imported when it is first used, so that nothing large is loaded before.
+tracking, tuning, evaluation, models, data, config, runtime. A name of `__all__` is imported when first used.
 """
 
 from importlib import import_module
@@ -18,17 +17,9 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = ["Architecture", "InputError", "Reader", "Split", "Tuner", "compose", "load_recordings", "run", "runs"]
-_HOMES = {
-    "Architecture": "models.architectures.architecture",
-    "InputError": "runtime.errors",
-    "Reader": "data.readers.reader",
-    "Split": "data.splits.split",
-    "Tuner": "tuning.tuner",
-}
-
 if not TYPE_CHECKING:  # or mypy would take any name for one of the door's
 
     def __getattr__(name: str) -> object:
         if name not in __all__:
             raise AttributeError(f"module 'forcepos' has no attribute {name!r}")
-        return getattr(import_module(f"forcepos.{_HOMES.get(name, 'experiment.api')}"), name)
+        return getattr(import_module("forcepos.experiment.api"), name)

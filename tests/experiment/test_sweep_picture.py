@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from forcepos.experiment.sweep_story import draw_jobs
-from forcepos.experiment.sweep_table import job_rows
+from forcepos.experiment.sweep_table import draw_jobs, job_rows
 from forcepos.results.comparison import job_scores
 from tests.experiment.test_sweep_table import accuracy, mm, put
 

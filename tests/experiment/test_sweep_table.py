@@ -10,8 +10,16 @@ from typing import Any
 
 import pytest
 
-from forcepos.experiment.sweep_story import show_jobs, sweep_story
-from forcepos.experiment.sweep_table import job_cells, job_rows, markdown, same_networks, seed_cells, write_csv
+from forcepos.experiment.sweep_table import (
+    job_cells,
+    job_rows,
+    markdown,
+    same_networks,
+    seed_cells,
+    show_jobs,
+    sweep_story,
+    write_csv,
+)
 from forcepos.results.finished_runs import unfinished
 from forcepos.runtime.files import write_json
 from tests.conftest import a_result

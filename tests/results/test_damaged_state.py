@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -153,12 +154,18 @@ def multirun() -> DictConfig:
     return config
 
 
+def unfinished_sweep() -> Path:
+    """Return the file that keeps the run's id of a sweep with these overrides."""
+    digest = hashlib.sha256(json.dumps(["seed=1,2"]).encode()).hexdigest()[:12]
+    return pending_logs_file(f"sweep-{digest}", f"{CONFIG.tracking.uri} {CONFIG.tracking.experiment}")
+
+
 def test_a_sweep_whose_run_the_store_lost_skips_what_is_complete_since_it_began(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("forcepos.tracking.track.start_sweep", lambda *_: "new")
     monkeypatch.setattr(sweep, "_open", [])
-    path = sweep._unfinished(CONFIG.tracking, ["seed=1,2"])
+    path = unfinished_sweep()
     put(path, b'{"run_id": "lost"}')
     os.utime(path, (1000, 1000))
     sweep.SweepCallback().on_multirun_start(multirun())
@@ -179,7 +186,7 @@ def test_a_sweep_whose_file_was_damaged_is_started_anew(
 
     monkeypatch.setattr("forcepos.tracking.track.start_sweep", start)
     monkeypatch.setattr(sweep, "_open", [])
-    path = sweep._unfinished(CONFIG.tracking, ["seed=1,2"])
+    path = unfinished_sweep()
     config = multirun()
     for content in (b'{"run_id": "7"}', b"", b"[]", b'{"run_id": 3}', b'{"run_id": "7"', b'{"run": "7"}'):
         put(path, content)

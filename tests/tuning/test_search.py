@@ -11,7 +11,7 @@ import keras_tuner as kt
 import pytest
 from filelock import FileLock
 
-from forcepos.experiment.folds import search_fingerprint
+from forcepos.experiment.run import search_fingerprint
 from forcepos.runtime.errors import InputError, TrialFailure
 from forcepos.tuning.search import SearchResult, lock_search, search
 from forcepos.tuning.trials import Events, Listener, Logs, TrialResult

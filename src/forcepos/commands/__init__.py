@@ -1,5 +1,1 @@
-"""The commands of `python -m forcepos`: the main job (train), `prepare` and `inspect`.
-
-Arguments, messages and exit codes live here; what a run does lives in experiment/. Nothing imports a command but
-`forcepos.__main__`, which dispatches.
-"""
+"""The commands of `python -m forcepos`, their arguments, messages and exit codes; only `__main__` imports them."""

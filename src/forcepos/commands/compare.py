@@ -14,7 +14,7 @@ from forcepos.config.mistakes import answer_in_one_line
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.files import to_json
 from forcepos.runtime.interruption import ended_by_input_errors, ended_by_signals
-from forcepos.runtime.log_lines import StandardErrorHandler
+from forcepos.runtime.log_lines import StandardErrorHandler, print_result
 from forcepos.runtime.wording import visible
 
 _HELP = """\
@@ -49,9 +49,7 @@ def main(arguments: Sequence[str]) -> None:
         from forcepos.results.terminal import show_table  # noqa: PLC0415
 
         table = write_comparison(folders, options.output)
-        if options.json or not sys.stdout.isatty():
-            sys.stdout.write(to_json({"page": str(options.output), "runs": table.to_dict("records")}) + "\n")
-            sys.stdout.flush()
+        print_result(to_json({"page": str(options.output), "runs": table.to_dict("records")}), options.json)
         for split, rows in table.groupby("split", sort=False):
             cells: list[dict[Any, Any]] = shown(rows).to_dict("records")
             title = f"{rows['measure'].iloc[0]} on the test subset of split={split}"
@@ -70,10 +68,8 @@ def _folders(run: str) -> list[Path]:
         files = sorted([*Path().rglob("result.json"), *Path().rglob("sweep.json")])
         # A run's or a sweep's own, not a fold's nor MLflow's copy.
         own = (file for file in files if file.name == "sweep.json" or (file.parent / CONFIG).exists())
-        named = (
-            file for file in own if run.encode() in file.read_bytes() and read_config(file).get("run_id") == run
-        )
-        folder = next(named, Path(run, "result.json")).parent
+        naming = (file for file in own if run.encode() in file.read_bytes())
+        folder = next((file.parent for file in naming if read_config(file).get("run_id") == run), folder)
     if not folder.is_dir():
         raise InputError(f"{run} is neither a folder nor the id of a run or sweep below {Path.cwd()}")
     jobs = job_folders(folder)

@@ -90,10 +90,8 @@ def _report(func: Callable[[], Any]) -> Any:
             with ended_by_input_errors():  # Hydra makes folders and log files before our code begins
                 return func()
         except Exception as error:
-            full = os.environ.get("HYDRA_FULL_ERROR") == "1"
-            line = None if full else explain(error)
-            if line is None:
-                raise
-            sys.exit(f"error: {visible_lines(line)}")
+            if os.environ.get("HYDRA_FULL_ERROR") != "1" and (line := explain(error)):
+                sys.exit(f"error: {visible_lines(line)}")
+            raise
 
     return _hydras_report(explaining)

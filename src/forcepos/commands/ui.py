@@ -3,7 +3,6 @@
 import argparse
 import logging
 import socket
-import sys
 from collections.abc import Sequence
 
 from omegaconf import OmegaConf
@@ -11,7 +10,7 @@ from omegaconf import OmegaConf
 from forcepos.config.mistakes import answer_in_one_line
 from forcepos.config.schema import TrackingConfig
 from forcepos.runtime.errors import InputError
-from forcepos.runtime.log_lines import StandardErrorHandler
+from forcepos.runtime.log_lines import StandardErrorHandler, print_result
 from forcepos.runtime.paths import conf_dir
 from forcepos.tracking.place import check_uri, follow_move, resolve
 
@@ -23,10 +22,9 @@ def main(arguments: Sequence[str]) -> None:
     """Print the link to the list of runs and serve it, unless a server does."""
     defaults = OmegaConf.load(conf_dir() / "tracking" / "default.yaml")
     parser = argparse.ArgumentParser(prog="forcepos ui", description=_HELP)
-    parser.add_argument(
-        "uri", nargs="?", default=defaults.uri, metavar="URI", help="of a server: its link; default: %(default)s"
-    )
-    parser.add_argument("--port", type=int, default=5000, help="default: %(default)s")
+    add = parser.add_argument
+    add("uri", nargs="?", default=defaults.uri, metavar="URI", help="of a server: its link; default: %(default)s")
+    add("--port", type=int, default=5000, help="default: %(default)s")
     answer_in_one_line(parser)
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, handlers=[StandardErrorHandler()])
@@ -43,8 +41,7 @@ def main(arguments: Sequence[str]) -> None:
         raise InputError(f"{options.uri} has a user interface of its own")
     if address.command:
         _check_port(options.port)
-    sys.stdout.write(f"{address.url}\n")
-    sys.stdout.flush()
+    print_result(address.url, asked=True)
     if address.command:
         log.info("it can be opened in about ten seconds; Ctrl-C ends it")
         serve(options.uri, options.port)

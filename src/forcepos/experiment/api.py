@@ -55,10 +55,9 @@ def compose(*overrides: str, config_dir: str | Path | None = None) -> Config:
     try:
         config = to_config(compose_unchecked(overrides, config_dir))
     except Exception as error:
-        line = explain(error)
-        if line is None:
-            raise
-        raise InputError(line) from error
+        if line := explain(error):
+            raise InputError(line) from error
+        raise
     _overrides[to_json(asdict(config))] = overrides
     return config
 
@@ -87,11 +86,7 @@ def run(config: Config, folder: str | Path | None = None) -> dict[str, Any]:
 
 
 def start_run(config: Config, folder: Path, overrides: Sequence[str]) -> dict[str, Any]:
-    """Read the recordings, run, and return the result; `folder` receives config, result, model and figures.
-
-    Raises:
-        InputError: config, data, device, tracking store or folder cannot be used as they are.
-    """
+    """Read the recordings, run, and return the result; `folder` receives config, result, model and figures."""
     log.info("%s; outputs: %s", run_name(config, overrides), short_path(folder))
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -102,7 +97,7 @@ def start_run(config: Config, folder: Path, overrides: Sequence[str]) -> dict[st
         from forcepos.experiment.inputs import read_inputs  # noqa: PLC0415  # MLflow takes a second
     inputs = read_inputs(config)
     with quiet_import():
-        from forcepos.experiment.run import run_experiment  # noqa: PLC0415  # TensorFlow takes seconds
+        from forcepos.experiment.folds import run_experiment  # noqa: PLC0415  # TensorFlow takes seconds
     stop_if_asked()
     with unfinished(folder):
         return run_experiment(config, inputs, folder, overrides)
@@ -172,11 +167,7 @@ PLUGINS: dict[str, type] = {"data": Reader, "split": Split, "model.space": Archi
 
 
 def to_config(composed: DictConfig) -> Config:
-    """Check a composed config of a run, its plug-ins included.
-
-    Raises:
-        InputError: a key or a plug-in is not as it has to be; names it.
-    """
+    """Check a composed config of a run, its plug-ins included."""
     if HydraConfig.initialized():  # in whatever process of a sweep
         sources = HydraConfig.get().runtime.config_sources
         users = [one for one in sources if one.schema == "file" and one.provider not in {"main", "hydra"}]

@@ -6,6 +6,7 @@ import logging
 import math
 import os
 import reprlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,12 +27,7 @@ _MANY_ROWS = 500_000  # that one has hardly meant
 
 
 def read_inputs(config: Config) -> Loaded:
-    """Look for the tracking server, check given hyperparameters, and read the recordings.
-
-    Raises:
-        InputError: Slurm started the command several times, or tracking server, hyperparameters or data cannot be
-            used.
-    """
+    """Look for the tracking server, check given hyperparameters, and read the recordings."""
     tasks = int(os.environ.get("SLURM_STEP_NUM_TASKS", "1"))
     if tasks > 1:
         raise InputError(
@@ -40,29 +36,19 @@ def read_inputs(config: Config) -> Loaded:
         )
     check_server(config.tracking)
     given_hyperparameters(config)
-    if isinstance(config.data, SimulatedConfig):
-        _announce(config, config.data)
+    if isinstance(data := config.data, SimulatedConfig):
+        points = math.prod(data.grid)
+        rows = points * data.visits * data.rows
+        many = rows > _MANY_ROWS  # about half of them will be training samples
+        visits = f"data.visits={data.visits} x data.rows={data.rows} of each visit"
+        plan = f"; training {Progress(config, rows // 2).plan()}" if many else ""
+        level, size = logging.WARNING if many else logging.INFO, f"{rows:,} rows: {points} points of data.grid"
+        log.log(level, "simulating %s x %s%s", size, visits, plan)
     return load_checked(config)
 
 
-def _announce(config: Config, data: SimulatedConfig) -> None:
-    """Log how many rows will be simulated, before they are; a warning, with the time of training, if many."""
-    points = math.prod(data.grid)
-    rows = points * data.visits * data.rows
-    visits = f"data.visits={data.visits} x data.rows={data.rows} of each visit"
-    size = f"{rows:,} rows: {points} points of data.grid x {visits}"
-    if rows > _MANY_ROWS:  # about half of them will be training samples
-        log.warning("simulating %s; training %s", size, Progress(config, rows // 2).plan())
-    else:
-        log.info("simulating %s", size)
-
-
 def given_hyperparameters(config: Config) -> Values | None:
-    """Return the hyperparameters that are trained without a search; None if there is a search.
-
-    Raises:
-        InputError: they cannot be read, or no such network can be trained.
-    """
+    """Return the hyperparameters that are trained without a search; None if there is a search."""
     if not isinstance(config.tuner, FixedTunerConfig):
         return None
     source = config.tuner.hyperparameters
@@ -71,14 +57,7 @@ def given_hyperparameters(config: Config) -> Values | None:
 
 
 def read_hyperparameters(source: str | Path, text: bytes | None = None) -> Values:
-    """Read hyperparameters from JSON: an object of them, or a result.json that holds them.
-
-    Args:
-        text: read instead of the file `source`.
-
-    Raises:
-        InputError: the file is missing or not a JSON object, or holds a key twice.
-    """
+    """Read hyperparameters from JSON, of the file `source` or given: an object of them, or a result.json."""
     try:
         text = Path(source).read_bytes() if text is None else text
         values = json.loads(text, object_pairs_hook=_without_repetition)
@@ -87,9 +66,8 @@ def read_hyperparameters(source: str | Path, text: bytes | None = None) -> Value
     except (ValueError, RecursionError) as error:
         fault = "it is nested too deeply" if isinstance(error, RecursionError) else error
         raise InputError(f"tuner.hyperparameters={source} is not JSON: {fault}") from error
-    place, given = "", values
-    if isinstance(values, dict) and "best_hyperparameters" in values:
-        place, given = ": best_hyperparameters", values["best_hyperparameters"]
+    given = values.get("best_hyperparameters", values) if isinstance(values, dict) else values
+    place = "" if given is values else ": best_hyperparameters"
     if not isinstance(given, dict):
         kind = "null" if given is None else f"a {type(given).__name__}"
         raise InputError(f"tuner.hyperparameters={source}{place} holds {kind}, not an object")
@@ -97,20 +75,14 @@ def read_hyperparameters(source: str | Path, text: bytes | None = None) -> Value
 
 
 def _without_repetition(pairs: Sequence[tuple[str, Any]]) -> Values:
-    values: Values = {}
-    for name, value in pairs:
-        if name in values:
+    for name, count in Counter(name for name, _ in pairs).items():
+        if count > 1:
             raise ValueError(f"it holds {reprlib.repr(name)} twice")
-        values[name] = value
-    return values
+    return dict(pairs)
 
 
 def check_hyperparameters(values: Mapping[str, Any], model: ModelConfig, source: str) -> Values:
-    """Return the values that the network they describe needs, without those of unused layers.
-
-    Raises:
-        InputError: a key is missing, or its value is of the wrong kind or out of the limits that model.space has.
-    """
+    """Check the values that the network they describe needs, and return them without those of unused layers."""
     needed: Values = {}
     space, given = architecture_of(model), f"tuner.hyperparameters={source}"
     for entry in Space(space.declare_all).needed(needed):
@@ -130,9 +102,9 @@ def check_hyperparameters(values: Mapping[str, Any], model: ModelConfig, source:
 
 def _limits(space: Any, name: str) -> dict[str, Any]:
     """Return the limits of the key in model.space that a hyperparameter belongs to: filters of conv_0_filter."""
-    keys = [field for field in dataclasses.fields(space) if field.name.rstrip("s") in name]
-    if not keys:
+    key = next((field for field in dataclasses.fields(space) if field.name.rstrip("s") in name), None)
+    if key is None:
         return {}
-    values = getattr(space, keys[0].name)
-    ends = {field.name: field for field in dataclasses.fields(values)} if dataclasses.is_dataclass(values) else {}
-    return dict(ends.get("max", keys[0]).metadata.get("limits", {}))
+    values = getattr(space, key.name)
+    ends = {end.name: end for end in dataclasses.fields(values)} if dataclasses.is_dataclass(values) else {}
+    return dict(ends.get("max", key).metadata.get("limits", {}))

@@ -1,8 +1,4 @@
-"""Workers for `hydra/launcher=joblib`, of which one that is killed costs its own job only.
-
-By themselves, joblib's workers are one pool, which kills the others when one ends unexpectedly. Here, each is a
-pool of its own.
-"""
+"""Workers for `hydra/launcher=joblib`, each a pool of its own: joblib's one pool would end with any of them."""
 
 import time
 from collections.abc import Iterable

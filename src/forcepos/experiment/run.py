@@ -1,24 +1,28 @@
 """The story of a run, from its recordings to its result, and its steps."""
 
-import dataclasses
+import hashlib
+import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from forcepos.config.schema import Config, CrossValidationConfig, FixedTunerConfig
+import keras
+import keras_tuner
+
+from forcepos.config.plugins import values_with_plugins
+from forcepos.config.schema import Config, FixedTunerConfig
 from forcepos.data.loading import Loaded
-from forcepos.data.recordings import Recordings
 from forcepos.data.splits.held_out import harder_split
 from forcepos.evaluation.evaluate import evaluate, references
-from forcepos.experiment.folds import RunPlan, cross_validate
 from forcepos.experiment.inputs import given_hyperparameters
 from forcepos.models.architectures.architecture import architecture_of
 from forcepos.models.final import TrainedModel, train_final
 from forcepos.models.problem import Problem
-from forcepos.models.training.device import use_device
 from forcepos.models.training.trainer import NetworkTrainer
-from forcepos.results.finished_runs import CONFIG, cached_result, refuse_result
+from forcepos.results.finished_runs import CONFIG, cached_result, refuse_result, run_fingerprint
 from forcepos.results.pending_logs import finalize_tracking, log_pending
 from forcepos.results.report_page import save_pictures
 from forcepos.results.run_report import RunReport, Scored, repeat_result, save
@@ -26,32 +30,63 @@ from forcepos.results.scores import description
 from forcepos.results.terminal import Terminal
 from forcepos.runtime.errors import ImpossibleNetwork, InputError, TrialFailure
 from forcepos.runtime.interruption import stop_if_asked
-from forcepos.runtime.resources import in_sweep, jobs_at_once
-from forcepos.tracking.description import command, run_name, swept
+from forcepos.runtime.resources import in_sweep
+from forcepos.tracking.description import command, provenance, run_name, swept
+from forcepos.tracking.run import Run
 from forcepos.tracking.track import track
 from forcepos.tracking.ui import ui_address
 from forcepos.tuning.search import SearchResult, lock_search, search
-from forcepos.tuning.trials import Events
+from forcepos.tuning.trials import Events, Values
 from forcepos.tuning.tuner import SearchSpec, Tuner
 from forcepos.tuning.workers import SharedSearch, WorkerPool
 
 log = logging.getLogger(__name__)
+_VERSION = 2  # raise it with a change of the code after which the same trial has another score
+_OF_A_TRIAL = ("epochs", "device", "deterministic", "xla", "precision")
+_NOT_MEANT = ("max_trials", "max_failures", "fresh", "workers")
 T = TypeVar("T")
 
 
-def run_experiment(config: Config, loaded: Loaded, folder: Path, overrides: Sequence[str]) -> dict[str, Any]:
-    """Search, train and measure, once or for each fold; `folder` receives result, model and figures.
+@dataclass(frozen=True)
+class RunPlan:
+    """One run, or one fold of a cross-validation."""
 
-    Raises:
-        InputError: config, device or tracking store cannot be used as they are.
-    """
-    plan = RunPlan(config, loaded, folder, tuple(overrides), use_device(config.training, jobs_at_once()))
-    if isinstance(config.split, CrossValidationConfig) and config.split.fold is None:
-        return cross_validate(plan, _run_once)
-    return _run_once(plan)
+    config: Config
+    loaded: Loaded
+    folder: Path  # receives result, model and figures
+    overrides: tuple[str, ...]  # of the command line
+    device: str  # that training runs on, in words
+    parent: Run | None = None  # the run of the cross-validation that this one is a fold of
+    since: str | None = None  # when that began, for `cached_result`
+
+    @cached_property
+    def facts(self) -> dict[str, str]:  # where the run comes from: its tags in MLflow
+        return provenance(self.device, self.loaded.recordings.fingerprint, self.overrides)
+
+    @cached_property
+    def fingerprint(self) -> str:  # equal for two runs that are the same
+        return run_fingerprint(self.config, self.loaded.recordings.fingerprint)
+
+    @cached_property
+    def search_dir(self) -> Path:  # where the search keeps its trials
+        return Path.cwd() / "outputs/search" / search_fingerprint(self.config, self.loaded.recordings.fingerprint)
 
 
-def _run_once(plan: RunPlan) -> dict[str, Any]:
+def search_fingerprint(config: Config, data_fingerprint: str) -> str:
+    """Return twelve digits over all that changes what a trial means; raising max_trials extends a search."""
+    values = values_with_plugins(config)
+    meaning = {
+        "data": data_fingerprint,
+        "tuner": {key: value for key, value in values["tuner"].items() if key not in _NOT_MEANT},
+        "training": {key: values["training"][key] for key in _OF_A_TRIAL},
+        "versions": [_VERSION, keras.__version__, keras_tuner.__version__],
+        **({"reader": values["data"]["plugin"]} if "plugin" in values["data"] else {}),
+        **{key: values[key] for key in ("seed", "split", "sectors", "model")},
+    }
+    return hashlib.sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def run_once(plan: RunPlan) -> dict[str, Any]:
     """Run, unless the same run has a result: its tracking is completed now, or skip_finished=true."""
     with lock_search(plan.search_dir, fresh=False, wait=in_sweep()):
         cached = cached_result(plan.config, plan.fingerprint, plan.since)
@@ -80,7 +115,7 @@ def _run(plan: RunPlan) -> dict[str, Any]:
         evaluation = _stage(evaluate, problem, trained)
         with others.phase("baselines", 0):
             compared = _stage(references, problem, plan.loaded.simulation)
-        second = _stage(evaluate_on_second_split, trainer, plan.loaded.recordings, search.best, others)
+        second = _stage(evaluate_second_split, plan, trainer, search.best, others)
         scored, seconds = Scored(problem, trained, evaluation), events.seconds | others.seconds
         report = RunReport(scored, search, compared, second, seconds)
         result = _stage(save, report, folder, run)
@@ -102,11 +137,7 @@ def _stage(work: Callable[..., T], *arguments: Any) -> T:
 
 
 def find_hyperparameters(trainer: NetworkTrainer, directory: Path, events: Events) -> SearchResult:
-    """Search for the best hyperparameters in `directory`, or return those that are given.
-
-    Raises:
-        InputError: the given ones cannot be used, or too many trials failed.
-    """
+    """Search for the best hyperparameters in `directory`, or return those that are given."""
     config = trainer.problem.config
     if given := given_hyperparameters(config):
         return SearchResult(given, None, (), 0)
@@ -123,43 +154,28 @@ def find_hyperparameters(trainer: NetworkTrainer, directory: Path, events: Event
     return found
 
 
-def train_model(trainer: NetworkTrainer, best: Mapping[str, Any], events: Events, phase: str) -> TrainedModel:
-    """Train the final model, and show it as a phase of the run.
-
-    Raises:
-        InputError: it cannot be built, does not fit into memory or diverges.
-    """
+def train_model(trainer: NetworkTrainer, best: Values, events: Events, phase: str) -> TrainedModel:
+    """Train the final model as a phase of the run; refuse one that cannot be built, or diverges (InputError)."""
     config, training = trainer.problem.config, trainer.problem.config.training
     try:
         with events.phase(phase, training.final_epochs * training.ensemble):
             return train_final(trainer, best, events.final_epoch_ended)
     except TrialFailure as failure:
-        failed = f"{phase} with lr={best['lr']:g} failed: {failure}"
-        raise InputError(f"{failed}; {_remedy(config, failure)}") from failure
+        given = config.tuner.hyperparameters if isinstance(config.tuner, FixedTunerConfig) else None
+        rest = "training.final_epochs, which keeps the trials of this search, or model.space.lr.max"
+        remedy = f"lower {f'lr in {given}' if given else rest}"
+        if isinstance(failure, ImpossibleNetwork):
+            remedy = f"choose smaller networks in {given or 'model.space'}"
+        raise InputError(f"{phase} with lr={best['lr']:g} failed: {failure}; {remedy}") from failure
 
 
-def _remedy(config: Config, failure: TrialFailure) -> str:
-    given = config.tuner.hyperparameters if isinstance(config.tuner, FixedTunerConfig) else None
-    if isinstance(failure, ImpossibleNetwork):
-        return f"choose a smaller network in {given}" if given else "choose smaller networks in model.space"
-    rest = "lower training.final_epochs, which keeps the trials of this search, or model.space.lr.max"
-    return f"lower lr in {given}" if given else rest
-
-
-def evaluate_on_second_split(
-    trainer: NetworkTrainer, recordings: Recordings, best: Mapping[str, Any], events: Events
-) -> Scored | None:
-    """Train and score `best` on the split that `evaluation.also` names, with this split's ratios.
-
-    None if there is no second split, if it is the run's own, or if it cannot be drawn from these recordings.
-    A fold of a cross-validation holds units out itself.
-    """
-    config = trainer.problem.config
-    name = config.evaluation.also
+def evaluate_second_split(plan: RunPlan, trainer: NetworkTrainer, best: Values, events: Events) -> Scored | None:
+    """Train and score `best` on the split of `evaluation.also`; None if it is the run's own or cannot be drawn."""
+    config, name = plan.config, plan.config.evaluation.also
     if name is None or (split := harder_split(config.split, name)) is None:
         return None
     try:
-        problem = Problem.of(dataclasses.replace(config, split=split), recordings)
+        problem = Problem.of(replace(config, split=split), plan.loaded.recordings)
     except InputError as error:
         log.warning("no score on evaluation.also=%s: %s", name, error)
         return None

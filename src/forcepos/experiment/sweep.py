@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,9 +19,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from forcepos.config.mistakes import resolving
 from forcepos.config.schema import TrackingConfig
+from forcepos.experiment import sweep_table
 from forcepos.experiment.sweep_job import SweepProgress, prepare_launcher, reason_of
-from forcepos.experiment.sweep_story import draw_jobs, show_jobs, sweep_story
-from forcepos.experiment.sweep_table import Row, job_folders, job_rows, write_csv
 from forcepos.results.finished_runs import CONFIG, SKIP_VARIABLE, meaning, read_config, refuse_used
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.files import read_state, to_json, write_json, write_state
@@ -78,12 +78,6 @@ def _asked(overrides: Sequence[str]) -> list[str]:
     return sorted(override for override in overrides if not override.startswith(("skip_finished=", "fail_fast=")))
 
 
-def _unfinished(tracking: TrackingConfig, overrides: list[str]) -> Path:
-    """Return the file that holds the run's id until the sweep is complete."""
-    digest = hashlib.sha256(json.dumps(_asked(overrides)).encode()).hexdigest()[:12]
-    return pending_logs_file(f"sweep-{digest}", f"{tracking.uri} {tracking.experiment}")
-
-
 class _Sweep:
     """The multirun that this process launches."""
 
@@ -98,17 +92,18 @@ class _Sweep:
         self._keys = [each.get_key_element().lstrip("+") for each in swept]
         self._varied = visible(" ".join(str(each.input_line) for each in swept))
         self._jobs_print = "submitit" not in str(config.hydra.launcher.get("_target_"))  # to this standard output
-        self._unfinished = _unfinished(self._tracking, self._overrides)
+        digest = hashlib.sha256(json.dumps(_asked(self._overrides)).encode()).hexdigest()[:12]
+        store = f"{self._tracking.uri} {self._tracking.experiment}"
+        self._unfinished = pending_logs_file(f"sweep-{digest}", store)  # has the run's id until all is complete
         self.lock = FileLock(self._unfinished.with_suffix(".lock"))
         before = read_config(self._folder / "multirun.yaml")
         asked = before.get("hydra", {}).get("overrides", {}).get("task", [])
-        same = not before or _asked(self._overrides) == _asked(asked)
-        refuse_used(job_folders(self._folder), same, config.skip_finished or self._unfinished.is_file())
+        same, jobs = not before or _asked(self._overrides) == _asked(asked), sweep_table.job_folders(self._folder)
+        refuse_used(jobs, same, config.skip_finished or self._unfinished.is_file())
         if self._tracking.name == "mlflow":
             check_uri(self._tracking.uri)
         prepare_launcher(config.hydra.launcher, self.progress.job_ended)
-        jobs = self.progress.jobs
-        count = "1 job" if jobs == 1 else f"{jobs or 'several'} jobs"
+        count = "1 job" if self.progress.jobs == 1 else f"{self.progress.jobs or 'several'} jobs"
         log.info("multirun of %s; outputs: %s", count, short_path(self._folder))
         if self._varied:
             log.info("the jobs differ in %s", self._varied)
@@ -126,8 +121,7 @@ class _Sweep:
         if self._tracking.name == "mlflow":
             from forcepos.tracking.track import start_sweep  # noqa: PLC0415  # MLflow takes seconds
 
-            known = begun.run_id if begun else None
-            self._run_id = start_sweep(self._tracking, self._text, known, self._varied)
+            self._run_id = start_sweep(self._tracking, self._text, begun.run_id if begun else None, self._varied)
             os.environ |= {PARENT_VARIABLE: self._run_id, SWEEP_KEYS_VARIABLE: json.dumps(self._keys)}
         if begun:
             kept, began = short_path(self._unfinished), self._unfinished.stat().st_mtime
@@ -142,14 +136,14 @@ class _Sweep:
 
     def close(self, status: str) -> bool:
         """Show the jobs, and end the sweep's run; return whether tracking is complete."""
-        rows = job_rows(self._folder, self._keys)
+        rows = sweep_table.job_rows(self._folder, self._keys)
         if rows:
-            write_csv(rows, self._keys, self._table)
+            sweep_table.write_csv(rows, self._keys, self._table)
         complete = status == "FINISHED" or self.progress.left == 0  # not after Ctrl-C, which must be prompt
-        files = draw_jobs(rows, self._keys, self._folder) if complete else []
+        files = sweep_table.draw_jobs(rows, self._keys, self._folder) if complete else []
         if rows:
-            show_jobs(rows, self._keys, self._table)
-        for row in sorted(rows, key=lambda row: int(row["job"])):
+            sweep_table.show_jobs(rows, self._keys, self._table)
+        for row in sorted(rows, key=itemgetter("job")):
             if row["result"] is None and not self.progress.ended_early:
                 reason = visible_lines(reason_of(self._folder / str(row["job"])))
                 sys.stderr.write(f"job {row['job']}: {reason}\n")
@@ -162,13 +156,13 @@ class _Sweep:
             Path(self.lock.lock_file).unlink(missing_ok=True)
         return logged
 
-    def _end_run(self, status: str, rows: list[Row], files: list[Path]) -> bool:
+    def _end_run(self, status: str, rows: list[sweep_table.Row], files: list[Path]) -> bool:
         if self._run_id is None:
             return True
         from forcepos.tracking.track import end_sweep  # noqa: PLC0415  # MLflow takes seconds
 
         lacking = sum((row["result"] or {}).get("tracking") == "incomplete" for row in rows)
-        story = sweep_story(rows, self._keys, f"python -m forcepos -m {self._text}", files)
+        story = sweep_table.sweep_story(rows, self._keys, f"python -m forcepos -m {self._text}", files)
         # The table follows once all that it lists is there.
         table = self._table if rows and not lacking else None
         if end_sweep(self._tracking, self._run_id, status, table, story) and not lacking:
@@ -182,8 +176,5 @@ _open: list[_Sweep] = []  # the multirun that this process launched
 
 
 def close_sweep(status: str) -> bool:
-    """Close the multirun of this process, if there is one; return whether tracking is complete.
-
-    Hydra's own hook at the end of a multirun is not called when a job fails.
-    """
+    """Close the multirun of this process, if there is one: Hydra calls no hook at its end when a job fails."""
     return not _open or _open.pop().close(status)

@@ -1,7 +1,4 @@
-"""The jobs of a multirun: their progress; the failure of one is reported in one line, wherever it runs.
-
-Hydra's launchers are changed such that a job whose process is killed costs a sweep that job only.
-"""
+"""The jobs of a multirun: their progress; a failure is reported in one line, and costs a sweep that job only."""
 
 import logging
 import math
@@ -29,7 +26,6 @@ from forcepos.runtime.resources import batches_of_sweep, started_at_once
 from forcepos.runtime.wording import duration, visible_lines
 
 log = logging.getLogger(__name__)
-_LONGEST = 200  # characters of a reason on the terminal
 _LOST = "it ended unexpectedly: interrupted, killed, or out of memory"
 _FAILURE = "failure.txt"  # in a job's folder: the reason, then where the code was
 _LOOK_S = 1.0  # how often submitit's jobs are looked at
@@ -47,11 +43,7 @@ class SweepEnded(SystemExit):
 
 @contextmanager
 def sweep_job(number: int, folder: Path) -> Iterator[None]:
-    """Run a job of a multirun, in whatever process: report its failure with its number, in one line.
-
-    Raises:
-        JobFailed: something went wrong; where it was in the code is in the job's folder.
-    """
+    """Run a job, in whatever process: report its failure in one line, with the traceback in its folder."""
     prefix_log_lines(f"job {number}")
     listen()
     if multiprocessing.parent_process():  # of joblib: the process that launched the jobs waits for its end
@@ -83,19 +75,12 @@ def reason_of(folder: Path) -> str:
         reason, *where = (folder / _FAILURE).read_text().splitlines()
     except OSError:
         return _LOST
-    short = textwrap.shorten(reason, _LONGEST, placeholder=" …")
+    short = textwrap.shorten(reason, 200, placeholder=" …")
     return short if short == reason and not where else f"{short} (more in {folder / _FAILURE})"
 
 
 def prepare_launcher(launcher: DictConfig, job_ended: JobEnded) -> None:
-    """Prepare this process to launch jobs with `hydra.launcher`.
-
-    Args:
-        job_ended: called in this process for each job of joblib's or submitit's that has ended, in that order.
-
-    Raises:
-        InputError: it is for Slurm, which this machine cannot submit jobs to, or would run none at a time.
-    """
+    """Prepare this process to launch jobs with joblib or submitit, and to be told of each that has ended."""
     match str(launcher.get("_target_", "")).rpartition(".")[2]:
         case "JoblibLauncher" if launcher.n_jobs == 0:
             raise InputError("hydra.launcher.n_jobs=0 runs no job: give a number, or -1 for as many as cores")
@@ -152,29 +137,19 @@ def _follow_jobs(job_ended: JobEnded) -> None:
 
 
 class SweepProgress:
-    """Counts the jobs of a multirun that have ended; numbers are 0 where nobody knows them.
-
-    Attributes:
-        batch: number of jobs that are launched together.
-        left: number of jobs that have not ended.
-        ended_early: whether fail_fast=true has ended the sweep.
-    """
+    """Counts the jobs of a multirun that have ended; numbers are 0 where nobody knows them."""
 
     def __init__(self, config: DictConfig, folder: Path) -> None:
         batches = batches_of_sweep(config.hydra) or [0]
-        self.batch, self.jobs = batches[0], sum(batches)
-        self.left, self.ended_early = self.jobs, False
+        self.batch, self.jobs = batches[0], sum(batches)  # launched together, and in all
+        self.left, self.ended_early = self.jobs, False  # not ended yet; by fail_fast=true
         self._at_once = started_at_once(config.hydra.launcher, self.batch)
         self._fail_fast, self._folder = config.fail_fast, folder
         self._seconds: list[float] = []
         self._report_at = self.jobs - 1  # jobs left
 
     def job_ended(self, number: int, job: JobReturn, seconds: float | None) -> None:
-        """Count a job, and report after the first one, then for each quarter, how long the others will take.
-
-        Raises:
-            SweepEnded: it failed, and fail_fast=true.
-        """
+        """Count a job, and report after the first one, then for each quarter, how long the others will take."""
         self.left -= 1
         if job.status == JobStatus.FAILED and self._fail_fast:
             self.ended_early = True

@@ -1,11 +1,13 @@
-"""The table of a sweep's jobs, and what it shows: seeds as mean and spread, jobs that trained the same network."""
+"""The table of a sweep's jobs, and what a sweep shows of it when it ends: tables, pictures, the best scores."""
 
 import hashlib
 import json
 import logging
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import partial
+from operator import itemgetter
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -15,8 +17,10 @@ from omegaconf import OmegaConf
 from forcepos.config.mistakes import UNREADABLE
 from forcepos.results.finished_runs import holds_result
 from forcepos.results.scores import BASELINES, headline, in_words, with_interval
+from forcepos.runtime.errors import InputError
 from forcepos.runtime.paths import short_path
 from forcepos.runtime.wording import shortened, visible
+from forcepos.tracking.description import SweepStory
 
 log = logging.getLogger(__name__)
 Row = dict[str, Any]
@@ -36,11 +40,7 @@ def job_folders(folder: Path) -> list[Path]:
 
 
 def job_rows(folder: Path, keys: Sequence[str] = ()) -> list[Row]:
-    """Return a row for each job: regressions before classifications, the best first, failed ones last.
-
-    Beside the columns of the table, `result` holds the whole result of a finished job, and `score` the name of the
-    score that it is compared by.
-    """
+    """Return a row for each job, with its whole `result`: regressions before classifications, the best first."""
     rows = [_row(job, keys) for job in job_folders(folder)]
     rows.sort(key=lambda row: (not row["result"], row["euclidean_mean_mm"] or 1e9, -(row["accuracy"] or 0)))
     return rows
@@ -66,15 +66,11 @@ def _row(job: Path, keys: Sequence[str]) -> Row:
     except UNREADABLE:  # absent with hydra.output_subdir=null
         overrides = []
     given = {key.lstrip("+"): value for key, _, value in (each.partition("=") for each in overrides)}
-    result = result_of(job)
-    return {
-        **dict.fromkeys((*_COLUMNS, "score")),
-        **{f"sweep.{key}": given.get(key, "") for key in keys},
-        **(_scores(result) if result else {"status": "FAILED"}),
-        "job": int(job.name),
-        "overrides": " ".join(overrides),
-        "result": result,
-    }
+    row, result = dict.fromkeys((*_COLUMNS, "score")), result_of(job)
+    row |= {f"sweep.{key}": given.get(key, "") for key in keys}
+    row["name"] = " ".join([f"job {job.name} ", *(f"{key}={given.get(key, '')}" for key in keys)])
+    row |= {"job": int(job.name), "overrides": " ".join(overrides), "result": result}
+    return row | (_scores(result) if result else {"status": "FAILED"})
 
 
 def _scores(result: dict[str, Any]) -> Row:
@@ -101,35 +97,35 @@ def write_csv(rows: Sequence[Row], keys: Sequence[str], table: Path) -> None:
 def job_cells(rows: Sequence[Row], keys: Sequence[str]) -> list[dict[str, str]]:
     """Return what people see of each job, by the titles of the columns."""
     title = _title(rows)
-    cells = [
+    return _filled(
         {"job": str(row["job"]), **_varied(row, keys), "status": "" if row["result"] else "failed"}
         | {title: with_interval(row.get(row["score"]), (row["low"], row["high"]))}
         | {_SECOND: with_interval(row["also"]), _BASELINE: with_interval(row["best_baseline"])}
         for row in rows
-    ]
-    return _filled(cells)
+    )
 
 
 def seed_cells(rows: Sequence[Row], keys: Sequence[str]) -> list[dict[str, str]]:
     """Return mean and standard deviation of jobs that differ in their seed only; nothing if no two of them do."""
     groups = defaultdict[str, list[Row]](list)
-    for row in (row for row in rows if row["result"]):
+    for row in filter(itemgetter("result"), rows):
         groups[re.sub(r"(?<![\w.])seed=\S+", "", row["overrides"])].append(row)
     title, others = _title(rows), [key for key in keys if key != "seed"]
-    cells = [
+    cells = _filled(
         {**_varied(group[0], others), "seeds": str(len(group))}
-        | {title: _spread([row[row["score"]] for row in group]), _SECOND: _spread([row["also"] for row in group])}
+        | {title: _spread(row[row["score"]] for row in group), _SECOND: _spread(row["also"] for row in group)}
         for group in groups.values()
-    ]
-    return _filled(cells) if len(groups) < sum(map(len, groups.values())) else []
+    )
+    return cells if len(groups) < sum(map(len, groups.values())) else []
 
 
 def _varied(row: Row, keys: Sequence[str]) -> dict[str, str]:
     return {key: shortened(row[f"sweep.{key}"], _MOST) for key in keys}
 
 
-def _filled(cells: list[dict[str, str]]) -> list[dict[str, str]]:
-    return [{name: row[name] for name in row if any(each[name] for each in cells)} for row in cells]
+def _filled(cells: Iterable[dict[str, str]]) -> list[dict[str, str]]:
+    rows = list(cells)
+    return [{name: row[name] for name in row if any(each[name] for each in rows)} for row in rows]
 
 
 def _title(rows: Sequence[Row]) -> str:
@@ -137,7 +133,7 @@ def _title(rows: Sequence[Row]) -> str:
     return "\nor ".join(map(in_words, sorted(scores, reverse=True))) or "score"  # as the rows: errors first
 
 
-def _spread(values: Sequence[float | None]) -> str:
+def _spread(values: Iterable[float | None]) -> str:
     known = [value for value in values if value is not None]
     return f"{mean(known):.3g} ± {stdev(known):.2g}" if len(known) > 1 else "".join(map(with_interval, known))
 
@@ -145,11 +141,9 @@ def _spread(values: Sequence[float | None]) -> str:
 def same_networks(rows: Sequence[Row]) -> list[str]:
     """Name jobs that trained the same network, since what they differ in has no effect."""
     groups = defaultdict[str, list[int]](list)
-    for row in sorted((row for row in rows if row["result"]), key=lambda row: int(row["job"])):
-        predictions = Path(row["result"]["outputs"], "predictions.parquet")  # absent from earlier versions' runs
-        digest = (
-            hashlib.sha256(predictions.read_bytes()).hexdigest() if predictions.is_file() else str(predictions)
-        )
+    for row in sorted(filter(itemgetter("result"), rows), key=itemgetter("job")):
+        file = Path(row["result"]["outputs"], "predictions.parquet")  # absent from earlier versions' runs
+        digest = hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else str(file)
         groups[digest].append(row["job"])
     same = [(", ".join(map(str, others)), last) for *others, last in groups.values() if others]
     return [f"jobs {others} and {last} trained the same network" for others, last in same]
@@ -162,3 +156,74 @@ def markdown(cells: Sequence[dict[str, str]]) -> str:
     lines = [f"| {' | '.join(row)} |" for row in texts]
     more = [f"\n… and {len(cells) - _MOST} more in sweep.csv"] if len(cells) > _MOST else []
     return "\n".join([*lines[:1], "|---" * len(cells[0]) + "|", *lines[1:], *more]) if cells else ""
+
+
+def show_jobs(rows: Sequence[Row], keys: Sequence[str], table: Path) -> None:
+    """Show jobs and seeds on the terminal, and which jobs are the same."""
+    from forcepos.results.terminal import show_table  # noqa: PLC0415  # only the end of a multirun needs it
+
+    log.info("table of the jobs: %s", short_path(table))
+    for line in same_networks(rows):
+        log.info("%s", line)
+    tables = {"Jobs by test score": job_cells(rows, keys), "Mean and spread over seeds": seed_cells(rows, keys)}
+    for title, cells in tables.items():
+        if cells:
+            show_table(title, tuple(cells[0]), cells)
+
+
+def sweep_story(rows: Sequence[Row], keys: Sequence[str], command: str, files: Sequence[Path]) -> SweepStory:
+    """Describe the jobs in Markdown, with the metrics of the best regression and the best classification."""
+    from forcepos.results.scores import key_metrics  # noqa: PLC0415  # MLflow takes seconds
+
+    finished = [row for row in rows if row["result"]]
+    best = {row["score"]: row["result"] for row in reversed(finished)}  # of each kind the first, the best
+    groups = [(score, *of) for score in best for of in key_metrics({"coverage": None} | best[score]).items()]
+    metrics = {f"{group}/{score}": values[score] for score, group, values in groups if score in values}
+    parts = [f"{len(finished)} of {len(rows)} jobs finished", markdown(job_cells(rows, keys))]
+    parts += [markdown(seed_cells(rows, keys)), *same_networks(rows), f"    {command}"]
+    return SweepStory(metrics, "\n\n".join(filter(None, parts)), files, len(finished))
+
+
+def draw_jobs(rows: Sequence[Row], keys: Sequence[str], folder: Path) -> list[Path]:
+    """Draw and compare the finished jobs in `folder`, as far as possible, and return the files."""
+    finished = [row for row in rows if row["result"]]
+    files, alike = list[Path](), _tested_alike(finished, keys)
+    pages = ["comparison.html"] if len(alike) == 1 else [f"comparison_{n}.html" for n in range(1, len(alike) + 1)]
+    comparisons = [partial(_compare, jobs, folder / page) for jobs, page in zip(alike, pages, strict=True)]
+    for make in [partial(_draw, finished, folder), *comparisons] if len(finished) > 1 else ():
+        try:
+            files += make()
+        except Exception as error:  # noqa: BLE001  # the jobs are done, and their table is written
+            what = make.func.__name__.strip("_")
+            level = logging.INFO if isinstance(error, InputError) else logging.WARNING
+            log.log(level, "cannot %s the jobs: %s", what, str(error) or type(error).__name__)
+    return files
+
+
+def _tested_alike(rows: Sequence[Row], keys: Sequence[str]) -> list[list[Row]]:
+    """Group jobs that may have been tested on the same rows; those that are alone are left out."""
+    tested = [key for key in keys if key.partition(".")[0] in {"data", "split", "seed"} and key != "data.features"]
+    groups = defaultdict[tuple[str, ...], list[Row]](list)
+    for row in rows:
+        groups[(row["score"], *(row[f"sweep.{key}"] for key in tested))].append(row)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def _draw(rows: Sequence[Row], folder: Path) -> list[Path]:
+    from forcepos.results.comparison import job_scores  # noqa: PLC0415  # matplotlib takes a second
+    from forcepos.results.figures.style import drawing  # noqa: PLC0415  # likewise
+
+    files = [folder / "jobs.svg", folder / "jobs.png"]
+    with drawing():
+        figure = job_scores(rows)
+        for file in files:
+            figure.savefig(file)
+    return files
+
+
+def _compare(rows: Sequence[Row], page: Path) -> list[Path]:
+    from forcepos.results.comparison import write_comparison  # noqa: PLC0415  # likewise
+
+    write_comparison([Path(row["result"]["outputs"]) for row in rows], page)
+    log.info("jobs %s compared: %s", ", ".join(str(row["job"]) for row in rows), short_path(page))
+    return [page]

@@ -11,7 +11,6 @@ from forcepos.runtime.paths import short_path
 from forcepos.runtime.wording import shortened
 
 _CONTINUES = "; then the same command continues"
-_LONGEST = 500  # characters of a plug-in's own message
 _SPACE = "free some space"
 _WRITABLE = "make it writable, or work in another folder"
 _IN_THE_WAY = "it is in the place of a folder: move it away"
@@ -61,13 +60,7 @@ def storage_fault(error: BaseException) -> str | None:
 
 @contextmanager
 def plugin_errors(plugin: object, doing: str) -> Iterator[None]:
-    """Turn what a plug-in (a class, or an instance of it) raises while `doing` something into one line.
-
-    An error that is already meant for a user passes as it is, and so does a bug in a class of forcepos' own.
-
-    Raises:
-        InputError: the plug-in failed; names its class, its file and the error.
-    """
+    """Name the class and file of a plug-in that raises while `doing` something; a bug of ours passes as it is."""
     try:
         yield
     except (InputError, TrialFailure):
@@ -75,7 +68,7 @@ def plugin_errors(plugin: object, doing: str) -> Iterator[None]:
     except Exception as error:
         if plugin.__module__.startswith("forcepos."):
             raise
-        message = shortened(" ".join(str(error).split()), _LONGEST)
+        message = shortened(" ".join(str(error).split()), 500)
         what = ": ".join(filter(None, [type(error).__name__, message]))
         raise InputError(f"{plugin_name(plugin)} failed in {doing}: {what}") from error
 
@@ -83,6 +76,5 @@ def plugin_errors(plugin: object, doing: str) -> Iterator[None]:
 def plugin_name(plugin: object) -> str:
     """Return `module.Class (file)` of a plug-in's class or of an instance of it."""
     kind = plugin if isinstance(plugin, type) else type(plugin)
-    module = sys.modules.get(kind.__module__)
-    source = getattr(module, "__file__", None)  # none if it was typed into an interpreter
+    source = getattr(sys.modules.get(kind.__module__), "__file__", None)  # none if typed into an interpreter
     return f"{kind.__module__}.{kind.__qualname__}" + (f" ({short_path(Path(source))})" if source else "")

@@ -1,18 +1,14 @@
-"""Files that are complete or absent, whenever the process ends.
-
-State files are what a run leaves for later ones: any may have been damaged, or belong to another version.
-"""
+"""Files that are complete or absent, whenever the process ends; state files, for later runs, are checked."""
 
 import json
 import logging
-import math
 import os
 import re
 from collections.abc import Callable, Mapping
 from functools import cache, partial
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.wording import visible
@@ -43,15 +39,7 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 def to_json(value: Any, indent: int | None = None) -> str:
     """Return `value` as strict JSON, which knows neither NaN nor infinity: both become null."""
-    return json.dumps(_strict(value), indent=indent, allow_nan=False)
-
-
-def _strict(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _strict(each) for name, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_strict(each) for each in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    return json.dumps(json.loads(json.dumps(value), parse_constant=lambda _: None), indent=indent, allow_nan=False)
 
 
 def write_csv(path: Path, table: "pd.DataFrame") -> None:
@@ -77,12 +65,7 @@ def write_state(path: Path, values: Mapping[str, Any]) -> None:
 
 
 def parse(path: Path, text: bytes, schema: type[Schema]) -> Schema:
-    """Parse JSON into a dataclass, or another type, without converting values from one type to another.
-
-    Raises:
-        Damaged: it is no JSON, a field is missing, or a value is of another type.
-        InputError: a newer version of forcepos has written `path`, which is left alone.
-    """
+    """Parse JSON into a type, strictly; raise Damaged, or an InputError if a newer version has written `path`."""
     from pydantic import ValidationError  # noqa: PLC0415  # the first log line need not wait for it
 
     try:
@@ -92,12 +75,10 @@ def parse(path: Path, text: bytes, schema: type[Schema]) -> Schema:
         if version > VERSION:
             newer = f"{path} was written by a newer version of forcepos"
             raise InputError(f"{newer}: use that one, or move the file away to do without it")
-        kind: Any = schema
-        parsed: Schema = _parser(kind)(text)
+        return cast("Schema", _parser(cast("Any", schema))(text))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         raise Damaged(f"{'.'.join(map(str, first['loc']))}: {first['msg']}".removeprefix(": ")) from error
-    return parsed
 
 
 @cache
@@ -110,31 +91,19 @@ def _parser(schema: Any) -> Callable[[bytes], Any]:
 def read_state(
     path: Path, schema: type[Schema], consequence: str, check: Callable[[Schema], object] = lambda _: None
 ) -> Schema | None:
-    """Read a state file; None if there is none, or a damaged one, which is moved aside with a warning.
-
-    Args:
-        consequence: of its loss, for the warning.
-        check: raises Damaged where the types alone do not tell.
-
-    Raises:
-        InputError: it is of a newer version, which is left alone, or it cannot be moved.
-    """
+    """Read a state file; None if there is none, or if types or `check` find it damaged: it is moved aside then."""
     try:
-        if (text := read_bytes(path)) is not None:
-            state = parse(path, text, schema)
-            check(state)
-            return state
+        if (text := read_bytes(path)) is None:
+            return None
+        check(state := parse(path, text, schema))
     except Damaged as error:
         move_aside(path, str(error), consequence)
-    return None
+        return None
+    return state
 
 
 def read_bytes(path: Path) -> bytes | None:
-    """Read a whole file; None if there is none.
-
-    Raises:
-        Damaged: it may not be read, or it is something else, such as a folder or a pipe that would never end.
-    """
+    """Read a file; None if there is none, Damaged if it may not be read, or is a folder, or an endless pipe."""
     try:
         if path.is_file():
             return path.read_bytes()
@@ -146,11 +115,7 @@ def read_bytes(path: Path) -> bytes | None:
 
 
 def move_aside(path: Path, fault: str, consequence: str) -> None:
-    """Rename a damaged file to `<name>.damaged`, never over another one, and log it.
-
-    Raises:
-        InputError: it cannot be renamed.
-    """
+    """Rename a damaged file to `<name>.damaged`, never over another one, and log it."""
     names = (f"{path.name}.damaged{'' if number == 1 else f'-{number}'}" for number in count(1))
     free = next(path.with_name(name) for name in names if not os.path.lexists(path.with_name(name)))
     try:

@@ -1,12 +1,10 @@
 """End a process: on Ctrl-C, SIGTERM or a cluster's preemption signal, none of which is lost, or when it is done.
 
-Python raises a signal's exception wherever the program is, and libraries swallow it in some places: a bare
-`except` during their import, a destructor, a callback from C. So the signal is recorded as well, and long-running
-code polls for it. Where it would leave something half done, it is deferred.
+Libraries swallow a signal's exception in some places: a bare `except`, a destructor, a callback from C. So it is
+recorded, and long-running code polls for it. Where it would leave something half done, it is deferred.
 
-When the work is done, Python would destroy every module and object, and TensorFlow's C++ destructors would follow:
-seconds in which the shell waits for memory that the operating system reclaims anyway. Exit hooks run the last
-registered first, so one that is registered before any large library is imported may end the process.
+When the work is done, Python and TensorFlow would destroy all objects for seconds. Exit hooks run the last
+registered first, so one that is registered before any large library is imported may end the process instead.
 """
 
 import atexit
@@ -25,12 +23,11 @@ from types import FrameType
 from forcepos.runtime.errors import InputError, storage_fault
 from forcepos.runtime.wording import visible_lines
 
+_ASKING = (signal.SIGINT, signal.SIGTERM)
 _PATIENCE_S = 5.0  # time for a process to close its runs
 _INSIST_S = 2.0  # a signal that is repeated after this long is no longer deferred
-
 _END_WITH_OTHERS = ("resource_tracker", "submitit.local._local")  # the latter would print a traceback
 _LOOK_S = 0.5  # how often a process of a pool looks for its parent
-
 _exit_code: list[int] = []  # one entry once the hook is registered
 _received: list[tuple[float, BaseException]] = []  # time and exception of each signal
 _deferred: list[int] = []  # for each deferring block: number of signals received before it
@@ -46,7 +43,7 @@ class Interrupted(KeyboardInterrupt):
 
 def listen() -> None:
     """Raise Interrupted on Ctrl-C and SIGTERM, except where a launcher handles them itself, as submitit does."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _ASKING:
         handler = signal.getsignal(number)
         if not callable(handler) or handler is signal.default_int_handler:
             signal.signal(number, lambda asked, _: _receive(Interrupted(asked)))
@@ -72,10 +69,10 @@ def ended_by_signals() -> Iterator[None]:
 
 @contextmanager
 def listening() -> Iterator[None]:
-    """Listen while the block runs, as a job does; off the main thread, which gets the signals, do nothing."""
+    """Listen while the block runs, as a job does; do nothing off the main thread, which gets the signals."""
     main = threading.current_thread() is threading.main_thread()
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM) if main}
-    if main:
+    before = {number: signal.getsignal(number) for number in _ASKING if main}
+    if before:
         listen()
     try:
         yield
@@ -114,23 +111,14 @@ def end_children() -> None:
 
 
 def stop_if_asked() -> None:
-    """Raise the exception of a signal that was received, in case it was swallowed.
-
-    Raises:
-        Interrupted: on Ctrl-C or SIGTERM.
-        SystemExit: on a cluster's preemption signal; the job is requeued.
-    """
+    """Raise the exception of a signal that was received, Interrupted or SystemExit, in case it was swallowed."""
     if _received:
         raise _received[0][1]
 
 
 @contextmanager
 def defer_signals() -> Iterator[None]:
-    """Complete the block before a signal takes effect, unless it is repeated after a while.
-
-    Raises:
-        Interrupted, SystemExit: as in `stop_if_asked`, for a signal received in the block.
-    """
+    """Complete the block before a signal takes effect, unless it is repeated after a while."""
     _deferred.append(len(_received))
     try:
         yield
@@ -160,11 +148,7 @@ def _receive(asked: BaseException) -> None:
 
 
 def end_promptly(work: Callable[[], object]) -> None:
-    """Do all the work of a process and let it end promptly, with the exit code that Python would give it.
-
-    The process must do nothing else afterwards. If its output cannot be flushed, as to a closed pipe, the hook
-    fails and Python ends the process as usual.
-    """
+    """Do all the work of a process and let it end promptly, with the exit code that Python would give it."""
     skip_teardown()
     _exit_code[0] = 1
     try:
@@ -221,6 +205,6 @@ def end_with_parent() -> None:
 
 def _leave() -> None:
     logging.shutdown()
-    sys.stdout.flush()
+    sys.stdout.flush()  # fails for a closed pipe: Python then ends the process as usual
     sys.stderr.flush()
     os._exit(_exit_code[0])

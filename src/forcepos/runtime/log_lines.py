@@ -39,10 +39,7 @@ class StandardErrorHandler(logging.StreamHandler[TextIO]):
     def __init__(self, stream: object = None) -> None:  # noqa: ARG002  # Hydra's default config passes one
         logging.Handler.__init__(self)
         self.setFormatter(VisibleFormatter())
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if not getattr(record, ELSEWHERE, False):
-            super().emit(record)
+        self.addFilter(lambda record: not getattr(record, ELSEWHERE, False))
 
     def format(self, record: logging.LogRecord) -> str:
         """On a terminal wrap a line between words or link it, and colour the word for a warning."""
@@ -65,9 +62,9 @@ class StandardErrorHandler(logging.StreamHandler[TextIO]):
         return sys.stderr
 
 
-def print_result(text: str) -> None:
+def print_result(text: str, asked: bool = False) -> None:
     """Print a line of JSON: to a file or pipe, or if --json asks for it; a terminal has other things to show."""
-    if os.environ.get(JSON_VARIABLE) or not sys.stdout.isatty():
+    if asked or os.environ.get(JSON_VARIABLE) or not sys.stdout.isatty():
         sys.stdout.write(text + "\n")
         sys.stdout.flush()
 

@@ -17,10 +17,6 @@ def short_path(path: Path) -> Path:
     return path.relative_to(here) if path.is_relative_to(here) else path
 
 
-def search_dir(fingerprint: str) -> Path:
-    return Path.cwd() / "outputs" / "search" / fingerprint
-
-
 def finished_file(fingerprint: str) -> Path:
     return Path.cwd() / "outputs" / "finished" / f"{fingerprint}.json"
 

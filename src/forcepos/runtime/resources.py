@@ -18,14 +18,10 @@ JOBS_VARIABLE = "FORCEPOS_SWEEP_JOBS"  # number of jobs, for the sweep's jobs in
 
 def available_cores() -> int:
     """Return the number of cores this process may use: those it is bound to, at most those of its Slurm task."""
-    given = os.environ.get("SLURM_CPUS_PER_TASK", "")
-    return min(_cores(), int(given)) if given.isdigit() else _cores()
-
-
-def _cores() -> int:
     import joblib  # noqa: PLC0415  # imports NumPy, which the first log line should not wait for
 
-    return int(joblib.cpu_count())
+    given, cores = os.environ.get("SLURM_CPUS_PER_TASK", ""), int(joblib.cpu_count())
+    return min(cores, int(given)) if given.isdigit() else cores
 
 
 def in_sweep() -> bool:
@@ -52,7 +48,7 @@ def started_at_once(launcher: Any, known: int) -> int:
 
 def joblib_workers(n_jobs: int) -> int:
     """Return how many workers joblib means by n_jobs; -1: as many as cores."""
-    return int(n_jobs if n_jobs > 0 else max(1, _cores() + 1 + n_jobs))
+    return int(n_jobs if n_jobs > 0 else max(1, available_cores() + 1 + n_jobs))
 
 
 def overrides_of(hydra: Any) -> list[str]:
@@ -72,9 +68,8 @@ def sweep_overrides(hydra: DictConfig) -> list[Override]:
 
 def batches_of_sweep(hydra: DictConfig) -> list[int]:
     """Return how many jobs Hydra launches in each batch; none where another sweeper determines that."""
-    sweeper = hydra.sweeper
-    if str(sweeper.get("_target_", "")).endswith(".BasicSweeper"):
+    if str(hydra.sweeper.get("_target_", "")).endswith(".BasicSweeper"):
         with suppress(HydraException):
-            batches = BasicSweeper.split_arguments(sweep_overrides(hydra), sweeper.get("max_batch_size"))
+            batches = BasicSweeper.split_arguments(sweep_overrides(hydra), hydra.sweeper.get("max_batch_size"))
             return list(map(len, batches))
     return []

@@ -20,8 +20,7 @@ def name_some(names: Sequence[str], most: int) -> str:
 
 def first_lines(lines: Sequence[str], most: int) -> list[str]:
     """Keep the first `most` lines and count the others in one more: `… and 3 more`."""
-    more = [f"… and {len(lines) - most} more"] if len(lines) > most else []
-    return [*lines[:most], *more]
+    return [*lines[:most], *([f"… and {len(lines) - most} more"] if len(lines) > most else [])]
 
 
 def once_each(problems: Sequence[tuple[str, str]], what: str = "file") -> list[str]:
@@ -41,10 +40,7 @@ def shortened(text: str, most: int = 200) -> str:
 
 
 def visible(text: str, kept: str = "") -> str:
-    r"""Replace control and format characters, other than the kept ones, by their codes: `\x1b`, `\x0a`, `\u202e`.
-
-    A terminal would obey them, a file format would not hold them, and a reader would not see them.
-    """
+    r"""Replace control and format characters, except the kept ones, by their codes: `\x1b`, `\x0a`, `\u202e`."""
     if text.isprintable():
         return text
     return "".join(_code(one) if one not in kept and unicodedata.category(one) in _HIDDEN else one for one in text)
