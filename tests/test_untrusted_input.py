@@ -19,7 +19,7 @@ from xml.etree import ElementTree as ET
 import pandas as pd
 import pytest
 
-from forcepos.commands.inspect.draft import quoted
+from forcepos.commands.inspect.report import quoted
 from forcepos.commands.prepare import logs
 from forcepos.commands.prepare.logs import open_source
 from forcepos.config.schema import Config

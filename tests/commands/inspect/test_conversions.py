@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forcepos.commands.inspect.conversions import foreign_format
+from forcepos.commands.inspect.survey import foreign_format
 from tests.commands.inspect.made import inspected, recording
 from tests.warm import python
 

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -43,6 +44,7 @@ class Column:
     high: float = -np.inf
     mean: float = 0.0
     squares: float = 0.0  # of deviations from the mean
+    std: float = 0.0
     # How often each value occurs, integers of whatever size; None where there are more than _MOST_DISTINCT.
     counts: Counter[float | str] | None = field(default_factory=Counter)
     start: Float64 = field(default_factory=lambda: np.empty(0))  # the first _PROBED values; NaN where no number
@@ -63,16 +65,8 @@ class Column:
         return self.kind in {"number", "integer"} and not self.as_text
 
     @property
-    def varies(self) -> bool:
-        return self.low < self.high
-
-    @property
     def reach(self) -> float:
         return max(abs(self.low), abs(self.high))
-
-    @property
-    def std(self) -> float:
-        return float(np.sqrt(self.squares / max(self.known, 1)))
 
     @property
     def distinct(self) -> int | None:
@@ -98,7 +92,7 @@ class Column:
             words, finite = _texts(values).drop_null(), finite[:0]
             self.known += len(words)
             self._count(words)
-        elif kind == "number" and not _is_numeric(values.type):
+        elif kind == "number" and not (pa.types.is_floating(values.type) or pa.types.is_decimal(values.type)):
             self.as_text = True
             words = _texts(values).filter(pa.array(np.isnan(numbers))).drop_null()
             self.not_numbers += len(words)
@@ -109,6 +103,7 @@ class Column:
             self.squares += float(((finite - self.mean - step) ** 2).sum()) + step * (step * share * self.known)
             self.mean += step * share
             self.known += len(finite)
+            self.std = float(np.sqrt(self.squares / self.known))
             self._count(values.drop_null() if pa.types.is_integer(values.type) else pa.array(finite))
 
     def _count(self, values: pa.Array) -> None:
@@ -120,14 +115,8 @@ class Column:
             self.counts = None
 
 
-def _is_numeric(kind: pa.DataType) -> bool:
-    return any(is_kind(kind) for is_kind in (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal))
-
-
 def _numbers(values: pa.Array) -> tuple[str, Float64]:
     """Return the kind of a column and its numbers, times in seconds; NaN where a value is missing or no number."""
-    import pandas as pd  # noqa: PLC0415  # --help does not need it
-
     kind = values.type
     if values.null_count == len(values):
         return "empty", np.full(len(values), np.nan)
@@ -136,7 +125,7 @@ def _numbers(values: pa.Array) -> tuple[str, Float64]:
         counted = values.cast(pa.int32() if kind.bit_width == 32 else pa.int64()).cast(pa.float64(), safe=False)
         return "time", np.asarray(counted.to_numpy(zero_copy_only=False) * unit_s)
     whole = pa.types.is_integer(kind) or pa.types.is_boolean(kind)
-    if whole or _is_numeric(kind):
+    if whole or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         numbers = values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
         return "integer" if whole else "number", numbers
     words = pd.Series(_texts(values).to_pylist(), dtype=object)

@@ -47,14 +47,10 @@ def main(arguments: Sequence[str]) -> None:
     with ended_by_signals(), ended_by_input_errors():
         from forcepos.commands.inspect.report import inspect  # noqa: PLC0415  # --help does not need it
 
-        result = inspect(options, _new_folder(Path("outputs/inspect") / time.strftime("%Y-%m-%d_%H-%M-%S")))
+        path = Path("outputs/inspect") / time.strftime("%Y-%m-%d_%H-%M-%S")
+        others = (path.with_name(f"{path.name}-{number}") for number in count(2))  # two may begin at once
+        result = inspect(options, next(folder for folder in chain([path], others) if not folder.exists()))
         line = json.dumps(result, ensure_ascii=False, allow_nan=False)
         sys.stdout.write((line if line.isprintable() else json.dumps(result)) + "\n")  # hidden ones as codes
         sys.stdout.flush()
         sys.stderr.write(visible(result["command"]) + "\n")
-
-
-def _new_folder(path: Path) -> Path:
-    """Return a folder that is not there; two inspections may begin in the same second."""
-    others = (path.with_name(f"{path.name}-{number}") for number in count(2))
-    return next(folder for folder in chain([path], others) if not folder.exists())

@@ -1,20 +1,28 @@
-"""Findings of a survey: stuck and saturated channels, classes, and remarks for the user."""
+"""Findings of a survey: stuck and saturated channels, classes, remarks for the user, and tables of them."""
 
+import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from forcepos.commands.inspect.roles import NAMED, ROLES, Guesses
 from forcepos.commands.inspect.survey import Survey
-from forcepos.runtime.wording import name_some
+from forcepos.runtime.wording import first_lines, name_some, shortened, visible, visible_lines, visible_name
 
 SHOWN = 8  # names in a list
 _SATURATED_SHARE = 0.01  # of all rows that lie exactly at the end of the range
 _SATURATED_ROWS, _FEW_VALUES = 5, 10  # of a channel with fewer values, rows at an end are nothing unusual
 _RARE = 0.1  # of the largest class
 _EXACT = 1e15  # whole numbers below this are written with all their digits
+_WIDTH = 120
+_MOST = {"file": 10, "column": 500, "recording": 12, "class": 40}  # rows of a table, by its first column
+_COLUMNS = ("column", "kind", "min", "max", "mean", "std", "missing", "distinct", "stuck in")
+_RIGHT = {*_COLUMNS[2:], "rows", "%"}
 
 
 def facts(survey: Survey) -> dict[str, Any]:
@@ -32,7 +40,7 @@ def facts(survey: Survey) -> dict[str, Any]:
         "files": len(survey.sources),
         "recordings": len(recordings.names),
         "points": survey.points or None,
-        "rows": survey.rows,
+        "rows": len(recordings.recording),
         "rate_hz": recordings.rate_hz,
         "gaps": {"count": count, "longest_s": round(float(times.longest_s.max()), 9) if times and count else 0.0},
         "ranges": {name: [column.low, column.high] for name, column in numbers.items()},
@@ -51,46 +59,25 @@ def _saturated(survey: Survey) -> dict[str, list[dict[str, Any]]]:
         usual = column.known / column.distinct if column.distinct else 1
         many = max(_SATURATED_ROWS, _SATURATED_SHARE * column.known, _SATURATED_ROWS * usual)
         varies = np.float32(column.low) < np.float32(column.high) and (column.distinct or np.inf) >= _FEW_VALUES
-        for end, value in (("low", column.low), ("high", column.high)):
-            rows = int(np.count_nonzero(signal == np.float32(value)))
-            if varies and rows >= many:
+        for end, value in (("low", column.low), ("high", column.high)) if varies else ():
+            if (rows := int(np.count_nonzero(signal == np.float32(value)))) >= many:
                 found.setdefault(name, []).append({"end": end, "value": value, "rows": rows})
     return found
 
 
 def _balance(survey: Survey) -> dict[str, dict[str, int]]:
-    """Count the rows of each class, of the label and of columns that may be one."""
+    """Count the rows of each class, of the label and of columns that may be one; different ones stay apart."""
     found: dict[str, dict[str, int]] = {}
-    for name in (survey.guesses.label, *survey.guesses.candidates):
-        if name and (counts := survey.columns[name].counts):
-            in_order = sorted(counts, key=lambda value: (isinstance(value, str), value))
-            found[name] = {_exact(one): counts[one] for one in in_order}
+    for name in filter(None, (survey.guesses.label, *survey.guesses.candidates)):
+        counts = survey.columns[name].counts or Counter()
+        for value in sorted(counts, key=lambda value: (isinstance(value, str), value)):
+            whole = isinstance(value, float) and value.is_integer() and abs(value) < _EXACT
+            found.setdefault(name, {})[f"{value:.0f}" if whole else str(value)] = counts[value]
     return found
-
-
-def _exact(value: float | str) -> str:
-    """Write a value such that different ones stay different."""
-    whole = isinstance(value, float) and value.is_integer() and abs(value) < _EXACT
-    return f"{value:.0f}" if whole else str(value)
 
 
 def remarks(survey: Survey, found: dict[str, Any]) -> Iterator[str]:
     """Yield what the user should check and training does not tell, a line each; `found` are the facts."""
-    yield from _of_files(survey)
-    for column in survey.columns.values():
-        missing = column.rows - column.known - column.not_numbers
-        if missing:
-            yield f"column {column.name}: {quantity(missing, 'value')} missing or not finite"
-        if column.not_numbers:
-            values = quantity(column.not_numbers, "non-numeric value")
-            yield f"column {column.name}: {values}, such as {column.example!r}"
-    for name, end in ((name, end) for name, ends in found["saturated"].items() for end in ends):
-        which = f"its {end['end']}est value, in {end['rows']} rows: saturated?"
-        yield f"column {name} is exactly {end['value']:.6g}, {which}"
-    yield from _of_roles(survey.guesses, found["balance"])
-
-
-def _of_files(survey: Survey) -> Iterator[str]:
     yield from (f"skipped: {line}" for line in [*survey.skipped.values()][:SHOWN])
     names = Counter(path.name for path in [*(source.path for source in survey.sources), *survey.skipped])
     recurring = [name for name, count in names.items() if count > 1]
@@ -100,6 +87,17 @@ def _of_files(survey: Survey) -> Iterator[str]:
     for source in survey.sources:
         more = f"; {len(source.row_errors)} such lines" if len(source.row_errors) > 1 else ""
         yield from (f"{row_error}{more}" for row_error in source.row_errors[:1])
+    for column in survey.columns.values():
+        missing = column.rows - column.known - column.not_numbers
+        if missing:
+            yield f"column {column.name}: {quantity(missing, 'value')} missing or not finite"
+        if column.not_numbers:
+            example = f"such as {column.example!r}"
+            yield f"column {column.name}: {quantity(column.not_numbers, 'non-numeric value')}, {example}"
+    for name, end in ((name, end) for name, ends in found["saturated"].items() for end in ends):
+        which = f"its {end['end']}est value, in {end['rows']} rows: saturated?"
+        yield f"column {name} is exactly {end['value']:.6g}, {which}"
+    yield from _of_roles(survey.guesses, found["balance"])
 
 
 def _of_roles(guesses: Guesses, balance: dict[str, dict[str, int]]) -> Iterator[str]:
@@ -122,8 +120,58 @@ def quantity(number: int, noun: str) -> str:
     return f"{number} {noun}{'s'[: number != 1]}"
 
 
-def role(survey: Survey, name: str) -> str:
-    """Return the role of a column, or else its kind."""
+def show(survey: Survey, found: Mapping[str, Any], lines: Iterable[str]) -> None:
+    """Print the facts as tables, and lines, on standard error."""
+    console = Console(stderr=True, width=None if sys.stderr.isatty() else _WIDTH)
+    for title, columns, rows in _tables(survey, found):
+        console.print(Text(shortened(visible(title)), "bold"))
+        console.print(_table(columns, [*rows]))
+    rate = f", {found['rate_hz']:.6g} rows per second" if found["rate_hz"] else ""
+    points = f" of {quantity(survey.points, 'point')}" if survey.points else ""
+    files, recordings = quantity(found["files"], "file"), quantity(found["recordings"], "recording")
+    for line in (f"{files}, {recordings}{points}, {len(survey.recordings.recording)} rows{rate}", *lines):
+        console.print(Text(visible_lines(line)), soft_wrap=True)
+
+
+def _tables(
+    survey: Survey, found: Mapping[str, Any]
+) -> Iterator[tuple[str, Sequence[str], Iterable[Sequence[str]]]]:
+    guesses, recordings = survey.guesses, survey.recordings
+    files = ((str(source.path), source.kind, str(source.layout or "")) for source in survey.sources)
+    yield "Files", ("file", "format", "layout"), files
+    yield "Columns", _COLUMNS, _columns(survey, found)
+    if len(recordings.names) > 1:
+        lengths = map(str, np.diff(recordings.bounds)[:, 0])
+        yield "Recordings", ("recording", "rows"), zip(recordings.names, lengths, strict=True)
+    for name, counts in found["balance"].items():
+        what, total = "the label" if name == guesses.label else "possibly a label", sum(counts.values())
+        shares = ((value, str(count), f"{100 * count / total:.1f}") for value, count in counts.items())
+        yield f"Classes of {name}, {what}", ("class", "rows", "%"), shares
+    chosen = {name: getattr(guesses, name) or () for name in ROLES}
+    names = (one if isinstance(one, str) else name_some(one, SHOWN) for one in chosen.values())
+    reasons = (guesses.reasons.get(name, "none found") for name in ROLES)
+    yield "Guesses", ("role", "columns", "reason"), zip(ROLES, names, reasons, strict=True)
+
+
+def _columns(survey: Survey, found: Mapping[str, Any]) -> Iterator[Sequence[str]]:
     guesses = survey.guesses
     roles = {getattr(guesses, one): one for one in reversed(NAMED)} | dict.fromkeys(guesses.candidates, "label?")
-    return roles.get(name) or guesses.kinds[name]
+    for name, column in survey.columns.items():
+        numbers = (f"{value:.5g}" for value in (column.low, column.high, column.mean, column.std))
+        shown = numbers if name in found["ranges"] else ("",) * 4
+        distinct = "many" if column.distinct is None else f"{column.distinct}"
+        count, missing = found["stuck"].get(name, ""), f"{found['missing'].get(name, '')}"
+        kind = roles.get(name) or guesses.kinds[name] or column.kind
+        yield name, kind, *shown, missing, distinct, "all" if count == found["recordings"] else f"{count}"
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    table = Table()
+    for name in columns:
+        right = name in _RIGHT
+        table.add_column(name, justify="right" if right else "left", overflow="fold", no_wrap=right)
+    most = _MOST.get(columns[0], len(rows))
+    more = first_lines([row[0] for row in rows], most)[most:]
+    for row in [*rows[:most], *([line] for line in more)]:
+        table.add_row(*(Text(shortened(visible_name(cell))) for cell in row))
+    return table

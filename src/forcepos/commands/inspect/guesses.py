@@ -30,11 +30,7 @@ _GIVEN = "given on the command line"
 
 
 def guess(columns: Mapping[str, Column], hints: Namespace) -> Guesses:
-    """Guess time, positions, what divides rows into recordings, label and features.
-
-    Raises:
-        InputError: a column of the hints does not exist, or the one of the time holds text.
-    """
+    """Guess time, positions, what divides rows into recordings, label and features; refuse unsuitable hints."""
     for name in (hints.time, *hints.positions, hints.point, hints.label):
         if name is not None and name not in columns:
             raise InputError(f"no column named {name}; the columns are {name_some([*columns], _SHOWN)}")
@@ -45,9 +41,8 @@ def guess(columns: Mapping[str, Column], hints: Namespace) -> Guesses:
         guesses.kinds |= {name: "" for name in columns if name.lower() in {"a", "b", "c"}}
     _guess_time(guesses, columns, hints.time)
     _positions(guesses, columns, hints)
-    guesses.recording = _named(guesses, "recording", columns)
-    guesses.point = _named(guesses, "point", columns, hints.point)
-    guesses.session = _named(guesses, "session", columns)
+    for role, given in (("recording", None), ("point", hints.point), ("session", None)):
+        _name(guesses, role, columns, given)
     if guesses.session and not (guesses.recording or guesses.point):
         guesses.recording, guesses.reasons["recording"] = guesses.session, "a session, for want of a better one"
     _label_and_features(guesses, columns, hints)
@@ -59,10 +54,12 @@ def _label_and_features(guesses: Guesses, columns: Mapping[str, Column], hints: 
     kinds, taken = guesses.kinds, guesses.taken
     few = {name: one.distinct or 0 for name, one in columns.items() if name not in taken and one.discrete}
     few = {name: distinct for name, distinct in few.items() if 2 <= distinct <= _MOST_CLASSES}
-    guesses.label = _named(guesses, "label", few, hints.label)
+    _name(guesses, "label", few, hints.label)
     rest = [name for name in few if name != guesses.label and not kinds[name]]
     guesses.candidates = tuple(name for name in rest if 10 * few[name] <= columns[name].known)
-    vary = [name for name, one in columns.items() if one.readable and one.varies and 2 * one.known > one.rows]
+    vary = [
+        name for name, one in columns.items() if one.readable and one.low < one.high and 2 * one.known > one.rows
+    ]
     free = [name for name in vary if name not in guesses.taken and kinds[name] not in _NEVER_SIGNALS]
     known = [name for name in free if kinds[name] in _SIGNALS]
     guesses.features = tuple(known or free)
@@ -70,25 +67,21 @@ def _label_and_features(guesses: Guesses, columns: Mapping[str, Column], hints: 
     guesses.reasons |= {"features": by_names if known else "all other numeric columns that vary"} if free else {}
 
 
-def _named(guesses: Guesses, role: str, names: Iterable[str], given: str | None = None) -> str | None:
-    """Return the given column, or else the first whose name says its role; note the reason."""
+def _name(guesses: Guesses, role: str, names: Iterable[str], given: str | None) -> None:
+    """Note the given column, or else the first whose name says its role."""
     name = given or next((name for name in names if guesses.kinds[name] == role), None)
-    if name:
-        guesses.reasons[role] = _GIVEN if given else "by its name"
-    return name
+    setattr(guesses, role, name)
+    guesses.reasons |= {role: _GIVEN if given else "by its name"} if name else {}
 
 
 def _positions(guesses: Guesses, columns: Mapping[str, Column], hints: Namespace) -> None:
     numeric = [name for name, column in columns.items() if column.readable]
     by_name = triples(name for name in numeric if guesses.kinds[name] == "position")
-    if hints.positions or by_name:
-        names, reason = (tuple(hints.positions), _GIVEN) if hints.positions else (by_name[0], "by their names")
-    else:
-        free = [name for name in numeric if name not in guesses.time]
-        adjacent = zip(free, free[1:], free[2:], strict=False)
-        alike = (three for three in adjacent if all(_like_a_position(columns[one]) for one in three))
-        names, reason = next(alike, ()), _SMOOTH
-    if names:
+    free = [name for name in numeric if name not in guesses.time]
+    adjacent = zip(free, free[1:], free[2:], strict=False)
+    alike = (three for three in adjacent if all(_like_a_position(columns[one]) for one in three))
+    found = [(tuple(hints.positions), _GIVEN)] if hints.positions else [(one, "by their names") for one in by_name]
+    for names, reason in (found or [(three, _SMOOTH) for three in alike])[:1]:
         by_unit, reach = length_unit(names[0]), max(columns[name].reach for name in names)
         guesses.unit = by_unit or ("m" if reach < _METRES else "mm")
         by_size = f"since no value exceeds {reach:.3g}" if reach < _METRES else f"since values reach {reach:.4g}"
@@ -108,7 +101,7 @@ def _turns(guesses: Guesses, columns: Mapping[str, Column]) -> list[str]:
     names = [*columns]
     place = max((names.index(name) + 1 for name in guesses.positions), default=len(names))
     three = [columns[name] for name in names[place : place + 3] if not guesses.kinds[name]]
-    numbers = [one for one in three if one.kind == "number" and one.varies and one.distinct is None]
+    numbers = [one for one in three if one.kind == "number" and one.low < one.high and one.distinct is None]
     turns = [one.name for one in numbers if one.reach <= _HALF_TURN_RAD]
     all_turn = all(columns[one].course.smooth or columns[one].reach > _HALF_TURN_RAD - 2e-3 for one in turns)
     return turns if len(turns) == 3 and all_turn else []
@@ -133,7 +126,9 @@ def _guess_time(guesses: Guesses, columns: Mapping[str, Column], given: str | No
     for name in readable:
         if kinds[name] in {"", "recording", "session", "point"}:
             counts = "row number" if columns[name].course.counts else kinds[name]
-            kinds[name] = "seconds" if columns[name].varies and _since_1970(columns[name]) else counts
+            kinds[name] = (
+                "seconds" if columns[name].low < columns[name].high and _since_1970(columns[name]) else counts
+            )
         elif kinds[name] == "row number" and name.lower().startswith("seq") and not columns[name].course.increases:
             kinds[name] = "recording"  # its number stays for many rows
 
@@ -141,14 +136,12 @@ def _guess_time(guesses: Guesses, columns: Mapping[str, Column], given: str | No
 def _candidates(guesses: Guesses, columns: Mapping[str, Column]) -> Iterator[tuple[str, str]]:
     """Yield columns that may hold the time with the reason, the likeliest first."""
     increasing = [name for name, column in columns.items() if column.course.increases]
-    numbers = [name for name in increasing if columns[name].readable]
-    named = [name for name in numbers if guesses.kinds[name] in {"time", "seconds", "nanoseconds"}]
-    others = (name for name in numbers if not guesses.kinds[name])
     yield from ((name, "from its type") for name in increasing if columns[name].kind == "time")
-    yield from ((name, "by its name, and it increases") for name in named)
-    for name in others:
-        if not columns[name].course.counts or _since_1970(columns[name]):
-            yield name, "it increases from row to row"
+    numbers = [name for name in increasing if columns[name].readable]
+    times = (name for name in numbers if guesses.kinds[name] in {"time", "seconds", "nanoseconds"})
+    yield from ((name, "by its name, and it increases") for name in times)
+    clocks = (one for one in numbers if not columns[one].course.counts or _since_1970(columns[one]))
+    yield from ((name, "it increases from row to row") for name in clocks if not guesses.kinds[name])
 
 
 def _unit(column: Column) -> tuple[str, str]:

@@ -1,13 +1,21 @@
-"""The health of channels: drift within and between recordings, bias against position, dead and saturated rows."""
+"""The health of channels, in words and figures: drift, offsets, bias against position, dead and saturated rows."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
+from matplotlib.figure import Figure
 
+from forcepos.commands.inspect.survey import Survey
 from forcepos.data.recordings import Float64, Recordings
+from forcepos.results.figures import style
 from forcepos.runtime.wording import first_lines, name_some
 
 _SHOWN = 3  # channels of a line
+_PANELS, _PER_PANEL = 8, 7  # panels of a figure, lines of a panel
+_NAMED = 150  # points, beyond which their names would cover one another
+_SAMPLED = 20_000  # rows
+_WORST = 24  # channels
 _SURE = 5  # standard errors
 _AT_REST = 0.02  # of the positions' range: a recording in which the arm moves less
 _FEW = 8  # recordings: too few for a correlation
@@ -49,11 +57,8 @@ def health(recordings: Recordings) -> tuple[list[str], Measures]:
         place = int(np.argmax(np.nan_to_num(drift)))
         drifts[name] = f" ({change[place]:.3g} in {recordings.names[place]})"
         bias = np.corrcoef(means, (total / length[:, None]).T)[0, 1:] if len(means) >= _FEW else []
-        found = {
-            "drift": np.fmax.reduce(drift),
-            "offset": _offset(recordings, means, noise),
-            "bias": np.fmax.reduce(np.abs(bias), initial=0.0),
-        }
+        found = {"drift": np.fmax.reduce(drift), "offset": _offset(recordings, means, noise)}
+        found["bias"] = np.fmax.reduce(np.abs(bias), initial=0.0)
         channels[name] = {key: round(float(value), 3) for key, value in found.items() if np.isfinite(value)}
     return [*_lines(channels, drifts), *_stretches(recordings), *_jitter(recordings)], channels
 
@@ -88,9 +93,8 @@ def _stretches(recordings: Recordings) -> Iterator[str]:
             kind = "saturated" if value in {np.nanmin(signal), np.nanmax(signal)} else "dead"
             where = f"rows {start} to {start + rows[longest] - 1} of {recordings.names[number[longest]]}"
             found.append((rows[longest], f"{kind}: {channel} is exactly {value:.6g} in {where}"))
-    found.sort(key=lambda one: -one[0])
     helps = "see its range and its wiring, or take it out of data.features"
-    yield from first_lines([f"{line}; {helps}" for _, line in found], _SHOWN)
+    yield from first_lines([f"{line}; {helps}" for _, line in sorted(found, key=lambda one: -one[0])], _SHOWN)
 
 
 def _jitter(recordings: Recordings) -> Iterator[str]:
@@ -99,3 +103,49 @@ def _jitter(recordings: Recordings) -> Iterator[str]:
     if times and _JITTER[0] < jitter.max() <= _JITTER[1]:
         where = f"{jitter.max():.2g} steps in {times.names[int(jitter.argmax())]}"
         yield f"clock jitter: the middle 90 % of steps of time differ by {where}; the sensor's own clock is better"
+
+
+def save_figures(survey: Survey, measures: Measures, folder: Path) -> list[Path]:
+    """Draw the signals and their health, if there are any; return the files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / "signals.png", folder / "health.png"] if survey.recordings.channels else []
+    with style.drawing():
+        for path in paths:
+            (_draw_signals(survey) if path.stem == "signals" else _draw_health(measures)).savefig(path)
+    return paths
+
+
+def _draw_signals(survey: Survey) -> Figure:
+    """Draw each channel over the rows; borders between recordings are grey."""
+    recordings = survey.recordings
+    kinds: dict[str, list[int]] = {}
+    for place, name in enumerate(recordings.channels):
+        kinds.setdefault(survey.guesses.kinds[name] or "other", []).append(place)
+    panels = (
+        (kind, one[n : n + _PER_PANEL]) for kind, one in kinds.items() for n in range(0, len(one), _PER_PANEL)
+    )
+    groups = [*panels][:_PANELS]
+    figure, drawn = style.panels(len(groups), 1, 0.7 + 1.5 * len(groups), 8, sharex=True)
+    rows, border = len(recordings.recording), recordings.bounds[1:, 0]
+    row = np.arange(0, rows, -(-rows // _SAMPLED))
+    for (kind, places), axes in zip(groups, drawn, strict=True):
+        signals = ((recordings.channels[place], recordings.signals[row, place]) for place in places)
+        style.draw_signals(axes, row, signals, linewidth=0.6, rasterized=True)
+        axes.set_ylabel(kind)
+        if len(border) <= _NAMED:
+            axes.vlines(border, 0, 1, transform=axes.get_xaxis_transform(), color=style.GREY, linewidth=0.4)
+    drawn[-1].set_xlabel("row")
+    return figure
+
+
+def _draw_health(measures: Measures) -> Figure:
+    """Draw drift, offsets and bias of the worst channels."""
+    worst = sorted(measures, key=lambda name: max(measures[name].values(), default=0.0))[-_WORST:]
+    figure, (left, right) = style.panels(1, 2, 1.2 + 0.25 * len(worst), 8, sharey=True)
+    place = np.arange(len(worst))
+    for key, axes, shift in (("drift", left, 0.2), ("offset", left, -0.2), ("bias", right, 0.0)):
+        axes.barh(place + shift, [measures[name].get(key, 0.0) for name in worst], 0.4, label=key)
+    left.set(xlabel="in standard deviations of noise", yticks=place, yticklabels=map(style.literal, worst))
+    left.legend()
+    right.set(xlabel="correlation of recordings' means with the position", xlim=(0, 1))
+    return figure

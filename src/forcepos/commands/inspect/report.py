@@ -1,26 +1,24 @@
-"""The steps of an inspection: survey, draft, checks of training, tables and remarks on standard error, figures."""
+"""The steps of an inspection: survey, checks of training, tables and figures, the drafted config."""
 
 import argparse
+import json
 import logging
+import re
+import shlex
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from logging.handlers import BufferingHandler
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-from forcepos.commands.inspect.draft import check_draft_path, draft, to_fill_in, training_command
-from forcepos.commands.inspect.facts import SHOWN, facts, quantity, remarks, role
-from forcepos.commands.inspect.health import health
-from forcepos.commands.inspect.roles import ROLES
+from forcepos.commands.inspect.facts import SHOWN, facts, quantity, remarks, show
+from forcepos.commands.inspect.health import health, save_figures
+from forcepos.commands.inspect.roles import Guesses
 from forcepos.commands.inspect.survey import Survey, survey_of
 from forcepos.config.composition import compose_unchecked
 from forcepos.config.schema import Config
@@ -29,17 +27,26 @@ from forcepos.data.recordings import Recordings
 from forcepos.data.splits.split import split_of
 from forcepos.experiment.api import to_config
 from forcepos.runtime.errors import InputError
-from forcepos.runtime.wording import first_lines, name_some, shortened, visible, visible_lines, visible_name
+from forcepos.runtime.paths import conf_dir
+from forcepos.runtime.wording import name_some, visible
 
 log = logging.getLogger(__name__)
 # Others where the default leaves a subset empty.
 _SPLITS: tuple[list[str], ...] = ([], ["split=held_out_recordings"], ["split=random"])
 _LONGEST = 200_000  # characters of a draft: a longer one takes too long to read
 _MOST_VALUES = 50_000_000  # more are not loaded: an inspection must not need the memory that training does
-_WIDTH = 120
-_MOST = {"file": 10, "column": 500, "recording": 12, "class": 40}  # rows of a table, by its first column
-_COLUMNS = ("column", "kind", "min", "max", "mean", "std", "missing", "distinct", "stuck in")
-_RIGHT = {*_COLUMNS[2:], "rows", "%"}
+_PLAIN = re.compile(r"[A-Za-z_][\w./ -]*(?<! )")
+_NOT_TEXT = {"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"}
+_COMMENTS = {
+    "visits": "each run of rows with the same point is a recording",
+    "gap_s": "a longer pause starts a new recording",
+    "missing": "some rows lack values: refuse them instead, to see which",
+}
+_TO_SET = {  # what training needs, with what helps
+    "features": "data.features=[COLUMN,…]: no numeric column that varies is left",
+    "targets": "data.targets=[X,Y,Z]: no position columns were recognised; inspect takes --positions X Y Z",
+    "rate_hz": "data.rate_hz=ROWS_PER_SECOND: no time column was recognised; inspect takes --time COLUMN",
+}
 
 
 def inspect(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
@@ -49,30 +56,27 @@ def inspect(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         InputError: a file cannot be read, a column does not exist, or the draft cannot be written.
     """
     if options.write is not None:
-        check_draft_path(options.write)
+        _check_draft_path(options.write)
     if len(options.positions) > 3:
         raise InputError("--positions takes one to three columns: x, y, z")
     with _warned():  # what training warns of is told below
         survey = survey_of(options)
     path = options.write or folder / "conf" / "data" / "inspected.yaml"
     overrides, training = _training(survey)
-    command = training_command(path, overrides)
+    command = _training_command(path, overrides)
     lines, measures = health(survey.recordings)
     found = facts(survey)
     found |= {"remarks": [*remarks(survey, found)], "training": training}
-    found["health"] = {"findings": lines, "channels": measures}
-    found["figures"] = []
+    found |= {"health": {"findings": lines, "channels": measures}, "figures": []}
     notes = (f"note: {remark}" for remark in found["remarks"])
-    _show(survey, found, [*notes, *(f"health: {line}" for line in lines), *training])
+    show(survey, found, [*notes, *(f"health: {line}" for line in lines), *training])
     if not options.no_figures:
-        from forcepos.commands.inspect.figures import save_figures  # noqa: PLC0415  # matplotlib takes a second
-
         found["figures"] = [str(path) for path in save_figures(survey, measures, folder)]
         sys.stderr.write(f"figures: {', '.join(found['figures'])}\n")
-    _write(path, "\n".join([*draft(survey, command), ""]), "--write" if options.write else "the draft")
+    _write(path, "\n".join([*_draft(survey, command), ""]), "--write" if options.write else "the draft")
     sys.stderr.write(visible(f"config: {path}; train with {command}") + "\n")
     mended = "  # once what training would fail of is mended" * any("would fail" in line for line in training)
-    return found | {"config": str(path), "command": to_fill_in(survey, command) or command + mended}
+    return found | {"config": str(path), "command": _to_fill_in(survey, command) or command + mended}
 
 
 def _write(path: Path, text: str, what: str) -> None:
@@ -86,12 +90,12 @@ def _write(path: Path, text: str, what: str) -> None:
 
 def _training(survey: Survey) -> tuple[list[str], list[str]]:
     """Return the overrides with which training works, if any help, and its warnings or error, a line each."""
-    guesses, text = survey.guesses, "\n".join([*draft(survey, ""), ""])
+    guesses, text = survey.guesses, "\n".join([*_draft(survey, ""), ""])
     axes = ",".join("xyz"[: len(guesses.positions)])
     overrides = [f"model.axes=[{axes}]"] if axes and len(axes) < 5 else []
     overrides = ["model=cnn_classification"] if guesses.label and not axes else overrides
-    values = survey.rows * (len(guesses.features) + len(guesses.positions))
-    if to_fill_in(survey, ""):
+    values = len(survey.recordings.recording) * (len(guesses.features) + len(guesses.positions))
+    if _to_fill_in(survey, ""):
         return overrides, ["training would need the values that are marked ??? in the draft"]
     if len(text) > _LONGEST or values > _MOST_VALUES:
         much = f"{values:,} values and a draft of {len(text):,} characters are too many to load here"
@@ -137,56 +141,74 @@ def _warned() -> Iterator[list[logging.LogRecord]]:
         log.propagate = True
 
 
-def _show(survey: Survey, found: Mapping[str, Any], lines: Iterable[str]) -> None:
-    console = Console(stderr=True, width=None if sys.stderr.isatty() else _WIDTH)
-    for title, columns, rows in _tables(survey, found):
-        console.print(Text(shortened(visible(title)), "bold"))
-        console.print(_table(columns, [*rows]))
-    rate = f", {found['rate_hz']:.6g} rows per second" if found["rate_hz"] else ""
-    points = f" of {quantity(survey.points, 'point')}" if survey.points else ""
-    files, recordings = quantity(found["files"], "file"), quantity(found["recordings"], "recording")
-    for line in (f"{files}, {recordings}{points}, {survey.rows} rows{rate}", *lines):
-        console.print(Text(visible_lines(line)), soft_wrap=True)
+def _draft(survey: Survey, command: str) -> Iterator[str]:
+    """Yield the lines of the YAML text; `command` trains with it."""
+    guesses, settings = survey.guesses, survey.settings
+    where = "" if Path(settings["path"]).is_absolute() else "  # relative to the working directory"
+    recordings, points = quantity(len(survey.recordings.names), "recording"), quantity(survey.points, "point")
+    files, rows = quantity(len(survey.sources), "file"), len(survey.recordings.recording)
+    yield f"# Drafted by `forcepos inspect` from {files} with {rows} rows:"
+    yield f"# {recordings}{f' of {points}' * bool(survey.points)}. Guesses are marked as such."
+    yield from (f"# {line}" for line in command.splitlines())
+    yield from ("defaults:", "  - table", "  - _self_", "", "name: table")
+    yield f"path: {quoted(settings['path'])}{where}"
+    yield from (f"{key}: ???  # set it: {_TO_SET[key]}" for key in _missing_keys(survey.guesses))
+    if guesses.features:
+        yield f"# A guess: {guesses.reasons['features']}. Remove what is not available where the model is used."
+        if any(guesses.kinds[name].startswith("joint angle") for name in guesses.features):
+            yield "# Joint angles reveal the position: without them, the model learns from forces alone."
+        yield "features:"
+        kinds = {name: guesses.kinds[name] for name in guesses.features}
+        yield from (f"  - {quoted(name)}{f'  # {kind}' * bool(kind)}" for name, kind in kinds.items())
+    if guesses.positions:
+        yield f"# A guess: {guesses.reasons['positions']}."
+        yield f"targets: [{', '.join(map(quoted, guesses.positions))}]"
+        yield "# Sectors are centred on the origin: to classify by them, set offset_mm so that it is mid-plate."
+    elif guesses.label:
+        yield "targets: null  # no position columns were recognised: only the label is learned"
+    if guesses.candidates and not guesses.label:
+        yield f"# label: {name_some(list(map(quoted, guesses.candidates)), SHOWN)}  # possibly, with few values"
+    for key, value in settings.items():
+        reason = _COMMENTS.get(key) or guesses.reasons.get(key, "")
+        reason += f": {survey.columns[value].distinct} classes" if key == "label" else ""
+        if key not in {"path", "targets"}:
+            scalar = quoted(value) if isinstance(value, str) else json.dumps(value).removesuffix(".0")
+            yield f"{key}: {scalar}{f'  # a guess, {reason}' * bool(reason)}"
 
 
-def _tables(
-    survey: Survey, found: Mapping[str, Any]
-) -> Iterator[tuple[str, Sequence[str], Iterable[Sequence[str]]]]:
-    guesses, recordings = survey.guesses, survey.recordings
-    files = ((str(source.path), source.kind, str(source.layout or "")) for source in survey.sources)
-    yield "Files", ("file", "format", "layout"), files
-    yield "Columns", _COLUMNS, _columns(survey, found)
-    if len(recordings.names) > 1:
-        lengths = map(str, np.diff(recordings.bounds)[:, 0])
-        yield "Recordings", ("recording", "rows"), zip(recordings.names, lengths, strict=True)
-    for name, counts in found["balance"].items():
-        what, total = "the label" if name == guesses.label else "possibly a label", sum(counts.values())
-        shares = ((value, str(count), f"{100 * count / total:.1f}") for value, count in counts.items())
-        yield f"Classes of {name}, {what}", ("class", "rows", "%"), shares
-    chosen = {name: getattr(guesses, name) or () for name in ROLES}
-    names = (one if isinstance(one, str) else name_some(one, SHOWN) for one in chosen.values())
-    reasons = (guesses.reasons.get(name, "none found") for name in ROLES)
-    yield "Guesses", ("role", "columns", "reason"), zip(ROLES, names, reasons, strict=True)
+def _missing_keys(guesses: Guesses) -> list[str]:
+    """Name the keys that training needs and that could not be guessed."""
+    known = (guesses.features, guesses.positions or guesses.label, guesses.time)
+    return [key for key, value in zip(_TO_SET, known, strict=True) if not value]
 
 
-def _columns(survey: Survey, found: Mapping[str, Any]) -> Iterator[Sequence[str]]:
-    for name, column in survey.columns.items():
-        numbers = (f"{value:.5g}" for value in (column.low, column.high, column.mean, column.std))
-        shown = numbers if name in found["ranges"] else ("",) * 4
-        distinct = "many" if column.distinct is None else f"{column.distinct}"
-        count = found["stuck"].get(name, "")
-        stuck_in = "all" if count == found["recordings"] else f"{count}"
-        kind, missing = role(survey, name) or column.kind, f"{found['missing'].get(name, '')}"
-        yield name, kind, *shown, missing, distinct, stuck_in
+def quoted(text: str) -> str:
+    """Return text as a YAML scalar that stands for exactly this text."""
+    plain = _PLAIN.fullmatch(text) and text.lower() not in _NOT_TEXT
+    return text if plain else visible(json.dumps(text, ensure_ascii=False)).replace("${", "\\\\${")
 
 
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    table = Table()
-    for name in columns:
-        right = name in _RIGHT
-        table.add_column(name, justify="right" if right else "left", overflow="fold", no_wrap=right)
-    most = _MOST.get(columns[0], len(rows))
-    more = first_lines([row[0] for row in rows], most)[most:]
-    for row in [*rows[:most], *([line] for line in more)]:
-        table.add_row(*(Text(shortened(visible_name(cell))) for cell in row))
-    return table
+def _check_draft_path(path: Path) -> None:
+    """Refuse a file that exists or that cannot be selected as data=…, before anything is read."""
+    if path.exists():
+        raise InputError(f"--write {path}: exists and is not overwritten")
+    if path.resolve().parent.name != "data" or path.suffix != ".yaml":
+        raise InputError(f"--write {path}: must be a .yaml file in a folder data, such as conf/data/mine.yaml")
+    if not re.fullmatch(r"[A-Za-z_]\w*", path.stem):
+        raise InputError(f"--write {path}: {path.stem} cannot be selected as data=…; use letters, digits and _")
+    if (conf_dir() / "data" / path.name).exists():
+        raise InputError(f"--write {path}: data={path.stem} is built in; choose another name")
+
+
+def _training_command(path: Path, overrides: Sequence[str]) -> str:
+    """Return the command that trains with the draft, as a shell takes it."""
+    built_in = path.resolve().parent.parent == conf_dir().resolve()
+    config_dir = [] if built_in else ["--config-dir", str(path.parent.parent)]
+    return shlex.join(["python", "-m", "forcepos", *config_dir, f"data={path.stem}", *overrides])
+
+
+def _to_fill_in(survey: Survey, command: str) -> str:
+    """Return the command with placeholders for the keys that could not be guessed; empty where all were."""
+    keys = [_TO_SET[key].partition(": ") for key in _missing_keys(survey.guesses)]
+    added = " ".join(shlex.quote(key) for key, _, _ in keys)
+    return f"{command} {added}  # fill in; {'; '.join(why for _, _, why in keys)}" if keys else ""

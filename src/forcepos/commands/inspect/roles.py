@@ -8,10 +8,9 @@ from functools import cache
 NAMED = ("recording", "point", "session", "label")  # roles of one column each
 ROLES = ("time", "positions", *NAMED, "features")
 PER_SECOND = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
-_MM = {"mm": 1.0, "cm": 10.0, "m": 1000.0, "um": 0.001, "µm": 0.001, "in": 25.4}
-_SECONDS = {"sec": "s", "seconds": "s", "msec": "ms", "usec": "us", "µs": "us", "nsec": "ns"} | {
-    u: u for u in PER_SECOND
-}
+MM = {"mm": 1.0, "cm": 10.0, "m": 1000.0, "um": 0.001, "µm": 0.001, "in": 25.4}
+_LONG = {"sec": "s", "seconds": "s", "msec": "ms", "usec": "us", "µs": "us", "nsec": "ns"}
+_SECONDS = {unit: unit for unit in PER_SECOND} | _LONG
 _CURRENTS, _ANGLES = {"a", "ma", "amp", "ampere"}, {"deg", "rad", "°", "degrees", "radians"}
 _LONGEST = 200  # characters; patterns take a time that grows with the square of a name's length
 _PREFIX, _AXES, _NUMBER = r"(.*[_./ :])?", r"[._ \[]?[xyz]\]?", r"[_. ]?\[?\d+\]?"
@@ -69,10 +68,6 @@ class Guesses:
     reasons: dict[str, str] = field(default_factory=dict)
 
     @property
-    def scale_mm(self) -> float:
-        return _MM[self.unit]
-
-    @property
     def taken(self) -> set[str | None]:
         """Return the columns with a role other than that of a feature."""
         return {*self.time, *self.positions, *self.candidates, *map(self.__getattribute__, NAMED)}
@@ -116,7 +111,7 @@ def length_unit(name: str) -> str | None:
     bare, unit = _without_unit(name)
     axis = _AXIS.fullmatch(bare)
     unit = unit or (re.sub(r"\W|_", "", axis[3] or "").lower() if axis else "")
-    return unit if unit in _MM else None
+    return unit if unit in MM else None
 
 
 def time_unit(name: str) -> str | None:

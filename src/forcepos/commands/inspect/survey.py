@@ -1,68 +1,85 @@
 """Opens the tables that are inspected, recognised by their content, and reads all of them as training does."""
 
+import glob
 from argparse import Namespace
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from os.path import commonprefix
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from forcepos.commands.inspect.columns import Column
-from forcepos.commands.inspect.conversions import foreign_format
 from forcepos.commands.inspect.guesses import guess
-from forcepos.commands.inspect.roles import Guesses
-from forcepos.commands.inspect.settings import UNSET, settings_of
+from forcepos.commands.inspect.roles import MM, PER_SECOND, Guesses
 from forcepos.config.schema import TableConfig
 from forcepos.data.loading import read_table
-from forcepos.data.readers.files import find_columns, matching_files
+from forcepos.data.readers.files import FORMATS, find_columns, find_files, matching_files
+from forcepos.data.readers.lines import SPACE
 from forcepos.data.readers.opening import open_any
 from forcepos.data.readers.table import Table, explained
 from forcepos.data.recordings import Recordings
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.interruption import stop_if_asked
-from forcepos.runtime.wording import first_lines, name_some
+from forcepos.runtime.wording import first_lines, name_some, visible
 
 _SKIPPED = (".md", ".yaml", ".yml", ".json", ".png", ".svg", ".html", ".log", ".py")
 _SHORT = 10  # rows: as a recording, a visit must be longer
+_CUT_STEPS, _CUT_S = 20, 1.0  # a step longer than both starts a new recording, where no column does
 _NO_CHANNELS = {"row number", "commanded position", "commanded angle", "commanded value", "position", "seconds"}
+_UNSET: dict[str, Any] = {
+    "name": "table",
+    "offset_mm": [0.0] * 3,
+    **dict.fromkeys(("targets", "point", "rate_hz")),
+}
+_HDF5 = (
+    "pd.DataFrame({name: h5py.File(FILE)[name][:] for name in ['Fx', 'x']})  # all: h5py.File(FILE).visit(print)"
+)
+_SQL = "pd.read_sql('select * from TABLE', sqlite3.connect(FILE))  # tables: select name from sqlite_master"
+_JSON = "pd.json_normalize(json.load(open(FILE)))"
+# Name, what a file begins with, endings, what must be imported, and the expression that reads it, if any.
+_FORMATS: tuple[tuple[str, tuple[bytes, ...], tuple[str, ...], str, str], ...] = (
+    ("a MATLAB 7.3 file, HDF5", (b"MATLAB 7.3",), (), "h5py", _HDF5),
+    ("an HDF5 file", (b"\x89HDF\r\n",), (".h5", ".hdf5", ".hdf"), "h5py", _HDF5),
+    ("a NetCDF file", (b"CDF",), (".nc",), "xarray", "xarray.open_dataset(FILE).to_dataframe()"),
+    ("an Excel workbook", (), (".xlsx", ".xlsm"), "openpyxl", "pd.read_excel(FILE)"),
+    ("a LibreOffice workbook", (), (".ods",), "odf", "pd.read_excel(FILE)  # pip install odfpy"),
+    ("an old Excel workbook", (b"\xd0\xcf\x11\xe0",), (".xls",), "xlrd", "pd.read_excel(FILE)"),
+    ("an archive: unpack it, and inspect the folder", (b"PK", b"7z", b"Rar!", b"\xfd7zXZ"),
+        (".zip", ".tar", ".7z", ".xz"), "", ""),
+    ("an SQLite database, maybe a ROS 2 bag's", (b"SQLite format",), (".db3", ".db"), "sqlite3", _SQL),
+    ("LabVIEW's TDMS", (b"TDSm",), (".tdms",), "nptdms", "nptdms.TdmsFile.read(FILE).as_dataframe()"),
+    ("a pickle, a program that only its author runs", tuple(b"\x80%c" % n for n in range(2, 6)),
+        (".pkl", ".pickle"), "pickle", "pd.read_pickle(FILE)  # runs it"),
+    ("JSON, an object a line", (b'{"',), (".jsonl", ".ndjson"), "json", "pd.read_json(FILE, lines=True)"),
+    ("JSON", (b"[", b"{\n", b"{\r", b"{ "), (".json",), "json", _JSON),
+    ("YAML", (b"%YAML",), (".yaml", ".yml"), "yaml", "pd.json_normalize(yaml.safe_load(open(FILE)))"),
+    ("XML", (b"<?xml",), (".xml",), "lxml", "pd.read_xml(FILE)"),
+    ("a picture, no table", (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"%PDF-"), (".png", ".jpg", ".pdf"), "", ""),
+)  # fmt: skip
 
 
 @dataclass
 class Survey:
-    """Everything that inspect finds in the tables.
-
-    Attributes:
-        skipped: for each file of a folder that is no table, why it is none.
-        columns: statistics of all columns, by the names that training finds them by.
-        settings: the keys under `data` with which training reads the tables, without the features.
-        recordings: all rows, with every channel as a signal.
-    """
+    """Everything that inspect finds in the tables."""
 
     sources: Sequence[Table]
-    skipped: dict[Path, str]
-    columns: dict[str, Column]
+    skipped: dict[Path, str]  # for each file of a folder that is no table, why it is none
+    columns: dict[str, Column]  # statistics of all columns, by the names that training finds them by
     guesses: Guesses
-    settings: dict[str, Any]
-    recordings: Recordings
-
-    @property
-    def rows(self) -> int:
-        return len(self.recordings.recording)
+    settings: dict[str, Any]  # the keys under `data` with which training reads the tables, without the features
+    recordings: Recordings  # all rows, with every channel as a signal
 
     @property
     def points(self) -> int:
         """How many points were touched; 0 where neither a column nor positions tell."""
-        known = self.guesses.point or self.guesses.positions
-        return int(self.recordings.point.max()) + 1 if known else 0
+        return int(self.recordings.point.max()) + 1 if self.guesses.point or self.guesses.positions else 0
 
 
 def survey_of(hints: Namespace) -> Survey:
-    """Read all tables; `hints` are the files and columns that the user names.
-
-    Raises:
-        InputError: a file is missing, empty, damaged or no table, or they differ in their columns.
-    """
+    """Read all tables; `hints` are the files and columns that the user names, refused with an InputError."""
     sources: list[Table] = []
     skipped: dict[Path, str] = {}
     for name in hints.files:
@@ -81,7 +98,7 @@ def survey_of(hints: Namespace) -> Survey:
         raise InputError("\n  ".join(why))
     columns = _read_columns(sources)
     guesses = guess(columns, hints)
-    settings = settings_of(sources, hints.files, guesses, columns)
+    settings = _settings(sources, hints.files, guesses, columns)
     return Survey(sources, skipped, columns, guesses, settings, _read(settings, guesses, columns))
 
 
@@ -97,10 +114,9 @@ def _open(path: Path, others: Sequence[Table]) -> Table:
     find_columns(table, [("", name) for name in table.columns])
     if others and table.columns != others[0].columns:
         there = {*table.columns}, {*others[0].columns}
-        names = {"adds": there[0] - there[1], "lacks": there[1] - there[0]}
-        different = [f"it {verb} {name_some(sorted(those), 5)}" for verb, those in names.items() if those]
-        what = " and ".join(different) or "their order differs"
-        raise InputError(f"{path} has different columns from {others[0].path}: {what}")
+        names = (("adds", there[0] - there[1]), ("lacks", there[1] - there[0]))
+        what = " and ".join(f"it {verb} {name_some(sorted(those), 5)}" for verb, those in names if those)
+        raise InputError(f"{path} has different columns from {others[0].path}: {what or 'their order differs'}")
     return table
 
 
@@ -123,7 +139,7 @@ def _read(settings: dict[str, Any], guesses: Guesses, columns: dict[str, Column]
     others = guesses.taken | {name for name, kind in guesses.kinds.items() if kind in _NO_CHANNELS}
     names = [name for name, column in columns.items() if column.readable and name not in others]
     keep = [] if names or guesses.positions else [*columns][:1]
-    keys = UNSET | {"features": names, "keep": keep} | settings | {"missing": "refuse", "label": None}
+    keys = _UNSET | {"features": names, "keep": keep} | settings | {"missing": "refuse", "label": None}
     config = TableConfig(**keys)
     try:
         recordings = read_table(config, strict=False)
@@ -137,3 +153,79 @@ def _read(settings: dict[str, Any], guesses: Guesses, columns: dict[str, Column]
     if config.gap_s and recordings.times and len(recordings.times.names) == len(recordings.names):
         del settings["gap_s"]
     return replace(recordings, channels=tuple(names))  # numbers as such
+
+
+def _settings(
+    sources: Sequence[Table], names: Sequence[str], guesses: Guesses, columns: dict[str, Column]
+) -> dict[str, Any]:
+    """Return the keys under `data` other than the features; `names` is what the user typed."""
+    keys = {key: value for key, value in _format_keys(sources[0]).items() if value is not None}
+    distinct = [(columns[name].distinct or 0) if name else 0 for name in (guesses.recording, guesses.point)]
+    units = zip(guesses.time, (guesses.time_unit, "ns"), strict=False)
+    steps_s = sum((np.diff(columns[name].start) / PER_SECOND[unit] for name, unit in units), np.zeros(1))
+    step_s = float(np.median(steps_s[steps_s > 0])) if (steps_s > 0).any() else 0.0
+    by_visit = guesses.point and (not guesses.recording or 0 < distinct[0] < distinct[1])
+    pauses = step_s and not guesses.point and guesses.recording in {None, guesses.session}
+    used = {*guesses.features, *guesses.positions, *guesses.time, guesses.recording, guesses.point, guesses.label}
+    roles = {
+        "targets": [*guesses.positions],
+        "target_scale_mm": MM[guesses.unit] if guesses.unit != "mm" else None,
+        "label": guesses.label,
+        "recording": None if by_visit else guesses.recording,
+        "visits": bool(by_visit),
+        "gap_s": float(f"{max(_CUT_STEPS * step_s, _CUT_S):.3g}") if pauses else None,
+        "point": guesses.point,
+        "session": guesses.session,
+        "time": guesses.time[0] if guesses.time else None,
+        "time_unit": guesses.time_unit if guesses.time else None,
+        "nanoseconds": guesses.time[1] if len(guesses.time) == 2 else None,
+        "missing": "drop" if any(columns[name].known < columns[name].rows for name in used if name) else None,
+    }
+    return {"path": _path_of(sources, names, keys)} | keys | {key: value for key, value in roles.items() if value}
+
+
+def _format_keys(source: Table) -> dict[str, Any]:
+    """Return what the ending of the file does not imply; None where it does."""
+    layout = source.layout
+    csv = layout and layout.separator != SPACE
+    kind = "csv" if csv else source.kind.lower()
+    return {
+        "format": kind if FORMATS.get(source.path.suffix.lower()) != kind else None,
+        "separator": layout.separator.decode() if layout and csv else None,
+        "decimal": "," if layout and layout.decimal == "," else None,
+        "header": bool(layout.names) if layout and not layout.marked else None,
+    }
+
+
+def _path_of(sources: Sequence[Table], names: Sequence[str], keys: dict[str, Any]) -> str:
+    files = sorted(source.path for source in sources)
+    if len(files) == 1:
+        return str(files[0])
+    texts = [glob.escape(str(path)) for path in files]
+    reverse = [text[::-1] for text in texts]
+    start, end = commonprefix(texts), commonprefix(reverse)[::-1]  # noqa: RUF071  # by characters, as meant
+    here = glob.escape(files[0].parent.as_posix())
+    patterns = [*(name for name in names if "*" in name), f"{here}/*{files[0].suffix}", f"{start}*{end}"]
+    for pattern in [*patterns, *(name for name in names if Path(name).is_dir())]:
+        with suppress(InputError):
+            if sorted(find_files(TableConfig(**_UNSET | {"features": [], "path": pattern} | keys))) == files:
+                return pattern
+    what = f"no one pattern finds these {len(files)} tables without other files"
+    parts = "if several are parts of one trial, data.join puts them side by side"
+    raise InputError(f"{what}: {parts}; else give them a folder of their own")
+
+
+def foreign_format(path: Path) -> str | None:
+    """Say what a file is, and lines that convert it to Parquet; None if it is of no known other format."""
+    with path.open("rb") as file:
+        head = file.read(512)
+    inside = head.startswith((b"PK", b'{"'))  # zip and JSON are what many formats are made of
+    known = [(path.suffix.lower() in one[2], head.startswith(one[1]), one) for one in _FORMATS]
+    known.sort(key=lambda one: one[:2] if inside else one[1::-1], reverse=True)
+    by_ending, by_start, (name, _, _, needs, table) = known[0]
+    if not (by_ending or by_start):
+        return None
+    lines = [f"import {needs}, pandas as pd", f"table = {table}", "table.to_parquet('table.parquet')"]
+    what = f"{path} is {name}"
+    told = [f"{what}; these lines convert it:", *(line.replace("FILE", repr(str(path))) for line in lines)]
+    return "\n  ".join(map(visible, told if table else [what]))
