@@ -4,11 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from forcepos.config.schema import TableConfig
-from forcepos.data.readers.arrays import LoadedTable, load_numpy
+from forcepos.data.readers.arrays import LoadedTable, load_matlab, load_numpy
 from forcepos.data.readers.binary import FeatherTable, ParquetTable
 from forcepos.data.readers.files import ENDINGS, format_of
 from forcepos.data.readers.layout import Written
-from forcepos.data.readers.matlab import load_matlab
 from forcepos.data.readers.reader import PluginTable, Reader
 from forcepos.data.readers.ros import RosTable
 from forcepos.data.readers.table import Table, explained

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from forcepos.data.readers.elements import MOST
+from forcepos.data.readers.binary import MOST
 from forcepos.data.readers.table import Chunk, Table, Wanted, check_kinds, explained
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.wording import name_some
@@ -131,7 +131,7 @@ class _Column(NamedTuple):
 
     topic: str
     path: str
-    index: int  # -1: not of a list
+    element: int  # -1: it is no list
     type: pa.DataType
 
 
@@ -166,9 +166,8 @@ class _Topic:
     """
 
     def __init__(self, longest: Any, columns: Sequence[_Column]) -> None:
-        self._by_path = {
-            path: [*its] for path, its in groupby(sorted({*columns}, key=itemgetter(1, 2)), attrgetter("path"))
-        }
+        ordered = sorted({*columns}, key=itemgetter(1, 2))
+        self._by_path = {path: [*its] for path, its in groupby(ordered, attrgetter("path"))}
         self._get = attrgetter("__msgtype__" if _joints(longest) is None else "name", *self._by_path)
         self.kind = longest.__msgtype__
         self._joints, self._rows, self.others = self._get(longest)[0], list[tuple[Any, ...]](), 0
@@ -202,15 +201,14 @@ class _Topic:
 
 def _split(values: Sequence[Any], columns: Sequence[_Column]) -> list[pa.Array]:
     """Return columns, in order of their places in a list, of what messages have in one field."""
-    kind, last = columns[0].type, columns[-1].index
+    kind, last = columns[0].type, columns[-1].element
     if last < 0:
         return [pa.array([one.sec * 10**9 + one.nanosec for one in values] if kind == _TIME else values, kind)]
     if isinstance(values[0], np.ndarray) and {*map(len, values)} == {max(len(values[0]), last + 1)}:
         table = np.frombuffer(b"".join(values), values[0].dtype).reshape(len(values), -1)  # the fastest way
-        return [pa.array(table[:, one.index]) for one in columns]
-    return [
-        pa.array([its[one.index] if one.index < len(its) else None for its in values], kind) for one in columns
-    ]
+        return [pa.array(table[:, one.element]) for one in columns]
+    elements = [one.element for one in columns]
+    return [pa.array([its[one] if one < len(its) else None for its in values], kind) for one in elements]
 
 
 @contextmanager
