@@ -113,7 +113,12 @@ def prepare(config: LogsConfig) -> dict[str, Any]:
         named = [(reading.visit_of(entry.name, pattern), entry) for entry in entries]
         logs = sorted(((visit, entry) for visit, entry in named if visit), key=itemgetter(0))
         skipped = [entry.name for visit, entry in named if not visit]
-        _report(config, skipped, bool(logs))
+        there = name_some(skipped, _SHOWN)
+        if not logs:
+            found = f"it has {there}" if skipped else "it is empty"
+            raise InputError(f"no file in {config.source} matches data.pattern={config.pattern}: {found}")
+        if skipped:
+            log.warning("skipped %d files that do not match data.pattern: %s", len(skipped), there)
         _refuse(config, reading.undistinguished([(visit, entry.name) for visit, entry in logs]))
         with _feather_file(target, config.columns) as add:
             rows, dropped = _convert(logs, config, add)
@@ -134,15 +139,6 @@ def _target(config: LogsConfig) -> Path:
     return target
 
 
-def _report(config: LogsConfig, skipped: Sequence[str], matching: bool) -> None:
-    named = name_some(skipped, _SHOWN)
-    if not matching:
-        there = f"it has {named}" if skipped else "it is empty"
-        raise InputError(f"no file in {config.source} matches data.pattern={config.pattern}: {there}")
-    if skipped:
-        log.warning("skipped %d files that do not match data.pattern: %s", len(skipped), named)
-
-
 def _convert(
     logs: Sequence[tuple[reading.Visit, reading.Entry]], config: LogsConfig, add: Callable[[pa.Table, str], None]
 ) -> tuple[int, int]:
@@ -156,22 +152,16 @@ def _convert(
         except InputError as error:
             problems.append(str(error))
         else:
-            kept = _kept(rows, config)
-            add(kept, visit.point)
-            lengths.append(len(kept))
+            left_out = len(rows) - config.keep_first - (config.keep_rows or len(rows))
+            if left_out > 0:  # between the first rows, for data.tare, and the last ones
+                rows = pa.concat_tables([rows[: config.keep_first], rows[config.keep_first + left_out :]])
+            add(rows, visit.point)
+            lengths.append(len(rows))
             dropped += cut
     _refuse(config, problems)
     if short := sum(length < (config.keep_rows or 0) for length in lengths):
         log.warning("%d recordings have fewer than data.keep_rows=%d rows", short, config.keep_rows)
     return sum(lengths), dropped
-
-
-def _kept(rows: pa.Table, config: LogsConfig) -> pa.Table:
-    """Return the first rows of a recording, for data.tare, and its last ones."""
-    left_out = len(rows) - config.keep_first - (config.keep_rows or len(rows))
-    if left_out <= 0:
-        return rows
-    return pa.concat_tables([rows.slice(0, config.keep_first), rows.slice(config.keep_first + left_out)])
 
 
 def _refuse(config: LogsConfig, problems: Sequence[str]) -> None:

@@ -71,7 +71,10 @@ def open_source(path: Path) -> Iterator[list[Entry]]:
         InputError: there is neither, or it cannot be read.
     """
     if path.is_dir():
-        files = {one: visible_name(one.relative_to(path).as_posix()) for one in deep_files(path, _is_no_folder)}
+        files = {
+            one: visible_name(one.relative_to(path).as_posix())
+            for one in deep_files(path, lambda file: not file.is_dir())
+        }
         entries = [Entry(name, partial(_open_file, file, path, name)) for file, name in files.items()]
         yield sorted(entries, key=attrgetter("name"))
     elif path.is_file():
@@ -102,10 +105,6 @@ def _open_zipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> 
     return archive.open(info)
 
 
-def _is_no_folder(path: Path) -> bool:
-    return not path.is_dir()
-
-
 def _open_file(path: Path, folder: Path, name: str) -> IO[bytes]:
     if not path.resolve().is_relative_to(folder.resolve()):
         raise InputError(f"{name}: is a link to outside the folder")
@@ -132,8 +131,7 @@ def read_log(name: str, content: bytes, columns: Sequence[str]) -> tuple[pa.Tabl
     """Read a log: fields separated by spaces, tabs or semicolons, with decimal points or decimal commas.
 
     Returns:
-        the rows (rows, columns) of float64, and whether the last line was dropped with a warning, since it has no
-        end: its last number may lack digits.
+        the rows (rows, columns) of float64, and whether the last line was dropped with a warning: it has no end.
 
     Raises:
         InputError: it is empty, not text, has other columns, or has a broken line; names log and line.

@@ -1,4 +1,4 @@
-"""Arrays in memory as a table's columns: `.npy` and `.npz` files, and what other formats are turned into."""
+"""Files that are loaded whole, as tables: `.npy`, `.npz`, and MATLAB's up to version 7."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -9,9 +9,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from forcepos.data.readers.binary import PROBED, ArrowTable
-from forcepos.data.readers.elements import MOST
-from forcepos.data.readers.table import Wanted, explained
+from forcepos.data.readers.binary import MOST, PROBED, ArrowTable, Batch
+from forcepos.data.readers.table import explained
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.wording import name_some
 
@@ -29,17 +28,15 @@ class LoadedTable(ArrowTable):
             table, left_out = load(path)
         if not table.num_columns:
             raise InputError(f"{path} holds no columns; {name_some([*left_out.values()], _SHOWN)}")
-        self._rows = len(table)
+        self._lengths = [len(table)]
         super().__init__(path, table.schema, lambda names: table.slice(0, PROBED).select(names).to_batches()[0])
         self.left_out = [*left_out.values()]
 
-    def rows(self, columns: Sequence[Wanted]) -> int:  # noqa: ARG002  # the same for every table
-        return self._rows
-
-    def _batches(self, columns: Sequence[str] | None, rows: int) -> Iterator[pa.RecordBatch]:
+    def _batches(self, places: Sequence[int], rows: int) -> Iterator[Batch]:
         with explained(self.path, self.kind, Exception):
             table = self._load(self.path)[0]
-        yield from table.select(columns or table.column_names).to_batches(rows)
+        names = {place: self._columns[place] for place in places}
+        yield from ((batch, names) for batch in table.select([*names.values()]).to_batches(rows))
 
 
 def load_numpy(path: Path) -> Loaded:
@@ -87,3 +84,69 @@ def _arrow(values: NDArray[Any]) -> pa.Array:
     for size in reversed(values.shape[1:]):
         array = pa.FixedSizeListArray.from_arrays(array, size)
     return array
+
+
+def load_matlab(path: Path) -> Loaded:
+    """Load all variables; with arrays of structures or cells, a column `recording` tells their elements apart.
+
+    Raises:
+        InputError: the file is of version 7.3, which is HDF5.
+    """
+    from scipy.io import loadmat  # noqa: PLC0415  # takes long to import
+
+    try:
+        variables = loadmat(path, simplify_cells=True)
+    except NotImplementedError as error:
+        advice = "save it in MATLAB with save(…, '-v7'), or convert it with h5py as docs/own-data.md shows"
+        raise InputError(f"{path} is a MATLAB file of version 7.3: {advice}") from error
+    values = dict(_leaves({name: value for name, value in variables.items() if not name.startswith("__")}))
+    # Arrays of structures or of cells, not functions or objects of a class.
+    lengths = Counter(
+        len(value)
+        for value in values.values()
+        if isinstance(value, list) or (type(value) is np.ndarray and value.dtype == object and value.ndim == 1)
+    )
+    count = max(lengths, key=lambda length: lengths[length], default=0)
+    # What has as many elements is of each recording, else it is of all.
+    several = {name for name, value in values.items() if count and np.size(value) > 1 and len(value) == count}
+    parts = [
+        {name: its[number] if name in several else its for name, its in values.items()}
+        for number in range(count or 1)
+    ]
+    recordings = [{name: _array(value) for name, value in _leaves(part)} for part in parts]
+    return _joined(recordings, several=count > 0)
+
+
+def _leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
+
+
+def _array(value: Any) -> NDArray[Any]:
+    array = np.asarray(value, object if isinstance(value, list) else None)
+    # MATLAB stores its numbers as the smallest integers that hold them, other ones in each recording.
+    return array.astype(np.float64) if array.dtype.kind in "iu" else array
+
+
+def _joined(recordings: Sequence[Mapping[str, NDArray[Any]]], several: bool) -> Loaded:
+    """Put the recordings one below the other."""
+    tables, others = zip(*map(side_by_side, recordings), strict=True)
+    left_out = {name: why for its in others for name, why in its.items()}
+    kinds = Counter((field.name, field.type) for table in tables for field in table.schema)
+    odd = sorted({name for (name, _), count in kinds.items() if count < len(tables)})
+    left_out |= {name: f"{name} (missing or of another shape in some recordings)" for name in odd}
+    names = [name for name in tables[0].column_names if name not in left_out]
+    joined = pa.concat_tables([table.select(names) for table in tables])
+    if several and names and "recording" not in names:
+        titles = [
+            next((str(value) for name, value in arrays.items() if name.endswith(".name") and not value.ndim), "")
+            for arrays in recordings
+        ]
+        unique = all(titles) and len({*titles}) == len(tables)
+        rows = np.repeat(np.arange(len(tables)), [len(table) for table in tables])
+        words = pa.array(titles if unique else map(str, range(len(tables))), pa.string())
+        joined = joined.append_column("recording", pa.DictionaryArray.from_arrays(rows, words))
+    return joined, left_out

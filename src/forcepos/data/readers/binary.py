@@ -1,67 +1,147 @@
-"""Feather and Parquet files, read a chunk at a time and only the columns that are needed."""
+"""Feather and Parquet files, read a chunk at a time and only the columns that are needed.
 
-from collections.abc import Iterator, Mapping, Sequence
+Elements of lists and fields of structures are columns too: `observation.state[3]`, `wrench.force.x`.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from forcepos.data.readers.elements import Element, FirstRows, find_elements, take
 from forcepos.data.readers.table import WORDS, Chunk, Table, Wanted, check_kinds, explained
+from forcepos.runtime.wording import visible_name
 
 ROWS = 8192
 _ROWS_OF_ALL = 65_536  # of a chunk of all columns
 _LONG = 1 << 18  # rows of a batch, from which its columns are read one by one
 _BUFFER = 1 << 16  # bytes: the columns of a row group are streamed through it, not loaded whole
 PROBED = 1000  # rows that tell how long lists are
+MOST = 1024  # elements of a list or an array that are signals; pictures and point clouds have more
+_LISTS = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
+
+FirstRows = Callable[[Sequence[str]], pa.RecordBatch | None]  # some of the columns of these names
+Step = str | tuple[int, int]  # to a field, or to an element: its place, and how many elements every list has
+Batch = tuple[
+    pa.RecordBatch, Mapping[int, int | str]
+]  # some columns, and where each is in it by its place in the file
+
+
+class Element(NamedTuple):
+    """A column of numbers or words: a column of the file, or what these steps lead to in each of its rows."""
+
+    name: str
+    parent: int
+    kind: pa.DataType
+    steps: tuple[Step, ...] = ()
+
+
+def find_elements(schema: pa.Schema, first_rows: FirstRows) -> list[Element]:
+    """List all elements; the first rows tell how long lists are.
+
+    A list stays whole where its length differs there, or is more than that of signals.
+    """
+    nested = [field.name for field in schema if pa.types.is_nested(field.type)]
+    rows = first_rows(nested) if nested else None
+    values = {name: rows.column(name) for name in nested} if rows else {}
+    columns = [Element(field.name, place, field.type) for place, field in enumerate(schema)]
+    return [one for column in columns for one in _parts(column, values.get(column.name))]
+
+
+def _parts(whole: Element, values: pa.Array | None) -> Iterator[Element]:
+    steps: list[tuple[str, Step, pa.DataType]] = []
+    if values is not None and pa.types.is_struct(whole.kind):
+        steps = [(f".{field.name}", field.name, field.type) for field in whole.kind]
+    elif values is not None and any(one(whole.kind) for one in _LISTS):
+        sizes = pc.list_value_length(values).drop_null().unique().to_pylist()
+        size = sizes[0] if len(sizes) == 1 and sizes[0] <= MOST else 0
+        steps = [(f"[{index}]", (index, size), whole.kind.value_type) for index in range(size)]
+    for name, step, kind in steps:
+        yield from _parts(
+            Element(whole.name + name, whole.parent, kind, (*whole.steps, step)), _step(values, step)
+        )
+    if not steps:
+        yield whole
+
+
+def _step(values: pa.Array, step: Step) -> pa.Array:
+    return pc.struct_field(values, [step]) if isinstance(step, str) else pc.list_element(values, step[0])
+
+
+def take(values: pa.Array, element: Element, row: int) -> pa.Array:
+    """Return an element of each row, null where a list or a structure is; `row`: the number of the first one.
+
+    Raises:
+        ValueError: a list has another length than those in the first rows.
+    """
+    for step in element.steps:
+        if not isinstance(step, str):
+            lengths = pc.list_value_length(values)
+            odd = pc.index(pc.not_equal(lengths, step[1]), True).as_py()
+            if odd >= 0:
+                found = f"has {lengths[odd]} elements, not {step[1]}"
+                raise ValueError(f"{visible_name(element.name)}: the list in row {row + odd} {found}")
+        values = _step(values, step)
+    return values
 
 
 class ArrowTable(Table):
     """A table of columns that Arrow holds; elements of lists and fields of structures are columns too."""
+
+    _lengths: list[int]  # rows of each part
 
     def __init__(self, path: Path, schema: pa.Schema, first_rows: FirstRows) -> None:
         self.path, self._columns = path, schema.names
         self._elements = find_elements(schema, first_rows)
         super().__init__(path, [element.name for element in self._elements], len(self._elements))
 
-    def _wanted(self, columns: Sequence[Wanted] | None) -> list[Element]:
-        """Return the elements that are wanted, all without any, if they suit their roles."""
-        wanted = columns or self.everything
-        elements = [self._elements[one.place] for one in wanted]
-        check_kinds(self.title, wanted, [element.kind for element in elements])
-        return elements
+    def rows(self, columns: Sequence[Wanted]) -> int:  # noqa: ARG002  # the same for every table
+        return sum(self._lengths)
 
-    def _batches(self, columns: Sequence[str] | None, rows: int) -> Iterator[pa.RecordBatch]:
-        """Yield some columns, all without any, this many rows at once."""
+    def _batches(self, places: Sequence[int], rows: int) -> Iterator[Batch]:
+        """Yield some columns, this many rows at once; or some of them after the other."""
         raise NotImplementedError
 
     def chunks(self, columns: Sequence[Wanted] | None = None, strict: bool = True) -> Iterator[Chunk]:  # noqa: ARG002  # has no lines
-        parts = {number: (self._columns[one.parent], one) for number, one in enumerate(self._wanted(columns))}
-        names, rows = (sorted({key for key, _ in parts.values()}), ROWS) if columns else (None, _ROWS_OF_ALL)
-        first = 0
+        wanted = columns or self.everything
+        elements = {number: self._elements[one.place] for number, one in enumerate(wanted)}
+        check_kinds(self.title, wanted, [one.kind for one in elements.values()])
+        # Words first, while the arrays are empty; the time, which takes the most memory of all, last.
+        apart = sorted(elements, key=lambda number: wanted[number].role not in WORDS)
+        places, rows = (
+            [*dict.fromkeys(elements[number].parent for number in apart)],
+            ROWS if columns else _ROWS_OF_ALL,
+        )
+        seen = Counter[int]()  # rows of each column
         with explained(self.path, self.kind):
-            for batch in self._batches(names, rows):
-                yield from self._pieces(batch, parts, first, rows)
-                first += batch.num_rows
+            for batch, keys in self._batches(places, rows):
+                its = {number: elements[number] for number in apart if elements[number].parent in keys}
+                yield from _pieces(batch, keys, its, seen[next(iter(keys))], rows)
+                seen.update(dict.fromkeys(keys, batch.num_rows))
+                del batch  # it would be held until the next one is there
 
-    def _pieces(
-        self, batch: pa.RecordBatch, parts: Mapping[int, tuple[int | str, Element]], first: int, rows: int
-    ) -> Iterator[Chunk]:
-        """Yield chunks of a batch, once it is known that it can be read.
 
-        `parts`: the column of the batch, and what is wanted of it; `first`: the number of the first row.
-        """
-        batch.validate(full=True)
-        for row in range(0, batch.num_rows, rows):
-            piece = batch.slice(row, rows)
-            yield {number: take(piece.column(key), one, first + row) for number, (key, one) in parts.items()}
+def _pieces(
+    batch: pa.RecordBatch, keys: Mapping[int, int | str], elements: Mapping[int, Element], first: int, rows: int
+) -> Iterator[Chunk]:
+    """Yield chunks of a batch, once it is known that it can be read; `first`: the number of its first row."""
+    batch.validate(full=True)
+    for row in range(0, batch.num_rows, rows):
+        piece = batch.slice(row, rows)
+        yield {number: take(piece.column(keys[one.parent]), one, first + row) for number, one in elements.items()}
 
 
 class FeatherTable(ArrowTable):
-    """A Feather file."""
+    """A Feather file.
+
+    The columns of a long batch (some programs write a whole file as one) come one after the other: a batch is
+    decompressed whole, so all columns at once would take several times the memory of the result.
+    """
 
     kind = "Feather"
 
@@ -76,46 +156,26 @@ class FeatherTable(ArrowTable):
             batch.validate(full=True)
         return batch
 
-    def rows(self, columns: Sequence[Wanted]) -> int:  # noqa: ARG002  # the same for every table
-        return sum(self._lengths)
-
     @cached_property
-    def _lengths(self) -> list[int]:
-        """(batches,) rows of each batch."""
+    def _lengths(self) -> list[int]:  # type: ignore[override]
         with self._reader([0]) as reader:
             lengths = [reader.get_batch(number).num_rows for number in range(reader.num_record_batches)]
         pa.default_memory_pool().release_unused()  # it would keep what was decompressed
         return lengths
 
-    def chunks(self, columns: Sequence[Wanted] | None = None, strict: bool = True) -> Iterator[Chunk]:  # noqa: ARG002  # has no lines
-        """Yield chunks of some or all of the wanted columns.
-
-        The columns of a long batch (some programs write a whole file as one) come one after the other: a batch
-        is decompressed whole, so all columns at once would take several times the memory of the result.
-        """
-        elements = dict(enumerate(self._wanted(columns)))
-        places = sorted({one.parent for one in elements.values()})
-        parts = {number: (places.index(one.parent), one) for number, one in elements.items()}
-        # Words first, while the arrays are empty; the time, which takes the most memory of all, last.
-        roles = [one.role for one in columns or ()]
-        apart = sorted(elements, key=lambda number: bool(roles) and roles[number] not in WORDS)
-        first = 0
-        with self._reader(places) as whole:
+    def _batches(self, places: Sequence[int], rows: int) -> Iterator[Batch]:
+        some = sorted(places)
+        with self._reader(some) as whole:
             for number, length in enumerate(self._lengths):
-                if columns is None or length <= _LONG:
-                    rows = (
-                        ROWS if columns else _ROWS_OF_ALL
-                    )  # the batch has no name here: it would outlive its use
-                    yield from self._pieces(whole.get_batch(number), parts, first, rows)
-                else:
-                    for parent in dict.fromkeys(elements[one].parent for one in apart):
-                        with self._reader([parent]) as reader:
-                            batch = reader.get_batch(number)
-                        pa.default_memory_pool().release_unused()  # it would keep what was decompressed
-                        its = {one: (0, elements[one]) for one in apart if elements[one].parent == parent}
-                        yield from self._pieces(batch, its, first, ROWS)
-                        del batch
-                first += length
+                if length <= _LONG or rows > ROWS:
+                    yield whole.get_batch(number), {place: key for key, place in enumerate(some)}
+                    continue
+                for place in places:
+                    with self._reader([place]) as reader:
+                        batch = reader.get_batch(number)
+                    pa.default_memory_pool().release_unused()  # it would keep what was decompressed
+                    yield batch, {place: 0}
+                    del batch
 
     @contextmanager
     def _reader(self, places: Sequence[int]) -> Iterator[Any]:
@@ -131,16 +191,16 @@ class ParquetTable(ArrowTable):
 
     def __init__(self, path: Path) -> None:
         with explained(path, self.kind), pq.ParquetFile(path) as file:
-            self._rows = file.metadata.num_rows
+            self._lengths = [file.metadata.num_rows]
 
             def first_rows(names: Sequence[str]) -> pa.RecordBatch | None:
                 return next(file.iter_batches(PROBED, columns=names, use_threads=False), None)
 
             super().__init__(path, file.schema_arrow, first_rows)
 
-    def rows(self, columns: Sequence[Wanted]) -> int:  # noqa: ARG002  # the same for every table
-        return int(self._rows)
-
-    def _batches(self, columns: Sequence[str] | None, rows: int) -> Iterator[pa.RecordBatch]:
+    def _batches(self, places: Sequence[int], rows: int) -> Iterator[Batch]:
+        names = {place: self._columns[place] for place in places}
         with pq.ParquetFile(self.path, buffer_size=_BUFFER, pre_buffer=False) as file:
-            yield from file.iter_batches(rows, columns=columns, use_threads=False)
+            for batch in file.iter_batches(rows, columns=[*names.values()], use_threads=False):
+                yield batch, names
+                del batch

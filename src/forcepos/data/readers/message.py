@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from forcepos.data.readers.elements import MOST
+from forcepos.data.readers.binary import MOST
 
 _BASE, _MESSAGE, _ARRAY = 1, 2, 3  # kinds of types, as rosbags numbers them; the fourth is a list of any length
 _FORMATS = {

@@ -10,10 +10,9 @@ import pyarrow as pa
 
 from forcepos.config.schema import TableConfig
 from forcepos.data.readers import files as finding
-from forcepos.data.readers.arrays import LoadedTable, load_numpy
+from forcepos.data.readers.arrays import LoadedTable, load_matlab, load_numpy
 from forcepos.data.readers.binary import FeatherTable, ParquetTable
 from forcepos.data.readers.layout import Written
-from forcepos.data.readers.matlab import load_matlab
 from forcepos.data.readers.reader import PluginTable, Reader
 from forcepos.data.readers.ros import RosTable
 from forcepos.data.readers.rows import Numbers
