@@ -142,19 +142,13 @@ def _of_task(data: schema.TableConfig, model: schema.ModelConfig) -> Iterator[st
     known = known_axes(data)
     if model.task == "classification":
         if data.label is None and data.label_from is None and len(known) < 2:
-            yield (
-                f"data.targets names {len(known)} column, but sectors need x and y: name another, "
-                "or a column of classes in data.label"
-            )
+            instead = "name another, or a column of classes in data.label"
+            yield f"data.targets names {len(known)} column, but sectors need x and y: {instead}"
         return
     if not known:
-        yield (
-            f"data.targets names no column, but model={model.name} predicts positions: name columns with x, y, z, "
-            "or choose a classification for data.label"
-        )
+        instead = "name columns with x, y, z, or choose a classification for data.label"
+        yield f"data.targets names no column, but model={model.name} predicts positions: {instead}"
     if unknown := ", ".join(axis for axis in model.axes if axis not in known):
         left = ",".join([axis for axis in model.axes if axis in known] or known)
-        yield (
-            f"model.axes contains {unknown}, but data.targets covers only {', '.join(known)}: "
-            f"set model.axes=[{left}], or name another column"
-        )
+        instead = f"set model.axes=[{left}], or name another column"
+        yield f"model.axes contains {unknown}, but data.targets covers only {', '.join(known)}: {instead}"
