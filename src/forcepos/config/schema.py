@@ -3,6 +3,7 @@
 A key's last word is its unit: `_mm`, `_s`, `_hz`, `_n` (newton), `_deg`, `_percent`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, ClassVar
@@ -357,7 +358,7 @@ class Config:
 
 
 _HELD_OUT = ("held_out_recordings", "held_out_sessions", "held_out_points")
-_BY_GROUP: dict[str, dict[str, type]] = {
+_BY_GROUP: Mapping[str, Mapping[str, type]] = {
     "data": {"versuch": VersuchConfig, "simulated": SimulatedConfig, "table": TableConfig},
     "split": {"any": SplitConfig, "random": RandomSplitConfig, "blocked": BlockedSplitConfig}
     | dict.fromkeys(_HELD_OUT, DrawnSplitConfig)
