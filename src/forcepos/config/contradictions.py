@@ -96,7 +96,7 @@ def _of_table(data: schema.TableConfig, model: schema.ModelConfig) -> Iterator[s
     for key, names in (("features", data.features), ("targets", data.targets or []), ("keep", data.keep or [])):
         if twice := sorted({name for name in names if names.count(name) > 1}):
             yield f"data.{key} names {', '.join(twice)} twice"
-    yield from chain(_of_paths(data), _of_columns(data), _of_task(data, model), _of_tare(data))
+    yield from chain(_of_paths(data), _of_columns(data), _of_task(data, model))
 
 
 def _of_paths(data: schema.TableConfig) -> Iterator[str]:
@@ -115,14 +115,6 @@ def _of_paths(data: schema.TableConfig) -> Iterator[str]:
         yield "data.join needs data.time, the column with the time in each file, or data.join_by=row"
 
 
-def _of_tare(data: schema.TableConfig) -> Iterator[str]:
-    begin, end = data.tare_ms
-    if begin >= end:
-        yield f"data.tare_ms=[{begin:g},{end:g}] must be an interval: its beginning, then its end"
-    if unknown := [name for name in data.tare_features or () if name not in data.features]:
-        yield f"data.tare_features names {', '.join(unknown)}, which data.features does not"
-
-
 def _of_columns(data: schema.TableConfig) -> Iterator[str]:
     targets = data.targets or []
     if len(targets) > len(AXES):
@@ -139,25 +131,24 @@ def _of_columns(data: schema.TableConfig) -> Iterator[str]:
         yield f"data.gap_s={data.gap_s:g} needs data.time, the column with the time of a row"
     if data.time is None and data.nanoseconds is not None and data.rate_hz is None:
         yield f"data.nanoseconds={data.nanoseconds} needs data.time, the column with the whole seconds"
+    begin, end = data.tare_ms
+    if begin >= end:
+        yield f"data.tare_ms=[{begin:g},{end:g}] must be an interval: its beginning, then its end"
+    if unknown := [name for name in data.tare_features or () if name not in data.features]:
+        yield f"data.tare_features names {', '.join(unknown)}, which data.features does not"
 
 
 def _of_task(data: schema.TableConfig, model: schema.ModelConfig) -> Iterator[str]:
     known = known_axes(data)
     if model.task == "classification":
         if data.label is None and data.label_from is None and len(known) < 2:
-            yield (
-                f"data.targets names {len(known)} column, but sectors need x and y: name another, "
-                "or a column of classes in data.label"
-            )
+            instead = "name another, or a column of classes in data.label"
+            yield f"data.targets names {len(known)} column, but sectors need x and y: {instead}"
         return
     if not known:
-        yield (
-            f"data.targets names no column, but model={model.name} predicts positions: name columns with x, y, z, "
-            "or choose a classification for data.label"
-        )
+        instead = "name columns with x, y, z, or choose a classification for data.label"
+        yield f"data.targets names no column, but model={model.name} predicts positions: {instead}"
     if unknown := ", ".join(axis for axis in model.axes if axis not in known):
         left = ",".join([axis for axis in model.axes if axis in known] or known)
-        yield (
-            f"model.axes contains {unknown}, but data.targets covers only {', '.join(known)}: "
-            f"set model.axes=[{left}], or name another column"
-        )
+        instead = f"set model.axes=[{left}], or name another column"
+        yield f"model.axes contains {unknown}, but data.targets covers only {', '.join(known)}: {instead}"

@@ -3,6 +3,7 @@
 A key's last word is its unit: `_mm`, `_s`, `_hz`, `_n` (newton), `_deg`, `_percent`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, ClassVar
@@ -356,32 +357,22 @@ class Config:
     tracking: TrackingConfig = key("where runs are logged")
 
 
-# The schema that each file in conf/ names in its defaults list.
-SCHEMAS: dict[str, type] = {
-    "data/versuch": VersuchConfig,
-    "data/simulated": SimulatedConfig,
-    "data/table": TableConfig,
-    "split/any": SplitConfig,
-    "split/random": RandomSplitConfig,
-    "split/blocked": BlockedSplitConfig,
-    "split/held_out_recordings": DrawnSplitConfig,
-    "split/held_out_sessions": DrawnSplitConfig,
-    "split/held_out_points": DrawnSplitConfig,
-    "split/cross_validation": CrossValidationConfig,
-    "sectors": SectorsConfig,
-    "model/any": ModelConfig,
-    "model/ffnn": FfnnConfig,
-    "model/cnn": CnnConfig,
-    "tuner/any": TunerConfig,
-    "tuner/random": TunerConfig,
-    "tuner/bayesian": BayesianTunerConfig,
-    "tuner/grid": TunerConfig,
-    "tuner/hyperband": HyperbandTunerConfig,
-    "tuner/fixed": FixedTunerConfig,
-    "training": TrainingConfig,
-    "evaluation": EvaluationConfig,
-    "tracking": TrackingConfig,
+_HELD_OUT = ("held_out_recordings", "held_out_sessions", "held_out_points")
+_BY_GROUP: Mapping[str, Mapping[str, type]] = {
+    "data": {"versuch": VersuchConfig, "simulated": SimulatedConfig, "table": TableConfig},
+    "split": {"any": SplitConfig, "random": RandomSplitConfig, "blocked": BlockedSplitConfig}
+    | dict.fromkeys(_HELD_OUT, DrawnSplitConfig)
+    | {"cross_validation": CrossValidationConfig},
+    "sectors": {"": SectorsConfig},
+    "model": {"any": ModelConfig, "ffnn": FfnnConfig, "cnn": CnnConfig},
+    "tuner": {"any": TunerConfig, "random": TunerConfig, "bayesian": BayesianTunerConfig, "grid": TunerConfig}
+    | {"hyperband": HyperbandTunerConfig, "fixed": FixedTunerConfig},
+    "training": {"": TrainingConfig},
+    "evaluation": {"": EvaluationConfig},
+    "tracking": {"": TrackingConfig},
 }
+# The schema that each file in conf/ names in its defaults list.
+SCHEMAS = {f"{group}/{name}".rstrip("/"): kind for group in _BY_GROUP for name, kind in _BY_GROUP[group].items()}
 # The plug-ins of forcepos' own whose schema has no keys of their own.
 OWN_PLUGINS = {
     "split/held_out_recordings": "forcepos.data.splits.held_out.HeldOutRecordings",

@@ -138,8 +138,7 @@ class MlflowRun:
 
     def trial_started(self, when: int, number: int, hyperparameters: Values) -> None:
         """Start a trial, in place of one that was requeued or only begun."""
-        before = self._trial(number)
-        if before:
+        if before := self._trial(number):
             self._client.delete_run(before.info.run_id)
         tags = {MLFLOW_PARENT_RUN_ID: self.run_id}
         name = f"trial {number} of {self._client.get_run(self.run_id).info.run_name}"
@@ -226,7 +225,7 @@ class MlflowRun:
         client, signals = self._client, np.asarray(example, np.float32)
         begun = [one for one in self._models(self.run_id) if one.name == model.name]
         logged = begun[0] if begun else client.create_logged_model(self._experiment_id, model.name, self.run_id)
-        uri, versions = f"models:/{logged.model_id}", package_versions()
+        versions = package_versions()
         with tempfile.TemporaryDirectory() as folder:
             # The flavor "keras" makes an array of whatever the model gives, even of answers by name.
             mlflow.tensorflow.save_model(
@@ -242,8 +241,8 @@ class MlflowRun:
         if logged.model_id not in [output.model_id for output in (outputs.model_outputs if outputs else ())]:
             client.log_outputs(self.run_id, [LoggedModelOutput(logged.model_id, step=0)])
         if register_as and not client.search_model_versions(f"name='{register_as}' and run_id='{self.run_id}'"):
-            mlflow.register_model(uri, register_as)
-        self.model_uri = uri
+            mlflow.register_model(f"models:/{logged.model_id}", register_as)
+        self.model_uri = f"models:/{logged.model_id}"
 
     def _log_params(self, run_id: str, values: Mapping[str, Any]) -> None:
         self._client.log_batch(run_id, params=[Param(name, visible(str(values[name]))) for name in values])

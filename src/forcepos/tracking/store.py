@@ -46,7 +46,7 @@ def open_store(config: TrackingConfig) -> tuple[MlflowClient, str]:
     artifacts = (database.parent / "artifacts").as_uri() if database else None
     set_tracking_uri(uri)
     with usable(config.uri), _alone(uri, database):
-        if database and artifacts:
+        if database and artifacts and not database.exists():
             _create(database, artifacts)
         client = MlflowClient(uri)
         experiment_id = _experiment(client, config.experiment, artifacts)
@@ -81,8 +81,6 @@ def _alone(uri: str, database: Path | None) -> Iterator[None]:
 
 def _create(database: Path, artifacts: str) -> None:
     """Create an SQLite database whole or not at all: each of MLflow's dozens of migrations is committed."""
-    if database.exists():
-        return
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore  # noqa: PLC0415  # a second; others need none
 
     unfinished = database.with_name(f"{database.name}.unfinished")

@@ -118,7 +118,7 @@ def end_sweep(config: TrackingConfig, run_id: str, status: str, table: Path | No
     except ERRORS as error:
         if not is_outage(error):
             raise
-        unreachable = f"tracking.uri={config.uri} is unreachable ({reason(error)})"
-        log.warning("%s: the sweep's run is not ended there", unreachable)
+        unreachable = "tracking.uri=%s is unreachable (%s): the sweep's run is not ended there"
+        log.warning(unreachable, config.uri, reason(error))
         return False
     return True
