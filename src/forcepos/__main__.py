@@ -2,11 +2,8 @@
 
 import re
 import sys
-from importlib import import_module
 
 from forcepos.runtime.interruption import end_promptly
-
-_COMMANDS = {"prepare": "prepare.command", "inspect": "inspect.command", "compare": "compare", "ui": "ui"}
 
 
 def main() -> None:
@@ -17,8 +14,22 @@ def main() -> None:
 def _command() -> None:
     """Run `prepare …`, `inspect …`, `compare …`, `ui …` or else the main job, importing only that one."""
     match sys.argv[1:]:
-        case [command, *arguments] if command in _COMMANDS:
-            import_module(f"forcepos.commands.{_COMMANDS[command]}").main(arguments)
+        case ["prepare", *arguments]:
+            from forcepos.commands.prepare.command import main as prepare  # noqa: PLC0415
+
+            prepare(arguments)
+        case ["inspect", *arguments]:
+            from forcepos.commands.inspect.command import main as inspect  # noqa: PLC0415
+
+            inspect(arguments)
+        case ["compare", *arguments]:
+            from forcepos.commands.compare import main as compare  # noqa: PLC0415
+
+            compare(arguments)
+        case ["ui", *arguments]:
+            from forcepos.commands.ui import main as ui  # noqa: PLC0415
+
+            ui(arguments)
         case ["--version"]:
             from forcepos import __version__  # noqa: PLC0415
 

@@ -110,8 +110,9 @@ def save(report: RunReport, folder: Path, run: Run) -> dict[str, Any]:
     leaks = problem.config.split.leaks
     result = {
         "run_id": run.run_id,
-        **_evaluated(report.scored),
+        "test": report.scored.evaluation.test,
         **report.references.scores,
+        **_evaluated(report.scored),
         "confidence": problem.config.evaluation.confidence,
         "neighbour_share": leaked_share(problem.samples, split.train, split.test) if leaks else None,
         "also": {"split": second.problem.config.split.name, **_evaluated(second)} if second else None,

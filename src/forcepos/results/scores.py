@@ -172,7 +172,8 @@ def log_table(result: Result, folder: Path, run: Run) -> None:
         coverage = {f"coverage/{name}": value for name, value in (of.get("coverage") or {}).items()}
         values = of["test"] | coverage | _pick(of, ("neighbour_share",))
         ends = of.get("intervals", {})
-        rows += [[who, name, value, *ends.get(name, (None, None))] for name, value in values.items()]
+        name_kept = who.replace("model, ", "model on ")  # as in runs of earlier versions
+        rows += [[name_kept, score, value, *ends.get(score, (None, None))] for score, value in values.items()]
     path.parent.mkdir(exist_ok=True)
     write_json(path, {"columns": ["who", "score", "value", "low", "high"], "data": rows})
     run.log_file(path, "tables")
