@@ -85,6 +85,15 @@ def test_rows_with_little_force_are_subtracted_and_dropped(two: Path) -> None:
     assert recordings.breaks.tolist() == [20, 45]
 
 
+def test_columns_of_any_name_may_hold_the_force(two: Path) -> None:
+    for path in two.iterdir():
+        path.write_text(path.read_text().replace("Fz", "load"))
+    wanted = "data.features=[Fx,Fy,load]", "data.tare_force=[load]"
+    assert np.allclose(load(two, "data.tare=force", *wanted).signals[:, 2], 10, atol=1e-6)
+    with pytest.raises(InputError, match=r"^data.tare_force names Fz, which data.features does not$"):
+        load(two, "data.tare=force", *wanted[:1], "data.tare_force=[Fz]")
+
+
 def test_recordings_too_short_for_a_window_are_dropped_after_their_free_rows(
     two: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -124,7 +133,7 @@ def test_classes_sessions_and_kept_columns_lose_the_same_rows(two: Path) -> None
          "data.tare=time: 2 of 2 recordings have no row from 500 to 900 ms (data.tare_ms): a, b"),
         (["data.tare=time", "data.tare_ms=[0,500]"], "data.tare=time leaves no rows"),
         (["data.tare=force", "data.features=[Fx,Fy]"],
-         "data.tare=force needs Fx, Fy and Fz, named like that, among data.features: Fx, Fy"),
+         "data.tare=force needs Fx, Fy and Fz among data.features (Fx, Fy): name them in data.tare_force"),
         (["data.tare_ms=[200,200]"], "data.tare_ms=[200,200] must be an interval: its beginning, then its end"),
         (["data.tare_ms=[200]"], "data.tare_ms=[200.0] must have 2 entries"),
         (["data.tare_features=[Tx]"], "data.tare_features names Tx, which data.features does not"),
@@ -145,6 +154,8 @@ def test_without_tare_nothing_changes(two: Path) -> None:
         (["Fx", "Fy", "Fz"], [0, 1, 2]),
         (["q", "wrench.f_z", "wrench.f_x", "wrench.f_y"], [1, 2, 3]),
         (["Fx (N)", "Fy [N]", "Fz[N]"], [0, 1, 2]),
+        (["/ft.wrench.force.x", "/ft.wrench.force.y", "/ft.wrench.force.z", "/ft.wrench.torque.x"], [0, 1, 2]),
+        (["panda_wrench_force_x", "panda_wrench_force_y", "panda_wrench_force_z"], [0, 1, 2]),
         (["Fx", "Fy", "Tz"], []),
         (["Fx", "Fx1", "Fy", "Fz", "fx"], []),
     ],

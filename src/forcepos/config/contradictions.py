@@ -131,11 +131,16 @@ def _of_columns(data: schema.TableConfig) -> Iterator[str]:
         yield f"data.gap_s={data.gap_s:g} needs data.time, the column with the time of a row"
     if data.time is None and data.nanoseconds is not None and data.rate_hz is None:
         yield f"data.nanoseconds={data.nanoseconds} needs data.time, the column with the whole seconds"
+    yield from _of_tare(data)
+
+
+def _of_tare(data: schema.TableConfig) -> Iterator[str]:
     begin, end = data.tare_ms
     if begin >= end:
         yield f"data.tare_ms=[{begin:g},{end:g}] must be an interval: its beginning, then its end"
-    if unknown := [name for name in data.tare_features or () if name not in data.features]:
-        yield f"data.tare_features names {', '.join(unknown)}, which data.features does not"
+    for key in ("tare_features", "tare_force"):
+        if unknown := [name for name in getattr(data, key) or () if name not in data.features]:
+            yield f"data.{key} names {', '.join(unknown)}, which data.features does not"
 
 
 def _of_task(data: schema.TableConfig, model: schema.ModelConfig) -> Iterator[str]:

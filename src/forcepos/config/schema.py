@@ -107,6 +107,9 @@ class TableConfig(DataConfig):
     )
     tare_features: list[str] | None = _optional("features from which it is subtracted; null: all")
     tare_below_n: float = _size("force below which a row counts as without contact", default=1)
+    tare_force: list[str] | None = _optional(
+        "features with that force, along x, y, z; null: named Fx, force.x or alike"
+    )
     label: str | None = _optional("column with the classes of a classification, any number; null: sectors")
     keep: list[str] | None = _optional("more columns that a split of your own can use; null: none")
 

@@ -128,7 +128,7 @@ def _all_rows(rows: Rows, steps: Float64) -> Recordings:
     if config.visits and point is not None:
         new = (np.diff(point, prepend=-1) != 0) | (np.diff(recording, prepend=-1) != 0)
         recording, names = _split(point, points, new, "visit")
-    if config.gap_s is not None:
+    if config.gap_s is not None and len(steps):
         new = (np.diff(recording, prepend=-1) != 0) | (steps < 0) | (steps > config.gap_s)
         recording, names = _split(recording, names, new, "part")
     return Recordings(

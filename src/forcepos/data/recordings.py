@@ -23,7 +23,8 @@ Float64 = NDArray[np.float64]
 Int32 = NDArray[np.int32]
 log = logging.getLogger(__name__)
 _SHOWN = 5
-_FORCE = re.compile(r"(?:.*\.)?f[_ ]?([xyz])(?: ?[\[(].*)?", re.IGNORECASE)  # a joined file's, or with a unit
+# Fx, wrench.force.x, ft_force_x, Force X (N)
+_FORCE = re.compile(r"(?:.*[./_ ])?f(?:orce)?[._ ]?([xyz])(?: ?[\[(].*)?", re.IGNORECASE)
 _ANGLE = re.compile(r"(?:.*\.)?(?:(?:q|cur_A|comd_A|joint_?)\d+\b.*|.*angle.*)", re.IGNORECASE)
 
 
@@ -217,9 +218,12 @@ def tare_rows(config: TableConfig, rate_hz: float) -> tuple[int, int]:
 def _free_rows(recordings: Recordings, config: TableConfig) -> tuple[NDArray[np.bool_], str]:
     """Return (rows,) whether a row is in the interval, or its force below the limit, and that in words."""
     if config.tare == "force":
-        if not (places := force_places(recordings.channels)):
+        places = [config.features.index(name) for name in config.tare_force or ()]
+        if not (places := places or force_places(recordings.channels)):
             names = name_some(recordings.channels, _SHOWN)
-            raise InputError(f"data.tare=force needs Fx, Fy and Fz, named like that, among data.features: {names}")
+            raise InputError(
+                f"data.tare=force needs Fx, Fy and Fz among data.features ({names}): name them in data.tare_force"
+            )
         force = np.linalg.norm(recordings.signals[:, places], axis=1)
         return force < config.tare_below_n, f"with a force below {config.tare_below_n:g} N (data.tare_below_n)"
     if recordings.rate_hz is None:
