@@ -171,5 +171,6 @@ def _score(split: Sequence[list[str]], mark: str) -> tuple[float, bool, int, int
     ((count, numbers),) = weights.most_common(1) or [(0, 0)]
     share = numbers / max(1, sum(map(len, split[1:] or split)))
     names = [len(fields) for fields in split[:_LOOKED_AT] if not any(map(kind_of, fields))]
-    spare = min((fields.count("") for fields in split), default=0)  # a mark that ends rows, or stands beside another one
+    # A mark that ends rows, or stands beside another one, leaves fields empty.
+    spare = min((fields.count("") for fields in split), default=0)
     return (round(share, 3) if count > 1 else 0.001 * share, not names or count in names, count - spare, -spare)
