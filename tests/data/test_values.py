@@ -166,6 +166,11 @@ def test_a_class_that_a_subset_lacks_is_told_with_its_samples() -> None:
         "choose another split"
     ]
     assert constant_targets({"train": of(0, 1, 2), "test": of(2, 1, 0)}, ("a", "b", "c"), "class") == []
+    (line,) = constant_targets(
+        {"train": of(0, 1), "test": of(1, 0)}, ("a", "b", "c"), "class"
+    )  # left out by the split
+    assert line.startswith("samples of a class are not in each subset: c (0 train, 0 test); ")
+    assert constant_targets({"train": of(0, 1), "test": of(1, 0)}, ("a", "b", "c"), "sector") == []
 
 
 def test_a_subset_of_one_class_only_is_not_also_said_to_lack_the_others() -> None:

@@ -199,9 +199,10 @@ def _absent(subsets: Mapping[str, Float32], outputs: Sequence[str], kind: str) -
     counts = np.array([targets.sum(axis=0) for targets in subsets.values()])  # (subsets, classes)
     # A subset of one class only is told of as such; calibration sets no class apart.
     needed = (np.count_nonzero(counts, axis=1) > 1) & (np.array([*subsets]) != "calibration")
+    known = counts.any(axis=0) | (kind == "class")  # a plate need not reach into each sector
     absent = [
         f"{outputs[place]} ({', '.join(f'{counts[row, place]:.0f} {name}' for row, name in enumerate(subsets))})"
-        for place in np.flatnonzero((counts[needed] == 0).any(axis=0) & counts.any(axis=0)).tolist()
+        for place in np.flatnonzero((counts[needed] == 0).any(axis=0) & known).tolist()
     ]
     some = f"samples of a {kind} are not in each subset: {name_some(absent, _SHOWN)}"
     advice = "what train lacks is never predicted, what test lacks is not tested: record it more often"
