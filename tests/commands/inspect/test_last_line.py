@@ -37,7 +37,34 @@ def test_the_path_finds_exactly_the_files_that_were_named(tmp_path: Path) -> Non
     assert path("logs/b_0.csv", "logs/b_1.csv") == "logs/b_*.csv"  # as a shell passes a pattern
     assert refused(tmp_path, "logs/a_0.csv", "logs/b_1.csv") == (
         "error: no one pattern finds these 2 tables without other files: if several are parts of one trial, "
-        "data.join puts them side by side; else give them a folder of their own"
+        "--join a_0=a_0.csv b_1=b_1.csv puts them side by side; else give them a folder of their own"
+    )
+
+
+def test_files_of_one_trial_are_inspected_side_by_side_and_drafted_so(tmp_path: Path) -> None:
+    for trial, rows in (("1", recording(100)), ("2", recording(110))):
+        (tmp_path / "trials" / trial).mkdir(parents=True)
+        rows[["time", "Fx", "Fy", "Fz"]].to_csv(tmp_path / "trials" / trial / "ft.csv", index=False)
+        rows[["time", "x", "y"]].to_csv(tmp_path / "trials" / trial / "pose.csv", index=False)
+    join = "--join", "ft=ft.csv", "pose=pose.csv"
+    seen = inspected(
+        tmp_path, "--no-figures", "trials", *join, "--time", "ft.time", "--positions", "pose.x", "pose.y"
+    )
+    assert (seen.result["recordings"], seen.result["rows"]) == (2, 210)
+    draft = OmegaConf.load(tmp_path / seen.result["config"])
+    assert draft.join == {"ft": "ft.csv", "pose": "pose.csv"}
+    assert (draft.path, draft.time, draft.targets) == ("trials", "ft.time", ["pose.x", "pose.y"])
+    by_row = inspected(tmp_path, "--no-figures", "trials", *join, "--positions", "pose.x", "pose.y").result[
+        "config"
+    ]
+    assert OmegaConf.load(tmp_path / by_row).join_by == "row"
+
+
+@pytest.mark.parametrize("join", [["ft"], ["ft="], ["a=ft.csv", "a=pose.csv"]])
+def test_files_to_join_have_different_names(join: list[str], tmp_path: Path) -> None:
+    (tmp_path / "trials").mkdir()
+    assert refused(tmp_path, "trials", "--join", *join).startswith(
+        "error: --join takes NAME=FILE for each file of "
     )
 
 

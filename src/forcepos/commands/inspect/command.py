@@ -24,6 +24,7 @@ python -m forcepos inspect FILE                                     Feather, Par
 python -m forcepos inspect logs/ --no-figures                       a folder, each file one recording
 python -m forcepos inspect FILE --write conf/data/mine.yaml         draft a config: data=mine
 python -m forcepos inspect FILE --time t_ms --positions X Y Z --label grip       name what cannot be guessed
+python -m forcepos inspect trials/ --join ft=wrench.csv tcp=pose.csv --time ft.t  files of one trial, side by side
 """
 
 
@@ -36,6 +37,8 @@ def main(arguments: Sequence[str]) -> None:
     add("--write", type=Path, metavar="YAML", help="where to write the draft: a file in a folder named data")
     add("--no-figures", action="store_true", help="draw no figures")
     add("--time", metavar="COLUMN", help="column with the time")
+    join = "put these files of each trial side by side: by time where --time names it, else by row"
+    add("--join", nargs="+", default=(), metavar="NAME=FILE", help=join)
     positions = "columns with x, y and z, or x and y, or x"
     add("--positions", nargs="+", default=(), metavar="COLUMN", help=positions)
     add("--point", metavar="COLUMN", help="column with the name of the touched point")

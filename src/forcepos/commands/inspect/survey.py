@@ -18,7 +18,7 @@ from forcepos.config.schema import TableConfig
 from forcepos.data.loading import read_table
 from forcepos.data.readers.files import FORMATS, find_columns, find_files, matching_files
 from forcepos.data.readers.lines import SPACE
-from forcepos.data.readers.opening import open_any
+from forcepos.data.readers.opening import JoinedTable, find_sources, open_any
 from forcepos.data.readers.table import Table, explained
 from forcepos.data.recordings import Recordings
 from forcepos.runtime.errors import InputError
@@ -82,7 +82,8 @@ def survey_of(hints: Namespace) -> Survey:
     """Read all tables; `hints` are the files and columns that the user names, refused with an InputError."""
     sources: list[Table] = []
     skipped: dict[Path, str] = {}
-    for name in hints.files:
+    joined = _join(hints)
+    for name in () if joined else hints.files:
         found = matching_files(name, lambda path: path.is_file() and path.suffix.lower() not in _SKIPPED)
         if not found and not Path(name).is_dir():
             raise InputError(f"{name} is not a file, a folder or a pattern that matches a file")
@@ -93,13 +94,28 @@ def survey_of(hints: Namespace) -> Survey:
                 if not Path(name).is_dir():
                     raise
                 skipped[path] = str(error)
+    if joined:
+        config = TableConfig(**_UNSET | {"features": [], "time": hints.time} | joined)
+        sources += [source.open(config) for source in find_sources(config)]
     if not sources:
         why = [f"{', '.join(hints.files)}: no tables found", *first_lines([*skipped.values()], 10)]
         raise InputError("\n  ".join(why))
     columns = _read_columns(sources)
     guesses = guess(columns, hints)
-    settings = _settings(sources, hints.files, guesses, columns)
+    settings = _settings(sources, hints.files, guesses, columns) | joined
     return Survey(sources, skipped, columns, guesses, settings, _read(settings, guesses, columns))
+
+
+def _join(hints: Namespace) -> dict[str, Any]:
+    """Return the keys under `data` that put files of a trial side by side; none if none are."""
+    files = dict(one.partition("=")[::2] for one in hints.join)
+    if not files:
+        return {}
+    if len(hints.files) != 1 or not all(map(all, files.items())) or len(files) < len(hints.join):
+        raise InputError(
+            "--join takes NAME=FILE for each file of a trial, in one folder: trials/ --join a=a.csv b=b.csv"
+        )
+    return {"path": hints.files[0], "join": files} | ({} if hints.time else {"join_by": "row"})
 
 
 def _open(path: Path, others: Sequence[Table]) -> Table:
@@ -187,6 +203,8 @@ def _settings(
 def _format_keys(source: Table) -> dict[str, Any]:
     """Return what the ending of the file does not imply; None where it does."""
     layout = source.layout
+    if source.kind == JoinedTable.kind:
+        return {}
     csv = layout and layout.separator != SPACE
     kind = "csv" if csv else source.kind.lower()
     return {
@@ -199,7 +217,7 @@ def _format_keys(source: Table) -> dict[str, Any]:
 
 def _path_of(sources: Sequence[Table], names: Sequence[str], keys: dict[str, Any]) -> str:
     files = sorted(source.path for source in sources)
-    if len(files) == 1:
+    if len(files) == 1 or sources[0].kind == JoinedTable.kind:
         return str(files[0])
     texts = [glob.escape(str(path)) for path in files]
     reverse = [text[::-1] for text in texts]
@@ -211,7 +229,10 @@ def _path_of(sources: Sequence[Table], names: Sequence[str], keys: dict[str, Any
             if sorted(find_files(TableConfig(**_UNSET | {"features": [], "path": pattern} | keys))) == files:
                 return pattern
     what = f"no one pattern finds these {len(files)} tables without other files"
-    parts = "if several are parts of one trial, data.join puts them side by side"
+    each = [f"{Path(name).stem}={name}" for name in sorted({path.name for path in files})]
+    parts = (
+        f"if several are parts of one trial, --join {name_some(each, 3).replace(', ', ' ')} puts them side by side"
+    )
     raise InputError(f"{what}: {parts}; else give them a folder of their own")
 
 

@@ -148,7 +148,7 @@ class JoinedTable(Table):
     def chunks(self, columns: Sequence[Wanted] | None = None, strict: bool = True) -> Iterator[Chunk]:
         """Yield one chunk, of all rows; InputError if times have nothing in common, or numbers of rows differ."""
         by_time, begin = self._config.join_by == "time", 0
-        columns, files, numbers = columns or [], dict[str, pa.Table](), dict[str, list[int]]()
+        columns, files, numbers = columns or self.everything, dict[str, pa.Table](), dict[str, list[int]]()
         for name, table in self._tables.items():
             inside, times = range(begin, begin + table.width), [*self._times(name).values()] if by_time else []
             numbers[name] = [number for number, one in enumerate(columns) if one.place in inside]
