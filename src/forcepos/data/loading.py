@@ -17,7 +17,7 @@ from forcepos.data.points import number_points
 from forcepos.data.readers.files import find_columns, hint_at_kinds, natural_sort_key, wanted_columns
 from forcepos.data.readers.opening import find_sources, report_joined
 from forcepos.data.readers.rows import Bools, Rows
-from forcepos.data.readers.times import measure, rate_of, steps_of, time_warnings
+from forcepos.data.readers.times import begins, measure, rate_of, steps_of, time_warnings
 from forcepos.data.recordings import Float64, Int32, Recordings, tare, tare_rows
 from forcepos.data.simulation.simulation import Simulation
 from forcepos.runtime.errors import InputError
@@ -126,10 +126,10 @@ def _all_rows(rows: Rows, steps: Float64) -> Recordings:
     named = [_named(rows, role) for role in ("point", "label", "session")]
     (point, points), (labels, label_names), (session, session_names) = named
     if config.visits and point is not None:
-        new = (np.diff(point, prepend=-1) != 0) | (np.diff(recording, prepend=-1) != 0)
+        new = begins(point) | begins(recording)
         recording, names = _split(point, points, new, "visit")
     if config.gap_s is not None and len(steps):
-        new = (np.diff(recording, prepend=-1) != 0) | (steps < 0) | (steps > config.gap_s)
+        new = begins(recording) | (steps < 0) | (steps > config.gap_s)
         recording, names = _split(recording, names, new, "part")
     return Recordings(
         signals=rows.signals,

@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from forcepos.data.readers.times import begins
 from forcepos.data.recordings import Float32, Float64, Int32
 
 log = logging.getLogger(__name__)
@@ -59,7 +60,7 @@ def find_points(positions: Float32, recording: Int32) -> Points | None:
     spots = positions[:: len(positions) // _SPOTS + 1].astype(np.float64)
     spots = spots[np.isfinite(spots).all(axis=1)]
     extent = float(np.linalg.norm(np.subtract(*np.percentile(spots, [99, 1], axis=0)))) if len(spots) else 0.0
-    bounds = [*np.flatnonzero(np.diff(recording, prepend=-1)).tolist(), len(recording)]
+    bounds = [*np.flatnonzero(begins(recording)).tolist(), len(recording)]
     places, ends, moving = [], [0], 0
     for start, stop in pairwise(bounds):
         step = 1 + min(max(len(positions) // _ROWS, (stop - start) // _SPOTS), (stop - start) // 16)

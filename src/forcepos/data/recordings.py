@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forcepos.config.schema import TableConfig
-from forcepos.data.readers.times import Times
+from forcepos.data.readers.times import Times, begins
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.wording import name_some
 
@@ -74,7 +74,7 @@ class Recordings:
     @cached_property
     def bounds(self) -> Int32:
         """(recordings, 2) first row and one past the last row of each recording."""
-        return self._until_next(np.flatnonzero(np.diff(self.recording, prepend=-1)))
+        return self._until_next(np.flatnonzero(begins(self.recording)))
 
     @cached_property
     def runs(self) -> Int32:

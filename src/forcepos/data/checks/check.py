@@ -18,6 +18,8 @@ _TOO_SIMILAR = 0.999  # absolute correlation
 _ROWS_LOOKED_AT = 20_000  # evenly spread over all: a correlation of 0.999 is then accurate to 0.00002
 _SAME = 1e-6  # of the larger value: a difference below this share is rounding
 _RUN = 16  # consecutive rows, each unlike the one before: noise does not repeat as many, however coarse
+_MOST_RUNS = 1_000_000  # looked at
+_ROWS_AT_ONCE = 1 << 16
 _FEWEST = 10  # different rows of a recording that is compared as a whole
 _MOST = 0.5  # share of the shorter recording: more than that in another one is a copy
 _ROUNDED = 0.25  # of the noise: repeated programs differ by sqrt(2) of it, copies with fewer digits by less
@@ -86,15 +88,13 @@ def _likely_leakage(recordings: Recordings) -> Iterator[str]:
 
 def _copies(recordings: Recordings) -> Iterator[str]:
     """Describe rows that are in two recordings, or twice in one; refuse recordings that hold the same signals."""
-    names, factors = recordings.names, np.random.default_rng(1).integers(2**63, size=recordings.signals.shape[1])
-    hashed = np.einsum("ij,j->i", recordings.signals.view(np.uint32), 2 * factors.astype(np.uint64) + 1)
-    # Without rows that repeat the one before: rest, zeros, a slow driver.
-    rows = np.flatnonzero(np.append(True, (hashed[1:] != hashed[:-1]) | (np.diff(recordings.recording) != 0)))
-    changes = np.bincount(recordings.recording[rows])
+    names, (rows, runs, changes) = recordings.names, _runs(recordings)
     refused = dict.fromkeys(_rounded(recordings, np.flatnonzero(changes >= _FEWEST)), "")
     repeated = []
-    for one, other, count, lag, row in _shared(recordings.recording[rows], hashed[rows]):
-        text = f" ({count} rows, from row {rows[row] - recordings.bounds[other, 0]} of {names[other]} on)"
+    every = 1 + len(recordings.signals) // _MOST_RUNS
+    for one, other, found, lag, row in _shared(recordings.recording[rows], rows, runs):
+        count = every * found + _RUN
+        text = f" ({count} rows, from row {row - recordings.bounds[other, 0]} of {names[other]} on)"
         if one != other and count > _MOST * min(changes[one], changes[other]):
             refused.setdefault((one, other), "" if changes[one] == changes[other] == count else text)
         elif 2 * _RUN <= count <= 3 * lag:  # a block that was appended, not a signal with a short period
@@ -110,24 +110,45 @@ def _copies(recordings: Recordings) -> Iterator[str]:
         yield f"the same rows are in recordings {some}: they leak between subsets; remove them if they are copies"
 
 
-def _shared(recording: Int32, hashed: NDArray[np.uint64]) -> Iterator[tuple[int, int, int, int, int]]:
-    """Yield two recordings with the same rows in sequence, their number, how far apart, where in the second."""
-    if len(hashed) < _RUN:
-        return
-    runs = hashed
-    for rows in (1, 2, 4, 8):  # each adds as many to a run as it has: _RUN in the end
-        runs = runs[:-rows] * np.uint64(0x9E3779B97F4A7C15) + runs[rows:]
-    within = np.flatnonzero(recording[: len(runs)] == recording[_RUN - 1 :])
-    order = within[np.argsort(runs[within], kind="stable")]
+def _runs(recordings: Recordings) -> tuple[Int32, NDArray[np.uint64], NDArray[np.intp]]:
+    """Return first row (n,) and hash (n,) of runs of rows, and how many rows (recordings,) may be in one.
+
+    Rows that repeat the one before are left out: rest, zeros, a slow driver. Of very many runs only those with
+    some hashes are returned: of a copy the same ones.
+    """
+    signals, changes = recordings.signals, np.zeros(len(recordings.bounds), np.intp)
+    factors = 2 * np.random.default_rng(1).integers(2**63, size=signals.shape[1]).astype(np.uint64) + np.uint64(1)
+    every, places, hashes = np.uint64(1 + len(signals) // _MOST_RUNS), list[Int32](), list[NDArray[np.uint64]]()
+    for number, (start, stop) in enumerate(recordings.bounds.tolist()):
+        for first in range(start, stop, _ROWS_AT_ONCE):
+            hashed = np.einsum(
+                "ij,j->i", signals[first : min(stop, first + _ROWS_AT_ONCE)].view(np.uint32), factors
+            )
+            new = np.flatnonzero(np.append(True, hashed[1:] != hashed[:-1]))
+            changes[number] += len(new)
+            runs = hashed[new]
+            for rows in (1, 2, 4, 8) if len(runs) >= _RUN else (len(runs),):  # a run grows to _RUN rows
+                runs = runs[:-rows] * np.uint64(0x9E3779B97F4A7C15) + runs[rows:]
+            kept = np.flatnonzero(runs % every == 0)
+            places.append((first + new[kept]).astype(np.int32))
+            hashes.append(runs[kept])
+    return np.concatenate(places), np.concatenate(hashes), changes
+
+
+def _shared(recording: Int32, rows: Int32, runs: NDArray[np.uint64]) -> Iterator[tuple[int, int, int, int, int]]:
+    """Yield two recordings with the same runs in sequence, their number, how far apart, the row in the second."""
+    order = np.argsort(runs, kind="stable")
     again = np.flatnonzero(runs[order[1:]] == runs[order[:-1]])
     earlier = np.full(len(runs), -1)
     earlier[order[again + 1]] = order[again]
     # By chance a run may be like another one, but not also the next run like the next.
-    linked = np.flatnonzero((earlier[:-1] >= 0) & (earlier[1:] == earlier[:-1] + 1))
+    next_too = (earlier[1:] == earlier[:-1] + 1) & (recording[1:] == recording[:-1])
+    linked = np.flatnonzero((earlier[:-1] >= 0) & next_too)
     pairs = np.column_stack([recording[earlier[linked]], recording[linked]])
     found = np.unique(pairs, axis=0, return_index=True, return_counts=True)
     for (one, other), place, count in zip(*(each.tolist() for each in found), strict=True):
-        yield one, other, count + _RUN, int(linked[place] - earlier[linked[place]]), int(linked[place])
+        row = int(rows[linked[place]])
+        yield one, other, count, row - int(rows[earlier[linked[place]]]), row
 
 
 def _rounded(recordings: Recordings, numbers: NDArray[np.intp]) -> Iterator[tuple[int, int]]:

@@ -11,6 +11,7 @@ from forcepos.runtime.wording import name_some
 
 _SHOWN = 5
 _LOOKED_AT = 20_000  # rows, evenly spread: percentiles are then accurate to 0.2 % of the rows
+_ROWS_AT_ONCE = 1 << 16
 _HEAD = 200  # rows of each recording
 _RARE = 0.05  # share of the rows: what is more common is no fault
 _WIDTHS = 10  # a spike is as many times as far from the other values as they are apart
@@ -28,7 +29,7 @@ _Odd = Iterator[tuple[int, int, NDArray[np.intp]]]  # which of these, column, ro
 
 def outliers(recordings: Recordings) -> Iterator[str]:
     """Describe numbers that stand for no value, single signals far outside all others, and targets that jump."""
-    signals, targets = recordings.signals, recordings.positions[:, ["xyz".index(axis) for axis in recordings.axes]]
+    signals, targets = recordings.signals, recordings.positions[:, : len(recordings.axes)]
     found: list[list[str]] = [[] for _ in _ODD]
     for names, values, odd in (
         (recordings.channels, signals, _far(signals)),
@@ -51,12 +52,13 @@ def _far(columns: Float32, spikes: bool = True) -> _Odd:
     most = np.maximum(columns.max(axis=0) - high, low - columns.min(axis=0))
     for column in np.flatnonzero((most > width) & (width > 0)).tolist():
         values = columns[:, column]
-        out = 1 + np.maximum(values - high[column], low[column] - values) / width[column]
-        rows = np.flatnonzero(out > 2)
-        ordered = np.append(1, np.sort(out[rows]))
+        above, below = high[column] + width[column], low[column] - width[column]
+        rows = np.flatnonzero((values > above) | (values < below))
+        out = 1 + np.maximum(values[rows] - high[column], low[column] - values[rows]) / width[column]
+        ordered = np.append(1, np.sort(out))
         widths = np.diff(ordered) / ordered[:-1]
-        if widths.max() > 1 and len(rows) <= max(1, _RARE * len(out)):
-            rows = rows[out[rows] > ordered[widths.argmax()]]
+        if len(rows) and widths.max() > 1 and len(rows) <= max(1, _RARE * len(values)):
+            rows = rows[out > ordered[widths.argmax()]]
             if (known := rows[np.isin(values[rows], _NO_VALUES)]).size:
                 yield 0, column, known
             elif spikes and widths.max() > _WIDTHS and (np.diff(rows) > 1).all():
@@ -70,24 +72,38 @@ def _range(values: Float32, ends: tuple[int, int] = (5, 95)) -> Float64:
 
 def _jumps(recordings: Recordings, targets: Float32) -> _Odd:
     """Find targets further from the median of the seven around them than half the plate, and than noise is."""
-    from scipy.ndimage import median_filter  # noqa: PLC0415  # takes long to import
-
     for column, values in enumerate(targets.T):
-        away = np.abs(values - median_filter(values, 7, mode="nearest"))
         low, high = _range(values)
-        rows = np.flatnonzero(away > max((high - low) / 2, 20 * float(np.median(away))))
+        some = np.arange(0, len(values), 1 + len(values) // _LOOKED_AT)
+        limit = max((high - low) / 2, 20 * float(np.median(_from_neighbours(values, some))))
+        # Whoever is as far from one of three on either side has a third of it as a step near by.
+        big = [
+            first + np.flatnonzero(np.abs(np.diff(values[first : first + _ROWS_AT_ONCE + 1])) > limit / 3)
+            for first in range(0, len(values), _ROWS_AT_ONCE)
+        ]
+        near = np.unique(np.clip(np.concatenate(big)[:, None] + np.arange(-3, 5), 0, len(values) - 1))
+        rows = near[_from_neighbours(values, near) > limit]
         rows = rows[np.diff(recordings.bounds, axis=1)[recordings.recording[rows], 0] >= 7]
         if high > low and 0 < len(rows) <= _RARE * len(values):
             yield 2, column, rows
+
+
+def _from_neighbours(values: Float32, rows: NDArray[np.intp]) -> Float32:
+    """Return the distances (n,) of these rows from the median of the seven rows around them."""
+    around = np.clip(rows[:, None] + np.arange(-3, 4), 0, len(values) - 1)
+    return np.asarray(np.abs(values[rows] - np.median(values[around], axis=1)))
 
 
 def stuck(recordings: Recordings) -> Iterator[str]:
     """Describe rows in which all signals are exactly zero, or repeat the row before for more than a second."""
     signals, recording = recordings.signals, recordings.recording
     zero = ~signals.any(axis=1)
-    same = np.append(False, (signals[1:] == signals[:-1]).all(axis=1) & (recording[1:] == recording[:-1])) & ~zero
-    first = np.flatnonzero(~same)
-    rows = np.diff(np.append(first, len(same)))
+    same = np.append(False, recording[1:] == recording[:-1]) & ~zero
+    for place in range(signals.shape[1]):  # a column at a time takes the least memory
+        same[1:] &= signals[1:, place] == signals[:-1, place]
+    edges = np.flatnonzero(same[1:] != same[:-1])  # rows that are repeated, and the last that repeats each
+    first, last = edges[::2], np.append(edges, len(same) - 1)[1 : len(edges) + 1 : 2]
+    rows = last - first + 1
     long = rows > max(20, recordings.rate_hz or 0)
     long &= np.count_nonzero(long) <= max(2, len(recordings.bounds) / 2)  # else coarse ones at rest, as of joints
     for what, counts in (

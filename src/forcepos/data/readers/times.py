@@ -12,6 +12,7 @@ from forcepos.runtime.wording import name_some
 
 SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 _SHOWN = 5
+_ROWS_AT_ONCE = 1 << 16
 _STEPS_LOOKED_AT, _STEPS_OF_ONE = 1_000_000, 20_000  # evenly spread over all, and over a recording
 _PAUSE, _LONG, _MANY = 5, 20, 0.005  # median steps of a pause, and of one worth a warning; a share of all steps
 _UNEVEN, _SAME = 1.5, 0.05  # median steps; a share of a recording's steps
@@ -39,19 +40,28 @@ class Times(NamedTuple):
 
 
 @_huge
+def begins(numbers: Ints) -> NDArray[np.bool_]:
+    """Return (rows,) whether a row's number is another one than that of the row before, without a copy of them."""
+    new = np.ones(len(numbers), bool)
+    np.not_equal(numbers[1:], numbers[:-1], out=new[1:])
+    return new
+
+
 def steps_of(time_s: Floats, recording: Ints) -> Floats:
     """Make of times (rows,) their steps from the row before, in place, since memory has no room for both.
 
     The first step of a recording is NaN, and that of a row without a time; the next one counts from the last row
     that has one. A clock that starts again at midnight goes on: a step of about a day back is one forward.
     """
-    first, lacking = np.diff(recording, prepend=-1) != 0, ~np.isfinite(time_s)
+    first, lacking = begins(recording), ~np.isfinite(time_s)
     if lacking.any():
         known = np.flatnonzero(~lacking)
-        first[known[np.diff(recording[known], prepend=-1) != 0]] = True
+        first[known[begins(recording[known])]] = True
         before = np.searchsorted(known, np.flatnonzero(lacking)) - 1
         time_s[lacking] = time_s[known[np.maximum(before, 0)]]
-    time_s[1:] = np.diff(time_s)
+    for stop in range(len(time_s), 1, -_ROWS_AT_ONCE):  # from the end on, since each step needs the time before
+        start = max(1, stop - _ROWS_AT_ONCE)
+        time_s[start:stop] -= time_s[start - 1 : stop - 1].copy()
     time_s[first | lacking] = np.nan
     time_s[(time_s > -_DAY_S) & (time_s <= _HOUR_S - _DAY_S)] += _DAY_S
     return time_s
