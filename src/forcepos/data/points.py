@@ -129,7 +129,7 @@ def _points(rests: Float64, rows: NDArray[np.intp]) -> Points:
     shared = np.count_nonzero(np.bincount(cluster)[cluster] > 1)
     spread_mm = float(np.sqrt(np.square(away).sum() / max(1, shared)))
     nearest_mm = float(cKDTree(centres[used]).query(centres[used], 2)[0][:, 1].min())
-    return Points(np.repeat(number, rows).astype(np.int32), len(used), len(rests), spread_mm, nearest_mm)
+    return Points(np.repeat(number.astype(np.int32), rows), len(used), len(rests), spread_mm, nearest_mm)
 
 
 def _cells(positions: Float32, grid_mm: float) -> Int32:

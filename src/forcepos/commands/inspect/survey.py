@@ -108,10 +108,11 @@ def survey_of(hints: Namespace) -> Survey:
 
 def _join(hints: Namespace) -> dict[str, Any]:
     """Return the keys under `data` that put files of a trial side by side; none if none are."""
-    files = dict(one.partition("=")[::2] for one in hints.join)
+    given = getattr(hints, "join", ())
+    files = dict(one.partition("=")[::2] for one in given)
     if not files:
         return {}
-    if len(hints.files) != 1 or not all(map(all, files.items())) or len(files) < len(hints.join):
+    if len(hints.files) != 1 or not all(map(all, files.items())) or len(files) < len(given):
         raise InputError(
             "--join takes NAME=FILE for each file of a trial, in one folder: trials/ --join a=a.csv b=b.csv"
         )

@@ -85,7 +85,7 @@ def rate_of(steps: Floats, config: TableConfig, strict: bool) -> float | None:
 @_huge
 def measure(steps: Floats, recording: Ints, names: Sequence[str]) -> Times:
     """Measure the steps (rows,) of each recording, whose numbers (rows,) rise; NaN is no step."""
-    each = map(_measure_one, np.split(steps, np.flatnonzero(np.diff(recording)) + 1))
+    each = map(_measure_one, np.split(steps, np.flatnonzero(begins(recording))[1:]))
     return Times(tuple(names), *np.array([*each], np.float64).T)
 
 
