@@ -7,11 +7,10 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from forcepos.data.readers.times import begins
+from forcepos.data.readers.times import ROWS_AT_ONCE, begins
 from forcepos.data.recordings import Float32, Float64, Int32
 
 log = logging.getLogger(__name__)
-_ROWS_AT_ONCE = 65_536
 _HUGE = 1e9  # mm; distances of larger positions overflow
 _CELL_MM = 10  # of the grid where nothing rests
 _LAGS = (1024, 256, 64, 16, 4)  # rows over which a position may stand still
@@ -137,7 +136,7 @@ def _cells(positions: Float32, grid_mm: float) -> Int32:
     import pandas as pd  # noqa: PLC0415  # takes long to import
 
     packed = []
-    for rows in np.array_split(positions, 1 + len(positions) // _ROWS_AT_ONCE):
+    for rows in np.array_split(positions, 1 + len(positions) // ROWS_AT_ONCE):
         cells = np.round(np.nan_to_num(rows.astype(np.float64) / grid_mm, posinf=0, neginf=0))
         packed.append(np.clip(cells, -(2**20), 2**20 - 1).astype(np.int64) @ np.array([1, 2**21, 2**42]))
     return pd.factorize(np.concatenate(packed))[0].astype(np.int32)

@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from forcepos.commands.inspect.survey import Survey
+from forcepos.data.readers.times import begins
 from forcepos.data.recordings import Float64, Recordings
 from forcepos.results.figures import style
 from forcepos.runtime.wording import first_lines, name_some
@@ -84,7 +85,7 @@ def _stretches(recordings: Recordings) -> Iterator[str]:
     """Describe the longest stretch of rows with one value, of each channel in which it is unusually long."""
     found = []
     for channel, signal in zip(recordings.channels, recordings.signals.T, strict=True):
-        begin = np.flatnonzero(np.append(True, (signal[1:] != signal[:-1]) | (np.diff(recordings.recording) != 0)))
+        begin = np.flatnonzero(begins(signal) | begins(recordings.recording))
         rows, number = np.diff(begin, append=len(signal)), recordings.recording[begin]
         rows[rows == np.diff(recordings.bounds)[number, 0]] = 0  # all of a recording, which training tells
         longest = int(rows.argmax())

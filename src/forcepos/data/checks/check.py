@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forcepos.data.checks.values import outliers, plate, signs, stuck, units, white_noise
+from forcepos.data.readers.times import ROWS_AT_ONCE, begins
 from forcepos.data.recordings import Float32, Int32, Recordings
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.wording import first_lines, name_some
@@ -19,7 +20,6 @@ _ROWS_LOOKED_AT = 20_000  # evenly spread over all: a correlation of 0.999 is th
 _SAME = 1e-6  # of the larger value: a difference below this share is rounding
 _RUN = 16  # consecutive rows, each unlike the one before: noise does not repeat as many, however coarse
 _MOST_RUNS = 1_000_000  # looked at
-_ROWS_AT_ONCE = 1 << 16
 _FEWEST = 10  # different rows of a recording that is compared as a whole
 _MOST = 0.5  # share of the shorter recording: more than that in another one is a copy
 _ROUNDED = 0.25  # of the noise: repeated programs differ by sqrt(2) of it, copies with fewer digits by less
@@ -120,11 +120,11 @@ def _runs(recordings: Recordings) -> tuple[Int32, NDArray[np.uint64], NDArray[np
     factors = 2 * np.random.default_rng(1).integers(2**63, size=signals.shape[1]).astype(np.uint64) + np.uint64(1)
     every, places, hashes = np.uint64(1 + len(signals) // _MOST_RUNS), list[Int32](), list[NDArray[np.uint64]]()
     for number, (start, stop) in enumerate(recordings.bounds.tolist()):
-        for first in range(start, stop, _ROWS_AT_ONCE):
+        for first in range(start, stop, ROWS_AT_ONCE):
             hashed = np.einsum(
-                "ij,j->i", signals[first : min(stop, first + _ROWS_AT_ONCE)].view(np.uint32), factors
+                "ij,j->i", signals[first : min(stop, first + ROWS_AT_ONCE)].view(np.uint32), factors
             )
-            new = np.flatnonzero(np.append(True, hashed[1:] != hashed[:-1]))
+            new = np.flatnonzero(begins(hashed))
             changes[number] += len(new)
             runs = hashed[new]
             for rows in (1, 2, 4, 8) if len(runs) >= _RUN else (len(runs),):  # a run grows to _RUN rows

@@ -6,12 +6,12 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
+from forcepos.data.readers.times import ROWS_AT_ONCE
 from forcepos.data.recordings import Float32, Float64, Recordings
 from forcepos.runtime.wording import name_some
 
 _SHOWN = 5
 _LOOKED_AT = 20_000  # rows, evenly spread: percentiles are then accurate to 0.2 % of the rows
-_ROWS_AT_ONCE = 1 << 16
 _HEAD = 200  # rows of each recording
 _RARE = 0.05  # share of the rows: what is more common is no fault
 _WIDTHS = 10  # a spike is as many times as far from the other values as they are apart
@@ -78,8 +78,8 @@ def _jumps(recordings: Recordings, targets: Float32) -> _Odd:
         limit = max((high - low) / 2, 20 * float(np.median(_from_neighbours(values, some))))
         # Whoever is as far from one of three on either side has a third of it as a step near by.
         big = [
-            first + np.flatnonzero(np.abs(np.diff(values[first : first + _ROWS_AT_ONCE + 1])) > limit / 3)
-            for first in range(0, len(values), _ROWS_AT_ONCE)
+            first + np.flatnonzero(np.abs(np.diff(values[first : first + ROWS_AT_ONCE + 1])) > limit / 3)
+            for first in range(0, len(values), ROWS_AT_ONCE)
         ]
         near = np.unique(np.clip(np.concatenate(big)[:, None] + np.arange(-3, 5), 0, len(values) - 1))
         rows = near[_from_neighbours(values, near) > limit]

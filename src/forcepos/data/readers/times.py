@@ -12,7 +12,7 @@ from forcepos.runtime.wording import name_some
 
 SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 _SHOWN = 5
-_ROWS_AT_ONCE = 1 << 16
+ROWS_AT_ONCE = 1 << 16  # where a copy of all would take memory that there is not
 _STEPS_LOOKED_AT, _STEPS_OF_ONE = 1_000_000, 20_000  # evenly spread over all, and over a recording
 _PAUSE, _LONG, _MANY = 5, 20, 0.005  # median steps of a pause, and of one worth a warning; a share of all steps
 _UNEVEN, _SAME = 1.5, 0.05  # median steps; a share of a recording's steps
@@ -40,7 +40,7 @@ class Times(NamedTuple):
 
 
 @_huge
-def begins(numbers: Ints) -> NDArray[np.bool_]:
+def begins(numbers: NDArray[Any]) -> NDArray[np.bool_]:
     """Return (rows,) whether a row's number is another one than that of the row before, without a copy of them."""
     new = np.ones(len(numbers), bool)
     np.not_equal(numbers[1:], numbers[:-1], out=new[1:])
@@ -59,8 +59,8 @@ def steps_of(time_s: Floats, recording: Ints) -> Floats:
         first[known[begins(recording[known])]] = True
         before = np.searchsorted(known, np.flatnonzero(lacking)) - 1
         time_s[lacking] = time_s[known[np.maximum(before, 0)]]
-    for stop in range(len(time_s), 1, -_ROWS_AT_ONCE):  # from the end on, since each step needs the time before
-        start = max(1, stop - _ROWS_AT_ONCE)
+    for stop in range(len(time_s), 1, -ROWS_AT_ONCE):  # from the end on, since each step needs the time before
+        start = max(1, stop - ROWS_AT_ONCE)
         time_s[start:stop] -= time_s[start - 1 : stop - 1].copy()
     time_s[first | lacking] = np.nan
     time_s[(time_s > -_DAY_S) & (time_s <= _HOUR_S - _DAY_S)] += _DAY_S
