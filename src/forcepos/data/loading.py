@@ -106,6 +106,7 @@ def _recordings(rows: Rows, strict: bool) -> Recordings:
     steps = steps_of(rows.time_s, rows.recordings.numbers) if len(rows.time_s) else rows.time_s
     recordings = _all_rows(rows, steps)
     recordings = _look_at_time(rows, recordings, steps, strict) if len(steps) else recordings
+    rows.time_s = steps = steps[:0].copy()  # frees what takes the most memory, before points and checks need some
     recordings = recordings.only(~missing) if missing.any() else recordings
     if len(recordings.label_names) == 1 and strict:
         given = f"label={config.label}" if config.label else f"label_from={config.label_from}"
