@@ -17,7 +17,7 @@ from tests.conftest import checked_config
 
 QUIET = (
     "data.noise_percent=1e-9", "data.drift_percent=0", "data.visit_offset_percent=0",
-    "data.force_spread_n=0", "data.repeatability_mm=0",
+    "data.force_spread_n=0", "data.repeatability_mm=0", "data.wrench_bias_n=0", "data.wrench_step_n=1e-6",
 )  # fmt: skip
 CENTRE_M = np.array([0.5786, -0.2614, 0.375])
 
@@ -125,8 +125,9 @@ def test_external_torque_is_smoothed() -> None:
     assert np.diff(external).std() < 0.3 * np.diff(measured).std()
 
 
-def test_wrench_is_computed_from_external_torque_and_has_no_noise_of_its_own() -> None:
-    recordings = simulate("data.grid=[1,1]", "data.visits=1", "data.rows=500").recordings
+def test_without_filter_bias_and_steps_the_wrench_is_a_function_of_the_external_torques() -> None:
+    exact = "data.wrench_filter_s=0", "data.wrench_bias_n=0", "data.wrench_step_n=1e-6"
+    recordings = simulate("data.grid=[1,1]", "data.visits=1", "data.rows=500", *exact).recordings
     external = columns(recordings, *[f"exT_A{joint}" for joint in range(1, 8)])
     wrench = columns(recordings, "Fx", "Fy", "Fz", "Tx", "Ty", "Tz")
     solution = np.linalg.lstsq(external - external.mean(axis=0), wrench - wrench.mean(axis=0), rcond=None)[0]
@@ -162,3 +163,41 @@ def test_fewer_signals_can_be_chosen() -> None:
         recordings.select(["Fq"])
     with pytest.raises(InputError, match="^data.features names a signal twice: Fz, Fz$"):
         recordings.select(["Fz", "Fz"])
+
+
+WRENCH = ("Fx", "Fy", "Fz", "Tx", "Ty", "Tz")
+
+
+def test_the_controllers_wrench_has_a_bias_that_depends_on_the_posture() -> None:
+    grid = ("data.grid=[3,3]", "data.spacing_mm=100", *QUIET)
+    biased, exact = (
+        columns(simulate(*grid, f"data.wrench_bias_n={size}").recordings, *WRENCH).reshape(9, -1, 6).mean(axis=1)
+        for size in (1.4, 0)
+    )
+    bias = np.linalg.norm((biased - exact)[:, :3], axis=1)
+    assert bias.mean() == pytest.approx(1.4, rel=1e-3)
+    assert np.ptp(biased - exact, axis=0).max() > 0.1  # N, within 200 mm
+
+
+def test_the_controllers_wrench_is_no_exact_function_of_the_external_torques() -> None:
+    """With the posture's matrix as good as known, what is left of the wrench is its filter's and its steps'."""
+    recordings = simulate("data.grid=[1,1]", "data.visits=1", "data.rows=2000", "data.wrench_bias_n=0").recordings
+    external, wrench = columns(recordings, *JOINT_CHANNELS[7:]), columns(recordings, *WRENCH)
+    fitted = external @ np.linalg.lstsq(external, wrench, rcond=None)[0]
+    assert (wrench - fitted)[:, :3].std(axis=0).min() > 0.01  # N
+    assert np.allclose(np.round(wrench[:, :3] / 0.01), wrench[:, :3] / 0.01, atol=1e-3)
+
+
+def test_a_sensor_at_the_flange_has_noise_and_drift_of_its_own_and_none_of_the_joints() -> None:
+    recordings = simulate(
+        "data.wrench=sensor", "data.grid=[1,1]", "data.visits=200", "data.force_spread_n=0",
+        "data.repeatability_mm=0", "data.wrench_step_n=1e-6",
+    ).recordings  # fmt: skip
+    wrench = columns(recordings, *WRENCH).reshape(200, 100, 6) - [0, 0, -15, 0, 0, 0]
+    assert np.allclose(wrench.std(axis=1).mean(axis=0), [0.02] * 3 + [0.001] * 3, rtol=0.1)
+    assert np.allclose(wrench.mean(axis=1).std(axis=0), [0.02] * 3 + [0.001] * 3, rtol=0.2)
+
+
+def test_joint_torques_do_not_depend_on_the_kind_of_wrench() -> None:
+    controller, sensor = (simulate(f"data.wrench={kind}").recordings for kind in ("controller", "sensor"))
+    assert (columns(controller, *JOINT_CHANNELS) == columns(sensor, *JOINT_CHANNELS)).all()

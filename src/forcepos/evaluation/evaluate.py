@@ -137,8 +137,9 @@ def references(problem: Problem, simulation: Simulation | None) -> References:
     """Score baselines on the test subset; with a simulation, also ideal observers and the Cramér-Rao bound.
 
     Ideal observers are lookups with perfect knowledge: `oracle_points` knows each grid point's noise-free torques
-    and the distribution of the simulator's noise, offsets and drift. `oracle_visits` also knows each visit's own
-    torques including its sensor offset, which no model can know for a visit that it has not seen.
+    and the distribution of the simulator's noise, offsets and drift. `oracle_offsets` also knows each visit's
+    sensor offsets, `oracle_visits` each visit's own torques without noise, so its force and posture, too: what no
+    model can know of a visit that it has not seen.
     """
     task, settings = problem.task, problem.config.evaluation
     true, test = problem.test_targets, problem.test_samples
@@ -146,9 +147,14 @@ def references(problem: Problem, simulation: Simulation | None) -> References:
     predictions = {"baseline": constant} | (reference_predictions(problem) if settings.baselines else {})
     scores = {name: score(task, test, true, predicted) for name, predicted in predictions.items()}
     if simulation is not None and settings.oracle:
-        observers = {"oracle_points": simulation.known_points, "oracle_visits": simulation.known_visits}
-        for name, known in observers.items():
-            places = locate(simulation.recordings, test.starts, test.window, known(test.window))
+        window, corrected = test.window, simulation.without_offsets()
+        observers = {
+            "oracle_points": (simulation.recordings, simulation.known_points(window)),
+            "oracle_offsets": (corrected, simulation.known_points(window, offsets_known=True)),
+            "oracle_visits": (simulation.recordings, simulation.known_visits(window)),
+        }
+        for name, (recordings, candidates) in observers.items():
+            places = locate(recordings, test.starts, window, candidates)
             scores[name] = score(task, test, true, _at(places, task))
         scores |= _cramer_rao_bounds(task, test, simulation) if isinstance(task, Regression) else {}
     return References(scores, predictions)

@@ -21,7 +21,8 @@ BASELINES = {
 }  # fmt: skip
 REFERENCES = {
     "baseline": "mean or most frequent class", "linear": "linear model", "boosted_trees": "boosted trees",
-    "oracle_points": "ideal, knows points", "oracle_visits": "ideal, knows visits",
+    "oracle_points": "ideal, knows points", "oracle_offsets": "ideal, knows offsets",
+    "oracle_visits": "ideal, knows each visit's torques without noise",
 }  # fmt: skip
 _BOUNDS = {
     "limit_row_new_visit": "from a row", "limit_row_known_visit": "from a row of a known visit",

@@ -5,14 +5,16 @@ joint torques. With the sensors' error e, which is white noise, one offset per v
 
     msT = g(q) - J(q)^T f + e              measured by the joint torque sensors
     exT = lowpass(g(q) - msT)              estimated by the controller's observer
-    F, T = least-squares solution of J_flange(q)^T [F, T] = exT
+    F, T = lowpass(least-squares solution of J_flange(q)^T [F, T] = exT) + bias(q), in steps
 
 A contact pushes the arm back, so exT is the torque that the contact exerts, F and T the wrench that it
 exerts at the flange, in flange axes. The observer is a first-order low-pass (De Luca, Albu-Schaeffer,
 Haddadin and Hirzinger, IROS 2006) that knows the arm's gravity exactly and nothing of the sensors' error.
+The wrench has a low-pass of its own and comes in steps; its bias is what wrong masses of the links would cause in
+each posture. With data.wrench=sensor it is a sensor's at the flange instead, with noise and drift of its own.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -26,7 +28,9 @@ _EXTERNAL = [f"exT_A{joint + 1}" for joint in range(JOINTS)]
 _MEASURED = [f"msT_A{joint + 1}" for joint in range(JOINTS)]
 _WRENCH = ["Fx", "Fy", "Fz", "Tx", "Ty", "Tz"]
 CHANNELS = (*_EXTERNAL, *_MEASURED, *_WRENCH)
-JOINT_CHANNELS = (*_MEASURED, *_EXTERNAL)  # the rest, the wrench, is computed from these
+JOINT_CHANNELS = (*_MEASURED, *_EXTERNAL)
+# Errors and steps of torques in Nm per N of the forces': the noise of an ATI Gamma in a public recording.
+_TORQUE_ARM_M = np.repeat([1.0, 0.05], 3)
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,7 @@ class Simulation:
         self._forces_n = np.array([0, 0, config.force_n]) + config.force_spread_n * forces
         self.offsets_nm = offsets * self._torque(config.visit_offset_percent)
         self._postures = self._solve(self.positions_mm)
+        self._wrench_errors = np.random.default_rng([config.seed, 2])  # apart, so that torques do not depend on it
 
     def _solve(self, positions_mm: Float64) -> list[Posture]:
         """Solve for the posture at each position (n, 3), from the one before."""
@@ -95,10 +100,35 @@ class Simulation:
         slow = self.offsets_nm[visit] + wander * self._torque(config.drift_percent)
         contact_torque = posture.contact @ self._forces_n[visit]
         measured = posture.gravity - contact_torque + slow + white[settling:]
-        gain = observer_gain(config)
-        smoothed = lfilter([gain], [1, gain - 1], white, axis=0)[settling:]
+        smoothed_all = _lowpass(white, config.observer_time_s * config.rate_hz)
+        smoothed = smoothed_all[settling:]
         external = contact_torque - slow - smoothed
-        return np.hstack([external, measured, external @ posture.wrench.T])
+        if config.wrench == "sensor":
+            wrench = posture.wrench @ contact_torque + self._sensor_errors()
+        else:
+            again = _lowpass(smoothed_all, config.wrench_filter_s * config.rate_hz)[settling:]
+            wrench = (contact_torque - slow - again) @ posture.wrench.T + self._wrench_bias[visit]
+        steps = config.wrench_step_n * _TORQUE_ARM_M
+        return np.hstack([external, measured, np.round(wrench / steps) * steps])
+
+    def _sensor_errors(self) -> Float64:
+        """(rows, 6) N and Nm of a sensor at the flange: where it has drifted to by this visit, and white noise."""
+        config, rng = self.config, self._wrench_errors
+        drift, white = (
+            rng.normal(0, config.sensor_drift_n, 6),
+            rng.normal(0, config.sensor_noise_n, (config.rows, 6)),
+        )
+        return np.asarray((drift + white) * _TORQUE_ARM_M)
+
+    @cached_property
+    def _wrench_bias(self) -> Float64:
+        """(visits, 6) N and Nm: what links with other masses than the controller believes add in each posture."""
+        factors = 1 + np.random.default_rng([self.config.seed, 3]).normal(0, 0.01, JOINTS)
+        real, believed = Arm(factors.tolist()), Arm()
+        torques = [real.gravity(one.angles) - believed.gravity(one.angles) for one in self._postures]
+        bias = np.array([one.wrench @ torque for one, torque in zip(self._postures, torques, strict=True)])
+        # Gravity is linear in the masses: any size of bias is that of some error in them.
+        return np.asarray(bias * (self.config.wrench_bias_n / np.linalg.norm(bias[:, :3], axis=1).mean()))
 
     def known_visits(self, window: int) -> Candidates:
         """Return every visit's noise-free torques, its sensor offset included."""
@@ -109,8 +139,11 @@ class Simulation:
         covariances = np.repeat(self._covariance(window)[None], len(means), axis=0)
         return Candidates(self.positions_mm, means, covariances)
 
-    def known_points(self, window: int) -> Candidates:
-        """Return every grid point's noise-free torques; a visit's force and offset count as noise."""
+    def known_points(self, window: int, offsets_known: bool = False) -> Candidates:
+        """Return every grid point's noise-free torques; a visit's force and offset count as noise.
+
+        With `offsets_known` offsets do not: they are taken from the signals beforehand, as `without_offsets` does.
+        """
         config = self.config
         postures = self.nominal_postures
         gravity = np.array([posture.gravity for posture in postures])
@@ -118,9 +151,15 @@ class Simulation:
         contact_torque = lever @ np.array([0, 0, config.force_n])
         both = np.concatenate([-lever, lever], axis=1)
         forces = config.force_spread_n**2 * both @ both.transpose(0, 2, 1)
-        offset = _common(self._torque(config.visit_offset_percent))
+        offset = _common(self._torque(0 if offsets_known else config.visit_offset_percent))
         means = np.hstack([gravity - contact_torque, contact_torque])
         return Candidates(grid_mm(config), means, self._covariance(window) + offset + forces)
+
+    def without_offsets(self) -> Recordings:
+        """Return the recordings' JOINT_CHANNELS less each visit's sensor offset."""
+        recordings = self.recordings.select(JOINT_CHANNELS)
+        offsets = np.hstack([self.offsets_nm, -self.offsets_nm]).astype(np.float32)
+        return replace(recordings, signals=recordings.signals - offsets[recordings.recording])
 
     @cached_property
     def nominal_postures(self) -> list[Posture]:
@@ -161,9 +200,19 @@ def grid_mm(config: SimulatedConfig) -> Float64:
 OPPOSITE = np.array([[1.0, -1.0], [-1.0, 1.0]])
 
 
+def _gain(rows: float) -> float:
+    """Return the share of a row that enters a first-order low-pass at once, given its time constant in rows."""
+    return float(1 - np.exp(-1 / rows)) if rows else 1.0
+
+
+def _lowpass(values: Float64, rows: float) -> Float64:
+    gain = _gain(rows)
+    return np.asarray(lfilter([gain], [1, gain - 1], values, axis=0))
+
+
 def observer_gain(config: SimulatedConfig) -> float:
     """Return the gain of the observer's low-pass: the share of a row's torque that enters its output at once."""
-    return float(1 - np.exp(-1 / (config.observer_time_s * config.rate_hz)))
+    return _gain(config.observer_time_s * config.rate_hz)
 
 
 def row_covariance(config: SimulatedConfig, window: int, offset_known: bool) -> Float64:
