@@ -19,6 +19,8 @@ QUIET = (
     "data.noise_percent=1e-9", "data.drift_percent=0", "data.visit_offset_percent=0",
     "data.force_spread_n=0", "data.repeatability_mm=0", "data.wrench_bias_n=0", "data.wrench_step_n=1e-6",
 )  # fmt: skip
+EXACT_WRENCH = ("data.wrench_filter_s=0", "data.wrench_bias_n=0", "data.wrench_step_n=1e-9")  # of earlier versions
+WRENCH = ("Fx", "Fy", "Fz", "Tx", "Ty", "Tz")
 CENTRE_M = np.array([0.5786, -0.2614, 0.375])
 
 
@@ -54,7 +56,7 @@ def test_grid_spacing_visits_and_rows_are_the_configs() -> None:
 def test_the_flange_feels_the_plate_push_the_tool_back() -> None:
     """The hand points down: a force upwards is one against the flange's z axis, through the tool's axis."""
     recordings = simulate("data.force_n=15", "data.grid=[1,1]", *QUIET).recordings
-    wrench = columns(recordings, "Fx", "Fy", "Fz", "Tx", "Ty", "Tz")
+    wrench = columns(recordings, *WRENCH)
     assert np.abs(wrench - [0, 0, -15, 0, 0, 0]).max() < 1e-4
 
 
@@ -125,13 +127,66 @@ def test_external_torque_is_smoothed() -> None:
     assert np.diff(external).std() < 0.3 * np.diff(measured).std()
 
 
-def test_without_filter_bias_and_steps_the_wrench_is_a_function_of_the_external_torques() -> None:
-    exact = "data.wrench_filter_s=0", "data.wrench_bias_n=0", "data.wrench_step_n=1e-6"
-    recordings = simulate("data.grid=[1,1]", "data.visits=1", "data.rows=500", *exact).recordings
-    external = columns(recordings, *[f"exT_A{joint}" for joint in range(1, 8)])
-    wrench = columns(recordings, "Fx", "Fy", "Fz", "Tx", "Ty", "Tz")
-    solution = np.linalg.lstsq(external - external.mean(axis=0), wrench - wrench.mean(axis=0), rcond=None)[0]
-    assert np.abs((external - external.mean(axis=0)) @ solution - (wrench - wrench.mean(axis=0))).max() < 1e-3
+def test_without_filter_bias_and_steps_external_torques_and_posture_give_the_wrench() -> None:
+    alone = "data.grid=[1,1]", "data.visits=1", "data.repeatability_mm=0"
+    recordings = simulate(*alone, *EXACT_WRENCH).recordings
+    external, wrench = columns(recordings, *JOINT_CHANNELS[7:]), columns(recordings, *WRENCH)
+    assert np.allclose(wrench, external @ Arm().posture(CENTRE_M).wrench.T, atol=1e-5)
+
+
+def test_the_controllers_wrench_has_a_filter_of_its_own() -> None:
+    """A row's noise enters the wrench of later rows with the weights of two low-passes, one after the other."""
+    simulation = simulate(
+        "data.grid=[1,1]", "data.visits=1000", "data.rows=20", "data.drift_percent=0",
+        "data.visit_offset_percent=0", "data.force_spread_n=0", "data.repeatability_mm=0",
+        "data.wrench_filter_s=0.03", "data.wrench_step_n=1e-9",
+    )  # fmt: skip
+    once, filtered = (gain * (1 - gain) ** np.arange(200) for gain in 1 - np.exp([-1 / 2, -1 / 3]))
+    noise_nm = MAX_TORQUE_NM * 0.03 / 100 * np.linalg.norm(np.convolve(once, filtered))
+    expected = np.sqrt((Arm().posture(CENTRE_M).wrench ** 2) @ noise_nm**2)
+    wrench = columns(simulation.recordings, *WRENCH).reshape(1000, 20, 6)
+    for row in (0, -1):  # it has settled before the first row
+        assert np.allclose(wrench[:, row].std(axis=0), expected, rtol=0.08)
+
+
+def test_the_controllers_wrench_has_a_bias_that_changes_smoothly_with_the_posture() -> None:
+    def wrench(*more: str) -> np.ndarray:
+        along_y = "data.grid=[1,9]", "data.spacing_mm=25", "data.visits=1", "data.rows=1"
+        return columns(simulate(*along_y, *QUIET, *more).recordings, *WRENCH)
+
+    bias, exact = wrench("data.wrench_bias_n=1.4") - wrench(), wrench()
+    assert np.linalg.norm(bias[:, :3], axis=1).mean() == pytest.approx(1.4, rel=1e-5)
+    assert np.linalg.norm(bias[0] - bias[-1]) > 0.3  # N, over 200 mm
+    changes = np.diff(bias, axis=0)
+    assert np.linalg.norm(np.diff(changes, axis=0), axis=1).max() < 0.3 * np.linalg.norm(changes, axis=1).mean()
+    other = wrench("data.wrench_bias_n=2.8", "data.seed=2") - exact
+    assert np.linalg.norm(other[:, :3], axis=1).mean() == pytest.approx(2.8, rel=1e-5)
+    assert not np.allclose(other, 2 * bias, atol=0.1)  # other masses
+
+
+@pytest.mark.parametrize("wrench", ["controller", "sensor"])
+def test_the_wrench_comes_in_steps(wrench: str) -> None:
+    recordings = simulate("data.grid=[1,1]", f"data.wrench={wrench}", "data.wrench_step_n=0.05").recordings
+    steps = columns(recordings, *WRENCH) / ([0.05] * 3 + [0.0025] * 3)
+    assert np.allclose(steps, np.round(steps), atol=1e-3)
+    assert len(np.unique(np.round(steps[:, 0]))) > 2
+
+
+def test_a_sensor_at_the_flange_has_noise_and_drift_of_its_own_and_no_bias() -> None:
+    recordings = simulate(
+        "data.wrench=sensor", "data.grid=[1,1]", "data.visits=400", "data.force_spread_n=0",
+        "data.sensor_noise_n=0.04", "data.sensor_drift_n=0.1", "data.wrench_step_n=1e-6",
+    ).recordings  # fmt: skip
+    errors = columns(recordings, *WRENCH).reshape(400, 100, 6) - [0, 0, -15, 0, 0, 0]
+    assert np.allclose(errors.std(axis=1).mean(axis=0), [0.04] * 3 + [0.002] * 3, rtol=0.02)
+    assert np.allclose(errors.mean(axis=1).std(axis=0), [0.1] * 3 + [0.005] * 3, rtol=0.1)
+    assert np.allclose(errors.mean(axis=(0, 1)), 0, atol=[0.015] * 3 + [0.00075] * 3)
+
+
+def test_joint_torques_do_not_depend_on_the_wrench() -> None:
+    kinds = ["data.wrench=controller"], ["data.wrench=sensor"], EXACT_WRENCH
+    controller, *others = (columns(simulate(*kind).recordings, *JOINT_CHANNELS) for kind in kinds)
+    assert all((controller == other).all() for other in others)
 
 
 def test_the_oracles_noise_is_the_simulations() -> None:
@@ -163,41 +218,3 @@ def test_fewer_signals_can_be_chosen() -> None:
         recordings.select(["Fq"])
     with pytest.raises(InputError, match="^data.features names a signal twice: Fz, Fz$"):
         recordings.select(["Fz", "Fz"])
-
-
-WRENCH = ("Fx", "Fy", "Fz", "Tx", "Ty", "Tz")
-
-
-def test_the_controllers_wrench_has_a_bias_that_depends_on_the_posture() -> None:
-    grid = ("data.grid=[3,3]", "data.spacing_mm=100", *QUIET)
-    biased, exact = (
-        columns(simulate(*grid, f"data.wrench_bias_n={size}").recordings, *WRENCH).reshape(9, -1, 6).mean(axis=1)
-        for size in (1.4, 0)
-    )
-    bias = np.linalg.norm((biased - exact)[:, :3], axis=1)
-    assert bias.mean() == pytest.approx(1.4, rel=1e-3)
-    assert np.ptp(biased - exact, axis=0).max() > 0.1  # N, within 200 mm
-
-
-def test_the_controllers_wrench_is_no_exact_function_of_the_external_torques() -> None:
-    """With the posture's matrix as good as known, what is left of the wrench is its filter's and its steps'."""
-    recordings = simulate("data.grid=[1,1]", "data.visits=1", "data.rows=2000", "data.wrench_bias_n=0").recordings
-    external, wrench = columns(recordings, *JOINT_CHANNELS[7:]), columns(recordings, *WRENCH)
-    fitted = external @ np.linalg.lstsq(external, wrench, rcond=None)[0]
-    assert (wrench - fitted)[:, :3].std(axis=0).min() > 0.01  # N
-    assert np.allclose(np.round(wrench[:, :3] / 0.01), wrench[:, :3] / 0.01, atol=1e-3)
-
-
-def test_a_sensor_at_the_flange_has_noise_and_drift_of_its_own_and_none_of_the_joints() -> None:
-    recordings = simulate(
-        "data.wrench=sensor", "data.grid=[1,1]", "data.visits=200", "data.force_spread_n=0",
-        "data.repeatability_mm=0", "data.wrench_step_n=1e-6",
-    ).recordings  # fmt: skip
-    wrench = columns(recordings, *WRENCH).reshape(200, 100, 6) - [0, 0, -15, 0, 0, 0]
-    assert np.allclose(wrench.std(axis=1).mean(axis=0), [0.02] * 3 + [0.001] * 3, rtol=0.1)
-    assert np.allclose(wrench.mean(axis=1).std(axis=0), [0.02] * 3 + [0.001] * 3, rtol=0.2)
-
-
-def test_joint_torques_do_not_depend_on_the_kind_of_wrench() -> None:
-    controller, sensor = (simulate(f"data.wrench={kind}").recordings for kind in ("controller", "sensor"))
-    assert (columns(controller, *JOINT_CHANNELS) == columns(sensor, *JOINT_CHANNELS)).all()

@@ -142,19 +142,14 @@ class SimulatedConfig(DataConfig):
     drift_percent: float = _spread("standard deviation of slow drift, % of the axis' largest torque")
     drift_time_s: float = _size("correlation time of that drift")
     observer_time_s: float = key("time constant of the controller's external torque estimate", above=0, max=10)
-    wrench: str = key(
-        "where F and T come from: the controller's estimate, or a force sensor at the flange",
-        default="controller", choices=("controller", "sensor"),
-    )  # fmt: skip
-    wrench_filter_s: float = key(
-        "time constant of the controller's wrench, after the observer's", default=0.02, min=0, max=10
+    wrench: str = key("source of F and T, at the flange: controller or sensor", choices=("controller", "sensor"))
+    wrench_filter_s: float = key("controller: time constant of a filter after the observer", min=0, max=10)
+    wrench_bias_n: float = _spread("controller: mean size of the force's bias, which depends on the posture")
+    wrench_step_n: float = _size("smallest step of forces; of torques a twentieth, in Nm")
+    sensor_noise_n: float = _spread("sensor: standard deviation of a row's noise; of torques a twentieth, in Nm")
+    sensor_drift_n: float = _spread(
+        "sensor: standard deviation of drift between visits; of torques a twentieth, in Nm"
     )
-    wrench_bias_n: float = _spread("mean size of the bias, by posture, of the controller's force", default=1.4)
-    wrench_step_n: float = _size(
-        "smallest difference of two forces; of torques a twentieth of it in Nm", default=0.01
-    )
-    sensor_noise_n: float = _spread("standard deviation of a row's noise, of a sensor at the flange", default=0.02)
-    sensor_drift_n: float = _spread("standard deviation of its drift from visit to visit", default=0.02)
 
 
 @dataclass(kw_only=True)

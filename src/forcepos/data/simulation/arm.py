@@ -53,19 +53,18 @@ class Posture:
     wrench: Float64
 
 
+@dataclass(frozen=True)
 class Arm:
     """An iiwa 14 with a rod as tool, standing on a horizontal floor at the origin of the base frame."""
 
-    def __init__(self, mass_factors: Sequence[float] = (1.0,) * JOINTS) -> None:
-        """Build the arm; `mass_factors` scale the mass of each link."""
-        self._mass_factors = mass_factors
+    mass_factors: Sequence[float] = (1.0,) * JOINTS  # of each link, compared with the published masses
 
     @cached_property
     def _model(self) -> mujoco.MjModel:
         # A chain of links, each turning about its own z axis.
         body = f'<site name="flange" pos="0 0 {_FLANGE_M}"/><site name="tip" pos="0 0 {_FLANGE_M + _TOOL_M}"/>'
-        links = zip(_LINKS, self._mass_factors, strict=True)
-        for (position, orientation, mass, centre, inertia), factor in reversed([*links]):
+        links = zip(reversed(_LINKS), reversed(self.mass_factors), strict=True)
+        for (position, orientation, mass, centre, inertia), factor in links:
             body = (
                 f'<body pos="{position}" quat="{orientation}"><joint axis="0 0 1"/>'
                 f'<inertial mass="{mass * factor}" pos="{centre}" diaginertia="{inertia}"/>{body}</body>'
