@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from forcepos.commands.inspect.roles import NAMED, ROLES, Guesses
+from forcepos.commands.inspect.guesses import NAMED, ROLES, Guesses
 from forcepos.commands.inspect.survey import Survey
 from forcepos.runtime.wording import first_lines, name_some, shortened, visible, visible_lines, visible_name
 

@@ -17,8 +17,8 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from forcepos.commands.inspect.facts import SHOWN, facts, quantity, remarks, show
+from forcepos.commands.inspect.guesses import Guesses
 from forcepos.commands.inspect.health import health, save_figures
-from forcepos.commands.inspect.roles import Guesses
 from forcepos.commands.inspect.survey import Survey, survey_of
 from forcepos.config.composition import compose_unchecked
 from forcepos.config.schema import Config

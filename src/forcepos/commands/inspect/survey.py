@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from forcepos.commands.inspect.columns import Column
-from forcepos.commands.inspect.guesses import guess
-from forcepos.commands.inspect.roles import MM, PER_SECOND, Guesses
+from forcepos.commands.inspect.columns import MM, PER_SECOND, Column
+from forcepos.commands.inspect.guesses import Guesses, guess
 from forcepos.config.schema import TableConfig
 from forcepos.data.loading import read_table
 from forcepos.data.readers.files import FORMATS, find_columns, find_files, matching_files
@@ -29,11 +28,7 @@ _SKIPPED = (".md", ".yaml", ".yml", ".json", ".png", ".svg", ".html", ".log", ".
 _SHORT = 10  # rows: as a recording, a visit must be longer
 _CUT_STEPS, _CUT_S = 20, 1.0  # a step longer than both starts a new recording, where no column does
 _NO_CHANNELS = {"row number", "commanded position", "commanded angle", "commanded value", "position", "seconds"}
-_UNSET: dict[str, Any] = {
-    "name": "table",
-    "offset_mm": [0.0] * 3,
-    **dict.fromkeys(("targets", "point", "rate_hz")),
-}
+_UNSET: dict[str, Any] = {"name": "table", "offset_mm": [0.0] * 3, "targets": None, "point": None, "rate_hz": None}
 _HDF5 = (
     "pd.DataFrame({name: h5py.File(FILE)[name][:] for name in ['Fx', 'x']})  # all: h5py.File(FILE).visit(print)"
 )
@@ -80,9 +75,9 @@ class Survey:
 
 def survey_of(hints: Namespace) -> Survey:
     """Read all tables; `hints` are the files and columns that the user names, refused with an InputError."""
-    sources: list[Table] = []
-    skipped: dict[Path, str] = {}
-    joined = _join(hints)
+    joined, skipped = _join(hints), dict[Path, str]()
+    config = TableConfig(**_UNSET | {"features": [], "time": hints.time} | joined)
+    sources = [source.open(config) for source in find_sources(config)] if joined else []
     for name in () if joined else hints.files:
         found = matching_files(name, lambda path: path.is_file() and path.suffix.lower() not in _SKIPPED)
         if not found and not Path(name).is_dir():
@@ -94,9 +89,6 @@ def survey_of(hints: Namespace) -> Survey:
                 if not Path(name).is_dir():
                     raise
                 skipped[path] = str(error)
-    if joined:
-        config = TableConfig(**_UNSET | {"features": [], "time": hints.time} | joined)
-        sources += [source.open(config) for source in find_sources(config)]
     if not sources:
         why = [f"{', '.join(hints.files)}: no tables found", *first_lines([*skipped.values()], 10)]
         raise InputError("\n  ".join(why))
@@ -110,13 +102,11 @@ def _join(hints: Namespace) -> dict[str, Any]:
     """Return the keys under `data` that put files of a trial side by side; none if none are."""
     given = getattr(hints, "join", ())
     files = dict(one.partition("=")[::2] for one in given)
-    if not files:
-        return {}
-    if len(hints.files) != 1 or not all(map(all, files.items())) or len(files) < len(given):
-        raise InputError(
-            "--join takes NAME=FILE for each file of a trial, in one folder: trials/ --join a=a.csv b=b.csv"
-        )
-    return {"path": hints.files[0], "join": files} | ({} if hints.time else {"join_by": "row"})
+    if given and (len(hints.files) != 1 or not all(map(all, files.items())) or len(files) < len(given)):
+        usage = "--join takes NAME=FILE for each file of a trial, in one folder"
+        raise InputError(f"{usage}: trials/ --join a=a.csv b=b.csv")
+    by = {} if hints.time else {"join_by": "row"}
+    return {"path": hints.files[0], "join": files} | by if given else {}
 
 
 def _open(path: Path, others: Sequence[Table]) -> Table:
@@ -231,10 +221,8 @@ def _path_of(sources: Sequence[Table], names: Sequence[str], keys: dict[str, Any
                 return pattern
     what = f"no one pattern finds these {len(files)} tables without other files"
     each = [f"{Path(name).stem}={name}" for name in sorted({path.name for path in files})]
-    parts = (
-        f"if several are parts of one trial, --join {name_some(each, 3).replace(', ', ' ')} puts them side by side"
-    )
-    raise InputError(f"{what}: {parts}; else give them a folder of their own")
+    join = f"--join {name_some(each, 3).replace(', ', ' ')} puts them side by side"
+    raise InputError(f"{what}: if several are parts of one trial, {join}; else give them a folder of their own")
 
 
 def foreign_format(path: Path) -> str | None:
@@ -243,11 +231,10 @@ def foreign_format(path: Path) -> str | None:
         head = file.read(512)
     inside = head.startswith((b"PK", b'{"'))  # zip and JSON are what many formats are made of
     known = [(path.suffix.lower() in one[2], head.startswith(one[1]), one) for one in _FORMATS]
-    known.sort(key=lambda one: one[:2] if inside else one[1::-1], reverse=True)
-    by_ending, by_start, (name, _, _, needs, table) = known[0]
-    if not (by_ending or by_start):
+    *likely, (name, _, _, needs, table) = max(known, key=lambda one: one[:2] if inside else one[1::-1])
+    if not any(likely):
         return None
-    lines = [f"import {needs}, pandas as pd", f"table = {table}", "table.to_parquet('table.parquet')"]
+    read = f"table = {table.replace('FILE', repr(str(path)))}"
+    lines = [f"import {needs}, pandas as pd", read, "table.to_parquet('table.parquet')"]
     what = f"{path} is {name}"
-    told = [f"{what}; these lines convert it:", *(line.replace("FILE", repr(str(path))) for line in lines)]
-    return "\n  ".join(map(visible, told if table else [what]))
+    return "\n  ".join(map(visible, [f"{what}; these lines convert it:", *lines] if table else [what]))

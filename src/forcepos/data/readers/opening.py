@@ -187,7 +187,7 @@ class JoinedTable(Table):
 
     def _clocks(self, files: Mapping[str, pa.Table]) -> dict[str, Float64]:
         """Return (rows,) the times of each file, its last columns, in s."""
-        numbers, clocks = Numbers(self._config), dict[str, Float64]()
+        numbers, clocks = Numbers(self._config.time_unit), dict[str, Float64]()
         for name, file in files.items():
             roles, title = [one.role for one in self._times(name).values()], self._tables[name].title
             columns = [column.combine_chunks() for column in file.columns[-len(roles) :]]
