@@ -77,15 +77,9 @@ class PrepareConfig:
 
 
 def logs_config(overrides: Sequence[str]) -> LogsConfig:
-    """Compose the config from these overrides and check it.
-
-    Raises:
-        InputError: an override cannot be parsed, a key is unknown or missing, or a value is wrong.
-    """
-    for override in overrides:
-        if override.startswith("-") or "=" not in override:
-            example = "such as data.source=versuch_f1.zip; see prepare --help"
-            raise InputError(f"{override} is not key=value, {example}")
+    """Compose the config from these overrides and check it; an InputError says what is wrong with one."""
+    for override in (one for one in overrides if one.startswith("-") or "=" not in one):
+        raise InputError(f"{override} is not key=value, such as data.source=versuch_f1.zip; see prepare --help")
     ConfigStore.instance().store(name="prepare", group="schema", package="_global_", node=PrepareConfig)
     # Forced keys reach our own check, whose message is one line.
     forced = [override if override.startswith("+") else f"++{override}" for override in overrides]
@@ -105,8 +99,7 @@ def logs_config(overrides: Sequence[str]) -> LogsConfig:
 def prepare(config: LogsConfig) -> dict[str, Any]:
     """Write the Feather file; return its path, its recordings and rows, and what was skipped or dropped.
 
-    Raises:
-        InputError: the source, a log or the target cannot be used; lists the problems of all logs.
+    An InputError lists the problems of all logs, or says why source or target cannot be used.
     """
     pattern, target = reading.pattern_of_names(config.pattern), _target(config)
     with reading.open_source(Path(config.source)) as entries:
@@ -123,8 +116,8 @@ def prepare(config: LogsConfig) -> dict[str, Any]:
         with _feather_file(target, config.columns) as add:
             rows, dropped = _convert(logs, config, add)
     log.info("%d recordings, %d rows: train with data=versuch data.path=%s", len(logs), rows, target)
-    facts = {"recordings": len(logs), "rows": rows, "skipped": skipped, "dropped_lines": dropped}
-    return {"path": str(target)} | facts
+    counts = {"recordings": len(logs), "rows": rows, "skipped": skipped, "dropped_lines": dropped}
+    return {"path": str(target)} | counts
 
 
 def _target(config: LogsConfig) -> Path:
@@ -143,8 +136,7 @@ def _convert(
     logs: Sequence[tuple[reading.Visit, reading.Entry]], config: LogsConfig, add: Callable[[pa.Table, str], None]
 ) -> tuple[int, int]:
     """Add the rows of every log; return how many there are, and how many lines were dropped."""
-    problems, lengths, dropped = [], [], 0
-    console = Console(stderr=True)
+    problems, lengths, dropped, console = [], [], 0, Console(stderr=True)
     for visit, entry in track(logs, "logs", console=console, transient=True, disable=not console.is_terminal):
         stop_if_asked()
         try:
