@@ -79,8 +79,7 @@ def remarks(survey: Survey, found: dict[str, Any]) -> Iterator[str]:
     """Yield what the user should check and training does not tell, a line each; `found` are the facts."""
     yield from (f"skipped: {line}" for line in [*survey.skipped.values()][:SHOWN])
     names = Counter(path.name for path in [*(source.path for source in survey.sources), *survey.skipped])
-    recurring = [name for name, count in names.items() if count > 1]
-    if len(recurring) > 1:
+    if len(recurring := [name for name, count in names.items() if count > 1]) > 1:
         parts = "if they are parts of one trial, set data.join, which puts them side by side"
         yield f"{name_some(recurring, SHOWN)} are in several folders: {parts}"
     for first, *more in (source.row_errors for source in survey.sources if source.row_errors):

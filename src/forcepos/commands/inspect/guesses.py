@@ -1,7 +1,7 @@
 """Guesses of the role of each column from names and values, each with its reason."""
 
 from argparse import Namespace
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 
@@ -65,7 +65,7 @@ def guess(columns: Mapping[str, Column], hints: Namespace) -> Guesses:
     alone = {"a", "b", "c"} if not triples(columns) else set()
     guesses = Guesses({name: read_name(name).kind if name.lower() not in alone else "" for name in columns})
     _guess_time(guesses, columns, hints.time)
-    _positions(guesses, columns, hints)
+    _positions(guesses, columns, hints.positions)
     for role, given in (("recording", None), ("point", hints.point), ("session", None)):
         _name(guesses, role, columns, given)
     if guesses.session and not (guesses.recording or guesses.point):
@@ -97,26 +97,23 @@ def _name(guesses: Guesses, role: str, names: Iterable[str], given: str | None) 
     guesses.reasons |= {role: _GIVEN if given else "by its name"} if name else {}
 
 
-def _positions(guesses: Guesses, columns: Mapping[str, Column], hints: Namespace) -> None:
-    numeric = [name for name, column in columns.items() if column.readable]
-    by_name = triples(name for name in numeric if guesses.kinds[name] == "position")
-    free = [name for name in numeric if name not in guesses.time]
-    adjacent = zip(free, free[1:], free[2:], strict=False)
-    alike = (three for three in adjacent if all(_like_a_position(columns[one]) for one in three))
-    found = [(tuple(hints.positions), _GIVEN)] if hints.positions else [(one, "by their names") for one in by_name]
-    for names, reason in (found or [(three, _SMOOTH) for three in alike])[:1]:
+def _positions(guesses: Guesses, columns: Mapping[str, Column], given: Sequence[str]) -> None:
+    numeric = [column for column in columns.values() if column.readable]
+    by_name = triples(one.name for one in numeric if guesses.kinds[one.name] == "position")
+    # What looks like millimetres in the base frame, in columns whose names say nothing.
+    plain = {one.name for one in numeric if one.kind == "number" and not read_name(one.name).kind}
+    smooth = (one for one in numeric if one.name in plain and one.course.smooth and one.std > 1)
+    likely = {one.name for one in smooth if _FAR_MM < one.reach < _FARTHEST_MM}
+    free = [one.name for one in numeric if one.name not in guesses.time]
+    adjacent = (three for three in zip(free, free[1:], free[2:], strict=False) if likely.issuperset(three))
+    found = [(tuple(given), _GIVEN)] if given else [(one, "by their names") for one in by_name]
+    for names, reason in (found or [(three, _SMOOTH) for three in adjacent])[:1]:
         unit, reach = read_name(names[0]).unit, max(columns[name].reach for name in names)
         guesses.unit = unit if unit in MM else "m" if reach < _METRES else "mm"
         by_size = f"since no value exceeds {reach:.3g}" if reach < _METRES else f"since values reach {reach:.4g}"
         guesses.positions = names
         guesses.reasons["positions"] = f"{reason}; in {guesses.unit}, {'from the name' if unit in MM else by_size}"
         guesses.kinds |= dict.fromkeys(names, "position")
-
-
-def _like_a_position(column: Column) -> bool:
-    """Return whether a column without a known name looks like millimetres in the base frame."""
-    smooth = column.kind == "number" and column.course.smooth and column.std > 1
-    return smooth and not read_name(column.name).kind and _FAR_MM < column.reach < _FARTHEST_MM
 
 
 def _turns(guesses: Guesses, columns: Mapping[str, Column]) -> list[str]:

@@ -29,9 +29,7 @@ _SHORT = 10  # rows: as a recording, a visit must be longer
 _CUT_STEPS, _CUT_S = 20, 1.0  # a step longer than both starts a new recording, where no column does
 _NO_CHANNELS = {"row number", "commanded position", "commanded angle", "commanded value", "position", "seconds"}
 _UNSET: dict[str, Any] = {"name": "table", "offset_mm": [0.0] * 3, "targets": None, "point": None, "rate_hz": None}
-_HDF5 = (
-    "pd.DataFrame({name: h5py.File(FILE)[name][:] for name in ['Fx', 'x']})  # all: h5py.File(FILE).visit(print)"
-)
+_HDF5 = "pd.DataFrame({n: h5py.File(FILE)[n][:] for n in ['Fx', 'x']})  # all: h5py.File(FILE).visit(print)"
 _SQL = "pd.read_sql('select * from TABLE', sqlite3.connect(FILE))  # tables: select name from sqlite_master"
 _JSON = "pd.json_normalize(json.load(open(FILE)))"
 # Name, what a file begins with, endings, what must be imported, and the expression that reads it, if any.

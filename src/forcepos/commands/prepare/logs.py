@@ -51,11 +51,7 @@ class Entry(NamedTuple):
     open: Callable[[], IO[bytes]]
 
     def read(self) -> bytes:
-        """Read as far as a log may go: a zip file need not declare its true size, and a file may grow.
-
-        Raises:
-            InputError: the file is refused or cannot be read.
-        """
+        """Read as far as a log may go, or refuse it: a zip file need not declare its size, and a file may grow."""
         with _explained(f"{self.name}: cannot be read"):
             for fault in (fault for fault, there in self.faults().items() if there):
                 raise InputError(f"{self.name}: {fault}")
@@ -96,7 +92,7 @@ def _in_folder(folder: Path, path: Path) -> Entry:
         inside = path.resolve().is_relative_to(folder.resolve())
         return {"is a link to outside the folder": not inside, "is not a file": not path.is_file()}
 
-    return Entry(visible_name(path.relative_to(folder).as_posix()), faults, partial(path.open, "rb"))
+    return Entry(visible_name(path.relative_to(folder).as_posix()), faults, lambda: path.open("rb"))
 
 
 def _in_archive(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Entry:

@@ -27,9 +27,8 @@ _LISTS = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
 
 FirstRows = Callable[[Sequence[str]], pa.RecordBatch | None]  # some of the columns of these names
 Step = str | tuple[int, int]  # to a field, or to an element: its place, and how many elements every list has
-Batch = tuple[
-    pa.RecordBatch, Mapping[int, int | str]
-]  # some columns, and where each is in it by its place in the file
+# Some columns, and where each is in it by its place in the file.
+Batch = tuple[pa.RecordBatch, Mapping[int, int | str]]
 
 
 class Element(NamedTuple):
@@ -62,9 +61,8 @@ def _parts(whole: Element, values: pa.Array | None) -> Iterator[Element]:
         size = sizes[0] if len(sizes) == 1 and sizes[0] <= MOST else 0
         steps = [(f"[{index}]", (index, size), whole.kind.value_type) for index in range(size)]
     for name, step, kind in steps:
-        yield from _parts(
-            Element(whole.name + name, whole.parent, kind, (*whole.steps, step)), _step(values, step)
-        )
+        part = Element(whole.name + name, whole.parent, kind, (*whole.steps, step))
+        yield from _parts(part, _step(values, step))
     if not steps:
         yield whole
 
@@ -76,8 +74,7 @@ def _step(values: pa.Array, step: Step) -> pa.Array:
 def take(values: pa.Array, element: Element, row: int) -> pa.Array:
     """Return an element of each row, null where a list or a structure is; `row`: the number of the first one.
 
-    Raises:
-        ValueError: a list has another length than those in the first rows.
+    ValueError if a list has another length than those in the first rows.
     """
     for step in element.steps:
         if not isinstance(step, str):
@@ -113,10 +110,8 @@ class ArrowTable(Table):
         check_kinds(self.title, wanted, [one.kind for one in elements.values()])
         # Words first, while the arrays are empty; the time, which takes the most memory of all, last.
         apart = sorted(elements, key=lambda number: wanted[number].role not in WORDS)
-        places, rows = (
-            [*dict.fromkeys(elements[number].parent for number in apart)],
-            ROWS if columns else _ROWS_OF_ALL,
-        )
+        places = [*dict.fromkeys(elements[number].parent for number in apart)]
+        rows = ROWS if columns else _ROWS_OF_ALL
         seen = Counter[int]()  # rows of each column
         with explained(self.path, self.kind):
             for batch, keys in self._batches(places, rows):

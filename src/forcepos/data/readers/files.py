@@ -9,8 +9,7 @@ from itertools import chain, product
 from pathlib import Path
 
 from forcepos.config.schema import TableConfig
-from forcepos.data.readers.reader import Reader, is_source
-from forcepos.data.readers.table import WORDS, Table, Wanted
+from forcepos.data.readers.table import WORDS, Reader, Table, Wanted, is_source
 from forcepos.runtime.errors import InputError, plugin_name
 from forcepos.runtime.wording import name_some, visible_name
 
