@@ -35,12 +35,9 @@ def facts(survey: Survey) -> dict[str, Any]:
     bounds, signals = recordings.bounds, recordings.signals
     low, high = (one.reduceat(signals, bounds[:, 0]) for one in (np.fmin, np.fmax))
     stuck = ((low == high) & (np.diff(bounds) > 1)).sum(axis=0).tolist()  # recordings in which it never changes
-    return {
-        "files": len(survey.sources),
-        "recordings": len(recordings.names),
-        "points": survey.points or None,
-        "rows": len(recordings.recording),
-        "rate_hz": recordings.rate_hz,
+    sizes: dict[str, Any] = {"files": len(survey.sources), "recordings": len(recordings.names)}
+    sizes |= {"points": survey.points or None, "rows": len(recordings.recording), "rate_hz": recordings.rate_hz}
+    return sizes | {
         "gaps": {"count": count, "longest_s": round(float(times.longest_s.max()), 9) if times and count else 0.0},
         "ranges": ranges,
         "missing": {name: one.rows - one.known for name, one in columns.items() if one.known < one.rows},

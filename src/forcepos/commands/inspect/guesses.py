@@ -122,9 +122,9 @@ def _turns(guesses: Guesses, columns: Mapping[str, Column]) -> list[str]:
     place = max((names.index(name) + 1 for name in guesses.positions), default=len(names))
     three = [columns[name] for name in names[place : place + 3] if not guesses.kinds[name]]
     numbers = [one for one in three if one.kind == "number" and one.low < one.high and one.distinct is None]
-    turns = [one.name for one in numbers if one.reach <= _HALF_TURN_RAD]
-    all_turn = all(columns[one].course.smooth or columns[one].reach > _HALF_TURN_RAD - 2e-3 for one in turns)
-    return turns if len(turns) == 3 and all_turn else []
+    turns = [one for one in numbers if one.reach <= _HALF_TURN_RAD]
+    turns = [one.name for one in turns if one.course.smooth or one.reach > _HALF_TURN_RAD - 2e-3]
+    return turns if len(turns) == 3 else []
 
 
 def _guess_time(guesses: Guesses, columns: Mapping[str, Column], given: str | None) -> None:

@@ -44,8 +44,7 @@ def health(recordings: Recordings) -> tuple[list[str], Measures]:
     places = recordings.positions
     low, high, total = (one.reduceat(places, first, axis=0) for one in (np.minimum, np.maximum, np.add))
     rests = (high - low <= _AT_REST * np.ptp(places, axis=0)).all(axis=1) & bool(recordings.axes)
-    channels: Measures = {}
-    drifts: dict[str, str] = {}
+    channels, drifts = dict[str, dict[str, float]](), dict[str, str]()
     for name, signal in zip(recordings.channels, recordings.signals.T, strict=True):
         values = signal.astype(np.float64)
         means = np.add.reduceat(values, first) / length

@@ -31,8 +31,7 @@ from forcepos.runtime.paths import conf_dir
 from forcepos.runtime.wording import name_some, visible
 
 log = logging.getLogger(__name__)
-# Others where the default leaves a subset empty.
-_SPLITS: tuple[list[str], ...] = ([], ["split=held_out_recordings"], ["split=random"])
+_SPLITS: tuple[list[str], ...] = ([], ["split=held_out_recordings"], ["split=random"])  # the first that suits
 _LONGEST = 200_000  # characters of a draft: a longer one takes too long to read
 _MOST_VALUES = 50_000_000  # more are not loaded: an inspection must not need the memory that training does
 _PLAIN = re.compile(r"[A-Za-z_][\w./ -]*(?<! )")
@@ -50,10 +49,7 @@ _TO_SET = {  # what training needs, with what helps
 
 
 def inspect(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    """Inspect files, print the findings and return them; write figures, and a draft not asked for, into `folder`.
-
-    An InputError says that a file cannot be read, a column does not exist, or the draft cannot be written.
-    """
+    """Print and return what files hold, or raise an InputError; write figures, or a draft too, into `folder`."""
     if options.write:
         _check_draft_path(options.write)
     if len(options.positions) > 3:
@@ -122,10 +118,10 @@ def _split(config: Config, recordings: Recordings) -> list[str]:
             split.subsets(split.samples(recordings, config.model.window), config.seed)
         except InputError as error:
             failures.append(error)
-        else:
-            for failure in failures[:1]:
-                log.warning("%s; %s suits these recordings", failure, override[0])
-            return override
+            continue
+        if failures:
+            log.warning("%s; %s suits these recordings", failures[0], override[0])
+        return override
     raise failures[0]
 
 

@@ -31,7 +31,6 @@ _NO_CHANNELS = {"row number", "commanded position", "commanded angle", "commande
 _UNSET: dict[str, Any] = {"name": "table", "offset_mm": [0.0] * 3, "targets": None, "point": None, "rate_hz": None}
 _HDF5 = "pd.DataFrame({n: h5py.File(FILE)[n][:] for n in ['Fx', 'x']})  # all: h5py.File(FILE).visit(print)"
 _SQL = "pd.read_sql('select * from TABLE', sqlite3.connect(FILE))  # tables: select name from sqlite_master"
-_JSON = "pd.json_normalize(json.load(open(FILE)))"
 # Name, what a file begins with, endings, what must be imported, and the expression that reads it, if any.
 _FORMATS: tuple[tuple[str, tuple[bytes, ...], tuple[str, ...], str, str], ...] = (
     ("a MATLAB 7.3 file, HDF5", (b"MATLAB 7.3",), (), "h5py", _HDF5),
@@ -47,7 +46,7 @@ _FORMATS: tuple[tuple[str, tuple[bytes, ...], tuple[str, ...], str, str], ...] =
     ("a pickle, a program that only its author runs", tuple(b"\x80%c" % n for n in range(2, 6)),
         (".pkl", ".pickle"), "pickle", "pd.read_pickle(FILE)  # runs it"),
     ("JSON, an object a line", (b'{"',), (".jsonl", ".ndjson"), "json", "pd.read_json(FILE, lines=True)"),
-    ("JSON", (b"[", b"{\n", b"{\r", b"{ "), (".json",), "json", _JSON),
+    ("JSON", (b"[", b"{\n", b"{\r", b"{ "), (".json",), "json", "pd.json_normalize(json.load(open(FILE)))"),
     ("YAML", (b"%YAML",), (".yaml", ".yml"), "yaml", "pd.json_normalize(yaml.safe_load(open(FILE)))"),
     ("XML", (b"<?xml",), (".xml",), "lxml", "pd.read_xml(FILE)"),
     ("a picture, no table", (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"%PDF-"), (".png", ".jpg", ".pdf"), "", ""),
@@ -164,7 +163,7 @@ def _settings(
     sources: Sequence[Table], names: Sequence[str], guesses: Guesses, columns: dict[str, Column]
 ) -> dict[str, Any]:
     """Return the keys under `data` other than the features; `names` is what the user typed."""
-    keys = {key: value for key, value in _format_keys(sources[0]).items() if value is not None}
+    keys = _format_keys(sources[0])
     distinct = [(columns[name].distinct or 0) if name else 0 for name in (guesses.recording, guesses.point)]
     units = zip(guesses.time, (guesses.time_unit, "ns"), strict=False)
     steps_s = sum((np.diff(columns[name].start) / PER_SECOND[unit] for name, unit in units), np.zeros(1))
@@ -172,36 +171,28 @@ def _settings(
     by_visit = guesses.point and (not guesses.recording or 0 < distinct[0] < distinct[1])
     pauses = step_s and not guesses.point and guesses.recording in {None, guesses.session}
     used = {*guesses.features, *guesses.positions, *guesses.time, guesses.recording, guesses.point, guesses.label}
-    roles = {
-        "targets": [*guesses.positions],
-        "target_scale_mm": MM[guesses.unit] if guesses.unit != "mm" else None,
-        "label": guesses.label,
-        "recording": None if by_visit else guesses.recording,
-        "visits": bool(by_visit),
-        "gap_s": float(f"{max(_CUT_STEPS * step_s, _CUT_S):.3g}") if pauses else None,
-        "point": guesses.point,
-        "session": guesses.session,
-        "time": guesses.time[0] if guesses.time else None,
-        "time_unit": guesses.time_unit if guesses.time else None,
-        "nanoseconds": guesses.time[1] if len(guesses.time) == 2 else None,
-        "missing": "drop" if any(columns[name].known < columns[name].rows for name in used if name) else None,
-    }
+    missing = "drop" if any(columns[name].known < columns[name].rows for name in used if name) else None
+    gap_s = float(f"{max(_CUT_STEPS * step_s, _CUT_S):.3g}") if pauses else None
+    scale = MM[guesses.unit] if guesses.unit != "mm" else None
+    time, nanoseconds = (*guesses.time, None, None)[:2]
+    roles: dict[str, Any] = {"targets": [*guesses.positions], "target_scale_mm": scale, "label": guesses.label}
+    roles |= {"recording": None if by_visit else guesses.recording, "visits": bool(by_visit), "gap_s": gap_s}
+    roles |= {"point": guesses.point, "session": guesses.session, "time": time}
+    roles |= {"time_unit": time and guesses.time_unit, "nanoseconds": nanoseconds, "missing": missing}
     return {"path": _path_of(sources, names, keys)} | keys | {key: value for key, value in roles.items() if value}
 
 
 def _format_keys(source: Table) -> dict[str, Any]:
-    """Return what the ending of the file does not imply; None where it does."""
+    """Return what the ending of the file does not imply."""
     layout = source.layout
     if source.kind == JoinedTable.kind:
         return {}
     csv = layout and layout.separator != SPACE
     kind = "csv" if csv else source.kind.lower()
-    return {
-        "format": kind if FORMATS.get(source.path.suffix.lower()) != kind else None,
-        "separator": layout.separator.decode() if layout and csv else None,
-        "decimal": "," if layout and layout.decimal == "," else None,
-        "header": bool(layout.names) if layout and not layout.marked else None,
-    }
+    keys: dict[str, Any] = {"format": kind} if FORMATS.get(source.path.suffix.lower()) != kind else {}
+    keys |= {"separator": layout.separator.decode()} if layout and csv else {}
+    keys |= {"decimal": ","} if layout and layout.decimal == "," else {}
+    return keys | ({"header": bool(layout.names)} if layout and not layout.marked else {})
 
 
 def _path_of(sources: Sequence[Table], names: Sequence[str], keys: dict[str, Any]) -> str:
@@ -209,8 +200,7 @@ def _path_of(sources: Sequence[Table], names: Sequence[str], keys: dict[str, Any
     if len(files) == 1 or sources[0].kind == JoinedTable.kind:
         return str(files[0])
     texts = [glob.escape(str(path)) for path in files]
-    reverse = [text[::-1] for text in texts]
-    start, end = commonprefix(texts), commonprefix(reverse)[::-1]  # noqa: RUF071  # by characters, as meant
+    start, end = commonprefix(texts), commonprefix([text[::-1] for text in texts])[::-1]  # noqa: RUF071  # by characters, as meant
     here = glob.escape(files[0].parent.as_posix())
     patterns = [*(name for name in names if "*" in name), f"{here}/*{files[0].suffix}", f"{start}*{end}"]
     for pattern in [*patterns, *(name for name in names if Path(name).is_dir())]:

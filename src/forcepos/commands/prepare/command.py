@@ -31,6 +31,7 @@ from forcepos.runtime.log_lines import StandardErrorHandler, VisibleFormatter
 from forcepos.runtime.paths import conf_dir
 from forcepos.runtime.wording import first_lines, name_some
 
+Log = tuple[reading.Visit, reading.Entry]
 log = logging.getLogger(__name__)
 _POINT = "key"  # the column with the touched point's name
 _SHOWN = 10
@@ -97,10 +98,7 @@ def logs_config(overrides: Sequence[str]) -> LogsConfig:
 
 
 def prepare(config: LogsConfig) -> dict[str, Any]:
-    """Write the Feather file; return its path, its recordings and rows, and what was skipped or dropped.
-
-    An InputError lists the problems of all logs, or says why source or target cannot be used.
-    """
+    """Write the Feather file; return path, counts, and what was skipped; an InputError lists what is wrong."""
     pattern, target = reading.pattern_of_names(config.pattern), _target(config)
     with reading.open_source(Path(config.source)) as entries:
         named = [(reading.visit_of(entry.name, pattern), entry) for entry in entries]
@@ -116,8 +114,8 @@ def prepare(config: LogsConfig) -> dict[str, Any]:
         with _feather_file(target, config.columns) as add:
             rows, dropped = _convert(logs, config, add)
     log.info("%d recordings, %d rows: train with data=versuch data.path=%s", len(logs), rows, target)
-    counts = {"recordings": len(logs), "rows": rows, "skipped": skipped, "dropped_lines": dropped}
-    return {"path": str(target)} | counts
+    path = str(target)
+    return {"path": path, "recordings": len(logs), "rows": rows, "skipped": skipped, "dropped_lines": dropped}
 
 
 def _target(config: LogsConfig) -> Path:
@@ -132,9 +130,7 @@ def _target(config: LogsConfig) -> Path:
     return target
 
 
-def _convert(
-    logs: Sequence[tuple[reading.Visit, reading.Entry]], config: LogsConfig, add: Callable[[pa.Table, str], None]
-) -> tuple[int, int]:
+def _convert(logs: Sequence[Log], config: LogsConfig, add: Callable[[pa.Table, str], None]) -> tuple[int, int]:
     """Add the rows of every log; return how many there are, and how many lines were dropped."""
     problems, lengths, dropped, console = [], [], 0, Console(stderr=True)
     for visit, entry in track(logs, "logs", console=console, transient=True, disable=not console.is_terminal):

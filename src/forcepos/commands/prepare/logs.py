@@ -1,7 +1,4 @@
-"""Text logs, in a zip file or a folder: each one's bytes, its visit by its name, and its columns.
-
-Nothing is ever unpacked to disk: one log at a time is read into memory.
-"""
+"""Text logs, read one at a time out of a zip file, never unpacked, or a folder: visits by names, and columns."""
 
 import lzma
 import re
@@ -27,8 +24,7 @@ from forcepos.runtime.errors import InputError
 from forcepos.runtime.wording import name_some, visible_name
 
 MAX_BYTES = 500_000_000  # of one log: some 500 000 rows of 48 numbers
-# The errors that Python's zipfile raises for broken files.
-_UNREADABLE = (
+_UNREADABLE = (  # what Python's zipfile raises for broken files
     OSError, EOFError, RuntimeError, ValueError, struct.error, zipfile.BadZipFile, zlib.error, lzma.LZMAError,
 )  # fmt: skip
 # How a KUKA controller names what it records of a joint, before the arm's type and the joint's number from 0 on.
@@ -172,12 +168,10 @@ def visit_of(name: str, pattern: re.Pattern[str]) -> Visit | None:
 
 def undistinguished(visits: Sequence[tuple[Visit, str]]) -> list[str]:
     """Describe visits in order, each with its file's name, that the Feather file could not distinguish."""
-    lines = []
-    for (before, name), (after, other) in pairwise(visits):
-        both, point = f"{name} and {other}", after.point
-        if before == after:
-            lines.append(f"{both} are the same visit of {point}: {{visit}} in data.pattern distinguishes visits")
-        elif before.point == point:
-            why = "no other point lies between them"
-            lines.append(f"{both}, both visits of {point}, would become one recording: {why}")
-    return lines
+    twice = "{} and {} are the same visit of {}: {{visit}} in data.pattern distinguishes visits"
+    one = "{} and {}, both visits of {}, would become one recording: no other point lies between them"
+    return [
+        (twice if before == after else one).format(name, other, after.point)
+        for (before, name), (after, other) in pairwise(visits)
+        if before.point == after.point
+    ]

@@ -55,10 +55,7 @@ def load_numpy(path: Path) -> Loaded:
 
 
 def side_by_side(arrays: Mapping[str, NDArray[Any]]) -> Loaded:
-    """Make columns of arrays; rows are the axis, first or last, whose length most arrays share.
-
-    A few values, whatever their number, are the same in each row.
-    """
+    """Make columns of arrays: rows are the axis, first or last, whose length most share; few values are of all."""
     # The length that most share, but for those of a few values; of several the largest.
     long = [one for one in arrays.values() if one.size > _FEW] or [*arrays.values()]
     lengths = Counter(length for one in long for length in {*one.shape})
@@ -87,10 +84,7 @@ def _arrow(values: NDArray[Any]) -> pa.Array:
 
 
 def load_matlab(path: Path) -> Loaded:
-    """Load all variables; with arrays of structures or cells, a column `recording` tells their elements apart.
-
-    An InputError refuses version 7.3, which is HDF5.
-    """
+    """Load all variables, InputError for HDF5; of arrays of structures or cells, each element is a `recording`."""
     from scipy.io import loadmat  # noqa: PLC0415  # takes long to import
 
     try:

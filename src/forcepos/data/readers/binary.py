@@ -1,12 +1,9 @@
-"""Feather and Parquet files, read a chunk at a time and only the columns that are needed.
-
-Elements of lists and fields of structures are columns too: `observation.state[3]`, `wrench.force.x`.
-"""
+"""Feather and Parquet files; elements of lists and fields of structures are columns: `observation.state[3]`."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -41,10 +38,7 @@ class Element(NamedTuple):
 
 
 def find_elements(schema: pa.Schema, first_rows: FirstRows) -> list[Element]:
-    """List all elements; the first rows tell how long lists are.
-
-    A list stays whole where its length differs there, or is more than that of signals.
-    """
+    """List all elements; lists whose length differs in the first rows, or is more than of signals, stay whole."""
     nested = [field.name for field in schema if pa.types.is_nested(field.type)]
     rows = first_rows(nested) if nested else None
     values = {name: rows.column(name) for name in nested} if rows else {}
@@ -72,10 +66,7 @@ def _step(values: pa.Array, step: Step) -> pa.Array:
 
 
 def take(values: pa.Array, element: Element, row: int) -> pa.Array:
-    """Return an element of each row, null where a list or a structure is; `row`: the number of the first one.
-
-    ValueError if a list has another length than those in the first rows.
-    """
+    """Return an element of each row, from `row` on, null where its list is; ValueError if lengths differ."""
     for step in element.steps:
         if not isinstance(step, str):
             lengths = pc.list_value_length(values)
@@ -186,12 +177,8 @@ class ParquetTable(ArrowTable):
 
     def __init__(self, path: Path) -> None:
         with explained(path, self.kind), pq.ParquetFile(path) as file:
-            self._lengths = [file.metadata.num_rows]
-
-            def first_rows(names: Sequence[str]) -> pa.RecordBatch | None:
-                return next(file.iter_batches(PROBED, columns=names, use_threads=False), None)
-
-            super().__init__(path, file.schema_arrow, first_rows)
+            self._lengths, rows = [file.metadata.num_rows], partial(file.iter_batches, PROBED, use_threads=False)
+            super().__init__(path, file.schema_arrow, lambda names: next(rows(columns=names), None))
 
     def _batches(self, places: Sequence[int], rows: int) -> Iterator[Batch]:
         names = {place: self._columns[place] for place in places}

@@ -30,13 +30,9 @@ _MAGIC = {
     b"ARROW1": "feather", b"FEA1": "feather", b"PAR1": "parquet", b"\x93NUMPY": "numpy", b"PK\x03\x04": "numpy",
     b"MATLAB 5": "matlab", b"MATLAB 7": "matlab", b"#ROSBAG": "ros", b"\x89MCAP": "ros", b"SQLite f": "ros",
 }  # fmt: skip
-_BINARY: dict[str, Callable[[Path], Table]] = {
-    "feather": FeatherTable,
-    "parquet": ParquetTable,
-    "numpy": lambda path: LoadedTable(path, "NumPy", load_numpy),
-    "matlab": lambda path: LoadedTable(path, "MATLAB", load_matlab),
-    "ros": RosTable,
-}
+_BINARY: dict[str, Callable[[Path], Table]] = {"feather": FeatherTable, "parquet": ParquetTable, "ros": RosTable}
+_BINARY["numpy"] = lambda path: LoadedTable(path, "NumPy", load_numpy)
+_BINARY["matlab"] = lambda path: LoadedTable(path, "MATLAB", load_matlab)
 
 
 def open_table(path: Path, config: TableConfig) -> Table:

@@ -167,17 +167,15 @@ class PluginTable(Table):
         names, rows = [self.columns[one.place] for one in wanted], 0
         with plugin_errors(self._reader, f"pieces for {self.path}"):
             for piece in self._reader.pieces(self.path, list(dict.fromkeys(names))):
-                table = pa.table([_as_array(piece[name]) for name in names], names)  # of one length
+                each = (piece[name] for name in names)
+                arrow = pa.Array | pa.ChunkedArray
+                arrays = [one if isinstance(one, arrow) else pa.array(one, from_pandas=True) for one in each]
+                table = pa.table(arrays, names)  # of one length
                 rows += len(table)
                 if self._count is not None and rows > self._count:
                     raise InputError(f"{self.title}: `pieces` yields more rows the second time")
                 check_kinds(self.title, wanted, table.schema.types)
                 yield {number: column.combine_chunks() for number, column in enumerate(table.columns)}
-
-
-def _as_array(values: Any) -> pa.Array | pa.ChunkedArray:
-    arrow = isinstance(values, pa.Array | pa.ChunkedArray)
-    return values if arrow else pa.array(values, from_pandas=True)
 
 
 class Words:
