@@ -34,8 +34,7 @@ _GIVEN = "given on the command line"
 class Guesses:
     """The role of each column, with reasons."""
 
-    # Of each column, by its name or values; empty where unknown, with a question mark where uncertain.
-    kinds: dict[str, str]
+    kinds: dict[str, str]  # of each column; empty where unknown, with a question mark where uncertain
     time: tuple[str, ...] = ()  # the column, or two: whole seconds and nanoseconds
     time_unit: str = "s"
     positions: tuple[str, ...] = ()
@@ -61,9 +60,8 @@ def guess(columns: Mapping[str, Column], hints: Namespace) -> Guesses:
             raise InputError(f"no column named {name}; the columns are {name_some([*columns], _SHOWN)}")
     if hints.time and columns[hints.time].kind == "text":
         raise InputError(f"--time {hints.time}: the column holds text, not times")
-    # Only beside X, Y and Z are A, B and C the orientation of the hand.
-    alone = {"a", "b", "c"} if not triples(columns) else set()
-    guesses = Guesses({name: read_name(name).kind if name.lower() not in alone else "" for name in columns})
+    alone = "abc" if not triples(columns) else ""  # beside X, Y and Z they are the orientation of the hand
+    guesses = Guesses({name: read_name(name).kind if name.lower() not in [*alone] else "" for name in columns})
     _guess_time(guesses, columns, hints.time)
     _positions(guesses, columns, hints.positions)
     for role, given in (("recording", None), ("point", hints.point), ("session", None)):
@@ -123,8 +121,8 @@ def _turns(guesses: Guesses, columns: Mapping[str, Column]) -> list[str]:
     three = [columns[name] for name in names[place : place + 3] if not guesses.kinds[name]]
     numbers = [one for one in three if one.kind == "number" and one.low < one.high and one.distinct is None]
     turns = [one for one in numbers if one.reach <= _HALF_TURN_RAD]
-    turns = [one.name for one in turns if one.course.smooth or one.reach > _HALF_TURN_RAD - 2e-3]
-    return turns if len(turns) == 3 else []
+    angles = [one.name for one in turns if one.course.smooth or one.reach > _HALF_TURN_RAD - 2e-3]
+    return angles if len(angles) == 3 else []
 
 
 def _guess_time(guesses: Guesses, columns: Mapping[str, Column], given: str | None) -> None:
