@@ -17,7 +17,7 @@ from forcepos.config.composition import compose_unchecked
 from forcepos.config.mistakes import UNREADABLE, explain
 from forcepos.config.plugins import use_plugin_folders
 from forcepos.config.schema import Config
-from forcepos.data.readers.reader import Reader
+from forcepos.data.readers.table import Reader
 from forcepos.data.splits.split import Split
 from forcepos.models.architectures.architecture import Architecture
 from forcepos.results.finished_runs import CONFIG, MARK, meaning, read_config, refuse_used, unfinished
