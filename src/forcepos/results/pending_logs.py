@@ -12,7 +12,8 @@ from forcepos.runtime.errors import InputError
 from forcepos.runtime.files import read_state, write_json, write_state
 from forcepos.runtime.paths import finished_file, pending_logs_file
 from forcepos.tracking.outages import ERRORS, reason
-from forcepos.tracking.run import Run, Step
+from forcepos.tracking.run import Run
+from forcepos.tracking.steps import Step
 
 log = logging.getLogger(__name__)
 _LOGS_OF_PART = "tracking.json"  # all of them, in case that the store is lost before the whole is complete
@@ -92,7 +93,7 @@ def reopen(
     try:
         if not run.is_part:
             run.connect()
-        run.resume()
+        run.complete()
     except InputError:
         raise
     except (*ERRORS, *_IMPOSSIBLE) as error:

@@ -99,7 +99,8 @@ def save(report: RunReport, folder: Path, run: Run) -> dict[str, Any]:
     path = folder / "model.keras"
     report.scored.trained.model.save(path)
     signals, _ = next(iter(batches(report.scored.problem, report.scored.problem.split.test[:1], 1)))
-    run.log_model(path, signals.numpy())  # one raw sample, as the model takes it
+    # With one raw sample, as the model takes it.
+    run.log_model(path, signals.numpy(), report.scored.problem.config.tracking.register_as)
     report.predictions.to_parquet(folder / PREDICTIONS, index=False)
     run.log_file(folder / PREDICTIONS)
     (folder / "tables").mkdir(exist_ok=True)

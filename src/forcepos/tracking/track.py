@@ -16,10 +16,9 @@ from forcepos.config.schema import Config, TrackingConfig
 from forcepos.runtime.interruption import defer_signals
 from forcepos.runtime.wording import shortened
 from forcepos.tracking.description import PARENT_VARIABLE, SweepStory, short_value
-from forcepos.tracking.mlflow_run import UNLOGGED_PARAMS
 from forcepos.tracking.outages import ERRORS, is_outage, reason, usable
 from forcepos.tracking.place import resolve
-from forcepos.tracking.run import Run
+from forcepos.tracking.run import UNLOGGED_PARAMS, Run
 from forcepos.tracking.store import create_run, find_run, open_store, resume_run
 
 log = logging.getLogger(__name__)
@@ -60,7 +59,7 @@ def track(
     if not run.is_part and config.tracking.name != "none":  # without tracking, every step is left out
         run.connect()
     try:
-        run.start(name, search, _params(config, swept or {}))
+        run.start(name, search, _params(config, swept or {}), run.parent_id)
         yield run
         run.close("FINISHED")
     except Exception as error:
