@@ -33,7 +33,6 @@ UNLOGGED_PARAMS = (
 
 Groups = Mapping[str, Mapping[str, float | None]]  # of scores, by the first part of their names
 DataSets = Mapping[str, Mapping[str, str]]  # by context: what MLflow keeps of each
-_NEEDED_BY_MODELS = ("mlflow", "tensorflow", "keras", "numpy")
 # What Keras calls a metric, and what a run calls it, unit included.
 _NAMES = {
     "regression": {"loss": "loss_mm2", "mae": "mae_mm", "rmse": "rmse_mm", "r2": "r2"},
@@ -67,8 +66,8 @@ class Run(StepQueue):
         data = self._client.get_run(self._id).data
         if replaced := data.tags.get(_REPLACES_TAG):
             self._replace(replaced)
-        lacking = {key: value for key, value in params.items() if key not in data.params}  # an earlier version's
-        self._log_params(self._id, lacking)
+        # An earlier version logged fewer.
+        self._log_params(self._id, {key: params[key] for key in params if key not in data.params})
 
     def _replace(self, before: str) -> None:
         """Take over the children of the run that this one replaces, and delete it; its models may be in use."""
@@ -93,34 +92,30 @@ class Run(StepQueue):
     def move(self, parent: str | None) -> None:
         """Put the run under `parent`, unless it is under one that is there."""
         above = self._client.get_run(self._id).data.tags.get(MLFLOW_PARENT_RUN_ID)
-        if parent and not (above and store.find_run(self._client, self._experiment_id, above)):
+        if parent and not self._find(above):
             self._client.set_tag(self._id, MLFLOW_PARENT_RUN_ID, parent)
 
     def _left_behind(self, search: str, parent: str | None, params: Mapping[str, str]) -> Recorded | None:
         """Return the last run of this search here if it has this config and an interrupted process left it."""
-        here = str(Path.cwd())
         found = store.search_all(self._client, self._experiment_id, f"tags.{_SEARCH_TAG} = '{search}'")
-        # Earlier versions did not tell the directory.
-        run = next((run for run in reversed(found) if run.data.tags.get(_DIRECTORY_TAG, here) == here), None)
-        if run is None or (run.info.status == "FINISHED" and not self._is_done_again(run, parent)):
+        here = [run for run in found if run.data.tags.get(_DIRECTORY_TAG) in (None, str(Path.cwd()))]
+        run = here[-1] if here else None  # earlier versions did not tell the directory
+        if run and run.info.status == "FINISHED":  # done again if it is from before its parent was resumed
+            above = parent == run.data.tags.get(MLFLOW_PARENT_RUN_ID) and self._find(parent)
+            run = run if above and run.info.start_time < store.process_start(above) else None
+        if run is None:
             return None
         # Whoever was killed while logging params has left some of them; earlier versions logged more, and in full.
         left_out, logged = ("best.", *UNLOGGED_PARAMS), run.data.params
         kept = {key: short_value(value) for key, value in logged.items() if not key.startswith(left_out)}
         return run if all(params.get(key, "None") == value for key, value in kept.items()) else None
 
-    def _is_done_again(self, run: Recorded, parent: str | None) -> bool:
-        """Return whether a run is from before its sweep or cross-validation was resumed."""
-        above = store.find_run(self._client, self._experiment_id, parent) if parent else None
-        under = run.data.tags.get(MLFLOW_PARENT_RUN_ID) == parent
-        return above is not None and under and run.info.start_time < store.process_start(above)
-
     def close(self, status: str, reason: str | None = None) -> None:
         """End the run and its running trials as FINISHED, FAILED or KILLED."""
         if not self.run_id:
             return
         running = " and attributes.status = 'RUNNING' and attributes.run_name like 'trial %'"
-        for run_id in [*(run.info.run_id for run in self._children(self._id, running)), self._id]:
+        for run_id in [*(trial.info.run_id for trial in self._children(self._id, running)), self._id]:
             if reason:
                 self._client.set_tag(run_id, "reason", reason)
             self._client.set_terminated(run_id, status, self.when)
@@ -153,25 +148,22 @@ class Run(StepQueue):
         trial = self._trial(result.number)
         if trial is None:  # as the job's run, if the store lost both
             raise MlflowException(f"trial {result.number} is gone", RESOURCE_DOES_NOT_EXIST)
-        run_id = trial.info.run_id
         means = [  # of each epoch over the executions, as far as all of them went; None: NaN
             {name: sum(np.array([logs[name] for logs in epoch], float)) / len(epoch) for name in epoch[0]}
             for epoch in zip(*result.history, strict=False)
         ]
-        self._log_metrics(run_id, enumerate(means, 1))
+        self._log_metrics(trial.info.run_id, enumerate(means, 1))
         if result.score is None:
-            self._client.set_tag(run_id, "reason", result.failure)
+            self._client.set_tag(trial.info.run_id, "reason", result.failure)
         else:
-            self._client.log_batch(run_id, metrics=[Metric("objective", result.score, self.when, 0)])
-        self._client.set_terminated(run_id, "FAILED" if result.score is None else "FINISHED", self.when)
+            self._client.log_batch(trial.info.run_id, metrics=[Metric("objective", result.score, self.when, 0)])
+        self._client.set_terminated(trial.info.run_id, "FAILED" if result.score is None else "FINISHED", self.when)
 
     def log_tags(self, tags: Mapping[str, str]) -> None:
         self._client.log_batch(self._id, tags=[RunTag(*tag) for tag in tags.items()])
 
-    def log_epoch(self, member: int, epoch: int, logs: Logs) -> None:
+    def final_epoch_ended(self, member: int, epoch: int, logs: Logs) -> None:
         self._log_metrics(self._id, [(epoch, logs)], "" if member == 1 else f"network_{member}/")
-
-    final_epoch_ended = log_epoch
 
     def log_scores(self, groups: Groups, datasets: DataSets | None = None) -> None:
         """Log scores and, by their contexts, the data sets of a run; if there are any, also scores of its model.
@@ -223,7 +215,7 @@ class Run(StepQueue):
         client, signals = self._client, np.asarray(example, np.float32)
         begun = [one for one in self._models(self._id) if one.name == model.name]
         logged = begun[0] if begun else client.create_logged_model(self._experiment_id, model.name, self._id)
-        versions = package_versions()
+        needed = {name: package_versions()[name] for name in ("mlflow", "tensorflow", "keras", "numpy")}
         with tempfile.TemporaryDirectory() as folder:
             # The flavor "keras" makes an array of whatever the model gives, even of answers by name.
             mlflow.tensorflow.save_model(
@@ -231,12 +223,12 @@ class Run(StepQueue):
                 input_example=signals,
                 signature=mlflow.models.infer_signature(signals, model.predict(signals, verbose=0)),
                 # Named, since MLflow would find out by importing everything in another process.
-                pip_requirements=[f"{name}=={versions[name]}" for name in _NEEDED_BY_MODELS],
+                pip_requirements=[f"{name}=={version}" for name, version in needed.items()],
             )  # fmt: skip
             client.log_model_artifacts(logged.model_id, f"{folder}/model")
         client.finalize_logged_model(logged.model_id, "READY")
         outputs = client.get_run(self._id).outputs
-        if logged.model_id not in [output.model_id for output in (outputs.model_outputs if outputs else ())]:
+        if not (outputs and logged.model_id in [output.model_id for output in outputs.model_outputs]):
             client.log_outputs(self._id, [LoggedModelOutput(logged.model_id, step=0)])
         if register_as and not client.search_model_versions(f"name='{register_as}' and run_id='{self._id}'"):
             mlflow.register_model(f"models:/{logged.model_id}", register_as)
@@ -248,10 +240,6 @@ class Run(StepQueue):
     def _log_metrics(self, run_id: str, epochs: Iterable[tuple[int, Logs]], group: str = "") -> None:
         names = {name: f"{group}train/{ours}" for name, ours in _NAMES[self._task].items()}
         names |= {f"val_{name}": f"{group}validation/{ours}" for name, ours in _NAMES[self._task].items()}
-        metrics = [
-            Metric(names[name], value, self.when, epoch)
-            for epoch, logs in epochs
-            for name, value in logs.items()
-            if value is not None and math.isfinite(value)  # None: NaN, kept as JSON
-        ]
-        self._client.log_batch(run_id, metrics=metrics)
+        values = [(names[name], value, epoch) for epoch, logs in epochs for name, value in logs.items()]
+        known = [each for each in values if each[1] is not None and math.isfinite(each[1])]  # None: NaN in JSON
+        self._client.log_batch(run_id, metrics=[Metric(name, value, self.when, at) for name, value, at in known])

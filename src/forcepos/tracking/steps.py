@@ -10,6 +10,7 @@ from inspect import isfunction, signature
 from typing import Any
 
 from mlflow import MlflowClient
+from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST
 from pydantic import TypeAdapter
@@ -76,7 +77,7 @@ class StepQueue(Listener):
         """Open the store, and begin anew if it has lost the run; raise InputError if it cannot be used."""
         self._client, self._experiment_id = open_store(self._config)
         with usable(self._config.uri):
-            lost = self.run_id and not find_run(self._client, self._experiment_id, self.run_id)
+            lost = self.run_id and not self._find(self.run_id)
         if lost and "start" not in [step.name for step in self.steps]:
             kept = "an earlier version of forcepos kept only what it lacked"
             raise MlflowException(f"{self._config.uri} no longer has the run, and {kept}", RESOURCE_DOES_NOT_EXIST)
@@ -84,6 +85,9 @@ class StepQueue(Listener):
             log.warning("tracking.uri=%s no longer has this run: all of it is logged anew", self._config.uri)
             self.run_id, self.model_uri, self.done, self.anew = None, None, 0, True
         self._connected = True
+
+    def _find(self, run_id: str | None) -> Run | None:
+        return find_run(self._client, self._experiment_id, run_id) if run_id else None
 
     def complete(self) -> None:
         """Log the kept steps, or all if the store lost the run, and put it under its parent, if any."""
@@ -142,9 +146,10 @@ class StepQueue(Listener):
     @defer_signals()
     def _log(self, step: Step) -> None:
         given = {name: TrialResult(**each) if name == "result" else each for name, each in step.arguments.items()}
+        name = step.name.replace("log_epoch", "final_epoch_ended")  # in files of earlier versions
         self.when = step.when
         try:
-            getattr(self, step.name)(**given)
+            getattr(self, name)(**given)
         finally:
             self.when = 0
         self.done += 1
