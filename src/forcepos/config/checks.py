@@ -48,20 +48,13 @@ def register_schemas() -> None:
 
 
 def register_resolvers() -> None:
-    """Register with OmegaConf, in this process, how a preset's value depends on a choice.
-
-    `${if_equal:${tuner.name},random,3,1}` is 3 with tuner=random, else 1.
-    """
+    """Register with OmegaConf, in this process, that `${if_equal:${tuner.name},random,3,1}` is 3 or else 1."""
     OmegaConf.register_new_resolver("if_equal", lambda value, other, *cases: cases[value != other], replace=True)
 
 
 @resolving()
 def checked(composed: DictConfig, schema: type[Schema]) -> Schema:
-    """Convert a composed config to `schema`: no key unknown or missing, no value out of its limits.
-
-    Raises:
-        InputError: a key is unknown or missing, or a value refers to nothing or is out of limits; names the key.
-    """
+    """Convert a composed config to `schema`, or raise InputError with the name of the key that is wrong."""
     _refuse_unknown_keys(composed, "")
     if missing := sorted(OmegaConf.missing_keys(composed)):
         raise InputError(_LACKS.format(key=missing[0]))
@@ -78,14 +71,9 @@ def checked(composed: DictConfig, schema: type[Schema]) -> Schema:
 
 @resolving()
 def check_config(composed: DictConfig, plugins: Mapping[str, type]) -> Config:
-    """Check a composed config of a run, each key alone and those that depend on one another.
+    """Check a composed config of a run: plug-ins, by the key and the base class of each; keys alone and together.
 
-    Args:
-        plugins: the base class of what plays the part of these keys.
-
-    Raises:
-        InputError: a key is unknown or missing, a value is out of its limits, or a plug-in cannot be used; names
-            the key.
+    Raises InputError with the name of the key that is unknown, missing or out of its limits.
     """
     composed = copy.deepcopy(composed)
     OmegaConf.set_struct(composed, value=False)
@@ -99,10 +87,8 @@ def check_config(composed: DictConfig, plugins: Mapping[str, type]) -> Config:
 def _give_class(composed: DictConfig, key: str, base: type) -> None:
     """Make the node `key` one of the class that its group's key `plugin` names, if it names one."""
     place = f"{key.partition('.')[0]}.plugin"
-    name = OmegaConf.select(composed, place)
-    if name is not None:
-        kind = load_plugin(name, base, place)
-        typed = OmegaConf.structured(kind, flags={"struct": False})
+    if (name := OmegaConf.select(composed, place)) is not None:
+        typed = OmegaConf.structured(load_plugin(name, base, place), flags={"struct": False})
         values = OmegaConf.to_container(OmegaConf.select(composed, key), resolve=False)
         try:
             OmegaConf.update(composed, key, OmegaConf.merge(typed, values), merge=False)

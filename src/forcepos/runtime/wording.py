@@ -43,14 +43,15 @@ def visible(text: str, kept: str = "") -> str:
     r"""Replace control and format characters, except the kept ones, by their codes: `\x1b`, `\x0a`, `\u202e`."""
     if text.isprintable():
         return text
-    return "".join(_code(one) if one not in kept and unicodedata.category(one) in _HIDDEN else one for one in text)
+    hidden = [one for one in {*text} - {*kept} if unicodedata.category(one) in _HIDDEN]
+    codes = {one: f"\\x{ord(one):02x}" if one.isascii() else ascii(one)[1:-1] for one in hidden}
+    return text.translate(str.maketrans(codes))
 
 
 def code_span(text: str) -> str:
     """Make a text a code span of Markdown, in which nothing of it is markup."""
     shown = visible(text)
-    fence = "`" * (max(map(len, re.findall("`+", shown)), default=0) + 1)
-    pad = " " if "`" in shown else ""
+    fence, pad = "`" * (max(map(len, re.findall("`+", shown)), default=0) + 1), " " if "`" in shown else ""
     return f"{fence}{pad}{shown}{pad}{fence}"
 
 
@@ -62,10 +63,6 @@ def visible_lines(text: str) -> str:
 def visible_name(name: str) -> str:
     r"""Make a name visible such that different names stay different: a literal `\x1b` becomes `\x5cx1b`."""
     return visible(_LIKE_A_CODE.sub(r"\\x5c", name))
-
-
-def _code(character: str) -> str:
-    return f"\\x{ord(character):02x}" if character.isascii() else ascii(character)[1:-1]
 
 
 def duration(seconds: float) -> str:
