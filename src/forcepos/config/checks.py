@@ -1,15 +1,22 @@
-"""Check a composed config: refuse what Hydra and the schema's types let through."""
+"""Compose a config as the command line does, and refuse what Hydra and the schema's types let through."""
 
 import copy
 import dataclasses
 import functools
 import math
 import operator
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.utils import create_config_search_path
+from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.config_store import ConfigStore
-from omegaconf import BooleanNode, DictConfig, FloatNode, IntegerNode, OmegaConf, StringNode
+from hydra.core.utils import setup_globals
+from hydra.types import RunMode
+from hydra.version import setbase
+from omegaconf import BooleanNode, DictConfig, FloatNode, IntegerNode, OmegaConf, StringNode, open_dict
 from omegaconf.errors import OmegaConfBaseException, ValidationError
 
 from forcepos.config.contradictions import check_together
@@ -17,6 +24,7 @@ from forcepos.config.mistakes import resolving, unknown_key
 from forcepos.config.plugins import load_plugin
 from forcepos.config.schema import OWN_PLUGINS, SCHEMAS, Config, FloatRange, IntRange
 from forcepos.runtime.errors import InputError
+from forcepos.runtime.paths import conf_dir
 
 Schema = TypeVar("Schema")
 
@@ -50,6 +58,25 @@ def register_schemas() -> None:
 def register_resolvers() -> None:
     """Register with OmegaConf, in this process, that `${if_equal:${tuner.name},random,3,1}` is 3 or else 1."""
     OmegaConf.register_new_resolver("if_equal", lambda value, other, *cases: cases[value != other], replace=True)
+
+
+def compose_unchecked(
+    overrides: Sequence[str], config_dir: str | Path | None = None, name: str = "config"
+) -> DictConfig:
+    """Compose conf/`name`.yaml, without our checks and without Hydra's own node; raise Hydra's errors."""
+    register_schemas()
+    setup_globals()  # resolvers such as `now`
+    setbase("1.3")
+    path = create_config_search_path(str(conf_dir()))
+    if config_dir is not None:
+        folder = Path(config_dir).absolute()
+        if not folder.is_dir():
+            raise InputError(f"Additional config directory '{folder}' not found")
+        path.prepend("command-line", f"file://{folder}", SearchPathQuery(provider="schema"))
+    config = ConfigLoaderImpl(path).load_configuration(name, list(overrides), RunMode.RUN)
+    with open_dict(config):
+        del config["hydra"]
+    return config
 
 
 @resolving()

@@ -109,12 +109,12 @@ def cached_result(config: Config, fingerprint: str, since: str | None = None) ->
         return None
     path = finished_file(fingerprint)
     result = read_state(path, dict[str, Any], "the run is done again", partial(check_result, path, config))
-    if result is None:
-        if config.skip_finished:
-            warn_of_earlier_versions(path.parent, "not reused, since this version's results may differ")
+    if result is None and config.skip_finished:
+        warn_of_earlier_versions(path.parent, "not reused, since this version's results may differ")
+    if result is None or result["tracking"] == "incomplete" or path.stat().st_mtime < float(since):
         return None
     result.pop("version", None)  # of the file
-    return None if result["tracking"] == "incomplete" or path.stat().st_mtime < float(since) else result
+    return result
 
 
 def check_result(path: Path, config: Config, result: dict[str, Any]) -> None:

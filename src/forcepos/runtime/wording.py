@@ -43,9 +43,10 @@ def visible(text: str, kept: str = "") -> str:
     r"""Replace control and format characters, except the kept ones, by their codes: `\x1b`, `\x0a`, `\u202e`."""
     if text.isprintable():
         return text
-    hidden = [one for one in {*text} - {*kept} if unicodedata.category(one) in _HIDDEN]
-    codes = {one: f"\\x{ord(one):02x}" if one.isascii() else ascii(one)[1:-1] for one in hidden}
-    return text.translate(str.maketrans(codes))
+    for one in {*text} - {*kept}:
+        if unicodedata.category(one) in _HIDDEN:
+            text = text.replace(one, f"\\x{ord(one):02x}" if one.isascii() else ascii(one)[1:-1])
+    return text
 
 
 def code_span(text: str) -> str:

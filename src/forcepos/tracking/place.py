@@ -38,8 +38,7 @@ def resolve(uri: str) -> tuple[str, Path | None]:
     if not uri.startswith(_SQLITE):
         return uri, None
     path, mark, query = uri.removeprefix(_SQLITE).partition("?")
-    database = Path(path).absolute()
-    return f"{_SQLITE}{database}{mark}{query}", database
+    return f"{_SQLITE}{Path(path).absolute()}{mark}{query}", Path(path).absolute()
 
 
 def check_uri(uri: str) -> None:
@@ -62,10 +61,9 @@ def check_uri(uri: str) -> None:
 
 
 def follow_move(database: Path) -> None:
-    """Point a database to the artifacts beside it, if it was moved or copied together with them.
+    """Point a database to the artifacts beside it, if it was moved or copied with them; OSError if that fails.
 
-    MLflow records absolute places: without this, runs would be sought, and new ones written, in the old one. Only
-    places under the old one of our own experiments change, all at once. Raises OSError where that is impossible.
+    MLflow records absolute places. Only those under the old one of our own experiments change, all at once.
     """
     artifacts = database.parent / "artifacts"
     new = artifacts.as_uri()

@@ -30,7 +30,6 @@ UNLOGGED_PARAMS = (
     "tracking.", "skip_finished", "fail_fast", "tuner.fresh", "tuner.workers", "model.objective",
     "model.direction", "evaluation.figures", "training.tensorboard",
 )  # fmt: skip
-
 Groups = Mapping[str, Mapping[str, float | None]]  # of scores, by the first part of their names
 DataSets = Mapping[str, Mapping[str, str]]  # by context: what MLflow keeps of each
 # What Keras calls a metric, and what a run calls it, unit included.
@@ -91,8 +90,7 @@ class Run(StepQueue):
 
     def move(self, parent: str | None) -> None:
         """Put the run under `parent`, unless it is under one that is there."""
-        above = self._client.get_run(self._id).data.tags.get(MLFLOW_PARENT_RUN_ID)
-        if parent and not self._find(above):
+        if parent and not self._find(self._client.get_run(self._id).data.tags.get(MLFLOW_PARENT_RUN_ID)):
             self._client.set_tag(self._id, MLFLOW_PARENT_RUN_ID, parent)
 
     def _left_behind(self, search: str, parent: str | None, params: Mapping[str, str]) -> Recorded | None:
@@ -135,9 +133,8 @@ class Run(StepQueue):
             self._client.delete_run(before.info.run_id)
         tags = {MLFLOW_PARENT_RUN_ID: self._id}
         name = f"trial {number} of {self._client.get_run(self._id).info.run_name}"
-        self._log_params(
-            store.create_run(self._client, self._experiment_id, name, tags, self.when), hyperparameters
-        )
+        run_id = store.create_run(self._client, self._experiment_id, name, tags, self.when)
+        self._log_params(run_id, hyperparameters)
 
     def _trial(self, number: int) -> Recorded | None:
         name = f"trial {number}"  # all of it in runs of earlier versions
@@ -168,8 +165,7 @@ class Run(StepQueue):
     def log_scores(self, groups: Groups, datasets: DataSets | None = None) -> None:
         """Log scores and, by their contexts, the data sets of a run; if there are any, also scores of its model.
 
-        Those refer to the recordings: subsets differ with the seed, and MLflow would show the scores of each in
-        columns of their own.
+        Those refer to the recordings: of subsets, which differ with the seed, each would get columns of its own.
         """
         of_model = {}
         if datasets:

@@ -24,6 +24,7 @@ from forcepos.tuning.trials import Listener, TrialResult
 
 log = logging.getLogger(__name__)
 _AGAIN_S = 60.0  # an unreachable store is tried at most this often
+_RENAMED = {"log_epoch": "final_epoch_ended"}  # steps in files of earlier versions
 _as_json = TypeAdapter(Any).dump_python
 
 
@@ -127,12 +128,15 @@ class StepQueue(Listener):
                 log.info("tracking.uri=%s is reachable again: logged what was kept", self._config.uri)
             self.outage = None
 
+    @defer_signals()
     def _log_next(self) -> None:
         if not self._connected:
             self.connect()
-        run_id = self.run_id
+        run_id, step = self.run_id, self.steps[self.done]
+        given = {name: TrialResult(**each) if name == "result" else each for name, each in step.arguments.items()}
+        self.when = step.when
         try:
-            self._log(self.steps[self.done])
+            getattr(self, _RENAMED.get(step.name, step.name))(**given)
         except Exception as error:
             if is_outage(error):
                 raise
@@ -142,14 +146,6 @@ class StepQueue(Listener):
                     return  # the store has lost it: again from the first step
             self.done += 1  # whatever follows must not make the same mistake again
             raise
-
-    @defer_signals()
-    def _log(self, step: Step) -> None:
-        given = {name: TrialResult(**each) if name == "result" else each for name, each in step.arguments.items()}
-        name = step.name.replace("log_epoch", "final_epoch_ended")  # in files of earlier versions
-        self.when = step.when
-        try:
-            getattr(self, name)(**given)
         finally:
             self.when = 0
         self.done += 1
@@ -157,14 +153,13 @@ class StepQueue(Listener):
 
 def _step(method: Callable[..., None]) -> Callable[..., None]:
     """Let a method be called now or later, with what JSON makes of its arguments; inside another step at once."""
-    takes = signature(method)
 
     @wraps(method)
     def call_or_keep(run: StepQueue, *args: Any, **named: Any) -> None:
         if run.when:
             method(run, *args, **named)
         else:
-            given = dict([*takes.bind(run, *args, **named).arguments.items()][1:])
+            given = dict([*signature(method).bind(run, *args, **named).arguments.items()][1:])
             run.request(method.__name__, _as_json(given, mode="json", fallback=lambda array: array.tolist()))
 
     return call_or_keep

@@ -34,9 +34,7 @@ def open_store(config: TrackingConfig) -> tuple[MlflowClient, str]:
     """Open the store; return a client and the id of the experiment, created if it does not exist.
 
     A signal waits for the end of this, as of all that uses a store: an exception in the middle of a transaction
-    may leave a database locked as long as there is a traceback.
-
-    Raises InputError where MLflow cannot use tracking.uri, or the experiment was deleted.
+    may leave a database locked as long as there is a traceback. Raises InputError where the store cannot be used.
     """
     check_uri(config.uri)
     uri, database = resolve(config.uri)
