@@ -27,7 +27,6 @@ from forcepos.runtime.wording import duration, visible_lines
 log = logging.getLogger(__name__)
 _LOST = "it ended unexpectedly: interrupted, killed, or out of memory"
 _FAILURE = "failure.txt"  # in a job's folder: the reason, then where the code was
-_LOOK_S = 1.0  # how often submitit's jobs are looked at
 
 JobEnded = Callable[[int, JobReturn, float | None], None]  # its number, what came of it, seconds if known
 
@@ -117,7 +116,7 @@ def _follow_jobs(job_ended: JobEnded) -> None:
             refused = " ".join(str(error).split())
             raise InputError(f"hydra/launcher: no job could be submitted to Slurm: {refused}") from error
         try:
-            for job in submitit.helpers.as_completed(jobs, poll_frequency=_LOOK_S):
+            for job in submitit.helpers.as_completed(jobs, poll_frequency=1):
                 job_ended(job.submission().args[2], job.results()[0], None)
         except SweepEnded:
             for job in jobs:

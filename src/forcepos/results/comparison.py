@@ -20,7 +20,6 @@ from forcepos.runtime.errors import InputError
 from forcepos.runtime.wording import name_some
 
 log = logging.getLogger(__name__)
-_UNCLEAR = "cannot be told apart with these recordings"
 REAL = "the difference is real"  # the verdict on a run whose interval excludes 0
 _LABELS = {"euclidean_mean_mm": "mean error on the test subset (mm)", "accuracy": "accuracy on the test subset"}
 
@@ -74,7 +73,7 @@ def _all_pairs(runs: Sequence[ComparedRun], names: Sequence[str], split: str) ->
     units = recordings if recordings > 1 else N_BLOCKS
     pairs = _table(names, scores, *paired_differences(values, draws, units, confidence))
     few = recordings > 1 and 2 * 0.5**recordings > 1 - confidence  # by a sign test
-    unclear = f"{recordings} recordings are too few to tell" if few else _UNCLEAR
+    doubt = f"{recordings} recordings are too few to tell" if few else "cannot be told apart with these recordings"
     left_out = max(int((run.predictions["split"] == split).sum()) for run in runs) - len(index)
     note = [f"{len(index)} test samples of {recordings} recordings that all runs have"]
     note += [f"{left_out} of the largest test subset are left out"] * bool(left_out)
@@ -84,7 +83,7 @@ def _all_pairs(runs: Sequence[ComparedRun], names: Sequence[str], split: str) ->
         split=split,
         measure="euclidean_mean_mm" if axes else "accuracy",
         note="; ".join(note),
-        verdict=np.where((pairs["low"] <= 0) & (pairs["high"] >= 0) | few, unclear, REAL),
+        verdict=np.where((pairs["low"] <= 0) & (pairs["high"] >= 0) | few, doubt, REAL),
         best=pairs["other"] == names[int(scores.argmin() if axes else scores.argmax())],
     )
 

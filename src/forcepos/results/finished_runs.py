@@ -24,7 +24,6 @@ from forcepos.runtime.paths import finished_file, short_path
 log = logging.getLogger(__name__)
 SKIP_VARIABLE = "FORCEPOS_SKIP_FINISHED"  # set for the jobs of a resumed sweep: when it began
 _VERSION = 1  # raise it with a change of the code after which the same run has another result
-_Scores = dict[str, float | None]
 MARK = ".unfinished"  # in a run's folder until it has ended well, so that the same run may be repeated there
 CONFIG = "config.json"  # in a run's folder: its checked values, as they were then
 _OUTPUTS = ("model.keras", "tables", "result.json", "figures", "report.html", "fold_1")
@@ -79,8 +78,8 @@ def read_config(path: Path) -> dict[str, Any]:
 @dataclass(frozen=True)
 class _StoredFold:
     run_id: str | None
-    test: _Scores
-    baseline: _Scores
+    test: dict[str, float | None]
+    baseline: dict[str, float | None]
     tracking: Literal["complete", "incomplete", "none"]
     outputs: str
 

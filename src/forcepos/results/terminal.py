@@ -126,9 +126,8 @@ class Terminal(Listener):
         elapsed, left = time.monotonic() - self._began, self._progress.seconds_left()
         total, bar = None if left is None else elapsed + left, Table.grid(padding=(0, 1))
         bar.add_row(ProgressBar(total, elapsed, 30, pulse=left is None), duration(elapsed) + _duration(left))
-        names = [name.removeprefix("training for ") for name in self._progress.stages]
-        styles = ["bold" if number == self._progress.at else "dim" for number in range(len(names))]
-        stages = Text(" > ").join(map(Text, names, styles))
+        named = enumerate(name.removeprefix("training for ") for name in self._progress.stages)
+        stages = Text(" > ").join(Text(name, "bold" if at == self._progress.at else "dim") for at, name in named)
         trials = [self._trial_table()] if self._trials else []
         return Group(*trials, Text(visible(self._now.removeprefix("training for "))), bar, stages)
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 # Categories of Unicode: control, format (such as the direction of writing), half a character, line, paragraph.
 _HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
-_LONGEST_LINE = 5000  # characters
 # Numbers of rows, lines and fields, and what is no number.
 _DIFFERING = re.compile(r"(?<=line |.row )[0-9]+|[0-9]+(?= rows| fields?)|(?<=has )(['\"]).*\1(?= for .*, not)")
 _LIKE_A_CODE = re.compile(r"\\(?=x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})")
@@ -58,7 +57,7 @@ def code_span(text: str) -> str:
 
 def visible_lines(text: str) -> str:
     """Make a message of ours visible, long lines in part: its further lines are indented, a name's own are not."""
-    return "\n  ".join(shortened(visible(line), _LONGEST_LINE) for line in text.split("\n  "))
+    return "\n  ".join(shortened(visible(line), 5000) for line in text.split("\n  "))
 
 
 def visible_name(name: str) -> str:

@@ -24,7 +24,6 @@ from forcepos.tuning.trials import Logs, TrialResult, Values
 _SEARCH_TAG = "search"  # fingerprint of the search that a job belongs to
 _DIRECTORY_TAG = "directory"  # that it was started in: others may do the same search on the same server
 _REPLACES_TAG = "replaces"  # id of the run that an interrupted process left behind
-_MAIN_PARAMS = {"data.name", "model.name", "model.window", "split.name", "tuner.name", "seed"}
 # How a run is made, not what it is; its objective is the tuner's.
 UNLOGGED_PARAMS = (
     "tracking.", "skip_finished", "fail_fast", "tuner.fresh", "tuner.workers", "model.objective",
@@ -42,9 +41,8 @@ _NAMES = {
 class Run(StepQueue):
     """A run with its trials as child runs; its public methods are steps.
 
-    A step is logged with the time at which it was requested: logged later, or twice, it gets the same time, and
-    MLflow keeps it once. What another process does again has other times, maybe other values, and MLflow would
-    keep both: a run that holds metrics of an interrupted process is replaced by a new one.
+    A step is logged with the time of its request: logged later, or twice, it is kept once. What another process
+    does again has other times: a run that holds metrics of an interrupted process is replaced by a new one.
     """
 
     @property
@@ -181,7 +179,8 @@ class Run(StepQueue):
     def log_description(self, text: str) -> None:
         """Describe the run and its model in Markdown, and the model by the run's main params as well."""
         params = self._client.get_run(self._id).data.params
-        main = {name for name in params if name in _MAIN_PARAMS or name.startswith(("best.", "sweep."))}
+        main = {"data.name", "model.name", "model.window", "split.name", "tuner.name", "seed"} & params.keys()
+        main |= {name for name in params if name.startswith(("best.", "sweep."))}
         self._client.set_tag(self._id, MLFLOW_RUN_NOTE, text)
         for model in self._models(self._id):
             self._client.set_logged_model_tags(model.model_id, {MLFLOW_RUN_NOTE: text})

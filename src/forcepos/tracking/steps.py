@@ -23,7 +23,6 @@ from forcepos.tracking.store import find_run, open_store
 from forcepos.tuning.trials import Listener, TrialResult
 
 log = logging.getLogger(__name__)
-_AGAIN_S = 60.0  # an unreachable store is tried at most this often
 _RENAMED = {"log_epoch": "final_epoch_ended"}  # steps in files of earlier versions
 _as_json = TypeAdapter(Any).dump_python
 
@@ -40,8 +39,7 @@ class Step:
 class StepQueue(Listener):
     """The steps of a run in MLflow, or of one that is not tracked, which logs nothing.
 
-    What cannot be logged now is kept, in order, and tried again. What was logged is kept as well: a database that
-    is deleted or replaced meanwhile has nothing of the run.
+    All are kept, in order, even those that were logged: a database that is deleted meanwhile has none of them.
     """
 
     _client: MlflowClient
@@ -107,7 +105,7 @@ class StepQueue(Listener):
             return
         kept = self.done < len(self.steps)
         self.steps.append(Step(name, _milliseconds(), arguments))
-        if not kept or name == "close" or time.monotonic() - self._tried > _AGAIN_S:
+        if not kept or name == "close" or time.monotonic() - self._tried > 60:  # s
             self.try_again()
 
     def try_again(self) -> None:

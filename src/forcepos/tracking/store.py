@@ -23,9 +23,7 @@ from forcepos.tracking.outages import usable
 from forcepos.tracking.place import check_uri, follow_move, resolve
 from forcepos.tracking.ui import OUR_KIND, offer_views
 
-_LONGEST_NAME = 250  # of a run, in MLflow's tables
 _PROCESS_TAG = "forcepos.process"
-_ALL = 50_000  # runs of a search: what every server finds at once
 Tags = Mapping[str, str | None]
 
 
@@ -104,7 +102,7 @@ def _experiment(client: MlflowClient, name: str, artifacts: str | None) -> str:
 def create_run(client: MlflowClient, experiment_id: str, name: str, tags: Tags, when: int | None = None) -> str:
     """Start a run of this process with the tags that have a value, at `when` in ms or now; return its id."""
     given = {key: value for key, value in tags.items() if value}
-    run = client.create_run(experiment_id, when, {_PROCESS_TAG: _process(), **given}, name[:_LONGEST_NAME])
+    run = client.create_run(experiment_id, when, {_PROCESS_TAG: _process(), **given}, name[:250])
     return str(run.info.run_id)
 
 
@@ -135,8 +133,8 @@ def mark_dead_runs(client: MlflowClient, experiment_id: str) -> None:
 
 
 def search_all(client: MlflowClient, experiment_id: str, query: str) -> list[Run]:
-    """Return all matching runs, first started first."""
-    return list(client.search_runs([experiment_id], query, max_results=_ALL, order_by=["start_time ASC"]))
+    """Return all matching runs, first started first, as many as every server finds at once."""
+    return list(client.search_runs([experiment_id], query, max_results=50_000, order_by=["start_time ASC"]))
 
 
 def _process(number: int | None = None) -> str:

@@ -23,7 +23,6 @@ from forcepos.tracking.run import UNLOGGED_PARAMS, Run
 from forcepos.tracking.store import create_run, find_run, open_store, resume_run
 
 log = logging.getLogger(__name__)
-_LONGEST = 8000  # characters of a tag
 
 
 def check_server(config: TrackingConfig) -> None:
@@ -57,11 +56,9 @@ def track(
         run.start(name, search, _params(config, swept or {}), run.parent_id)
         yield run
         run.close("FINISHED")
-    except Exception as error:
-        run.close("FAILED", f"{type(error).__name__}: {error}")
-        raise
-    except BaseException:  # Ctrl-C and SIGTERM
-        run.close("KILLED", "interrupted")
+    except BaseException as error:
+        fails = isinstance(error, Exception)  # else Ctrl-C or SIGTERM
+        run.close("FAILED" if fails else "KILLED", f"{type(error).__name__}: {error}" if fails else "interrupted")
         raise
 
 
@@ -99,7 +96,7 @@ def end_sweep(config: TrackingConfig, run_id: str, status: str, table: Path | No
             # As `log_table` does, which would add to a table that is there.
             client.log_text(run_id, pd.read_csv(table).to_json(orient="split", index=False), "sweep.json")
             client.set_tag(run_id, "mlflow.loggedArtifacts", '[{"path": "sweep.json", "type": "table"}]')
-            client.set_tag(run_id, MLFLOW_RUN_NOTE, story.description[:_LONGEST])
+            client.set_tag(run_id, MLFLOW_RUN_NOTE, story.description[:8000])
             # A resumed sweep has more finished jobs, or the same metrics, which MLflow keeps once.
             place = (run.info.start_time, story.finished)
             client.log_batch(run_id, metrics=[Metric(*metric, *place) for metric in story.metrics.items()])

@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -40,19 +41,23 @@ class SharedSearch:
     problem: Problem
     folder: Path  # the run's, for the workers' logs
 
-
-class _Worker:
-    def __init__(self, folder: Path, number: int) -> None:
+    def start(self, number: int, pipe: Connection) -> BaseProcess:
         # Not forked: TensorFlow's threads do not survive that. What is large is sent once the process asks for it:
         # as an argument, it would block this one for ever where the new one ends before it has read it all.
         if multiprocessing.get_start_method() not in multiprocessing.get_all_start_methods():
             multiprocessing.set_start_method("spawn", force=True)  # joblib's own, which the new one would not find
+        job = partial(_work, self.folder, number, jobs_at_once(), pipe)
+        process = multiprocessing.get_context("spawn").Process(target=end_promptly, args=(job,))
+        process.start()
+        return process
+
+
+class _Worker:
+    def __init__(self, shared: SharedSearch, number: int) -> None:
         self.name, self.free = f"worker {number}", False
         self.trial: tuple[int, Values] | None = None
         self.pipe, theirs = multiprocessing.Pipe()
-        job = partial(_work, folder, number, jobs_at_once(), theirs)
-        self.process = multiprocessing.get_context("spawn").Process(target=end_promptly, args=(job,))
-        self.process.start()
+        self.process = shared.start(number, theirs)
         theirs.close()
 
     def send(self, message: Any) -> None:
@@ -81,7 +86,7 @@ class WorkerPool:
         """Search as `forcepos.tuning.search.search` does; an InputError, too, if no worker lives to do a trial."""
         try:
             for number in range(1, self._shared.spec.config.workers + 1):
-                self._workers[number] = _Worker(self._shared.folder, number)
+                self._workers[number] = _Worker(self._shared, number)
             while self._hand_out():
                 self._supervise()
                 stop_if_asked()
@@ -98,7 +103,7 @@ class WorkerPool:
                 message = worker.pipe.recv() if worker.pipe in sent else ()
             except (EOFError, OSError):
                 self._take_back(worker, worker.end(_END_S))  # it has closed its pipe
-                self._workers[number] = _Worker(self._shared.folder, number)
+                self._workers[number] = _Worker(self._shared, number)
                 continue
             if message == _READY:
                 worker.send(self._shared)
