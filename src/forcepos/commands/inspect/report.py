@@ -20,7 +20,7 @@ from forcepos.commands.inspect.facts import SHOWN, facts, quantity, remarks, sho
 from forcepos.commands.inspect.guesses import Guesses
 from forcepos.commands.inspect.health import health, save_figures
 from forcepos.commands.inspect.survey import Survey, survey_of
-from forcepos.config.composition import compose_unchecked
+from forcepos.config.checks import compose_unchecked
 from forcepos.config.schema import Config
 from forcepos.data.loading import load_checked
 from forcepos.data.recordings import Recordings

@@ -20,8 +20,7 @@ from rich.console import Console
 from rich.progress import track
 
 from forcepos.commands.prepare import logs as reading
-from forcepos.config.checks import checked
-from forcepos.config.composition import compose_unchecked
+from forcepos.config.checks import checked, compose_unchecked
 from forcepos.config.mistakes import explain
 from forcepos.config.schema import key
 from forcepos.runtime.errors import InputError
