@@ -101,6 +101,9 @@ def values_with_plugins(config: Config) -> dict[str, Any]:
         repeated = values["data"].get("seconds") if field.name == "time" else default
         if lacked and values["data"].get(field.name) in (default, repeated):
             values["data"].pop(field.name, None)
+    for group, key, before in (("training", "pretrain", None), ("split", "train_share", 1)):
+        if values[group][key] == before:
+            del values[group][key]
     if "point_grid_mm" in values["data"]:
         values["data"]["point_grid_mm"] = values["data"]["point_grid_mm"] or 10.0
     return values

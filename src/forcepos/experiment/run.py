@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TypeVar, cast
 
 import keras
@@ -20,6 +21,7 @@ from forcepos.evaluation.evaluate import evaluate, references
 from forcepos.experiment.inputs import given_hyperparameters
 from forcepos.models.architectures.architecture import architecture_of
 from forcepos.models.final import TrainedModel, train_final
+from forcepos.models.pretrained import load_networks
 from forcepos.models.problem import Problem
 from forcepos.models.training.trainer import NetworkTrainer
 from forcepos.results.finished_runs import CONFIG, cached_result, refuse_result, run_fingerprint
@@ -33,6 +35,7 @@ from forcepos.runtime.interruption import stop_if_asked
 from forcepos.runtime.resources import in_sweep
 from forcepos.tracking.description import command, provenance, run_name, swept
 from forcepos.tracking.run import Run
+from forcepos.tracking.store import fetch_model
 from forcepos.tracking.track import track
 from forcepos.tracking.ui import ui_address
 from forcepos.tuning.search import SearchResult, lock_search, search
@@ -42,7 +45,7 @@ from forcepos.tuning.workers import SharedSearch, WorkerPool
 
 log = logging.getLogger(__name__)
 _VERSION = 2  # raise it with a change of the code after which the same trial has another score
-_OF_A_TRIAL = ("epochs", "device", "deterministic", "xla", "precision")
+_OF_A_TRIAL = {"epochs", "device", "deterministic", "xla", "precision", "pretrain"}
 _NOT_MEANT = ("max_trials", "max_failures", "fresh", "workers")
 T = TypeVar("T")
 
@@ -78,7 +81,7 @@ def search_fingerprint(config: Config, data_fingerprint: str) -> str:
     meaning = {
         "data": data_fingerprint,
         "tuner": {key: value for key, value in values["tuner"].items() if key not in _NOT_MEANT},
-        "training": {key: values["training"][key] for key in _OF_A_TRIAL},
+        "training": {key: values["training"][key] for key in values["training"].keys() & _OF_A_TRIAL},
         "versions": [_VERSION, keras.__version__, keras_tuner.__version__],
         **({"reader": values["data"]["plugin"]} if "plugin" in values["data"] else {}),
         **{key: values[key] for key in ("seed", "split", "sectors", "model")},
@@ -99,6 +102,7 @@ def _run(plan: RunPlan) -> dict[str, Any]:
     if plan.parent is None:  # a fold's folder may hold what an interrupted cross-validation has left
         refuse_result(folder)
     problem, name = Problem.of(config, plan.loaded.recordings), run_name(config, plan.overrides)
+    pretrained = pretrained_networks(config)
     with (
         lock_search(plan.search_dir, config.tuner.fresh, wait=in_sweep()),
         track(config, name, plan.search_dir.name, plan.parent, swept(plan.overrides)) as run,
@@ -108,7 +112,11 @@ def _run(plan: RunPlan) -> dict[str, Any]:
         if (folder / CONFIG).is_file():  # not in a fold's
             run.log_file(folder / CONFIG, "config")  # beside result.json, the copy would pass for a run's folder
         log.info("searching on %s, trials in %s", plan.device, plan.search_dir)
-        trainer, events, others = NetworkTrainer(problem, folder), Events(terminal, run), Events(terminal)
+        trainer, events, others = (
+            NetworkTrainer(problem, folder, pretrained),
+            Events(terminal, run),
+            Events(terminal),
+        )
         search = _stage(find_hyperparameters, trainer, plan.search_dir, events)
         run.log_tags({"search.trials": str(len(search.trials)), "search.reused_trials": str(search.reused)})
         trained = _stage(train_model, trainer, search.best, events, "final training")
@@ -126,6 +134,17 @@ def _run(plan: RunPlan) -> dict[str, Any]:
     result = finalize_tracking(run, result, config, plan.fingerprint)
     terminal.summary(result, ui_address(config.tracking, run.run_id))
     return result
+
+
+def pretrained_networks(config: Config) -> list[keras.Sequential]:
+    """Load the networks of the run that training.pretrain names; none without it."""
+    if not (source := config.training.pretrain):
+        return []
+    log.info("training starts with the weights of %s", source)
+    with TemporaryDirectory() as folder:
+        remote = source.startswith("runs:/")
+        path = fetch_model(config.tracking, source, folder) if remote else Path(source, "model.keras")
+        return load_networks(path)
 
 
 def _stage(work: Callable[..., T], *arguments: Any) -> T:
@@ -179,6 +198,6 @@ def evaluate_second_split(plan: RunPlan, trainer: NetworkTrainer, best: Values, 
     except InputError as error:
         log.warning("no score on evaluation.also=%s: %s", name, error)
         return None
-    others = NetworkTrainer(problem, trainer.folder / name)
+    others = NetworkTrainer(problem, trainer.folder / name, trainer.pretrained)
     trained = train_model(others, best, events, f"training for split={name}")
     return Scored(problem, trained, evaluate(problem, trained))

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 from filelock import FileLock
 from mlflow import MlflowClient, set_tracking_uri
-from mlflow.artifacts import load_text
+from mlflow.artifacts import download_artifacts, load_text
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from mlflow.tracking._tracking_service import utils
@@ -163,14 +163,24 @@ def _alive(process: str) -> bool:
 
 
 @defer_signals()
-def read_hyperparameters(config: TrackingConfig, source: str) -> bytes:
-    """Read the best hyperparameters of a run of ours, as JSON, `source` being runs:/ID.
+def read_artifact(config: TrackingConfig, given: str, path: str, what: str) -> bytes:
+    """Read the file `path` of a run of ours, `given` being key=runs:/ID.
 
     Raises:
-        InputError: there is no such run, or it has none.
+        InputError: there is no such run, or it has none; says `what` it lacks.
     """
     open_store(config)
     try:
-        return load_text(f"{source}/best_hyperparameters.json").encode()
+        return load_text(f"{given.partition('=')[2]}/{path}").encode()
     except (MlflowException, OSError) as error:
-        raise InputError(f"tuner.hyperparameters={source} names no run with best hyperparameters") from error
+        raise InputError(f"{given} names no run with {what}") from error
+
+
+@defer_signals()
+def fetch_model(config: TrackingConfig, source: str, folder: str) -> Path:
+    """Fetch the model of a run of ours, `source` being runs:/ID, into `folder`; return its .keras file."""
+    client, _ = open_store(config)
+    with usable(config.uri):
+        outputs = client.get_run(source.removeprefix("runs:/")).outputs
+        (model,) = outputs.model_outputs if outputs else ()
+        return Path(download_artifacts(f"models:/{model.model_id}", dst_path=folder), "data", "model.keras")

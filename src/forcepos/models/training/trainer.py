@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from forcepos.models.networks import Scaling, build_network, fit_scaling
+from forcepos.models.pretrained import copy_network
 from forcepos.models.problem import Problem, Regression
 from forcepos.models.training.compiled import AfterEpoch, Logs, Program, Training
 from forcepos.models.training.device import DeviceDataset
@@ -22,16 +23,16 @@ Values = Mapping[str, Any]  # hyperparameters by name
 
 
 class NetworkTrainer:
-    """Builds a network from hyperparameters and trains it from scratch."""
+    """Builds a network from hyperparameters, or copies a pretrained one, and trains it."""
 
-    def __init__(self, problem: Problem, folder: Path) -> None:
-        """Prepare to train; TensorBoard's logs go to `folder`, the run's."""
+    def __init__(self, problem: Problem, folder: Path, pretrained: Sequence[keras.Sequential] = ()) -> None:
+        """Prepare to train; TensorBoard's logs go to `folder`, the run's. Final networks start as `pretrained`."""
         self.problem, self.folder, self._config = problem, folder, problem.config
         train, choice, self._scaling = problem.split.train, self._config.model.scaling, Scaling()
         if choice != "none":
             targets = problem.targets[train] if isinstance(problem.task, Regression) else None
             self._scaling = fit_scaling(problem.samples, train, targets, choice == "whiten")
-        self._dataset = DeviceDataset.of(problem)
+        self._dataset, self.pretrained = DeviceDataset.of(problem), pretrained
         self._latest: tuple[dict[str, Any], Program, Training] | None = None
 
     def trial(self, hyperparameters: Values, seed: int, epochs: int, after_epoch: AfterEpoch) -> list[Logs]:
@@ -53,7 +54,7 @@ class NetworkTrainer:
             seed = int(np.random.SeedSequence([seed, member]).generate_state(1)[0] >> 1)
         batch_size = settings.final_batch_size or best["batch_size"]
         with _possible():
-            network = self._build(best, seed)
+            network = self._build(best, seed, member)
             network.name = f"network_{member}"
             training = self._training(network, best, batch_size, settings.final_epochs)
             history = training.fit(network, seed, settings.final_epochs, after_epoch, self._final_callbacks())
@@ -71,9 +72,12 @@ class NetworkTrainer:
             callbacks.append(keras.callbacks.TensorBoard(self.folder / "tensorboard"))
         return callbacks
 
-    def _build(self, hyperparameters: Values, seed: int) -> keras.Sequential:
+    def _build(self, hyperparameters: Values, seed: int, member: int = 1) -> keras.Sequential:
         keras.backend.clear_session()
         keras.utils.set_random_seed(seed)
+        if self.pretrained:
+            source = self.pretrained[(member - 1) % len(self.pretrained)]
+            return copy_network(source, hyperparameters["lr"], self.problem.task)
         channels = len(self.problem.samples.recordings.channels)
         with _possible("the network cannot be built", ValueError):
             return build_network(self._config.model, hyperparameters, self.problem.task, channels, self._scaling)
