@@ -151,10 +151,7 @@ class SplitConfig:
     plugin: str = _plugin()
     validation_ratio: float = _share("share of the rest for the validation subset")
     calibration_ratio: float = key("share of the rest, from validation, that calibrates; 0: none", min=0, below=1)
-    train_share: float = key(
-        "share of the training units (recordings, points or sessions, one at least) that train; a smaller one is "
-        "part of a larger one", default=1.0, above=0, max=1,
-    )  # fmt: skip
+    train_share: float = key("share of the training units, at least one, that train", default=1.0, above=0, max=1)
 
 
 @dataclass
@@ -324,8 +321,7 @@ class TrainingConfig:
     deterministic: bool = key("same seed, same result on a GPU too, at some cost of speed; a CPU always does so")
     tensorboard: bool = key("write TensorBoard logs into the run's folder")
     pretrain: str | None = _optional(
-        "a finished run whose weights and hyperparameters this run starts from, without a search: its folder, or "
-        "runs:/ID of MLflow; null: none"
+        "a finished run, its folder or runs:/ID, whose networks are trained on; null: none"
     )
 
 

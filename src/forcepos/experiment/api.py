@@ -174,12 +174,7 @@ def to_config(composed: DictConfig) -> Config:
         use_plugin_folders(one.path for one in users)
     config = check_config(composed, PLUGINS)
     if config.training.pretrain and not isinstance(config.tuner, Fixed):  # its layers are known: nothing to search
-        given = {
-            "name": "fixed",
-            "plugin": Fixed.plugin,
-            "max_trials": None,
-            "hyperparameters": config.training.pretrain,
-        }
-        shared = {field.name: getattr(config.tuner, field.name) for field in fields(TunerConfig)}
-        config.tuner = Fixed(**shared | given)
+        kept = {field.name: getattr(config.tuner, field.name) for field in fields(TunerConfig)}
+        kept |= {"name": "fixed", "plugin": Fixed.plugin, "max_trials": None}
+        config.tuner = Fixed(**kept, hyperparameters=config.training.pretrain)
     return config

@@ -8,8 +8,8 @@ import os
 import reprlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import permutations
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from forcepos.config.checks import wanted_limit
@@ -21,16 +21,14 @@ from forcepos.results.finished_runs import CONFIG, holds_result
 from forcepos.results.progress import Progress
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.wording import name_some
-from forcepos.tracking.store import read_artifact
+from forcepos.tracking.store import fetch_run
+from forcepos.tracking.store import read_hyperparameters as read_run
 from forcepos.tracking.track import check_server
 from forcepos.tuning.space import Space
 from forcepos.tuning.trials import Values
 
 log = logging.getLogger(__name__)
-_WHO = ("this run", "that one")
-_SEEN = (
-    "training.pretrain=%s learned from these recordings: with another split or seed it knows what is tested here"
-)
+_fetched: dict[str, TemporaryDirectory[str]] = {}  # by runs:/ID, as long as this process lives
 _MANY_ROWS = 500_000  # that one has hardly meant
 
 
@@ -62,10 +60,8 @@ def given_hyperparameters(config: Config) -> Values | None:
     """Return the hyperparameters that are trained without a search; None if there is a search."""
     if not isinstance(config.tuner, FixedTunerConfig):
         return None
-    source, text = config.tuner.hyperparameters, None
-    if source.startswith("runs:/"):
-        given, what = f"tuner.hyperparameters={source}", "best hyperparameters"
-        text = read_artifact(config.tracking, given, "best_hyperparameters.json", what)
+    source = config.tuner.hyperparameters
+    text = read_run(config.tracking, source) if source.startswith("runs:/") else None
     return check_hyperparameters(read_hyperparameters(source, text), config.model, source)
 
 
@@ -88,28 +84,29 @@ def read_hyperparameters(source: str | Path, text: bytes | None = None) -> Value
     return given
 
 
-def check_pretraining(config: Config, recordings: Recordings | None = None) -> None:
-    """Compare the run that training.pretrain names with this one, as far as that goes without the recordings.
+def source_folder(config: Config) -> Path:
+    """Return the folder of the run that training.pretrain names; one that MLflow keeps is fetched once."""
+    source = str(config.training.pretrain)
+    if source.startswith("runs:/") and source not in _fetched:
+        folder = TemporaryDirectory()
+        fetch_run(config.tracking, source, Path(folder.name))
+        _fetched[source] = folder
+    return Path(_fetched[source].name if source in _fetched else source)
 
-    Raises:
-        InputError: it is unknown or unfinished, or has other channels, rows, outputs or layers; names them.
-    """
+
+def check_pretraining(config: Config, recordings: Recordings | None = None) -> None:
+    """Raise InputError if training.pretrain names no run, or one with other channels, rows, outputs or layers."""
     if not (source := config.training.pretrain):
         return
-    given = f"training.pretrain={source}"
+    folder, problem = source_folder(config), "is not the folder of a finished run"
     try:
-        if source.startswith("runs:/"):
-            files = ("result.json", f"config/{CONFIG}")
-            texts = [read_artifact(config.tracking, given, file, "a result") for file in files]
-        elif holds_result(Path(source)):
-            texts = [Path(source, name).read_bytes() for name in ("result.json", CONFIG)]
-        else:
-            raise InputError(f"{given} is not the folder of a finished run")
-        problem = next(_differences(*map(json.loads, texts), config, recordings), None)
+        if holds_result(folder):
+            result, before = (json.loads((folder / name).read_bytes()) for name in ("result.json", CONFIG))
+            problem = next(_differences(result, before, config, recordings), "")
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-        raise InputError(f"{given} cannot be used: {type(error).__name__}: {error}") from error
+        problem = f"cannot be used: {type(error).__name__}: {error}"
     if problem:
-        raise InputError(f"{given} {problem}")
+        raise InputError(f"training.pretrain={source} {problem}")
 
 
 def _differences(
@@ -119,29 +116,36 @@ def _differences(
     if "folds" in result:
         yield "is a cross-validation, which has no model of its own"
     theirs, ours = before["data"]["features"], config.data.features
-    lacking = [[name for name in one if name not in other] for one, other in permutations((theirs, ours))]
-    if parts := [f"{who} lacks {name_some(names, 10)}" for who, names in zip(_WHO, lacking, strict=True) if names]:
-        yield f"has other channels: {', '.join(parts)}"
+    for who, one, other in (("this run", theirs, ours), ("that one", ours, theirs)):
+        if lacking := [name for name in one if name not in other]:
+            yield f"has other channels: {who} lacks {name_some(lacking, 10)}"
     if theirs != ours:
         yield f"has the channels in another order: set data.features=[{','.join(theirs)}]"
-    regression, data, values = config.model.task == "regression", result["data"], dataclasses.asdict(config)
-    keys = ("model.task", "model.plugin", "model.window", "model.axes" if regression else "sectors.starts_deg")
-    compared = {
-        key: tuple(of[key.partition(".")[0]][key.partition(".")[2]] for of in (before, values)) for key in keys
-    }
-    if recordings:
-        classes, rates = list(recordings.label_names), (data["rate_hz"], recordings.rate_hz)
-        compared |= {} if regression else {"classes": (data.get("classes", classes), classes)}
-        compared |= {"rows per second": rates} if all(rates) and max(rates) > 1.1 * min(rates) else {}
-    for key, (was, now) in compared.items():
+    for key, was, now in _compared(result, before, config, recordings):
         if was != now:
             yield f"has {key}={was}, this run {now}"
-    known = result["best_hyperparameters"]
-    for key, value in (given_hyperparameters(config) or {}).items():
-        if key not in {"lr", "batch_size"} and known.get(key, value) != value:
-            yield f"has {key}={known[key]}, tuner.hyperparameters {value}: only lr and batch_size may differ"
-    if recordings and data["fingerprint"] == recordings.fingerprint:
-        log.warning(_SEEN, config.training.pretrain)
+    if recordings and result["data"]["fingerprint"] == recordings.fingerprint:
+        known = "learned from these recordings: split as there, or it knows what is tested here"
+        log.warning("training.pretrain=%s %s", config.training.pretrain, known)
+
+
+def _compared(
+    result: Mapping[str, Any], before: Mapping[str, Any], config: Config, recordings: Recordings | None
+) -> Iterator[tuple[str, Any, Any]]:
+    values, classifies = dataclasses.asdict(config), config.model.task == "classification"
+    outputs = "sectors.starts_deg" if classifies else "model.axes"
+    for name in ("model.task", "model.plugin", "model.window", outputs):
+        group, _, key = name.partition(".")
+        yield name, before[group][key], values[group][key]
+    for name, value in (given_hyperparameters(config) or {}).items():
+        if name not in {"lr", "batch_size"}:
+            yield name, result["best_hyperparameters"].get(name, value), value
+    if recordings:
+        was, now = result["data"]["rate_hz"], recordings.rate_hz
+        if was and now and not 1 / 1.1 < was / now < 1.1:
+            yield "rows per second", was, now
+        if classifies:
+            yield "classes", result["data"].get("classes", []), list(recordings.label_names)
 
 
 def _without_repetition(pairs: Sequence[tuple[str, Any]]) -> Values:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, TypeVar, cast
 
 import keras
@@ -18,10 +17,10 @@ from forcepos.config.schema import Config, FixedTunerConfig
 from forcepos.data.loading import Loaded
 from forcepos.data.splits.held_out import harder_split
 from forcepos.evaluation.evaluate import evaluate, references
-from forcepos.experiment.inputs import given_hyperparameters
+from forcepos.experiment.inputs import given_hyperparameters, source_folder
 from forcepos.models.architectures.architecture import architecture_of
 from forcepos.models.final import TrainedModel, train_final
-from forcepos.models.pretrained import load_networks
+from forcepos.models.networks import load_networks
 from forcepos.models.problem import Problem
 from forcepos.models.training.trainer import NetworkTrainer
 from forcepos.results.finished_runs import CONFIG, cached_result, refuse_result, run_fingerprint
@@ -35,7 +34,6 @@ from forcepos.runtime.interruption import stop_if_asked
 from forcepos.runtime.resources import in_sweep
 from forcepos.tracking.description import command, provenance, run_name, swept
 from forcepos.tracking.run import Run
-from forcepos.tracking.store import fetch_model
 from forcepos.tracking.track import track
 from forcepos.tracking.ui import ui_address
 from forcepos.tuning.search import SearchResult, lock_search, search
@@ -102,7 +100,7 @@ def _run(plan: RunPlan) -> dict[str, Any]:
     if plan.parent is None:  # a fold's folder may hold what an interrupted cross-validation has left
         refuse_result(folder)
     problem, name = Problem.of(config, plan.loaded.recordings), run_name(config, plan.overrides)
-    pretrained = pretrained_networks(config)
+    start = load_networks(source_folder(config) / "model.keras") if config.training.pretrain else []
     with (
         lock_search(plan.search_dir, config.tuner.fresh, wait=in_sweep()),
         track(config, name, plan.search_dir.name, plan.parent, swept(plan.overrides)) as run,
@@ -112,11 +110,7 @@ def _run(plan: RunPlan) -> dict[str, Any]:
         if (folder / CONFIG).is_file():  # not in a fold's
             run.log_file(folder / CONFIG, "config")  # beside result.json, the copy would pass for a run's folder
         log.info("searching on %s, trials in %s", plan.device, plan.search_dir)
-        trainer, events, others = (
-            NetworkTrainer(problem, folder, pretrained),
-            Events(terminal, run),
-            Events(terminal),
-        )
+        trainer, events, others = NetworkTrainer(problem, folder, start), Events(terminal, run), Events(terminal)
         search = _stage(find_hyperparameters, trainer, plan.search_dir, events)
         run.log_tags({"search.trials": str(len(search.trials)), "search.reused_trials": str(search.reused)})
         trained = _stage(train_model, trainer, search.best, events, "final training")
@@ -134,17 +128,6 @@ def _run(plan: RunPlan) -> dict[str, Any]:
     result = finalize_tracking(run, result, config, plan.fingerprint)
     terminal.summary(result, ui_address(config.tracking, run.run_id))
     return result
-
-
-def pretrained_networks(config: Config) -> list[keras.Sequential]:
-    """Load the networks of the run that training.pretrain names; none without it."""
-    if not (source := config.training.pretrain):
-        return []
-    log.info("training starts with the weights of %s", source)
-    with TemporaryDirectory() as folder:
-        remote = source.startswith("runs:/")
-        path = fetch_model(config.tracking, source, folder) if remote else Path(source, "model.keras")
-        return load_networks(path)
 
 
 def _stage(work: Callable[..., T], *arguments: Any) -> T:

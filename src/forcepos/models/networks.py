@@ -1,7 +1,9 @@
 """Compiled Keras models built from hyperparameters: raw signals in, mm or probabilities out."""
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -120,3 +122,28 @@ def _check(model: keras.Sequential, plugin: str, outputs: int) -> None:
         if not type(layer).__module__.startswith("keras."):
             fault = f"{plugin}: {type(layer).__name__} is none of Keras' own layers"
             raise InputError(f"{fault}, so that a saved model would not load without it: build it from those")
+
+
+def load_model(path: Path) -> keras.Model:
+    """Load a saved model to predict with; Keras' safe mode runs no code that the file may hold."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")  # it has not trained yet
+        return keras.models.load_model(path, compile=False, safe_mode=True)
+
+
+def load_networks(path: Path) -> list[keras.Sequential]:
+    """Load the networks of a run's saved model, network_1 first; an InputError: it is missing or damaged."""
+    try:
+        named = {layer.name: layer for layer in load_model(path).layers}
+        return [named[f"network_{number + 1}"] for number in range(sum("network_" in name for name in named))]
+    except Exception as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InputError(f"{path} holds no network to start from: {reason}") from error
+
+
+def copy_network(source: keras.Sequential, lr: float, task: Task) -> keras.Sequential:
+    """Copy layers and weights, scaling included, compiled as by `build_network`."""
+    network = keras.models.clone_model(source)
+    network.set_weights(source.get_weights())
+    network.compile(optimizer=keras.optimizers.Adam(lr), loss=task.loss, metrics=task.metrics())
+    return network

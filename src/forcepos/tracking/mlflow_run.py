@@ -217,7 +217,7 @@ class MlflowRun:
         """
         import mlflow.tensorflow  # noqa: PLC0415  # TensorFlow takes seconds
 
-        from forcepos.models.pretrained import load_model  # noqa: PLC0415  # likewise
+        from forcepos.models.networks import load_model  # noqa: PLC0415  # likewise
 
         model, client = load_model(Path(path)), self._client
         signals = np.asarray(example, np.float32)

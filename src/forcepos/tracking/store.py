@@ -163,24 +163,28 @@ def _alive(process: str) -> bool:
 
 
 @defer_signals()
-def read_artifact(config: TrackingConfig, given: str, path: str, what: str) -> bytes:
-    """Read the file `path` of a run of ours, `given` being key=runs:/ID.
+def read_hyperparameters(config: TrackingConfig, source: str) -> bytes:
+    """Read the best hyperparameters of a run of ours, as JSON, `source` being runs:/ID.
 
     Raises:
-        InputError: there is no such run, or it has none; says `what` it lacks.
+        InputError: there is no such run, or it has none.
     """
     open_store(config)
     try:
-        return load_text(f"{given.partition('=')[2]}/{path}").encode()
+        return load_text(f"{source}/best_hyperparameters.json").encode()
     except (MlflowException, OSError) as error:
-        raise InputError(f"{given} names no run with {what}") from error
+        raise InputError(f"tuner.hyperparameters={source} names no run with best hyperparameters") from error
 
 
 @defer_signals()
-def fetch_model(config: TrackingConfig, source: str, folder: str) -> Path:
-    """Fetch the model of a run of ours, `source` being runs:/ID, into `folder`; return its .keras file."""
+def fetch_run(config: TrackingConfig, source: str, folder: Path) -> None:
+    """Fetch config, result and model of a run of ours, runs:/ID, into `folder`; an InputError: it has none."""
     client, _ = open_store(config)
-    with usable(config.uri):
+    try:
         outputs = client.get_run(source.removeprefix("runs:/")).outputs
-        (model,) = outputs.model_outputs if outputs else ()
-        return Path(download_artifacts(f"models:/{model.model_id}", dst_path=folder), "data", "model.keras")
+        models = [f"models:/{model.model_id}" for model in (outputs.model_outputs if outputs else ())]
+        for place in (*models, f"{source}/config/config.json", f"{source}/result.json"):
+            download_artifacts(place, dst_path=str(folder))
+        (folder / "data" / "model.keras").rename(folder / "model.keras")
+    except (MlflowException, OSError) as error:
+        raise InputError(f"training.pretrain={source} names no run with a model") from error

@@ -9,8 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from forcepos.models.networks import Scaling, build_network, fit_scaling
-from forcepos.models.pretrained import copy_network
+from forcepos.models.networks import Scaling, build_network, copy_network, fit_scaling
 from forcepos.models.problem import Problem, Regression
 from forcepos.models.training.compiled import AfterEpoch, Logs, Program, Training
 from forcepos.models.training.device import DeviceDataset
