@@ -14,6 +14,7 @@ from benchmarks.gpu import gpu
 from benchmarks.growth import growth
 from benchmarks.logs import logs
 from benchmarks.preparation import preparation
+from benchmarks.pretrain import pretrain
 from benchmarks.readers import readers
 from benchmarks.sweep import sweep
 from benchmarks.table import Table
@@ -37,6 +38,7 @@ PARTS: dict[str, Callable[[int], list[Table]]] = {
     "growth": growth,
     "sweep": sweep,
     "workers": workers,
+    "pretrain": pretrain,
     "gpu": gpu,
 }
 

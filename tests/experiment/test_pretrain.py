@@ -187,7 +187,7 @@ def test_each_network_of_an_ensemble_starts_with_weights_and_scaling_of_its_own_
         assert network.name == f"network_{member}"
         assert network.layers[0].get_config() == source.layers[0].get_config()
         for copied, value in zip(network.get_weights(), source.get_weights(), strict=True):
-            assert np.array_equal(copied, value)
+            assert np.allclose(copied, value, rtol=0, atol=1e-20)
 
 
 @pytest.mark.parametrize("content", [None, b"no zip"])
