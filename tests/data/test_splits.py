@@ -364,10 +364,10 @@ def test_a_smaller_share_of_the_training_recordings_is_part_of_a_larger_one(name
         for subset in ("validation", "calibration", "test"):
             assert np.array_equal(getattr(smaller, subset), getattr(whole, subset))
     units = split_of(config(name)).units(samples).number
-    for subset, share in zip(fewer, (0.5, 0.2, 0.01), strict=True):
-        of_all, kept = np.unique(units[whole.train]), np.unique(units[subset.train])
+    for thinned, share in zip(fewer, (0.5, 0.2, 0.01), strict=True):
+        of_all, kept = np.unique(units[whole.train]), np.unique(units[thinned.train])
         assert len(kept) == max(1, round(share * len(of_all)))
-        assert set(subset.train.tolist()) == set(whole.train[np.isin(units[whole.train], kept)].tolist())
+        assert set(thinned.train.tolist()) == set(whole.train[np.isin(units[whole.train], kept)].tolist())
 
 
 def test_which_recordings_train_depends_on_the_seed_and_is_told(caplog: pytest.LogCaptureFixture) -> None:

@@ -45,6 +45,7 @@ def finished(*overrides: str, **data: Any) -> None:
     Path("source").mkdir()
     Path("source", "config.json").write_text(json.dumps(dataclasses.asdict(config)))
     Path("source", "result.json").write_text(json.dumps(result))
+    Path("source", "model.keras").touch()
 
 
 def starting(*overrides: str) -> Config:
@@ -63,13 +64,13 @@ def refusal(*overrides: str, **recordings: Any) -> str:
 @pytest.mark.parametrize(
     ("features", "message"),
     [
-        ("Fx,Fy", "has other channels: this run lacks Fz"),
-        ("Fx,Fy,Fz,Tx,Ty", "has other channels: that one lacks Tx, Ty"),
-        ("Fx,Fy,Tz", "has other channels: this run lacks Fz"),
-        ("Fx,Fz,Fy", "has the channels in another order: set data.features=[Fx,Fy,Fz]"),
+        ("Fx,Fy", "has data.features=['Fz'] where this run has []"),
+        ("Fx,Fy,Fz,Tx,Ty", "has data.features=[] where this run has ['Tx', 'Ty']"),
+        ("Fx,Fy,Tz", "has data.features=['Fz'] where this run has ['Tz']"),
+        ("Fx,Fz,Fy", "has data.features=['Fx', 'Fy', 'Fz'] where this run has ['Fx', 'Fz', 'Fy']"),
     ],
 )
-def test_other_channels_are_named(features: str, message: str) -> None:
+def test_channels_that_differ_are_named(features: str, message: str) -> None:
     finished()
     assert refusal(f"data.features=[{features}]") == message
 
@@ -77,12 +78,12 @@ def test_other_channels_are_named(features: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("model.axes=[x,y]", "has model.axes=['x', 'y', 'z'], this run ['x', 'y']"),
-        ("model=ffnn_classification", "has model.task=regression, this run classification"),
+        ("model.axes=[x,y]", "has model.axes=['x', 'y', 'z'] where this run has ['x', 'y']"),
+        ("model=ffnn_classification", "has model.task=regression where this run has classification"),
         (
             "model=cnn_regression",
-            "has model.plugin=forcepos.models.architectures.notebook.Ffnn, "
-            "this run forcepos.models.architectures.notebook.Cnn",
+            "has model.plugin=forcepos.models.architectures.notebook.Ffnn "
+            "where this run has forcepos.models.architectures.notebook.Cnn",
         ),
     ],
 )
@@ -93,7 +94,7 @@ def test_other_targets_and_layers_are_named(override: str, message: str) -> None
 
 def test_another_window_is_named() -> None:
     finished("model=cnn_regression", "model.window=10")
-    assert refusal("model=cnn_regression", "model.window=20") == "has model.window=10, this run 20"
+    assert refusal("model=cnn_regression", "model.window=20") == "has model.window=10 where this run has 20"
 
 
 def test_other_sectors_and_classes_are_named() -> None:
@@ -101,17 +102,17 @@ def test_other_sectors_and_classes_are_named() -> None:
     sectors = "sectors.starts_deg=[-120,0,120]"
     known = ", ".join(map(str, checked_config().sectors.starts_deg))
     assert refusal("model=ffnn_classification", sectors) == (
-        f"has sectors.starts_deg=[{known}], this run [-120.0, 0.0, 120.0]"
+        f"has sectors.starts_deg=[{known}] where this run has [-120.0, 0.0, 120.0]"
     )
     labels = {"labels": np.arange(20, dtype=np.int32) % 2, "label_names": ("soft", "wet")}
     assert refusal("model=ffnn_classification", **labels) == (
-        "has classes=['hard', 'soft'], this run ['soft', 'wet']"
+        "has classes=['hard', 'soft'] where this run has ['soft', 'wet']"
     )
 
 
 def test_rows_may_come_a_tenth_faster_or_slower_and_no_more() -> None:
     finished(rate_hz=112.0)
-    assert refusal(label_names=("a",)) == "has rows per second=112.0, this run 100.0"
+    assert refusal(label_names=("a",)) == "has rows per second=112.0 where this run has 100.0"
     for rate in (109.0, 91.0, None):
         Path("source", "result.json").write_text(
             json.dumps({"best_hyperparameters": CHOSEN, "data": DATA | {"rate_hz": rate}})
@@ -123,19 +124,20 @@ def test_hyperparameters_of_other_layers_are_named_those_of_training_may_differ(
     finished()
     fixed = ("tuner=fixed", "tuner.hyperparameters=f.json")
     Path("f.json").write_text(json.dumps(CHOSEN | {"units_0": 64}))
-    assert refusal(*fixed) == "has units_0=32, this run 64"
+    assert refusal(*fixed) == "has units_0=32 where this run has 64"
     Path("f.json").write_text(json.dumps(CHOSEN | {"lr": 1e-5, "batch_size": 8}))
     check_pretraining(starting(*fixed), plate([20]))
 
 
 def test_what_is_no_finished_run_is_refused() -> None:
-    assert refusal() == "is not the folder of a finished run"
+    assert refusal() == "is not the folder of a finished run with a model"
     finished()
     Path("source", ".unfinished").touch()
-    assert refusal() == "is not the folder of a finished run"
+    assert refusal() == "is not the folder of a finished run with a model"
     Path("source", ".unfinished").unlink()
-    Path("source", "result.json").write_text('{"folds": []}')
-    assert refusal() == "is a cross-validation, which has no model of its own"
+    Path("source", "model.keras").rename("elsewhere")  # as in the folder of a cross-validation
+    assert refusal() == "is not the folder of a finished run with a model"
+    Path("elsewhere").rename("source/model.keras")
     Path("source", "result.json").write_text("{}")
     Path("source", "config.json").write_text("{}")
     assert refusal() == "cannot be used: KeyError: 'data'"

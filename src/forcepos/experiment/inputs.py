@@ -9,7 +9,6 @@ import reprlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from forcepos.config.checks import wanted_limit
@@ -17,10 +16,9 @@ from forcepos.config.schema import Config, FixedTunerConfig, IntRange, ModelConf
 from forcepos.data.loading import Loaded, load_checked
 from forcepos.data.recordings import Recordings
 from forcepos.models.architectures.architecture import architecture_of
-from forcepos.results.finished_runs import CONFIG, holds_result
+from forcepos.results.finished_runs import CONFIG, MODEL, holds_result
 from forcepos.results.progress import Progress
 from forcepos.runtime.errors import InputError
-from forcepos.runtime.wording import name_some
 from forcepos.tracking.store import fetch_run
 from forcepos.tracking.store import read_hyperparameters as read_run
 from forcepos.tracking.track import check_server
@@ -28,7 +26,6 @@ from forcepos.tuning.space import Space
 from forcepos.tuning.trials import Values
 
 log = logging.getLogger(__name__)
-_fetched: dict[str, TemporaryDirectory[str]] = {}  # by runs:/ID, as long as this process lives
 _MANY_ROWS = 500_000  # that one has hardly meant
 
 
@@ -85,56 +82,42 @@ def read_hyperparameters(source: str | Path, text: bytes | None = None) -> Value
 
 
 def source_folder(config: Config) -> Path:
-    """Return the folder of the run that training.pretrain names; one that MLflow keeps is fetched once."""
+    """Return the folder of the run that training.pretrain names, or one like it for a run that MLflow keeps."""
     source = str(config.training.pretrain)
-    if source.startswith("runs:/") and source not in _fetched:
-        folder = TemporaryDirectory()
-        fetch_run(config.tracking, source, Path(folder.name))
-        _fetched[source] = folder
-    return Path(_fetched[source].name if source in _fetched else source)
+    return fetch_run(config.tracking, source) if source.startswith("runs:/") else Path(source)
 
 
 def check_pretraining(config: Config, recordings: Recordings | None = None) -> None:
     """Raise InputError if training.pretrain names no run, or one with other channels, rows, outputs or layers."""
     if not (source := config.training.pretrain):
         return
-    folder, problem = source_folder(config), "is not the folder of a finished run"
+    folder, problem = source_folder(config), "is not the folder of a finished run with a model"
     try:
-        if holds_result(folder):
+        if holds_result(folder) and (folder / MODEL).is_file():
             result, before = (json.loads((folder / name).read_bytes()) for name in ("result.json", CONFIG))
-            problem = next(_differences(result, before, config, recordings), "")
+            compared = _compared(result, before, config, recordings)
+            problems = (f"has {name}={was} where this run has {now}" for name, was, now in compared if was != now)
+            problem = next(problems, "")
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         problem = f"cannot be used: {type(error).__name__}: {error}"
     if problem:
         raise InputError(f"training.pretrain={source} {problem}")
 
 
-def _differences(
-    result: Mapping[str, Any], before: Mapping[str, Any], config: Config, recordings: Recordings | None
-) -> Iterator[str]:
-    """Say what keeps this run from starting with the weights of one that had the config `before`."""
-    if "folds" in result:
-        yield "is a cross-validation, which has no model of its own"
-    theirs, ours = before["data"]["features"], config.data.features
-    for who, one, other in (("this run", theirs, ours), ("that one", ours, theirs)):
-        if lacking := [name for name in one if name not in other]:
-            yield f"has other channels: {who} lacks {name_some(lacking, 10)}"
-    if theirs != ours:
-        yield f"has the channels in another order: set data.features=[{','.join(theirs)}]"
-    for key, was, now in _compared(result, before, config, recordings):
-        if was != now:
-            yield f"has {key}={was}, this run {now}"
-    if recordings and result["data"]["fingerprint"] == recordings.fingerprint:
-        known = "learned from these recordings: split as there, or it knows what is tested here"
-        log.warning("training.pretrain=%s %s", config.training.pretrain, known)
-
-
 def _compared(
     result: Mapping[str, Any], before: Mapping[str, Any], config: Config, recordings: Recordings | None
 ) -> Iterator[tuple[str, Any, Any]]:
-    values, classifies = dataclasses.asdict(config), config.model.task == "classification"
-    outputs = "sectors.starts_deg" if classifies else "model.axes"
-    for name in ("model.task", "model.plugin", "model.window", outputs):
+    """Yield names and values, there and here, of what networks depend on; of other channels those that differ."""
+    theirs, ours = before["data"]["features"], config.data.features
+    only = [name for name in theirs if name not in ours], [name for name in ours if name not in theirs]
+    yield "data.features", *(only if any(only) else (theirs, ours))
+    values, regression = dataclasses.asdict(config), config.model.task == "regression"
+    for name in (
+        "model.task",
+        "model.plugin",
+        "model.window",
+        "model.axes" if regression else "sectors.starts_deg",
+    ):
         group, _, key = name.partition(".")
         yield name, before[group][key], values[group][key]
     for name, value in (given_hyperparameters(config) or {}).items():
@@ -144,8 +127,11 @@ def _compared(
         was, now = result["data"]["rate_hz"], recordings.rate_hz
         if was and now and not 1 / 1.1 < was / now < 1.1:
             yield "rows per second", was, now
-        if classifies:
+        if not regression:
             yield "classes", result["data"].get("classes", []), list(recordings.label_names)
+        if result["data"]["fingerprint"] == recordings.fingerprint:
+            known = "learned from these recordings: split as there, or it knows what is tested here"
+            log.warning("training.pretrain=%s %s", config.training.pretrain, known)
 
 
 def _without_repetition(pairs: Sequence[tuple[str, Any]]) -> Values:

@@ -23,7 +23,7 @@ from forcepos.models.final import TrainedModel, train_final
 from forcepos.models.networks import load_networks
 from forcepos.models.problem import Problem
 from forcepos.models.training.trainer import NetworkTrainer
-from forcepos.results.finished_runs import CONFIG, cached_result, refuse_result, run_fingerprint
+from forcepos.results.finished_runs import CONFIG, MODEL, cached_result, refuse_result, run_fingerprint
 from forcepos.results.pending_logs import finalize_tracking, log_pending
 from forcepos.results.report_page import save_pictures
 from forcepos.results.run_report import RunReport, Scored, repeat_result, save
@@ -100,7 +100,7 @@ def _run(plan: RunPlan) -> dict[str, Any]:
     if plan.parent is None:  # a fold's folder may hold what an interrupted cross-validation has left
         refuse_result(folder)
     problem, name = Problem.of(config, plan.loaded.recordings), run_name(config, plan.overrides)
-    start = load_networks(source_folder(config) / "model.keras") if config.training.pretrain else []
+    start = load_networks(source_folder(config) / MODEL) if config.training.pretrain else []
     with (
         lock_search(plan.search_dir, config.tuner.fresh, wait=in_sweep()),
         track(config, name, plan.search_dir.name, plan.parent, swept(plan.overrides)) as run,

@@ -19,6 +19,7 @@ from forcepos.runtime.errors import InputError, plugin_errors, plugin_name
 _CHUNK_ROWS = 32_768
 # Below this share of the mean a deviation, of a signal's variance a direction, is rounding or a constant channel.
 _ROUNDING = 1e-6
+warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")  # a loaded one has not trained yet
 
 
 @dataclass(frozen=True)
@@ -124,26 +125,15 @@ def _check(model: keras.Sequential, plugin: str, outputs: int) -> None:
             raise InputError(f"{fault}, so that a saved model would not load without it: build it from those")
 
 
-def load_model(path: Path) -> keras.Model:
-    """Load a saved model to predict with; Keras' safe mode runs no code that the file may hold."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")  # it has not trained yet
-        return keras.models.load_model(path, compile=False, safe_mode=True)
-
-
 def load_networks(path: Path) -> list[keras.Sequential]:
-    """Load the networks of a run's saved model, network_1 first; an InputError: it is missing or damaged."""
+    """Load the networks of a run's saved model, network_1 first; an InputError: it is damaged or none.
+
+    Keras' safe mode runs no code that the file may hold.
+    """
     try:
-        named = {layer.name: layer for layer in load_model(path).layers}
-        return [named[f"network_{number + 1}"] for number in range(sum("network_" in name for name in named))]
+        model = keras.models.load_model(path, compile=False, safe_mode=True)
+        model.get_layer("network_1")
     except Exception as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        reason = str(error).partition("\n")[0]
         raise InputError(f"{path} holds no network to start from: {reason}") from error
-
-
-def copy_network(source: keras.Sequential, lr: float, task: Task) -> keras.Sequential:
-    """Copy layers and weights, scaling included, compiled as by `build_network`."""
-    network = keras.models.clone_model(source)
-    network.set_weights(source.get_weights())
-    network.compile(optimizer=keras.optimizers.Adam(lr), loss=task.loss, metrics=task.metrics())
-    return network
+    return [layer for layer in model.layers if layer.name.startswith("network_")]

@@ -27,7 +27,8 @@ _VERSION = 1  # raise it with a change of the code after which the same run has 
 _Scores = dict[str, float | None]
 MARK = ".unfinished"  # in a run's folder until it has ended well, so that the same run may be repeated there
 CONFIG = "config.json"  # in a run's folder: its checked values, as they were then
-_OUTPUTS = ("model.keras", "tables", "result.json", "figures", "report.html", "fold_1")
+MODEL = "model.keras"
+_OUTPUTS = (MODEL, "tables", "result.json", "figures", "report.html", "fold_1")
 
 
 @contextmanager

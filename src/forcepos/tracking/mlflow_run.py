@@ -215,12 +215,11 @@ class MlflowRun:
 
         Repeated after it was done in part, it resumes with the same model.
         """
-        import mlflow.tensorflow  # noqa: PLC0415  # TensorFlow takes seconds
+        import keras  # noqa: PLC0415  # TensorFlow takes seconds
+        import mlflow.tensorflow  # noqa: PLC0415  # likewise
 
-        from forcepos.models.networks import load_model  # noqa: PLC0415  # likewise
-
-        model, client = load_model(Path(path)), self._client
-        signals = np.asarray(example, np.float32)
+        model = keras.models.load_model(path)
+        client, signals = self._client, np.asarray(example, np.float32)
         begun = [one for one in self._models(self.run_id) if one.name == model.name]
         logged = begun[0] if begun else client.create_logged_model(self._experiment_id, model.name, self.run_id)
         versions = package_versions()

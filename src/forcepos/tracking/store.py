@@ -5,6 +5,7 @@ import socket
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psutil
 from filelock import FileLock
@@ -28,6 +29,7 @@ _VARIABLE = "MLFLOW_TRACKING_URI"  # MLflow writes it, too
 _PROCESS_TAG = "forcepos.process"
 _ALL = 50_000  # runs of a search: what every server finds at once
 Tags = Mapping[str, str | None]
+_fetched: dict[str, TemporaryDirectory[str]] = {}
 
 
 @defer_signals()
@@ -177,14 +179,21 @@ def read_hyperparameters(config: TrackingConfig, source: str) -> bytes:
 
 
 @defer_signals()
-def fetch_run(config: TrackingConfig, source: str, folder: Path) -> None:
-    """Fetch config, result and model of a run of ours, runs:/ID, into `folder`; an InputError: it has none."""
-    client, _ = open_store(config)
-    try:
-        outputs = client.get_run(source.removeprefix("runs:/")).outputs
-        models = [f"models:/{model.model_id}" for model in (outputs.model_outputs if outputs else ())]
-        for place in (*models, f"{source}/config/config.json", f"{source}/result.json"):
-            download_artifacts(place, dst_path=str(folder))
-        (folder / "data" / "model.keras").rename(folder / "model.keras")
-    except (MlflowException, OSError) as error:
-        raise InputError(f"training.pretrain={source} names no run with a model") from error
+def fetch_run(config: TrackingConfig, source: str) -> Path:
+    """Fetch config, result and model of a run of ours, runs:/ID, as long as this process lives; return a folder.
+
+    Raises:
+        InputError: there is no such run, or it lacks one of them.
+    """
+    if source not in _fetched:
+        client, folder = open_store(config)[0], TemporaryDirectory()
+        try:
+            outputs = client.get_run(source.removeprefix("runs:/")).outputs
+            models = [f"models:/{model.model_id}" for model in (outputs.model_outputs if outputs else ())]
+            for place in (*models, f"{source}/config/config.json", f"{source}/result.json"):
+                download_artifacts(place, dst_path=folder.name)
+            Path(folder.name, "data", "model.keras").rename(Path(folder.name, "model.keras"))
+        except (MlflowException, OSError) as error:
+            raise InputError(f"training.pretrain={source} names no run with a model") from error
+        _fetched[source] = folder
+    return Path(_fetched[source].name)

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from forcepos.models.networks import Scaling, build_network, copy_network, fit_scaling
+from forcepos.models.networks import Scaling, build_network, fit_scaling
 from forcepos.models.problem import Problem, Regression
 from forcepos.models.training.compiled import AfterEpoch, Logs, Program, Training
 from forcepos.models.training.device import DeviceDataset
@@ -75,8 +75,11 @@ class NetworkTrainer:
         keras.backend.clear_session()
         keras.utils.set_random_seed(seed)
         if self.pretrained:
-            source = self.pretrained[(member - 1) % len(self.pretrained)]
-            return copy_network(source, hyperparameters["lr"], self.problem.task)
+            source, task = self.pretrained[(member - 1) % len(self.pretrained)], self.problem.task
+            network = keras.models.clone_model(source)
+            network.set_weights(source.get_weights())
+            network.compile(keras.optimizers.Adam(hyperparameters["lr"]), loss=task.loss, metrics=task.metrics())
+            return network
         channels = len(self.problem.samples.recordings.channels)
         with _possible("the network cannot be built", ValueError):
             return build_network(self._config.model, hyperparameters, self.problem.task, channels, self._scaling)
