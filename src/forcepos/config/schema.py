@@ -320,9 +320,7 @@ class TrainingConfig:
     precision: str = key("mixed: float16 where safe, faster on a GPU with tensor cores", choices=("full", "mixed"))
     deterministic: bool = key("same seed, same result on a GPU too, at some cost of speed; a CPU always does so")
     tensorboard: bool = key("write TensorBoard logs into the run's folder")
-    pretrain: str | None = _optional(
-        "a finished run, its folder or runs:/ID, whose networks are trained on; null: none"
-    )
+    pretrain: str | None = _optional("finished run, folder or runs:/ID, whose networks are trained on; null: none")
 
 
 @dataclass
