@@ -65,8 +65,8 @@ def given_hyperparameters(config: Config) -> Values | None:
 def read_hyperparameters(source: str | Path, text: bytes | None = None) -> Values:
     """Read hyperparameters from JSON, of the file `source` or given: an object of them, or a result.json."""
     try:
-        path = Path(source, "result.json") if Path(source).is_dir() else Path(source)
-        text = path.read_bytes() if text is None else text
+        file = "result.json" if Path(source).is_dir() else ""
+        text = Path(source, file).read_bytes() if text is None else text
         values = json.loads(text, object_pairs_hook=_without_repetition)
     except OSError as error:
         raise InputError(f"tuner.hyperparameters={source} cannot be read: {error.strerror}") from error
@@ -112,12 +112,8 @@ def _compared(
     only = [name for name in theirs if name not in ours], [name for name in ours if name not in theirs]
     yield "data.features", *(only if any(only) else (theirs, ours))
     values, regression = dataclasses.asdict(config), config.model.task == "regression"
-    for name in (
-        "model.task",
-        "model.plugin",
-        "model.window",
-        "model.axes" if regression else "sectors.starts_deg",
-    ):
+    outputs = "model.axes" if regression else "sectors.starts_deg"
+    for name in ("model.task", "model.plugin", "model.window", outputs):
         group, _, key = name.partition(".")
         yield name, before[group][key], values[group][key]
     for name, value in (given_hyperparameters(config) or {}).items():

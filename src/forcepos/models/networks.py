@@ -126,10 +126,7 @@ def _check(model: keras.Sequential, plugin: str, outputs: int) -> None:
 
 
 def load_networks(path: Path) -> list[keras.Sequential]:
-    """Load the networks of a run's saved model, network_1 first; an InputError: it is damaged or none.
-
-    Keras' safe mode runs no code that the file may hold.
-    """
+    """Load the networks of a run's saved model, network_1 first, and no code; an InputError: it is none."""
     try:
         model = keras.models.load_model(path, compile=False, safe_mode=True)
         model.get_layer("network_1")

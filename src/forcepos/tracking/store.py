@@ -180,11 +180,7 @@ def read_hyperparameters(config: TrackingConfig, source: str) -> bytes:
 
 @defer_signals()
 def fetch_run(config: TrackingConfig, source: str) -> Path:
-    """Fetch config, result and model of a run of ours, runs:/ID, as long as this process lives; return a folder.
-
-    Raises:
-        InputError: there is no such run, or it lacks one of them.
-    """
+    """Fetch config, result and model of a run of ours, runs:/ID, to a folder of this process, and return it."""
     if source not in _fetched:
         client, folder = open_store(config)[0], TemporaryDirectory()
         try:
