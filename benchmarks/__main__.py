@@ -1,4 +1,4 @@
-"""`python -m benchmarks [PART …]`: measures side by side and prints tables. `make bench` runs all parts."""
+"""`python -m benchmarks [PART …]`: measures side by side and prints tables. `make bench` runs all short parts."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from benchmarks.gpu import gpu
 from benchmarks.growth import growth
 from benchmarks.logs import logs
 from benchmarks.preparation import preparation
+from benchmarks.pretrain import pretrain
 from benchmarks.readers import readers
 from benchmarks.sweep import sweep
 from benchmarks.table import Table
@@ -37,12 +38,14 @@ PARTS: dict[str, Callable[[int], list[Table]]] = {
     "growth": growth,
     "sweep": sweep,
     "workers": workers,
+    "pretrain": pretrain,
     "gpu": gpu,
 }
+_LONG = {"pretrain"}  # only where they are named
 
 
 def main() -> None:
-    """Measure the parts that are named, all by default."""
+    """Measure the parts that are named, all short ones by default."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("parts", nargs="*", choices=[*PARTS, []], metavar="PART", help=", ".join(PARTS))
     parser.add_argument("--rounds", type=int, default=7, help="counted rounds of what is measured in turn")
@@ -50,7 +53,7 @@ def main() -> None:
     chosen = parser.parse_args()
     parts = PARTS | {"search": partial(whole_search, epochs=chosen.epochs)}
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
-    for name in chosen.parts or parts:
+    for name in chosen.parts or [name for name in parts if name not in _LONG]:
         print(f"measuring {name} …", file=sys.stderr)
         for table in parts[name](chosen.rounds):
             print(f"{table}\n", flush=True)

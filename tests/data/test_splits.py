@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import logging
+import re
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ import pytest
 
 from forcepos.config.schema import SplitConfig
 from forcepos.data.recordings import Recordings, Samples, all_samples
+from forcepos.data.splits.held_out import harder_split
 from forcepos.data.splits.split import Subsets, split_of
 from forcepos.runtime.errors import InputError
 from tests.conftest import checked_config
@@ -382,3 +385,47 @@ def test_whole_recordings_are_held_out_where_recordings_are_tested_and_stretches
                 {*samples.recordings.recording[samples.starts[part]].tolist()} for part in (inside, outside)
             ]
             assert bool(of_each[0] & of_each[1]) is shared
+
+
+@pytest.mark.parametrize("name", [*UNITS, "random"])
+def test_a_smaller_share_of_the_training_recordings_is_part_of_a_larger_one(name: str) -> None:
+    samples = all_samples(plate(UNEVEN * 8), WINDOW)
+    whole, *fewer = (
+        split_of(config(name, f"split.train_share={share}")).subsets(samples, 1) for share in (1, 0.5, 0.2, 0.01)
+    )
+    for larger, smaller in itertools.pairwise([whole, *fewer]):
+        assert set(smaller.train.tolist()) < set(larger.train.tolist())
+        for subset in ("validation", "calibration", "test"):
+            assert np.array_equal(getattr(smaller, subset), getattr(whole, subset))
+    units = split_of(config(name)).units(samples).number
+    for thinned, share in zip(fewer, (0.5, 0.2, 0.01), strict=True):
+        of_all, kept = np.unique(units[whole.train]), np.unique(units[thinned.train])
+        assert len(kept) == max(1, round(share * len(of_all)))
+        assert set(thinned.train.tolist()) == set(whole.train[np.isin(units[whole.train], kept)].tolist())
+
+
+def test_which_recordings_train_depends_on_the_seed_and_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    samples, split = all_samples(plate([50] * 20), WINDOW), split_of(config("blocked", "split.train_share=0.1"))
+    caplog.set_level(logging.INFO)
+    drawn = [
+        {*samples.recordings.recording[samples.starts[split.subsets(samples, seed).train]]} for seed in (1, 2, 1)
+    ]
+    assert drawn[0] == drawn[2] != drawn[1]
+    told = [message for message in caplog.messages if "train_share" in message]
+    assert told[0] == told[2]
+    assert re.fullmatch(r"split.train_share=0.1: 2 of 20 recordings train, \d+ of \d+ samples", told[0])
+
+
+def test_of_the_only_session_that_trains_a_share_of_its_recordings_does() -> None:
+    recordings = plate([50] * 20)
+    samples = all_samples(dataclasses.replace(recordings, session=recordings.recording // 10), WINDOW)
+    subset = split_of(config("held_out_sessions", "split.train_share=0.3")).subsets(samples, 1)
+    whole = split_of(config("held_out_sessions")).subsets(samples, 1)
+    count = [len(np.unique(recordings.recording[samples.starts[of.train]])) for of in (subset, whole)]
+    assert count[0] == round(0.3 * count[1])
+
+
+def test_the_harder_split_trains_on_the_same_share() -> None:
+    harder = harder_split(config("blocked", "split.train_share=0.3"), "held_out_points")
+    assert harder is not None
+    assert harder.train_share == 0.3

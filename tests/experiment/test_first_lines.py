@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from forcepos.data.loading import Loaded
 from forcepos.experiment.inputs import read_inputs
 from tests.conftest import checked_config
+from tests.data.test_splits import plate
 
 
 @pytest.mark.parametrize(
@@ -27,7 +29,7 @@ from tests.conftest import checked_config
 def test_the_rows_to_simulate_are_told_by_their_keys_and_many_of_them_with_the_time_that_they_take(
     rows: int, level: str, line: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("forcepos.experiment.inputs.load_checked", lambda _: None)
+    monkeypatch.setattr("forcepos.experiment.inputs.load_checked", lambda _: Loaded(plate([9])))
     caplog.set_level("INFO", logger="forcepos")
     read_inputs(checked_config(f"data.rows={rows}", "tracking=none"))
     assert [record.levelname for record in caplog.records] == [level]

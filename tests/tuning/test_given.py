@@ -118,7 +118,7 @@ def test_more_layers_than_the_space_has_are_named() -> None:
 
 def test_a_result_of_ours_is_read_like_a_file_of_the_notebook(tmp_path: Path) -> None:
     (tmp_path / "result.json").write_text(json.dumps({"run_id": "1", "best_hyperparameters": GOOD}))
-    assert read_hyperparameters(tmp_path / "result.json") == GOOD
+    assert read_hyperparameters(tmp_path / "result.json") == read_hyperparameters(tmp_path) == GOOD
     notebooks = read_hyperparameters(DATA / "best_hyperparameters" / "versuch_own_ffnn_regression_1_1.obj")
     assert notebooks["units_0"] == 64
 
@@ -152,7 +152,7 @@ def test_what_is_no_text_or_no_file_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "f.json").write_bytes(b'{"lr": "\xff"}')
     with pytest.raises(InputError, match="f.json is not JSON: 'utf-8' codec can't decode byte 0xff in position 8"):
         read_hyperparameters(tmp_path / "f.json")
-    with pytest.raises(InputError, match="cannot be read: Is a directory$"):
+    with pytest.raises(InputError, match="cannot be read: No such file or directory$"):  # in a folder without it
         read_hyperparameters(tmp_path)
 
 

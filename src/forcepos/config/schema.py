@@ -159,6 +159,7 @@ class SplitConfig:
     plugin: str = _plugin()
     validation_ratio: float = _share("share of the rest for the validation subset")
     calibration_ratio: float = key("share of the rest, from validation, that calibrates; 0: none", min=0, below=1)
+    train_share: float = key("share of the training units, at least one, that train", default=1.0, above=0, max=1)
 
 
 @dataclass
@@ -344,6 +345,7 @@ class TrainingConfig:
     precision: str = key("mixed: float16 where safe, faster on a GPU with tensor cores", choices=("full", "mixed"))
     deterministic: bool = key("same seed, same result on a GPU too, at some cost of speed; a CPU always does so")
     tensorboard: bool = key("write TensorBoard logs into the run's folder")
+    pretrain: str | None = _optional("finished run, folder or runs:/ID, whose networks are trained on; null: none")
 
 
 @dataclass

@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from forcepos.config.checks import check_config, compose_unchecked, register_resolvers
 from forcepos.config.mistakes import UNREADABLE, explain
 from forcepos.config.plugins import use_plugin_folders
-from forcepos.config.schema import Config
+from forcepos.config.schema import Config, TunerConfig
 from forcepos.data.readers.table import Reader
 from forcepos.data.splits.split import Split
 from forcepos.models.architectures.architecture import Architecture
@@ -27,7 +27,7 @@ from forcepos.runtime.log_lines import lines_on_standard_error, quiet_import
 from forcepos.runtime.paths import short_path
 from forcepos.runtime.wording import name_some, visible
 from forcepos.tracking.description import run_name
-from forcepos.tuning.tuner import Tuner
+from forcepos.tuning.tuner import Fixed, Tuner
 
 if TYPE_CHECKING:  # the command line's first log line should not wait for them
     import pandas as pd
@@ -161,4 +161,9 @@ def to_config(composed: DictConfig) -> Config:
         sources = HydraConfig.get().runtime.config_sources
         users = [one for one in sources if one.schema == "file" and one.provider not in {"main", "hydra"}]
         use_plugin_folders(one.path for one in users)
-    return check_config(composed, PLUGINS)
+    config = check_config(composed, PLUGINS)
+    if config.training.pretrain and not isinstance(config.tuner, Fixed):  # its layers are known: nothing to search
+        kept = {field.name: getattr(config.tuner, field.name) for field in fields(TunerConfig)}
+        kept |= {"name": "fixed", "plugin": Fixed.plugin, "max_trials": None}
+        config.tuner = Fixed(**kept, hyperparameters=config.training.pretrain)
+    return config

@@ -7,16 +7,19 @@ import math
 import os
 import reprlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from forcepos.config.checks import wanted_limit
 from forcepos.config.schema import Config, FixedTunerConfig, IntRange, ModelConfig, SimulatedConfig
 from forcepos.data.loading import Loaded, load_checked
+from forcepos.data.recordings import Recordings
 from forcepos.models.architectures.architecture import PREPROCESSING, architecture_of, preprocessing, search_space
+from forcepos.results.finished_runs import CONFIG, MODEL, holds_result
 from forcepos.results.progress import Progress
 from forcepos.runtime.errors import InputError
+from forcepos.tracking.store import fetch_run
 from forcepos.tracking.store import read_hyperparameters as read_run
 from forcepos.tracking.track import check_server
 from forcepos.tuning.space import Space
@@ -35,6 +38,7 @@ def read_inputs(config: Config) -> Loaded:
             f"srun --ntasks=1 --cpus-per-task={tasks} …, and set tuner.workers={tasks}"
         )
     check_server(config.tracking)
+    check_pretraining(config)
     given_hyperparameters(config)
     if isinstance(data := config.data, SimulatedConfig):
         points = math.prod(data.grid)
@@ -44,7 +48,9 @@ def read_inputs(config: Config) -> Loaded:
         plan = f"; training {Progress(config, rows // 2).plan()}" if many else ""
         level, size = logging.WARNING if many else logging.INFO, f"{rows:,} rows: {points} points of data.grid"
         log.log(level, "simulating %s x %s%s", size, visits, plan)
-    return load_checked(config)
+    loaded = load_checked(config)
+    check_pretraining(config, loaded.recordings)
+    return loaded
 
 
 def with_known_seconds(config: Config, rate_hz: float | None) -> Config:
@@ -74,7 +80,8 @@ def given_hyperparameters(config: Config) -> Values | None:
 def read_hyperparameters(source: str | Path, text: bytes | None = None) -> Values:
     """Read hyperparameters from JSON, of the file `source` or given: an object of them, or a result.json."""
     try:
-        text = Path(source).read_bytes() if text is None else text
+        file = "result.json" if Path(source).is_dir() else ""
+        text = Path(source, file).read_bytes() if text is None else text
         values = json.loads(text, object_pairs_hook=_without_repetition)
     except OSError as error:
         raise InputError(f"tuner.hyperparameters={source} cannot be read: {error.strerror}") from error
@@ -87,6 +94,55 @@ def read_hyperparameters(source: str | Path, text: bytes | None = None) -> Value
         kind = "null" if given is None else f"a {type(given).__name__}"
         raise InputError(f"tuner.hyperparameters={source}{place} holds {kind}, not an object")
     return given
+
+
+def source_folder(config: Config) -> Path:
+    """Return the folder of the run that training.pretrain names, or one like it for a run that MLflow keeps."""
+    source = str(config.training.pretrain)
+    return fetch_run(config.tracking, source) if source.startswith("runs:/") else Path(source)
+
+
+def check_pretraining(config: Config, recordings: Recordings | None = None) -> None:
+    """Raise InputError if training.pretrain names no run, or one with other channels, rows, outputs or layers."""
+    if not (source := config.training.pretrain):
+        return
+    folder, problem = source_folder(config), "is not the folder of a finished run with a model"
+    try:
+        if holds_result(folder) and (folder / MODEL).is_file():
+            result, before = (json.loads((folder / name).read_bytes()) for name in ("result.json", CONFIG))
+            compared = _compared(result, before, config, recordings)
+            problems = (f"has {name}={was} where this run has {now}" for name, was, now in compared if was != now)
+            problem = next(problems, "")
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        problem = f"cannot be used: {type(error).__name__}: {error}"
+    if problem:
+        raise InputError(f"training.pretrain={source} {problem}")
+
+
+def _compared(
+    result: Mapping[str, Any], before: Mapping[str, Any], config: Config, recordings: Recordings | None
+) -> Iterator[tuple[str, Any, Any]]:
+    """Yield names and values, there and here, of what networks depend on; of other channels those that differ."""
+    theirs, ours = before["data"]["features"], config.data.features
+    only = [name for name in theirs if name not in ours], [name for name in ours if name not in theirs]
+    yield "data.features", *(only if any(only) else (theirs, ours))
+    values, regression = dataclasses.asdict(config), config.model.task == "regression"
+    outputs = "model.axes" if regression else "sectors.starts_deg"
+    for name in ("model.task", "model.plugin", "model.window", outputs):
+        group, _, key = name.partition(".")
+        yield name, before[group][key], values[group][key]
+    for name, value in (given_hyperparameters(config) or {}).items():
+        if name not in {"lr", "batch_size"}:
+            yield name, result["best_hyperparameters"].get(name, value), value
+    if recordings:
+        was, now = result["data"]["rate_hz"], recordings.rate_hz
+        if was and now and not 1 / 1.1 < was / now < 1.1:
+            yield "rows per second", was, now
+        if not regression:
+            yield "classes", result["data"].get("classes", []), list(recordings.label_names)
+        if result["data"]["fingerprint"] == recordings.fingerprint:
+            known = "learned from these recordings: split as there, or it knows what is tested here"
+            log.warning("training.pretrain=%s %s", config.training.pretrain, known)
 
 
 def _without_repetition(pairs: Sequence[tuple[str, Any]]) -> Values:

@@ -17,12 +17,13 @@ from forcepos.config.schema import Config, FixedTunerConfig
 from forcepos.data.loading import Loaded
 from forcepos.data.splits.held_out import harder_split
 from forcepos.evaluation.evaluate import evaluate, references
-from forcepos.experiment.inputs import given_hyperparameters
+from forcepos.experiment.inputs import given_hyperparameters, source_folder
 from forcepos.models.architectures.architecture import search_space
 from forcepos.models.final import TrainedModel, train_final
+from forcepos.models.networks import load_networks
 from forcepos.models.problem import Problem
 from forcepos.models.training.trainer import NetworkTrainer
-from forcepos.results.finished_runs import CONFIG, cached_result, refuse_result, run_fingerprint
+from forcepos.results.finished_runs import CONFIG, MODEL, cached_result, refuse_result, run_fingerprint
 from forcepos.results.pending_logs import finalize_tracking, log_pending
 from forcepos.results.report_page import save_pictures
 from forcepos.results.run_report import RunReport, Scored, repeat_result, save
@@ -42,7 +43,7 @@ from forcepos.tuning.workers import SharedSearch, WorkerPool
 
 log = logging.getLogger(__name__)
 _VERSION = 2  # raise it with a change of the code after which the same trial has another score
-_OF_A_TRIAL = ("epochs", "device", "deterministic", "xla", "precision")
+_OF_A_TRIAL = {"epochs", "device", "deterministic", "xla", "precision", "pretrain"}
 _NOT_MEANT = ("max_trials", "max_failures", "fresh", "workers")
 T = TypeVar("T")
 
@@ -78,7 +79,7 @@ def search_fingerprint(config: Config, data_fingerprint: str) -> str:
     meaning = {
         "data": data_fingerprint,
         "tuner": {key: value for key, value in values["tuner"].items() if key not in _NOT_MEANT},
-        "training": {key: values["training"][key] for key in _OF_A_TRIAL},
+        "training": {key: values["training"][key] for key in values["training"].keys() & _OF_A_TRIAL},
         "versions": [_VERSION, keras.__version__, keras_tuner.__version__],
         **({"reader": values["data"]["plugin"]} if "plugin" in values["data"] else {}),
         **{key: values[key] for key in ("seed", "split", "sectors", "model")},
@@ -99,6 +100,7 @@ def _run(plan: RunPlan) -> dict[str, Any]:
     if plan.parent is None:  # a fold's folder may hold what an interrupted cross-validation has left
         refuse_result(folder)
     problem, name = Problem.of(config, plan.loaded.recordings), run_name(config, plan.overrides)
+    start = load_networks(source_folder(config) / MODEL) if config.training.pretrain else []
     with (
         lock_search(plan.search_dir, config.tuner.fresh, wait=in_sweep()),
         track(config, name, plan.search_dir.name, plan.parent, swept(plan.overrides)) as run,
@@ -108,7 +110,7 @@ def _run(plan: RunPlan) -> dict[str, Any]:
         if (folder / CONFIG).is_file():  # not in a fold's
             run.log_file(folder / CONFIG, "config")  # beside result.json, the copy would pass for a run's folder
         log.info("searching on %s, trials in %s", plan.device, plan.search_dir)
-        trainer, events, others = NetworkTrainer(problem, folder), Events(terminal, run), Events(terminal)
+        trainer, events, others = NetworkTrainer(problem, folder, start), Events(terminal, run), Events(terminal)
         search = _stage(find_hyperparameters, trainer, plan.search_dir, events)
         run.log_tags({"search.trials": str(len(search.trials)), "search.reused_trials": str(search.reused)})
         trained = _stage(train_model, trainer, search.best, events, "final training")
@@ -179,6 +181,6 @@ def evaluate_second_split(plan: RunPlan, trainer: NetworkTrainer, best: Values, 
     except InputError as error:
         log.warning("no score on evaluation.also=%s: %s", name, error)
         return None
-    others = NetworkTrainer(problem, trainer.folder / name)
+    others = NetworkTrainer(problem, trainer.folder / name, trainer.pretrained)
     trained = train_model(others, best, events, f"training for split={name}")
     return Scored(problem, trained, evaluate(problem, trained))

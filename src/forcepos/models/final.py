@@ -85,7 +85,7 @@ def _errors_of_folds(trainer: NetworkTrainer, best: Values, report: Report) -> _
     division = split_of(problem.config.split)
     for number, (inside, outside) in enumerate(division.parts(problem.samples, problem.split.train, FOLDS), 1):
         part = problem.holding_out(inside, outside)
-        without, first = NetworkTrainer(part, trainer.folder), number * ensemble
+        without, first = NetworkTrainer(part, trainer.folder, trainer.pretrained), number * ensemble
         members = range(1, ensemble + 1)
         networks = [without.final(best, member, partial(report, first + member))[0] for member in members]
         found.append(_Errors.of(networks, part, outside, target_box(part)))

@@ -1,6 +1,8 @@
 """Compiled Keras models built from hyperparameters: raw signals in, mm or probabilities out."""
 
+import warnings
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -11,6 +13,8 @@ from forcepos.models.architectures.architecture import architecture_of
 from forcepos.models.problem import Regression, Task
 from forcepos.models.scaling import Scaling
 from forcepos.runtime.errors import InputError, plugin_errors, plugin_name
+
+warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")  # a loaded one has not trained yet
 
 
 def build_network(
@@ -53,3 +57,14 @@ def _check(model: keras.Sequential, plugin: str, outputs: int) -> None:
         if not type(layer).__module__.startswith("keras."):
             fault = f"{plugin}: {type(layer).__name__} is none of Keras' own layers"
             raise InputError(f"{fault}, so that a saved model would not load without it: build it from those")
+
+
+def load_networks(path: Path) -> list[keras.Sequential]:
+    """Load the networks of a run's saved model, network_1 first, and no code; an InputError: it is none."""
+    try:
+        model = keras.models.load_model(path, compile=False, safe_mode=True)
+        model.get_layer("network_1")
+    except Exception as error:
+        reason = str(error).partition("\n")[0]
+        raise InputError(f"{path} holds no network to start from: {reason}") from error
+    return [layer for layer in model.layers if layer.name.startswith("network_")]

@@ -26,7 +26,8 @@ SKIP_VARIABLE = "FORCEPOS_SKIP_FINISHED"  # set for the jobs of a resumed sweep:
 _VERSION = 1  # raise it with a change of the code after which the same run has another result
 MARK = ".unfinished"  # in a run's folder until it has ended well, so that the same run may be repeated there
 CONFIG = "config.json"  # in a run's folder: its checked values, as they were then
-_OUTPUTS = ("model.keras", "tables", "result.json", "figures", "report.html", "fold_1")
+MODEL = "model.keras"
+_OUTPUTS = (MODEL, "tables", "result.json", "figures", "report.html", "fold_1")
 
 
 @contextmanager

@@ -171,6 +171,7 @@ def _data(problem: Problem) -> dict[str, Any]:
         "points": int(recordings.point.max()) + 1,
         "rate_hz": recordings.rate_hz,
         "window": problem.samples.window,
+        "classes": list(recordings.label_names),
         "subsets": {name: len(members) for name, members in vars(problem.split).items()},
         "tested_recordings": len(np.unique(recordings.recording[problem.test_samples.last])),
         **{f"{name}_digest": hashlib.sha256(known + of).hexdigest()[:12] for name, of in rows.items()},

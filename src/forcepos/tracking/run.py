@@ -2,7 +2,6 @@
 
 import math
 import tempfile
-import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -204,9 +203,7 @@ class Run(StepQueue):
         import keras  # noqa: PLC0415  # TensorFlow takes seconds
         import mlflow.tensorflow  # noqa: PLC0415  # likewise
 
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")  # it has not trained yet
-            model = keras.models.load_model(path)
+        model = keras.models.load_model(path)
         client, signals = self._client, np.asarray(example, np.float32)
         begun = [one for one in self._models(self._id) if one.name == model.name]
         logged = begun[0] if begun else client.create_logged_model(self._experiment_id, model.name, self._id)

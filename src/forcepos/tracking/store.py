@@ -5,11 +5,12 @@ import socket
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psutil
 from filelock import FileLock
 from mlflow import MlflowClient, set_tracking_uri
-from mlflow.artifacts import load_text
+from mlflow.artifacts import download_artifacts, load_text
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from mlflow.tracking._tracking_service import utils
@@ -25,6 +26,7 @@ from forcepos.tracking.ui import OUR_KIND, offer_views
 
 _PROCESS_TAG = "forcepos.process"
 Tags = Mapping[str, str | None]
+_fetched: dict[str, TemporaryDirectory[str]] = {}
 
 
 @defer_signals()
@@ -161,3 +163,20 @@ def read_hyperparameters(config: TrackingConfig, source: str) -> bytes:
         return load_text(f"{source}/best_hyperparameters.json").encode()
     except (MlflowException, OSError) as error:
         raise InputError(f"tuner.hyperparameters={source} names no run with best hyperparameters") from error
+
+
+@defer_signals()
+def fetch_run(config: TrackingConfig, source: str) -> Path:
+    """Fetch config, result and model of a run of ours, runs:/ID, to a folder of this process, and return it."""
+    if source not in _fetched:
+        client, folder = open_store(config)[0], TemporaryDirectory()
+        try:
+            outputs = client.get_run(source.removeprefix("runs:/")).outputs
+            models = [f"models:/{model.model_id}" for model in (outputs.model_outputs if outputs else ())]
+            for place in (*models, f"{source}/config/config.json", f"{source}/result.json"):
+                download_artifacts(place, dst_path=folder.name)
+            Path(folder.name, "data", "model.keras").rename(Path(folder.name, "model.keras"))
+        except (MlflowException, OSError) as error:
+            raise InputError(f"training.pretrain={source} names no run with a model") from error
+        _fetched[source] = folder
+    return Path(_fetched[source].name)

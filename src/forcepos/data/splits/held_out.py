@@ -228,7 +228,7 @@ def harder_split(split: schema.SplitConfig, name: str) -> Split | None:
     """Return the split of this name, with the ratios of `split`; None if it is that, or tests every unit."""
     if name == split.name or not isinstance(split, schema.DrawnSplitConfig):
         return None
-    ratios = {key: value for key, value in vars(split).items() if key.endswith("_ratio")}
+    ratios = {key: value for key, value in vars(split).items() if key.endswith(("_ratio", "_share"))}
     kinds = (HeldOutPoints, HeldOutRecordings, HeldOutSessions)
     kind = next(kind for kind in kinds if name == f"held_out_{kind.unit}s")
     return kind(name=name, plugin=schema.OWN_PLUGINS[f"split/{name}"], **ratios)

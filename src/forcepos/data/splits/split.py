@@ -2,7 +2,7 @@
 
 import logging
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import numpy as np
@@ -119,7 +119,7 @@ class Split(SplitConfig, ABC):
         with plugin_errors(self, "divide"):
             divided = self.divide(samples, seed)
         if isinstance(divided, Subsets):
-            return divided
+            return self._thinned(divided, samples, seed)
         subset, count, wrong = np.asarray(divided), len(samples.starts), ""
         if subset.shape != (count,) or subset.dtype.kind not in "iu":
             wrong = f"{subset.dtype} of shape {subset.shape}, not an integer for each of {count} samples"
@@ -137,7 +137,22 @@ class Split(SplitConfig, ABC):
             lost = f"leaves out {round(share * count)} of {count} samples ({100 * share:.0f} %): {self.causes}"
             level = logging.WARNING if share > self.usual_loss else logging.INFO
             log.log(level, "split=%s %s", self.name, lost)
-        return found
+        return self._thinned(found, samples, seed)
+
+    def _thinned(self, found: Subsets, samples: Samples, seed: int) -> Subsets:
+        """Keep a share of the units that train, drawn such that a smaller share is part of a larger one."""
+        if self.train_share == 1:
+            return found
+        units = self.units(samples)
+        if len(np.unique(units.number[found.train])) == 1:  # of two sessions one trains
+            units = Units(samples.recordings.recording[samples.starts])
+        number = units.number[found.train]
+        drawn = np.random.default_rng([seed, TRAIN]).permutation(np.unique(number))
+        kept = drawn[: max(1, round(self.train_share * len(drawn)))]
+        train = found.train[np.isin(number, kept)]
+        counts = len(kept), len(drawn), units.what, len(train), len(number)
+        log.info("split.train_share=%g: %d of %d %s train, %d of %d samples", self.train_share, *counts)
+        return replace(found, train=train)
 
 
 def parts_of(train: Int32, part: NDArray[np.integer]) -> list[tuple[Int32, Int32]]:

@@ -24,12 +24,12 @@ Values = Mapping[str, Any]  # hyperparameters by name
 
 
 class NetworkTrainer:
-    """Builds a network from hyperparameters and trains it from scratch."""
+    """Builds a network from hyperparameters, or copies a pretrained one, and trains it."""
 
-    def __init__(self, problem: Problem, folder: Path) -> None:
-        """Prepare to train; TensorBoard's logs go to `folder`, the run's."""
+    def __init__(self, problem: Problem, folder: Path, pretrained: Sequence[keras.Sequential] = ()) -> None:
+        """Prepare to train; TensorBoard's logs go to `folder`, the run's. Final networks start as `pretrained`."""
         self.problem, self.folder, self._config = problem, folder, problem.config
-        self._dataset = DeviceDataset.of(problem)
+        self._dataset, self.pretrained = DeviceDataset.of(problem), pretrained
         self._scaling: dict[tuple[str, int], Scaling] = {}  # that are fitted, by choice and rows of statistics
         noise = self._config.training.offset_noise
         spread = spread_of_recordings(problem.samples, problem.split.train) if noise else ()
@@ -65,7 +65,7 @@ class NetworkTrainer:
             seed = int(np.random.SeedSequence([seed, member]).generate_state(1)[0] >> 1)
         batch_size = settings.final_batch_size or best["batch_size"]
         with _possible():
-            network = self._build(best, seed)
+            network = self._build(best, seed, member)
             network.name = f"network_{member}"
             training = self._training(network, best, batch_size, settings.final_epochs)
             history = training.fit(network, seed, settings.final_epochs, after_epoch, self._final_callbacks())
@@ -83,9 +83,15 @@ class NetworkTrainer:
             callbacks.append(keras.callbacks.TensorBoard(self.folder / "tensorboard"))
         return callbacks
 
-    def _build(self, hyperparameters: Values, seed: int) -> keras.Sequential:
+    def _build(self, hyperparameters: Values, seed: int, member: int = 1) -> keras.Sequential:
         keras.backend.clear_session()
         keras.utils.set_random_seed(seed)
+        if self.pretrained:
+            source, task = self.pretrained[(member - 1) % len(self.pretrained)], self.problem.task
+            network = keras.models.clone_model(source)
+            network.set_weights(source.get_weights())
+            network.compile(keras.optimizers.Adam(hyperparameters["lr"]), loss=task.loss, metrics=task.metrics())
+            return network
         channels, scaling = len(self.problem.samples.recordings.channels), self._scaling_of(hyperparameters)
         with _possible("the network cannot be built", ValueError):
             return build_network(self._config.model, hyperparameters, self.problem.task, channels, scaling)
