@@ -157,7 +157,7 @@ def references(problem: Problem, simulation: Simulation | None) -> References:
 def differences(
     problem: Problem, predicted: Float32, others: Mapping[str, Float32]
 ) -> dict[str, dict[str, list[float]]]:
-    """Return the interval of the main score's difference, the model's minus each other's: name, score, low and high.
+    """Return low and high of the main score's difference, the model's minus each other's, by name and score.
 
     All are predictions (test samples, outputs). Each draw of the bootstrap draws the same units for all of them,
     since what makes a recording hard does so for all; intervals are simultaneous, since the best of the others is
