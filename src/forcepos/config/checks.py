@@ -55,6 +55,11 @@ def register_resolvers() -> None:
     OmegaConf.register_new_resolver("if_equal", lambda value, other, *cases: cases[value != other], replace=True)
 
 
+def refuse_missing(composed: DictConfig) -> None:
+    if missing := sorted(OmegaConf.missing_keys(composed)):
+        raise InputError(_LACKS.format(key=missing[0]))
+
+
 @resolving()
 def checked(composed: DictConfig, schema: type[Schema]) -> Schema:
     """Convert a composed config to `schema`: no key unknown or missing, no value out of its limits.
@@ -63,8 +68,7 @@ def checked(composed: DictConfig, schema: type[Schema]) -> Schema:
         InputError: a key is unknown or missing, or a value refers to nothing or is out of limits; names the key.
     """
     _refuse_unknown_keys(composed, "")
-    if missing := sorted(OmegaConf.missing_keys(composed)):
-        raise InputError(_LACKS.format(key=missing[0]))
+    refuse_missing(composed)
     config = OmegaConf.to_object(composed)
     if not isinstance(config, schema):
         raise TypeError(f"not a {schema.__name__}: {type(config)}")

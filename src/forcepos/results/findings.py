@@ -20,12 +20,12 @@ if TYPE_CHECKING:  # the end of a sweep takes no TensorFlow
 
 _FEW_UNITS = 10  # recordings below which an interval from a bootstrap over them is too narrow
 _TREND = 0.5  # rank correlation of value and objective above which a range's end is taken for a limit
-_WHERE = {  # a split tests
+WHERE = {  # a split tests, from the easiest to the hardest
+    "random": "between samples that it was trained on",
     "blocked": "later in a recording that it knows",
     "held_out_recordings": "in a new recording of points that it knows",
     "held_out_points": "at points that it has never touched",
     "held_out_sessions": "in a session that it has never seen, such as another day",
-    "random": "between samples that it was trained on",
 }
 
 
@@ -193,7 +193,7 @@ def question(split: SplitConfig, regression: bool) -> str:
 def _where(split: SplitConfig) -> str | None:
     if isinstance(split, CrossValidationConfig):
         return f"on {split.unit}s that were left out of its training"
-    return _WHERE.get(split.name) if type(split).__module__.startswith("forcepos.") else None
+    return WHERE.get(split.name) if type(split).__module__.startswith("forcepos.") else None
 
 
 def cards(result: Result) -> list[tuple[str, str, str]]:
@@ -202,7 +202,7 @@ def cards(result: Result) -> list[tuple[str, str, str]]:
     measure = "mean error" if "euclidean_mean_mm" in result["test"] else "accuracy"
     return [
         ("Score", score(result), f"{measure} on the test subset"),
-        *([("Honest figure", score(second), f"{measure} {_WHERE[second['split']]}")] if second else []),
+        *([("Honest figure", score(second), f"{measure} {WHERE[second['split']]}")] if second else []),
         ("Best baseline", score({"test": result[name]}), f"{measure} of {BASELINES[name]}"),
     ]
 
@@ -211,7 +211,7 @@ def verdict(result: Result, split: SplitConfig) -> str:
     """Say in a sentence what may be claimed of the model, on the run's own split and on the second one."""
     second = result["also"]
     rungs = {_where(split) or f"on split={split.name}": result}
-    rungs |= {_WHERE[second["split"]]: second} if second else {}
+    rungs |= {WHERE[second["split"]]: second} if second else {}
     return f"{'; '.join(_claim(scored, where) for where, scored in rungs.items())}."
 
 

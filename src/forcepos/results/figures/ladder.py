@@ -34,7 +34,8 @@ def ladder(rungs: Mapping[str, Result]) -> Figure:
                 [place + number * _APART * len(rungs) for place in known], [*known.values()], label=title, **look
             )
         values += known.values()
-    ticks = [f"{style.literal(name)}\n{score(of)}".replace(" [", "\n[") for name, of in rungs.items()]
+    names = [style.literal(name).replace("held_out_", "new ") for name in rungs]
+    ticks = [f"{name}\n{score(of)}".replace(" [", "\n[") for name, of in zip(names, rungs.values(), strict=True)]
     axes.set_xticks(range(len(rungs)), ticks)
     axes.set_ylabel(label)
     axes.margins(x=0.1)
