@@ -167,9 +167,7 @@ def train_model(trainer: NetworkTrainer, best: Values, events: Events, phase: st
         raise InputError(f"{phase} with lr={best['lr']:g} failed: {failure}; {remedy}") from failure
 
 
-def measure(
-    problem: Problem, trained: TrainedModel, events: Events, simulation: Simulation | None = None
-) -> Scored:
+def measure(problem: Problem, trained: TrainedModel, events: Events, simulation: Simulation | None) -> Scored:
     """Score a model and, as a phase of the run, the references on the same test samples."""
     evaluation = evaluate(problem, trained)
     with events.phase("baselines", 0):
@@ -188,4 +186,4 @@ def measure_second_split(plan: RunPlan, trainer: NetworkTrainer, best: Values, e
         return None
     others = NetworkTrainer(problem, trainer.folder / name)
     trained = train_model(others, best, events, f"training for split={name}")
-    return measure(problem, trained, events)
+    return measure(problem, trained, events, None)

@@ -16,7 +16,7 @@ from omegaconf import OmegaConf
 
 from forcepos.config.mistakes import UNREADABLE
 from forcepos.results.finished_runs import holds_result
-from forcepos.results.scores import BASELINES, headline, in_words, with_interval
+from forcepos.results.scores import best_baseline, headline, in_words, with_interval
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.paths import short_path
 from forcepos.runtime.wording import shortened, visible
@@ -77,12 +77,11 @@ def _scores(result: dict[str, Any]) -> Row:
     score, also = headline(result["test"]), result.get("also") or {"test": {}}
     low, high = result.get("intervals", {}).get(score, (None, None))
     also_low, also_high = also.get("intervals", {}).get(score, (None, None))
-    baselines = [result[name][score] for name in BASELINES if name in result]
     return {
         "status": "FINISHED", "score": score, "run_id": result["run_id"],
         score: result["test"][score], "low": low, "high": high,
         "also": also["test"].get(score), "also_low": also_low, "also_high": also_high,
-        "baseline": baselines[0], "best_baseline": (min if score.endswith("_mm") else max)(baselines),
+        "baseline": result["baseline"][score], "best_baseline": result[best_baseline(result)][score],
         "seconds": sum(result["seconds"].values()) if "seconds" in result else None,
     }  # fmt: skip
 

@@ -39,14 +39,11 @@ class Finding:
 
 def find(result: Result, search: SearchResult, config: Config) -> list[Finding]:
     """Return what to doubt in a result, which is as in result.json, the gravest first."""
-    second = result["also"]
-    harder = [(second, f" on {second['split']}")] if second else []
+    scored = [(result, "")] + ([(second, f" on {second['split']}")] if (second := result["also"]) else [])
     return [
-        *_against_baselines(result),
-        *(finding for one in harder for finding in _against_baselines(*one)),
+        *(finding for one in scored for finding in _against_baselines(*one)),
         *_of_subsets(result),
-        *_coverage(result),
-        *(finding for one in harder for finding in _coverage(*one)),
+        *(finding for one in scored for finding in _coverage(*one)),
         *_undecided(result, search, config),
         *_edges(search, config),
         *_unfinished_training(result, config),
@@ -59,18 +56,14 @@ def _amount(scores: Mapping[str, float]) -> str:
 
 
 def _against_baselines(scored: Result, where: str = "") -> Iterator[Finding]:
-    best, than = _compared(scored)
+    (best, than), split = _compared(scored), scored.get("split")
     values = f"{_amount(scored['test'])} against {_amount(scored[best])}"
     if than == "perhaps better":
         text = f"{BASELINES[best]} may be as good as the network{where}: {values}, which chance may explain"
         yield Finding(text, "record more, or prefer the simpler model")
     elif than != "better":
-        search = (
-            f"search with split={scored['split']}"
-            if where
-            else "search longer (tuner.max_trials, training.epochs)"
-        )
-        hint = f"do not use this network{' there' * bool(where)}: {search}, or record more"
+        search = f"search with split={split}" if split else "search longer (tuner.max_trials, training.epochs)"
+        hint = f"do not use this network{' there' * bool(split)}: {search}, or record more"
         yield Finding(f"the network does not beat {BASELINES[best]}{where}: {values}", hint)
 
 

@@ -21,28 +21,20 @@ def ladder(rungs: Mapping[str, Result]) -> Figure:
     figure, axes = style.single()
     measure = headline(next(iter(rungs.values()))["test"])
     factor, label = (1, in_words(measure)) if measure.endswith("_mm") else (100, "accuracy (%)")
-    values = list[float]()
     for place, of in enumerate(rungs.values()):
-        if ends := [factor * end for end in of.get("intervals", {}).get(measure, ())]:
-            axes.plot([place, place], ends, color=style.CYCLE[0], lw=2.2)
-            values += ends
+        ends = [factor * end for end in of.get("intervals", {}).get(measure, ())]
+        axes.plot([place] * len(ends), ends, color=style.CYCLE[0], lw=2.2)
     for number, (name, title) in enumerate(_METHODS.items()):
         known = {place: factor * of[name][measure] for place, of in enumerate(rungs.values()) if name in of}
         look: Any = {"marker": "D", "ms": 4, "lw": 0.8} if number else {"marker": "o", "ms": 6, "lw": 2.2}
-        if known:
-            axes.plot(
-                [place + number * _APART * len(rungs) for place in known], [*known.values()], label=title, **look
-            )
-        values += known.values()
+        at = [place + number * _APART * len(rungs) for place in known]
+        axes.plot(at, [*known.values()], label=title if known else "_", **look)
     names = [style.literal(name).replace("held_out_", "new ") for name in rungs]
     ticks = [f"{name}\n{score(of)}".replace(" [", "\n[") for name, of in zip(names, rungs.values(), strict=True)]
-    axes.set_xticks(range(len(rungs)), ticks)
-    axes.set_ylabel(label)
+    axes.set(xticks=range(len(rungs)), xticklabels=ticks, ylabel=label)
     axes.margins(x=0.1)
-    style.log_if_wide(axes, values if factor == 1 else ())
+    style.log_if_wide(axes, axes.dataLim.intervaly if factor == 1 else ())
     if axes.get_yscale() == "linear":
-        axes.set_ylim(0, 1.05 * max(values))
-    else:
-        axes.yaxis.set_major_formatter("{x:g}")
+        axes.set_ylim(0, None)
     figure.legend(loc="outside upper center", ncols=len(_METHODS))
     return figure
