@@ -172,7 +172,7 @@ def test_the_difference_from_a_baseline_is_unsure_where_recordings_disagree() ->
 
 
 def test_the_difference_of_accuracies_is_positive_where_the_model_is_better() -> None:
-    right = np.tile(np.float32([0, 1]), (4 * SIZE, 1))
+    right = np.tile(np.array([0, 1], np.float32), (4 * SIZE, 1))
     two = replace(problem(), task=Classification(None, ("left", "right")), targets=right)
     wrong_once_in_each_recording = np.where(np.arange(SIZE)[:, None] % 4 == 0, [1, 0], [0, 1]).astype(np.float32)
     assert differences(two, right[:SIZE], {"linear": wrong_once_in_each_recording}) == {

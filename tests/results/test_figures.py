@@ -58,7 +58,7 @@ def titles(figure: Figure) -> list[str]:
 
 
 def test_a_ladder_goes_from_split_to_split_with_the_models_interval_beside_the_baselines() -> None:
-    rungs = {
+    rungs: dict[str, dict[str, Any]] = {
         "blocked": {
             "test": {"euclidean_mean_mm": 1.258}, "intervals": {"euclidean_mean_mm": [1.118, 1.424]},
             "baseline": {"euclidean_mean_mm": 16.8}, "boosted_trees": {"euclidean_mean_mm": 5.24},
@@ -68,7 +68,7 @@ def test_a_ladder_goes_from_split_to_split_with_the_models_interval_beside_the_b
     }  # fmt: skip
     (axes,) = ladder(rungs).axes
     interval, *_ = axes.lines
-    assert interval.get_ydata() == [1.118, 1.424]
+    assert np.asarray(interval.get_ydata()).tolist() == [1.118, 1.424]
     methods = {name: line[:, 1].tolist() for name, line in curves(axes).items() if not name.startswith("_")}
     assert methods == {
         "model": [1.258, 14.0],

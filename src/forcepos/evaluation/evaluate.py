@@ -109,8 +109,7 @@ def coverage_at_levels(
 def _scores(task: Task, true: Float32, outputs: Predictions) -> Float64:
     """Return (n,) distances in radii, or 1 - probability of the true class."""
     if isinstance(task, Regression):
-        distance = np.linalg.norm(outputs["position"].astype(np.float64) - true, axis=1)
-        return np.asarray(distance / outputs["radius"])
+        return np.asarray(_main_score(task, true, outputs["position"])[1] / outputs["radius"])
     probability = outputs["probabilities"][np.arange(len(true)), true.argmax(axis=1)]
     return np.asarray(1 - probability, np.float64)
 

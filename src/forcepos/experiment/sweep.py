@@ -93,7 +93,7 @@ class _Sweep:
         swept = [each for each in last.values() if each.is_sweep_override()]
         self._keys = [each.get_key_element().lstrip("+") for each in swept]
         if {*self._keys} <= {"seed", "split"}:  # no job can set what the others lack
-            refuse_missing(OmegaConf.masked_copy(config, [key for key in config if key != "hydra"]))
+            refuse_missing(OmegaConf.masked_copy(config, list(map(str, config.keys() - {"hydra"}))))
         self._varied = visible(" ".join(str(each.input_line) for each in swept))
         self._jobs_print = "submitit" not in str(config.hydra.launcher.get("_target_"))  # to this standard output
         digest = hashlib.sha256(json.dumps(_asked(self._overrides)).encode()).hexdigest()[:12]
