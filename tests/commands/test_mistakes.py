@@ -120,6 +120,9 @@ def test_what_may_have_been_meant_is_named(argument: str, message: str, refused:
          "ffnn_regression"),
         (["-m", "tracking.uri=${oc.env:NOPE}", "seed=1,2"],
          "tracking.uri: the environment variable NOPE is not set"),
+        (["experiment=ladder"],
+         "tuner.hyperparameters is required: set it on the command line, tuner.hyperparameters=…"),
+        (["-m", "seed=1,2", "data=versuch"], "data.path is required: set it on the command line, data.path=…"),
     ],
 )  # fmt: skip
 def test_so_it_is_with_options_commands_and_sweeps(arguments: list[str], message: str, refused: Refused) -> None:

@@ -37,6 +37,7 @@ def test_every_choice_composes(choice: str) -> None:
         "data=versuch": ["data.path=some.feather"],
         "data=table": ["data.path=some.csv", "data.features=[Fx]", "data.targets=[x,y]", "data.rate_hz=100"],
         "tuner=fixed": ["tuner.hyperparameters=some.json"],
+        "experiment=ladder": ["tuner.hyperparameters=some.json"],
     }.get(choice, [])
     assert isinstance(checked_config(choice, *needed), Config)
 
@@ -44,8 +45,9 @@ def test_every_choice_composes(choice: str) -> None:
 @pytest.mark.parametrize("choice", [choice for choice in CHOICES if choice.startswith(("experiment=", "debug="))])
 def test_every_preset_begins_with_the_command_that_runs_it(choice: str) -> None:
     group, name = choice.split("=")
-    lines = (conf_dir() / group / f"{name}.yaml").read_text().splitlines()
-    assert lines[:2] == ["# @package _global_", f"# python -m forcepos {choice}"]
+    first, second, *_ = (conf_dir() / group / f"{name}.yaml").read_text().splitlines()
+    more = " tuner.hyperparameters=outputs/runs/…/result.json" * (name == "ladder")
+    assert (first, second) == ("# @package _global_", f"# python -m forcepos {choice}{more}")
 
 
 @pytest.mark.parametrize(

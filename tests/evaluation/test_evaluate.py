@@ -24,7 +24,7 @@ from forcepos.data.sectors import make_sectors
 from forcepos.data.simulation.simulation import Simulation
 from forcepos.data.splits.split import Subsets
 from forcepos.evaluation.baselines import reference_predictions
-from forcepos.evaluation.evaluate import Evaluation, References, evaluate, references
+from forcepos.evaluation.evaluate import Evaluation, References, differences, evaluate, references
 from forcepos.models.final import TrainedModel, network_outputs, target_box, train_final
 from forcepos.models.problem import Classification, Problem, Regression
 from forcepos.models.training.compiled import Logs
@@ -157,6 +157,32 @@ def test_baselines_learn_the_training_subset_and_are_scored_on_the_test_subset()
         assert found.scores[name]["mae_mm"] == 30
 
 
+def test_the_difference_from_a_baseline_is_sure_where_all_recordings_agree_however_hard_they_are() -> None:
+    hard = np.repeat([1.0, 2.0, 4.0, 8.0, 16.0, 32.0], 4)[:, None].astype(np.float32)  # of the six recordings
+    model, other = 40 + hard, 40 - hard - 1.5
+    found = differences(problem(), model, {"linear": other, "baseline": model})
+    assert found["linear"]["euclidean_mean_mm"] == pytest.approx([-1.5, -1.5])
+    assert found["baseline"]["euclidean_mean_mm"] == [0.0, 0.0]
+
+
+def test_the_difference_from_a_baseline_is_unsure_where_recordings_disagree() -> None:
+    model = np.full((SIZE, 1), 42, np.float32)
+    other = model + np.repeat([-1, 1, 1, -1, 3, 1], 4)[:, None]  # it is better on two recordings, worse on four
+    (low, high), *_ = differences(problem(), model, {"linear": other})["linear"].values()
+    assert low + high == pytest.approx(2 * -4 / 6)
+    assert low < -2
+    assert high > 0
+
+
+def test_the_difference_of_accuracies_is_positive_where_the_model_is_better() -> None:
+    right = np.tile(np.array([0, 1], np.float32), (4 * SIZE, 1))
+    two = replace(problem(), task=Classification(None, ("left", "right")), targets=right)
+    wrong_once_in_each_recording = np.where(np.arange(SIZE)[:, None] % 4 == 0, [1, 0], [0, 1]).astype(np.float32)
+    assert differences(two, right[:SIZE], {"linear": wrong_once_in_each_recording}) == {
+        "linear": {"accuracy": [0.25, 0.25]}
+    }
+
+
 def test_baselines_predict_from_the_test_subsets_windows() -> None:
     """The training subset shows that the target is ten times the signal, which is 4 in the test subset."""
     signals = np.where(NUMBER == 1, np.arange(4 * SIZE) % 5, NUMBER)[:, None]
@@ -241,8 +267,9 @@ def test_scaling_is_fitted_on_training_rows_and_training_targets(scaling: str, t
 def report_of(problem: Problem, score: float | None, histories: list[list[Logs]]) -> RunReport:
     trained = replace(trained_on(problem), histories=histories)
     search = SearchResult(dict(CHOSEN), score, (), 0)
-    scored = Scored(problem, trained, evaluate(problem, trained))
-    return RunReport(scored, search, references(problem, None), None, {})
+    return RunReport(
+        Scored(problem, trained, evaluate(problem, trained), references(problem, None)), search, None, {}
+    )
 
 
 def curves(name: str, *members: list[float]) -> list[list[Logs]]:

@@ -17,6 +17,7 @@ from forcepos.experiment.run import search_fingerprint
 from forcepos.models.final import inference_model
 from forcepos.models.networks import build_network, load_networks
 from forcepos.models.problem import Problem
+from forcepos.models.scaling import Scaling
 from forcepos.models.training.trainer import NetworkTrainer
 from forcepos.results.finished_runs import run_fingerprint
 from forcepos.runtime.errors import InputError

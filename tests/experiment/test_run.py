@@ -11,6 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,8 @@ def test_a_run_has_few_metrics_beside_its_curves_and_all_others_in_a_table(smoke
     assert table["columns"] == ["who", "score", "value", "low", "high"]
     assert ["model", main, result["test"][main], *result["intervals"][main]] in table["data"]
     assert ["boosted trees", main, result["boosted_trees"][main], None, None] in table["data"]
+    second = result["also"]["boosted_trees"][main]
+    assert ["boosted trees on held_out_points", main, second, None, None] in table["data"]
     scores = sum(len(scores) for scores in (result["test"], result["also"]["test"], result["oracle_visits"]))
     assert len(table["data"]) > scores
 
@@ -181,6 +184,7 @@ PICTURES = {
     "coverage",
     "error_against_force",
     "error_against_time",
+    "gap",
     "hyperparameters",
     "learning_curves",
     "trials",
@@ -239,6 +243,8 @@ def test_every_score_has_an_interval_and_the_honest_figure_beside_it(smoke: Smok
     assert metrics[f"held_out_points/{measure}"] == pytest.approx(also["test"][measure])
     assert also["test"][measure] != result["test"][measure]
     assert "model, held_out_points" in finished.err
+    assert f"{result['verdict']}\n" in finished.err
+    assert result["verdict"] in unescape(Path(result["outputs"], "report.html").read_text())
 
 
 @pytest.mark.parametrize("model", EACH_MODEL)
@@ -249,6 +255,11 @@ def test_baselines_and_coverage_stand_beside_every_score(smoke: Smoke, model: st
     pick = min if "regression" in model else max
     best = pick(result[name][measure] for name in ("baseline", "linear", "boosted_trees"))
     assert metrics[f"best_baseline/{measure}"] == pytest.approx(best)
+    for scored in (result, result["also"]):
+        assert {"baseline", "linear", "boosted_trees"} == scored["differences"].keys() <= scored.keys()
+        for name, ((low, high),) in ((name, ends.values()) for name, ends in scored["differences"].items()):
+            assert low <= scored["test"][measure] - scored[name][measure] <= high
+    assert {"oracle_points", "oracle_visits"} <= result.keys() - result["also"].keys()
     assert result["coverage"]["asked"] == 0.9
     assert metrics["coverage/found"] == pytest.approx(result["coverage"]["found"])
     assert "Target coverage 90 %, observed " in Path(result["outputs"], "report.html").read_text()

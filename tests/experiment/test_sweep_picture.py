@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -68,9 +69,47 @@ def test_jobs_that_were_tested_on_the_same_rows_are_compared_on_a_page_for_each_
         put(tmp_path, number, [f"model={model}", f"split={split}"], mm(5.0 + number))
     keys = ["model", "split"]
     files = draw_jobs(job_rows(tmp_path, keys), keys, tmp_path)
-    assert [file.name for file in files] == ["jobs.svg", "jobs.png", "comparison_1.html", "comparison_2.html"]
+    pages = ["ladder.html", "comparison_1.html", "comparison_2.html"]
+    assert [file.name for file in files] == ["jobs.svg", "jobs.png", *pages]
     assert compared == {"comparison_1.html": ["0", "2"], "comparison_2.html": ["1", "3"]}
-    assert caplog.messages == ["jobs 0, 2 compared: comparison_1.html", "jobs 1, 3 compared: comparison_2.html"]
+    assert caplog.messages == [
+        "from split to split: ladder.html",
+        "jobs 0, 2 compared: comparison_1.html",
+        "jobs 1, 3 compared: comparison_2.html",
+    ]
+
+
+def test_jobs_that_differ_in_their_split_only_are_a_ladder_from_the_easiest_split_to_the_hardest(
+    tmp_path: Path,
+) -> None:
+    put(tmp_path, 0, ["split=held_out_points"], mm(14.0) | {"verdict": "14 mm, no better than chance."})
+    put(tmp_path, 1, ["split=held_out_recordings"], None)
+    put(tmp_path, 2, ["split=mine"], mm(3.0))
+    put(tmp_path, 3, ["split=random"], mm(2.0, second=20.0))
+    assert [file.name for file in draw_jobs(job_rows(tmp_path, ["split"]), ["split"], tmp_path)][2:] == [
+        "ladder.html"
+    ]
+    page = (tmp_path / "ladder.html").read_text()
+    assert "<h2>The same network on each split</h2>" in page
+    assert "<p>From the easiest split to the hardest, but for split=held_out_recordings, which failed.</p>" in page
+    assert re.findall("<t[hd](?: [^>]*)?>(.*?)</t[hd]>", page) == [
+        "split", "model", "mean or most frequent class", "linear model", "what may be claimed",
+        "random", "2.0 [1.0, 3.0]", "16.0", "7.00", "",  # of an earlier version
+        "held_out_points", "14.0 [13.0, 15.0]", "16.0", "7.00", "14 mm, no better than chance.",
+        "mine", "3.0 [2.0, 4.0]", "16.0", "7.00", "",
+    ]  # fmt: skip
+    assert page.count("data:image/png;base64,") == 1
+
+
+def test_each_seed_of_a_ladder_has_its_own_and_a_single_split_has_none(tmp_path: Path) -> None:
+    keys = ["split", "seed"]
+    for number, (split, seed) in enumerate([("random", 1), ("blocked", 1), ("random", 2), ("blocked", 2)]):
+        put(tmp_path, number, [f"split={split}", f"seed={seed}"], mm(3.0 + number))
+    put(tmp_path, 4, ["split=random", "seed=3"], mm(9.0))
+    put(tmp_path, 5, ["split=blocked", "seed=3"], None)
+    draw_jobs(job_rows(tmp_path, keys), keys, tmp_path)
+    page = (tmp_path / "ladder.html").read_text()
+    assert re.findall("<h2>(.*)</h2>", page) == ["seed=1", "seed=2"]
 
 
 def test_a_single_job_is_not_drawn(tmp_path: Path) -> None:

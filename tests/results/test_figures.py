@@ -27,6 +27,7 @@ from forcepos.results.figures.errors import (
     sector_map,
     true_against_predicted,
 )
+from forcepos.results.figures.ladder import ladder
 from tests.conftest import checked_config
 from tests.results.drawing import drawn, labels, texts
 
@@ -54,6 +55,44 @@ def curves(axes: Axes) -> Mapping[str, Any]:
 
 def titles(figure: Figure) -> list[str]:
     return [axes.get_title() for axes in figure.axes if axes.get_title()]
+
+
+def test_a_ladder_goes_from_split_to_split_with_the_models_interval_beside_the_baselines() -> None:
+    rungs: dict[str, dict[str, Any]] = {
+        "blocked": {
+            "test": {"euclidean_mean_mm": 1.258}, "intervals": {"euclidean_mean_mm": [1.118, 1.424]},
+            "baseline": {"euclidean_mean_mm": 16.8}, "boosted_trees": {"euclidean_mean_mm": 5.24},
+            "oracle_points": {"euclidean_mean_mm": 0.1},
+        },
+        "held_out_points": {"test": {"euclidean_mean_mm": 14.0}, "baseline": {"euclidean_mean_mm": 18.2}},
+    }  # fmt: skip
+    (axes,) = ladder(rungs).axes
+    interval, *_ = axes.lines
+    assert np.asarray(interval.get_ydata()).tolist() == [1.118, 1.424]
+    methods = {name: line[:, 1].tolist() for name, line in curves(axes).items() if not name.startswith("_")}
+    assert methods == {
+        "model": [1.258, 14.0],
+        "mean or most frequent class": [16.8, 18.2],
+        "boosted trees": [5.24],
+    }
+    assert [label.get_text() for label in axes.get_xticklabels()] == [
+        "blocked\n1.26 mm\n[1.12, 1.42]", "new points\n14.0 mm"
+    ]  # fmt: skip
+    assert labels(axes)[1] == "mean error (mm)"
+    assert axes.get_ylim()[0] == 0
+
+
+def test_a_ladder_of_classifications_is_in_percent() -> None:
+    rungs = {name: {"test": {"accuracy": share}} for name, share in (("random", 0.99), ("blocked", 0.5))}
+    (axes,) = ladder(rungs).axes
+    assert curves(axes)["model"][:, 1].tolist() == [99.0, 50.0]
+    assert labels(axes)[1] == "accuracy (%)"
+
+
+def test_a_ladder_is_logarithmic_where_one_method_would_flatten_all_others() -> None:
+    rungs = {"blocked": {"test": {"euclidean_mean_mm": 1.0}, "linear": {"euclidean_mean_mm": 170.0}}}
+    (axes,) = ladder(rungs).axes
+    assert axes.get_yscale() == "log"
 
 
 def test_the_share_of_samples_rises_with_the_error_on_both_splits() -> None:

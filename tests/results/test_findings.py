@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from forcepos.results.findings import find
+from forcepos.results.scores import BASELINES
 from forcepos.tuning.search import SearchResult
 from forcepos.tuning.trials import TrialResult
 from tests.conftest import Smoke, checked_config
@@ -25,6 +26,7 @@ def sound(**more: Any) -> dict[str, Any]:
         "test": {"euclidean_mean_mm": 4.0},
         "intervals": {"euclidean_mean_mm": [3.5, 4.6]},
         "baseline": {"euclidean_mean_mm": 16.0},
+        "differences": {name: {"euclidean_mean_mm": [-13.0, -11.0]} for name in BASELINES},
         "neighbour_share": None,
         "coverage": {"asked": 0.9, "level": 0.9, "found": 0.88, "radius_mean_mm": 7.5, "counted": "recordings"},
         "also": None,
@@ -54,20 +56,40 @@ def test_a_sound_result_has_no_findings() -> None:
 
 def test_a_baseline_that_is_better_is_named_first() -> None:
     beaten = sound(
-        linear={"euclidean_mean_mm": 3.9}, boosted_trees={"euclidean_mean_mm": 3.0}, data={"tested_recordings": 3}
-    )
+        linear={"euclidean_mean_mm": 3.9}, boosted_trees={"euclidean_mean_mm": 3.0}, data={"tested_recordings": 3},
+        differences={"boosted_trees": {"euclidean_mean_mm": [0.5, 1.5]}},
+    )  # fmt: skip
     assert found(beaten)[0] == "the network does not beat the boosted trees: 4 mm against 3 mm"
 
 
+def test_a_baseline_that_is_better_on_the_second_split_is_named_as_well() -> None:
+    second = second_split(14.0, 12.0, 16.0) | {
+        "linear": {"euclidean_mean_mm": 10.7}, "differences": {"linear": {"euclidean_mean_mm": [-0.2, 6.8]}}
+    }  # fmt: skip
+    first, _ = find(sound(also=second), searched(), checked_config())
+    assert first.found == "the network does not beat the linear model on held_out_points: 14 mm against 10.7 mm"
+    assert first.advice == ("do not use this network there: search with split=held_out_points, or record more")
+
+
 def test_a_network_that_equals_the_constant_baseline_does_not_beat_it() -> None:
-    equal = sound(test={"accuracy": 0.25}, baseline={"accuracy": 0.25}, intervals={"accuracy": [0.2, 0.3]})
+    equal = sound(
+        test={"accuracy": 0.25}, baseline={"accuracy": 0.25}, intervals={"accuracy": [0.2, 0.3]},
+        differences={"baseline": {"accuracy": [0.0, 0.0]}},
+    )  # fmt: skip
     assert found(equal) == ["the network does not beat the constant baseline: 25 % against 25 %"]
 
 
-def test_a_baseline_within_the_interval_may_be_as_good() -> None:
-    assert found(sound(linear={"euclidean_mean_mm": 4.5})) == [
-        "the linear model may be as good as the network: 4 mm against 4.5 mm, which lies within its interval"
+def test_a_baseline_that_is_behind_by_no_more_than_chance_may_be_as_good() -> None:
+    close = {"linear": {"euclidean_mean_mm": [-1.1, 0.1]}}
+    assert found(sound(linear={"euclidean_mean_mm": 4.5}, differences=close)) == [
+        "the linear model may be as good as the network: 4 mm against 4.5 mm, which chance may explain"
     ]
+
+
+def test_a_baseline_that_is_behind_on_nearly_every_recording_is_beaten_within_the_scores_interval() -> None:
+    """What makes a recording hard is hard for both: their difference varies less than the score does."""
+    paired = {"linear": {"euclidean_mean_mm": [-0.8, -0.2]}}
+    assert found(sound(linear={"euclidean_mean_mm": 4.5}, differences=paired)) == []
 
 
 def test_a_leak_between_subsets_makes_the_score_too_optimistic() -> None:
@@ -80,6 +102,7 @@ def test_a_leak_between_subsets_makes_the_score_too_optimistic() -> None:
 def second_split(score: float, low: float, high: float) -> dict[str, Any]:
     return {
         "split": "held_out_points", "test": {"euclidean_mean_mm": score}, "coverage": None,
+        "baseline": {"euclidean_mean_mm": 18.0}, "differences": {"baseline": {"euclidean_mean_mm": [-9.0, -1.0]}},
         "intervals": {"euclidean_mean_mm": [low, high]}, "data": {"tested_recordings": 20},
     }  # fmt: skip
 

@@ -122,15 +122,20 @@ def test_the_second_split_is_expected_to_take_as_long_as_the_runs_own() -> None:
     run.progress.leave()
     assert run.progress.stages == [
         "final training" if name == "final" else name
-        for name in ("search", "final", "baselines", "training for split=held_out_points", "figures")
+        for name in ("search", "final", "baselines", "training for split=held_out_points", "baselines", "figures")
     ]
     assert run.left == pytest.approx(FIRST_S + 9 * FURTHER_S + SAVING_S)
+    for stage in run.progress.stages[2:]:
+        assert run.progress.stages[run.progress.at] == stage
+        run.progress.enter(stage)
+        run.progress.leave()
+    assert run.left == 0
 
 
 def test_the_plan_says_how_much_is_trained_and_roughly_how_long() -> None:
     config = checked_config("tuner.executions_per_trial=2")
     assert Progress(config, 9631).plan() == (
-        "5 trials x 10 epochs, 2 x at most 30 epochs: roughly 57 s on two cores"
+        "5 trials x 10 epochs, 2 x at most 30 epochs: roughly 61 s on two cores"
     )
     fixed = checked_config("tuner=fixed", "tuner.hyperparameters=best.json", "training.ensemble=3", *ALONE)
     assert Progress(fixed, 9631).plan() == "3 x at most 10 epochs: roughly 13 s on two cores"

@@ -40,11 +40,20 @@ CALM: dict[str, Any] = {
 }
 EVIL_TABLE = pd.DataFrame({EVIL: [EVIL]})
 report_html = partial(page_html, "report.html.jinja")
+BLOCKED = checked_config("split=blocked").split
 SECTIONS = ["scores", "data", "checks", "figures", "model", "times", "tables", "config", "provenance"]
 
 
 def of_test(value: float, low: float, high: float, measure: str = "euclidean_mean_mm") -> dict[str, Any]:
     return {"test": {measure: value}, "intervals": {measure: [low, high]}}
+
+
+def against(
+    name: str, value: float, difference: list[float], measure: str = "euclidean_mean_mm"
+) -> dict[str, Any]:
+    """The best baseline of a result, and low and high of the difference from its score."""
+    constant = 0.1 if measure == "accuracy" else 16.0
+    return {"baseline": {measure: constant}, name: {measure: value}, "differences": {name: {measure: difference}}}
 
 
 @pytest.mark.parametrize(
@@ -101,6 +110,12 @@ def test_every_image_is_shown_with_title_and_caption() -> None:
     ]  # fmt: skip
     for caption in ("Training and validation subsets after each epoch, and", "to its mean predicted position."):
         assert caption in html
+
+
+def test_the_picture_of_the_gap_stands_above_the_scores_and_only_there() -> None:
+    html = report_html(**CALM | {"figures": {"gap": "Mw==", "error_map": PNG}})
+    assert re.findall(r'alt="([^"]+)"', html) == ["From split to split", "Errors on the plate"]
+    assert html.index('class="verdict"') < html.index('alt="From split to split"') < html.index('id="scores"')
 
 
 def test_every_text_of_the_report_is_on_the_page() -> None:
@@ -172,39 +187,50 @@ def test_a_split_of_ones_own_asks_what_its_docstring_says() -> None:
 
 
 @pytest.mark.parametrize(
-    ("reference", "compared"),
+    ("reference", "difference", "compared"),
     [
-        (5.244, "better than the linear model with 5.24 mm"),
-        (1.3, "perhaps better than the linear model with 1.30 mm"),
-        (0.05, "no better than the linear model with 0.050 mm"),
+        (5.244, [-4.2, -3.8], "better than the linear model (5.24 mm)"),
+        (1.3, [-0.1, 0.02], "perhaps better than the linear model (1.30 mm)"),
+        (1.258, [0, 0], "no better than the linear model (1.26 mm)"),
+        (1.2, [-0.01, 0.13], "no better than the linear model (1.20 mm)"),
+        (0.05, [1.1, 1.3], "worse than the linear model (0.050 mm)"),
     ],
 )
-def test_the_verdict_compares_with_the_best_baseline(reference: float, compared: str) -> None:
-    baselines = {name: {"euclidean_mean_mm": value} for name, value in (("baseline", 16), ("linear", reference))}
-    result = of_test(1.258, 1.118, 1.424) | baselines | {"also": None}
-    assert verdict(result) == f"1.26 mm [1.12, 1.42], {compared}."
-    assert [number for _, number, _ in cards(result)] == ["1.26 mm [1.12, 1.42]", compared.split("with ")[1]]
+def test_the_verdict_compares_with_the_best_baseline_on_the_same_samples(
+    reference: float, difference: list[float], compared: str
+) -> None:
+    result = of_test(1.258, 1.118, 1.424) | against("linear", reference, difference) | {"also": None}
+    assert verdict(result, BLOCKED) == f"1.26 mm [1.12, 1.42] later in a recording that it knows, {compared}."
+    assert [f"({number})" for _, number, _ in cards(result)[1:]] == [compared.partition("model ")[2]]
 
 
-@pytest.mark.parametrize(
-    ("low", "rest"),
-    [
-        (0.46, ": part of what it has learned are the points of its recordings, not places in general."),
-        (0.99, ", which is no clear loss."),
-    ],
-)
-def test_the_verdict_compares_the_splits(low: float, rest: str) -> None:
-    own = of_test(0.988, 0.979, 0.995, "accuracy") | {"baseline": {"accuracy": 0.25}}
-    second = of_test(low, low - 0.01, low + 0.01, "accuracy") | {"split": "held_out_points"}
-    assert verdict(own | {"also": second}) == (
-        "98.8 % [97.9, 99.5], better than the constant baseline with 25.0 %; "
-        f"at points that it has never touched {100 * low:.1f} % [{100 * low - 1:.1f}, {100 * low + 1:.1f}]{rest}"
+def test_the_verdict_says_what_may_be_claimed_on_either_split() -> None:
+    own = of_test(1.258, 1.118, 1.424) | against("boosted_trees", 5.24, [-4.2, -3.8])
+    second = of_test(13.6, 11.1, 16.2) | against("linear", 10.7, [-0.3, 6.1]) | {"split": "held_out_points"}
+    assert verdict(own | {"also": second}, BLOCKED) == (
+        "1.26 mm [1.12, 1.42] later in a recording that it knows, better than the boosted trees (5.24 mm); "
+        "13.6 mm [11.1, 16.2] at points that it has never touched, no better than the linear model (10.7 mm)."
+    )
+
+
+def test_the_verdict_on_classes_is_in_percent_of_which_more_is_better() -> None:
+    own = of_test(0.988, 0.979, 0.995, "accuracy") | against("baseline", 0.25, [0.71, 0.76], "accuracy")
+    second = of_test(0.46, 0.44, 0.48, "accuracy") | against("linear", 0.7, [-0.3, -0.2], "accuracy")
+    split = checked_config("split=held_out_points").split
+    assert verdict(own | {"also": second | {"split": "held_out_recordings"}}, split) == (
+        "98.8 % [97.9, 99.5] at points that it has never touched, better than the constant baseline (25.0 %); "
+        "46.0 % [44.0, 48.0] in a new recording of points that it knows, worse than the linear model (70.0 %)."
     )
 
 
 SCORES = of_test(1.258, 1.118, 1.424) | {
     "baseline": {"euclidean_mean_mm": 16.76},
-    "also": of_test(5.962, 4.932, 6.97) | {"split": "held_out_points"},
+    "also": of_test(5.962, 4.932, 6.97)
+    | {
+        "split": "held_out_points",
+        "baseline": {"euclidean_mean_mm": 18.24},
+        "linear": {"euclidean_mean_mm": 12.2},
+    },
 }
 
 
@@ -218,6 +244,8 @@ def test_the_scores_can_be_pasted_into_a_text(tmp_path: Path) -> None:
 | model | 1.26 [1.12, 1.42] |
 | mean or most frequent class | 16.8 |
 | model, held_out_points | 6.0 [4.9, 7.0] |
+| mean or most frequent class, held_out_points | 18.2 |
+| linear model, held_out_points | 12.2 |
 """
     )
     assert (
@@ -229,6 +257,8 @@ test subset & mean error (mm) \\
 model & 1.26 [1.12, 1.42] \\
 mean or most frequent class & 16.8 \\
 model, held\_out\_points & 6.0 [4.9, 7.0] \\
+mean or most frequent class, held\_out\_points & 18.2 \\
+linear model, held\_out\_points & 12.2 \\
 \hline
 \end{tabular}
 """

@@ -72,12 +72,17 @@ def test_only_the_wide_table_has_intervals_in_its_last_column() -> None:
     assert (narrow["R²"], wide["R²"]) == ("0.900", "0.900 [0.860, 0.930]")
 
 
-def test_the_score_on_the_second_split_is_in_the_last_row() -> None:
+def test_the_second_splits_scores_are_in_the_last_rows() -> None:
     second_split = {"split": "held_out_points", "test": {"euclidean_mean_mm": 14.0, "r2": 0.1},
             "intervals": {"euclidean_mean_mm": [12.0, 16.0]}, "coverage": None}  # fmt: skip
-    assert list(score_table(result(also=second_split))[-1].values()) == [
-        "model, held_out_points", "14.0 [12.0, 16.0]", "0.100"
-    ]  # fmt: skip
+    model = ["model, held_out_points", "14.0 [12.0, 16.0]", "0.100"]
+    of_an_earlier_version = score_table(result(also=second_split))
+    assert list(of_an_earlier_version[-1].values()) == model
+    known = second_split | {"linear": {"euclidean_mean_mm": 10.7, "r2": 0.2}}
+    assert [list(row.values()) for row in score_table(result(also=known))[-2:]] == [
+        model,
+        ["linear model, held_out_points", "10.7", "0.200"],
+    ]
 
 
 def test_observed_coverage_is_reported_with_its_target() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
+import re
 import signal
 import subprocess
 from pathlib import Path
@@ -47,6 +49,52 @@ def test_a_sweep_over_every_model_and_tuner_ends_in_a_table_that_agrees_with_mlf
     assert errors == sorted(errors)
     client = mlflow.MlflowClient(f"sqlite:///{tmp_path}/mlruns/mlflow.db")
     assert {"sweep.csv", "sweep.json"} <= {entry.path for entry in client.list_artifacts(parent.info.run_id)}
+
+
+HYPERPARAMETERS = {
+    "conv_input_filter": 16, "conv_input_kernel": 3, "conv_input_activation": "relu", "num_layers": 1,
+    "conv_0_filter": 16, "conv_0_kernel": 3, "conv_0_activation": "relu", "dropout": False, "lr": 4e-3,
+    "batch_size": 16,
+}  # fmt: skip
+
+
+def test_a_ladder_trains_what_it_is_given_on_every_split_and_draws_it(tmp_path: Path) -> None:
+    (tmp_path / "best.json").write_text(json.dumps(HYPERPARAMETERS))
+    small = ["debug=smoke", "training.final_epochs=2", "evaluation.figures=false", "evaluation.oracle=false"]
+    finished = forcepos(["experiment=ladder", "tuner.hyperparameters=best.json", *small], tmp_path)
+    assert finished.code == 0, finished.err
+    (page,) = tmp_path.glob("outputs/sweeps/*/ladder.html")
+    assert f"from split to split: {page.relative_to(tmp_path)}\n" in finished.err
+    html, splits = page.read_text(), ["random", "blocked", "held_out_recordings", "held_out_points"]
+    titles = [
+        "split",
+        "model",
+        "mean or most frequent class",
+        "linear model",
+        "boosted trees",
+        "what may be claimed",
+    ]
+    assert re.findall(r'<th scope="col">(.*?)</th>', html) == titles
+    assert re.findall("<tr><td>(.*?)</td>", html) == splits
+    results = [json.loads(line) for line in finished.out.splitlines()]
+    assert [result["also"] for result in results] == [None] * 4
+    assert [result["verdict"] in html for result in results] == [True] * 4
+    assert [result["verdict"].count(" it knows, ") for result in results] == [0, 1, 1, 0]
+    parent = next(run for run in runs(tmp_path) if "mlflow.parentRunId" not in run.data.tags)
+    client = mlflow.MlflowClient(f"sqlite:///{tmp_path}/mlruns/mlflow.db")
+    assert "ladder.html" in {entry.path for entry in client.list_artifacts(parent.info.run_id)}
+
+
+def test_a_ladder_ends_in_a_session_that_was_never_seen_where_the_data_have_sessions(tmp_path: Path) -> None:
+    table = ["data=table", "data.path=none.csv", "data.features=[Fx]", "data.targets=[x]", "data.session=day"]
+    (tmp_path / "best.json").write_text(json.dumps(HYPERPARAMETERS))
+    ladder = ["experiment=ladder", "tuner.hyperparameters=best.json", "fail_fast=true", *table]
+    assert (
+        "the jobs differ in split=random,blocked,held_out_recordings,held_out_points,held_out_sessions\n"
+        in forcepos(ladder, tmp_path).err
+    )
+    fewer = forcepos([*ladder, "split=blocked,held_out_sessions"], tmp_path)
+    assert "the jobs differ in split=blocked,held_out_sessions\n" in fewer.err
 
 
 def test_a_sweep_that_is_interrupted_is_closed_and_goes_on(tmp_path: Path) -> None:

@@ -79,12 +79,16 @@ def compose_unchecked(
     return config
 
 
+def refuse_missing(composed: DictConfig) -> None:
+    if missing := sorted(OmegaConf.missing_keys(composed)):
+        raise InputError(_LACKS.format(key=missing[0]))
+
+
 @resolving()
 def checked(composed: DictConfig, schema: type[Schema]) -> Schema:
     """Convert a composed config to `schema`, or raise InputError with the name of the key that is wrong."""
     _refuse_unknown_keys(composed, "")
-    if missing := sorted(OmegaConf.missing_keys(composed)):
-        raise InputError(_LACKS.format(key=missing[0]))
+    refuse_missing(composed)
     config = OmegaConf.to_object(composed)
     if not isinstance(config, schema):
         raise TypeError(f"not a {schema.__name__}: {type(config)}")

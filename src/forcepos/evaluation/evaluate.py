@@ -3,7 +3,7 @@
 Coverage is the share of samples whose radius, or set of classes, contains the truth.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -100,8 +100,7 @@ def coverage_at_levels(
     bounds = np.array([conformal_bound(calibration.scores, calibration.group, level) for level in _LEVELS])
     known = np.isfinite(bounds)
     if isinstance(task, Regression):
-        distance = np.linalg.norm(outputs["position"].astype(np.float64) - true, axis=1)
-        scores = distance / outputs["radius"] * calibration.bound
+        scores = _main_score(task, true, outputs["position"])[1] / outputs["radius"] * calibration.bound
     else:
         scores = 1 - outputs["probabilities"][np.arange(len(true)), true.argmax(axis=1)].astype(np.float64)
     return _LEVELS[known], (scores[:, None] <= bounds[known]).mean(axis=0)
@@ -152,6 +151,33 @@ def references(problem: Problem, simulation: Simulation | None) -> References:
     return References(scores, predictions)
 
 
+def differences(
+    problem: Problem, predicted: Float32, others: Mapping[str, Float32]
+) -> dict[str, dict[str, list[float]]]:
+    """Return low and high of the main score's difference, the model's minus each other's, by name and score.
+
+    All are predictions (test samples, outputs). Each draw of the bootstrap draws the same units for all of them,
+    since what makes a recording hard does so for all; intervals are simultaneous, since the best of the others is
+    found by the same samples.
+    """
+    task, test, settings = problem.task, problem.test_samples, problem.config.evaluation
+    each = [_main_score(task, problem.test_targets, of) for of in (predicted, *others.values())]
+    recording = test.recordings.recording[test.starts]
+    draws, unit = metrics.draw_units(recording, test.starts, settings.resamples, problem.config.seed)
+    units = metrics.N_BLOCKS if unit == metrics.BLOCKS else draws.weights.shape[1]
+    values = np.column_stack([scores for _, scores in each])
+    difference, margin = metrics.paired_differences(values, draws, units, settings.confidence)
+    ends = np.column_stack([difference[0] - margin[0], difference[0] + margin[0]])[1:].tolist()
+    return {name: {each[0][0]: low_and_high} for name, low_and_high in zip(others, ends, strict=True)}
+
+
+def _main_score(task: Task, true: Float32, predicted: Float32) -> tuple[str, Float64]:
+    """Return the name of the score that models are compared by, and its value (n,) for each sample."""
+    if isinstance(task, Regression):
+        return "euclidean_mean_mm", np.linalg.norm(predicted.astype(np.float64) - true, axis=1)
+    return "accuracy", (true.argmax(axis=1) == predicted.argmax(axis=1)).astype(np.float64)
+
+
 def _at(places: Float32, task: Task) -> Float32:
     """Return the (n, outputs) predictions of an observer that locates samples at places (n, 3)."""
     if isinstance(task, Regression):
@@ -183,13 +209,10 @@ def errors_by_unit(
     """
     positions, true, predicted = measured
     values = pd.DataFrame(positions, columns=["x_mm", "y_mm", "z_mm"])
+    measure, values[measure] = _main_score(task, true, predicted)
     if isinstance(task, Regression):
-        error = predicted.astype(np.float64) - true
-        values["euclidean_mean_mm"] = np.linalg.norm(error, axis=1)
-        values[[f"bias_{axis}_mm" for axis in task.outputs]] = error
-    else:
-        values["accuracy"] = (true.argmax(axis=1) == predicted.argmax(axis=1)).astype(np.float64)
-    units, measure = values.groupby(number), values.columns[3]
+        values[[f"bias_{axis}_mm" for axis in task.outputs]] = predicted.astype(np.float64) - true
+    units = values.groupby(number)
     table = units.mean()
     table.insert(0, "name", [names[each] for each in table.index])
     table.insert(1, "samples", units.size())

@@ -15,6 +15,7 @@ import keras_tuner
 from forcepos.config.plugins import values_with_plugins
 from forcepos.config.schema import Config, FixedTunerConfig
 from forcepos.data.loading import Loaded
+from forcepos.data.simulation.simulation import Simulation
 from forcepos.data.splits.held_out import harder_split
 from forcepos.evaluation.evaluate import evaluate, references
 from forcepos.experiment.inputs import given_hyperparameters, source_folder
@@ -114,12 +115,9 @@ def _run(plan: RunPlan) -> dict[str, Any]:
         search = _stage(find_hyperparameters, trainer, plan.search_dir, events)
         run.log_tags({"search.trials": str(len(search.trials)), "search.reused_trials": str(search.reused)})
         trained = _stage(train_model, trainer, search.best, events, "final training")
-        evaluation = _stage(evaluate, problem, trained)
-        with others.phase("baselines", 0):
-            compared = _stage(references, problem, plan.loaded.simulation)
-        second = _stage(evaluate_second_split, plan, trainer, search.best, others)
-        scored, seconds = Scored(problem, trained, evaluation), events.seconds | others.seconds
-        report = RunReport(scored, search, compared, second, seconds)
+        scored = _stage(measure, problem, trained, others, plan.loaded.simulation)
+        second = _stage(measure_second_split, plan, trainer, search.best, others)
+        report = RunReport(scored, search, second, events.seconds | others.seconds)
         result = _stage(save, report, folder, run)
         run.log_description(description(result, config, command(plan.overrides)))
         if config.evaluation.figures:
@@ -171,7 +169,14 @@ def train_model(trainer: NetworkTrainer, best: Values, events: Events, phase: st
         raise InputError(f"{phase} with lr={best['lr']:g} failed: {failure}; {remedy}") from failure
 
 
-def evaluate_second_split(plan: RunPlan, trainer: NetworkTrainer, best: Values, events: Events) -> Scored | None:
+def measure(problem: Problem, trained: TrainedModel, events: Events, simulation: Simulation | None) -> Scored:
+    """Score a model and, as a phase of the run, the references on the same test samples."""
+    evaluation = evaluate(problem, trained)
+    with events.phase("baselines", 0):
+        return Scored(problem, trained, evaluation, references(problem, simulation))
+
+
+def measure_second_split(plan: RunPlan, trainer: NetworkTrainer, best: Values, events: Events) -> Scored | None:
     """Train and score `best` on the split of `evaluation.also`; None if it is the run's own or cannot be drawn."""
     config, name = plan.config, plan.config.evaluation.also
     if name is None or (split := harder_split(config.split, name)) is None:
@@ -183,4 +188,4 @@ def evaluate_second_split(plan: RunPlan, trainer: NetworkTrainer, best: Values, 
         return None
     others = NetworkTrainer(problem, trainer.folder / name, trainer.pretrained)
     trained = train_model(others, best, events, f"training for split={name}")
-    return Scored(problem, trained, evaluate(problem, trained))
+    return measure(problem, trained, events, None)

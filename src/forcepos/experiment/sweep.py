@@ -17,6 +17,7 @@ from hydra.core.utils import JobReturn
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
+from forcepos.config.checks import refuse_missing
 from forcepos.config.mistakes import resolving
 from forcepos.config.schema import TrackingConfig
 from forcepos.experiment import sweep_table
@@ -88,8 +89,11 @@ class _Sweep:
         self._folder = Path(config.hydra.sweep.dir).absolute()
         self._table = self._folder / "sweep.csv"
         self.progress, self.clock = SweepProgress(config, self._folder), time.monotonic()
-        swept = [each for each in sweep_overrides(config.hydra) if each.is_sweep_override()]
+        last = {each.get_key_element(): each for each in sweep_overrides(config.hydra)}  # the command line's
+        swept = [each for each in last.values() if each.is_sweep_override()]
         self._keys = [each.get_key_element().lstrip("+") for each in swept]
+        if {*self._keys} <= {"seed", "split"}:  # no job can set what the others lack
+            refuse_missing(OmegaConf.masked_copy(config, list(map(str, config.keys() - {"hydra"}))))
         self._varied = visible(" ".join(str(each.input_line) for each in swept))
         self._jobs_print = "submitit" not in str(config.hydra.launcher.get("_target_"))  # to this standard output
         digest = hashlib.sha256(json.dumps(_asked(self._overrides)).encode()).hexdigest()[:12]

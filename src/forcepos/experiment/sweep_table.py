@@ -16,7 +16,7 @@ from omegaconf import OmegaConf
 
 from forcepos.config.mistakes import UNREADABLE
 from forcepos.results.finished_runs import holds_result
-from forcepos.results.scores import BASELINES, headline, in_words, with_interval
+from forcepos.results.scores import best_baseline, headline, in_words, with_interval
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.paths import short_path
 from forcepos.runtime.wording import shortened, visible
@@ -77,12 +77,11 @@ def _scores(result: dict[str, Any]) -> Row:
     score, also = headline(result["test"]), result.get("also") or {"test": {}}
     low, high = result.get("intervals", {}).get(score, (None, None))
     also_low, also_high = also.get("intervals", {}).get(score, (None, None))
-    baselines = [result[name][score] for name in BASELINES if name in result]
     return {
         "status": "FINISHED", "score": score, "run_id": result["run_id"],
         score: result["test"][score], "low": low, "high": high,
         "also": also["test"].get(score), "also_low": also_low, "also_high": also_high,
-        "baseline": baselines[0], "best_baseline": (min if score.endswith("_mm") else max)(baselines),
+        "baseline": result["baseline"][score], "best_baseline": result[best_baseline(result)][score],
         "seconds": sum(result["seconds"].values()) if "seconds" in result else None,
     }  # fmt: skip
 
@@ -190,7 +189,8 @@ def draw_jobs(rows: Sequence[Row], keys: Sequence[str], folder: Path) -> list[Pa
     files, alike = list[Path](), _tested_alike(finished, keys)
     pages = ["comparison.html"] if len(alike) == 1 else [f"comparison_{n}.html" for n in range(1, len(alike) + 1)]
     comparisons = [partial(_compare, jobs, folder / page) for jobs, page in zip(alike, pages, strict=True)]
-    for make in [partial(_draw, finished, folder), *comparisons] if len(finished) > 1 else ():
+    ladders = [partial(_order, rows, keys, folder / "ladder.html")] if "split" in keys else []
+    for make in [partial(_draw, finished, folder), *ladders, *comparisons] if len(finished) > 1 else ():
         try:
             files += make()
         except Exception as error:  # noqa: BLE001  # the jobs are done, and their table is written
@@ -219,6 +219,20 @@ def _draw(rows: Sequence[Row], folder: Path) -> list[Path]:
         for file in files:
             figure.savefig(file)
     return files
+
+
+def _order(rows: Sequence[Row], keys: Sequence[str], page: Path) -> list[Path]:
+    """Write the ladder of each group of jobs that differ in their split only."""
+    from forcepos.results.comparison import write_ladders  # noqa: PLC0415  # likewise
+
+    ladders, others = defaultdict[str, Row](dict), [key for key in keys if key != "split"]
+    for row in rows:
+        heading = " ".join(f"{key}={row[f'sweep.{key}']}" for key in others) or "The same network on each split"
+        ladders[heading][row["sweep.split"]] = row["result"]
+    if climbed := {heading: of for heading, of in ladders.items() if sum(map(bool, of.values())) > 1}:
+        write_ladders(climbed, page)
+        log.info("from split to split: %s", short_path(page))
+    return [page] if climbed else []
 
 
 def _compare(rows: Sequence[Row], page: Path) -> list[Path]:

@@ -15,7 +15,10 @@ from forcepos.data.recordings import Float64
 from forcepos.evaluation.metrics import N_BLOCKS, draw_units, paired_differences
 from forcepos.results.compared_runs import ComparedRun, common_samples, differing, read_run, sample_scores
 from forcepos.results.figures import style
+from forcepos.results.figures.ladder import ladder
 from forcepos.results.figures.style import page_html, png
+from forcepos.results.findings import WHERE
+from forcepos.results.scores import Result, score_table
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.wording import name_some
 
@@ -50,6 +53,27 @@ def write_comparison(folders: Sequence[Path], page: Path) -> pd.DataFrame:
     except OSError as error:
         raise InputError(f"{page} cannot be written: {error.strerror}") from error
     return pd.concat(map(_against_best, pairs), ignore_index=True)
+
+
+def write_ladders(ladders: Mapping[str, Mapping[str, Result | None]], page: Path) -> None:
+    """Write a page with a picture and a table of each ladder: results by split, None of a job that failed."""
+    sections = []
+    with style.drawing():
+        for heading, rungs in ladders.items():
+            known = {split: of for split in sorted(rungs, key=[*WHERE, *rungs].index) if (of := rungs[split])}
+            failed = ", ".join(f"split={split}" for split in rungs if split not in known)
+            note = f"From the easiest split to the hardest{f', but for {failed}, which failed' * bool(failed)}."
+            sections.append((heading, note, _ladder_table(known), png(ladder(known))))
+        html = page_html("comparison.html.jinja", title="From split to split", sections=sections)
+    page.write_text(html, encoding="utf-8")
+
+
+def _ladder_table(rungs: Mapping[str, Result]) -> pd.DataFrame:
+    rows = []
+    for split, result in rungs.items():
+        scores = [list(row.values())[:2] for row in score_table({**result, "also": None}, wide=True)]
+        rows.append({"split": split, **dict(scores), "what may be claimed": result.get("verdict", "")})
+    return pd.DataFrame(rows).fillna("")
 
 
 def _names(runs: Sequence[ComparedRun]) -> list[str]:

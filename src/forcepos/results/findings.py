@@ -20,17 +20,12 @@ if TYPE_CHECKING:  # the end of a sweep takes no TensorFlow
 
 _FEW_UNITS = 10  # recordings below which an interval from a bootstrap over them is too narrow
 _TREND = 0.5  # rank correlation of value and objective above which a range's end is taken for a limit
-_WHERE = {  # a split tests
+WHERE = {  # a split tests, from the easiest to the hardest
+    "random": "between samples that it was trained on",
     "blocked": "later in a recording that it knows",
     "held_out_recordings": "in a new recording of points that it knows",
     "held_out_points": "at points that it has never touched",
     "held_out_sessions": "in a session that it has never seen, such as another day",
-    "random": "between samples that it was trained on",
-}
-_LEARNED = {  # by a model that is much worse on this second split
-    "held_out_points": "the points of its recordings, not places in general",
-    "held_out_recordings": "its recordings, not their points",
-    "held_out_sessions": "its sessions, not their points",
 }
 
 
@@ -44,11 +39,11 @@ class Finding:
 
 def find(result: Result, search: SearchResult, config: Config) -> list[Finding]:
     """Return what to doubt in a result, which is as in result.json, the gravest first."""
+    scored = [(result, "")] + ([(second, f" on {second['split']}")] if (second := result["also"]) else [])
     return [
-        *_against_baselines(result),
+        *(finding for one in scored for finding in _against_baselines(*one)),
         *_of_subsets(result),
-        *_coverage(result),
-        *(_coverage(second, f" on {second['split']}") if (second := result["also"]) else ()),
+        *(finding for one in scored for finding in _coverage(*one)),
         *_undecided(result, search, config),
         *_edges(search, config),
         *_unfinished_training(result, config),
@@ -60,16 +55,26 @@ def _amount(scores: Mapping[str, float]) -> str:
     return f"{scores[measure]:.3g} mm" if measure.endswith("_mm") else f"{100 * scores[measure]:.3g} %"
 
 
-def _against_baselines(result: Result) -> Iterator[Finding]:
-    best = best_baseline(result)
-    (score, _, worst), (reference, *_) = errors(result), errors({"test": result[best]})
-    values = f"{_amount(result['test'])} against {_amount(result[best])}"
-    if reference <= score:
-        hint = "do not use this network: search longer (tuner.max_trials, training.epochs), or record more"
-        yield Finding(f"the network does not beat {BASELINES[best]}: {values}", hint)
-    elif reference <= worst:
-        text = f"{BASELINES[best]} may be as good as the network: {values}, which lies within its interval"
+def _against_baselines(scored: Result, where: str = "") -> Iterator[Finding]:
+    (best, than), split = _compared(scored), scored.get("split")
+    values = f"{_amount(scored['test'])} against {_amount(scored[best])}"
+    if than == "perhaps better":
+        text = f"{BASELINES[best]} may be as good as the network{where}: {values}, which chance may explain"
         yield Finding(text, "record more, or prefer the simpler model")
+    elif than != "better":
+        search = f"search with split={split}" if split else "search longer (tuner.max_trials, training.epochs)"
+        hint = f"do not use this network{' there' * bool(split)}: {search}, or record more"
+        yield Finding(f"the network does not beat {BASELINES[best]}{where}: {values}", hint)
+
+
+def _compared(scored: Result) -> tuple[str, str]:
+    """Return the best baseline, and how the model compares with it on the same samples, by their difference."""
+    best, measure = best_baseline(scored), headline(scored["test"])
+    difference = {measure: scored["test"][measure] - scored[best][measure]}
+    value, low, high = errors({"test": difference, "intervals": scored["differences"][best]})
+    if value < 0:
+        return best, "better" if high < 0 else "perhaps better"
+    return best, "worse" if low > 0 else "no better"
 
 
 def _of_subsets(result: Result) -> Iterator[Finding]:
@@ -173,13 +178,16 @@ def _unfinished_training(result: Result, config: Config) -> Iterator[Finding]:
 
 def question(split: SplitConfig, regression: bool) -> str:
     """Return the question that a score on this split answers; for a user's own, what its docstring says."""
-    where = _WHERE.get(split.name) if type(split).__module__.startswith("forcepos.") else None
-    if isinstance(split, CrossValidationConfig):
-        where = f"on {split.unit}s that were left out of its training"
-    if where:
+    if where := _where(split):
         return f"How {'far off' if regression else 'often right'} is it {where}?"
     own = (type(split).__doc__ or "").strip().partition("\n")[0]
     return own if own and not own.startswith(f"{type(split).__name__}(") else f"split={split.name}"
+
+
+def _where(split: SplitConfig) -> str | None:
+    if isinstance(split, CrossValidationConfig):
+        return f"on {split.unit}s that were left out of its training"
+    return WHERE.get(split.name) if type(split).__module__.startswith("forcepos.") else None
 
 
 def cards(result: Result) -> list[tuple[str, str, str]]:
@@ -188,24 +196,22 @@ def cards(result: Result) -> list[tuple[str, str, str]]:
     measure = "mean error" if "euclidean_mean_mm" in result["test"] else "accuracy"
     return [
         ("Score", score(result), f"{measure} on the test subset"),
-        *([("Honest figure", score(second), f"{measure} {_WHERE[second['split']]}")] if second else []),
+        *([("Honest figure", score(second), f"{measure} {WHERE[second['split']]}")] if second else []),
         ("Best baseline", score({"test": result[name]}), f"{measure} of {BASELINES[name]}"),
     ]
 
 
-def verdict(result: Result) -> str:
-    """Judge the model in a sentence: against the best baseline, and on the second split."""
-    name, second = best_baseline(result), result["also"]
-    (value, _, worst), (reference, *_) = errors(result), errors({"test": result[name]})
-    than = "better" if reference > worst else "perhaps better" if reference > value else "no better"
-    sentence = f"{score(result)}, {than} than {BASELINES[name]} with {score({'test': result[name]})}"
-    if second:
-        worse = errors(second)[1] > worst
-        learned = f": part of what it has learned are {_LEARNED[second['split']]}"
-        sentence += (
-            f"; {_WHERE[second['split']]} {score(second)}{learned if worse else ', which is no clear loss'}"
-        )
-    return f"{sentence}."
+def verdict(result: Result, split: SplitConfig) -> str:
+    """Say in a sentence what may be claimed of the model, on the run's own split and on the second one."""
+    second = result["also"]
+    rungs = {_where(split) or f"on split={split.name}": result}
+    rungs |= {WHERE[second["split"]]: second} if second else {}
+    return f"{'; '.join(_claim(scored, where) for where, scored in rungs.items())}."
+
+
+def _claim(scored: Result, where: str) -> str:
+    best, than = _compared(scored)
+    return f"{score(scored)} {where}, {than} than {BASELINES[best]} ({score({'test': scored[best]})})"
 
 
 def score(scored: Result) -> str:

@@ -43,7 +43,7 @@ class Progress:
         self._known = {"baselines": _BASELINES_S * fitted, "figures": 1.5 + 1.5 * settings.figures}
         also = settings.also and harder_split(config.split, settings.also)
         self.stages = [] if isinstance(config.tuner, FixedTunerConfig) else ["search"]
-        second = [f"training for split={settings.also}"] * bool(also)
+        second = [f"training for split={settings.also}", "baselines"] * bool(also)
         self.stages += ["final training", "baselines", *second, "figures"]
         self.at, self._since = 0, clock()  # number of the stage that is under way, or else of the next one
         self.to_come = config.tuner.max_trials  # so many more trials there will be; None if that is unknown
@@ -58,7 +58,7 @@ class Progress:
         return f"{trials}{finals} x at most {self._training.final_epochs} epochs: roughly {rough} on two cores"
 
     def enter(self, stage: str) -> None:
-        self.at, self._since = self.stages.index(stage), self._clock()
+        self.at, self._since = self.stages.index(stage, self.at), self._clock()
         if "training" in stage:
             self.networks[stage] = self._final()
 

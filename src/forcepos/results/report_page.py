@@ -16,7 +16,8 @@ from omegaconf import OmegaConf
 from forcepos.evaluation.evaluate import coverage_at_levels
 from forcepos.models.problem import Regression
 from forcepos.results.figures import errors, style
-from forcepos.results.findings import cards, question, verdict
+from forcepos.results.figures.ladder import ladder
+from forcepos.results.findings import cards, question
 from forcepos.results.run_report import RunReport
 from forcepos.results.scores import REFERENCES, in_words, remarks, score_table
 from forcepos.tracking.place import resolve
@@ -36,7 +37,7 @@ def save_pictures(report: RunReport, result: dict[str, Any], facts: dict[str, st
     (folder / "figures").mkdir(exist_ok=True)
     pictures = dict[str, str]()
     with style.drawing():
-        for name, figure in _draw(report):
+        for name, figure in _draw(report, result):
             for path in (folder / "figures" / f"{name}.svg", folder / "figures" / f"{name}.png"):
                 figure.savefig(path)
                 run.log_file(path, "figures")
@@ -46,7 +47,7 @@ def save_pictures(report: RunReport, result: dict[str, Any], facts: dict[str, st
         title=f"{config.model.name}, split={config.split.name}",
         question=question(config.split, isinstance(task, Regression)),
         cards=cards(result),
-        verdict=verdict(result),
+        verdict=result["verdict"],
         scores=pd.DataFrame(score_table(result, wide=True)),
         notes=list(remarks(result)),
         data=_data(result, config.split.name),
@@ -93,8 +94,10 @@ def _load(report: RunReport, result: dict[str, Any]) -> list[str]:
     return [f"import {library}\nimport numpy as np\n\n{load}\n{use}" for library, load in ways.items()]
 
 
-def _draw(report: RunReport) -> Iterator[tuple[str, Figure]]:
+def _draw(report: RunReport, result: dict[str, Any]) -> Iterator[tuple[str, Figure]]:
     config, trials = report.scored.problem.config, report.search.trials
+    if second := result["also"]:
+        yield "gap", ladder({config.split.name: result, second["split"]: second})
     yield from _of_predictions(report)
     curves = {
         each.problem.config.split.name: coverage_at_levels(
@@ -117,7 +120,7 @@ def _of_predictions(report: RunReport) -> Iterator[tuple[str, Figure]]:
     if isinstance(task, Regression):
         references = {
             REFERENCES[name]: np.linalg.norm(values.astype(np.float64) - true, axis=1)
-            for name, values in report.references.predictions.items()
+            for name, values in report.scored.references.predictions.items()
         }
         yield "error_distribution", errors.error_distribution(table, references)
         yield "true_against_predicted", errors.true_against_predicted(table)

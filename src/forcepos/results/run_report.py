@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from forcepos.config.schema import DataConfig
 from forcepos.data.recordings import force_places
 from forcepos.data.splits.random import leaked_share
-from forcepos.evaluation.evaluate import Evaluation, References, errors_by_unit
+from forcepos.evaluation.evaluate import Evaluation, References, differences, errors_by_unit
 from forcepos.models.final import TrainedModel, batches
 from forcepos.models.problem import AXES, Problem, Regression
 from forcepos.models.training.device import rows_of
 from forcepos.results.compared_runs import PREDICTIONS
-from forcepos.results.findings import find
+from forcepos.results.findings import find, verdict
 from forcepos.results.scores import key_metrics, log_table, write_score_files
 from forcepos.runtime.files import to_json, write_csv, write_json
 from forcepos.runtime.wording import shortened, visible
@@ -32,18 +32,18 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Scored:
-    """A trained model with the problem that it was trained for, and its scores on that problem's test subset."""
+    """A trained model with the problem that it was trained for, and scores on that problem's test subset."""
 
     problem: Problem
     trained: TrainedModel
     evaluation: Evaluation
+    references: References
 
 
 @dataclass(frozen=True)
 class RunReport:
     scored: Scored
     search: SearchResult
-    references: References
     second_split: Scored | None  # with the same hyperparameters
     seconds: Mapping[str, float]  # that each phase of this run took, by its name
 
@@ -113,8 +113,6 @@ def save(report: RunReport, folder: Path, run: Run) -> dict[str, Any]:
     leaks = problem.config.split.leaks
     result = {
         "run_id": run.run_id,
-        "test": report.scored.evaluation.test,
-        **report.references.scores,
         **_evaluated(report.scored),
         "confidence": problem.config.evaluation.confidence,
         "neighbour_share": leaked_share(problem.samples, split.train, split.test) if leaks else None,
@@ -128,6 +126,7 @@ def save(report: RunReport, folder: Path, run: Run) -> dict[str, Any]:
         "tracking": run.expected_status,
         "outputs": str(folder),
     }
+    result["verdict"] = verdict(result, problem.config.split)
     result["checks"] = [asdict(finding) for finding in find(result, report.search, problem.config)]
     write_result(result, folder)
     for path in write_score_files(result, folder):
@@ -180,9 +179,12 @@ def _data(problem: Problem) -> dict[str, Any]:
 
 def _evaluated(scored: Scored) -> dict[str, Any]:
     evaluation, coverage = scored.evaluation, scored.evaluation.coverage
+    compared = differences(scored.problem, evaluation.predicted, scored.references.predictions)
     return {
-        "data": _data(scored.problem),
         "test": evaluation.test,
+        **scored.references.scores,
+        "data": _data(scored.problem),
+        "differences": compared,  # from the model's score: low and high
         "intervals": {name: list(ends) for name, ends in evaluation.intervals.items()},
         "resampled": evaluation.resampled,
         "coverage": coverage.scores if coverage else None,

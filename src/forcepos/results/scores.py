@@ -87,7 +87,7 @@ def with_interval(value: float | None, ends: Sequence[float | None] | None = Non
 
 
 def score_table(result: Result, wide: bool = False) -> list[dict[str, str]]:
-    """Return rows of cells: model, references, second split; only if `wide` has the last column intervals, too."""
+    """Return rows of cells: model, references, both on the second split; `wide`: intervals in the last column."""
     names = [name for name in _SHOWN if name in result["test"]]
     rows = [[title, *(_cell(of, name) for name in names)] for title, of in _all_scored(result).items()]
     rows = [[*cells, last if wide else last.partition(" ")[0]] for *cells, last in rows]
@@ -95,10 +95,12 @@ def score_table(result: Result, wide: bool = False) -> list[dict[str, str]]:
     return [dict(zip(head, row, strict=True)) for row in rows]
 
 
-def _all_scored(result: Result) -> dict[str, Result]:
-    scored = {title: {"test": result[name]} for name, title in REFERENCES.items() if name in result}
-    second = result.get("also")
-    return {"model": result, **scored, **({f"model, {second['split']}": second} if second else {})}
+def _all_scored(result: Result, on: str = ", ") -> dict[str, Result]:
+    """Return the model and its references by title, those `on` the second split after those on the run's own."""
+    scored = {"model": result} | {of: {"test": result[name]} for name, of in REFERENCES.items() if name in result}
+    if second := result.get("also"):
+        scored |= {f"{title}{on}{second['split']}": of for title, of in _all_scored(second).items()}
+    return scored
 
 
 def _cell(scored: Result, name: str) -> str:
@@ -169,12 +171,11 @@ def log_table(result: Result, folder: Path, run: Run) -> None:
     """Log all scores as a table that MLflow shows: who, score, value, and the ends of its interval."""
     path, rows = folder / "tables" / "scores.json", []
     limits = {name: {"test": result[name]} for name in result if name.startswith("limit_")}
-    for who, of in (_all_scored(result) | limits).items():
+    for who, of in (_all_scored(result, " on ") | limits).items():
         coverage = {f"coverage/{name}": value for name, value in (of.get("coverage") or {}).items()}
         values = of["test"] | coverage | _pick(of, ("neighbour_share",))
         ends = of.get("intervals", {})
-        name_kept = who.replace("model, ", "model on ")  # as in runs of earlier versions
-        rows += [[name_kept, score, value, *ends.get(score, (None, None))] for score, value in values.items()]
+        rows += [[who, score, value, *ends.get(score, (None, None))] for score, value in values.items()]
     path.parent.mkdir(exist_ok=True)
     write_json(path, {"columns": ["who", "score", "value", "low", "high"], "data": rows})
     run.log_file(path, "tables")

@@ -167,6 +167,7 @@ class Terminal(Listener):
             if ui.command:
                 log.info("MLflow's pages are started with: %s", ui.command)
             log.info("this run: %s", ui.url, extra={LINK: ui.url})
+        log.info("%s", result["verdict"])
         rows = score_table(result)
         show_table("On the test subset", tuple(rows[0]), rows, justify="right")
 

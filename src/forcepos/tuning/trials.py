@@ -144,7 +144,7 @@ class Events(Listener):
 
     def __init__(self, *listeners: Listener) -> None:
         self._listeners = listeners
-        self.seconds = dict[str, float]()  # that each phase took which has ended, by its name
+        self.seconds = dict[str, float]()  # that all phases of a name took which have ended
         for event in vars(Listener):
             if event.endswith(("_known", "_started", "_ended")):
                 setattr(self, event, partial(self._pass_on, event))
@@ -156,7 +156,7 @@ class Events(Listener):
             for listener in self._listeners:
                 stack.enter_context(listener.phase(name, epochs))
             yield
-        self.seconds[name] = time.monotonic() - start
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - start
 
     def _pass_on(self, event: str, *arguments: Any) -> None:
         for listener in self._listeners:
