@@ -23,6 +23,10 @@ from forcepos.runtime.wording import visible
 
 _OURS = "forcepos."
 _LATER = re.compile(r"keep|nanoseconds|visits|missing|session|join.*|tare.*|.*_from")  # keys of later versions
+_ADDED = (  # later as well, each with the value that means what versions before it did
+    ("model", "statistics_s", [0.0]), ("model", "clip", False),
+    ("evaluation", "calibration", "part"), ("training", "offset_noise", 0.0),
+)  # fmt: skip
 _folders: list[str] = []  # of users, in this process, the latest first
 _hashes: dict[object, str] = {}  # of the sources of users' modules, by name, and of their plug-ins, when imported
 
@@ -36,11 +40,7 @@ def use_plugin_folders(folders: Iterable[str | Path]) -> None:
 
 
 def load_plugin(name: str, base: type, key: str) -> type:
-    """Import the class that `key` names as module.Class, and check that it is a dataclass derived from `base`.
-
-    Raises:
-        InputError: there is no such class, it cannot be imported, or it is no such plug-in; names it and its file.
-    """
+    """Import the class that `key` names as module.Class; raise InputError if it is no dataclass under `base`."""
     module_name, _, class_name = name.rpartition(".")
     if not module_name or not all(part.isidentifier() for part in name.split(".")):
         raise InputError(f"{key}={name} must be module.Class, such as mine.{base.__name__}")
@@ -70,8 +70,7 @@ def load_plugin(name: str, base: type, key: str) -> type:
 def _import(name: str) -> ModuleType:
     if name in _hashes and _hashes[name] != _source_hash(name):  # changed, or another folder's of the same name
         for other, known in list(sys.modules.items()):
-            file = str(getattr(known, "__file__", None))
-            if file.startswith(tuple(f"{folder}{os.sep}" for folder in _folders)):
+            if str(getattr(known, "__file__", None)).startswith(tuple(f"{folder}{os.sep}" for folder in _folders)):
                 del sys.modules[other]
     module = importlib.import_module(name)
     if not name.startswith(_OURS):
@@ -80,10 +79,7 @@ def _import(name: str) -> ModuleType:
 
 
 def values_with_plugins(config: Config) -> dict[str, Any]:
-    """Return the values of a config, in which a user's plug-in is its name and a hash of its source.
-
-    forcepos' own plug-ins are left out: a change of theirs counts as a version of forcepos.
-    """
+    """Return the values of a config; a user's plug-in is its name and its source's hash, ours are left out."""
     values = dataclasses.asdict(config)
     parts = {"data": config.data, "split": config.split, "model": config.model.space, "tuner": config.tuner}
     for group, part in parts.items():
@@ -101,6 +97,11 @@ def values_with_plugins(config: Config) -> dict[str, Any]:
         repeated = values["data"].get("seconds") if field.name == "time" else default
         if lacked and values["data"].get(field.name) in (default, repeated):
             values["data"].pop(field.name, None)
+    for group, key, before in _ADDED:
+        if values[group].get(key) == before:
+            del values[group][key]
+    if len(scaling := values["model"]["scaling"]) == 1:
+        values["model"]["scaling"] = scaling[0]
     if "point_grid_mm" in values["data"]:
         values["data"]["point_grid_mm"] = values["data"]["point_grid_mm"] or 10.0
     return values

@@ -59,6 +59,8 @@ def evaluate(problem: Problem, trained: TrainedModel) -> Evaluation:
     intervals = metrics.intervals(_measures(task, test, true, predicted, draws), settings.confidence)
     calibration, scores = trained.calibration, score(task, test, true, predicted)
     coverage = measure_coverage(task, true, outputs, test.positions, calibration) if calibration else None
+    if coverage:
+        coverage.scores["asked"] = settings.coverage
     return Evaluation(scores, intervals, resampled, coverage, true, predicted, outputs)
 
 
@@ -86,32 +88,22 @@ def measure_coverage(
     else:
         covered = outputs[task.kinds][np.arange(len(true)), true.argmax(axis=1)].astype(bool)
         name, size = f"{task.kinds}_mean", outputs[task.kinds].sum(axis=1, dtype=np.float64)
-    scores = {"asked": calibration.coverage, "found": float(covered.mean()), name: float(size.mean())}
+    scores = {"level": calibration.coverage, "found": float(covered.mean()), name: float(size.mean())}
     counted = {"calibration_units": calibration.units, "counted": calibration.counted}
     return Coverage(scores | counted, _regions(positions, covered, size))
 
 
 def coverage_at_levels(
-    task: Task, calibration: tuple[Float32, Predictions, Int32], test: tuple[Float32, Predictions]
+    task: Task, calibration: Calibration, true: Float32, outputs: Predictions
 ) -> tuple[Float64, Float64]:
-    """Return target coverages (m,), and those observed on the test subset with calibrated bounds.
-
-    Both subsets are given by true values (n, outputs) and model outputs, calibration also by groups (n,).
-    """
-    true, outputs, group = calibration
-    scores = _scores(task, true, outputs)
-    bounds = np.array([conformal_bound(scores, group, level) for level in _LEVELS])
+    """Return target coverages (m,), and those observed on test samples (n, outputs) with a bound for each."""
+    bounds = np.array([conformal_bound(calibration.scores, calibration.group, level) for level in _LEVELS])
     known = np.isfinite(bounds)
-    observed = (_scores(task, *test)[:, None] <= bounds[known]).mean(axis=0)
-    return _LEVELS[known], observed
-
-
-def _scores(task: Task, true: Float32, outputs: Predictions) -> Float64:
-    """Return (n,) distances in radii, or 1 - probability of the true class."""
     if isinstance(task, Regression):
-        return np.asarray(_main_score(task, true, outputs["position"])[1] / outputs["radius"])
-    probability = outputs["probabilities"][np.arange(len(true)), true.argmax(axis=1)]
-    return np.asarray(1 - probability, np.float64)
+        scores = _main_score(task, true, outputs["position"])[1] / outputs["radius"] * calibration.bound
+    else:
+        scores = 1 - outputs["probabilities"][np.arange(len(true)), true.argmax(axis=1)].astype(np.float64)
+    return _LEVELS[known], (scores[:, None] <= bounds[known]).mean(axis=0)
 
 
 def _regions(positions: Float32, covered: metrics.Bools, size: Float64) -> pd.DataFrame:
@@ -136,8 +128,9 @@ def references(problem: Problem, simulation: Simulation | None) -> References:
     """Score baselines on the test subset; with a simulation, also ideal observers and the Cramér-Rao bound.
 
     Ideal observers are lookups with perfect knowledge: `oracle_points` knows each grid point's noise-free torques
-    and the distribution of the simulator's noise, offsets and drift. `oracle_visits` also knows each visit's own
-    torques including its sensor offset, which no model can know for a visit that it has not seen.
+    and the distribution of the simulator's noise, offsets and drift. `oracle_offsets` also knows each visit's
+    sensor offsets, `oracle_visits` its very torques without noise, so its force and posture too: what no model
+    can know of a visit that it has not seen.
     """
     task, settings = problem.task, problem.config.evaluation
     true, test = problem.test_targets, problem.test_samples
@@ -145,9 +138,14 @@ def references(problem: Problem, simulation: Simulation | None) -> References:
     predictions = {"baseline": constant} | (reference_predictions(problem) if settings.baselines else {})
     scores = {name: score(task, test, true, predicted) for name, predicted in predictions.items()}
     if simulation is not None and settings.oracle:
-        observers = {"oracle_points": simulation.known_points, "oracle_visits": simulation.known_visits}
-        for name, known in observers.items():
-            places = locate(simulation.recordings, test.starts, test.window, known(test.window))
+        window, recordings = test.window, simulation.recordings
+        observers = {
+            "oracle_points": (recordings, simulation.known_points(window)),
+            "oracle_offsets": (simulation.without_offsets(), simulation.known_points(window, offsets_known=True)),
+            "oracle_visits": (recordings, simulation.known_visits(window)),
+        }
+        for name, (known, candidates) in observers.items():
+            places = locate(known, test.starts, window, candidates)
             scores[name] = score(task, test, true, _at(places, task))
         scores |= _cramer_rao_bounds(task, test, simulation) if isinstance(task, Regression) else {}
     return References(scores, predictions)

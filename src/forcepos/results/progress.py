@@ -17,10 +17,8 @@ _Seconds = tuple[float, float]  # of the first epoch, with which a network is co
 
 @dataclass
 class Network:
-    """A network that is trained: how many epochs that should take, when it began and when each epoch ended."""
-
-    epochs: float
-    ticks: list[float]
+    epochs: float  # that its training should take
+    ticks: list[float]  # when it began, and when each epoch ended
 
     @property
     def seconds(self) -> list[float]:
@@ -40,12 +38,13 @@ class Progress:
         self._training, self._samples, self._clock = config.training, samples, clock
         self._executions, self._workers = config.tuner.executions_per_trial, config.tuner.workers
         settings = config.evaluation
+        self.finals = config.training.ensemble * (6 if settings.calibration == "folds" else 1)  # networks
         fitted = min(samples, settings.baseline_samples) if settings.baselines else 0
         self._known = {"baselines": _BASELINES_S * fitted, "figures": 1.5 + 1.5 * settings.figures}
         also = settings.also and harder_split(config.split, settings.also)
-        search = [] if isinstance(config.tuner, FixedTunerConfig) else ["search"]
+        self.stages = [] if isinstance(config.tuner, FixedTunerConfig) else ["search"]
         second = [f"training for split={settings.also}", "baselines"] if also else []
-        self.stages = [*search, "final training", "baselines", *second, "figures"]
+        self.stages += ["final training", "baselines", *second, "figures"]
         self.at, self._since = 0, clock()  # number of the stage that is under way, or else of the next one
         self.to_come = config.tuner.max_trials  # so many more trials there will be; None if that is unknown
         self.networks: dict[int | str, Network] = {}  # by the number of their trial, or the name of their stage
@@ -54,7 +53,7 @@ class Progress:
         """Say before the run how much is trained, and how long that roughly takes on two cores."""
         each = self._executions * self._training.epochs
         trials = f"{self.to_come} trials x {each} epochs, " if self.to_come and self.stages[0] == "search" else ""
-        finals = self._training.ensemble * sum("training" in stage for stage in self.stages)
+        finals = self.finals * sum("training" in stage for stage in self.stages)
         rough = duration(self._left((_FIRST_EPOCH_S, _SAMPLE_S * self._samples)))
         return f"{trials}{finals} x at most {self._training.final_epochs} epochs: roughly {rough} on two cores"
 
@@ -78,9 +77,8 @@ class Progress:
         """Note an epoch of the ensemble's network `member`, the best one of which is `best_epoch` up to now."""
         stage = self.stages[self.at]
         self.tick(stage)
-        before, after = len(self.networks[stage].seconds) - epoch, self._training.ensemble - member
-        expected = max(epoch, self._expected(best_epoch))
-        self.networks[stage].epochs = before + expected + after * self._expected()
+        before, after = len(self.networks[stage].seconds) - epoch, self.finals - member
+        self.networks[stage].epochs = before + max(epoch, self._expected(best_epoch)) + after * self._expected()
 
     def _expected(self, best_epoch: int = 1) -> float:
         """Return epochs halfway between the fewest that training.patience allows, and the most."""
@@ -88,7 +86,7 @@ class Progress:
         return (most if patience is None else min(most, best_epoch + patience)) / 2 + most / 2
 
     def _final(self) -> Network:
-        return Network(self._training.ensemble * self._expected(), [self._clock()])
+        return Network(self.finals * self._expected(), [self._clock()])
 
     def seconds_left(self) -> float | None:
         """Estimate the seconds that the run still takes; None before there is ground for it."""
@@ -98,8 +96,7 @@ class Progress:
         return self._left((fmean(first), fmean(further))) if further and not endless else None
 
     def _left(self, usual: _Seconds) -> float:
-        now, left = self._clock(), 0.0
-        slower = min(5.0, max(0.3, usual[0] / _FIRST_EPOCH_S))
+        now, left, slower = self._clock(), 0.0, min(5.0, max(0.3, usual[0] / _FIRST_EPOCH_S))
         for stage in self.stages[self.at :]:
             if stage == "search":
                 under_way = [network.left(now, usual) for network in [*self.networks.values()]]

@@ -21,7 +21,8 @@ BASELINES = {
 }  # fmt: skip
 REFERENCES = {
     "baseline": "mean or most frequent class", "linear": "linear model", "boosted_trees": "boosted trees",
-    "oracle_points": "ideal, knows points", "oracle_visits": "ideal, knows visits",
+    "oracle_points": "ideal, knows points", "oracle_offsets": "ideal, knows offsets",
+    "oracle_visits": "ideal, knows true torques",
 }  # fmt: skip
 _BOUNDS = {
     "limit_row_new_visit": "from a row", "limit_row_known_visit": "from a row of a known visit",
@@ -130,17 +131,17 @@ def remarks(result: Result) -> Iterator[str]:
     across = "" if any("rmse_tangential_mm" in of for of in known.values()) else "; infinite across it"
     if known:
         yield (
-            "Cramér-Rao bound on the rmse of unbiased estimates from joint torques alone (F and T also reveal "
-            f"joint angles): {', '.join(radial)}, along the line to the base{across}"
+            "Cramér-Rao bound on the rmse of unbiased estimates from joint torques alone "
+            f"(F and T may tell more): {', '.join(radial)}, along the line to the base{across}"
         )
     second = result.get("also")
     for where, of in (("", result), *([(f"split={second['split']}: ", second)] if second else [])):
         if coverage := of.get("coverage"):
             size = next(words.format(coverage[name]) for name, words in _SIZES.items() if name in coverage)
-            few = " (too few recordings to calibrate: samples were counted)"
-            rates = f"target coverage {100 * coverage['asked']:g} %, observed {100 * coverage['found']:.3g} %"
-            counted = few if coverage["counted"] == "samples" else ""
-            yield f"{where}{rates} on the test subset, with {size}{counted}"
+            level, units = coverage.get("level", coverage["asked"]), coverage.get("calibration_units")
+            few = f", all that {units:g} {coverage['counted']} vouch for" if level < coverage["asked"] else ""
+            rates = f"target coverage {100 * level:.3g} %{few}, observed {100 * coverage['found']:.3g} %"
+            yield f"{where}{rates} on the test subset, with {size}"
 
 
 def key_metrics(result: Result) -> dict[str, dict[str, float]]:
