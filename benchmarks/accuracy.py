@@ -37,15 +37,16 @@ def trainings(model: str, case: str) -> Callable[[], dict[str, float]]:
     import keras  # noqa: PLC0415  # only workers need TensorFlow
 
     from forcepos.data.recordings import Float32, Int32  # noqa: PLC0415
-    from forcepos.models.networks import build_network, fit_scaling  # noqa: PLC0415
+    from forcepos.models.networks import build_network  # noqa: PLC0415
     from forcepos.models.problem import Problem  # noqa: PLC0415
+    from forcepos.models.scaling import fit_scaling  # noqa: PLC0415
     from forcepos.models.training.trainer import NetworkTrainer  # noqa: PLC0415
 
     logging.disable()
-    config = compose(f"model={model}", "training.xla=always")
+    config = compose(f"model={model}", "training.xla=always", "model.scaling=standardize")
     data = Problem.of(config, load_recordings(config))
     trainer = NetworkTrainer(data, Path())
-    scaling = fit_scaling(data.samples, data.split.train, data.targets[data.split.train])
+    scaling = fit_scaling(data.samples, data.split.train, data.targets[data.split.train], "standardize")
     chosen = CASES[case].hyperparameters
 
     def windows(members: Int32) -> tuple[Float32, Float32]:

@@ -24,7 +24,7 @@ def widths(chosen: dict[str, Any]) -> list[int]:
 
 def forcepos(path: str, folder: str, epochs: int) -> Callable[[], dict[str, float]]:
     """The search, as a run does it."""
-    from forcepos.models.architectures.architecture import architecture_of  # noqa: PLC0415
+    from forcepos.models.architectures.architecture import search_space  # noqa: PLC0415
     from forcepos.models.problem import Problem  # noqa: PLC0415
     from forcepos.models.training.trainer import NetworkTrainer  # noqa: PLC0415
     from forcepos.tuning.search import search  # noqa: PLC0415
@@ -49,9 +49,9 @@ def forcepos(path: str, folder: str, epochs: int) -> Callable[[], dict[str, floa
         data = Problem.of(config, load_recordings(config))
         prepared = time.perf_counter() - began
         trainer = NetworkTrainer(data, Path(folder))
-        declare = architecture_of(config.model).declare_all
+        declare = search_space(config.model)
         spec = SearchSpec(cast("Tuner", config.tuner), declare, Path(folder), config.seed, epochs)
-        search(spec, trainer.trial, Events(watch))
+        search(spec, trainer.execute, Events(watch))
         return {"preparation_s": prepared, **watch.seconds}
 
     return run
@@ -62,8 +62,9 @@ def forcepos_training(path: str, folder: str, number: int) -> Callable[[], dict[
     import keras  # noqa: PLC0415  # only this worker needs TensorFlow
 
     from forcepos.data.splits.split import Subsets  # noqa: PLC0415
-    from forcepos.models.networks import Scaling, build_network  # noqa: PLC0415
+    from forcepos.models.networks import build_network  # noqa: PLC0415
     from forcepos.models.problem import Problem  # noqa: PLC0415
+    from forcepos.models.scaling import Scaling  # noqa: PLC0415
     from forcepos.models.training.compiled import Program, Training  # noqa: PLC0415
     from forcepos.models.training.device import DeviceDataset  # noqa: PLC0415
 

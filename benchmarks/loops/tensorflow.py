@@ -80,7 +80,7 @@ def samples(case: Case) -> DeviceDataset:
     data = arrays(case)
     index = tf.int64 if has_gpu() else tf.int32
     starts = tf.constant(data.starts, index)
-    return DeviceDataset(tf.constant(data.signals), starts, tf.constant(data.targets), case.window)
+    return DeviceDataset(tf.constant(data.signals), starts, starts, tf.constant(data.targets), case.window)
 
 
 def training(case: Case, model: keras.Sequential, steps: int, xla: bool) -> Training:

@@ -106,7 +106,7 @@ def test_every_preset_begins_with_the_command_that_runs_it(choice: str) -> None:
         (["model.space.filters.min=200"],
          "model.space.filters.min=200 is greater than model.space.filters.max=128"),
         (["model.space.lr.min=0.1"], "model.space.lr.min=0.1 is greater than model.space.lr.max=0.01"),
-        (["model.scaling=minmax"], "model.scaling=minmax must be one of none, standardize, whiten"),
+        (["model.scaling=minmax"], "model.scaling[0]=minmax must be one of none, standardize, whiten, encode"),
         (["training.device=tpu"], "training.device=tpu must be one of auto, cpu, gpu"),
         (["model.window=1"], "model.window=1 must be at least 2: cnn_regression sees rows in sequence"),
         (["model=ffnn_regression", "model.window=2"],
@@ -280,7 +280,7 @@ def test_the_notebooks_presets_have_its_values(model: str) -> None:
     config = checked_config(f"experiment=notebook_{model}")
     objective = "accuracy" if "classification" in model else "mae"
     assert config.model.name == model
-    assert config.model.scaling == "none"
+    assert (config.model.scaling, config.model.statistics_s, config.model.clip) == (["none"], [0.0], False)
     assert (config.tuner.objective, config.tuner.max_trials) == (objective, 5)
     assert config.split == Random(
         name="notebook", test_ratio=0.1, validation_ratio=0.2, calibration_ratio=0, test_seed=2, validation_seed=3,

@@ -395,3 +395,37 @@ def test_the_harder_split_trains_on_the_same_share() -> None:
     harder = harder_split(config("blocked", "split.train_share=0.3"), "held_out_points")
     assert harder is not None
     assert harder.train_share == 0.3
+
+
+@pytest.mark.parametrize("name", [*UNITS, "random"])
+def test_each_part_of_the_training_samples_is_held_out_once(name: str) -> None:
+    samples, split = all_samples(plate([100] * 20), WINDOW), split_of(config(name))
+    train = split.subsets(samples, 1).train
+    parts = split.parts(samples, train, 5)
+    assert len(parts) == 5
+    assert sorted(np.concatenate([outside for _, outside in parts]).tolist()) == sorted(train.tolist())
+    for inside, outside in parts:
+        assert 0.05 < len(outside) / len(train) < 0.4
+        assert not {*inside.tolist()} & {*outside.tolist()}
+        if name != "random":
+            assert not rows_of(samples, inside) & rows_of(samples, outside)
+
+
+def test_of_recordings_too_short_for_stretches_whole_ones_are_held_out() -> None:
+    samples, split = all_samples(plate([14] * 20), WINDOW), split_of(config("blocked"))
+    train = np.arange(len(samples.starts), dtype=np.int32)
+    for inside, outside in split.parts(samples, train, 5):
+        recordings = [{*samples.recordings.recording[samples.starts[part]].tolist()} for part in (inside, outside)]
+        assert (len(recordings[0]), len(recordings[1])) == (16, 4)
+
+
+def test_whole_recordings_are_held_out_where_recordings_are_tested_and_stretches_where_blocks_are() -> None:
+    samples = all_samples(plate([100] * 20), WINDOW)
+    for name, shared in (("held_out_recordings", False), ("blocked", True)):
+        split = split_of(config(name))
+        train = split.subsets(samples, 1).train
+        for inside, outside in split.parts(samples, train, 5):
+            of_each = [
+                {*samples.recordings.recording[samples.starts[part]].tolist()} for part in (inside, outside)
+            ]
+            assert bool(of_each[0] & of_each[1]) is shared

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from forcepos.data.recordings import Float32
 from forcepos.data.sectors import make_sectors
 from forcepos.evaluation.evaluate import coverage_at_levels, measure_coverage
 from forcepos.models.calibration import Calibration
@@ -22,7 +21,7 @@ def test_a_radius_covers_what_lies_within_it() -> None:
     outputs = {"position": np.array([[3, 4], [0, 1], [6, 8], [0, 0]], np.float32), "radius": np.full(4, 5.0)}
     coverage = measure_coverage(XY, true, outputs, np.zeros((4, 3), np.float32), CALIBRATION)
     assert coverage.scores == {
-        "asked": 0.9, "found": 0.75, "radius_mean_mm": 5.0, "calibration_units": 12, "counted": "recordings"
+        "level": 0.9, "found": 0.75, "radius_mean_mm": 5.0, "calibration_units": 12, "counted": "recordings"
     }  # fmt: skip
 
 
@@ -33,7 +32,7 @@ def test_a_set_of_sectors_covers_those_in_it() -> None:
     sectors[[0, 1, 2, 3, 3], [0, 1, 5, 3, 4]] = True
     coverage = measure_coverage(task, true, {"sectors": sectors}, np.zeros((4, 3), np.float32), CALIBRATION)
     assert coverage.scores == {
-        "asked": 0.9, "found": 0.75, "sectors_mean": 1.25, "calibration_units": 12, "counted": "recordings"
+        "level": 0.9, "found": 0.75, "sectors_mean": 1.25, "calibration_units": 12, "counted": "recordings"
     }  # fmt: skip
 
 
@@ -55,17 +54,18 @@ def test_every_region_of_the_plate_has_its_own_coverage() -> None:
 def test_the_curve_is_the_coverage_observed_at_other_levels() -> None:
     rng = np.random.default_rng(1)
 
-    def subset(count: int) -> tuple[Float32, Predictions]:
-        error = rng.normal(size=(count, 2)).astype(np.float32)
-        return np.zeros((count, 2), np.float32), {"position": error, "radius": np.ones(count, np.float32)}
-
-    target, observed = coverage_at_levels(XY, (*subset(3000), np.arange(3000, dtype=np.int32)), subset(3000))
+    calibration = Calibration(
+        0.9, 2.0, 0.0, 3000, "recordings", np.abs(rng.normal(size=3000)), np.arange(3000, dtype=np.int32)
+    )
+    error = rng.normal(size=(3000, 1)).astype(np.float32)
+    outputs: Predictions = {"position": error, "radius": np.full(3000, 2.0, np.float32)}
+    target, observed = coverage_at_levels(Regression(("x",)), calibration, 0 * error, outputs)
     assert target == pytest.approx(np.arange(0.05, 0.951, 0.05))
     assert observed == pytest.approx(target, abs=0.03)
 
 
-def test_levels_that_the_calibration_subset_is_too_small_for_are_dropped() -> None:
-    true = np.zeros((3, 2), np.float32)
+def test_levels_that_the_calibration_samples_are_too_few_for_are_dropped() -> None:
+    calibration = Calibration(0.7, 1.0, 0.0, 3, "recordings", np.ones(3), np.arange(3, dtype=np.int32))
     outputs: Predictions = {"position": np.ones((3, 2), np.float32), "radius": np.ones(3)}
-    target, _ = coverage_at_levels(XY, (true, outputs, np.arange(3, dtype=np.int32)), (true, outputs))
+    target, _ = coverage_at_levels(XY, calibration, np.zeros((3, 2), np.float32), outputs)
     assert target.max() == pytest.approx(0.75)

@@ -25,7 +25,7 @@ from forcepos.data.simulation.simulation import Simulation
 from forcepos.data.splits.split import Subsets
 from forcepos.evaluation.baselines import reference_predictions
 from forcepos.evaluation.evaluate import Evaluation, References, evaluate, references
-from forcepos.models.final import TrainedModel, network_outputs, train_final
+from forcepos.models.final import TrainedModel, network_outputs, target_box, train_final
 from forcepos.models.problem import Classification, Problem, Regression
 from forcepos.models.training.compiled import Logs
 from forcepos.models.training.trainer import NetworkTrainer
@@ -51,7 +51,9 @@ SPLIT = Subsets(
 
 @cache
 def config(*overrides: str) -> Config:
-    return checked_config("model=ffnn_regression", "model.axes=[x]", "evaluation.coverage=0.5", *overrides)
+    return checked_config(
+        "model=ffnn_regression", "model.axes=[x]", "model.clip=false", "evaluation.coverage=0.5", *overrides
+    )
 
 
 def problem_with(signals: np.ndarray, targets: np.ndarray, *overrides: str) -> Problem:
@@ -117,7 +119,8 @@ def test_coverage_is_observed_on_the_test_subset(evaluation: Evaluation) -> None
     """The radius of 27 mm holds all of the calibration subset, where the error is 27 mm, and nothing else."""
     assert evaluation.coverage is not None
     assert evaluation.coverage.scores == {
-        "asked": 0.5, "found": 0.0, "radius_mean_mm": 27.0, "calibration_units": 3, "counted": "recordings",
+        "asked": 0.5, "level": 0.5, "found": 0.0, "radius_mean_mm": 27.0,
+        "calibration_units": 3, "counted": "recordings",
     }  # fmt: skip
     assert evaluation.coverage.regions[["x_from_mm", "x_to_mm", "samples"]].to_numpy().tolist() == [[40, 40, SIZE]]
 
@@ -333,3 +336,39 @@ def test_the_ideal_observer_and_the_limits_depend_on_the_test_subset_alone(simul
     for name in ideal:
         assert one[name] == others_swapped[name]
         assert one[name] != another_test[name]
+
+
+# --- calibration by folds, and what is kept out of reach ---
+
+
+def test_networks_that_never_saw_a_fold_calibrate_by_it(tmp_path: Path) -> None:
+    """Signals tell nothing: each fold's network gives the mean of the other recordings' targets."""
+    positions = np.repeat([0.0, 10, 20, 30, 40, 50], 4)  # of six recordings that train
+    targets = np.concatenate([positions, 25 + 0 * NUMBER[SIZE:]])
+    overrides = ["split=held_out_recordings", "evaluation.calibration=folds", "training.final_epochs=1"]
+    six = problem_with(np.zeros((4 * SIZE, 1)), targets, *overrides)
+    recordings = replace(six.samples.recordings, recording=np.arange(4 * SIZE, dtype=np.int32) // 4)
+    samples = replace(six.samples, recordings=recordings)
+    trained = train_final(NetworkTrainer(replace(six, samples=samples), tmp_path), CHOSEN, lambda *_: None)
+    assert trained.calibration is not None
+    assert (trained.calibration.units, trained.calibration.counted) == (6, "recordings")
+    assert 25 / 2 < trained.calibration.bound < 30  # half of six errors, of 5 to 25 mm or a little more
+
+
+def test_no_calibration_gives_no_radius() -> None:
+    none = problem("evaluation.calibration=none")
+    recordings = none.samples.recordings
+    divided = Problem.of(config("evaluation.calibration=none", "split=held_out_recordings"), recordings)
+    assert len(divided.split.calibration) == 0
+    assert trained_on(divided).calibration is None
+
+
+def test_no_true_position_of_held_out_points_is_out_of_reach() -> None:
+    small = ["data.grid=[5,5]", "data.rows=20"]
+    simulated, recordings = config("split=held_out_points", "model.clip=true", *small), simulate(*small).recordings
+    for seed in range(1, 21):
+        held_out = Problem.of(replace(simulated, seed=seed), recordings)
+        box = target_box(held_out)
+        assert box is not None
+        assert (held_out.test_targets >= box[0]).all()
+        assert (held_out.test_targets <= box[1]).all()

@@ -15,8 +15,9 @@ from forcepos.data.loading import load_recordings
 from forcepos.experiment.inputs import check_pretraining
 from forcepos.experiment.run import search_fingerprint
 from forcepos.models.final import inference_model
-from forcepos.models.networks import Scaling, build_network, load_networks
+from forcepos.models.networks import build_network, load_networks
 from forcepos.models.problem import Problem
+from forcepos.models.scaling import Scaling
 from forcepos.models.training.trainer import NetworkTrainer
 from forcepos.results.finished_runs import run_fingerprint
 from forcepos.runtime.errors import InputError

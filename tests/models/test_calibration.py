@@ -8,7 +8,7 @@ import pytest
 from forcepos.data.recordings import all_samples
 from forcepos.data.sectors import make_sectors
 from forcepos.data.splits.split import Units, split_of
-from forcepos.models.calibration import calibrate, conformal_bound, spread_mm
+from forcepos.models.calibration import calibrate, conformal_bound, spread_mm, vouched
 from forcepos.models.problem import Classification, Regression
 from tests.conftest import checked_config
 from tests.data.test_splits import plate
@@ -62,17 +62,31 @@ def test_the_spread_of_an_ensemble_is_the_distance_of_its_members_from_their_mea
     assert spread_mm(members[:1], 0.0).tolist() == [1.0]
 
 
-def test_too_few_recordings_are_counted_sample_by_sample() -> None:
-    true, outputs = np.zeros((40, 2), np.float32), np.ones((1, 40, 2), np.float32)
+def test_too_few_recordings_calibrate_the_level_that_they_vouch_for(caplog: pytest.LogCaptureFixture) -> None:
+    true, outputs = np.zeros((40, 2), np.float32), np.zeros((1, 40, 2), np.float32)
+    outputs[0, :, 0] = np.arange(40)
     calibration = calibrate(XY, true, outputs, Units(np.repeat(np.arange(4, dtype=np.int32), 10)), 0.9)
     assert calibration is not None
-    assert (calibration.units, calibration.counted) == (40, "samples")
+    assert (calibration.coverage, calibration.units, calibration.counted) == (0.75, 4, "recordings")
+    assert calibration.bound == 37.0  # the 38th of 40 has a weight of 38 / 50 below it
+    assert caplog.messages == [
+        "4 recordings to calibrate on cannot vouch for evaluation.coverage=0.9: the radius is for 0.75; "
+        "evaluation.calibration=folds, or more recordings, may"
+    ]
 
 
-def test_too_few_samples_give_no_calibration(caplog: pytest.LogCaptureFixture) -> None:
-    true, outputs = np.zeros((8, 2), np.float32), np.ones((1, 8, 2), np.float32)
-    assert calibrate(XY, true, outputs, Units(np.arange(8, dtype=np.int32)), 0.9) is None
-    assert caplog.messages == ["8 calibration samples are too few for a coverage of 0.9: no radius"]
+def test_one_recording_gives_no_radius_however_many_samples_it_has(caplog: pytest.LogCaptureFixture) -> None:
+    true, outputs = np.zeros((500, 2), np.float32), np.ones((1, 500, 2), np.float32)
+    assert calibrate(XY, true, outputs, Units(np.zeros(500, np.int32)), 0.9) is None
+    assert caplog.messages == [
+        "1 recordings to calibrate on cannot vouch for evaluation.coverage=0.9: no radius; "
+        "evaluation.calibration=folds, or more recordings, may"
+    ]
+
+
+def test_k_recordings_vouch_for_less_than_k_of_k_plus_one() -> None:
+    levels = {units: vouched(units, 0.9) for units in range(12)}
+    assert [*levels.values()] == [0, 0, 0.65, 0.7, 0.75, 0.8, 0.85, 0.85, 0.85, 0.9, 0.9, 0.9]
 
 
 def test_the_bound_of_sectors_is_one_minus_the_probability_of_the_true_one() -> None:

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from forcepos.data.recordings import Float32, Int32
-from forcepos.models.networks import build_network, fit_scaling
+from forcepos.models.networks import build_network
 from forcepos.models.problem import Problem
+from forcepos.models.scaling import fit_scaling
 from forcepos.models.training import compiled
 from forcepos.models.training.compiled import HashDropout, Logs, MatrixConv1D, Program, Training, fast_copy
 from forcepos.models.training.device import Blocks, DeviceDataset
@@ -27,7 +28,7 @@ CHOSEN = {"ffnn": FFNN, "cnn": CNN}
 def built(model: str, whiten: bool = False, **changes: Any) -> tuple[keras.Sequential, Problem]:
     data = prepared(f"model={model}")
     train = data.split.train
-    scaling = fit_scaling(data.samples, train, data.targets[train], whiten)
+    scaling = fit_scaling(data.samples, train, data.targets[train], "whiten" if whiten else "standardize")
     keras.utils.set_random_seed(1)
     chosen = CHOSEN[model.partition("_")[0]] | {"dropout": False, **changes}
     return build_network(data.config.model, chosen, data.task, 20, scaling), data

@@ -16,8 +16,9 @@ import tensorflow as tf
 from forcepos.data.sectors import make_sectors
 from forcepos.models.calibration import Calibration, spread_mm
 from forcepos.models.final import inference_model
-from forcepos.models.networks import Scaling, build_network
+from forcepos.models.networks import build_network
 from forcepos.models.problem import Classification, Regression, Task, make_task
+from forcepos.models.scaling import Scaling
 from tests.conftest import MODELS, checked_config
 
 REGRESSION: Task = Regression(("x", "y"))
@@ -158,6 +159,18 @@ def test_a_prediction_that_overflows_is_no_answer() -> None:
         outputs = inference_model(task, members, calibration(0.7, 0.1), "plate").predict(SIGNALS, verbose=0)
         assert np.isnan(outputs[name]).all()
         assert np.all(outputs["sectors"] if name == "probabilities" else np.isnan(outputs["radius"]))
+
+
+def test_positions_stay_in_the_widened_box_of_the_training_targets() -> None:
+    box = np.array([-1.0, -2.0]), np.array([1.0, 2.0])
+    members = networks(REGRESSION, 2)
+    for member in members:
+        member.set_weights([np.full_like(weights, 100) for weights in member.get_weights()])
+    model = inference_model(REGRESSION, members, None, "plate", box)
+    far = model.predict(np.stack([SIGNALS[0] * 0 + 1e6, SIGNALS[0] * 0 - 1e6]), verbose=0)["position"]
+    assert far.tolist() == [[1, 2], [-1, -2]]
+    broken = model.predict(np.full_like(SIGNALS[:1], np.nan), verbose=0)["position"]
+    assert np.isnan(broken).all()
 
 
 def test_the_file_of_a_model_holds_strict_json(tmp_path: Path) -> None:

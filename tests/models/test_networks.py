@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from forcepos.data.sectors import make_sectors
-from forcepos.models.architectures.architecture import architecture_of
-from forcepos.models.networks import Scaling, build_network
+from forcepos.models.architectures.architecture import search_space
+from forcepos.models.networks import build_network
 from forcepos.models.problem import make_task
+from forcepos.models.scaling import Scaling
 from tests.conftest import checked_config
 
 FFNN = {"num_layers": 2, "units_0": 64, "units_1": 32, "activation": "tanh", "dropout": True, "lr": 1e-3}
@@ -124,15 +125,17 @@ def test_scaling_takes_raw_signals_and_gives_mm() -> None:
         ),
     ],
 )  # fmt: skip
-def test_the_search_space_has_the_notebooks_names(model: str, names: list[str]) -> None:
-    hp = kt.HyperParameters()
-    architecture_of(checked_config(f"model={model}").model).declare_all(hp)
-    assert [entry.name for entry in hp.space] == names
+def test_the_search_space_has_the_notebooks_names_and_ours(model: str, names: list[str]) -> None:
+    hp, fixed = kt.HyperParameters(), kt.HyperParameters()
+    search_space(checked_config(f"model={model}").model)(hp)
+    search_space(checked_config(f"model={model}", "model.scaling=none", "model.statistics_s=0").model)(fixed)
+    assert [entry.name for entry in fixed.space] == names
+    assert [entry.name for entry in hp.space] == [*names, "scaling", "statistics_s"]
 
 
 def test_the_search_space_has_the_configs_ranges() -> None:
     hp = kt.HyperParameters()
-    architecture_of(checked_config("model=ffnn_regression", "model.space.units.max=64").model).declare_all(hp)
+    search_space(checked_config("model=ffnn_regression", "model.space.units.max=64").model)(hp)
     entries = {entry.name: entry.get_config() for entry in hp.space}
     assert (entries["units_0"]["min_value"], entries["units_0"]["max_value"], entries["units_0"]["step"]) == (
         32,
@@ -149,7 +152,7 @@ def test_the_search_space_has_the_configs_ranges() -> None:
 
 def test_only_layers_that_exist_have_hyperparameters() -> None:
     hp = kt.HyperParameters()
-    architecture_of(checked_config("model=ffnn_regression").model).declare_all(hp)
+    search_space(checked_config("model=ffnn_regression").model)(hp)
     assert hp.values["num_layers"] == 1
     assert "units_0" in hp.values
     assert "units_1" not in hp.values
@@ -157,5 +160,5 @@ def test_only_layers_that_exist_have_hyperparameters() -> None:
 
 def test_dropout_can_be_fixed_in_the_config() -> None:
     hp = kt.HyperParameters()
-    architecture_of(checked_config("model=ffnn_regression", "model.space.dropout=[true]").model).declare_all(hp)
+    search_space(checked_config("model=ffnn_regression", "model.space.dropout=[true]").model)(hp)
     assert hp.values["dropout"] is True

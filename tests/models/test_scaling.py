@@ -11,8 +11,8 @@ import pytest
 
 from forcepos.data.recordings import Float32, Float64, Samples, all_samples
 from forcepos.data.splits.split import Subsets
-from forcepos.models.networks import Scaling, fit_scaling
 from forcepos.models.problem import Problem, Regression
+from forcepos.models.scaling import Scaling, fit_scaling
 from forcepos.models.training.trainer import NetworkTrainer
 from tests.conftest import checked_config
 from tests.data.test_splits import plate
@@ -27,11 +27,11 @@ def samples_of(signals: Float64) -> Samples:
 
 def whitening_of(signals: Float64) -> Scaling:
     everything = np.arange(len(signals), dtype=np.int32)
-    return fit_scaling(samples_of(signals), everything, np.zeros((len(signals), 1), np.float32), whiten=True)
+    return fit_scaling(samples_of(signals), everything, np.zeros((len(signals), 1), np.float32), "whiten")
 
 
 def scaled(scaling: Scaling, signals: Float64) -> Float32:
-    model = keras.Sequential([keras.Input((signals.shape[1],)), *scaling.input_layers()])
+    model = keras.Sequential([keras.Input((signals.shape[1],)), *scaling.input_layers(1, True, signals.shape[1])])
     return np.array(model(signals.astype(np.float32)))
 
 
@@ -43,7 +43,7 @@ def nearly_identical() -> Float64:
 
 def test_scaling_is_fitted_to_rows_of_training_windows_only() -> None:
     samples = all_samples(plate([20, 20]), 10)
-    scaling = fit_scaling(samples, np.array([0, 1], np.int32), np.zeros((2, 1), np.float32))
+    scaling = fit_scaling(samples, np.array([0, 1], np.int32), np.zeros((2, 1), np.float32), "standardize")
     assert scaling.signals is not None
     mean, deviation = scaling.signals
     assert mean[0] == np.arange(11).mean()
@@ -54,7 +54,7 @@ def test_a_constant_channel_is_not_rescaled() -> None:
     recordings = plate([20])
     recordings.signals[:] = 0.1
     samples = Samples(recordings, np.arange(10, dtype=np.int32), 1)
-    scaling = fit_scaling(samples, np.arange(10, dtype=np.int32), np.ones((10, 2), np.float32))
+    scaling = fit_scaling(samples, np.arange(10, dtype=np.int32), np.ones((10, 2), np.float32), "standardize")
     assert scaling.signals is not None
     assert scaling.targets is not None
     assert scaling.signals[1].tolist() == [1.0]
@@ -102,7 +102,7 @@ def test_training_does_not_change_the_whitening(tmp_path: Path) -> None:
     signals = nearly_identical()
     everything = np.arange(ROWS, dtype=np.int32)
     targets, split = signals[:, :1].astype(np.float32), Subsets(*3 * [everything])
-    config = checked_config("model=ffnn_regression", "training.final_epochs=1")
+    config = checked_config("model=ffnn_regression", "model.scaling=whiten", "training.final_epochs=1")
     trainer = NetworkTrainer(Problem(config, Regression(("x",)), samples_of(signals), targets, split), tmp_path)
     chosen = {"num_layers": 1, "units_0": 32, "activation": "relu", "dropout": False, "lr": 1e-2, "batch_size": 64}
     model, _ = trainer.final(chosen, 1, lambda *_: None)

@@ -14,6 +14,7 @@ from forcepos.data.splits.split import Subsets
 from forcepos.experiment.run import train_model
 from forcepos.models.final import batches, network_outputs
 from forcepos.models.problem import Classification, Problem, Regression
+from forcepos.models.scaling import spread_of_recordings
 from forcepos.models.training.compiled import Logs
 from forcepos.models.training.device import use_device
 from forcepos.models.training.trainer import NetworkTrainer
@@ -72,6 +73,53 @@ def test_executions_of_a_trial_share_one_program_and_stay_independent(tmp_path: 
     second = shared.trial(CHOSEN | {"dropout": True}, 2, 2, lambda *_: None)
     assert shared._latest is program is not None
     assert alone.trial(CHOSEN | {"dropout": True}, 2, 2, lambda *_: None) == second != first
+
+
+def recordings_of(problem: Problem, members: np.ndarray) -> set[int]:
+    return set(problem.samples.recordings.recording[problem.samples.starts[members]].tolist())
+
+
+def test_executions_of_a_trial_validate_on_different_recordings_in_turn() -> None:
+    problem = prepared("split=held_out_recordings")
+    parts = [problem.rotated(execution) for execution in (1, 2, 3, 4)]
+    validating = [recordings_of(part, part.split.validation) for part in parts]
+    assert parts[0] is problem
+    assert len(set.union(*validating)) == sum(map(len, validating)) == 4 * len(validating[0])
+    for part, validates in zip(parts, validating, strict=True):
+        assert not recordings_of(part, part.split.train) & validates
+        assert len(part.split.train) + len(part.split.validation) == len(problem.split.train) + len(
+            problem.split.validation
+        )
+        assert part.split.test.tolist() == problem.split.test.tolist()
+
+
+def test_executions_share_time_blocks_of_all_recordings() -> None:
+    problem = prepared("split=blocked")
+    assert problem.rotated(2) is problem
+
+
+def test_a_trials_second_execution_learns_from_other_recordings(tmp_path: Path) -> None:
+    trainer = NetworkTrainer(prepared("split=held_out_recordings"), tmp_path)
+    first, second, again = (trainer.execute(CHOSEN, number, 1, 1, lambda *_: None) for number in (1, 2, 1))
+    assert first == again != second
+
+
+def test_offset_noise_disturbs_training_and_not_validation(tmp_path: Path) -> None:
+    quiet, noisy, same = (
+        NetworkTrainer(prepared(f"training.offset_noise={noise}"), tmp_path).trial(
+            CHOSEN | {"lr": 1e-9}, 1, 1, lambda *_: None
+        )[0]
+        for noise in (0, 3, 3)
+    )
+    assert noisy == same
+    assert noisy["val_mae"] == pytest.approx(quiet["val_mae"], rel=1e-4)
+    assert noisy["mae"] > 1.05 * quiet["mae"]
+
+
+def test_the_spread_of_recordings_is_that_of_their_means() -> None:
+    samples = all_samples(plate([20, 20]), 5)
+    assert spread_of_recordings(samples, np.arange(len(samples.starts), dtype=np.int32)).tolist() == [10.0]
+    assert spread_of_recordings(samples, np.arange(16, dtype=np.int32)).tolist() == [0.0]
 
 
 @pytest.mark.parametrize(("epochs", "xla"), [(48, False), (49, True)])

@@ -13,7 +13,7 @@ from forcepos.tuning.trials import TrialResult
 from tests.conftest import Smoke, checked_config
 
 FILTERS = "conv_input_filter"
-REST = {
+REST = {"scaling": "whiten", "statistics_s": 0.0,
     "conv_input_kernel": 3, "conv_input_activation": "relu", "num_layers": 1, "conv_0_filter": 64,
     "conv_0_kernel": 3, "conv_0_activation": "relu", "dropout": False, "lr": 4e-3, "batch_size": 16,
 }  # fmt: skip
@@ -26,7 +26,7 @@ def sound(**more: Any) -> dict[str, Any]:
         "intervals": {"euclidean_mean_mm": [3.5, 4.6]},
         "baseline": {"euclidean_mean_mm": 16.0},
         "neighbour_share": None,
-        "coverage": {"asked": 0.9, "found": 0.88, "radius_mean_mm": 7.5, "counted": "recordings"},
+        "coverage": {"asked": 0.9, "level": 0.9, "found": 0.88, "radius_mean_mm": 7.5, "counted": "recordings"},
         "also": None,
         "data": {"tested_recordings": 20},
         "best_epoch": 12,
@@ -105,21 +105,18 @@ def test_intervals_over_few_recordings_are_too_narrow() -> None:
 def test_coverage_is_off_target_if_the_number_of_recordings_does_not_explain_it(
     observed: float, promise: str | None
 ) -> None:
-    coverage = {"asked": 0.9, "found": observed, "radius_mean_mm": 7.5, "counted": "recordings"}
+    coverage = {"asked": 0.9, "level": 0.9, "found": observed, "radius_mean_mm": 7.5, "counted": "recordings"}
     values = f"target 90 %, observed {100 * observed:g} %"
     expected = [f"the calibration promises {promise} than it holds: {values}"] if promise else []
     assert found(sound(coverage=coverage)) == expected
 
 
-def test_samples_that_were_counted_instead_of_recordings_promise_too_much() -> None:
-    coverage = {"asked": 0.9, "found": 0.9, "radius_mean_mm": 7.5, "counted": "samples"}
+def test_too_few_recordings_to_calibrate_on_are_told_with_what_they_vouch_for() -> None:
+    few = {"calibration_units": 5, "counted": "recordings"}
+    coverage = {"asked": 0.9, "level": 0.8, "found": 0.8, "radius_mean_mm": 7.5, **few}
     (one,) = find(sound(coverage=coverage), searched(), checked_config())
-    assert one.found == (
-        "too few recordings to calibrate for 90 %: samples were counted instead, which promises too much"
-    )
-    assert (
-        one.advice == "calibrate on 9 recordings or more (split.calibration_ratio), or lower evaluation.coverage"
-    )
+    assert one.found == "5 recordings to calibrate on vouch for 80 %, not for 90 %"
+    assert one.advice == "calibrate on 9 or more: evaluation.calibration=folds, or record more"
 
 
 def test_trials_that_differ_by_less_than_chance_cannot_be_told_apart() -> None:
@@ -168,4 +165,4 @@ def test_a_run_keeps_its_findings_in_its_result(smoke: Smoke) -> None:
     finished, _ = smoke("cnn_regression")
     checks = finished.result["checks"]
     assert {tuple(check) for check in checks} == {("found", "advice")}
-    assert json.dumps(checks).count("samples were counted instead") == 2  # on either split
+    assert json.dumps(checks).count("to calibrate on vouch for") == 1  # the other split has no radius

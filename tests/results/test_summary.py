@@ -86,6 +86,16 @@ def test_observed_coverage_is_reported_with_its_target() -> None:
     assert expected in remarks(result(coverage=coverage))
 
 
+def test_a_coverage_that_few_recordings_vouch_for_is_reported_as_that() -> None:
+    few = {"level": 0.8, "calibration_units": 5, "counted": "recordings"}
+    coverage = {"asked": 0.9, "found": 0.8812, "radius_mean_mm": 7.51, **few}
+    expected = (
+        "target coverage 80 %, all that 5 recordings vouch for, observed 88.1 % on the test subset, with a mean "
+        "radius of 7.51 mm"
+    )
+    assert expected in remarks(result(coverage=coverage))
+
+
 def test_the_cramer_rao_bound_is_reported_by_direction() -> None:
     bounds = {"limit_row_new_visit": {"rmse_radial_mm": 0.53}, "limit_new_visit": {"rmse_radial_mm": 0.071}}
     assert [*remarks(result(**bounds))][1] == (

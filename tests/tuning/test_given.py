@@ -19,10 +19,35 @@ GOOD: dict[str, Any] = {
     "num_layers": 2, "units_0": 64, "units_1": 32, "activation": "relu", "dropout": False, "lr": 1e-3,
     "batch_size": 16,
 }  # fmt: skip
+AS_BEFORE = {"scaling": "whiten", "statistics_s": 0.0}  # what files of earlier versions do not name
 
 
 def test_surplus_keys_of_unused_layers_are_left_out() -> None:
-    assert check_hyperparameters(GOOD | {"units_2": 96, "units_4": 32}, FFNN, "f") == GOOD
+    assert check_hyperparameters(GOOD | {"units_2": 96, "units_4": 32}, FFNN, "f") == GOOD | AS_BEFORE
+
+
+def test_scaling_and_statistics_that_a_file_names_are_used() -> None:
+    named = {"scaling": "encode", "statistics_s": 0.5}
+    assert check_hyperparameters(GOOD | named, FFNN, "f") == GOOD | named
+
+
+def test_a_scaling_that_the_config_excludes_is_refused() -> None:
+    fixed = checked_config("model=ffnn_regression", "model.scaling=whiten", "model.statistics_s=0").model
+    assert check_hyperparameters(GOOD, fixed, "f") == GOOD
+    for name, value, usual in (("scaling", "encode", "whiten"), ("statistics_s", 0.5, "0.0")):
+        with pytest.raises(InputError) as error:
+            check_hyperparameters(GOOD | {name: value}, fixed, "f.json")
+        assert str(error.value) == f"tuner.hyperparameters=f.json: {name}={value!r} is not model.{name}={usual}"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "limit"),
+    [("scaling", "minmax", "one of none, standardize, whiten, encode"), ("statistics_s", -1.0, "at least 0")],
+)
+def test_a_scaling_that_does_not_exist_is_named(key: str, value: Any, limit: str) -> None:
+    with pytest.raises(InputError) as error:
+        check_hyperparameters(GOOD | {key: value}, FFNN, "f.json")
+    assert str(error.value) == f"tuner.hyperparameters=f.json: {key}={value!r} must be {limit}"
 
 
 @pytest.mark.parametrize("key", GOOD)
@@ -67,7 +92,7 @@ def test_a_convolutions_values_have_limits_too() -> None:
     convolution = {"filter": 16, "kernel": 3, "activation": "relu"}
     good = {f"conv_{place}_{name}": value for place in ("input", "0", "1") for name, value in convolution.items()}
     good |= {"num_layers": 2, "dropout": False, "lr": 1e-3, "batch_size": 16}
-    assert check_hyperparameters(good, CNN, "f") == good
+    assert check_hyperparameters(good, CNN, "f") == good | AS_BEFORE
     for name, value, limit in (("filter", 0, "at least 1"), ("kernel", 10**12, "at most 1000000")):
         with pytest.raises(InputError) as error:
             check_hyperparameters(good | {f"conv_1_{name}": value}, CNN, "f.json")

@@ -28,7 +28,7 @@ class Formula:
         self.fails, self.seeds = fails, list[int]()
 
     def __call__(
-        self, hyperparameters: Mapping[str, Any], seed: int, epochs: int, after_epoch: Epoch
+        self, hyperparameters: Mapping[str, Any], execution: int, seed: int, epochs: int, after_epoch: Epoch
     ) -> list[Logs]:
         self.seeds.append(seed)
         if self.fails(hyperparameters):
@@ -143,11 +143,11 @@ def test_a_failed_trial_is_told_and_the_search_goes_on(tmp_path: Path) -> None:
 def test_a_loss_that_is_not_finite_fails_the_trial(tmp_path: Path) -> None:
     class Diverging(Formula):
         def __call__(
-            self, hyperparameters: Mapping[str, Any], seed: int, epochs: int, after_epoch: Epoch
+            self, hyperparameters: Mapping[str, Any], execution: int, seed: int, epochs: int, after_epoch: Epoch
         ) -> list[Logs]:
             after_epoch(1, {"loss": 1.0, "val_mae": 1.0})
             after_epoch(2, {"loss": float("nan"), "val_mae": float("nan")})
-            return super().__call__(hyperparameters, seed, epochs, after_epoch)
+            return super().__call__(hyperparameters, execution, seed, epochs, after_epoch)
 
     with pytest.raises(InputError) as error:
         run(tuner("tuner=random", "tuner.max_trials=2"), tmp_path, Diverging())
@@ -157,7 +157,7 @@ def test_a_loss_that_is_not_finite_fails_the_trial(tmp_path: Path) -> None:
 def test_a_bug_is_raised_not_recorded_as_a_failed_trial(tmp_path: Path) -> None:
     class Broken(Formula):
         def __call__(
-            self, hyperparameters: Mapping[str, Any], seed: int, epochs: int, after_epoch: Epoch
+            self, hyperparameters: Mapping[str, Any], execution: int, seed: int, epochs: int, after_epoch: Epoch
         ) -> list[Logs]:
             raise KeyError("units_7")
 
@@ -172,7 +172,7 @@ def test_an_objective_to_maximise_is_maximised(tmp_path: Path) -> None:
 
     class Score(Formula):
         def __call__(
-            self, hyperparameters: Mapping[str, Any], seed: int, epochs: int, after_epoch: Epoch
+            self, hyperparameters: Mapping[str, Any], execution: int, seed: int, epochs: int, after_epoch: Epoch
         ) -> list[Logs]:
             after_epoch(1, {"loss": 1.0, "val_r2": hyperparameters["lr"]})
             after_epoch(2, {"loss": 1.0, "val_r2": 0.0})
@@ -219,11 +219,11 @@ def test_a_search_goes_on_as_if_it_had_not_been_interrupted(name: str, tmp_path:
 
     class Interrupted(Formula):
         def __call__(
-            self, hyperparameters: Mapping[str, Any], seed: int, epochs: int, after_epoch: Epoch
+            self, hyperparameters: Mapping[str, Any], execution: int, seed: int, epochs: int, after_epoch: Epoch
         ) -> list[Logs]:
             if len(self.seeds) == 4:
                 raise KeyboardInterrupt
-            return super().__call__(hyperparameters, seed, epochs, after_epoch)
+            return super().__call__(hyperparameters, execution, seed, epochs, after_epoch)
 
     before, after = Recorder(), Recorder()
     with pytest.raises(KeyboardInterrupt):
@@ -311,10 +311,10 @@ def test_hyperband_trains_few_networks_long(tmp_path: Path) -> None:
 
     class Counting(Formula):
         def __call__(
-            self, hyperparameters: Mapping[str, Any], seed: int, epochs: int, after_epoch: Epoch
+            self, hyperparameters: Mapping[str, Any], execution: int, seed: int, epochs: int, after_epoch: Epoch
         ) -> list[Logs]:
             lengths.append(epochs)
-            return super().__call__(hyperparameters, seed, epochs, after_epoch)
+            return super().__call__(hyperparameters, execution, seed, epochs, after_epoch)
 
     config = tuner("tuner=hyperband")
     assert config.max_trials is None

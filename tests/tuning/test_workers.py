@@ -38,12 +38,12 @@ class Slow(Formula):
         self._mark = mark
 
     def __call__(
-        self, hyperparameters: Mapping[str, Any], seed: int, epochs: int, after_epoch: Epoch
+        self, hyperparameters: Mapping[str, Any], execution: int, seed: int, epochs: int, after_epoch: Epoch
     ) -> list[Logs]:
         if self._mark:
             self._mark.touch()
         time.sleep(0.05)
-        return super().__call__(hyperparameters, seed, epochs, after_epoch)
+        return super().__call__(hyperparameters, execution, seed, epochs, after_epoch)
 
 
 class Dying(Slow):
@@ -55,13 +55,13 @@ class Dying(Slow):
         self._trial = trial
 
     def __call__(
-        self, hyperparameters: Mapping[str, Any], seed: int, epochs: int, after_epoch: Epoch
+        self, hyperparameters: Mapping[str, Any], execution: int, seed: int, epochs: int, after_epoch: Epoch
     ) -> list[Logs]:
         mark = next((mark for mark in self._marks if not mark.exists()), None)
         if mark and len(self.seeds) == self._trial - 1:
             mark.touch()
             os.kill(os.getpid(), signal.SIGKILL)
-        return super().__call__(hyperparameters, seed, epochs, after_epoch)
+        return super().__call__(hyperparameters, execution, seed, epochs, after_epoch)
 
 
 class Heard(Listener):

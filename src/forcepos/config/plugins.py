@@ -23,6 +23,11 @@ from forcepos.runtime.wording import visible
 
 _OURS = "forcepos."
 _LATER = re.compile(r"keep|nanoseconds|visits|missing|session|join.*|tare.*|.*_from")  # keys of later versions
+_ADDED = (  # later as well, each with the value that means what versions before it did
+    ("model", "statistics_s", [0.0]), ("model", "clip", False),
+    ("evaluation", "calibration", "part"), ("training", "offset_noise", 0.0), ("training", "pretrain", None),
+    ("split", "train_share", 1.0),
+)  # fmt: skip
 _folders: list[str] = []  # of users, in this process, the latest first
 _hashes: dict[object, str] = {}  # of the sources of users' modules, by name, and of their plug-ins, when imported
 
@@ -101,9 +106,11 @@ def values_with_plugins(config: Config) -> dict[str, Any]:
         repeated = values["data"].get("seconds") if field.name == "time" else default
         if lacked and values["data"].get(field.name) in (default, repeated):
             values["data"].pop(field.name, None)
-    for group, key, before in (("training", "pretrain", None), ("split", "train_share", 1)):
-        if values[group][key] == before:
+    for group, key, before in _ADDED:
+        if values[group].get(key) == before:
             del values[group][key]
+    if len(scaling := values["model"]["scaling"]) == 1:
+        values["model"]["scaling"] = scaling[0]
     if "point_grid_mm" in values["data"]:
         values["data"]["point_grid_mm"] = values["data"]["point_grid_mm"] or 10.0
     return values

@@ -245,9 +245,21 @@ class ModelConfig:
     task: str = key("whether a position or a class is predicted", choices=("regression", "classification"))
     axes: Any = key("axes that a regression predicts", of=str, choices=("x", "y", "z"))
     window: int = key("rows of a sample", min=1)
-    scaling: str = key(
-        "scaling of the signals, inside the model; whiten: each one standardized, and all decorrelated",
-        choices=("none", "standardize", "whiten"),
+    scaling: Any = key(
+        "scaling of the signals, inside the model, several to search among; whiten: standardized, decorrelated; "
+        "encode: standardized, then cut at the quantiles of each into pieces that grow from 0 to 1",
+        of=str,
+        choices=("none", "standardize", "whiten", "encode"),
+    )
+    statistics_s: Any = key(
+        "seconds over which mean, spread and slope of the signals are seen beside the rows; several to search "
+        "among; 0: none",
+        of=float,
+        min=0,
+        max=3600,
+    )
+    clip: bool = key(
+        "a regression's positions stay in the box of the training targets, widened by half its width on each side"
     )
     dropout_rate: float = key("dropout rate of trials that use dropout", min=0, below=1)
     objective: str = key("default of tuner.objective")
@@ -315,6 +327,11 @@ class TrainingConfig:
     patience: int | None = key("epochs without improvement that end the final training; null: no limit", min=1)
     final_batch_size: int | None = key("batch size of the final model; null: that of the best trial", min=1)
     ensemble: int = key("final trainings, from different weights; the model is their mean", min=1)
+    offset_noise: float = key(
+        "offsets added to the signals in training, one of each channel a sample: their standard deviation, "
+        "relative to that of the means of the training recordings; 0: none",
+        default=0.0, min=0, max=1000,
+    )  # fmt: skip
     device: str = key("processor that trains; auto: the GPU if there is one", choices=("auto", "cpu", "gpu"))
     xla: str = key("compile steps with XLA; auto: if that saves time", choices=("auto", "always", "never"))
     precision: str = key("mixed: float16 where safe, faster on a GPU with tensor cores", choices=("full", "mixed"))
@@ -330,6 +347,11 @@ class EvaluationConfig:
         choices=("held_out_points", "held_out_recordings", "held_out_sessions"),
     )
     coverage: float = _share("target coverage of the radius, or of the sets of sectors")
+    calibration: str = key(
+        "what sets the radius or the sets: part: samples set aside (split.calibration_ratio); folds: errors of "
+        "five networks, each trained without a fifth of the training subset; none: there is none",
+        default="part", choices=("part", "folds", "none"),
+    )  # fmt: skip
     confidence: float = _share("confidence level of the intervals of scores")
     resamples: int = key("bootstrap resamples behind those intervals", min=100)
     baselines: bool = key("train a linear model and boosted trees on the same split and features")

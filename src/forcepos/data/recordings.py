@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -145,11 +145,15 @@ class Recordings:
 
 @dataclass(frozen=True)
 class Samples:
-    """Windows into `recordings`: rows `starts[i]`, (n,), to `starts[i] + window - 1`, target at the last one."""
+    """Windows into `recordings`: rows `starts[i]`, (n,), to `starts[i] + window - 1`, target at the last one.
+
+    A longer look back begins at row `earliest[i]`, (n,), or later: it takes no row of another recording or subset.
+    """
 
     recordings: Recordings
     starts: Int32
     window: int
+    earliest: Int32 | None = None
 
     @property
     def last(self) -> Int32:
@@ -163,7 +167,23 @@ class Samples:
 
     def take(self, members: NDArray[np.integer] | NDArray[np.bool_]) -> Samples:
         """Return these samples only."""
-        return Samples(self.recordings, self.starts[members], self.window)
+        earliest = None if self.earliest is None else self.earliest[members]
+        return Samples(self.recordings, self.starts[members], self.window, earliest)
+
+    def covered(self, members: NDArray[np.integer]) -> NDArray[np.bool_]:
+        """Return whether a window of one of these samples covers each row (rows,)."""
+        rows = len(self.recordings.signals) + 1
+        begin, end = (np.bincount(edge[members], minlength=rows) for edge in (self.starts, self.last + 1))
+        return np.asarray(np.cumsum((begin - end)[:-1]) > 0)
+
+    def looking_back(self, subsets: Iterable[Int32]) -> Samples:
+        """Return the samples with the row at which a longer look back begins: none leaves its subset's rows."""
+        owner = np.zeros(len(self.recordings.signals), np.int8)
+        for number, members in enumerate(subsets, 1):
+            owner[self.covered(members)] = number
+        begin = np.union1d(self.recordings.runs[:, 0], np.flatnonzero(np.diff(owner)) + 1)
+        earliest = begin[np.searchsorted(begin, self.starts, "right") - 1].astype(np.int32)
+        return replace(self, earliest=earliest)
 
 
 def all_samples(recordings: Recordings, window: int) -> Samples:

@@ -59,6 +59,8 @@ def evaluate(problem: Problem, trained: TrainedModel) -> Evaluation:
     intervals = metrics.intervals(_measures(task, test, true, predicted, draws), settings.confidence)
     calibration, scores = trained.calibration, score(task, test, true, predicted)
     coverage = measure_coverage(task, true, outputs, test.positions, calibration) if calibration else None
+    if coverage:
+        coverage.scores["asked"] = settings.coverage
     return Evaluation(scores, intervals, resampled, coverage, true, predicted, outputs)
 
 
@@ -86,33 +88,23 @@ def measure_coverage(
     else:
         covered = outputs[task.kinds][np.arange(len(true)), true.argmax(axis=1)].astype(bool)
         name, size = f"{task.kinds}_mean", outputs[task.kinds].sum(axis=1, dtype=np.float64)
-    scores = {"asked": calibration.coverage, "found": float(covered.mean()), name: float(size.mean())}
+    scores = {"level": calibration.coverage, "found": float(covered.mean()), name: float(size.mean())}
     counted = {"calibration_units": calibration.units, "counted": calibration.counted}
     return Coverage(scores | counted, _regions(positions, covered, size))
 
 
 def coverage_at_levels(
-    task: Task, calibration: tuple[Float32, Predictions, Int32], test: tuple[Float32, Predictions]
+    task: Task, calibration: Calibration, true: Float32, outputs: Predictions
 ) -> tuple[Float64, Float64]:
-    """Return target coverages (m,), and those observed on the test subset with calibrated bounds.
-
-    Both subsets are given by true values (n, outputs) and model outputs, calibration also by groups (n,).
-    """
-    true, outputs, group = calibration
-    scores = _scores(task, true, outputs)
-    bounds = np.array([conformal_bound(scores, group, level) for level in _LEVELS])
+    """Return target coverages (m,), and those observed on test samples (n, outputs) with a bound for each."""
+    bounds = np.array([conformal_bound(calibration.scores, calibration.group, level) for level in _LEVELS])
     known = np.isfinite(bounds)
-    observed = (_scores(task, *test)[:, None] <= bounds[known]).mean(axis=0)
-    return _LEVELS[known], observed
-
-
-def _scores(task: Task, true: Float32, outputs: Predictions) -> Float64:
-    """Return (n,) distances in radii, or 1 - probability of the true class."""
     if isinstance(task, Regression):
         distance = np.linalg.norm(outputs["position"].astype(np.float64) - true, axis=1)
-        return np.asarray(distance / outputs["radius"])
-    probability = outputs["probabilities"][np.arange(len(true)), true.argmax(axis=1)]
-    return np.asarray(1 - probability, np.float64)
+        scores = distance / outputs["radius"] * calibration.bound
+    else:
+        scores = 1 - outputs["probabilities"][np.arange(len(true)), true.argmax(axis=1)].astype(np.float64)
+    return _LEVELS[known], (scores[:, None] <= bounds[known]).mean(axis=0)
 
 
 def _regions(positions: Float32, covered: metrics.Bools, size: Float64) -> pd.DataFrame:

@@ -13,6 +13,7 @@ import pandas as pd
 from forcepos.config.schema import Config, CrossValidationConfig, FixedTunerConfig
 from forcepos.data.loading import Loaded
 from forcepos.evaluation.metrics import Scores
+from forcepos.experiment.inputs import with_known_seconds
 from forcepos.experiment.run import RunPlan, run_once
 from forcepos.models.training.device import use_device
 from forcepos.results.finished_runs import CONFIG, cached_result, refuse_result
@@ -31,6 +32,7 @@ _OF_A_FOLD = ("run_id", "test", "baseline", "best_hyperparameters", "tracking", 
 
 def run_experiment(config: Config, loaded: Loaded, folder: Path, overrides: Sequence[str]) -> dict[str, Any]:
     """Search, train and measure, once or for each fold; `folder` receives result, model and figures."""
+    config = with_known_seconds(config, loaded.recordings.rate_hz)
     plan = RunPlan(config, loaded, folder, tuple(overrides), use_device(config.training, jobs_at_once()))
     if isinstance(config.split, CrossValidationConfig) and config.split.fold is None:
         return _run_folds(plan)

@@ -15,7 +15,7 @@ from forcepos.config.checks import wanted_limit
 from forcepos.config.schema import Config, FixedTunerConfig, IntRange, ModelConfig, SimulatedConfig
 from forcepos.data.loading import Loaded, load_checked
 from forcepos.data.recordings import Recordings
-from forcepos.models.architectures.architecture import architecture_of
+from forcepos.models.architectures.architecture import PREPROCESSING, architecture_of, preprocessing, search_space
 from forcepos.results.finished_runs import CONFIG, MODEL, holds_result
 from forcepos.results.progress import Progress
 from forcepos.runtime.errors import InputError
@@ -51,6 +51,21 @@ def read_inputs(config: Config) -> Loaded:
     loaded = load_checked(config)
     check_pretraining(config, loaded.recordings)
     return loaded
+
+
+def with_known_seconds(config: Config, rate_hz: float | None) -> Config:
+    """Leave out statistics over seconds, where the rows do not tell what a second is and others are left to try."""
+    shuffled = getattr(config.split, "shuffle_rows", False)
+    known = [seconds for seconds in config.model.statistics_s if not seconds or (rate_hz and not shuffled)]
+    if not known or len(known) == len(config.model.statistics_s):
+        return config
+    why = (
+        "split.shuffle_rows shuffles rows"
+        if shuffled
+        else "no rate of rows is known: set data.time or data.rate_hz"
+    )
+    log.warning("model.statistics_s: only 0 is tried, since %s", why)
+    return dataclasses.replace(config, model=dataclasses.replace(config.model, statistics_s=known))
 
 
 def given_hyperparameters(config: Config) -> Values | None:
@@ -137,16 +152,22 @@ def _without_repetition(pairs: Sequence[tuple[str, Any]]) -> Values:
     return dict(pairs)
 
 
-def check_hyperparameters(values: Mapping[str, Any], model: ModelConfig, source: str) -> Values:
+def check_hyperparameters(values: Values, model: ModelConfig, source: str) -> Values:
     """Check the values that the network they describe needs, and return them without those of unused layers."""
-    needed: Values = {}
     space, given = architecture_of(model), f"tuner.hyperparameters={source}"
-    for entry in Space(space.declare_all).needed(needed):
+    for name, usual in zip(PREPROCESSING, preprocessing(model, {}), strict=True):
+        choices = list(dict.fromkeys(getattr(model, name)))
+        if len(choices) == 1 and values.get(name, usual) != usual:
+            raise InputError(f"{given}: {name}={reprlib.repr(values[name])} is not model.{name}={usual}")
+        values = {name: usual} | values
+    needed: Values = {}
+    for entry in Space(search_space(model)).needed(needed):
         if entry.name not in values:
             raise InputError(f"{given} lacks {entry.name}")
         value = values[entry.name]
         kinds = " or ".join(kind.__name__ for kind in entry.kinds)
-        wanted = wanted_limit(value, _limits(space, entry.name)) if entry.is_of_kind(value) else kinds
+        limits = _limits(model if entry.name in PREPROCESSING else space, entry.name)
+        wanted = wanted_limit(value, limits) if entry.is_of_kind(value) else kinds
         if wanted:
             raise InputError(f"{given}: {entry.name}={reprlib.repr(value)} must be {wanted}")
         needed[entry.name] = value

@@ -18,7 +18,7 @@ from forcepos.data.loading import Loaded
 from forcepos.data.splits.held_out import harder_split
 from forcepos.evaluation.evaluate import evaluate, references
 from forcepos.experiment.inputs import given_hyperparameters, source_folder
-from forcepos.models.architectures.architecture import architecture_of
+from forcepos.models.architectures.architecture import search_space
 from forcepos.models.final import TrainedModel, train_final
 from forcepos.models.networks import load_networks
 from forcepos.models.problem import Problem
@@ -143,14 +143,14 @@ def find_hyperparameters(trainer: NetworkTrainer, directory: Path, events: Event
     config = trainer.problem.config
     if given := given_hyperparameters(config):
         return SearchResult(given, None, (), 0)
-    declare = architecture_of(config.model).declare_all
+    declare = search_space(config.model)
     spec = SearchSpec(cast("Tuner", config.tuner), declare, directory, config.seed, config.training.epochs)
     epochs = (config.tuner.max_trials or 0) * config.tuner.executions_per_trial * config.training.epochs
     with events.phase("search", epochs):
         if config.tuner.workers > 1:
             found = WorkerPool(SharedSearch(spec, trainer.problem, trainer.folder), events).search()
         else:
-            found = search(spec, trainer.trial, events)
+            found = search(spec, trainer.execute, events)
     if found.reused:
         log.info("reused %d of %d trials from an earlier run", found.reused, len(found.trials))
     return found
@@ -161,7 +161,7 @@ def train_model(trainer: NetworkTrainer, best: Values, events: Events, phase: st
     config, training = trainer.problem.config, trainer.problem.config.training
     try:
         with events.phase(phase, training.final_epochs * training.ensemble):
-            return train_final(trainer, best, events.final_epoch_ended)
+            return train_final(trainer, best, events.final_epoch_ended, events.fold_epoch_ended)
     except TrialFailure as failure:
         given = config.tuner.hyperparameters if isinstance(config.tuner, FixedTunerConfig) else None
         rest = "training.final_epochs, which keeps the trials of this search, or model.space.lr.max"

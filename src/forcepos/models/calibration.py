@@ -1,19 +1,20 @@
-"""Split-conformal prediction: the radius, or the set of sectors, that reaches a target coverage.
+"""Conformal prediction: the radius, or the set of sectors, that reaches a target coverage.
 
 Scores come from samples that neither trained nor selected the model. Samples of one recording are not independent
 draws, so each recording counts as one, however many samples it has: the mean of the recordings' distribution
 functions, with the weight of one more recording at infinity (Dunn, Wasserman and Ramdas, "Distribution-free
-prediction sets for two-layer hierarchical models", JASA 2023, pooling CDFs). Where there are too few recordings
-for the target coverage, samples are counted one by one, which is too optimistic.
+prediction sets for two-layer hierarchical models", JASA 2023, pooling CDFs). k recordings vouch for a coverage of
+k / (k + 1) at most: where that is less than the target, the next lower multiple of 5 % takes its place.
 """
 
 import logging
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from forcepos.data.recordings import Float32, Float64
+from forcepos.data.recordings import Float32, Float64, Int32
 from forcepos.data.splits.split import Units
 from forcepos.models.problem import Regression, Task
 
@@ -22,23 +23,36 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Calibration:
-    coverage: float  # the target
+    coverage: float  # that the units vouch for: the target, or less
     bound: float  # on the score: radius / spread in a regression, 1 - probability of the true sector otherwise
     floor_mm: float  # lower bound of the spread of an ensemble's members; a single network's spread counts as 1
-    units: int  # number of recordings, points, time blocks of one recording, or samples that were counted
+    units: int  # number of recordings, points, sessions, or time blocks of one recording that were counted
     counted: str  # which of these
+    # Of the calibration samples, from which other levels' bounds follow: scores, and numbers of their units (n,).
+    scores: Float64 = field(default_factory=lambda: np.empty(0), compare=False, repr=False)
+    group: Int32 = field(default_factory=lambda: np.empty(0, np.int32), compare=False, repr=False)
 
 
 def calibrate(task: Task, true: Float32, members: Float32, groups: Units, coverage: float) -> Calibration | None:
-    """Calibrate by targets (n, outputs) and predictions (k, n, outputs) of networks; None for too few samples."""
+    """Calibrate by targets (n, outputs) and predictions (k, n, outputs) of networks; None for too few groups."""
     floor = float(np.sqrt(_variance(members).mean())) if len(members) > 1 else 0.0
-    scores = conformity_scores(task, true, members, floor)
-    for unit, counted in ((groups.number, groups.what), (np.arange(len(scores)), "samples")):
-        bound = conformal_bound(scores, unit, coverage)
-        if np.isfinite(bound):
-            return Calibration(coverage, bound, floor, len(np.unique(unit)), counted)
-    log.warning("%d calibration samples are too few for a coverage of %g: no radius", len(scores), coverage)
-    return None
+    scores, units = conformity_scores(task, true, members, floor), len(np.unique(groups.number))
+    level = vouched(units, coverage)
+    if level < coverage:
+        few = f"{units} {groups.what} to calibrate on cannot vouch for evaluation.coverage={coverage:g}"
+        instead = f"the radius is for {level:g}" if level else "no radius"
+        log.warning("%s: %s; evaluation.calibration=folds, or more recordings, may", few, instead)
+    if not level:
+        return None
+    bound = conformal_bound(scores, groups.number, level)
+    return Calibration(level, bound, floor, units, groups.what, scores, groups.number)
+
+
+def vouched(units: int, coverage: float) -> float:
+    """Return the coverage that a number of calibration units can vouch for, at most the one asked; 0 for none."""
+    if units / (units + 1) >= coverage - 1e-12:
+        return coverage
+    return (math.ceil(20 * units / (units + 1)) - 1) / 20 if units > 1 else 0.0
 
 
 def conformity_scores(task: Task, true: Float32, members: Float32, floor_mm: float) -> Float64:

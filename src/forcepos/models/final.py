@@ -1,9 +1,10 @@
 """The final model: networks trained from scratch with the best hyperparameters, and calibrated."""
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 import keras
 import numpy as np
@@ -11,16 +12,21 @@ import tensorflow as tf
 from keras import layers, ops
 from numpy.typing import NDArray
 
-from forcepos.data.recordings import Float32, Int32
+from forcepos.data.recordings import Float32, Float64, Int32
 from forcepos.data.splits.split import split_of
 from forcepos.models.calibration import Calibration, calibrate
 from forcepos.models.problem import Classification, Problem, Regression, Task
 from forcepos.models.training.compiled import Logs
-from forcepos.models.training.device import DeviceDataset
+from forcepos.models.training.device import DeviceDataset, rows_of
 from forcepos.models.training.trainer import NetworkTrainer, Values
 
 _BATCH = 1024
 _LARGEST = 1e19  # the root of the largest float32: what is larger overflows in a network's products
+
+
+FOLDS = 5  # of the training subset, each of which calibrates once
+Box = tuple[Float64, Float64]
+Report = Callable[[int, int, Logs], None]
 Predictions = dict[str, NDArray[Any]]  # by the names of the model's outputs, (samples, …) each
 
 
@@ -31,25 +37,79 @@ class TrainedModel:
     calibration: Calibration | None  # of its radius or sets of sectors; None if it was not calibrated
 
 
-def train_final(trainer: NetworkTrainer, best: Values, report: Callable[[int, int, Logs], None]) -> TrainedModel:
-    """Train and calibrate an ensemble; report member, epoch and logs; a TrialFailure tells that one diverges."""
+def train_final(
+    trainer: NetworkTrainer, best: Values, report: Report, report_fold: Report | None = None
+) -> TrainedModel:
+    """Train and calibrate an ensemble; report member, epoch and logs; a TrialFailure tells that one diverges.
+
+    The networks of folds that calibrate follow the members, with the next numbers.
+    """
     problem, config = trainer.problem, trainer.problem.config
     members = range(1, config.training.ensemble + 1)
     trained = [trainer.final(best, member, partial(report, member)) for member in members]
-    networks = [network for network, _ in trained]
-    calibration, subset = None, problem.split.calibration
-    if len(subset):
-        outputs = np.array([network_outputs(network, problem, subset) for network in networks])
-        groups = split_of(config.split).units(problem.samples.take(subset))
-        calibration = calibrate(problem.task, problem.targets[subset], outputs, groups, config.evaluation.coverage)
-    model = inference_model(problem.task, networks, calibration, config.model.name)
+    networks, box, errors = [network for network, _ in trained], target_box(problem), None
+    if config.evaluation.calibration == "folds":
+        errors = _errors_of_folds(trainer, best, report_fold or report)
+    elif len(problem.split.calibration):
+        errors = _Errors.of(networks, problem, problem.split.calibration, box)
+    calibration = errors.calibration(problem) if errors else None
+    model = inference_model(problem.task, networks, calibration, config.model.name, box)
     return TrainedModel(model, [history for _, history in trained], calibration)
 
 
+@dataclass(frozen=True)
+class _Errors:
+    """What calibrates: predictions (networks, n, outputs) of samples that neither trained nor chose a network."""
+
+    samples: Int32  # (n,)
+    outputs: Float32
+
+    @classmethod
+    def of(cls, networks: Sequence[keras.Model], problem: Problem, samples: Int32, box: Box | None) -> Self:
+        outputs = np.array([network_outputs(network, problem, samples) for network in networks])
+        return cls(samples, np.clip(outputs, *box) if box else outputs)
+
+    def calibration(self, problem: Problem) -> Calibration | None:
+        groups = split_of(problem.config.split).units(problem.samples.take(self.samples))
+        true, coverage = problem.targets[self.samples], problem.config.evaluation.coverage
+        return calibrate(problem.task, true, self.outputs, groups, coverage)
+
+
+def _errors_of_folds(trainer: NetworkTrainer, best: Values, report: Report) -> _Errors:
+    """Train networks without each fold of the training subset, and let them predict it.
+
+    The final model, of all folds, errs as they do or less: their errors calibrate it (cross-conformal prediction,
+    Vovk, "Cross-conformal predictors", Annals of Mathematics and Artificial Intelligence 74, 2015).
+    """
+    problem, ensemble, found = trainer.problem, trainer.problem.config.training.ensemble, []
+    division = split_of(problem.config.split)
+    for number, (inside, outside) in enumerate(division.parts(problem.samples, problem.split.train, FOLDS), 1):
+        part = problem.holding_out(inside, outside)
+        without, first = NetworkTrainer(part, trainer.folder, trainer.pretrained), number * ensemble
+        members = range(1, ensemble + 1)
+        networks = [without.final(best, member, partial(report, first + member))[0] for member in members]
+        found.append(_Errors.of(networks, part, outside, target_box(part)))
+    samples = np.concatenate([errors.samples for errors in found])
+    return _Errors(samples, np.concatenate([errors.outputs for errors in found], axis=1))
+
+
+def target_box(problem: Problem) -> Box | None:
+    """Return what the positions of a regression are kept within, where model.clip says so.
+
+    That is the box of the training targets, its least and its greatest corner (outputs,) in mm, widened by half
+    its width on each side.
+    """
+    if not (problem.config.model.clip and isinstance(problem.task, Regression)):
+        return None
+    targets = problem.targets[problem.split.train].astype(np.float64)
+    low, high = targets.min(axis=0), targets.max(axis=0)
+    return low - (high - low) / 2, high + (high - low) / 2
+
+
 def inference_model(
-    task: Task, members: Sequence[keras.Model], calibration: Calibration | None, name: str
+    task: Task, members: Sequence[keras.Model], calibration: Calibration | None, name: str, box: Box | None = None
 ) -> keras.Model:
-    """Build a model of standard layers with named outputs.
+    """Build a model of standard layers with named outputs, whose positions lie within `box`.
 
     A regression gives `position` (n, outputs) in mm and, if calibrated, `radius` (n,) in mm around it. A
     classification gives `probabilities` (n, classes) and, if calibrated, `sectors` (n, classes), or `classes`
@@ -59,14 +119,15 @@ def inference_model(
     some kernels turn NaN into 0 behind a relu, so that a network alone would answer as if nothing had happened.
     """
     signals = keras.Input(members[0].input_shape[1:], name="signals")
-    predictions = [member(signals) for member in members]
+    raw = [member(signals) for member in members]
+    predictions = [ops.clip(each, *(end.tolist() for end in box)) for each in raw] if box else raw
     mean = layers.Average(name="ensemble")(predictions) if len(predictions) > 1 else predictions[0]
     first, scaled = members[0].layers[0], signals
     if isinstance(first, layers.Rescaling):
         scaled = layers.Rescaling(first.scale, first.offset)(signals)
     # Comparisons are false for NaN, and unlike a product with 0 no optimiser of graphs removes them.
-    small = [ops.all(ops.abs(each) <= _LARGEST, axis=tuple(range(1, each.ndim))) for each in (scaled, mean)]
-    usable = ops.expand_dims(ops.logical_and(*small), -1)
+    small = [ops.all(ops.abs(each) <= _LARGEST, axis=tuple(range(1, each.ndim))) for each in (scaled, *raw)]
+    usable = ops.expand_dims(functools.reduce(ops.logical_and, small), -1)
     unknown = ops.sqrt(ops.full_like(mean, -1.0))  # NaN, which the JSON inside a .keras file cannot hold
     answer = ops.where(usable, mean, unknown)
     outputs = {"position" if isinstance(task, Regression) else "probabilities": answer}
@@ -86,17 +147,17 @@ def _radius(predictions: Sequence[Any], mean: Any, calibration: Calibration) -> 
     return calibration.bound * ops.sqrt(calibration.floor_mm**2 + ops.mean(ops.stack(squared), axis=0))
 
 
-def batches(problem: Problem, members: Int32, size: int) -> tf.data.Dataset:
-    """Yield batches of (signals, targets) of these samples, in their order."""
-    dataset = DeviceDataset.of(problem)
+def batches(problem: Problem, members: Int32, size: int, rows: int = 1) -> tf.data.Dataset:
+    """Yield batches of (signals, targets) of these samples, in their order, for a model that sees so many rows."""
+    dataset = DeviceDataset.of(problem).seeing(rows)
     return tf.data.Dataset.from_tensor_slices(members).batch(size).map(dataset.gather).prefetch(2)
 
 
 def network_outputs(network: keras.Model, problem: Problem, members: Int32) -> Float32:
     """Return (members, outputs), the outputs of a single network for these samples."""
-    return np.asarray(network.predict(batches(problem, members, _BATCH), verbose=0), np.float32)
+    return np.asarray(network.predict(batches(problem, members, _BATCH, rows_of(network)), verbose=0), np.float32)
 
 
 def predict(model: keras.Model, problem: Problem, members: Int32) -> Predictions:
     """Return the named outputs of an inference model for these samples."""
-    return dict(model.predict(batches(problem, members, _BATCH), verbose=0))
+    return dict(model.predict(batches(problem, members, _BATCH, rows_of(model)), verbose=0))

@@ -1,7 +1,7 @@
 """The problem that a run solves: a task with samples, targets and their split."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
 import numpy as np
@@ -94,12 +94,15 @@ class Problem:
     def of(cls, config: Config, recordings: Recordings) -> Self:
         """Cut windows, label them and split them; an InputError if a subset of the split would be empty."""
         task = make_task(config.model, make_sectors(config.sectors), recordings.label_names)
-        division = split_of(config.split)
+        aside = config.split.calibration_ratio if config.evaluation.calibration == "part" else 0.0
+        division = split_of(replace(config.split, calibration_ratio=aside))
         samples = division.samples(recordings, config.model.window)
         if isinstance(task, Classification) and not (inside := task.labels(samples) != NO_SECTOR).all():
             log.warning("%d samples on the exact origin belong to no sector and are dropped", (~inside).sum())
             samples = samples.take(inside)
         targets, split = task.targets(samples), division.subsets(samples, config.seed)
+        if recordings.rows_in(max(config.model.statistics_s), "model.statistics_s"):
+            samples = samples.looking_back([] if division.leaks else vars(split).values())
         parts = [f"{len(vars(split)[name])} {name}" for name in ("train", "validation", "calibration", "test")]
         sizes = len(recordings.names), recordings.point.max() + 1, len(recordings.signals), len(samples.starts)
         log.info("%d recordings of %d points, %d rows, %d samples: %s", *sizes, ", ".join(parts))
@@ -108,6 +111,29 @@ class Problem:
         for warning in constant_targets(subsets, task.outputs, kind):
             log.warning("%s", warning)
         return cls(config, task, samples, targets, split)
+
+    def holding_out(self, inside: Int32, outside: Int32) -> Self:
+        """Return the problem of a network that trains on these samples, and sees no row of those held out."""
+        samples, split = self.samples, replace(self.split, train=inside)
+        if samples.earliest is not None and not self.config.split.leaks:
+            samples = samples.looking_back([*vars(split).values(), outside])
+        return replace(self, samples=samples, split=split)
+
+    def rotated(self, execution: int) -> Self:
+        """Return the problem of a trial's execution 1, 2, …: other units of those that train validate in each.
+
+        Not where all recordings have parts in both subsets, as time blocks: there no odd one chooses.
+        """
+        units, split = split_of(self.config.split).units(self.samples).number, self.split
+        training, validating = (np.unique(units[members]) for members in (split.train, split.validation))
+        count = min(len(validating), len(training) - 1)
+        if execution == 1 or count < 1 or np.isin(validating, training).any():
+            return self
+        order = np.random.default_rng([self.config.seed, 1]).permutation(training)
+        chosen = np.take(order, np.arange(count) + (execution - 2) * count, mode="wrap")
+        both = np.sort(np.concatenate([split.train, split.validation]))
+        inside = np.isin(units[both], chosen)
+        return replace(self, split=replace(split, train=both[~inside], validation=both[inside]))
 
     @property
     def test_samples(self) -> Samples:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from forcepos.config.schema import Config, CrossValidationConfig, SplitConfig
-from forcepos.models.architectures.architecture import architecture_of
+from forcepos.models.architectures.architecture import search_space
 from forcepos.results.scores import BASELINES, Result, best_baseline, errors, headline, with_interval
 from forcepos.tuning.space import Space
 from forcepos.tuning.trials import TrialResult
@@ -95,17 +95,18 @@ def _coverage(scored: Result, where: str = "") -> Iterator[Finding]:
     coverage = scored["coverage"]
     if not coverage:
         return
-    target, observed = coverage["asked"], coverage["found"]
-    needed = ceil(target / (1 - target) - 1e-9)
-    if coverage["counted"] == "samples":
-        text = f"too few recordings to calibrate for {100 * target:g} %{where}: samples were counted instead"
-        hint = f"calibrate on {needed} recordings or more (split.calibration_ratio), or lower evaluation.coverage"
-        yield Finding(f"{text}, which promises too much", hint)
+    asked, target, observed = coverage["asked"], coverage["level"], coverage["found"]
+    if target < asked:
+        units = f"{coverage['calibration_units']} {coverage['counted']}"
+        text = f"{units} to calibrate on vouch for {100 * target:.3g} %{where}, not for {100 * asked:g} %"
+        needed = ceil(asked / (1 - asked) - 1e-9)
+        hint = f"calibrate on {needed} or more: evaluation.calibration=folds, or record more"
+        yield Finding(text, hint)
     tolerance = 2 * sqrt(target * (1 - target) / max(scored["data"]["tested_recordings"], 1))
     if abs(observed - target) > tolerance:
         promise = "more" if observed < target else "less"
         text = f"the calibration promises {promise} than it holds{where}: target {100 * target:.3g} %"
-        hint = "calibrate on more recordings, such as these (split.calibration_ratio), or try training.ensemble=5"
+        hint = "calibrate on more recordings (evaluation.calibration=folds), or try training.ensemble=5"
         yield Finding(f"{text}, observed {100 * observed:.3g} %", hint)
 
 
@@ -150,7 +151,7 @@ def _edges(search: SearchResult, config: Config) -> Iterator[Finding]:
     ranks = scores.rank(ascending=config.tuner.direction == "min")
     tried = {trial.number: trial.hyperparameters for trial in search.trials}
     at_edge = []
-    for entry in Space(architecture_of(config.model).declare_all).needed(search.best):
+    for entry in Space(search_space(config.model)).needed(search.best):
         end = entry.end_of(search.best[entry.name])
         if not end or not entry.ends:
             continue

@@ -40,6 +40,7 @@ class Progress:
         self._training, self._samples, self._clock = config.training, samples, clock
         self._executions, self._workers = config.tuner.executions_per_trial, config.tuner.workers
         settings = config.evaluation
+        self.finals = config.training.ensemble * (6 if settings.calibration == "folds" else 1)  # networks
         fitted = min(samples, settings.baseline_samples) if settings.baselines else 0
         self._known = {"baselines": _BASELINES_S * fitted, "figures": 1.5 + 1.5 * settings.figures}
         also = settings.also and harder_split(config.split, settings.also)
@@ -54,7 +55,7 @@ class Progress:
         """Say before the run how much is trained, and how long that roughly takes on two cores."""
         each = self._executions * self._training.epochs
         trials = f"{self.to_come} trials x {each} epochs, " if self.to_come and self.stages[0] == "search" else ""
-        finals = self._training.ensemble * sum("training" in stage for stage in self.stages)
+        finals = self.finals * sum("training" in stage for stage in self.stages)
         rough = duration(self._left((_FIRST_EPOCH_S, _SAMPLE_S * self._samples)))
         return f"{trials}{finals} x at most {self._training.final_epochs} epochs: roughly {rough} on two cores"
 
@@ -78,7 +79,7 @@ class Progress:
         """Note an epoch of the ensemble's network `member`, the best one of which is `best_epoch` up to now."""
         stage = self.stages[self.at]
         self.tick(stage)
-        before, after = len(self.networks[stage].seconds) - epoch, self._training.ensemble - member
+        before, after = len(self.networks[stage].seconds) - epoch, self.finals - member
         expected = max(epoch, self._expected(best_epoch))
         self.networks[stage].epochs = before + expected + after * self._expected()
 
@@ -88,7 +89,7 @@ class Progress:
         return (most if patience is None else min(most, best_epoch + patience)) / 2 + most / 2
 
     def _final(self) -> Network:
-        return Network(self._training.ensemble * self._expected(), [self._clock()])
+        return Network(self.finals * self._expected(), [self._clock()])
 
     def seconds_left(self) -> float | None:
         """Estimate the seconds that the run still takes; None before there is ground for it."""

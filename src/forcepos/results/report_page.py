@@ -13,14 +13,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from omegaconf import OmegaConf
 
-from forcepos.data.recordings import Float64
-from forcepos.data.splits.split import split_of
 from forcepos.evaluation.evaluate import coverage_at_levels
-from forcepos.models.final import predict
 from forcepos.models.problem import Regression
 from forcepos.results.figures import errors, style
 from forcepos.results.findings import cards, question, verdict
-from forcepos.results.run_report import RunReport, Scored
+from forcepos.results.run_report import RunReport
 from forcepos.results.scores import REFERENCES, in_words, remarks, score_table
 from forcepos.tracking.place import resolve
 from forcepos.tracking.run import Run
@@ -99,8 +96,14 @@ def _load(report: RunReport, result: dict[str, Any]) -> list[str]:
 def _draw(report: RunReport) -> Iterator[tuple[str, Figure]]:
     config, trials = report.scored.problem.config, report.search.trials
     yield from _of_predictions(report)
-    calibrated = [each for each in report.all_scored if each.evaluation.coverage]
-    if curves := {each.problem.config.split.name: _coverage(each) for each in calibrated}:
+    curves = {
+        each.problem.config.split.name: coverage_at_levels(
+            each.problem.task, each.trained.calibration, each.evaluation.true, each.evaluation.outputs
+        )
+        for each in report.all_scored
+        if each.trained.calibration
+    }
+    if curves:
         yield "coverage", errors.coverage_curve(curves, config.evaluation.coverage)
     history, objective = report.scored.trained.histories[0], config.tuner.objective
     yield "learning_curves", learning_curves(history, objective, report.kept[0][0])
@@ -128,14 +131,6 @@ def _of_predictions(report: RunReport) -> Iterator[tuple[str, Figure]]:
     for column, label in against.items():
         if column in table and table[column].notna().all() and len(table[column].unique()) > 1:
             yield f"error_against_{column.partition('_')[0]}", errors.error_against(table, column, label)
-
-
-def _coverage(scored: Scored) -> tuple[Float64, Float64]:
-    """Return target coverages, and the observed ones with a bound calibrated for each."""
-    problem, evaluation, subset = scored.problem, scored.evaluation, scored.problem.split.calibration
-    groups = split_of(problem.config.split).units(problem.samples.take(subset))
-    calibration = (problem.targets[subset], predict(scored.trained.model, problem, subset), groups.number)
-    return coverage_at_levels(problem.task, calibration, (evaluation.true, evaluation.outputs))
 
 
 def learning_curves(history: Sequence[dict[str, float]], objective: str, kept: int) -> Figure:

@@ -18,6 +18,7 @@ from forcepos.data.splits.random import leaked_share
 from forcepos.evaluation.evaluate import Evaluation, References, errors_by_unit
 from forcepos.models.final import TrainedModel, batches
 from forcepos.models.problem import AXES, Problem, Regression
+from forcepos.models.training.device import rows_of
 from forcepos.results.compared_runs import PREDICTIONS
 from forcepos.results.findings import find
 from forcepos.results.scores import key_metrics, log_table, write_score_files
@@ -97,8 +98,9 @@ class RunReport:
 def save(report: RunReport, folder: Path, run: Run) -> dict[str, Any]:
     """Write model, tables and result.json into `folder`, log the same, and return the result."""
     path = folder / "model.keras"
-    report.scored.trained.model.save(path)
-    signals, _ = next(iter(batches(report.scored.problem, report.scored.problem.split.test[:1], 1)))
+    model, first = report.scored.trained.model, report.scored.problem.split.test[:1]
+    signals, _ = next(iter(batches(report.scored.problem, first, 1, rows_of(model))))
+    model.save(path)
     run.log_model(path, signals.numpy())  # one raw sample, as the model takes it
     report.predictions.to_parquet(folder / PREDICTIONS, index=False)
     run.log_file(folder / PREDICTIONS)

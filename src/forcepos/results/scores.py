@@ -135,10 +135,10 @@ def remarks(result: Result) -> Iterator[str]:
     for where, of in (("", result), *([(f"split={second['split']}: ", second)] if second else [])):
         if coverage := of.get("coverage"):
             size = next(words.format(coverage[name]) for name, words in _SIZES.items() if name in coverage)
-            few = " (too few recordings to calibrate: samples were counted)"
-            rates = f"target coverage {100 * coverage['asked']:g} %, observed {100 * coverage['found']:.3g} %"
-            counted = few if coverage["counted"] == "samples" else ""
-            yield f"{where}{rates} on the test subset, with {size}{counted}"
+            level, units = coverage.get("level", coverage["asked"]), coverage.get("calibration_units")
+            few = f", all that {units:g} {coverage['counted']} vouch for" if level < coverage["asked"] else ""
+            rates = f"target coverage {100 * level:.3g} %{few}, observed {100 * coverage['found']:.3g} %"
+            yield f"{where}{rates} on the test subset, with {size}"
 
 
 def key_metrics(result: Result) -> dict[str, dict[str, float]]:

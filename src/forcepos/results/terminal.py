@@ -113,9 +113,12 @@ class Terminal(Listener):
         if self._improves(logs[self._tuner.objective]):
             self._best_epoch = epoch
         self._progress.final_epoch(member, epoch, self._best_epoch)
-        network = f", network {member}" if self._training.ensemble > 1 else ""
+        network = f", network {member}" if self._progress.finals > 1 else ""
         stage = self._progress.stages[self._progress.at]
         self._epoch(f"{stage}{network}, epoch {epoch} of at most {self._training.final_epochs}", logs)
+
+    def fold_epoch_ended(self, number: int, epoch: int, logs: Mapping[str, float]) -> None:
+        self.final_epoch_ended(number, epoch, logs)
 
     def _epoch(self, where: str, logs: Mapping[str, float]) -> None:
         best = "" if self._best is None else f", best so far {self._best:.4g}"

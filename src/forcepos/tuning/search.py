@@ -28,8 +28,9 @@ from forcepos.tuning.tuner import SearchSpec
 log = logging.getLogger(__name__)
 
 Report = Callable[[int, int, int, Logs], None]  # trial, execution, epoch, Keras' logs
-# Trains one network from scratch: hyperparameters, seed of its weights, epochs, what receives each epoch's logs.
-Trainer = Callable[[Mapping[str, Any], int, int, Callable[[int, Logs], None]], list[Logs]]
+# Trains one network from scratch: hyperparameters, number of the execution, seed of its weights, epochs, and what
+# receives each epoch's logs.
+Trainer = Callable[[Mapping[str, Any], int, int, int, Callable[[int, Logs], None]], list[Logs]]
 
 
 class SearchResult(NamedTuple):
@@ -237,7 +238,7 @@ def run_trial(spec: SearchSpec, number: int, values: Values, train: Trainer, rep
             history.append([])
             # The same seed in every run of the search.
             seed = np.random.SeedSequence([spec.seed, number, execution]).generate_state(1)[0] >> 1
-            train(values, int(seed), epochs, after_epoch)
+            train(values, execution, int(seed), epochs, after_epoch)
     except TrialFailure as error:
         return TrialResult(number, values, history, None, str(error))
     score = score_of(spec.config, history)

@@ -135,6 +135,9 @@ class Listener:
     def final_epoch_ended(self, member: int, epoch: int, logs: Logs) -> None:
         """Receive the logs of an epoch of the final training of an ensemble's member."""
 
+    def fold_epoch_ended(self, number: int, epoch: int, logs: Logs) -> None:
+        """Receive the logs of an epoch of a network that calibrates; they are numbered on from the members."""
+
 
 class Events(Listener):
     """Passes each event on to all listeners, in their order."""
@@ -142,8 +145,9 @@ class Events(Listener):
     def __init__(self, *listeners: Listener) -> None:
         self._listeners = listeners
         self.seconds = dict[str, float]()  # that each phase took which has ended, by its name
-        for event in ("trial_known", "trial_started", "epoch_ended", "trial_ended", "final_epoch_ended"):
-            setattr(self, event, partial(self._pass_on, event))
+        for event in vars(Listener):
+            if event.endswith(("_known", "_started", "_ended")):
+                setattr(self, event, partial(self._pass_on, event))
 
     @contextmanager
     def phase(self, name: str, epochs: int) -> Iterator[None]:

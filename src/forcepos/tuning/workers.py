@@ -161,7 +161,7 @@ def _work(folder: Path, number: int, jobs: int, pipe: Connection) -> None:
     config = shared.problem.config
     try:
         use_device(config.training, config.tuner.workers * jobs, number - 1)
-        work(shared.spec, NetworkTrainer(shared.problem, folder).trial, pipe)
+        work(shared.spec, NetworkTrainer(shared.problem, folder).execute, pipe)
     except InputError as error:
         pipe.send(error)
 

@@ -9,7 +9,18 @@ from numpy.typing import NDArray
 
 from forcepos.config import schema
 from forcepos.data.recordings import Int32, Recordings, Samples
-from forcepos.data.splits.split import DROPPED, TEST, TRAIN, VALIDATION, Split, Units, draw, set_calibration_aside
+from forcepos.data.splits.split import (
+    DROPPED,
+    TEST,
+    TRAIN,
+    VALIDATION,
+    Split,
+    Units,
+    draw,
+    near,
+    parts_of,
+    set_calibration_aside,
+)  # fmt: skip
 from forcepos.runtime.errors import InputError
 
 log = logging.getLogger(__name__)
@@ -62,6 +73,20 @@ class Blocked(schema.BlockedSplitConfig, Split):
             return super().units(samples)
         block = samples.starts.astype(np.int64) * self._count_blocks(samples) // len(samples.recordings.recording)
         return Units(block.astype(np.int32), "time blocks of one recording")
+
+    def parts(self, samples: Samples, train: Int32, count: int) -> list[tuple[Int32, Int32]]:
+        """Hold out a stretch of each recording, as time blocks are tested, and drop the windows near to it.
+
+        Where recordings are too short for that, whole ones, on which errors are larger.
+        """
+        train = np.sort(train)
+        _, sizes = np.unique(samples.recordings.recording[samples.starts[train]], return_counts=True)
+        rank = np.arange(len(train)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        found = parts_of(train, rank * count // np.repeat(sizes, sizes))
+        apart = samples.window + self._gap(samples)
+        found = [(inside[~near(samples, inside, outside, apart)], outside) for inside, outside in found]
+        short = min((len(inside) for inside, _ in found), default=0) < len(train) / 3
+        return super().parts(samples, train, count) if short else found
 
     def _count_blocks(self, samples: Samples) -> int:
         """Return the time blocks of a recording; `auto`: 5, or as many, 3 at least, as leave a window in one.

@@ -7,7 +7,7 @@ import numpy as np
 
 from forcepos.config.schema import RandomSplitConfig
 from forcepos.data.recordings import Int32, Recordings, Samples, all_samples
-from forcepos.data.splits.split import Split, Subsets
+from forcepos.data.splits.split import Split, Subsets, near, parts_of
 from forcepos.runtime.errors import InputError
 
 
@@ -38,15 +38,14 @@ class Random(RandomSplitConfig, Split):
         found = train, validation[~spared], test, validation[spared]
         return Subsets(*(members.astype(np.int32) for members in found))
 
+    def parts(self, samples: Samples, train: Int32, count: int) -> list[tuple[Int32, Int32]]:  # noqa: ARG002
+        """Hold out samples, as they are tested."""
+        return parts_of(train, np.random.default_rng(count).permutation(len(train)) % count)
+
 
 def leaked_share(samples: Samples, train: Int32, test: Int32) -> float:
     """Return the share of test samples that share rows with or are next to a training sample, in one recording."""
-    ordered, wanted, recording = np.sort(samples.starts[train]), samples.starts[test], samples.recordings.recording
-    place, near = np.searchsorted(ordered, wanted), np.zeros(len(test), bool)
-    for neighbour in (place - 1, place):
-        found = ordered[np.clip(neighbour, 0, len(ordered) - 1)]
-        near |= (np.abs(found - wanted) <= samples.window) & (recording[found] == recording[wanted])
-    return float(near.mean())
+    return float(near(samples, test, train, samples.window).mean())
 
 
 def shuffled_samples(recordings: Recordings, window: int, seed: int) -> Samples:

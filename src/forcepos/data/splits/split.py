@@ -97,6 +97,15 @@ class Split(SplitConfig, ABC):
         """Return the units that new data differ in: by default the recordings."""
         return Units(samples.recordings.recording[samples.starts])
 
+    def parts(self, samples: Samples, train: Int32, count: int) -> list[tuple[Int32, Int32]]:
+        """Return, `count` times, those training samples that go on training, and a part that is held out.
+
+        A network that never saw a part errs on it as on test samples: by default, parts are of whole units.
+        """
+        _, unit = np.unique(self.units(samples.take(train)).number, return_inverse=True)
+        dealt = np.random.default_rng(count).permutation(unit.max() + 1) % count
+        return parts_of(train, dealt[unit])
+
     def samples(self, recordings: Recordings, window: int) -> Samples:
         """Return the samples to divide: by default all windows of all recordings."""
         return all_samples(recordings, window)
@@ -144,6 +153,23 @@ class Split(SplitConfig, ABC):
         counts = len(kept), len(drawn), units.what, len(train), len(number)
         log.info("split.train_share=%g: %d of %d %s train, %d of %d samples", self.train_share, *counts)
         return replace(found, train=train)
+
+
+def parts_of(train: Int32, part: NDArray[np.integer]) -> list[tuple[Int32, Int32]]:
+    """Return those training samples that are in other parts, and those that are in it, for each part (n,)."""
+    parts = np.unique(part)
+    return [(train[part != number], train[part == number]) for number in parts] if len(parts) > 1 else []
+
+
+def near(samples: Samples, wanted: Int32, others: Int32, rows: int) -> NDArray[np.bool_]:
+    """Return whether each wanted sample begins within so many rows of one of the others, in its recording."""
+    starts, ordered = samples.starts[wanted], np.sort(samples.starts[others])
+    recording = samples.recordings.recording
+    place, found_near = np.searchsorted(ordered, starts), np.zeros(len(wanted), bool)
+    for neighbour in (place - 1, place):
+        found = ordered[np.clip(neighbour, 0, len(ordered) - 1)]
+        found_near |= (np.abs(found - starts) <= rows) & (recording[found] == recording[starts])
+    return found_near
 
 
 def split_of(config: SplitConfig) -> Split:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -13,6 +13,8 @@ from forcepos.runtime.errors import plugin_errors
 if TYPE_CHECKING:
     from keras import layers
     from keras_tuner import HyperParameters
+
+PREPROCESSING = ("scaling", "statistics_s")  # keys of a model, and hyperparameters of all architectures
 
 
 @dataclass
@@ -39,15 +41,34 @@ class Architecture(SpaceConfig, ABC):
         """Return the layers between dropout and output, from which (features,) must come; none by default."""
         return []
 
-    def declare_all(self, hp: HyperParameters) -> None:
-        """Declare the whole search space, under the notebook's names; an InputError if a user's plug-in fails."""
-        with plugin_errors(self, "declare"):
-            self.declare(hp)
-        fixed = len(set(self.dropout)) == 1
-        hp.Fixed("dropout", self.dropout[0]) if fixed else hp.Boolean("dropout")
-        hp.Float("lr", self.lr.min, self.lr.max, sampling=self.lr.sampling)
-        hp.Choice("batch_size", self.batch_size)
-
 
 def architecture_of(config: ModelConfig) -> Architecture:
     return cast("Architecture", config.space)
+
+
+def search_space(config: ModelConfig) -> Callable[[HyperParameters], None]:
+    """Return what declares the whole search space, under the notebook's names; an InputError if a plug-in fails.
+
+    Scaling and statistics are declared where there is a choice: files of hyperparameters may lack them.
+    """
+    space = architecture_of(config)
+
+    def declare(hp: HyperParameters) -> None:
+        with plugin_errors(space, "declare"):
+            space.declare(hp)
+        fixed = len(set(space.dropout)) == 1
+        hp.Fixed("dropout", space.dropout[0]) if fixed else hp.Boolean("dropout")
+        hp.Float("lr", space.lr.min, space.lr.max, sampling=space.lr.sampling)
+        hp.Choice("batch_size", space.batch_size)
+        for name in PREPROCESSING:
+            if len(set(values := getattr(config, name))) > 1:
+                hp.Choice(name, values)
+
+    return declare
+
+
+def preprocessing(config: ModelConfig, chosen: Mapping[str, Any]) -> tuple[str, float]:
+    """Return scaling and seconds of statistics of chosen hyperparameters; if not chosen, as earlier versions."""
+    scaling, seconds = config.scaling, config.statistics_s
+    usual = scaling[0] if len(set(scaling)) == 1 else "whiten", seconds[0] if len(set(seconds)) == 1 else 0.0
+    return chosen.get("scaling", usual[0]), chosen.get("statistics_s", usual[1])

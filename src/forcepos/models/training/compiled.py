@@ -38,6 +38,7 @@ class Program:
     batch_size: int  # samples of a step
     xla: bool  # compile with XLA, which takes seconds and then at least halves the time of a step
     mixed: bool = False  # compute in float16 where it is safe
+    offsets: tuple[float, ...] = ()  # standard deviation of those that are added to each channel of a sample
 
 
 class _BlockModel(keras.Model):  # type: ignore[misc]  # keras is untyped
@@ -45,9 +46,13 @@ class _BlockModel(keras.Model):  # type: ignore[misc]  # keras is untyped
 
     jit_compile: bool
 
-    def __init__(self, network: keras.Sequential, dataset: DeviceDataset, train: Blocks, val: Blocks) -> None:
+    def __init__(
+        self, network: keras.Sequential, dataset: DeviceDataset, blocks: tuple[Blocks, Blocks],
+        offsets: Sequence[float],
+    ) -> None:  # fmt: skip
         super().__init__(name="training")
-        self.network, self._dataset, self._train, self._validation = network, dataset, train, val
+        self.network, self._dataset, (self._train, self._validation) = network, dataset, blocks
+        self.seed, self._offsets = tf.Variable(0, trainable=False, dtype=tf.int64), tuple(offsets)
 
     def build_metrics(self) -> None:
         """Create the metrics' variables beforehand: TensorFlow traces a program that creates variables twice."""
@@ -76,6 +81,10 @@ class _BlockModel(keras.Model):  # type: ignore[misc]  # keras is untyped
 
     def _learn(self, signals: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
         """Take one step of the optimizer; return (size, outputs) predictions from before it."""
+        if self._offsets:
+            shape = (signals.shape[0], *[1] * (len(signals.shape) - 2), len(self._offsets))
+            seed = [self.seed, tf.cast(self.optimizer.iterations, tf.int64)]
+            signals += tf.random.stateless_normal(shape, seed) * tf.constant(self._offsets, tf.float32)
         with tf.GradientTape() as tape:
             predicted = self(signals, training=True)
             loss = self.compute_loss(signals, targets, predicted, weights, training=True)
@@ -169,7 +178,7 @@ def fast_copy(network: keras.Sequential, for_cpu: bool, mixed: bool) -> keras.Se
 
     def copy(layer: layers.Layer) -> layers.Layer:
         settings = layer.get_config()
-        scales = isinstance(layer, layers.Rescaling) or not layer.trainable
+        scales = isinstance(layer, layers.Rescaling | keras.Model) or not layer.trainable
         if mixed and layer is not last and not scales:
             settings["dtype"] = "mixed_float16"
         kind = type(layer)
@@ -188,7 +197,7 @@ class Training:
         self._train = Blocks(split.train, program.batch_size, _STEPS)
         self._validation = Blocks(split.validation, min(_VALIDATION_BATCH, len(split.validation)), 1)
         copy = fast_copy(network, for_cpu=program.xla and not has_gpu(), mixed=program.mixed)
-        self._model = _BlockModel(copy, dataset, self._train, self._validation)
+        self._model = _BlockModel(copy, dataset, (self._train, self._validation), program.offsets)
         optimizer = type(network.optimizer).from_config(network.optimizer.get_config())
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer) if program.mixed else optimizer
         # Samples have weight 1, padding has weight 0.
@@ -211,6 +220,7 @@ class Training:
         for variable, value in zip(own, [*network.variables, *self._fresh_optimizer], strict=True):
             variable.assign(value)
         rng = np.random.default_rng(seed)
+        self._model.seed.assign(seed)
 
         def end_epoch(epoch: int, logs: Logs) -> None:
             stop_if_asked()

@@ -1,10 +1,12 @@
 """The device that training runs on, and this process' share of it."""
 
 import subprocess  # nvidia-smi only, with fixed arguments
+from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
+import keras
 import numpy as np
 import tensorflow as tf
 from threadpoolctl import ThreadpoolController
@@ -84,20 +86,51 @@ class DeviceDataset:
 
     signals: tf.Tensor  # (rows, channels)
     starts: tf.Tensor  # (n,) first row of each sample
+    earliest: tf.Tensor  # (n,) row at which a look back that is longer than the window begins
     targets: tf.Tensor  # (n, outputs)
     window: int  # rows of a sample
+    back: int = 0  # rows that a network sees before those
 
     @classmethod
-    def of(cls, problem: Problem) -> Self:
-        samples, targets = problem.samples, tf.constant(problem.targets)
-        starts = tf.constant(samples.starts, _index_dtype())
-        return cls(tf.constant(samples.recordings.signals), starts, targets, samples.window)
+    def of(cls, problem: Problem, back: int = 0) -> Self:
+        samples = problem.samples
+        earliest = samples.starts if samples.earliest is None else samples.earliest
+        starts, earliest = (tf.constant(rows, _index_dtype()) for rows in (samples.starts, earliest))
+        targets = tf.constant(problem.targets)
+        return cls(tf.constant(samples.recordings.signals), starts, earliest, targets, samples.window, back)
 
     def gather(self, chosen: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Gather (batch, window, channels) signals, without `window` if it is 1, and (batch, outputs) targets."""
+        """Gather (batch, back + window, channels) signals, (batch, channels) if it is 1 row, and targets.
+
+        Where fewer rows lie before a window, those that are there, the window's among them, are spread evenly over
+        the rows of the look back.
+        """
         first = tf.gather(self.starts, chosen)
-        rows = first if self.window == 1 else first[:, None] + tf.range(self.window, dtype=first.dtype)
+        rows = first if self.window == 1 and not self.back else first[:, None] + self._range(self.window)
+        if self.back:
+            begin = tf.gather(self.earliest, chosen)[:, None]
+            there, place = first[:, None] + self.window - begin, self._range(self.back)
+            before = first[:, None] - self.back + place
+            before = tf.where(there < self.back + self.window, begin + place * there // self.back, before)
+            rows = tf.concat([before, rows], axis=1)
         return tf.gather(self.signals, rows), tf.gather(self.targets, chosen)
+
+    def seeing(self, rows: int) -> Self:
+        """Return the same samples for a network that sees at least this many rows."""
+        return replace(self, back=max(0, rows - self.window))
+
+    def in_batches(self, members: Int32, size: int = 1024) -> Iterator[tf.Tensor]:
+        """Yield the signals of these samples."""
+        for first in range(0, len(members), size):
+            yield self.gather(tf.constant(members[first : first + size]))[0]
+
+    def _range(self, rows: int) -> tf.Tensor:
+        return tf.range(rows, dtype=self.starts.dtype)
+
+
+def rows_of(model: keras.Model) -> int:
+    """Return how many rows a model sees."""
+    return int(model.input_shape[1]) if len(model.input_shape) > 2 else 1
 
 
 def _index_dtype() -> tf.DType:

@@ -9,10 +9,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from forcepos.models.networks import Scaling, build_network, fit_scaling
+from forcepos.models.architectures.architecture import preprocessing
+from forcepos.models.networks import build_network
 from forcepos.models.problem import Problem, Regression
+from forcepos.models.scaling import Scaling, fit_scaling, fit_statistics, some_of, spread_of_recordings
 from forcepos.models.training.compiled import AfterEpoch, Logs, Program, Training
-from forcepos.models.training.device import DeviceDataset
+from forcepos.models.training.device import DeviceDataset, rows_of
 from forcepos.runtime.errors import ImpossibleNetwork, TrialFailure
 
 # Compiling takes 3 to 5 s on two CPU cores and then saves 1 to 2 ms per step: `python -m benchmarks trial`.
@@ -27,12 +29,22 @@ class NetworkTrainer:
     def __init__(self, problem: Problem, folder: Path, pretrained: Sequence[keras.Sequential] = ()) -> None:
         """Prepare to train; TensorBoard's logs go to `folder`, the run's. Final networks start as `pretrained`."""
         self.problem, self.folder, self._config = problem, folder, problem.config
-        train, choice, self._scaling = problem.split.train, self._config.model.scaling, Scaling()
-        if choice != "none":
-            targets = problem.targets[train] if isinstance(problem.task, Regression) else None
-            self._scaling = fit_scaling(problem.samples, train, targets, choice == "whiten")
         self._dataset, self.pretrained = DeviceDataset.of(problem), pretrained
+        self._scaling: dict[tuple[str, int], Scaling] = {}  # that are fitted, by choice and rows of statistics
+        noise = self._config.training.offset_noise
+        spread = spread_of_recordings(problem.samples, problem.split.train) if noise else ()
+        self._offsets = tuple(float(noise * each) for each in spread)
+        self._executions: dict[int, NetworkTrainer] = {}
         self._latest: tuple[dict[str, Any], Program, Training] | None = None
+
+    def execute(
+        self, hyperparameters: Values, execution: int, seed: int, epochs: int, after_epoch: AfterEpoch
+    ) -> list[Logs]:
+        """Train a trial's network in its execution 1, 2, …, each of which validates on other recordings."""
+        if execution not in self._executions:
+            problem = self.problem.rotated(execution)
+            self._executions[execution] = self if problem is self.problem else NetworkTrainer(problem, self.folder)
+        return self._executions[execution].trial(hyperparameters, seed, epochs, after_epoch)
 
     def trial(self, hyperparameters: Values, seed: int, epochs: int, after_epoch: AfterEpoch) -> list[Logs]:
         """Train a trial's network once; a TrialFailure: it cannot be built, is too large or diverges."""
@@ -80,17 +92,31 @@ class NetworkTrainer:
             network.set_weights(source.get_weights())
             network.compile(keras.optimizers.Adam(hyperparameters["lr"]), loss=task.loss, metrics=task.metrics())
             return network
-        channels = len(self.problem.samples.recordings.channels)
+        channels, scaling = len(self.problem.samples.recordings.channels), self._scaling_of(hyperparameters)
         with _possible("the network cannot be built", ValueError):
-            return build_network(self._config.model, hyperparameters, self.problem.task, channels, self._scaling)
+            return build_network(self._config.model, hyperparameters, self.problem.task, channels, scaling)
+
+    def _scaling_of(self, hyperparameters: Values) -> Scaling:
+        choice, seconds = preprocessing(self._config.model, hyperparameters)
+        problem, train = self.problem, self.problem.split.train
+        rows = max(2, problem.samples.recordings.rows_in(seconds, "model.statistics_s")) if seconds else 0
+        if (choice, rows) not in self._scaling:
+            targets = problem.targets[train] if isinstance(problem.task, Regression) else None
+            scaling = fit_scaling(problem.samples, train, targets, choice)
+            if rows:
+                windows = self._dataset.seeing(rows).in_batches(some_of(train))
+                scaling = fit_statistics(scaling, rows, windows)
+            self._scaling[choice, rows] = scaling
+        return self._scaling[choice, rows]
 
     def _training(self, network: keras.Model, hyperparameters: Values, batch_size: int, epochs: int) -> Training:
         """Return the latest training if it fits, or a new one, compiled if that pays off in `epochs` in all."""
         settings, steps = self._config.training, epochs * -(-len(self.problem.split.train) // batch_size)
         xla = settings.xla == "always" or (settings.xla == "auto" and steps >= _WORTH_COMPILING)
-        program = Program(batch_size, xla, settings.precision == "mixed")
+        program = Program(batch_size, xla, settings.precision == "mixed", self._offsets)
         if self._latest is None or self._latest[:2] != (hyperparameters, program):
-            training = Training(network, self.problem.task, self._dataset, self.problem.split, program)
+            dataset = self._dataset.seeing(rows_of(network))
+            training = Training(network, self.problem.task, dataset, self.problem.split, program)
             self._latest = dict(hyperparameters), program, training
         return self._latest[2]
 
