@@ -16,7 +16,7 @@ from mlflow.entities import Run
 from omegaconf import DictConfig
 
 from forcepos import compose
-from forcepos.config.composition import compose_unchecked
+from forcepos.config.checks import compose_unchecked
 from forcepos.config.schema import Config
 from tests.running import Finished
 from tests.warm import forcepos

@@ -68,7 +68,7 @@ ALLOWED = {
         "joblib.parallel",
     ],
     "forcepos/runtime/resources.py": ["joblib"],  # counts cores, those of a container included
-    "forcepos/tracking/mlflow_run.py": ["load_model"],  # that this run has saved a moment ago, or before an outage
+    "forcepos/tracking/run.py": ["load_model"],  # that this run has saved a moment ago, or before an outage
 }
 OPTIONS = {"allow_pickle", "shell", "safe_mode", "weights_only", "trust_remote_code"}
 

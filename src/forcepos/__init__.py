@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from forcepos.data.readers.reader import Reader
+    from forcepos.data.readers.table import Reader
     from forcepos.data.splits.split import Split
     from forcepos.experiment.api import compose, load_recordings, run, runs
     from forcepos.models.architectures.architecture import Architecture

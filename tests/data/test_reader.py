@@ -15,7 +15,7 @@ import pytest
 
 from forcepos.config.schema import TableConfig, key
 from forcepos.data.loading import load_recordings
-from forcepos.data.readers.reader import Reader
+from forcepos.data.readers.table import Reader
 from forcepos.data.recordings import Recordings
 from forcepos.runtime.errors import InputError
 from tests.conftest import checked_config

@@ -17,8 +17,10 @@ from tests.conftest import checked_config
 
 QUIET = (
     "data.noise_percent=1e-9", "data.drift_percent=0", "data.visit_offset_percent=0",
-    "data.force_spread_n=0", "data.repeatability_mm=0",
+    "data.force_spread_n=0", "data.repeatability_mm=0", "data.wrench_bias_n=0", "data.wrench_step_n=1e-6",
 )  # fmt: skip
+EXACT_WRENCH = ("data.wrench_filter_s=0", "data.wrench_bias_n=0", "data.wrench_step_n=1e-9")  # of earlier versions
+WRENCH = ("Fx", "Fy", "Fz", "Tx", "Ty", "Tz")
 CENTRE_M = np.array([0.5786, -0.2614, 0.375])
 
 
@@ -54,7 +56,7 @@ def test_grid_spacing_visits_and_rows_are_the_configs() -> None:
 def test_the_flange_feels_the_plate_push_the_tool_back() -> None:
     """The hand points down: a force upwards is one against the flange's z axis, through the tool's axis."""
     recordings = simulate("data.force_n=15", "data.grid=[1,1]", *QUIET).recordings
-    wrench = columns(recordings, "Fx", "Fy", "Fz", "Tx", "Ty", "Tz")
+    wrench = columns(recordings, *WRENCH)
     assert np.abs(wrench - [0, 0, -15, 0, 0, 0]).max() < 1e-4
 
 
@@ -125,12 +127,66 @@ def test_external_torque_is_smoothed() -> None:
     assert np.diff(external).std() < 0.3 * np.diff(measured).std()
 
 
-def test_wrench_is_computed_from_external_torque_and_has_no_noise_of_its_own() -> None:
-    recordings = simulate("data.grid=[1,1]", "data.visits=1", "data.rows=500").recordings
-    external = columns(recordings, *[f"exT_A{joint}" for joint in range(1, 8)])
-    wrench = columns(recordings, "Fx", "Fy", "Fz", "Tx", "Ty", "Tz")
-    solution = np.linalg.lstsq(external - external.mean(axis=0), wrench - wrench.mean(axis=0), rcond=None)[0]
-    assert np.abs((external - external.mean(axis=0)) @ solution - (wrench - wrench.mean(axis=0))).max() < 1e-3
+def test_without_filter_bias_and_steps_external_torques_and_posture_give_the_wrench() -> None:
+    alone = "data.grid=[1,1]", "data.visits=1", "data.repeatability_mm=0"
+    recordings = simulate(*alone, *EXACT_WRENCH).recordings
+    external, wrench = columns(recordings, *JOINT_CHANNELS[7:]), columns(recordings, *WRENCH)
+    assert np.allclose(wrench, external @ Arm().posture(CENTRE_M).wrench.T, atol=1e-5)
+
+
+def test_the_controllers_wrench_has_a_filter_of_its_own() -> None:
+    """A row's noise enters the wrench of later rows with the weights of two low-passes, one after the other."""
+    simulation = simulate(
+        "data.grid=[1,1]", "data.visits=1000", "data.rows=20", "data.drift_percent=0",
+        "data.visit_offset_percent=0", "data.force_spread_n=0", "data.repeatability_mm=0",
+        "data.wrench_filter_s=0.03", "data.wrench_step_n=1e-9",
+    )  # fmt: skip
+    once, filtered = (gain * (1 - gain) ** np.arange(200) for gain in 1 - np.exp([-1 / 2, -1 / 3]))
+    noise_nm = MAX_TORQUE_NM * 0.03 / 100 * np.linalg.norm(np.convolve(once, filtered))
+    expected = np.sqrt((Arm().posture(CENTRE_M).wrench ** 2) @ noise_nm**2)
+    wrench = columns(simulation.recordings, *WRENCH).reshape(1000, 20, 6)
+    for row in (0, -1):  # it has settled before the first row
+        assert np.allclose(wrench[:, row].std(axis=0), expected, rtol=0.08)
+
+
+def test_the_controllers_wrench_has_a_bias_that_changes_smoothly_with_the_posture() -> None:
+    def wrench(*more: str) -> np.ndarray:
+        along_y = "data.grid=[1,9]", "data.spacing_mm=25", "data.visits=1", "data.rows=1"
+        return columns(simulate(*along_y, *QUIET, *more).recordings, *WRENCH)
+
+    bias, exact = wrench("data.wrench_bias_n=1.4") - wrench(), wrench()
+    assert np.linalg.norm(bias[:, :3], axis=1).mean() == pytest.approx(1.4, rel=1e-5)
+    assert np.linalg.norm(bias[0] - bias[-1]) > 0.3  # N, over 200 mm
+    changes = np.diff(bias, axis=0)
+    assert np.linalg.norm(np.diff(changes, axis=0), axis=1).max() < 0.3 * np.linalg.norm(changes, axis=1).mean()
+    other = wrench("data.wrench_bias_n=2.8", "data.seed=2") - exact
+    assert np.linalg.norm(other[:, :3], axis=1).mean() == pytest.approx(2.8, rel=1e-5)
+    assert not np.allclose(other, 2 * bias, atol=0.1)  # other masses
+
+
+@pytest.mark.parametrize("wrench", ["controller", "sensor"])
+def test_the_wrench_comes_in_steps(wrench: str) -> None:
+    recordings = simulate("data.grid=[1,1]", f"data.wrench={wrench}", "data.wrench_step_n=0.05").recordings
+    steps = columns(recordings, *WRENCH) / ([0.05] * 3 + [0.0025] * 3)
+    assert np.allclose(steps, np.round(steps), atol=1e-3)
+    assert len(np.unique(np.round(steps[:, 0]))) > 2
+
+
+def test_a_sensor_at_the_flange_has_noise_and_drift_of_its_own_and_no_bias() -> None:
+    recordings = simulate(
+        "data.wrench=sensor", "data.grid=[1,1]", "data.visits=400", "data.force_spread_n=0",
+        "data.sensor_noise_n=0.04", "data.sensor_drift_n=0.1", "data.wrench_step_n=1e-6",
+    ).recordings  # fmt: skip
+    errors = columns(recordings, *WRENCH).reshape(400, 100, 6) - [0, 0, -15, 0, 0, 0]
+    assert np.allclose(errors.std(axis=1).mean(axis=0), [0.04] * 3 + [0.002] * 3, rtol=0.02)
+    assert np.allclose(errors.mean(axis=1).std(axis=0), [0.1] * 3 + [0.005] * 3, rtol=0.1)
+    assert np.allclose(errors.mean(axis=(0, 1)), 0, atol=[0.015] * 3 + [0.00075] * 3)
+
+
+def test_joint_torques_do_not_depend_on_the_wrench() -> None:
+    kinds = ["data.wrench=controller"], ["data.wrench=sensor"], EXACT_WRENCH
+    controller, *others = (columns(simulate(*kind).recordings, *JOINT_CHANNELS) for kind in kinds)
+    assert all((controller == other).all() for other in others)
 
 
 def test_the_oracles_noise_is_the_simulations() -> None:

@@ -10,7 +10,7 @@ import pytest
 from forcepos.data.simulation.arm import Arm
 from forcepos.data.simulation.simulation import Simulation
 from forcepos.evaluation.limits import cramer_rao_scores
-from tests.data.test_simulation import columns, simulate
+from tests.data.test_simulation import EXACT_WRENCH, WRENCH, columns, simulate
 
 # The plate is straight ahead of the arm: x points away from its base, so distance is observable, direction is not.
 AHEAD = ("data.grid=[1,1]", "data.offset_mm=[-635,0,-375]")
@@ -123,11 +123,12 @@ def test_it_is_the_root_mean_square_over_the_test_samples() -> None:
     assert some["rmse_x_mm"] == pytest.approx(np.sqrt((each[0] ** 2 + 3 * each[2] ** 2) / 4))
 
 
-def test_with_the_wrench_the_bound_does_not_hold() -> None:
-    """F and T are exact functions of exT and of the place: six equations for three unknowns, at any noise."""
-    simulation = simulate("data.grid=[1,1]", "data.repeatability_mm=20", "data.visits=1", "data.rows=1")
+def test_with_an_exact_wrench_the_bound_does_not_hold() -> None:
+    """F and T are functions of exT and of the place then: six equations for three unknowns, at any noise."""
+    alone = "data.grid=[1,1]", "data.repeatability_mm=20", "data.visits=1", "data.rows=1"
+    simulation = simulate(*alone, *EXACT_WRENCH)
     external = columns(simulation.recordings, *[f"exT_A{joint}" for joint in range(1, 8)])[0]
-    wrench = columns(simulation.recordings, "Fx", "Fy", "Fz", "Tx", "Ty", "Tz")[0]
+    wrench = columns(simulation.recordings, *WRENCH)[0]
 
     def away(place: np.ndarray) -> np.ndarray:
         return np.asarray(Arm().posture((simulation.nominal_tips_mm[0] + place) / 1000).wrench @ external - wrench)

@@ -153,7 +153,7 @@ def test_models_compare_by_scores_params_and_data(smoke: Smoke, model: str) -> N
     assert logged.tags["mlflow.note.content"] == run.data.tags["mlflow.note.content"]
 
 
-@pytest.mark.parametrize(("model", "count"), [("ffnn_regression", 65), ("cnn_regression", 66)])
+@pytest.mark.parametrize(("model", "count"), [("ffnn_regression", 71), ("cnn_regression", 72)])
 def test_params_are_short_and_say_what_a_run_is(smoke: Smoke, model: str, count: int) -> None:
     finished, folder = smoke(model)
     run = MlflowClient(f"sqlite:///{folder}/mlruns/mlflow.db").get_run(finished.result["run_id"])

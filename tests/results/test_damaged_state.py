@@ -64,7 +64,7 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "fsync", lambda _: None)
     client = MagicMock()
     client.search_runs.return_value = PagedList([], None)
-    monkeypatch.setattr("forcepos.tracking.run.open_store", lambda _: (client, "1"))
+    monkeypatch.setattr("forcepos.tracking.steps.open_store", lambda _: (client, "1"))
 
 
 def damages(value: dict[str, Any]) -> list[tuple[str, bytes | str]]:

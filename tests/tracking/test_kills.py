@@ -16,8 +16,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from forcepos.tracking import run as run_module
-from forcepos.tracking import store
+from forcepos.tracking import steps, store
 from forcepos.tracking.description import SweepStory
 from forcepos.tracking.track import end_sweep, start_sweep, track
 from forcepos.tuning.trials import TrialResult
@@ -56,8 +55,8 @@ class Mortal:
 def place(empty_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder with a store whose clients are mortal; each step takes a second, and each attempt is a process."""
     shutil.copytree(empty_store, tmp_path, dirs_exist_ok=True)
-    start, clock = run_module._milliseconds(), itertools.count(1)
-    monkeypatch.setattr(run_module, "_milliseconds", lambda: start + 1000 * next(clock))
+    start, clock = steps._milliseconds(), itertools.count(1)
+    monkeypatch.setattr(steps, "_milliseconds", lambda: start + 1000 * next(clock))
     monkeypatch.setattr(store, "_process", lambda: f"here 1 {Mortal.began:.2f}")
     monkeypatch.setattr(store, "MlflowClient", lambda uri: Mortal(MlflowClient(uri)))
     # Whoever opens a store marks the runs of dead processes; here, that process is this one and lives.
@@ -81,7 +80,7 @@ def killed_at_every_call(attempt: Record) -> Iterator[str]:
 
 
 def _live(calls: int | None) -> None:
-    Mortal.calls, Mortal.last, Mortal.began = 0, calls, run_module._milliseconds() / 1000
+    Mortal.calls, Mortal.last, Mortal.began = 0, calls, steps._milliseconds() / 1000
 
 
 def doubled(folder: Path) -> list[tuple[Any, ...]]:
@@ -231,7 +230,7 @@ def test_a_run_killed_at_any_call_that_logs_its_model_has_one_model_and_one_vers
         tracking = dataclasses.replace(config.tracking, register_as=name)
         with track(dataclasses.replace(config, tracking=tracking), name, search=name) as run:
             run.final_epoch_ended(1, 1, {"loss": value})
-            run.log_model(place / "model.keras", np.zeros((1, 3), np.float32))
+            run.log_model(place / "model.keras", np.zeros((1, 3), np.float32), name)
 
     killed = list(killed_at_every_call(attempt))
     assert len(killed) > 12

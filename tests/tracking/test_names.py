@@ -14,7 +14,8 @@ from forcepos.config.schema import Config
 from forcepos.results.scores import description, key_metrics
 from forcepos.runtime.wording import code_span
 from forcepos.tracking.description import SWEEP_KEYS_VARIABLE, command, run_name, short_value, swept
-from forcepos.tracking.run import Run, Step
+from forcepos.tracking.run import Run
+from forcepos.tracking.steps import Step
 from forcepos.tracking.track import track
 from forcepos.tuning.trials import TrialResult
 from tests.conftest import checked_config, runs

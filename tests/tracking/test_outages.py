@@ -21,7 +21,6 @@ from forcepos.config.schema import Config
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.files import to_json
 from forcepos.tracking import store
-from forcepos.tracking.mlflow_run import MlflowRun
 from forcepos.tracking.outages import is_outage, reason
 from forcepos.tracking.run import Run
 from forcepos.tracking.store import open_store
@@ -204,7 +203,7 @@ def test_calls_that_fail_or_lose_their_answer_lose_and_repeat_nothing(
         tracked = Run(smoke_with(shaky))
         tracked.connect()
         monkeypatch.setattr(store, "MlflowClient", lambda uri: Shaky(MlflowClient(uri), rng))
-        tracked._mlflow = None
+        tracked._connected = False
         tracked.start("name", "abc", told[0][3] | {"tracking.uri": shaky})
         log_everything(tracked, tmp_path)
         tracked.close("FINISHED")
@@ -244,7 +243,7 @@ def test_a_mistake_while_a_run_begins_ends_it(tmp_path: Path, monkeypatch: pytes
         raise MlflowException("param value is too long", 1000)
 
     uri = f"sqlite:///{tmp_path}/mlflow.db"
-    monkeypatch.setattr(MlflowRun, "_log_params", too_long)
+    monkeypatch.setattr(Run, "_log_params", too_long)
     with pytest.raises(MlflowException, match="too long"), track(smoke_with(uri), "name", "abc"):
         pass
     assert [status for _, status, *_ in what_is_stored(uri)] == ["FAILED"]

@@ -40,17 +40,13 @@ def main(arguments: Sequence[str]) -> None:
     if address is None:
         raise InputError(f"{options.uri} has a user interface of its own")
     if address.command:
-        _check_port(options.port)
+        with socket.socket() as tried:
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server does
+            try:
+                tried.bind(("127.0.0.1", options.port))
+            except (OSError, OverflowError) as error:
+                raise InputError(f"--port {options.port} cannot be used, choose another: {error}") from error
     print_result(address.url, asked=True)
     if address.command:
         log.info("it can be opened in about ten seconds; Ctrl-C ends it")
         serve(options.uri, options.port)
-
-
-def _check_port(port: int) -> None:
-    with socket.socket() as tried:
-        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server does
-        try:
-            tried.bind(("127.0.0.1", port))
-        except (OSError, OverflowError) as error:
-            raise InputError(f"--port {port} cannot be used, choose another: {error}") from error

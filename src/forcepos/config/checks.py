@@ -1,15 +1,22 @@
-"""Check a composed config: refuse what Hydra and the schema's types let through."""
+"""Compose a config as the command line does, and refuse what Hydra and the schema's types let through."""
 
 import copy
 import dataclasses
 import functools
 import math
 import operator
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.utils import create_config_search_path
+from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.config_store import ConfigStore
-from omegaconf import BooleanNode, DictConfig, FloatNode, IntegerNode, OmegaConf, StringNode
+from hydra.core.utils import setup_globals
+from hydra.types import RunMode
+from hydra.version import setbase
+from omegaconf import BooleanNode, DictConfig, FloatNode, IntegerNode, OmegaConf, StringNode, open_dict
 from omegaconf.errors import OmegaConfBaseException, ValidationError
 
 from forcepos.config.contradictions import check_together
@@ -17,6 +24,7 @@ from forcepos.config.mistakes import resolving, unknown_key
 from forcepos.config.plugins import load_plugin
 from forcepos.config.schema import OWN_PLUGINS, SCHEMAS, Config, FloatRange, IntRange
 from forcepos.runtime.errors import InputError
+from forcepos.runtime.paths import conf_dir
 
 Schema = TypeVar("Schema")
 
@@ -48,20 +56,32 @@ def register_schemas() -> None:
 
 
 def register_resolvers() -> None:
-    """Register with OmegaConf, in this process, how a preset's value depends on a choice.
-
-    `${if_equal:${tuner.name},random,3,1}` is 3 with tuner=random, else 1.
-    """
+    """Register with OmegaConf, in this process, that `${if_equal:${tuner.name},random,3,1}` is 3 or else 1."""
     OmegaConf.register_new_resolver("if_equal", lambda value, other, *cases: cases[value != other], replace=True)
+
+
+def compose_unchecked(
+    overrides: Sequence[str], config_dir: str | Path | None = None, name: str = "config"
+) -> DictConfig:
+    """Compose conf/`name`.yaml, without our checks and without Hydra's own node; raise Hydra's errors."""
+    register_schemas()
+    setup_globals()  # resolvers such as `now`
+    setbase("1.3")
+    path = create_config_search_path(str(conf_dir()))
+    if config_dir is not None:
+        folder = Path(config_dir).absolute()
+        if not folder.is_dir():
+            raise InputError(f"Additional config directory '{folder}' not found")
+        path.prepend("command-line", f"file://{folder}", SearchPathQuery(provider="schema"))
+    config = ConfigLoaderImpl(path).load_configuration(name, list(overrides), RunMode.RUN)
+    with open_dict(config):
+        del config["hydra"]
+    return config
 
 
 @resolving()
 def checked(composed: DictConfig, schema: type[Schema]) -> Schema:
-    """Convert a composed config to `schema`: no key unknown or missing, no value out of its limits.
-
-    Raises:
-        InputError: a key is unknown or missing, or a value refers to nothing or is out of limits; names the key.
-    """
+    """Convert a composed config to `schema`, or raise InputError with the name of the key that is wrong."""
     _refuse_unknown_keys(composed, "")
     if missing := sorted(OmegaConf.missing_keys(composed)):
         raise InputError(_LACKS.format(key=missing[0]))
@@ -78,14 +98,9 @@ def checked(composed: DictConfig, schema: type[Schema]) -> Schema:
 
 @resolving()
 def check_config(composed: DictConfig, plugins: Mapping[str, type]) -> Config:
-    """Check a composed config of a run, each key alone and those that depend on one another.
+    """Check a composed config of a run: plug-ins, by the key and the base class of each; keys alone and together.
 
-    Args:
-        plugins: the base class of what plays the part of these keys.
-
-    Raises:
-        InputError: a key is unknown or missing, a value is out of its limits, or a plug-in cannot be used; names
-            the key.
+    Raises InputError with the name of the key that is unknown, missing or out of its limits.
     """
     composed = copy.deepcopy(composed)
     OmegaConf.set_struct(composed, value=False)
@@ -99,10 +114,8 @@ def check_config(composed: DictConfig, plugins: Mapping[str, type]) -> Config:
 def _give_class(composed: DictConfig, key: str, base: type) -> None:
     """Make the node `key` one of the class that its group's key `plugin` names, if it names one."""
     place = f"{key.partition('.')[0]}.plugin"
-    name = OmegaConf.select(composed, place)
-    if name is not None:
-        kind = load_plugin(name, base, place)
-        typed = OmegaConf.structured(kind, flags={"struct": False})
+    if (name := OmegaConf.select(composed, place)) is not None:
+        typed = OmegaConf.structured(load_plugin(name, base, place), flags={"struct": False})
         values = OmegaConf.to_container(OmegaConf.select(composed, key), resolve=False)
         try:
             OmegaConf.update(composed, key, OmegaConf.merge(typed, values), merge=False)

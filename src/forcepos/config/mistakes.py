@@ -84,11 +84,7 @@ def answer_in_one_line(parser: argparse.ArgumentParser) -> None:
 
 
 def unknown_key(key: str, kind: Any, place: str) -> str:
-    """Return what may have been meant by a key.
-
-    Args:
-        kind: the dataclass that lacks it, of what is under `place`, which ends in a dot or is empty.
-    """
+    """Say what a key may mean that `kind` lacks, the dataclass under `place`, which ends in a dot or is empty."""
     known = list(dict.fromkeys(_all_keys(key)))
     if dataclasses.is_dataclass(kind):
         ours = [f"{place}{field.name}" for field in dataclasses.fields(kind)]

@@ -41,11 +41,7 @@ def use_plugin_folders(folders: Iterable[str | Path]) -> None:
 
 
 def load_plugin(name: str, base: type, key: str) -> type:
-    """Import the class that `key` names as module.Class, and check that it is a dataclass derived from `base`.
-
-    Raises:
-        InputError: there is no such class, it cannot be imported, or it is no such plug-in; names it and its file.
-    """
+    """Import the class that `key` names as module.Class; raise InputError if it is no dataclass under `base`."""
     module_name, _, class_name = name.rpartition(".")
     if not module_name or not all(part.isidentifier() for part in name.split(".")):
         raise InputError(f"{key}={name} must be module.Class, such as mine.{base.__name__}")
@@ -75,8 +71,7 @@ def load_plugin(name: str, base: type, key: str) -> type:
 def _import(name: str) -> ModuleType:
     if name in _hashes and _hashes[name] != _source_hash(name):  # changed, or another folder's of the same name
         for other, known in list(sys.modules.items()):
-            file = str(getattr(known, "__file__", None))
-            if file.startswith(tuple(f"{folder}{os.sep}" for folder in _folders)):
+            if str(getattr(known, "__file__", None)).startswith(tuple(f"{folder}{os.sep}" for folder in _folders)):
                 del sys.modules[other]
     module = importlib.import_module(name)
     if not name.startswith(_OURS):
@@ -85,10 +80,7 @@ def _import(name: str) -> ModuleType:
 
 
 def values_with_plugins(config: Config) -> dict[str, Any]:
-    """Return the values of a config, in which a user's plug-in is its name and a hash of its source.
-
-    forcepos' own plug-ins are left out: a change of theirs counts as a version of forcepos.
-    """
+    """Return the values of a config; a user's plug-in is its name and its source's hash, ours are left out."""
     values = dataclasses.asdict(config)
     parts = {"data": config.data, "split": config.split, "model": config.model.space, "tuner": config.tuner}
     for group, part in parts.items():

@@ -142,6 +142,14 @@ class SimulatedConfig(DataConfig):
     drift_percent: float = _spread("standard deviation of slow drift, % of the axis' largest torque")
     drift_time_s: float = _size("correlation time of that drift")
     observer_time_s: float = key("time constant of the controller's external torque estimate", above=0, max=10)
+    wrench: str = key("source of F and T, at the flange: controller or sensor", choices=("controller", "sensor"))
+    wrench_filter_s: float = key("controller: time constant of a filter after the observer", min=0, max=10)
+    wrench_bias_n: float = _spread("controller: mean size of the force's bias, which depends on the posture")
+    wrench_step_n: float = _size("smallest step of forces; of torques a twentieth, in Nm")
+    sensor_noise_n: float = _spread("sensor: standard deviation of a row's noise; of torques a twentieth, in Nm")
+    sensor_drift_n: float = _spread(
+        "sensor: standard deviation of drift between visits; of torques a twentieth, in Nm"
+    )
 
 
 @dataclass(kw_only=True)

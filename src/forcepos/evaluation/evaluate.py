@@ -129,8 +129,9 @@ def references(problem: Problem, simulation: Simulation | None) -> References:
     """Score baselines on the test subset; with a simulation, also ideal observers and the Cramér-Rao bound.
 
     Ideal observers are lookups with perfect knowledge: `oracle_points` knows each grid point's noise-free torques
-    and the distribution of the simulator's noise, offsets and drift. `oracle_visits` also knows each visit's own
-    torques including its sensor offset, which no model can know for a visit that it has not seen.
+    and the distribution of the simulator's noise, offsets and drift. `oracle_offsets` also knows each visit's
+    sensor offsets, `oracle_visits` its very torques without noise, so its force and posture too: what no model
+    can know of a visit that it has not seen.
     """
     task, settings = problem.task, problem.config.evaluation
     true, test = problem.test_targets, problem.test_samples
@@ -138,9 +139,14 @@ def references(problem: Problem, simulation: Simulation | None) -> References:
     predictions = {"baseline": constant} | (reference_predictions(problem) if settings.baselines else {})
     scores = {name: score(task, test, true, predicted) for name, predicted in predictions.items()}
     if simulation is not None and settings.oracle:
-        observers = {"oracle_points": simulation.known_points, "oracle_visits": simulation.known_visits}
-        for name, known in observers.items():
-            places = locate(simulation.recordings, test.starts, test.window, known(test.window))
+        window, recordings = test.window, simulation.recordings
+        observers = {
+            "oracle_points": (recordings, simulation.known_points(window)),
+            "oracle_offsets": (simulation.without_offsets(), simulation.known_points(window, offsets_known=True)),
+            "oracle_visits": (recordings, simulation.known_visits(window)),
+        }
+        for name, (known, candidates) in observers.items():
+            places = locate(known, test.starts, window, candidates)
             scores[name] = score(task, test, true, _at(places, task))
         scores |= _cramer_rao_bounds(task, test, simulation) if isinstance(task, Regression) else {}
     return References(scores, predictions)

@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from forcepos.config.checks import check_config, register_resolvers
-from forcepos.config.composition import compose_unchecked
+from forcepos.config.checks import check_config, compose_unchecked, register_resolvers
 from forcepos.config.mistakes import UNREADABLE, explain
 from forcepos.config.plugins import use_plugin_folders
 from forcepos.config.schema import Config, TunerConfig
-from forcepos.data.readers.reader import Reader
+from forcepos.data.readers.table import Reader
 from forcepos.data.splits.split import Split
 from forcepos.models.architectures.architecture import Architecture
 from forcepos.results.finished_runs import CONFIG, MARK, meaning, read_config, refuse_used, unfinished
@@ -44,12 +43,9 @@ _one_at_a_time = Lock()  # seeds, threads and MLflow's store belong to the whole
 def compose(*overrides: str, config_dir: str | Path | None = None) -> Config:
     """Compose the config of a run and check it, as the command line does with the same overrides.
 
-    Args:
-        overrides: such as "model=ffnn_regression", "debug=smoke" or "tuner.max_trials=20".
-        config_dir: a folder with choices and plug-ins of your own, as --config-dir; it is trusted like code.
-
-    Raises:
-        InputError: a key or choice is unknown, or a value is wrong; the line that the command line would show.
+    Overrides are such as "model=ffnn_regression", "debug=smoke" or "tuner.max_trials=20"; `config_dir` is a folder
+    with choices and plug-ins of your own, as --config-dir, which is trusted like code. Raises InputError where a
+    key, choice or value is wrong, with the line that the command line would show.
     """
     use_plugin_folders([] if config_dir is None else [Path(config_dir).absolute()])
     try:
@@ -67,9 +63,7 @@ def run(config: Config, folder: str | Path | None = None) -> dict[str, Any]:
 
     Progress goes to standard error, unless the program has configured logging. Threads take turns.
 
-    Args:
-        config: made by `compose`, which checks it.
-        folder: receives result, model and figures; by default a new one in outputs/runs/.
+    `config` is made by `compose`; `folder`, by default a new one in outputs/runs, receives result, model, figures.
 
     Raises:
         InputError: config, data, device, tracking store or folder cannot be used as they are.
@@ -106,8 +100,7 @@ def start_run(config: Config, folder: Path, overrides: Sequence[str]) -> dict[st
 def load_recordings(config: Config) -> "Recordings":
     """Read or simulate the recordings of a config as a run does, and check them; warnings are logged.
 
-    Raises:
-        InputError: they cannot be used; names the file, recording or column and the reason.
+    Raises InputError where they cannot be used, with the file, recording or column and the reason.
     """
     from forcepos.data.loading import load_checked  # noqa: PLC0415  # NumPy
 
@@ -120,18 +113,16 @@ def runs(folder: str | Path = ".") -> "pd.DataFrame":
 
     Columns are `path` of the run's folder, `time` (UTC) of its result, `model_path` (None without a model, as of a
     cross-validation), each key of its config, such as `model.name`, and each other value of result.json,
-    such as `test.euclidean_mean_mm`. Unfinished and damaged runs are left out with a warning.
-
-    Raises:
-        InputError: there is no such folder.
+    such as `test.euclidean_mean_mm`. Unfinished and damaged runs are left out with a warning. Raises InputError
+    where there is no such folder.
     """
     import pandas as pd  # noqa: PLC0415
 
-    top, found, left_out = Path(folder), [], []
-    if not top.is_dir():
-        raise InputError(f"{top} is not a folder")
+    found, left_out = [], []
+    if not Path(folder).is_dir():
+        raise InputError(f"{folder} is not a folder")
     register_resolvers()
-    for place in sorted({path.parent for name in ("result.json", MARK) for path in top.rglob(name)}):
+    for place in sorted({path.parent for name in ("result.json", MARK) for path in Path(folder).rglob(name)}):
         # Without a config it is a fold's folder, or MLflow's copy of a result.
         if (place / CONFIG).exists() or (place / _HYDRAS_CONFIG).exists():
             try:
@@ -141,8 +132,7 @@ def runs(folder: str | Path = ".") -> "pd.DataFrame":
     if left_out:
         log.warning("left out, unfinished or damaged: %s", name_some(left_out, 5))
     parts = [pd.json_normalize(list(part)) for part in zip(*found, strict=True)]  # both have a key `tracking`
-    parts = parts or [pd.DataFrame(columns=["path", "time", "model_path"])]
-    table = pd.concat(parts, axis=1)
+    table = pd.concat(parts or [pd.DataFrame(columns=["path", "time", "model_path"])], axis=1)
     return table.loc[:, ~table.columns.duplicated()].sort_values("time", ignore_index=True)
 
 
@@ -151,8 +141,7 @@ def _read(folder: Path) -> tuple[dict[str, Any], Any, dict[str, Any]]:
     if (folder / MARK).exists():
         raise ValueError("unfinished")
     path, model = folder / "result.json", folder / "model.keras"
-    result = json.loads(path.read_text())
-    if not isinstance(result, dict):
+    if not isinstance(result := json.loads(path.read_text()), dict):
         raise TypeError("no result")
     result.pop("folds", None)
     time = datetime.fromtimestamp(path.stat().st_mtime, UTC)

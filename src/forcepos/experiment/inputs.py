@@ -54,7 +54,7 @@ def read_inputs(config: Config) -> Loaded:
 
 
 def with_known_seconds(config: Config, rate_hz: float | None) -> Config:
-    """Leave out statistics over seconds, where the rows do not tell what a second is and others are left to try."""
+    """Leave out statistics over seconds, where rows do not tell what a second is and others are left to try."""
     shuffled = getattr(config.split, "shuffle_rows", False)
     known = [seconds for seconds in config.model.statistics_s if not seconds or (rate_hz and not shuffled)]
     if not known or len(known) == len(config.model.statistics_s):

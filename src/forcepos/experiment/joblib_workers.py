@@ -1,9 +1,10 @@
 """Workers for `hydra/launcher=joblib`, each a pool of its own: joblib's one pool would end with any of them."""
 
 import time
-from collections.abc import Iterable
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from threading import Lock
+from collections import deque
+from collections.abc import Iterable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import suppress
 from typing import Any
 
 from hydra.core.utils import JobReturn
@@ -12,6 +13,7 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 from joblib.parallel import LokyBackend
 
 from forcepos.experiment.sweep_job import JobEnded, lost_job
+from forcepos.runtime.interruption import stop_if_asked
 from forcepos.runtime.resources import joblib_workers
 
 _IDLE_S = 300  # a worker that is idle for longer ends and frees its memory, as joblib's own do
@@ -23,54 +25,46 @@ class IsolatedJobs:
     """Stands where Hydra's launcher expects `joblib.Parallel`."""
 
     def __init__(self, job_ended: JobEnded, n_jobs: int, **_: Any) -> None:
-        self._job_ended = job_ended
-        self._count = joblib_workers(n_jobs)
+        self._job_ended, self._count = job_ended, joblib_workers(n_jobs)
         self._env = LokyBackend()._prepare_worker_env(self._count)  # noqa: SLF001  # shares the cores
-        self._workers, self._killed = [*_idle], False
-        self._lock, self._futures = Lock(), list[Future[JobReturn]]()
 
     def __call__(self, jobs: Iterable[tuple[Any, ...]]) -> list[JobReturn]:
         """Do jobs of joblib's `delayed`, as many at a time as there are workers."""
-        threads = ThreadPoolExecutor(self._count)
+        waiting, ended = deque(jobs), dict[int, JobReturn]()
+        running: dict[Future[JobReturn], tuple[ProcessPoolExecutor, Sequence[Any], float]] = {}
         try:
-            all_jobs = [threads.submit(self._do, job) for job in jobs]
-            for ended in as_completed(all_jobs):
-                self._job_ended(*ended.result())
+            while waiting or running:
+                while waiting and len(running) < self._count:
+                    function, arguments, _ = waiting.popleft()
+                    worker, job = self._submit(function, *arguments)
+                    running[job] = worker, arguments, time.monotonic()
+                for job in wait(running, return_when=FIRST_COMPLETED).done:
+                    worker, (number, overrides, *_), started = running.pop(job)
+                    ended[number] = self._result(job, worker) or lost_job(number, overrides)
+                    self._job_ended(number, ended[number], time.monotonic() - started)
         except BaseException:
-            with self._lock:
-                self._killed = True
-            # A worker that is killed before it has taken its job prints a traceback.
-            while not all(job.running() or job.done() for job in self._futures):
-                time.sleep(0.01)
-            threads.shutdown(wait=False, cancel_futures=True)
-            for worker in self._workers:
+            while not all(job.running() or job.done() for job in running):
+                time.sleep(0.01)  # a worker that is killed before it has taken its job prints a traceback
+            for worker in [*_idle, *(each[0] for each in running.values())]:
                 worker.shutdown(kill_workers=True)
             raise
-        return [job.result()[1] for job in all_jobs]
+        return [ended[number] for number in sorted(ended)]
 
-    def _do(self, job: tuple[Any, ...]) -> tuple[int, JobReturn, float]:
-        """Return a job's number, what came of it, and how many seconds it took."""
-        _, arguments, _ = job
-        started = time.monotonic()
-        try:
+    def _submit(self, *job: Any) -> tuple[ProcessPoolExecutor, Future[JobReturn]]:
+        while _idle:
             worker = _idle.pop()
-        except IndexError:
-            worker = ProcessPoolExecutor(1, timeout=_IDLE_S, env=self._env)  # starts with its first job
-            self._workers.append(worker)
-        try:
-            done = self._submitted(worker, job).result()
-        except (TerminatedWorkerError, KeyboardInterrupt, SystemExit):  # killed, or asked to end
-            if self._killed:
-                raise
-            worker.shutdown(kill_workers=True)
-            done = lost_job(*arguments[:2])
-        else:
-            _idle.append(worker)
-        return arguments[0], done, time.monotonic() - started
+            with suppress(TerminatedWorkerError):  # killed meanwhile
+                return worker, worker.submit(*job)
+        worker = ProcessPoolExecutor(1, timeout=_IDLE_S, env=self._env)  # starts with its first job
+        return worker, worker.submit(*job)
 
-    def _submitted(self, worker: ProcessPoolExecutor, job: tuple[Any, ...]) -> Future[JobReturn]:
-        with self._lock:
-            if self._killed:
-                raise SystemExit
-            self._futures.append(worker.submit(job[0], *job[1]))
-            return self._futures[-1]
+    def _result(self, job: Future[JobReturn], worker: ProcessPoolExecutor) -> JobReturn | None:
+        """Return what came of a job; None if its worker was killed, or asked to end."""
+        try:
+            result = job.result()
+        except (TerminatedWorkerError, KeyboardInterrupt, SystemExit):
+            stop_if_asked()  # it is this process that was
+            worker.shutdown(kill_workers=True)
+            return None
+        _idle.append(worker)
+        return result

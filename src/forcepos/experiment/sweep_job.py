@@ -5,7 +5,6 @@ import math
 import multiprocessing
 import shutil
 import textwrap
-import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -28,7 +27,6 @@ from forcepos.runtime.wording import duration, visible_lines
 log = logging.getLogger(__name__)
 _LOST = "it ended unexpectedly: interrupted, killed, or out of memory"
 _FAILURE = "failure.txt"  # in a job's folder: the reason, then where the code was
-_LOOK_S = 1.0  # how often submitit's jobs are looked at
 
 JobEnded = Callable[[int, JobReturn, float | None], None]  # its number, what came of it, seconds if known
 
@@ -85,16 +83,15 @@ def prepare_launcher(launcher: DictConfig, job_ended: JobEnded) -> None:
         case "JoblibLauncher" if launcher.n_jobs == 0:
             raise InputError("hydra.launcher.n_jobs=0 runs no job: give a number, or -1 for as many as cores")
         case "JoblibLauncher":
-            # They import NumPy, which the first log line should not wait for.
             from hydra_plugins.hydra_joblib_launcher import _core  # type: ignore[import-untyped]  # noqa: PLC0415
 
-            from forcepos.experiment.joblib_workers import IsolatedJobs  # noqa: PLC0415
+            from forcepos.experiment.joblib_workers import IsolatedJobs  # noqa: PLC0415  # NumPy takes long
 
             _core.Parallel = partial(IsolatedJobs, job_ended)  # the launcher has no door for it
         case "SlurmLauncher" if not shutil.which("srun"):  # as submitit asks
-            lacking = "no srun on this machine's PATH, so it cannot submit jobs to a Slurm cluster"
+            lacking = "hydra/launcher: no srun on this machine's PATH, so it cannot submit jobs to a Slurm cluster"
             advice = "start the sweep on a login node, or run its jobs here with hydra/launcher=joblib"
-            raise InputError(f"hydra/launcher: {lacking}: {advice}")
+            raise InputError(f"{lacking}: {advice}")
         case "SlurmLauncher" | "LocalLauncher":
             _follow_jobs(job_ended)
 
@@ -118,15 +115,11 @@ def _follow_jobs(job_ended: JobEnded) -> None:
         except submitit.core.utils.FailedJobError as error:
             refused = " ".join(str(error).split())
             raise InputError(f"hydra/launcher: no job could be submitted to Slurm: {refused}") from error
-        waiting = list(jobs)
         try:
-            while waiting:
-                for job in [job for job in waiting if job.done()]:
-                    waiting.remove(job)
-                    job_ended(job.submission().args[2], job.results()[0], None)
-                time.sleep(_LOOK_S if waiting else 0)
+            for job in submitit.helpers.as_completed(jobs, poll_frequency=1):
+                job_ended(job.submission().args[2], job.results()[0], None)
         except SweepEnded:
-            for job in waiting:
+            for job in jobs:
                 if isinstance(job, submitit.SlurmJob):  # those on this machine are ended as this process' children
                     job.cancel(check=False)
             raise
@@ -144,8 +137,7 @@ class SweepProgress:
         self.batch, self.jobs = batches[0], sum(batches)  # launched together, and in all
         self.left, self.ended_early = self.jobs, False  # not ended yet; by fail_fast=true
         self._at_once = started_at_once(config.hydra.launcher, self.batch)
-        self._fail_fast, self._folder = config.fail_fast, folder
-        self._seconds: list[float] = []
+        self._fail_fast, self._folder, self._seconds = config.fail_fast, folder, list[float]()
         self._report_at = self.jobs - 1  # jobs left
 
     def job_ended(self, number: int, job: JobReturn, seconds: float | None) -> None:
@@ -155,15 +147,14 @@ class SweepProgress:
             self.ended_early = True
             reason = visible_lines(str(job._return_value))  # noqa: SLF001  # its property prints and raises it
             of = f"{self.left} of {self.jobs}" if self.jobs else "other"
-            rest = f"{of} jobs were not run to their end: the same command resumes the sweep"
-            raise SweepEnded(f"{reason}\n{rest}")
+            raise SweepEnded(f"{reason}\n{of} jobs were not run to their end: the same command resumes the sweep")
         folder = self._folder / str(number)
         result = (result_of(folder) if seconds else None) or {}
-        ran = result.get("outputs") == str(folder)  # one that failed, or was finished before, tells nothing
-        if seconds and ran and seconds >= sum(result.get("seconds", {}).values()):
+        # One that failed, or was finished before, tells nothing.
+        if seconds and result.get("outputs") == str(folder) and seconds >= sum(result.get("seconds", {}).values()):
             self._seconds.append(seconds)
         if self._seconds and 0 < self.left <= self._report_at:
             self._report_at = self.left - max(1, self.jobs // 4)
-            each, others = mean(self._seconds), f"the other {self.left}" if self.left > 1 else "the last one"
-            took, rest = duration(self._seconds[-1]), duration(each * math.ceil(self.left / self._at_once))
-            log.info("job %d took %s: %s will take about %s", number, took, others, rest)
+            others = f"the other {self.left}" if self.left > 1 else "the last one"
+            rest = duration(mean(self._seconds) * math.ceil(self.left / self._at_once))
+            log.info("job %d took %s: %s will take about %s", number, duration(self._seconds[-1]), others, rest)

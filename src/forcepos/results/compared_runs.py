@@ -22,13 +22,11 @@ _ROW = ["fold", "recording", "row"]
 
 @dataclass(frozen=True)
 class ComparedRun:
-    """A finished run: config by dotted keys, the data's fingerprint, test predictions, curves by epoch."""
-
     name: Path
-    config: dict[str, Any]
-    data: str | None
+    config: dict[str, Any]  # by dotted keys
+    data: str | None  # fingerprint
     predictions: pd.DataFrame
-    curves: pd.DataFrame
+    curves: pd.DataFrame  # by epoch
 
     @property
     def axes(self) -> set[str]:
@@ -63,8 +61,7 @@ def read_run(folder: Path) -> ComparedRun:
     predictions = pd.concat([table.assign(fold=fold) for fold, table in enumerate(tables)])
     files = [part / "tables" / "learning_curves.csv" for part in parts]
     curves = [_load(file, lambda path: pd.read_csv(path).astype(np.float64).set_index("epoch")) for file in files]
-    config = _load(folder / CONFIG, _read_config)
-    return ComparedRun(name, config, data, predictions, pd.concat(curves))
+    return ComparedRun(name, _load(folder / CONFIG, _read_config), data, predictions, pd.concat(curves))
 
 
 def _parts(folder: Path) -> list[Path]:
@@ -116,7 +113,7 @@ def common_samples(runs: Sequence[ComparedRun], split: str) -> list[pd.DataFrame
         most = min(len(common), len(table))
         common = common.intersection(table.index)
         true = [name for name in table.columns if name.startswith("true") and name in tables[0]]
-        one, two = (each.loc[common, true] for each in (tables[0], table))
+        one, two = tables[0].loc[common, true], table.loc[common, true]
         same = (one - two).abs() <= 1e-3 if run.axes and true else one == two
         if reason := _refusal(runs[0], run, len(common) / max(most, 1), bool(same.all(axis=None))):
             raise InputError(f"{runs[0].name} and {run.name} {reason}")

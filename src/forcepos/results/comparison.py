@@ -20,17 +20,16 @@ from forcepos.runtime.errors import InputError
 from forcepos.runtime.wording import name_some
 
 log = logging.getLogger(__name__)
-_UNCLEAR = "cannot be told apart with these recordings"
 REAL = "the difference is real"  # the verdict on a run whose interval excludes 0
 _LABELS = {"euclidean_mean_mm": "mean error on the test subset (mm)", "accuracy": "accuracy on the test subset"}
 
 
 def write_comparison(folders: Sequence[Path], page: Path) -> pd.DataFrame:
-    """Compare finished runs on the test samples that all of them have, and write a page about it.
+    """Compare finished runs on the test samples that all of them have, and write a page; InputError if impossible.
 
     Returns a row for each run and split that all were tested on, best first: `split`, `run`, `other` (the best),
     `measure`, `score`, `difference` from the best, its interval `low` and `high`, `score_shown` and `shown` (as
-    text), `verdict`, and `note`. Raises InputError where runs cannot be compared.
+    text), `verdict`, and `note`.
     """
     places = list(dict.fromkeys(folder.resolve() for folder in folders))
     if len(places) < 2:
@@ -63,8 +62,7 @@ def _names(runs: Sequence[ComparedRun]) -> list[str]:
 
 def _all_pairs(runs: Sequence[ComparedRun], names: Sequence[str], split: str) -> pd.DataFrame:
     """Tabulate all pairs of runs on a split, each run with itself too; `best` is whether the other is the best."""
-    tables = common_samples(runs, split)
-    axes = sorted(set.intersection(*(run.axes for run in runs)))
+    tables, axes = common_samples(runs, split), sorted(set.intersection(*(run.axes for run in runs)))
     if runs[0].axes and not axes:
         raise InputError("these runs have no axis in common")
     index, values = tables[0].index.to_frame(), sample_scores(tables, axes)
@@ -75,7 +73,7 @@ def _all_pairs(runs: Sequence[ComparedRun], names: Sequence[str], split: str) ->
     units = recordings if recordings > 1 else N_BLOCKS
     pairs = _table(names, scores, *paired_differences(values, draws, units, confidence))
     few = recordings > 1 and 2 * 0.5**recordings > 1 - confidence  # by a sign test
-    unclear = f"{recordings} recordings are too few to tell" if few else _UNCLEAR
+    doubt = f"{recordings} recordings are too few to tell" if few else "cannot be told apart with these recordings"
     left_out = max(int((run.predictions["split"] == split).sum()) for run in runs) - len(index)
     note = [f"{len(index)} test samples of {recordings} recordings that all runs have"]
     note += [f"{left_out} of the largest test subset are left out"] * bool(left_out)
@@ -85,7 +83,7 @@ def _all_pairs(runs: Sequence[ComparedRun], names: Sequence[str], split: str) ->
         split=split,
         measure="euclidean_mean_mm" if axes else "accuracy",
         note="; ".join(note),
-        verdict=np.where((pairs["low"] <= 0) & (pairs["high"] >= 0) | few, unclear, REAL),
+        verdict=np.where((pairs["low"] <= 0) & (pairs["high"] >= 0) | few, doubt, REAL),
         best=pairs["other"] == names[int(scores.argmin() if axes else scores.argmax())],
     )
 
@@ -134,9 +132,8 @@ def _of_split(pairs: pd.DataFrame, numbers: Sequence[str]) -> Iterator[tuple[str
     if 2 < len(numbers) <= 8:
         marked = (pairs["shown"] + np.where(pairs["verdict"] == REAL, " *", "")).to_numpy()
         cells = pd.DataFrame(marked.reshape(-1, len(numbers)), pairs["run"].unique(), [*numbers])
-        cells = cells.rename_axis("run").reset_index()
         note = f"The row's {measure} minus the column's; * marks a difference that is real."
-        yield f"All pairs on split={split}", note, cells, None
+        yield f"All pairs on split={split}", note, cells.rename_axis("run").reset_index(), None
 
 
 def difference_plot(rows: pd.DataFrame) -> Figure:

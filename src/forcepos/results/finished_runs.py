@@ -24,7 +24,6 @@ from forcepos.runtime.paths import finished_file, short_path
 log = logging.getLogger(__name__)
 SKIP_VARIABLE = "FORCEPOS_SKIP_FINISHED"  # set for the jobs of a resumed sweep: when it began
 _VERSION = 1  # raise it with a change of the code after which the same run has another result
-_Scores = dict[str, float | None]
 MARK = ".unfinished"  # in a run's folder until it has ended well, so that the same run may be repeated there
 CONFIG = "config.json"  # in a run's folder: its checked values, as they were then
 MODEL = "model.keras"
@@ -80,8 +79,8 @@ def read_config(path: Path) -> dict[str, Any]:
 @dataclass(frozen=True)
 class _StoredFold:
     run_id: str | None
-    test: _Scores
-    baseline: _Scores
+    test: dict[str, float | None]
+    baseline: dict[str, float | None]
     tracking: Literal["complete", "incomplete", "none"]
     outputs: str
 
@@ -110,12 +109,12 @@ def cached_result(config: Config, fingerprint: str, since: str | None = None) ->
         return None
     path = finished_file(fingerprint)
     result = read_state(path, dict[str, Any], "the run is done again", partial(check_result, path, config))
-    if result is None:
-        if config.skip_finished:
-            warn_of_earlier_versions(path.parent, "not reused, since this version's results may differ")
+    if result is None and config.skip_finished:
+        warn_of_earlier_versions(path.parent, "not reused, since this version's results may differ")
+    if result is None or result["tracking"] == "incomplete" or path.stat().st_mtime < float(since):
         return None
     result.pop("version", None)  # of the file
-    return None if result["tracking"] == "incomplete" or path.stat().st_mtime < float(since) else result
+    return result
 
 
 def check_result(path: Path, config: Config, result: dict[str, Any]) -> None:

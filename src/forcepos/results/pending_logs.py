@@ -12,7 +12,8 @@ from forcepos.runtime.errors import InputError
 from forcepos.runtime.files import read_state, write_json, write_state
 from forcepos.runtime.paths import finished_file, pending_logs_file
 from forcepos.tracking.outages import ERRORS, reason
-from forcepos.tracking.run import Run, Step
+from forcepos.tracking.run import Run
+from forcepos.tracking.steps import Step
 
 log = logging.getLogger(__name__)
 _LOGS_OF_PART = "tracking.json"  # all of them, in case that the store is lost before the whole is complete
@@ -29,13 +30,13 @@ class _Kept:
 
 def finalize_tracking(run: Run, result: dict[str, Any], config: Config, fingerprint: str) -> dict[str, Any]:
     """Update the result with what the store has of the run and its folds, and keep in a file what it lacks."""
-    final, folder = _with_status(run, result), Path(result["outputs"])
-    if final != result and folder.is_dir():
-        write_json(folder / "result.json", final)
+    final, path = _with_status(run, result), Path(result["outputs"], "result.json")
+    if final != result and path.parent.is_dir():
+        write_json(path, final)
         if final["tracking"] == "complete":
-            run.log_file(folder / "result.json")
+            run.log_file(path)
             final = _with_status(run, final)
-            write_json(folder / "result.json", final)
+            write_json(path, final)
     if config.tracking.name != "none":
         _keep(run, final, config, _path(config, fingerprint))
     write_state(finished_file(fingerprint), final)
@@ -54,9 +55,8 @@ def _keep(run: Run, result: dict[str, Any], config: Config, path: Path) -> None:
     complete, folder = result["tracking"] == "complete", Path(result["outputs"])
     of_a_part = any(step.arguments["parent"] for step in run.steps if step.name == "start")
     if not complete or (of_a_part and folder.is_dir()):
-        tracking, done = dataclasses.asdict(config.tracking), run.done
-        kept = dataclasses.asdict(_Kept(result, run.steps[done:], tracking, run.steps[:done]))
-        write_state(folder / _LOGS_OF_PART if complete else path, kept)
+        kept = _Kept(result, run.steps[run.done :], dataclasses.asdict(config.tracking), run.steps[: run.done])
+        write_state(folder / _LOGS_OF_PART if complete else path, dataclasses.asdict(kept))
     if complete:
         path.unlink(missing_ok=True)
     else:
@@ -69,7 +69,6 @@ def reopen(
     """Return a finished run that its store lacks, wholly or in part, with its result; log as much as possible now.
 
     The store of a fold or a sweep's job that was logged, whose result is `cached`, may have been lost since.
-    Raises InputError where the store cannot be used, and the run is neither of these.
     """
     if config.tracking.name == "none":
         return None
@@ -92,7 +91,7 @@ def reopen(
     try:
         if not run.is_part:
             run.connect()
-        run.resume()
+        run.complete()
     except InputError:
         raise
     except (*ERRORS, *_IMPOSSIBLE) as error:

@@ -17,10 +17,8 @@ _Seconds = tuple[float, float]  # of the first epoch, with which a network is co
 
 @dataclass
 class Network:
-    """A network that is trained: how many epochs that should take, when it began and when each epoch ended."""
-
-    epochs: float
-    ticks: list[float]
+    epochs: float  # that its training should take
+    ticks: list[float]  # when it began, and when each epoch ended
 
     @property
     def seconds(self) -> list[float]:
@@ -44,9 +42,9 @@ class Progress:
         fitted = min(samples, settings.baseline_samples) if settings.baselines else 0
         self._known = {"baselines": _BASELINES_S * fitted, "figures": 1.5 + 1.5 * settings.figures}
         also = settings.also and harder_split(config.split, settings.also)
-        search = [] if isinstance(config.tuner, FixedTunerConfig) else ["search"]
-        second = [f"training for split={settings.also}"] if also else []
-        self.stages = [*search, "final training", "baselines", *second, "figures"]
+        self.stages = [] if isinstance(config.tuner, FixedTunerConfig) else ["search"]
+        second = [f"training for split={settings.also}"] * bool(also)
+        self.stages += ["final training", "baselines", *second, "figures"]
         self.at, self._since = 0, clock()  # number of the stage that is under way, or else of the next one
         self.to_come = config.tuner.max_trials  # so many more trials there will be; None if that is unknown
         self.networks: dict[int | str, Network] = {}  # by the number of their trial, or the name of their stage
@@ -80,8 +78,7 @@ class Progress:
         stage = self.stages[self.at]
         self.tick(stage)
         before, after = len(self.networks[stage].seconds) - epoch, self.finals - member
-        expected = max(epoch, self._expected(best_epoch))
-        self.networks[stage].epochs = before + expected + after * self._expected()
+        self.networks[stage].epochs = before + max(epoch, self._expected(best_epoch)) + after * self._expected()
 
     def _expected(self, best_epoch: int = 1) -> float:
         """Return epochs halfway between the fewest that training.patience allows, and the most."""
@@ -99,8 +96,7 @@ class Progress:
         return self._left((fmean(first), fmean(further))) if further and not endless else None
 
     def _left(self, usual: _Seconds) -> float:
-        now, left = self._clock(), 0.0
-        slower = min(5.0, max(0.3, usual[0] / _FIRST_EPOCH_S))
+        now, left, slower = self._clock(), 0.0, min(5.0, max(0.3, usual[0] / _FIRST_EPOCH_S))
         for stage in self.stages[self.at :]:
             if stage == "search":
                 under_way = [network.left(now, usual) for network in [*self.networks.values()]]

@@ -98,10 +98,11 @@ class RunReport:
 def save(report: RunReport, folder: Path, run: Run) -> dict[str, Any]:
     """Write model, tables and result.json into `folder`, log the same, and return the result."""
     path = folder / "model.keras"
-    model, first = report.scored.trained.model, report.scored.problem.split.test[:1]
-    signals, _ = next(iter(batches(report.scored.problem, first, 1, rows_of(model))))
+    model, problem = report.scored.trained.model, report.scored.problem
+    signals, _ = next(iter(batches(problem, problem.split.test[:1], 1, rows_of(model))))
     model.save(path)
-    run.log_model(path, signals.numpy())  # one raw sample, as the model takes it
+    # With one raw sample, as the model takes it.
+    run.log_model(path, signals.numpy(), problem.config.tracking.register_as)
     report.predictions.to_parquet(folder / PREDICTIONS, index=False)
     run.log_file(folder / PREDICTIONS)
     (folder / "tables").mkdir(exist_ok=True)

@@ -21,7 +21,8 @@ BASELINES = {
 }  # fmt: skip
 REFERENCES = {
     "baseline": "mean or most frequent class", "linear": "linear model", "boosted_trees": "boosted trees",
-    "oracle_points": "ideal, knows points", "oracle_visits": "ideal, knows visits",
+    "oracle_points": "ideal, knows points", "oracle_offsets": "ideal, knows offsets",
+    "oracle_visits": "ideal, knows true torques",
 }  # fmt: skip
 _BOUNDS = {
     "limit_row_new_visit": "from a row", "limit_row_known_visit": "from a row of a known visit",
@@ -128,8 +129,8 @@ def remarks(result: Result) -> Iterator[str]:
     across = "" if any("rmse_tangential_mm" in of for of in known.values()) else "; infinite across it"
     if known:
         yield (
-            "Cramér-Rao bound on the rmse of unbiased estimates from joint torques alone (F and T also reveal "
-            f"joint angles): {', '.join(radial)}, along the line to the base{across}"
+            "Cramér-Rao bound on the rmse of unbiased estimates from joint torques alone "
+            f"(F and T may tell more): {', '.join(radial)}, along the line to the base{across}"
         )
     second = result.get("also")
     for where, of in (("", result), *([(f"split={second['split']}: ", second)] if second else [])):

@@ -42,8 +42,7 @@ class Terminal(Listener):
         self._tuner, self._training, self._progress = config.tuner, config.training, Progress(config, samples)
         self._trials: dict[int, tuple[Mapping[str, Any], TrialResult | None]] = {}
         self._best: float | None = None  # objective in this stage
-        self._best_trial, self._best_epoch = 0, 1
-        self._now = ""  # what is under way
+        self._best_trial, self._best_epoch, self._now = 0, 1, ""  # now: what is under way
         self._of = f" of {config.tuner.max_trials}" if config.tuner.max_trials else ""
         self._reported = self._began = time.monotonic()
         console = _console()
@@ -103,10 +102,9 @@ class Terminal(Listener):
 
     def _improves(self, score: float) -> bool:
         """Note a score; return whether it is the best of its stage."""
-        sign = 1 if self._tuner.direction == "min" else -1
-        better = self._best is None or sign * score < sign * self._best
-        self._best = score if better else self._best
-        return better
+        choose = min if self._tuner.direction == "min" else max
+        before, self._best = self._best, score if self._best is None else choose(self._best, score)
+        return before != self._best
 
     def final_epoch_ended(self, member: int, epoch: int, logs: Mapping[str, float]) -> None:
         self._best = None if epoch == 1 else self._best
@@ -129,12 +127,10 @@ class Terminal(Listener):
 
     def _display(self) -> Group:
         elapsed, left = time.monotonic() - self._began, self._progress.seconds_left()
-        total = None if left is None else elapsed + left
-        bar = Table.grid(padding=(0, 1))
+        total, bar = None if left is None else elapsed + left, Table.grid(padding=(0, 1))
         bar.add_row(ProgressBar(total, elapsed, 30, pulse=left is None), duration(elapsed) + _duration(left))
-        names = [name.removeprefix("training for ") for name in self._progress.stages]
-        styles = ["bold" if number == self._progress.at else "dim" for number in range(len(names))]
-        stages = Text(" > ").join(map(Text, names, styles))
+        named = enumerate(name.removeprefix("training for ") for name in self._progress.stages)
+        stages = Text(" > ").join(Text(name, "bold" if at == self._progress.at else "dim") for at, name in named)
         trials = [self._trial_table()] if self._trials else []
         return Group(*trials, Text(visible(self._now.removeprefix("training for "))), bar, stages)
 

@@ -68,8 +68,7 @@ def plugin_errors(plugin: object, doing: str) -> Iterator[None]:
     except Exception as error:
         if plugin.__module__.startswith("forcepos."):
             raise
-        message = shortened(" ".join(str(error).split()), 500)
-        what = ": ".join(filter(None, [type(error).__name__, message]))
+        what = f"{type(error).__name__}: {shortened(' '.join(str(error).split()), 500)}".removesuffix(": ")
         raise InputError(f"{plugin_name(plugin)} failed in {doing}: {what}") from error
 
 

@@ -50,8 +50,7 @@ def listen() -> None:
     sys.unraisablehook = _keep_quiet
     if "SUBMITIT_EXECUTOR" in os.environ:  # record its preemption signal, which a job near its time limit gets
         number = signal.Signals[f"SIG{os.environ.get('SUBMITIT_PREEMPT_SIGNAL', 'USR2')}"]
-        handler = signal.getsignal(number)
-        if callable(handler):
+        if callable(handler := signal.getsignal(number)):
             signal.signal(number, partial(_answer_as, handler))
 
 
@@ -70,9 +69,9 @@ def ended_by_signals() -> Iterator[None]:
 @contextmanager
 def listening() -> Iterator[None]:
     """Listen while the block runs, as a job does; do nothing off the main thread, which gets the signals."""
-    main = threading.current_thread() is threading.main_thread()
-    before = {number: signal.getsignal(number) for number in _ASKING if main}
-    if before:
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        before = {number: signal.getsignal(number) for number in _ASKING}
         listen()
     try:
         yield

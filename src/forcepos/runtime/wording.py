@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 # Categories of Unicode: control, format (such as the direction of writing), half a character, line, paragraph.
 _HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
-_LONGEST_LINE = 5000  # characters
 # Numbers of rows, lines and fields, and what is no number.
 _DIFFERING = re.compile(r"(?<=line |.row )[0-9]+|[0-9]+(?= rows| fields?)|(?<=has )(['\"]).*\1(?= for .*, not)")
 _LIKE_A_CODE = re.compile(r"\\(?=x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})")
@@ -43,29 +42,27 @@ def visible(text: str, kept: str = "") -> str:
     r"""Replace control and format characters, except the kept ones, by their codes: `\x1b`, `\x0a`, `\u202e`."""
     if text.isprintable():
         return text
-    return "".join(_code(one) if one not in kept and unicodedata.category(one) in _HIDDEN else one for one in text)
+    for one in {*text} - {*kept}:
+        if unicodedata.category(one) in _HIDDEN:
+            text = text.replace(one, f"\\x{ord(one):02x}" if one.isascii() else ascii(one)[1:-1])
+    return text
 
 
 def code_span(text: str) -> str:
     """Make a text a code span of Markdown, in which nothing of it is markup."""
     shown = visible(text)
-    fence = "`" * (max(map(len, re.findall("`+", shown)), default=0) + 1)
-    pad = " " if "`" in shown else ""
+    fence, pad = "`" * (max(map(len, re.findall("`+", shown)), default=0) + 1), " " if "`" in shown else ""
     return f"{fence}{pad}{shown}{pad}{fence}"
 
 
 def visible_lines(text: str) -> str:
     """Make a message of ours visible, long lines in part: its further lines are indented, a name's own are not."""
-    return "\n  ".join(shortened(visible(line), _LONGEST_LINE) for line in text.split("\n  "))
+    return "\n  ".join(shortened(visible(line), 5000) for line in text.split("\n  "))
 
 
 def visible_name(name: str) -> str:
     r"""Make a name visible such that different names stay different: a literal `\x1b` becomes `\x5cx1b`."""
     return visible(_LIKE_A_CODE.sub(r"\\x5c", name))
-
-
-def _code(character: str) -> str:
-    return f"\\x{ord(character):02x}" if character.isascii() else ascii(character)[1:-1]
 
 
 def duration(seconds: float) -> str:

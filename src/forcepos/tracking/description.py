@@ -8,7 +8,9 @@ import shlex
 import subprocess  # git only, with fixed arguments
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from importlib.metadata import distributions
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -69,8 +71,8 @@ def command(overrides: Sequence[str]) -> str:
     """Return the command that does a run again, quoted for a shell."""
     sources = HydraConfig.get().runtime.config_sources if HydraConfig.initialized() else ()
     folders = [short_path(Path(one.path)) for one in sources if one.provider == "command-line"]
-    given = [word for folder in folders for word in ("--config-dir", str(folder))]
-    return shlex.join(["python", "-m", "forcepos", *given, *overrides])
+    given = [("--config-dir", str(folder)) for folder in folders]
+    return shlex.join(["python", "-m", "forcepos", *chain(*given), *overrides])
 
 
 def provenance(device: str, data: str, overrides: Sequence[str]) -> dict[str, str]:
@@ -99,21 +101,15 @@ _PACKAGES = (
 
 def package_versions() -> dict[str, str]:
     """Return the versions of the installed libraries that affect a result."""
-    installed = {name: next(iter(distributions(name=name)), None) for name in _PACKAGES}
-    return {name: found.version for name, found in installed.items() if found}
+    return {name: found.version for name in _PACKAGES for found in [*distributions(name=name)][:1]}
 
 
 def code_version() -> str:
     """Return the commit of a checkout, with `+changes` if files differ from it; else the package's version."""
     top = Path(__file__).parents[3]
-    commit = _git(top, "rev-parse", "--verify", "HEAD") if (top / "pyproject.toml").is_file() else ""
-    changes = "+changes" if commit and _git(top, "status", "--porcelain") else ""
-    return f"{commit}{changes}" or package_versions().get("forcepos", "unknown")
-
-
-def _git(folder: Path, *arguments: str) -> str:
-    """Return what git says, nothing where there is no git or no repository."""
-    command = ["git", "-C", str(folder), *arguments]
-    with suppress(FileNotFoundError):
-        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603
-    return ""
+    git = partial(subprocess.run, cwd=top, capture_output=True, text=True, check=True)
+    with suppress(FileNotFoundError, subprocess.CalledProcessError):  # no git, or no repository
+        if (top / "pyproject.toml").is_file():
+            commit = git(["git", "rev-parse", "--verify", "HEAD"]).stdout.strip()
+            return commit + ("+changes" if git(["git", "status", "--porcelain"]).stdout else "")
+    return package_versions().get("forcepos", "unknown")

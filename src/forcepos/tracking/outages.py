@@ -37,8 +37,7 @@ def usable(uri: str) -> Iterator[None]:
     try:
         yield
     except (MlflowException, OSError, SQLAlchemyError, ImportError) as error:  # no driver for the database
-        fault = storage_fault(error) or reason(error)
-        raise InputError(f"tracking.uri={uri} cannot be used: {fault}") from error
+        raise InputError(f"tracking.uri={uri} cannot be used: {storage_fault(error) or reason(error)}") from error
 
 
 def reason(error: Exception) -> str:

@@ -38,16 +38,11 @@ def resolve(uri: str) -> tuple[str, Path | None]:
     if not uri.startswith(_SQLITE):
         return uri, None
     path, mark, query = uri.removeprefix(_SQLITE).partition("?")
-    database = Path(path).absolute()
-    return f"{_SQLITE}{database}{mark}{query}", database
+    return f"{_SQLITE}{Path(path).absolute()}{mark}{query}", Path(path).absolute()
 
 
 def check_uri(uri: str) -> None:
-    """Check whether MLflow can use a store of this kind and place, without contacting it.
-
-    Raises:
-        InputError: it cannot; says why.
-    """
+    """Raise InputError where MLflow cannot use a store of this kind or in this place, without contacting it."""
     problem, (_, database), scheme = "", resolve(uri), uri.partition(":")[0]
     of_files = scheme in ("file", uri) and "MLFLOW_ALLOW_FILE_STORE" not in os.environ
     if database and (found := _CANNOT_BE_IN_A_PATH.search(str(database)) or re.search(r"\?(?!.*=)", uri)):
@@ -66,13 +61,9 @@ def check_uri(uri: str) -> None:
 
 
 def follow_move(database: Path) -> None:
-    """Point a database to the artifacts beside it, if it was moved or copied together with them.
+    """Point a database to the artifacts beside it, if it was moved or copied with them; OSError if that fails.
 
-    MLflow records absolute places: without this, runs would be sought, and new ones written, in the old one. Only
-    places under the old one of our own experiments change, all at once.
-
-    Raises:
-        OSError: the database cannot be read or written.
+    MLflow records absolute places. Only those under the old one of our own experiments change, all at once.
     """
     artifacts = database.parent / "artifacts"
     new = artifacts.as_uri()
@@ -84,11 +75,8 @@ def follow_move(database: Path) -> None:
                 if before.is_dir() and (not here or before.samefile(artifacts)):
                     continue
                 for table, column in _LOCATIONS:
-                    connection.execute(
-                        f"UPDATE {table} SET {column} = replace({column}, ?, ?)"  # noqa: S608  # names of our own
-                        f" WHERE instr({column} || '/', ? || '/') = 1",
-                        (old, new, old),
-                    )
+                    update = f"UPDATE {table} SET {column} = replace({column}, ?, ?)"  # noqa: S608  # names of our own
+                    connection.execute(f"{update} WHERE instr({column} || '/', ? || '/') = 1", (old, new, old))
                 log.info("%s was moved or copied from %s: its runs point to this place now", database, old)
     except sqlite3.Error as error:
         raise OSError(str(error)) from error

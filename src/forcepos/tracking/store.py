@@ -3,7 +3,7 @@
 import os
 import socket
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -24,10 +24,7 @@ from forcepos.tracking.outages import usable
 from forcepos.tracking.place import check_uri, follow_move, resolve
 from forcepos.tracking.ui import OUR_KIND, offer_views
 
-_LONGEST_NAME = 250  # of a run, in MLflow's tables
-_VARIABLE = "MLFLOW_TRACKING_URI"  # MLflow writes it, too
 _PROCESS_TAG = "forcepos.process"
-_ALL = 50_000  # runs of a search: what every server finds at once
 Tags = Mapping[str, str | None]
 _fetched: dict[str, TemporaryDirectory[str]] = {}
 
@@ -36,12 +33,8 @@ _fetched: dict[str, TemporaryDirectory[str]] = {}
 def open_store(config: TrackingConfig) -> tuple[MlflowClient, str]:
     """Open the store; return a client and the id of the experiment, created if it does not exist.
 
-    The first use of a database creates its tables, and MLflow lets processes race for that: one at a time.
     A signal waits for the end of this, as of all that uses a store: an exception in the middle of a transaction
-    may leave a database locked as long as there is a traceback.
-
-    Raises:
-        InputError: MLflow cannot use tracking.uri, or the experiment was deleted.
+    may leave a database locked as long as there is a traceback. Raises InputError where the store cannot be used.
     """
     check_uri(config.uri)
     uri, database = resolve(config.uri)
@@ -61,17 +54,17 @@ def open_store(config: TrackingConfig) -> tuple[MlflowClient, str]:
 @contextmanager
 def tracking_uri_kept() -> Iterator[None]:
     """Leave MLflow's tracking URI, which `open_store` sets for the whole process, as it was before the block."""
-    before, variable = utils._tracking_uri, os.environ.get(_VARIABLE)  # noqa: SLF001  # None: not set in this process
+    before, variable = utils._tracking_uri, os.environ.get("MLFLOW_TRACKING_URI")  # noqa: SLF001  # maybe None
     try:
         yield
     finally:
         set_tracking_uri(before)  # type: ignore[arg-type]
-        os.environ |= {_VARIABLE: variable} if variable else {}
+        os.environ |= {"MLFLOW_TRACKING_URI": variable} if variable else {}  # MLflow writes it, too
 
 
 @contextmanager
 def _alone(uri: str, database: Path | None) -> Iterator[None]:
-    """Let one process in at a time, unless the store has a server that takes care of it."""
+    """Let one process in at a time, which may create tables, unless the store has a server that sees to it."""
     with ExitStack() as stack:
         if database:
             stack.enter_context(FileLock(database.parent / "mlflow.lock"))
@@ -96,13 +89,12 @@ def _experiment(client: MlflowClient, name: str, artifacts: str | None) -> str:
     experiment = client.get_experiment_by_name(name)
     if experiment is None and name == os.environ.get("MLFLOW_EXPERIMENT_ID"):
         experiment = client.get_experiment(name)
-    if experiment is None:
-        try:
-            experiment = client.get_experiment(client.create_experiment(name, artifacts, OUR_KIND))
-        except MlflowException:
-            experiment = client.get_experiment_by_name(name)  # another process was faster
-            if experiment is None:
-                raise
+    try:
+        experiment = experiment or client.get_experiment(client.create_experiment(name, artifacts, OUR_KIND))
+    except MlflowException:
+        experiment = client.get_experiment_by_name(name)  # another process was faster
+        if experiment is None:
+            raise
     if experiment.lifecycle_stage == "deleted":
         raise InputError(f"tracking.experiment={name} was deleted: restore it or choose another name")
     offer_views(client, experiment)
@@ -112,7 +104,7 @@ def _experiment(client: MlflowClient, name: str, artifacts: str | None) -> str:
 def create_run(client: MlflowClient, experiment_id: str, name: str, tags: Tags, when: int | None = None) -> str:
     """Start a run of this process with the tags that have a value, at `when` in ms or now; return its id."""
     given = {key: value for key, value in tags.items() if value}
-    run = client.create_run(experiment_id, when, {_PROCESS_TAG: _process(), **given}, name[:_LONGEST_NAME])
+    run = client.create_run(experiment_id, when, {_PROCESS_TAG: _process(), **given}, name[:250])
     return str(run.info.run_id)
 
 
@@ -143,8 +135,8 @@ def mark_dead_runs(client: MlflowClient, experiment_id: str) -> None:
 
 
 def search_all(client: MlflowClient, experiment_id: str, query: str) -> list[Run]:
-    """Return all matching runs, first started first."""
-    return list(client.search_runs([experiment_id], query, max_results=_ALL, order_by=["start_time ASC"]))
+    """Return all matching runs, first started first, as many as every server finds at once."""
+    return list(client.search_runs([experiment_id], query, max_results=50_000, order_by=["start_time ASC"]))
 
 
 def _process(number: int | None = None) -> str:
@@ -158,19 +150,14 @@ def process_start(run: Run) -> float:
 
 
 def _alive(process: str) -> bool:
-    try:
+    with suppress(psutil.NoSuchProcess, ValueError, IndexError):
         return _process(int(process.split()[-2])) == process
-    except (psutil.NoSuchProcess, ValueError, IndexError):
-        return False
+    return False
 
 
 @defer_signals()
 def read_hyperparameters(config: TrackingConfig, source: str) -> bytes:
-    """Read the best hyperparameters of a run of ours, as JSON, `source` being runs:/ID.
-
-    Raises:
-        InputError: there is no such run, or it has none.
-    """
+    """Read the best hyperparameters of a run, as JSON, `source` being runs:/ID; raise InputError without any."""
     open_store(config)
     try:
         return load_text(f"{source}/best_hyperparameters.json").encode()

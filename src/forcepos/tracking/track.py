@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from mlflow.entities import Metric
@@ -16,21 +17,18 @@ from forcepos.config.schema import Config, TrackingConfig
 from forcepos.runtime.interruption import defer_signals
 from forcepos.runtime.wording import shortened
 from forcepos.tracking.description import PARENT_VARIABLE, SweepStory, short_value
-from forcepos.tracking.mlflow_run import UNLOGGED_PARAMS
 from forcepos.tracking.outages import ERRORS, is_outage, reason, usable
 from forcepos.tracking.place import resolve
-from forcepos.tracking.run import Run
+from forcepos.tracking.run import UNLOGGED_PARAMS, Run
 from forcepos.tracking.store import create_run, find_run, open_store, resume_run
 
 log = logging.getLogger(__name__)
-_LONGEST = 8000  # characters of a tag
 
 
 def check_server(config: TrackingConfig) -> None:
-    """Check that a tracking server is reachable, before anything that takes long; a job of a sweep needs none.
+    """Raise InputError where a tracking server is unreachable or lacks the experiment with MLFLOW_EXPERIMENT_ID.
 
-    Raises:
-        InputError: it is unreachable, or has no experiment that MLFLOW_EXPERIMENT_ID names.
+    This is before anything that takes long. A job of a sweep needs no server.
     """
     if config.name == "none" or PARENT_VARIABLE in os.environ:
         return
@@ -48,39 +46,29 @@ def track(
 ) -> Iterator[Run]:
     """Track what happens inside as one run: FINISHED, FAILED with the reason, or KILLED.
 
-    Args:
-        search: fingerprint of the search, by which the same command finds its unfinished run.
-        parent: the run that it belongs to; by default the sweep's, if there is one.
-        swept: what the sweep varies, and the values of this job.
-
-    Raises:
-        InputError: the store cannot be used. A fold, or a job of a sweep, runs without it.
+    By `search`, a fingerprint, the same command finds its unfinished run; `parent` is by default the sweep's run,
+    which varies what is `swept`. Raises InputError where the store cannot be used, unless there is a parent.
     """
     run = Run(config, parent)
     if not run.is_part and config.tracking.name != "none":  # without tracking, every step is left out
         run.connect()
     try:
-        run.start(name, search, _params(config, swept or {}))
+        run.start(name, search, _params(config, swept or {}), run.parent_id)
         yield run
         run.close("FINISHED")
-    except Exception as error:
-        run.close("FAILED", f"{type(error).__name__}: {error}")
-        raise
-    except BaseException:  # Ctrl-C and SIGTERM
-        run.close("KILLED", "interrupted")
+    except BaseException as error:
+        fails = isinstance(error, Exception)  # else Ctrl-C or SIGTERM
+        run.close("FAILED" if fails else "KILLED", f"{type(error).__name__}: {error}" if fails else "interrupted")
         raise
 
 
 def _params(config: Config, swept: Mapping[str, str]) -> dict[str, str]:
     """Return the values that make the run what it is, in short; all of them are in its config.json."""
-    values = pd.json_normalize(values_with_plugins(config)).to_dict("records")[0]
-    texts = {
-        str(key): json.dumps(value) if isinstance(value, list) else str(value)
-        for key, value in values.items()
-        if value is not None and not str(key).startswith(UNLOGGED_PARAMS)
-    }
+    values: dict[Any, Any] = pd.json_normalize(values_with_plugins(config)).to_dict("records")[0]
+    logged = {key: value for key, value in values.items() if not key.startswith(UNLOGGED_PARAMS)}
+    texts = {key: json.dumps(value) if isinstance(value, list) else str(value) for key, value in logged.items()}
     varied = {f"sweep.{key}": value for key, value in swept.items()}
-    return {key: short_value(text) for key, text in texts.items()} | varied
+    return {key: short_value(text) for key, text in texts.items() if logged[key] is not None} | varied
 
 
 def start_sweep(config: TrackingConfig, overrides: str, begun: str | None = None, varied: str = "") -> str:
@@ -105,20 +93,19 @@ def end_sweep(config: TrackingConfig, run_id: str, status: str, table: Path | No
             return False
         client.set_terminated(run_id, status)
         if table:
-            client.log_artifact(run_id, str(table))
             # As `log_table` does, which would add to a table that is there.
             client.log_text(run_id, pd.read_csv(table).to_json(orient="split", index=False), "sweep.json")
             client.set_tag(run_id, "mlflow.loggedArtifacts", '[{"path": "sweep.json", "type": "table"}]')
-            client.set_tag(run_id, MLFLOW_RUN_NOTE, story.description[:_LONGEST])
+            client.set_tag(run_id, MLFLOW_RUN_NOTE, story.description[:8000])
             # A resumed sweep has more finished jobs, or the same metrics, which MLflow keeps once.
             place = (run.info.start_time, story.finished)
             client.log_batch(run_id, metrics=[Metric(*metric, *place) for metric in story.metrics.items()])
-            for file in story.files:
+            for file in (table, *story.files):
                 client.log_artifact(run_id, str(file))
     except ERRORS as error:
         if not is_outage(error):
             raise
-        unreachable = "tracking.uri=%s is unreachable (%s): the sweep's run is not ended there"
-        log.warning(unreachable, config.uri, reason(error))
+        ended = "the sweep's run is not ended there"
+        log.warning("tracking.uri=%s is unreachable (%s): %s", config.uri, reason(error), ended)
         return False
     return True

@@ -56,9 +56,7 @@ _COLUMNS = {
 
 
 class UiAddress(NamedTuple):
-    """A page of the user interface, and the command that starts it; None where a server is running."""
-
-    command: str | None
+    command: str | None  # that starts the user interface; None where a server is running
     url: str
 
 
@@ -92,20 +90,16 @@ def serve(uri: str, port: int) -> NoReturn:
     """Become the server of the user interface, on this machine only; Ctrl-C ends it."""
     os.environ |= {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "PYTHONWARNINGS": "ignore"}
     command = ["-m", "mlflow", "ui", "--workers", "1", "--host", "127.0.0.1", "--port", str(port)]
-    # Below this level, uvicorn shows a traceback for Ctrl-C.
-    quiet = ["--uvicorn-opts", "--log-level critical"]
+    quiet = ["--uvicorn-opts", "--log-level critical"]  # else uvicorn shows a traceback for Ctrl-C
     stores = ["--backend-store-uri", resolve(uri)[0], "--registry-store-uri", resolve(uri)[0]]
     os.execv(sys.executable, [sys.executable, *command, *quiet, *stores])  # noqa: S606  # no shell
 
 
 def offer_views(client: MlflowClient, experiment: Experiment) -> str | None:
-    """Give an experiment of ours each view and the description once, if it has never had them.
-
-    A failure is no matter: nothing depends on them. Returns the id of the view of jobs, if there is one.
-    """
+    """Give an experiment of ours views and description once; return the id of the view of jobs, if it is there."""
     tags = dict(experiment.tags)
     if OUR_KIND.items() <= tags.items():
-        with suppress(*ERRORS, ValueError, TypeError, LookupError, AttributeError):  # an unknown format
+        with suppress(*ERRORS, ValueError, TypeError, LookupError, AttributeError):  # nothing depends on them
             new = {} if MLFLOW_RUN_NOTE in tags else {MLFLOW_RUN_NOTE: _DESCRIPTION}
             views = _new_views(tags, json.loads(os.environ.get(SWEEP_KEYS_VARIABLE, "[]")))
             if views and _release(client.tracking_uri).startswith(_KNOWN_RELEASE):

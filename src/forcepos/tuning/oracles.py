@@ -13,10 +13,9 @@ _GOOD_TRIALS = 3
 
 
 class GridOracle(kt.oracles.GridSearchOracle):  # type: ignore[misc]  # keras_tuner is untyped
-    """Every combination in order.
+    """Every combination in order, without waiting for a trial to end, which might declare new hyperparameters.
 
-    KerasTuner waits for a trial to end before it proposes the next combination, since the trial might declare new
-    hyperparameters. Ours are all declared beforehand, so that many workers need not wait for each other.
+    Ours are all declared beforehand.
     """
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
@@ -29,15 +28,13 @@ class GridOracle(kt.oracles.GridSearchOracle):  # type: ignore[misc]  # keras_tu
 class BayesianOracle(kt.oracles.BayesianOptimizationOracle):  # type: ignore[misc]
     """Proposes what a Gaussian process expects to be good, or knows little about.
 
-    KerasTuner minimises the confidence bound 50 times with numerical gradients, two seconds a proposal, and
-    may propose a point again. Here the bound is evaluated once for thousands of candidates, and the best one
-    that is new is taken.
+    KerasTuner minimises the confidence bound 50 times with numerical gradients, two seconds a proposal, and may
+    repeat a point. Here it is evaluated once for thousands of candidates, and the best one that is new is taken.
     """
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
         """Propose values for the next trial; random ones until `num_initial_points` trials have succeeded."""
-        completed = [trial for trial in self.trials.values() if trial.status == "COMPLETED"]
-        if len(completed) < self.num_initial_points:
+        if sum(trial.status == "COMPLETED" for trial in self.trials.values()) < self.num_initial_points:
             return dict(self._random_populate_space())
         points, scores = self._vectorize_trials()
         self.gpr.fit(points, scores)

@@ -28,11 +28,10 @@ class Entry(NamedTuple):
         """Return the end of its range that a value lies at, if any: lower or upper; no count lies below 1."""
         if self.ends is None:
             return None
-        low, high = self.ends
-        near = 0 if self.kinds == (int,) else _NEAR
-        if value >= high / (1 + near):
-            return "upper"
-        return "lower" if value <= low * (1 + near) and not (self.kinds == (int,) and low <= 1) else None
+        (low, high), counts = self.ends, self.kinds == (int,)
+        near = 1 if counts else 1 + _NEAR
+        lower = value <= low * near and not (counts and low <= 1)
+        return "upper" if value >= high / near else "lower" if lower else None
 
 
 class Space:
@@ -68,12 +67,8 @@ class Space:
 
     def Int(self, name: str, min_value: int, max_value: int, step: int | None = None, **more: Any) -> Any:  # noqa: N802
         size = step if step and more.get("sampling", "linear") == "linear" else 1
-
-        def contains(value: Any) -> bool:
-            return bool(min_value <= value <= max_value and (value - min_value) % size == 0)
-
-        many = (max_value - min_value) // size >= _FEW
-        self._add(name, (int,), contains, more, (min_value, max_value) if many else None)
+        steps = range(min_value, max_value + 1, size)
+        self._add(name, (int,), steps.__contains__, more, (min_value, max_value) if len(steps) > _FEW else None)
         return more.get("default", min_value)
 
     def Float(self, name: str, min_value: float, max_value: float, step: Any = None, **more: Any) -> Any:  # noqa: N802, ARG002

@@ -22,10 +22,8 @@ class Tuner(schema.TunerConfig, ABC):
     A search makes one oracle, which proposes trials (`populate_space`) and hears of those that end (`score_trial`,
     `end_trial`), one call at a time, in one process. A search that is resumed makes a new one, and repeats what
     was asked and told, in the same order: proposals must depend on nothing but that and `seed`, and nothing is to
-    be written to disk. KerasTuner is best imported inside methods: it takes seconds.
-
-    Attributes:
-        ends: whether the oracle itself decides how many trials there are, so that max_trials may be null.
+    be written to disk. KerasTuner is best imported inside methods: it takes seconds. Where `ends` is true, the
+    oracle itself decides how many trials there are, so that max_trials may be null.
     """
 
     @abstractmethod

@@ -54,12 +54,11 @@ class SharedSearch:
 
 class _Worker:
     def __init__(self, shared: SharedSearch, number: int) -> None:
-        self.name = f"worker {number}"
+        self.name, self.free = f"worker {number}", False
+        self.trial: tuple[int, Values] | None = None
         self.pipe, theirs = multiprocessing.Pipe()
         self.process = shared.start(number, theirs)
         theirs.close()
-        self.free = False
-        self.trial: tuple[int, Values] | None = None
 
     def send(self, message: Any) -> None:
         with suppress(OSError):  # it is lost, as the pool will notice
@@ -126,8 +125,7 @@ class WorkerPool:
 
     def _hand_out(self) -> bool:
         """Give trials to free workers; return False when there are none and none is under way: the search ends."""
-        workers = self._workers.values()
-        for worker in workers:
+        for worker in (workers := [*self._workers.values()]):
             if worker.free and (trial := self._ledger.begin()):
                 worker.free, worker.trial = False, trial
                 worker.send(trial)
@@ -171,5 +169,4 @@ def work(spec: SearchSpec, train: Trainer, pipe: Connection) -> None:
     while True:
         pipe.send(None)
         number, values = pipe.recv()
-        result = run_trial(spec, number, values, train, lambda _, *epoch: pipe.send(epoch))
-        save_trial(spec.directory, result)
+        save_trial(spec.directory, run_trial(spec, number, values, train, lambda _, *epoch: pipe.send(epoch)))

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from forcepos.commands.inspect.columns import read_name, triples
 from forcepos.commands.inspect.report import inspect
-from forcepos.commands.inspect.roles import kind_of, triples
 from tests.commands.inspect.made import WRENCH, facts, inspected, recording
 
 
@@ -38,7 +38,7 @@ from tests.commands.inspect.made import WRENCH, facts, inspected, recording
     ],
 )  # fmt: skip
 def test_names(name: str, kind: str) -> None:
-    assert kind_of(name) == kind
+    assert read_name(name).kind == kind
 
 
 def guessed(frame: pd.DataFrame, place: Path) -> tuple[dict[str, Any], str]:

@@ -1,8 +1,10 @@
-"""Columns: conversion of their values to numbers or texts, and statistics of them, chunk by chunk."""
+"""Columns: what the name of each says, its values as numbers or texts, and statistics of them, chunk by chunk."""
 
+import re
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -10,14 +12,92 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from forcepos.data.readers.lines import MISSING
+from forcepos.data.readers.lines import MISSING, decoded
+from forcepos.data.readers.rows import Numbers
 from forcepos.data.readers.table import TIMES
-from forcepos.data.readers.times import SECONDS
 from forcepos.data.recordings import Float64
 
+PER_SECOND = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
+MM = {"mm": 1.0, "cm": 10.0, "m": 1000.0, "um": 0.001, "µm": 0.001, "in": 25.4}
+_SECONDS = {"sec": "s", "seconds": "s", "msec": "ms", "usec": "us", "µs": "us", "nsec": "ns"}
+_CURRENTS, _ANGLES = {"a", "ma", "amp", "ampere"}, {"deg", "rad", "°", "degrees", "radians"}
+_LONGEST = 200  # characters; patterns take a time that grows with the square of a name's length
+_PREFIX, _AXES, _NUMBER = r"(.*[_./ :])?", r"[._ \[]?[xyz]\]?", r"[_. ]?\[?\d+\]?"
+_ID = r"([_. ]?(id|name|key|index|idx|no|nr|num|number))?"
+_METRES = r"([_ ]?[\[(]?mm?[\])]?)"
+_WANTED = "(target|cmd|comd|command|commanded|des|desired|setpoint|ref|reference|goal|soll)"
+# The first pattern that matches a spatial name, without case and without a unit in brackets, decides.
+_PATTERNS = (
+    ("seconds", rf"{_PREFIX}(t_?sec|zeitinsec|secs?|stamp_?secs?)"),
+    ("nanoseconds", rf"{_PREFIX}(t_?nsec|zeitinnanosec|n(ano)?secs?|stamp_?n(ano)?secs?)"),
+    ("time", r".*(time|stamp)([_ ]?(s|ms|us|ns|sec))?|t([_ ]?(s|ms|us|ns|sec))?|zeit.*|uhrzeit|clock"),
+    ("recording", rf"(recording|rec|run|trial|visit|episode|experiment|file(name)?|demo){_ID}"),
+    ("session", rf"(session|sitting|day|date|user|subject|operator|participant|mounting){_ID}"),
+    ("row number", rf"(index|idx|rows?|unnamed: ?\d+|__index.*|(seq(uence)?|frame|step|count(er)?|sample){_ID}|)"),
+    ("point", r"key|point(_?(id|name|key))?|contact_?point|touch(ed)?_?point|location|cell"),
+    ("label", r"label|class|target_?class|category|sector|.*_label|.*_class|y_true|gesture|state|phase"),
+    ("commanded angle", rf"comd_a\d+|axisqcmd.*|d?q_?(cmd|des|d|ref|set|target){_NUMBER}|(q|tau|tau_j|dq|ddq)_d"),
+    ("commanded position", rf"{_PREFIX}{_WANTED}(\w*[._])?[xyz]{_METRES}?|[xyz]_d|.*(pos|t_ee)_d({_AXES})?"),
+    ("commanded value", rf"{_PREFIX}{_WANTED}([_. ].*|{_NUMBER}|[qf]{_NUMBER})?|.*(tau|tau_j|force)_d{_NUMBER}"),
+    ("torque", rf"{_PREFIX}[tm]_?[xyz]( .*)?|.*cart_?torque.*[xyz]|.*(torque|moment){_AXES}"),
+    ("torque", r".*wrench[._ ]?t.*[xyz]|.*tcp_force[_ ]?\[?[345]\]?"),
+    ("force", rf"{_PREFIX}f_?[xyz]( .*)?|.*force.*_?[xyz]|.*wrench[._ ]?f.*[xyz]|.*tcp_force[_ ]?\[?[012]\]?"),
+    ("second force", r"f[xyz]\d"),
+    ("second torque", r"t[xyz]\d"),
+    ("current", rf"[ci]_?(a_?)?\[?\d+\]?|(.*[_. ])?(motor|joint)?currents?([_. ]?(j|a|joint|motor))?({_NUMBER})?"),
+    ("joint torque", r"(ext|mst)_a\d+|axistau.*|.*tau.*\d+\]?|.*torque.*\d+\]?|.*effort.*\d+\]?"),
+    ("joint speed", r"(dq|qd|qdot)_?\[?\d+\]?|.*(speed|veloc).*"),
+    ("orientation", rf"[abc]|.*(roll|pitch|yaw)(_deg|_rad)?|{_PREFIX}[rq]_?[xyz]|{_PREFIX}qw"),
+    ("orientation", rf"{_PREFIX}(rot|ori|quat|euler)\w*[._\[]?([xyzwabc]|\d)\]?|.*pose[_. ]?\[?[3-6]\]?"),
+    ("joint angle", r"(cur_)?a_?\d|axisq.*|(.*[_. ])?q_?\[?\d+\]?|j_?\d+|.*(joint|angle|position).*\d+\]?"),
+    ("position", rf"(.*(pos|cart|tcp|tip|ee|tool|coord|location|contact|plate|p)\w*[._ ]?)?[xyz]{_METRES}?"),
+    ("position", r".*pose[_. ]?\[?[012]\]?"),
+)  # fmt: skip
+_COMPILED = [(kind, re.compile(pattern, re.IGNORECASE)) for kind, pattern in _PATTERNS]
+_AXIS = re.compile(rf"(.*?)([xyz]|(?<=pose)[_. ]?\[?[012]\]?){_METRES}?", re.IGNORECASE)
+_UNIT = re.compile(r"(.*?)\s*[\[(]\s*([^\d\W][^\])]*|°|µ\w)\s*[\])]\s*")
 _MOST_DISTINCT = 1000  # a column with more distinct values is taken for continuous
 _PROBED = 50_000  # values of which the course is looked at
 _MOSTLY = 0.8  # share of numbers among texts above which the others are faults
+
+
+class Name(NamedTuple):
+    """What the name of a column says; what it does not say is empty."""
+
+    kind: str = ""
+    stem: tuple[str, str] = "", ""  # which x, y and z of one position share
+    axis: str = ""
+    unit: str = ""
+
+
+@cache
+def read_name(name: str) -> Name:
+    """Read a name; of one that is longer than any, nothing is known."""
+    if len(name) > _LONGEST:
+        return Name()
+    found = _UNIT.fullmatch(name)
+    bare, unit = (found[1], found[2].strip().lower()) if found and found[1] else (name.strip(), "")
+    kind = next((kind for kind, pattern in _COMPILED if pattern.fullmatch(bare)), "")
+    if unit in _CURRENTS and not kind.startswith("commanded"):
+        kind = "current"
+    elif unit in _ANGLES and not kind:
+        kind = "joint angle" if bare[-1:].isdigit() else "orientation"
+    kind = kind or {"n": "force", "nm": "torque"}.get(unit, "")
+    place, words = _AXIS.fullmatch(bare), re.split("[_ ]", bare)
+    stem, axis, ending = place.groups("") if place else ("", "", "".join(words[1:][-1:]))
+    unit = unit or re.sub(r"\W|_", "", ending).lower()
+    return Name(kind, (stem, unit), axis.strip("_. []").lower(), _SECONDS.get(unit, unit))
+
+
+def triples(names: Iterable[str]) -> list[tuple[str, ...]]:
+    """Return position columns x, y, z whose names differ in nothing else; x and y where there is no z."""
+    found: dict[tuple[str, str], dict[str, str]] = {}
+    for name in names:
+        kind, stem, axis, _ = read_name(name)
+        if axis and kind == "position":
+            found.setdefault(stem, {}).setdefault(axis, name)
+    complete = [axes for axes in found.values() if {*axes} >= {"x", "y"} or {*axes} >= {"0", "1"}]
+    return [tuple(axes[axis] for axis in sorted(axes)) for axes in sorted(complete, key=len, reverse=True)]
 
 
 class Course(NamedTuple):
@@ -44,7 +124,6 @@ class Column:
     high: float = -np.inf
     mean: float = 0.0
     squares: float = 0.0  # of deviations from the mean
-    std: float = 0.0
     # How often each value occurs, integers of whatever size; None where there are more than _MOST_DISTINCT.
     counts: Counter[float | str] | None = field(default_factory=Counter)
     start: Float64 = field(default_factory=lambda: np.empty(0))  # the first _PROBED values; NaN where no number
@@ -69,6 +148,10 @@ class Column:
         return max(abs(self.low), abs(self.high))
 
     @property
+    def std(self) -> float:
+        return float(np.sqrt(self.squares / max(1, self.known)))
+
+    @property
     def distinct(self) -> int | None:
         return None if self.counts is None else len(self.counts)
 
@@ -83,8 +166,7 @@ class Column:
     def add(self, values: pa.Array) -> None:
         """Add rows."""
         kind, numbers = _numbers(values)
-        if len(self.start) < _PROBED:
-            self.start = np.append(self.start, numbers[: _PROBED - len(self.start)])
+        self.start = np.append(self.start, numbers[: _PROBED - len(self.start)])
         both, self.rows = {self.kind, kind} - {"empty"} or {"empty"}, self.rows + len(values)
         self.kind = both.pop() if len(both) == 1 else "number" if both == {"number", "integer"} else "text"
         finite = numbers[np.isfinite(numbers)]
@@ -103,7 +185,6 @@ class Column:
             self.squares += float(((finite - self.mean - step) ** 2).sum()) + step * (step * share * self.known)
             self.mean += step * share
             self.known += len(finite)
-            self.std = float(np.sqrt(self.squares / self.known))
             self._count(values.drop_null() if pa.types.is_integer(values.type) else pa.array(finite))
 
     def _count(self, values: pa.Array) -> None:
@@ -120,14 +201,9 @@ def _numbers(values: pa.Array) -> tuple[str, Float64]:
     kind = values.type
     if values.null_count == len(values):
         return "empty", np.full(len(values), np.nan)
-    if any(is_kind(kind) for is_kind in TIMES):
-        unit_s = 86_400.0 if pa.types.is_date32(kind) else SECONDS[getattr(kind, "unit", "ms")]
-        counted = values.cast(pa.int32() if kind.bit_width == 32 else pa.int64()).cast(pa.float64(), safe=False)
-        return "time", np.asarray(counted.to_numpy(zero_copy_only=False) * unit_s)
-    whole = pa.types.is_integer(kind) or pa.types.is_boolean(kind)
-    if whole or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-        numbers = values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
-        return "integer" if whole else "number", numbers
+    time, whole = any(is_kind(kind) for is_kind in TIMES), pa.types.is_integer(kind) or pa.types.is_boolean(kind)
+    if time or whole or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        return "time" if time else "integer" if whole else "number", Numbers().read(values, "")
     words = pd.Series(_texts(values).to_pylist(), dtype=object)
     numbers = pd.to_numeric(words, errors="coerce").to_numpy(np.float64)
     return "number" if np.isfinite(numbers).sum() > _MOSTLY * words.notna().sum() else "text", numbers
@@ -135,10 +211,5 @@ def _numbers(values: pa.Array) -> tuple[str, Float64]:
 
 def _texts(values: pa.Array) -> pa.Array:
     """Return values as texts, whatever they are; null where training takes them for missing."""
-    values = values.dictionary_decode() if pa.types.is_dictionary(values.type) else values
-    try:
-        raw = values.cast(pa.large_binary()).to_pylist()
-    except (pa.ArrowNotImplementedError, pa.ArrowInvalid):  # lists, structures, times
-        raw = [str(one).encode("utf-8", "replace") if one.is_valid else None for one in values]
-    texts = [None if one is None else one.decode("utf-8", "replace") for one in raw]  # maybe no valid UTF-8
-    return pa.array([None if text in MISSING else text for text in texts], pa.string())
+    known = ((one, decoded(one) if isinstance(one, bytes) else str(one)) for one in values.to_pylist())
+    return pa.array([None if one is None or text in MISSING else text for one, text in known], pa.string())

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from forcepos.config.mistakes import answer_in_one_line
 from forcepos.runtime.interruption import ended_by_input_errors, ended_by_signals
-from forcepos.runtime.log_lines import StandardErrorHandler
+from forcepos.runtime.log_lines import StandardErrorHandler, print_result
 from forcepos.runtime.wording import visible
 
 _HELP = """\
@@ -39,8 +39,7 @@ def main(arguments: Sequence[str]) -> None:
     add("--time", metavar="COLUMN", help="column with the time")
     join = "put these files of each trial side by side: by time where --time names it, else by row"
     add("--join", nargs="+", default=(), metavar="NAME=FILE", help=join)
-    positions = "columns with x, y and z, or x and y, or x"
-    add("--positions", nargs="+", default=(), metavar="COLUMN", help=positions)
+    add("--positions", nargs="+", default=(), metavar="COLUMN", help="columns with x, y and z, or x and y, or x")
     add("--point", metavar="COLUMN", help="column with the name of the touched point")
     add("--label", metavar="COLUMN", help="column with the class")
     answer_in_one_line(parser)
@@ -54,6 +53,5 @@ def main(arguments: Sequence[str]) -> None:
         others = (path.with_name(f"{path.name}-{number}") for number in count(2))  # two may begin at once
         result = inspect(options, next(folder for folder in chain([path], others) if not folder.exists()))
         line = json.dumps(result, ensure_ascii=False, allow_nan=False)
-        sys.stdout.write((line if line.isprintable() else json.dumps(result)) + "\n")  # hidden ones as codes
-        sys.stdout.flush()
+        print_result(line if line.isprintable() else json.dumps(result), asked=True)  # hidden characters as codes
         sys.stderr.write(visible(result["command"]) + "\n")

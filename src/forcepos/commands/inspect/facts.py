@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from forcepos.commands.inspect.roles import NAMED, ROLES, Guesses
+from forcepos.commands.inspect.guesses import NAMED, ROLES
 from forcepos.commands.inspect.survey import Survey
 from forcepos.runtime.wording import first_lines, name_some, shortened, visible, visible_lines, visible_name
 
@@ -27,23 +27,19 @@ _RIGHT = {*_COLUMNS[2:], "rows", "%"}
 
 def facts(survey: Survey) -> dict[str, Any]:
     """Return what a survey finds, as far as JSON can hold it."""
-    recordings, columns = survey.recordings, survey.columns
-    times = recordings.times
+    recordings, columns, times = survey.recordings, survey.columns, survey.recordings.times
     count = int(times.pauses.sum()) if times else 0
     if times and "gap_s" in survey.settings:  # pauses that begin a new recording
         count += len(recordings.names) - len(times.names)
-    numbers = {name: column for name, column in columns.items() if column.kind != "text" and column.known}
+    ranges = {name: [one.low, one.high] for name, one in columns.items() if one.kind != "text" and one.known}
     bounds, signals = recordings.bounds, recordings.signals
     low, high = (one.reduceat(signals, bounds[:, 0]) for one in (np.fmin, np.fmax))
     stuck = ((low == high) & (np.diff(bounds) > 1)).sum(axis=0).tolist()  # recordings in which it never changes
-    return {
-        "files": len(survey.sources),
-        "recordings": len(recordings.names),
-        "points": survey.points or None,
-        "rows": len(recordings.recording),
-        "rate_hz": recordings.rate_hz,
+    sizes: dict[str, Any] = {"files": len(survey.sources), "recordings": len(recordings.names)}
+    sizes |= {"points": survey.points or None, "rows": len(recordings.recording), "rate_hz": recordings.rate_hz}
+    return sizes | {
         "gaps": {"count": count, "longest_s": round(float(times.longest_s.max()), 9) if times and count else 0.0},
-        "ranges": {name: [column.low, column.high] for name, column in numbers.items()},
+        "ranges": ranges,
         "missing": {name: one.rows - one.known for name, one in columns.items() if one.known < one.rows},
         "stuck": {name: count for name, count in zip(recordings.channels, stuck, strict=True) if count},
         "saturated": _saturated(survey),
@@ -80,34 +76,26 @@ def remarks(survey: Survey, found: dict[str, Any]) -> Iterator[str]:
     """Yield what the user should check and training does not tell, a line each; `found` are the facts."""
     yield from (f"skipped: {line}" for line in [*survey.skipped.values()][:SHOWN])
     names = Counter(path.name for path in [*(source.path for source in survey.sources), *survey.skipped])
-    recurring = [name for name, count in names.items() if count > 1]
-    if len(recurring) > 1:
+    if len(recurring := [name for name, count in names.items() if count > 1]) > 1:
         parts = "if they are parts of one trial, set data.join, which puts them side by side"
         yield f"{name_some(recurring, SHOWN)} are in several folders: {parts}"
-    for source in survey.sources:
-        more = f"; {len(source.row_errors)} such lines" if len(source.row_errors) > 1 else ""
-        yield from (f"{row_error}{more}" for row_error in source.row_errors[:1])
-    for column in survey.columns.values():
-        missing = column.rows - column.known - column.not_numbers
-        if missing:
-            yield f"column {column.name}: {quantity(missing, 'value')} missing or not finite"
-        if column.not_numbers:
-            example = f"such as {column.example!r}"
-            yield f"column {column.name}: {quantity(column.not_numbers, 'non-numeric value')}, {example}"
+    for first, *more in (source.row_errors for source in survey.sources if source.row_errors):
+        yield first + (f"; {len(more) + 1} such lines" if more else "")
+    for name, one in survey.columns.items():
+        words = f"{quantity(one.not_numbers, 'non-numeric value')}, such as {one.example!r}"
+        lost = one.rows - one.known - one.not_numbers
+        faults = {f"{quantity(lost, 'value')} missing or not finite": lost, words: one.not_numbers}
+        yield from (f"column {name}: {fault}" for fault, count in faults.items() if count)
     for name, end in ((name, end) for name, ends in found["saturated"].items() for end in ends):
         which = f"its {end['end']}est value, in {end['rows']} rows: saturated?"
         yield f"column {name} is exactly {end['value']:.6g}, {which}"
-    yield from _of_roles(survey.guesses, found["balance"])
-
-
-def _of_roles(guesses: Guesses, balance: dict[str, dict[str, int]]) -> Iterator[str]:
+    guesses = survey.guesses
     if not guesses.positions:
         yield "no position columns found: name them with --positions X Y Z, or set data.targets"
     if not guesses.time:
         yield "no time column found: name it with --time, or set data.rate_hz"
-    counts = balance.get(guesses.label or "", {})
-    rare = [value for value, count in counts.items() if count < _RARE * max(counts.values())]
-    if rare:
+    counts = found["balance"].get(guesses.label, {})
+    if rare := [value for value, count in counts.items() if count < _RARE * max(counts.values())]:
         few = f"{name_some(rare, SHOWN)}, {min(counts.values())} compared with {max(counts.values())}"
         yield f"label {guesses.label}: few rows of class {few}"
     if guesses.candidates and not guesses.label:
@@ -123,37 +111,41 @@ def quantity(number: int, noun: str) -> str:
 def show(survey: Survey, found: Mapping[str, Any], lines: Iterable[str]) -> None:
     """Print the facts as tables, and lines, on standard error."""
     console = Console(stderr=True, width=None if sys.stderr.isatty() else _WIDTH)
-    for title, columns, rows in _tables(survey, found):
-        console.print(Text(shortened(visible(title)), "bold"))
-        console.print(_table(columns, [*rows]))
+    for title, columns, all_rows in _tables(survey, found):
+        table, rows = Table(), [*all_rows]
+        for name in columns:
+            right = name in _RIGHT
+            table.add_column(name, justify="right" if right else "left", overflow="fold", no_wrap=right)
+        most = _MOST.get(columns[0], len(rows))
+        more = first_lines([row[0] for row in rows], most)[most:]
+        for row in [*rows[:most], *([line] for line in more)]:
+            table.add_row(*(Text(shortened(visible_name(cell))) for cell in row))
+        console.print(Text(shortened(visible(title)), "bold"), table, sep="\n")
     rate = f", {found['rate_hz']:.6g} rows per second" if found["rate_hz"] else ""
     points = f" of {quantity(survey.points, 'point')}" if survey.points else ""
     files, recordings = quantity(found["files"], "file"), quantity(found["recordings"], "recording")
-    for line in (f"{files}, {recordings}{points}, {len(survey.recordings.recording)} rows{rate}", *lines):
+    for line in (f"{files}, {recordings}{points}, {found['rows']} rows{rate}", *lines):
         console.print(Text(visible_lines(line)), soft_wrap=True)
 
 
-def _tables(
-    survey: Survey, found: Mapping[str, Any]
-) -> Iterator[tuple[str, Sequence[str], Iterable[Sequence[str]]]]:
+def _tables(survey: Survey, found: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[str], Iterable[list[str]]]]:
     guesses, recordings = survey.guesses, survey.recordings
-    files = ((str(source.path), source.kind, str(source.layout or "")) for source in survey.sources)
+    files = ([str(source.path), source.kind, str(source.layout or "")] for source in survey.sources)
     yield "Files", ("file", "format", "layout"), files
     yield "Columns", _COLUMNS, _columns(survey, found)
     if len(recordings.names) > 1:
-        lengths = map(str, np.diff(recordings.bounds)[:, 0])
-        yield "Recordings", ("recording", "rows"), zip(recordings.names, lengths, strict=True)
+        lengths = zip(recordings.names, np.diff(recordings.bounds)[:, 0], strict=True)
+        yield "Recordings", ("recording", "rows"), ([name, f"{rows}"] for name, rows in lengths)
     for name, counts in found["balance"].items():
         what, total = "the label" if name == guesses.label else "possibly a label", sum(counts.values())
-        shares = ((value, str(count), f"{100 * count / total:.1f}") for value, count in counts.items())
+        shares = ([value, f"{count}", f"{100 * count / total:.1f}"] for value, count in counts.items())
         yield f"Classes of {name}, {what}", ("class", "rows", "%"), shares
-    chosen = {name: getattr(guesses, name) or () for name in ROLES}
-    names = (one if isinstance(one, str) else name_some(one, SHOWN) for one in chosen.values())
-    reasons = (guesses.reasons.get(name, "none found") for name in ROLES)
-    yield "Guesses", ("role", "columns", "reason"), zip(ROLES, names, reasons, strict=True)
+    chosen = ((name, getattr(guesses, name) or (), guesses.reasons.get(name, "none found")) for name in ROLES)
+    roles = ([name, one if isinstance(one, str) else name_some(one, SHOWN), why] for name, one, why in chosen)
+    yield "Guesses", ("role", "columns", "reason"), roles
 
 
-def _columns(survey: Survey, found: Mapping[str, Any]) -> Iterator[Sequence[str]]:
+def _columns(survey: Survey, found: Mapping[str, Any]) -> Iterator[list[str]]:
     guesses = survey.guesses
     roles = {getattr(guesses, one): one for one in reversed(NAMED)} | dict.fromkeys(guesses.candidates, "label?")
     for name, column in survey.columns.items():
@@ -162,16 +154,4 @@ def _columns(survey: Survey, found: Mapping[str, Any]) -> Iterator[Sequence[str]
         distinct = "many" if column.distinct is None else f"{column.distinct}"
         count, missing = found["stuck"].get(name, ""), f"{found['missing'].get(name, '')}"
         kind = roles.get(name) or guesses.kinds[name] or column.kind
-        yield name, kind, *shown, missing, distinct, "all" if count == found["recordings"] else f"{count}"
-
-
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    table = Table()
-    for name in columns:
-        right = name in _RIGHT
-        table.add_column(name, justify="right" if right else "left", overflow="fold", no_wrap=right)
-    most = _MOST.get(columns[0], len(rows))
-    more = first_lines([row[0] for row in rows], most)[most:]
-    for row in [*rows[:most], *([line] for line in more)]:
-        table.add_row(*(Text(shortened(visible_name(cell))) for cell in row))
-    return table
+        yield [name, kind, *shown, missing, distinct, "all" if count == found["recordings"] else f"{count}"]

@@ -44,8 +44,7 @@ def health(recordings: Recordings) -> tuple[list[str], Measures]:
     places = recordings.positions
     low, high, total = (one.reduceat(places, first, axis=0) for one in (np.minimum, np.maximum, np.add))
     rests = (high - low <= _AT_REST * np.ptp(places, axis=0)).all(axis=1) & bool(recordings.axes)
-    channels: Measures = {}
-    drifts: dict[str, str] = {}
+    channels, drifts = dict[str, dict[str, float]](), dict[str, str]()
     for name, signal in zip(recordings.channels, recordings.signals.T, strict=True):
         values = signal.astype(np.float64)
         means = np.add.reduceat(values, first) / length
@@ -118,14 +117,11 @@ def save_figures(survey: Survey, measures: Measures, folder: Path) -> list[Path]
 
 def _draw_signals(survey: Survey) -> Figure:
     """Draw each channel over the rows; borders between recordings are grey."""
-    recordings = survey.recordings
-    kinds: dict[str, list[int]] = {}
+    recordings, kinds = survey.recordings, dict[str, list[int]]()
     for place, name in enumerate(recordings.channels):
         kinds.setdefault(survey.guesses.kinds[name] or "other", []).append(place)
-    panels = (
-        (kind, one[n : n + _PER_PANEL]) for kind, one in kinds.items() for n in range(0, len(one), _PER_PANEL)
-    )
-    groups = [*panels][:_PANELS]
+    panels = [(kind, of[n : n + _PER_PANEL]) for kind, of in kinds.items() for n in range(0, len(of), _PER_PANEL)]
+    groups = panels[:_PANELS]
     figure, drawn = style.panels(len(groups), 1, 0.7 + 1.5 * len(groups), 8, sharex=True)
     rows, border = len(recordings.recording), recordings.bounds[1:, 0]
     row = np.arange(0, rows, -(-rows // _SAMPLED))

@@ -7,7 +7,7 @@ import re
 import shlex
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from logging.handlers import BufferingHandler
 from pathlib import Path
@@ -17,10 +17,10 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from forcepos.commands.inspect.facts import SHOWN, facts, quantity, remarks, show
+from forcepos.commands.inspect.guesses import Guesses
 from forcepos.commands.inspect.health import health, save_figures
-from forcepos.commands.inspect.roles import Guesses
 from forcepos.commands.inspect.survey import Survey, survey_of
-from forcepos.config.composition import compose_unchecked
+from forcepos.config.checks import compose_unchecked
 from forcepos.config.schema import Config
 from forcepos.data.loading import load_checked
 from forcepos.data.recordings import Recordings
@@ -31,8 +31,7 @@ from forcepos.runtime.paths import conf_dir
 from forcepos.runtime.wording import name_some, visible
 
 log = logging.getLogger(__name__)
-# Others where the default leaves a subset empty.
-_SPLITS: tuple[list[str], ...] = ([], ["split=held_out_recordings"], ["split=random"])
+_SPLITS: tuple[list[str], ...] = ([], ["split=held_out_recordings"], ["split=random"])  # the first that suits
 _LONGEST = 200_000  # characters of a draft: a longer one takes too long to read
 _MOST_VALUES = 50_000_000  # more are not loaded: an inspection must not need the memory that training does
 _PLAIN = re.compile(r"[A-Za-z_][\w./ -]*(?<! )")
@@ -50,12 +49,8 @@ _TO_SET = {  # what training needs, with what helps
 
 
 def inspect(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    """Inspect files, print the findings and return them; write figures, and a draft not asked for, into `folder`.
-
-    Raises:
-        InputError: a file cannot be read, a column does not exist, or the draft cannot be written.
-    """
-    if options.write is not None:
+    """Print and return what files hold, or raise an InputError; write figures, or a draft too, into `folder`."""
+    if options.write:
         _check_draft_path(options.write)
     if len(options.positions) > 3:
         raise InputError("--positions takes one to three columns: x, y, z")
@@ -63,7 +58,9 @@ def inspect(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         survey = survey_of(options)
     path = options.write or folder / "conf" / "data" / "inspected.yaml"
     overrides, training = _training(survey)
-    command = _training_command(path, overrides)
+    built_in = path.resolve().parent.parent == conf_dir().resolve()
+    config_dir = [] if built_in else ["--config-dir", str(path.parent.parent)]
+    command = shlex.join(["python", "-m", "forcepos", *config_dir, f"data={path.stem}", *overrides])
     lines, measures = health(survey.recordings)
     found = facts(survey)
     found |= {"remarks": [*remarks(survey, found)], "training": training}
@@ -121,10 +118,10 @@ def _split(config: Config, recordings: Recordings) -> list[str]:
             split.subsets(split.samples(recordings, config.model.window), config.seed)
         except InputError as error:
             failures.append(error)
-        else:
-            for failure in failures[:1]:
-                log.warning("%s; %s suits these recordings", failure, override[0])
-            return override
+            continue
+        if failures:
+            log.warning("%s; %s suits these recordings", failures[0], override[0])
+        return override
     raise failures[0]
 
 
@@ -155,10 +152,10 @@ def _draft(survey: Survey, command: str) -> Iterator[str]:
     yield from (f"{key}: ???  # set it: {_TO_SET[key]}" for key in _missing_keys(survey.guesses))
     if guesses.features:
         yield f"# A guess: {guesses.reasons['features']}. Remove what is not available where the model is used."
-        if any(guesses.kinds[name].startswith("joint angle") for name in guesses.features):
+        kinds = {name: guesses.kinds[name] for name in guesses.features}
+        if "joint angle" in kinds.values():
             yield "# Joint angles reveal the position: without them, the model learns from forces alone."
         yield "features:"
-        kinds = {name: guesses.kinds[name] for name in guesses.features}
         yield from (f"  - {quoted(name)}{f'  # {kind}' * bool(kind)}" for name, kind in kinds.items())
     if guesses.positions:
         yield f"# A guess: {guesses.reasons['positions']}."
@@ -198,13 +195,6 @@ def _check_draft_path(path: Path) -> None:
         raise InputError(f"--write {path}: {path.stem} cannot be selected as data=…; use letters, digits and _")
     if (conf_dir() / "data" / path.name).exists():
         raise InputError(f"--write {path}: data={path.stem} is built in; choose another name")
-
-
-def _training_command(path: Path, overrides: Sequence[str]) -> str:
-    """Return the command that trains with the draft, as a shell takes it."""
-    built_in = path.resolve().parent.parent == conf_dir().resolve()
-    config_dir = [] if built_in else ["--config-dir", str(path.parent.parent)]
-    return shlex.join(["python", "-m", "forcepos", *config_dir, f"data={path.stem}", *overrides])
 
 
 def _to_fill_in(survey: Survey, command: str) -> str:

@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from forcepos.commands.inspect.columns import Column
-from forcepos.commands.inspect.guesses import guess
-from forcepos.commands.inspect.roles import MM, PER_SECOND, Guesses
+from forcepos.commands.inspect.columns import MM, PER_SECOND, Column
+from forcepos.commands.inspect.guesses import Guesses, guess
 from forcepos.config.schema import TableConfig
 from forcepos.data.loading import read_table
 from forcepos.data.readers.files import FORMATS, find_columns, find_files, matching_files
@@ -29,16 +28,9 @@ _SKIPPED = (".md", ".yaml", ".yml", ".json", ".png", ".svg", ".html", ".log", ".
 _SHORT = 10  # rows: as a recording, a visit must be longer
 _CUT_STEPS, _CUT_S = 20, 1.0  # a step longer than both starts a new recording, where no column does
 _NO_CHANNELS = {"row number", "commanded position", "commanded angle", "commanded value", "position", "seconds"}
-_UNSET: dict[str, Any] = {
-    "name": "table",
-    "offset_mm": [0.0] * 3,
-    **dict.fromkeys(("targets", "point", "rate_hz")),
-}
-_HDF5 = (
-    "pd.DataFrame({name: h5py.File(FILE)[name][:] for name in ['Fx', 'x']})  # all: h5py.File(FILE).visit(print)"
-)
+_UNSET: dict[str, Any] = {"name": "table", "offset_mm": [0.0] * 3, "targets": None, "point": None, "rate_hz": None}
+_HDF5 = "pd.DataFrame({n: h5py.File(FILE)[n][:] for n in ['Fx', 'x']})  # all: h5py.File(FILE).visit(print)"
 _SQL = "pd.read_sql('select * from TABLE', sqlite3.connect(FILE))  # tables: select name from sqlite_master"
-_JSON = "pd.json_normalize(json.load(open(FILE)))"
 # Name, what a file begins with, endings, what must be imported, and the expression that reads it, if any.
 _FORMATS: tuple[tuple[str, tuple[bytes, ...], tuple[str, ...], str, str], ...] = (
     ("a MATLAB 7.3 file, HDF5", (b"MATLAB 7.3",), (), "h5py", _HDF5),
@@ -54,7 +46,7 @@ _FORMATS: tuple[tuple[str, tuple[bytes, ...], tuple[str, ...], str, str], ...] =
     ("a pickle, a program that only its author runs", tuple(b"\x80%c" % n for n in range(2, 6)),
         (".pkl", ".pickle"), "pickle", "pd.read_pickle(FILE)  # runs it"),
     ("JSON, an object a line", (b'{"',), (".jsonl", ".ndjson"), "json", "pd.read_json(FILE, lines=True)"),
-    ("JSON", (b"[", b"{\n", b"{\r", b"{ "), (".json",), "json", _JSON),
+    ("JSON", (b"[", b"{\n", b"{\r", b"{ "), (".json",), "json", "pd.json_normalize(json.load(open(FILE)))"),
     ("YAML", (b"%YAML",), (".yaml", ".yml"), "yaml", "pd.json_normalize(yaml.safe_load(open(FILE)))"),
     ("XML", (b"<?xml",), (".xml",), "lxml", "pd.read_xml(FILE)"),
     ("a picture, no table", (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"%PDF-"), (".png", ".jpg", ".pdf"), "", ""),
@@ -80,9 +72,9 @@ class Survey:
 
 def survey_of(hints: Namespace) -> Survey:
     """Read all tables; `hints` are the files and columns that the user names, refused with an InputError."""
-    sources: list[Table] = []
-    skipped: dict[Path, str] = {}
-    joined = _join(hints)
+    joined, skipped = _join(hints), dict[Path, str]()
+    config = TableConfig(**_UNSET | {"features": [], "time": hints.time} | joined)
+    sources = [source.open(config) for source in find_sources(config)] if joined else []
     for name in () if joined else hints.files:
         found = matching_files(name, lambda path: path.is_file() and path.suffix.lower() not in _SKIPPED)
         if not found and not Path(name).is_dir():
@@ -94,9 +86,6 @@ def survey_of(hints: Namespace) -> Survey:
                 if not Path(name).is_dir():
                     raise
                 skipped[path] = str(error)
-    if joined:
-        config = TableConfig(**_UNSET | {"features": [], "time": hints.time} | joined)
-        sources += [source.open(config) for source in find_sources(config)]
     if not sources:
         why = [f"{', '.join(hints.files)}: no tables found", *first_lines([*skipped.values()], 10)]
         raise InputError("\n  ".join(why))
@@ -110,13 +99,11 @@ def _join(hints: Namespace) -> dict[str, Any]:
     """Return the keys under `data` that put files of a trial side by side; none if none are."""
     given = getattr(hints, "join", ())
     files = dict(one.partition("=")[::2] for one in given)
-    if not files:
-        return {}
-    if len(hints.files) != 1 or not all(map(all, files.items())) or len(files) < len(given):
-        raise InputError(
-            "--join takes NAME=FILE for each file of a trial, in one folder: trials/ --join a=a.csv b=b.csv"
-        )
-    return {"path": hints.files[0], "join": files} | ({} if hints.time else {"join_by": "row"})
+    if given and (len(hints.files) != 1 or not all(map(all, files.items())) or len(files) < len(given)):
+        usage = "--join takes NAME=FILE for each file of a trial, in one folder"
+        raise InputError(f"{usage}: trials/ --join a=a.csv b=b.csv")
+    by = {} if hints.time else {"join_by": "row"}
+    return {"path": hints.files[0], "join": files} | by if given else {}
 
 
 def _open(path: Path, others: Sequence[Table]) -> Table:
@@ -176,7 +163,7 @@ def _settings(
     sources: Sequence[Table], names: Sequence[str], guesses: Guesses, columns: dict[str, Column]
 ) -> dict[str, Any]:
     """Return the keys under `data` other than the features; `names` is what the user typed."""
-    keys = {key: value for key, value in _format_keys(sources[0]).items() if value is not None}
+    keys = _format_keys(sources[0])
     distinct = [(columns[name].distinct or 0) if name else 0 for name in (guesses.recording, guesses.point)]
     units = zip(guesses.time, (guesses.time_unit, "ns"), strict=False)
     steps_s = sum((np.diff(columns[name].start) / PER_SECOND[unit] for name, unit in units), np.zeros(1))
@@ -184,36 +171,28 @@ def _settings(
     by_visit = guesses.point and (not guesses.recording or 0 < distinct[0] < distinct[1])
     pauses = step_s and not guesses.point and guesses.recording in {None, guesses.session}
     used = {*guesses.features, *guesses.positions, *guesses.time, guesses.recording, guesses.point, guesses.label}
-    roles = {
-        "targets": [*guesses.positions],
-        "target_scale_mm": MM[guesses.unit] if guesses.unit != "mm" else None,
-        "label": guesses.label,
-        "recording": None if by_visit else guesses.recording,
-        "visits": bool(by_visit),
-        "gap_s": float(f"{max(_CUT_STEPS * step_s, _CUT_S):.3g}") if pauses else None,
-        "point": guesses.point,
-        "session": guesses.session,
-        "time": guesses.time[0] if guesses.time else None,
-        "time_unit": guesses.time_unit if guesses.time else None,
-        "nanoseconds": guesses.time[1] if len(guesses.time) == 2 else None,
-        "missing": "drop" if any(columns[name].known < columns[name].rows for name in used if name) else None,
-    }
+    missing = "drop" if any(columns[name].known < columns[name].rows for name in used if name) else None
+    gap_s = float(f"{max(_CUT_STEPS * step_s, _CUT_S):.3g}") if pauses else None
+    scale = MM[guesses.unit] if guesses.unit != "mm" else None
+    time, nanoseconds = (*guesses.time, None, None)[:2]
+    roles: dict[str, Any] = {"targets": [*guesses.positions], "target_scale_mm": scale, "label": guesses.label}
+    roles |= {"recording": None if by_visit else guesses.recording, "visits": bool(by_visit), "gap_s": gap_s}
+    roles |= {"point": guesses.point, "session": guesses.session, "time": time}
+    roles |= {"time_unit": time and guesses.time_unit, "nanoseconds": nanoseconds, "missing": missing}
     return {"path": _path_of(sources, names, keys)} | keys | {key: value for key, value in roles.items() if value}
 
 
 def _format_keys(source: Table) -> dict[str, Any]:
-    """Return what the ending of the file does not imply; None where it does."""
+    """Return what the ending of the file does not imply."""
     layout = source.layout
     if source.kind == JoinedTable.kind:
         return {}
     csv = layout and layout.separator != SPACE
     kind = "csv" if csv else source.kind.lower()
-    return {
-        "format": kind if FORMATS.get(source.path.suffix.lower()) != kind else None,
-        "separator": layout.separator.decode() if layout and csv else None,
-        "decimal": "," if layout and layout.decimal == "," else None,
-        "header": bool(layout.names) if layout and not layout.marked else None,
-    }
+    keys: dict[str, Any] = {"format": kind} if FORMATS.get(source.path.suffix.lower()) != kind else {}
+    keys |= {"separator": layout.separator.decode()} if layout and csv else {}
+    keys |= {"decimal": ","} if layout and layout.decimal == "," else {}
+    return keys | ({"header": bool(layout.names)} if layout and not layout.marked else {})
 
 
 def _path_of(sources: Sequence[Table], names: Sequence[str], keys: dict[str, Any]) -> str:
@@ -221,8 +200,7 @@ def _path_of(sources: Sequence[Table], names: Sequence[str], keys: dict[str, Any
     if len(files) == 1 or sources[0].kind == JoinedTable.kind:
         return str(files[0])
     texts = [glob.escape(str(path)) for path in files]
-    reverse = [text[::-1] for text in texts]
-    start, end = commonprefix(texts), commonprefix(reverse)[::-1]  # noqa: RUF071  # by characters, as meant
+    start, end = commonprefix(texts), commonprefix([text[::-1] for text in texts])[::-1]  # noqa: RUF071  # by characters, as meant
     here = glob.escape(files[0].parent.as_posix())
     patterns = [*(name for name in names if "*" in name), f"{here}/*{files[0].suffix}", f"{start}*{end}"]
     for pattern in [*patterns, *(name for name in names if Path(name).is_dir())]:
@@ -231,10 +209,8 @@ def _path_of(sources: Sequence[Table], names: Sequence[str], keys: dict[str, Any
                 return pattern
     what = f"no one pattern finds these {len(files)} tables without other files"
     each = [f"{Path(name).stem}={name}" for name in sorted({path.name for path in files})]
-    parts = (
-        f"if several are parts of one trial, --join {name_some(each, 3).replace(', ', ' ')} puts them side by side"
-    )
-    raise InputError(f"{what}: {parts}; else give them a folder of their own")
+    join = f"--join {name_some(each, 3).replace(', ', ' ')} puts them side by side"
+    raise InputError(f"{what}: if several are parts of one trial, {join}; else give them a folder of their own")
 
 
 def foreign_format(path: Path) -> str | None:
@@ -243,11 +219,10 @@ def foreign_format(path: Path) -> str | None:
         head = file.read(512)
     inside = head.startswith((b"PK", b'{"'))  # zip and JSON are what many formats are made of
     known = [(path.suffix.lower() in one[2], head.startswith(one[1]), one) for one in _FORMATS]
-    known.sort(key=lambda one: one[:2] if inside else one[1::-1], reverse=True)
-    by_ending, by_start, (name, _, _, needs, table) = known[0]
-    if not (by_ending or by_start):
+    *likely, (name, _, _, needs, table) = max(known, key=lambda one: one[:2] if inside else one[1::-1])
+    if not any(likely):
         return None
-    lines = [f"import {needs}, pandas as pd", f"table = {table}", "table.to_parquet('table.parquet')"]
+    read = f"table = {table.replace('FILE', repr(str(path)))}"
+    lines = [f"import {needs}, pandas as pd", read, "table.to_parquet('table.parquet')"]
     what = f"{path} is {name}"
-    told = [f"{what}; these lines convert it:", *(line.replace("FILE", repr(str(path))) for line in lines)]
-    return "\n  ".join(map(visible, told if table else [what]))
+    return "\n  ".join(map(visible, [f"{what}; these lines convert it:", *lines] if table else [what]))

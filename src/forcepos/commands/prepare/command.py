@@ -20,8 +20,7 @@ from rich.console import Console
 from rich.progress import track
 
 from forcepos.commands.prepare import logs as reading
-from forcepos.config.checks import checked
-from forcepos.config.composition import compose_unchecked
+from forcepos.config.checks import checked, compose_unchecked
 from forcepos.config.mistakes import explain
 from forcepos.config.schema import key
 from forcepos.runtime.errors import InputError
@@ -31,6 +30,7 @@ from forcepos.runtime.log_lines import StandardErrorHandler, VisibleFormatter
 from forcepos.runtime.paths import conf_dir
 from forcepos.runtime.wording import first_lines, name_some
 
+Log = tuple[reading.Visit, reading.Entry]
 log = logging.getLogger(__name__)
 _POINT = "key"  # the column with the touched point's name
 _SHOWN = 10
@@ -77,15 +77,9 @@ class PrepareConfig:
 
 
 def logs_config(overrides: Sequence[str]) -> LogsConfig:
-    """Compose the config from these overrides and check it.
-
-    Raises:
-        InputError: an override cannot be parsed, a key is unknown or missing, or a value is wrong.
-    """
-    for override in overrides:
-        if override.startswith("-") or "=" not in override:
-            example = "such as data.source=versuch_f1.zip; see prepare --help"
-            raise InputError(f"{override} is not key=value, {example}")
+    """Compose the config from these overrides and check it; an InputError says what is wrong with one."""
+    for override in (one for one in overrides if one.startswith("-") or "=" not in one):
+        raise InputError(f"{override} is not key=value, such as data.source=versuch_f1.zip; see prepare --help")
     ConfigStore.instance().store(name="prepare", group="schema", package="_global_", node=PrepareConfig)
     # Forced keys reach our own check, whose message is one line.
     forced = [override if override.startswith("+") else f"++{override}" for override in overrides]
@@ -103,11 +97,7 @@ def logs_config(overrides: Sequence[str]) -> LogsConfig:
 
 
 def prepare(config: LogsConfig) -> dict[str, Any]:
-    """Write the Feather file; return its path, its recordings and rows, and what was skipped or dropped.
-
-    Raises:
-        InputError: the source, a log or the target cannot be used; lists the problems of all logs.
-    """
+    """Write the Feather file; return path, counts, and what was skipped; an InputError lists what is wrong."""
     pattern, target = reading.pattern_of_names(config.pattern), _target(config)
     with reading.open_source(Path(config.source)) as entries:
         named = [(reading.visit_of(entry.name, pattern), entry) for entry in entries]
@@ -123,8 +113,8 @@ def prepare(config: LogsConfig) -> dict[str, Any]:
         with _feather_file(target, config.columns) as add:
             rows, dropped = _convert(logs, config, add)
     log.info("%d recordings, %d rows: train with data=versuch data.path=%s", len(logs), rows, target)
-    facts = {"recordings": len(logs), "rows": rows, "skipped": skipped, "dropped_lines": dropped}
-    return {"path": str(target)} | facts
+    path = str(target)
+    return {"path": path, "recordings": len(logs), "rows": rows, "skipped": skipped, "dropped_lines": dropped}
 
 
 def _target(config: LogsConfig) -> Path:
@@ -139,12 +129,9 @@ def _target(config: LogsConfig) -> Path:
     return target
 
 
-def _convert(
-    logs: Sequence[tuple[reading.Visit, reading.Entry]], config: LogsConfig, add: Callable[[pa.Table, str], None]
-) -> tuple[int, int]:
+def _convert(logs: Sequence[Log], config: LogsConfig, add: Callable[[pa.Table, str], None]) -> tuple[int, int]:
     """Add the rows of every log; return how many there are, and how many lines were dropped."""
-    problems, lengths, dropped = [], [], 0
-    console = Console(stderr=True)
+    problems, lengths, dropped, console = [], [], 0, Console(stderr=True)
     for visit, entry in track(logs, "logs", console=console, transient=True, disable=not console.is_terminal):
         stop_if_asked()
         try:

@@ -1,14 +1,11 @@
-"""Text logs, in a zip file or a folder: each one's bytes, its visit by its name, and its columns.
-
-Nothing is ever unpacked to disk: one log at a time is read into memory.
-"""
+"""Text logs, read one at a time out of a zip file, never unpacked, or a folder: visits by names, and columns."""
 
 import lzma
 import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -27,8 +24,7 @@ from forcepos.runtime.errors import InputError
 from forcepos.runtime.wording import name_some, visible_name
 
 MAX_BYTES = 500_000_000  # of one log: some 500 000 rows of 48 numbers
-# The errors that Python's zipfile raises for broken files.
-_UNREADABLE = (
+_UNREADABLE = (  # what Python's zipfile raises for broken files
     OSError, EOFError, RuntimeError, ValueError, struct.error, zipfile.BadZipFile, zlib.error, lzma.LZMAError,
 )  # fmt: skip
 # How a KUKA controller names what it records of a joint, before the arm's type and the joint's number from 0 on.
@@ -44,19 +40,19 @@ _TO_SPACES = bytes.maketrans(b"\x0b\x0c;", b"   ")
 
 
 class Entry(NamedTuple):
-    """A file of a source: its path relative to that, made visible, and what opens it."""
+    """A file of a source: its path in there, made visible, what may be wrong with it, and what opens it."""
 
     name: str
+    faults: Callable[[], Mapping[str, object]]
     open: Callable[[], IO[bytes]]
 
     def read(self) -> bytes:
-        """Read as far as a log may go: a zip file need not declare its true size, and a file may grow.
-
-        Raises:
-            InputError: the file is refused or cannot be read.
-        """
-        with _explained(f"{self.name}: cannot be read"), self.open() as file:
-            content = file.read(MAX_BYTES + 1)
+        """Read as far as a log may go, or refuse it: a zip file need not declare its size, and a file may grow."""
+        with _explained(f"{self.name}: cannot be read"):
+            for fault in (fault for fault, there in self.faults().items() if there):
+                raise InputError(f"{self.name}: {fault}")
+            with self.open() as file:
+                content = file.read(MAX_BYTES + 1)
         if len(content) > MAX_BYTES:
             size = f"{len(content):,} bytes or more"
             raise InputError(f"{self.name}: has {size}, too large for a log: at most {MAX_BYTES:,}")
@@ -65,25 +61,15 @@ class Entry(NamedTuple):
 
 @contextmanager
 def open_source(path: Path) -> Iterator[list[Entry]]:
-    """Open a zip file or a folder; yield its files in order of their names.
-
-    Raises:
-        InputError: there is neither, or it cannot be read.
-    """
+    """Open a zip file or a folder, InputError if there is neither; yield its files in order of their names."""
     if path.is_dir():
-        files = {
-            one: visible_name(one.relative_to(path).as_posix())
-            for one in deep_files(path, lambda file: not file.is_dir())
-        }
-        entries = [Entry(name, partial(_open_file, file, path, name)) for file, name in files.items()]
-        yield sorted(entries, key=attrgetter("name"))
+        files = deep_files(path, lambda file: not file.is_dir())
+        yield sorted((_in_folder(path, file) for file in files), key=attrgetter("name"))
     elif path.is_file():
         with _explained(f"data.source={path} cannot be read as a zip file"):
             archive = zipfile.ZipFile(path)
         with archive:
-            # Some programs under Windows write their own separator.
-            zipped = {info: visible_name(info.filename.replace("\\", "/")) for info in archive.infolist()}
-            entries = [Entry(name, partial(_open_zipped, archive, info, name)) for info, name in zipped.items()]
+            entries = [_in_archive(archive, info) for info in archive.infolist()]
             yield sorted((one for one in entries if not one.name.endswith("/")), key=attrgetter("name"))
     else:
         raise InputError(f"data.source={path} is neither a zip file nor a folder")
@@ -97,20 +83,19 @@ def _explained(what: str) -> Iterator[None]:
         raise InputError(f"{what}: {error}") from error
 
 
-def _open_zipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> IO[bytes]:
-    if info.flag_bits & 1:
-        raise InputError(f"{name}: is encrypted")
-    if ".." in name.split("/") or re.match(r"/|[A-Za-z]:", name):
-        raise InputError(f"{name}: its name points outside the zip file")
-    return archive.open(info)
+def _in_folder(folder: Path, path: Path) -> Entry:
+    def faults() -> dict[str, object]:
+        inside = path.resolve().is_relative_to(folder.resolve())
+        return {"is a link to outside the folder": not inside, "is not a file": not path.is_file()}
+
+    return Entry(visible_name(path.relative_to(folder).as_posix()), faults, lambda: path.open("rb"))
 
 
-def _open_file(path: Path, folder: Path, name: str) -> IO[bytes]:
-    if not path.resolve().is_relative_to(folder.resolve()):
-        raise InputError(f"{name}: is a link to outside the folder")
-    if not path.is_file():
-        raise InputError(f"{name}: is not a file")
-    return path.open("rb")
+def _in_archive(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Entry:
+    name = visible_name(info.filename.replace("\\", "/"))  # some programs under Windows write their own separator
+    outside = ".." in name.split("/") or re.match(r"/|[A-Za-z]:", name)
+    faults = {"is encrypted": info.flag_bits & 1, "its name points outside the zip file": outside}
+    return Entry(name, lambda: faults, partial(archive.open, info))
 
 
 class Visit(NamedTuple):
@@ -130,11 +115,8 @@ class Visit(NamedTuple):
 def read_log(name: str, content: bytes, columns: Sequence[str]) -> tuple[pa.Table, bool]:
     """Read a log: fields separated by spaces, tabs or semicolons, with decimal points or decimal commas.
 
-    Returns:
-        the rows (rows, columns) of float64, and whether the last line was dropped with a warning: it has no end.
-
-    Raises:
-        InputError: it is empty, not text, has other columns, or has a broken line; names log and line.
+    Return the rows (rows, columns) of float64, and whether the last line, without end, was dropped with a warning.
+    An InputError says where it is empty, no text, has other columns or a broken line.
     """
     mark = "," if content.count(b",") > content.count(b".") else "."
     table = TextTable(Path(name), Written("text", " ", mark, ended=True), content.translate(_TO_SPACES))
@@ -165,11 +147,7 @@ def column_of(name: str) -> str:
 
 
 def pattern_of_names(pattern: str) -> re.Pattern[str]:
-    """Compile data.pattern, which logs' names match.
-
-    Raises:
-        InputError: the pattern lacks a field, or has one that is unknown or there twice.
-    """
+    """Compile data.pattern, which logs' names match; InputError if a field is missing, unknown or there twice."""
     fields = re.findall(r"\{([^{}]*)\}", pattern)
     unknown = [f"cannot have {{{field}}}" for field in fields if field not in _FIELDS]
     twice = [f"has {{{field}}} twice" for field in fields if fields.count(field) > 1]
@@ -190,12 +168,10 @@ def visit_of(name: str, pattern: re.Pattern[str]) -> Visit | None:
 
 def undistinguished(visits: Sequence[tuple[Visit, str]]) -> list[str]:
     """Describe visits in order, each with its file's name, that the Feather file could not distinguish."""
-    lines = []
-    for (before, name), (after, other) in pairwise(visits):
-        both, point = f"{name} and {other}", after.point
-        if before == after:
-            lines.append(f"{both} are the same visit of {point}: {{visit}} in data.pattern distinguishes visits")
-        elif before.point == point:
-            why = "no other point lies between them"
-            lines.append(f"{both}, both visits of {point}, would become one recording: {why}")
-    return lines
+    twice = "{} and {} are the same visit of {}: {{visit}} in data.pattern distinguishes visits"
+    one = "{} and {}, both visits of {}, would become one recording: no other point lies between them"
+    return [
+        (twice if before == after else one).format(name, other, after.point)
+        for (before, name), (after, other) in pairwise(visits)
+        if before.point == after.point
+    ]

@@ -1,5 +1,1 @@
-"""From files to recordings: Feather, Parquet and text tables (data=table), the notebook's files (data=versuch).
-
-Only the wanted columns are read, a chunk at a time. Checks of the values (`data.checks`) and the conversion
-of a controller's logs (`commands.prepare`) do not belong here.
-"""
+"""From files of any format to rows: only the wanted columns are read, a chunk at a time; nothing checks values."""

@@ -55,10 +55,7 @@ def load_numpy(path: Path) -> Loaded:
 
 
 def side_by_side(arrays: Mapping[str, NDArray[Any]]) -> Loaded:
-    """Make columns of arrays; rows are the axis, first or last, whose length most arrays share.
-
-    A few values, whatever their number, are the same in each row.
-    """
+    """Make columns of arrays: rows are the axis, first or last, whose length most share; few values are of all."""
     # The length that most share, but for those of a few values; of several the largest.
     long = [one for one in arrays.values() if one.size > _FEW] or [*arrays.values()]
     lengths = Counter(length for one in long for length in {*one.shape})
@@ -87,11 +84,7 @@ def _arrow(values: NDArray[Any]) -> pa.Array:
 
 
 def load_matlab(path: Path) -> Loaded:
-    """Load all variables; with arrays of structures or cells, a column `recording` tells their elements apart.
-
-    Raises:
-        InputError: the file is of version 7.3, which is HDF5.
-    """
+    """Load all variables, InputError for HDF5; of arrays of structures or cells, each element is a `recording`."""
     from scipy.io import loadmat  # noqa: PLC0415  # takes long to import
 
     try:
@@ -109,10 +102,7 @@ def load_matlab(path: Path) -> Loaded:
     count = max(lengths, key=lambda length: lengths[length], default=0)
     # What has as many elements is of each recording, else it is of all.
     several = {name for name, value in values.items() if count and np.size(value) > 1 and len(value) == count}
-    parts = [
-        {name: its[number] if name in several else its for name, its in values.items()}
-        for number in range(count or 1)
-    ]
+    parts = [{name: of[n] if name in several else of for name, of in values.items()} for n in range(count or 1)]
     recordings = [{name: _array(value) for name, value in _leaves(part)} for part in parts]
     return _joined(recordings, several=count > 0)
 
@@ -141,10 +131,8 @@ def _joined(recordings: Sequence[Mapping[str, NDArray[Any]]], several: bool) -> 
     names = [name for name in tables[0].column_names if name not in left_out]
     joined = pa.concat_tables([table.select(names) for table in tables])
     if several and names and "recording" not in names:
-        titles = [
-            next((str(value) for name, value in arrays.items() if name.endswith(".name") and not value.ndim), "")
-            for arrays in recordings
-        ]
+        named = ([str(v) for n, v in of.items() if n.endswith(".name") and not v.ndim] for of in recordings)
+        titles = [next(iter(each), "") for each in named]
         unique = all(titles) and len({*titles}) == len(tables)
         rows = np.repeat(np.arange(len(tables)), [len(table) for table in tables])
         words = pa.array(titles if unique else map(str, range(len(tables))), pa.string())

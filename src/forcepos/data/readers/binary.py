@@ -1,12 +1,9 @@
-"""Feather and Parquet files, read a chunk at a time and only the columns that are needed.
-
-Elements of lists and fields of structures are columns too: `observation.state[3]`, `wrench.force.x`.
-"""
+"""Feather and Parquet files; elements of lists and fields of structures are columns: `observation.state[3]`."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,9 +24,8 @@ _LISTS = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
 
 FirstRows = Callable[[Sequence[str]], pa.RecordBatch | None]  # some of the columns of these names
 Step = str | tuple[int, int]  # to a field, or to an element: its place, and how many elements every list has
-Batch = tuple[
-    pa.RecordBatch, Mapping[int, int | str]
-]  # some columns, and where each is in it by its place in the file
+# Some columns, and where each is in it by its place in the file.
+Batch = tuple[pa.RecordBatch, Mapping[int, int | str]]
 
 
 class Element(NamedTuple):
@@ -42,10 +38,7 @@ class Element(NamedTuple):
 
 
 def find_elements(schema: pa.Schema, first_rows: FirstRows) -> list[Element]:
-    """List all elements; the first rows tell how long lists are.
-
-    A list stays whole where its length differs there, or is more than that of signals.
-    """
+    """List all elements; lists whose length differs in the first rows, or is more than of signals, stay whole."""
     nested = [field.name for field in schema if pa.types.is_nested(field.type)]
     rows = first_rows(nested) if nested else None
     values = {name: rows.column(name) for name in nested} if rows else {}
@@ -62,9 +55,8 @@ def _parts(whole: Element, values: pa.Array | None) -> Iterator[Element]:
         size = sizes[0] if len(sizes) == 1 and sizes[0] <= MOST else 0
         steps = [(f"[{index}]", (index, size), whole.kind.value_type) for index in range(size)]
     for name, step, kind in steps:
-        yield from _parts(
-            Element(whole.name + name, whole.parent, kind, (*whole.steps, step)), _step(values, step)
-        )
+        part = Element(whole.name + name, whole.parent, kind, (*whole.steps, step))
+        yield from _parts(part, _step(values, step))
     if not steps:
         yield whole
 
@@ -74,11 +66,7 @@ def _step(values: pa.Array, step: Step) -> pa.Array:
 
 
 def take(values: pa.Array, element: Element, row: int) -> pa.Array:
-    """Return an element of each row, null where a list or a structure is; `row`: the number of the first one.
-
-    Raises:
-        ValueError: a list has another length than those in the first rows.
-    """
+    """Return an element of each row, from `row` on, null where its list is; ValueError if lengths differ."""
     for step in element.steps:
         if not isinstance(step, str):
             lengths = pc.list_value_length(values)
@@ -113,10 +101,8 @@ class ArrowTable(Table):
         check_kinds(self.title, wanted, [one.kind for one in elements.values()])
         # Words first, while the arrays are empty; the time, which takes the most memory of all, last.
         apart = sorted(elements, key=lambda number: wanted[number].role not in WORDS)
-        places, rows = (
-            [*dict.fromkeys(elements[number].parent for number in apart)],
-            ROWS if columns else _ROWS_OF_ALL,
-        )
+        places = [*dict.fromkeys(elements[number].parent for number in apart)]
+        rows = ROWS if columns else _ROWS_OF_ALL
         seen = Counter[int]()  # rows of each column
         with explained(self.path, self.kind):
             for batch, keys in self._batches(places, rows):
@@ -191,12 +177,8 @@ class ParquetTable(ArrowTable):
 
     def __init__(self, path: Path) -> None:
         with explained(path, self.kind), pq.ParquetFile(path) as file:
-            self._lengths = [file.metadata.num_rows]
-
-            def first_rows(names: Sequence[str]) -> pa.RecordBatch | None:
-                return next(file.iter_batches(PROBED, columns=names, use_threads=False), None)
-
-            super().__init__(path, file.schema_arrow, first_rows)
+            self._lengths, rows = [file.metadata.num_rows], partial(file.iter_batches, PROBED, use_threads=False)
+            super().__init__(path, file.schema_arrow, lambda names: next(rows(columns=names), None))
 
     def _batches(self, places: Sequence[int], rows: int) -> Iterator[Batch]:
         names = {place: self._columns[place] for place in places}

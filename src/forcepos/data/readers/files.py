@@ -9,8 +9,7 @@ from itertools import chain, product
 from pathlib import Path
 
 from forcepos.config.schema import TableConfig
-from forcepos.data.readers.reader import Reader, is_source
-from forcepos.data.readers.table import WORDS, Table, Wanted
+from forcepos.data.readers.table import WORDS, Reader, Table, Wanted, is_source
 from forcepos.runtime.errors import InputError, plugin_name
 from forcepos.runtime.wording import name_some, visible_name
 
@@ -23,6 +22,7 @@ ENDINGS = ", ".join(FORMATS)
 _COMPRESSED = (".gz", ".zst", ".bz2")
 _SHOWN, _SHOWN_PATHS = 20, 3
 _LEFT_BY_RUNS = ("outputs/runs", "outputs/sweeps", "outputs/search", "outputs/inspect", "mlruns")
+Test = Callable[[Path], bool]
 _COMPARED = 1000  # names, and characters of a name: a comparison takes long
 
 
@@ -57,9 +57,7 @@ def find_files(config: TableConfig) -> list[Path]:
     return found
 
 
-def matching_files(
-    name: str, is_table: Callable[[Path], bool], may_be_given: Callable[[Path], bool] = Path.is_file
-) -> list[Path]:
+def matching_files(name: str, is_table: Test, may_be_given: Test = Path.is_file) -> list[Path]:
     """Return a file, the tables below a folder, or the files that match a pattern, in natural order."""
     path = Path(name)
     # Path.glob takes no absolute pattern; a file's own name may hold what looks like one.
@@ -68,7 +66,7 @@ def matching_files(
     return sorted({*found}, key=lambda file: natural_sort_key(str(file)))
 
 
-def deep_files(folder: Path, is_table: Callable[[Path], bool], seen: set[str] | None = None) -> Iterator[Path]:
+def deep_files(folder: Path, is_table: Test, seen: set[str] | None = None) -> Iterator[Path]:
     """Yield the tables below a folder, each folder once wherever links lead, none hidden or left by runs."""
     seen, real = set() if seen is None else seen, os.path.realpath(folder)
     try:

@@ -13,11 +13,11 @@ from forcepos.data.readers import files as finding
 from forcepos.data.readers.arrays import LoadedTable, load_matlab, load_numpy
 from forcepos.data.readers.binary import FeatherTable, ParquetTable
 from forcepos.data.readers.layout import Written
-from forcepos.data.readers.reader import PluginTable, Reader
 from forcepos.data.readers.ros import RosTable
 from forcepos.data.readers.rows import Numbers
-from forcepos.data.readers.table import Chunk, Table, Wanted, explained
+from forcepos.data.readers.table import Chunk, PluginTable, Reader, Table, Wanted, explained
 from forcepos.data.readers.text import TextTable
+from forcepos.data.readers.times import DAY_S, HOUR_S
 from forcepos.data.recordings import Float64
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.wording import first_lines, name_some
@@ -26,18 +26,13 @@ log = logging.getLogger(__name__)
 _SHOWN = 5
 _SAME_S = 1e-6  # times that differ by less are the same but for rounding
 _OLD = 5  # median steps of a file: its newest row is suspect from then on
-_DAY_S, _HOUR_S = 86_400, 3600
 _MAGIC = {
     b"ARROW1": "feather", b"FEA1": "feather", b"PAR1": "parquet", b"\x93NUMPY": "numpy", b"PK\x03\x04": "numpy",
     b"MATLAB 5": "matlab", b"MATLAB 7": "matlab", b"#ROSBAG": "ros", b"\x89MCAP": "ros", b"SQLite f": "ros",
 }  # fmt: skip
-_BINARY: dict[str, Callable[[Path], Table]] = {
-    "feather": FeatherTable,
-    "parquet": ParquetTable,
-    "numpy": lambda path: LoadedTable(path, "NumPy", load_numpy),
-    "matlab": lambda path: LoadedTable(path, "MATLAB", load_matlab),
-    "ros": RosTable,
-}
+_BINARY: dict[str, Callable[[Path], Table]] = {"feather": FeatherTable, "parquet": ParquetTable, "ros": RosTable}
+_BINARY["numpy"] = lambda path: LoadedTable(path, "NumPy", load_numpy)
+_BINARY["matlab"] = lambda path: LoadedTable(path, "MATLAB", load_matlab)
 
 
 def open_table(path: Path, config: TableConfig) -> Table:
@@ -159,9 +154,8 @@ class JoinedTable(Table):
         self.row_errors = [error for table in self._tables.values() for error in table.row_errors]
         if not by_time and len({len(file) for file in files.values()}) > 1:
             counts = ", ".join(f"{len(file)} rows in {name}" for name, file in files.items())
-            raise InputError(
-                f"{self.title} has {counts}: data.join_by=row needs as many, data.join_by=time does not"
-            )
+            advice = "data.join_by=row needs as many, data.join_by=time does not"
+            raise InputError(f"{self.title} has {counts}: {advice}")
         rows = self._matches(files) if by_time else {}
         yield {
             number: (column.take(rows[name]) if rows else column).combine_chunks()
@@ -187,14 +181,14 @@ class JoinedTable(Table):
 
     def _clocks(self, files: Mapping[str, pa.Table]) -> dict[str, Float64]:
         """Return (rows,) the times of each file, its last columns, in s."""
-        numbers, clocks = Numbers(self._config), dict[str, Float64]()
+        numbers, clocks = Numbers(self._config.time_unit), dict[str, Float64]()
         for name, file in files.items():
             roles, title = [one.role for one in self._times(name).values()], self._tables[name].title
             columns = [column.combine_chunks() for column in file.columns[-len(roles) :]]
             with explained(title, self._tables[name].kind):
                 clocks[name] = time_s = np.sum([*map(numbers.read, columns, roles)], axis=0)
             steps = np.diff(time_s)
-            time_s[1:] += _DAY_S * np.cumsum((steps > -_DAY_S) & (steps <= _HOUR_S - _DAY_S))  # over midnight
+            time_s[1:] += DAY_S * np.cumsum((steps > -DAY_S) & (steps <= HOUR_S - DAY_S))  # over midnight
             if not np.isfinite(time_s).all() or (np.diff(time_s) < 0).any():
                 fault = "goes backwards" if np.isfinite(time_s).all() else "is missing in some rows"
                 raise InputError(f"{title}: time {fault}, so that only data.join_by=row can join it")

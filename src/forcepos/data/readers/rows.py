@@ -24,10 +24,10 @@ _ROWS_AT_ONCE = 4096  # as many as a processor's cache holds
 class Numbers:
     """Turns columns into float64: times into s, since the first whole number, as it has few digits since 1970."""
 
-    def __init__(self, config: TableConfig) -> None:
+    def __init__(self, time_unit: str = "s") -> None:
         self.typed = False  # whether times are of a time type
         self._origin: int | None = None  # in the time's own unit
-        self._units = {"time": SECONDS[config.time_unit], "nanoseconds": SECONDS["ns"]}
+        self._units = {"time": SECONDS[time_unit], "nanoseconds": SECONDS["ns"]}
 
     def read(self, column: pa.Array, role: str) -> Float64:
         """(rows,) numbers, or times in s, or what is to be added to them; missing ones as NaN."""
@@ -56,7 +56,7 @@ class Rows:
         except (MemoryError, ValueError) as error:  # a file may claim any number of rows
             raise InputError(f"data.path={config.path}: {count:,} rows do not fit into memory") from error
         self.time_s: Float64 = np.empty(count if "time" in self.roles else 0, np.float64)
-        self.numbers = Numbers(config)
+        self.numbers = Numbers(config.time_unit)
         # By the place of a column, or by role where the path of a file gives one word for all of its rows.
         paths = {"recording": "recording" not in roles, "label": config.label_from, "session": config.session_from}
         words: list[tuple[int | str, str]] = [(at, role) for at, role in enumerate(roles) if role in WORDS]

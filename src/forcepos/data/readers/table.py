@@ -1,9 +1,10 @@
-"""A table of any format, as the formats' readers offer it, and its words, whatever type each file gives them."""
+"""A table of any format, a user's own too, and its words, whatever type each file gives them."""
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,10 +13,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from forcepos.config.schema import TableConfig
 from forcepos.data.readers.layout import Layout
 from forcepos.data.readers.lines import MISSING, decoded, is_number
 from forcepos.data.recordings import Int32
-from forcepos.runtime.errors import InputError
+from forcepos.runtime.errors import InputError, plugin_errors, plugin_name
 from forcepos.runtime.wording import shortened, visible_name
 
 WORDS = ("recording", "point", "label", "session", "keep")  # roles of columns that hold words
@@ -107,6 +109,73 @@ def explained(title: object, kind: str, *others: type[Exception]) -> Iterator[No
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         reason = "a value is out of range" if isinstance(error, OverflowError) else reason
         raise InputError(f"{title} cannot be read as a {kind} file: {reason}") from error
+
+
+@dataclass
+class Reader(TableConfig, ABC):
+    """Read a format of your own. Its YAML has `defaults: [table, _self_]` and `plugin: module.Class`.
+
+    A reader is a dataclass: its fields are the keys under `data`, those of a table and any that it adds with
+    `forcepos.key`. One is made for a run. `matches` chooses the sources among the files and folders that
+    `data.path` names; of each source, `names` is called once, then `pieces` twice, the first time with one column,
+    to count rows. A source may hold many recordings: the column that `data.recording` names tells them apart.
+    """
+
+    @abstractmethod
+    def matches(self, path: Path, head: bytes) -> bool:
+        """Say whether this is a source; `head`: the first 4096 bytes of a file, none of a folder."""
+
+    @abstractmethod
+    def names(self, path: Path) -> Sequence[str]:
+        """Name all columns."""
+
+    @abstractmethod
+    def pieces(self, path: Path, columns: Sequence[str]) -> Iterator[Mapping[str, Any]]:
+        """Yield rows in order, many at once: for each of these columns an array, a list or a series of one length.
+
+        None and NaN stand for missing values. Times are numbers in `data.time_unit`, or of a time type.
+        """
+
+
+def is_source(reader: Reader, path: Path) -> bool:
+    """Return whether a reader reads this file or folder; InputError if it fails, or the file cannot be read."""
+    try:
+        with nullcontext() if path.is_dir() else path.open("rb") as file:
+            head = file.read(4096) if file else b""
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error}") from error
+    with plugin_errors(reader, f"matches for {path}"):
+        return bool(reader.matches(path, head))
+
+
+class PluginTable(Table):
+    """A source that a reader of the user's reads."""
+
+    def __init__(self, path: Path, reader: Reader) -> None:
+        with plugin_errors(reader, f"names for {path}"):
+            names = [str(name) for name in reader.names(path)]
+        super().__init__(path, names, len(names))
+        self._reader, self.kind, self.title = reader, type(reader).__name__, f"{plugin_name(reader)}: {path}"
+        self._count: int | None = None  # of rows, once they are counted
+
+    def rows(self, columns: Sequence[Wanted]) -> int:
+        self._count = sum(len(chunk[0]) for chunk in self.chunks(columns[:1]))
+        return self._count
+
+    def chunks(self, columns: Sequence[Wanted] | None = None, strict: bool = True) -> Iterator[Chunk]:  # noqa: ARG002  # knows no lines
+        wanted = columns or self.everything
+        names, rows = [self.columns[one.place] for one in wanted], 0
+        with plugin_errors(self._reader, f"pieces for {self.path}"):
+            for piece in self._reader.pieces(self.path, list(dict.fromkeys(names))):
+                each = (piece[name] for name in names)
+                arrow = pa.Array | pa.ChunkedArray
+                arrays = [one if isinstance(one, arrow) else pa.array(one, from_pandas=True) for one in each]
+                table = pa.table(arrays, names)  # of one length
+                rows += len(table)
+                if self._count is not None and rows > self._count:
+                    raise InputError(f"{self.title}: `pieces` yields more rows the second time")
+                check_kinds(self.title, wanted, table.schema.types)
+                yield {number: column.combine_chunks() for number, column in enumerate(table.columns)}
 
 
 class Words:

@@ -19,7 +19,7 @@ _UNEVEN, _SAME = 1.5, 0.05  # median steps; a share of a recording's steps
 _FEW = 20  # steps: too few to tell
 _ALIKE = 1.25  # rates within this factor
 _SLOWEST_HZ, _FASTEST_HZ = 1.0, 50_000.0
-_DAY_S, _HOUR_S = 86_400, 3600
+DAY_S, HOUR_S = 86_400, 3600
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int32]
 _huge = np.errstate(over="ignore", invalid="ignore")  # the differences of huge values make no rate
@@ -63,7 +63,7 @@ def steps_of(time_s: Floats, recording: Ints) -> Floats:
         start = max(1, stop - ROWS_AT_ONCE)
         time_s[start:stop] -= time_s[start - 1 : stop - 1].copy()
     time_s[first | lacking] = np.nan
-    time_s[(time_s > -_DAY_S) & (time_s <= _HOUR_S - _DAY_S)] += _DAY_S
+    time_s[(time_s > -DAY_S) & (time_s <= HOUR_S - DAY_S)] += DAY_S
     return time_s
 
 

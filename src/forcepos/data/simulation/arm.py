@@ -1,5 +1,6 @@
 """The KUKA LBR iiwa 14 R820 as a rigid-body model: kinematics of its tool, and torques of its joints."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -52,17 +53,21 @@ class Posture:
     wrench: Float64
 
 
+@dataclass(frozen=True)
 class Arm:
     """An iiwa 14 with a rod as tool, standing on a horizontal floor at the origin of the base frame."""
+
+    mass_factors: Sequence[float] = (1.0,) * JOINTS  # of each link, compared with the published masses
 
     @cached_property
     def _model(self) -> mujoco.MjModel:
         # A chain of links, each turning about its own z axis.
         body = f'<site name="flange" pos="0 0 {_FLANGE_M}"/><site name="tip" pos="0 0 {_FLANGE_M + _TOOL_M}"/>'
-        for position, orientation, mass, centre, inertia in reversed(_LINKS):
+        links = zip(reversed(_LINKS), reversed(self.mass_factors), strict=True)
+        for (position, orientation, mass, centre, inertia), factor in links:
             body = (
                 f'<body pos="{position}" quat="{orientation}"><joint axis="0 0 1"/>'
-                f'<inertial mass="{mass}" pos="{centre}" diaginertia="{inertia}"/>{body}</body>'
+                f'<inertial mass="{mass * factor}" pos="{centre}" diaginertia="{inertia}"/>{body}</body>'
             )
         whole = f'<mujoco><compiler autolimits="true"/><worldbody>{body}</worldbody></mujoco>'
         return mujoco.MjModel.from_xml_string(whole)
@@ -93,6 +98,10 @@ class Arm:
             f"the simulated arm cannot reach x={tip_m[0]:.3f} y={tip_m[1]:.3f} z={tip_m[2]:.3f} m: "
             "reduce data.grid or data.spacing_mm, or move the plate with data.offset_mm"
         )
+
+    def gravity(self, angles: Float64) -> Float64:
+        """Return the torques (7,) in Nm that balance gravity at these joint angles (7,) in rad."""
+        return self._torques(mujoco.MjData(self._model), angles)[:, 0]
 
     def slopes(self, posture: Posture) -> Float64:
         """Differentiate a posture's torques as the tip moves along the base's x, y and z, by central differences.

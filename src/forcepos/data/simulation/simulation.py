@@ -5,14 +5,16 @@ joint torques. With the sensors' error e, which is white noise, one offset per v
 
     msT = g(q) - J(q)^T f + e              measured by the joint torque sensors
     exT = lowpass(g(q) - msT)              estimated by the controller's observer
-    F, T = least-squares solution of J_flange(q)^T [F, T] = exT
+    F, T = W(q) lowpass(exT) + bias(q)     in steps; W is the least-squares inverse of J_flange(q)^T
 
 A contact pushes the arm back, so exT is the torque that the contact exerts, F and T the wrench that it
 exerts at the flange, in flange axes. The observer is a first-order low-pass (De Luca, Albu-Schaeffer,
 Haddadin and Hirzinger, IROS 2006) that knows the arm's gravity exactly and nothing of the sensors' error.
+The bias is what links of other masses than the controller believes would add; exT is spared it, so that its
+limits are known. With data.wrench=sensor F and T are the contact's, with a flange sensor's noise and drift.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -26,7 +28,8 @@ _EXTERNAL = [f"exT_A{joint + 1}" for joint in range(JOINTS)]
 _MEASURED = [f"msT_A{joint + 1}" for joint in range(JOINTS)]
 _WRENCH = ["Fx", "Fy", "Fz", "Tx", "Ty", "Tz"]
 CHANNELS = (*_EXTERNAL, *_MEASURED, *_WRENCH)
-JOINT_CHANNELS = (*_MEASURED, *_EXTERNAL)  # the rest, the wrench, is computed from these
+JOINT_CHANNELS = (*_MEASURED, *_EXTERNAL)
+_WRENCH_UNITS = np.repeat([1.0, 0.05], 3)  # N and Nm: errors and steps of an ATI Gamma's forces and torques
 
 
 @dataclass(frozen=True)
@@ -63,10 +66,11 @@ class Simulation:
     def recordings(self) -> Recordings:
         """The rows of all visits: `visits` recordings of `rows` rows for each point of the grid."""
         config = self.config
-        noise = np.random.default_rng([config.seed, 1])
+        # Apart, so that torques are the same whatever F and T come from.
+        noise, sensor_noise = (np.random.default_rng([config.seed, stream]) for stream in (1, 2))
         signals = np.empty((len(self.point), config.rows, len(CHANNELS)), np.float32)
         for visit in range(len(self.point)):
-            signals[visit] = self._signals(visit, noise)
+            signals[visit] = self._signals(visit, noise, sensor_noise)
         places = np.column_stack(np.divmod(self.point, config.grid[1])).tolist()
         return Recordings(
             signals=signals.reshape(-1, len(CHANNELS)),
@@ -82,8 +86,20 @@ class Simulation:
         """(7,) Nm: a share of each axis' largest torque."""
         return MAX_TORQUE_NM * percent / 100
 
-    def _signals(self, visit: int, noise: np.random.Generator) -> Float64:
-        """(rows, 20) in the order of CHANNELS; drift is a Gauss-Markov process, stationary from its first row."""
+    def _signals(self, visit: int, noise: np.random.Generator, sensor_noise: np.random.Generator) -> Float64:
+        """(rows, 20) in the order of CHANNELS."""
+        config, posture = self.config, self._postures[visit]
+        measured, external = self._torques(visit, noise)
+        if config.wrench == "sensor":
+            wrench = posture.wrench @ posture.contact @ self._forces_n[visit] + self._sensor_errors(sensor_noise)
+        else:
+            filtered = external[0] + _lowpass(external - external[0], config.wrench_filter_s * config.rate_hz)
+            wrench = filtered[-config.rows :] @ posture.wrench.T + self._wrench_bias[visit]
+        step = config.wrench_step_n * _WRENCH_UNITS
+        return np.hstack([external[-config.rows :], measured, np.round(wrench / step) * step])
+
+    def _torques(self, visit: int, noise: np.random.Generator) -> tuple[Float64, Float64]:
+        """(rows, 7) msT and (more, 7) exT, which begins earlier; drift is a stationary Gauss-Markov process."""
         config, posture = self.config, self._postures[visit]
         # After ten time constants the observer has forgotten its start.
         settling = int(np.ceil(10 * config.observer_time_s * config.rate_hz))
@@ -95,10 +111,22 @@ class Simulation:
         slow = self.offsets_nm[visit] + wander * self._torque(config.drift_percent)
         contact_torque = posture.contact @ self._forces_n[visit]
         measured = posture.gravity - contact_torque + slow + white[settling:]
-        gain = observer_gain(config)
-        smoothed = lfilter([gain], [1, gain - 1], white, axis=0)[settling:]
-        external = contact_torque - slow - smoothed
-        return np.hstack([external, measured, external @ posture.wrench.T])
+        # Before the first row drift stands still: the wrench's filter starts from there.
+        earlier = np.pad(slow, ((settling, 0), (0, 0)), mode="edge")
+        return measured, contact_torque - earlier - _lowpass(white, config.observer_time_s * config.rate_hz)
+
+    def _sensor_errors(self, rng: np.random.Generator) -> Float64:
+        """(rows, 6) N and Nm of a visit: how far the sensor has drifted since it was tared, and white noise."""
+        drift, white = rng.normal(0, 1, 6), rng.normal(0, 1, (self.config.rows, 6))
+        return _WRENCH_UNITS * (self.config.sensor_drift_n * drift + self.config.sensor_noise_n * white)
+
+    @cached_property
+    def _wrench_bias(self) -> Float64:
+        """(visits, 6) N and Nm of gravity that a controller which believes other masses takes for a contact."""
+        real = Arm(np.random.default_rng([self.config.seed, 3]).normal(1, 0.01, JOINTS).tolist())
+        bias = np.array([one.wrench @ (one.gravity - real.gravity(one.angles)) for one in self._postures])
+        # Gravity is linear in the masses: for a bias of any size there are such errors.
+        return np.asarray(bias * (self.config.wrench_bias_n / np.linalg.norm(bias[:, :3], axis=1).mean()))
 
     def known_visits(self, window: int) -> Candidates:
         """Return every visit's noise-free torques, its sensor offset included."""
@@ -109,8 +137,8 @@ class Simulation:
         covariances = np.repeat(self._covariance(window)[None], len(means), axis=0)
         return Candidates(self.positions_mm, means, covariances)
 
-    def known_points(self, window: int) -> Candidates:
-        """Return every grid point's noise-free torques; a visit's force and offset count as noise."""
+    def known_points(self, window: int, offsets_known: bool = False) -> Candidates:
+        """Return every grid point's noise-free torques; a visit's force and unknown offset count as noise."""
         config = self.config
         postures = self.nominal_postures
         gravity = np.array([posture.gravity for posture in postures])
@@ -118,9 +146,15 @@ class Simulation:
         contact_torque = lever @ np.array([0, 0, config.force_n])
         both = np.concatenate([-lever, lever], axis=1)
         forces = config.force_spread_n**2 * both @ both.transpose(0, 2, 1)
-        offset = _common(self._torque(config.visit_offset_percent))
+        offset = _common(self._torque(0 if offsets_known else config.visit_offset_percent))
         means = np.hstack([gravity - contact_torque, contact_torque])
         return Candidates(grid_mm(config), means, self._covariance(window) + offset + forces)
+
+    def without_offsets(self) -> Recordings:
+        """Return the recordings' JOINT_CHANNELS as sensors without an offset would have measured them."""
+        recordings = self.recordings.select(JOINT_CHANNELS)
+        offsets = np.hstack([self.offsets_nm, -self.offsets_nm]).astype(np.float32)[recordings.recording]
+        return replace(recordings, signals=recordings.signals - offsets)
 
     @cached_property
     def nominal_postures(self) -> list[Posture]:
@@ -161,9 +195,15 @@ def grid_mm(config: SimulatedConfig) -> Float64:
 OPPOSITE = np.array([[1.0, -1.0], [-1.0, 1.0]])
 
 
-def observer_gain(config: SimulatedConfig) -> float:
-    """Return the gain of the observer's low-pass: the share of a row's torque that enters its output at once."""
-    return float(1 - np.exp(-1 / (config.observer_time_s * config.rate_hz)))
+def _gain(rows: float) -> float:
+    """Return the share of a row that enters a low-pass' output at once, given its time constant in rows."""
+    return float(1 - np.exp(-1 / rows)) if rows else 1.0
+
+
+def _lowpass(values: Float64, rows: float) -> Float64:
+    """First-order and from rest: (rows, …) as `values`."""
+    gain = _gain(rows)
+    return np.asarray(lfilter([gain], [1, gain - 1], values, axis=0))
 
 
 def row_covariance(config: SimulatedConfig, window: int, offset_known: bool) -> Float64:
@@ -185,7 +225,7 @@ def white_covariance(config: SimulatedConfig, window: int) -> Float64:
     With gain g the observer weights a row's noise k rows later by a_k = g (1 - g)^k, and
     two of its rows k apart share the variance sum_i a_i a_(i+k) = g / (2 - g) (1 - g)^k.
     """
-    gain = observer_gain(config)
+    gain = _gain(config.observer_time_s * config.rate_hz)
     later = np.subtract.outer(np.arange(window), np.arange(window))  # rows from the column's to the row's
     kept = (1 - gain) ** np.abs(later)
     entered = np.where(later >= 0, -gain * kept, 0.0)  # the column's noise in the row's exT
