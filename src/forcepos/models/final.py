@@ -75,7 +75,7 @@ class _Errors:
         return calibrate(problem.task, true, self.outputs, groups, coverage)
 
 
-def _errors_of_folds(trainer: NetworkTrainer, best: Values, report: Report) -> _Errors:
+def _errors_of_folds(trainer: NetworkTrainer, best: Values, report: Report) -> _Errors | None:
     """Train networks without each fold of the training subset, and let them predict it.
 
     The final model, of all folds, errs as they do or less: their errors calibrate it (cross-conformal prediction,
@@ -89,6 +89,8 @@ def _errors_of_folds(trainer: NetworkTrainer, best: Values, report: Report) -> _
         members = range(1, ensemble + 1)
         networks = [without.final(best, member, partial(report, first + member))[0] for member in members]
         found.append(_Errors.of(networks, part, outside, target_box(part)))
+    if not found:  # a single unit trains
+        return None
     samples = np.concatenate([errors.samples for errors in found])
     return _Errors(samples, np.concatenate([errors.outputs for errors in found], axis=1))
 
