@@ -17,7 +17,6 @@ from forcepos.runtime.interruption import stop_if_asked
 from forcepos.runtime.resources import joblib_workers
 
 _IDLE_S = 300  # a worker that is idle for longer ends and frees its memory, as joblib's own do
-
 _idle: list[ProcessPoolExecutor] = []  # kept from one batch of jobs to the next
 
 

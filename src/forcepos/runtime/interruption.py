@@ -2,7 +2,6 @@
 
 Libraries swallow a signal's exception in some places: a bare `except`, a destructor, a callback from C. So it is
 recorded, and long-running code polls for it. Where it would leave something half done, it is deferred.
-
 When the work is done, Python and TensorFlow would destroy all objects for seconds. Exit hooks run the last
 registered first, so one that is registered before any large library is imported may end the process instead.
 """

@@ -28,8 +28,6 @@ _SLURM = {"job": "SLURM_JOB_ID", "restarts": "SLURM_RESTART_COUNT", "node": "SLU
 
 
 class SweepStory(NamedTuple):
-    """What a sweep's run shows beside the table of its jobs."""
-
     metrics: Mapping[str, float]  # of the best jobs
     description: str  # in Markdown
     files: Sequence[Path]

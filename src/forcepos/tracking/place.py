@@ -1,7 +1,4 @@
-"""Where the tracking store lies: which URIs can work, and a database that was moved or copied with its artifacts.
-
-Imports no MLflow, which takes seconds: a URI that cannot work is refused before anything is written or read.
-"""
+"""Where the tracking store lies: URIs that can work, a database that was moved. Loads no MLflow, which is slow."""
 
 import logging
 import os

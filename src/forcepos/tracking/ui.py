@@ -1,8 +1,7 @@
 """MLflow's user interface: how it is started, where it shows a run or all of them, and the saved views.
 
-No other module knows how MLflow keeps a view. MLflow 3.17 keeps a view of the list of runs in a tag of the
-experiment: a JSON object whose `state` is JSON again, compressed if a user saved it. What a state lacks is as
-usual, and columns that no run has are not shown.
+MLflow 3.17 keeps a view of the list of runs in a tag of the experiment: a JSON object whose `state` is JSON again,
+compressed if a user saved it. What a state lacks is as usual, and columns that no run has are not shown.
 """
 
 import json

@@ -13,10 +13,7 @@ _GOOD_TRIALS = 3
 
 
 class GridOracle(kt.oracles.GridSearchOracle):  # type: ignore[misc]  # keras_tuner is untyped
-    """Every combination in order, without waiting for a trial to end, which might declare new hyperparameters.
-
-    Ours are all declared beforehand.
-    """
+    """Every combination in order; does not wait for trials, which cannot declare new hyperparameters."""
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
         proposed: dict[str, Any] = super().populate_space(trial_id)
