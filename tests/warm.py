@@ -1,7 +1,8 @@
 """The command line, and programs, in processes that begin with the libraries loaded: importing them takes seconds.
 
 Python's forkserver imports them once and forks for each command. What a command does from there on is what it does
-everywhere; tests of how a command starts, or of what it tells while it does, take `tests.running`.
+everywhere, but that a new database of MLflow is a copy (`tests.stores`); tests of how a command starts, or of what
+it tells while it does, take `tests.running`.
 """
 
 from __future__ import annotations
@@ -15,26 +16,20 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import chdir, suppress
 from multiprocessing import forkserver
 from multiprocessing.context import ForkServerProcess
+from multiprocessing.util import get_temp_dir
 from pathlib import Path
 
 from forcepos.runtime.interruption import _leave
 from forcepos.runtime.log_lines import quiet_import
 from tests.running import Finished, environment_with
+from tests.stores import copy_tables
 
-_LIBRARIES = [
-    "hydra",
-    "keras_tuner",
-    "matplotlib.figure",
-    "mlflow.store.tracking.sqlalchemy_store",
-    "mlflow.tensorflow",
-    "sklearn.ensemble",
-    "tensorflow",
-]
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(_LIBRARIES)
+_FORKS.set_forkserver_preload(["tests.libraries"])
+_TOP = Path(__file__).parents[1]
 
 
 def forcepos(arguments: Sequence[str], folder: Path, timeout_s: float = 300, **environment: str) -> Finished:
@@ -95,14 +90,17 @@ class Started:
 def _start(
     words: Sequence[str], folder: Path, environment: Mapping[str, str], out: Path, err: Path
 ) -> ForkServerProcess:
-    with quiet_import():
+    with quiet_import(), chdir(_TOP):  # where it finds the module that it loads
         forkserver.ensure_running()
-    process = _FORKS.Process(target=_command, args=(words, folder, environment, out, err))
+    tables = Path(get_temp_dir(), "tables.db")  # removed when this process ends
+    process = _FORKS.Process(target=_command, args=(words, folder, environment, out, err, tables))
     process.start()
     return process
 
 
-def _command(words: Sequence[str], folder: Path, environment: Mapping[str, str], out: Path, err: Path) -> None:
+def _command(
+    words: Sequence[str], folder: Path, environment: Mapping[str, str], out: Path, err: Path, tables: Path
+) -> None:
     """Be that command, `forcepos` or the path of a program, in a process of its own."""
     for path, stream in ((out, 1), (err, 2)):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), stream)
@@ -110,6 +108,7 @@ def _command(words: Sequence[str], folder: Path, environment: Mapping[str, str],
     os.environ.update(environment)
     os.chdir(folder)
     sys.argv = list(words)
+    copy_tables(tables)
     try:
         if words[0] == "forcepos":
             runpy.run_module("forcepos", run_name="__main__", alter_sys=True)

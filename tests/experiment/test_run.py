@@ -273,11 +273,19 @@ def test_baselines_and_coverage_stand_beside_every_score(smoke: Smoke, model: st
     assert result["neighbour_share"] is None
 
 
-def test_a_random_split_says_how_much_it_leaks(tmp_path: Path) -> None:
-    finished = forcepos([*QUICK, "split=random", "tracking=none"], tmp_path)
-    assert finished.result["neighbour_share"] > 0.99
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> tuple[Finished, Path]:
+    """A run without tracking, without a calibration part, on a random split, with TensorBoard's logs."""
+    folder = tmp_path_factory.mktemp("bare")
+    keys = ["tracking=none", "split=random", "split.calibration_ratio=0", "training.tensorboard=true"]
+    return forcepos([*QUICK, *keys], folder), folder
+
+
+def test_a_random_split_says_how_much_it_leaks(bare: tuple[Finished, Path]) -> None:
+    result = bare[0].result
+    assert result["neighbour_share"] > 0.99
     leak = "of the same recording within a window's length: this score is too optimistic"
-    assert [check["found"] for check in finished.result["checks"] if check["found"].endswith(leak)]
+    assert [check["found"] for check in result["checks"] if check["found"].endswith(leak)]
 
 
 def test_a_single_recording_is_drawn_in_blocks_and_has_no_second_split(tmp_path: Path) -> None:
@@ -303,10 +311,10 @@ def test_an_ensemble_has_a_radius_of_its_own_for_every_sample(tmp_path: Path) ->
     assert len(set(answers["radius"].tolist())) == 5
 
 
-def test_without_a_calibration_part_the_model_gives_no_radius(tmp_path: Path) -> None:
-    finished = forcepos([*QUICK, "split.calibration_ratio=0", "tracking=none"], tmp_path)
-    assert finished.result["coverage"] is None
-    model = keras.models.load_model(Path(finished.result["outputs"], "model.keras"))
+def test_without_a_calibration_part_the_model_gives_no_radius(bare: tuple[Finished, Path]) -> None:
+    result = bare[0].result
+    assert result["coverage"] is None
+    model = keras.models.load_model(Path(result["outputs"], "model.keras"))
     assert list(model.output) == ["position"]
 
 
@@ -391,19 +399,18 @@ def test_a_finished_search_is_reused_and_the_run_says_so(tmp_path: Path) -> None
     assert again.result["best_hyperparameters"] == first.result["best_hyperparameters"]
 
 
-def test_without_tracking_nothing_but_the_runs_folder_is_written(tmp_path: Path) -> None:
-    finished = forcepos([*QUICK, "tracking=none"], tmp_path)
+def test_without_tracking_nothing_but_the_runs_folder_is_written(bare: tuple[Finished, Path]) -> None:
+    finished, folder = bare
     assert finished.code == 0, finished.err
     assert finished.result["run_id"] is None
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["outputs"]
+    assert sorted(path.name for path in folder.iterdir()) == ["outputs"]
     model = Path(finished.result["outputs"], "model.keras")
     assert finished.result["model_uri"] == model.as_uri()
     assert model.is_file()
 
 
-def test_tensorboard_logs_are_written_on_demand(tmp_path: Path) -> None:
-    finished = forcepos([*QUICK, "tracking=none", "training.tensorboard=true"], tmp_path)
-    assert list(Path(finished.result["outputs"], "tensorboard").rglob("events.out.tfevents.*"))
+def test_tensorboard_logs_are_written_on_demand(bare: tuple[Finished, Path]) -> None:
+    assert list(Path(bare[0].result["outputs"], "tensorboard").rglob("events.out.tfevents.*"))
 
 
 NOISE = ("oneDNN", "cuda", "alembic", "Warning", "WARNING")

@@ -291,19 +291,19 @@ def test_grid_stops_when_the_space_is_used_up(tmp_path: Path) -> None:
 def test_bayesian_search_finds_a_narrow_optimum_that_random_search_misses(tmp_path: Path) -> None:
     def scores(name: str) -> float:
         total = 0.0
-        for seed in range(1, 6):
+        for seed in (1, 2, 3):
             config = tuner(f"tuner={name}", "tuner.max_trials=20")
             total += run(config, tmp_path / f"{name}{seed}", Formula(), seed=seed).score or 0.0
-        return total / 5
+        return total / 3
 
     assert scores("bayesian") < 0.5 * scores("random")
 
 
 def test_a_bayesian_proposal_costs_little(tmp_path: Path) -> None:
-    """Fifty trials of a formula that takes no time: KerasTuner's own proposals would take over a minute."""
+    """Trials of a formula that takes no time: fifty proposals of KerasTuner's own would take over a minute."""
     started = time.process_time()
-    run(tuner("tuner=bayesian", "tuner.max_trials=30"), tmp_path, Formula())
-    assert (time.process_time() - started) / 27 < 1
+    run(tuner("tuner=bayesian", "tuner.max_trials=15"), tmp_path, Formula())
+    assert (time.process_time() - started) / 12 < 1
 
 
 def test_hyperband_trains_few_networks_long(tmp_path: Path) -> None:
