@@ -29,7 +29,7 @@ from forcepos.models.final import TrainedModel, network_outputs, target_box, tra
 from forcepos.models.problem import Classification, Problem, Regression
 from forcepos.models.training.compiled import Logs
 from forcepos.models.training.trainer import NetworkTrainer
-from forcepos.results.run_report import RunReport, Scored, save
+from forcepos.results.run_report import RunReport, Scored, _data, save
 from forcepos.tracking.run import Run
 from forcepos.tuning.search import SearchResult
 from tests.conftest import checked_config
@@ -380,6 +380,12 @@ def test_networks_that_never_saw_a_fold_calibrate_by_it(tmp_path: Path) -> None:
     assert trained.calibration is not None
     assert (trained.calibration.units, trained.calibration.counted) == (6, "recordings")
     assert 25 / 2 < trained.calibration.bound < 30  # half of six errors, of 5 to 25 mm or a little more
+
+
+def test_a_channel_that_leaves_its_range_in_training_is_found() -> None:
+    signals = np.column_stack([np.arange(4 * SIZE) % SIZE, np.arange(4 * SIZE), NUMBER * 0])
+    result = _data(problem_with(signals, 10 * NUMBER))
+    assert result["outside_training"] == {"signal 1": 1.0}
 
 
 def test_no_calibration_gives_no_radius() -> None:

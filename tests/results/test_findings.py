@@ -134,6 +134,16 @@ def test_coverage_is_off_target_if_the_number_of_recordings_does_not_explain_it(
     assert found(sound(coverage=coverage)) == expected
 
 
+def test_channels_whose_test_values_leave_the_training_range_are_named_the_worst_first() -> None:
+    data = {"tested_recordings": 20, "outside_training": {"Fx": 0.004, "q1": 0.25, "q2": 1.0}}
+    (one,) = find(sound(data=data), searched(), checked_config())
+    assert one.found == (
+        "test values of 2 channels leave the range of training: "
+        "q2 of 100 % of the samples, q1 of 25 % of the samples"
+    )
+    assert one.advice == "record such values, tare, or leave these channels out (data.features)"
+
+
 def test_too_few_recordings_to_calibrate_on_are_told_with_what_they_vouch_for() -> None:
     few = {"calibration_units": 5, "counted": "recordings"}
     coverage = {"asked": 0.9, "level": 0.8, "found": 0.8, "radius_mean_mm": 7.5, **few}

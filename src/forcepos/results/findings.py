@@ -12,6 +12,7 @@ import pandas as pd
 from forcepos.config.schema import Config, CrossValidationConfig, SplitConfig
 from forcepos.models.architectures.architecture import search_space
 from forcepos.results.scores import BASELINES, Result, best_baseline, errors, headline, with_interval
+from forcepos.runtime.wording import name_some
 from forcepos.tuning.space import Space
 from forcepos.tuning.trials import TrialResult
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:  # the end of a sweep takes no TensorFlow
     from forcepos.tuning.search import SearchResult
 
 _FEW_UNITS = 10  # recordings below which an interval from a bootstrap over them is too narrow
+_RARE = 0.01  # share of samples outside the training range that noise may explain
 _TREND = 0.5  # rank correlation of value and objective above which a range's end is taken for a limit
 WHERE = {  # a split tests, from the easiest to the hardest
     "random": "between samples that it was trained on",
@@ -43,6 +45,7 @@ def find(result: Result, search: SearchResult, config: Config) -> list[Finding]:
     return [
         *(finding for one in scored for finding in _against_baselines(*one)),
         *_of_subsets(result),
+        *(finding for one in scored for finding in _outside(*one)),
         *(finding for one in scored for finding in _coverage(*one)),
         *_undecided(result, search, config),
         *_edges(search, config),
@@ -93,6 +96,16 @@ def _of_subsets(result: Result) -> Iterator[Finding]:
         text = f"the test subset has {tested} recording{'s' * (tested != 1)}: intervals over so few are too narrow"
         hint = f"test on {_FEW_UNITS} or more: record more, raise split.test_ratio, or use split=cross_validation"
         yield Finding(text, hint)
+
+
+def _outside(scored: Result, where: str = "") -> Iterator[Finding]:
+    """Name channels whose test values leave the training range, where a network has not learned what they mean."""
+    outside = {name: share for name, share in scored["data"].get("outside_training", {}).items() if share >= _RARE}
+    if outside:
+        worst = sorted(outside, key=lambda name: -outside[name])
+        shares = name_some([f"{name} of {100 * outside[name]:.2g} % of the samples" for name in worst], 5)
+        text = f"test values of {len(outside)} channels leave the range of training{where}: {shares}"
+        yield Finding(text, "record such values, tare, or leave these channels out (data.features)")
 
 
 def _coverage(scored: Result, where: str = "") -> Iterator[Finding]:

@@ -28,6 +28,7 @@ from forcepos.tracking.run import Run
 from forcepos.tuning.search import SearchResult
 
 log = logging.getLogger(__name__)
+_MARGIN = 0.05  # of a channel's range in training, by which test values may leave it
 
 
 @dataclass(frozen=True)
@@ -173,8 +174,19 @@ def _data(problem: Problem) -> dict[str, Any]:
         "classes": list(recordings.label_names),
         "subsets": {name: len(members) for name, members in vars(problem.split).items()},
         "tested_recordings": len(np.unique(recordings.recording[problem.test_samples.last])),
+        "outside_training": _outside_training(problem),
         **{f"{name}_digest": hashlib.sha256(known + of).hexdigest()[:12] for name, of in rows.items()},
     }
+
+
+def _outside_training(problem: Problem) -> dict[str, float]:
+    """Return, of each channel with any, the share of test samples outside its range in training and a margin."""
+    samples, signals = problem.samples, problem.samples.recordings.signals
+    trained = signals[samples.covered(problem.split.train)]
+    low, high = trained.min(axis=0), trained.max(axis=0)
+    tested, margin = signals[problem.test_samples.last], _MARGIN * (high - low)
+    shares = ((tested < low - margin) | (tested > high + margin)).mean(axis=0)
+    return {name: share for name, share in zip(samples.recordings.channels, shares.tolist(), strict=True) if share}
 
 
 def _evaluated(scored: Scored) -> dict[str, Any]:
