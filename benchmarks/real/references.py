@@ -15,13 +15,14 @@ from threadpoolctl import threadpool_limits
 
 from forcepos import load_recordings
 from forcepos.config.schema import Config
-from forcepos.data.recordings import Float32, Samples
+from forcepos.data.recordings import Float32
 from forcepos.evaluation.baselines import reference_predictions
 from forcepos.models.problem import Problem
+from forcepos.models.scaling import fit_scaling, statistics_of
+from forcepos.models.training.device import DeviceDataset
 
 METHODS = ("constant", "linear", "boosted_trees", "trees_on_statistics", "line_of_action")
-_STATISTICS_S = 0.5  # of the longer window
-_ROWS = 50  # of it, where the rate is unknown
+_STATISTICS_S = 0.5  # of the look back
 Errors = dict[str, tuple[int, float]]  # of each recording: number of samples, and the sum of their errors in mm
 
 
@@ -46,7 +47,7 @@ def reference_errors(config: Config, wrench: Sequence[str] | None) -> dict[str, 
         "constant": np.broadcast_to(problem.targets[train].mean(axis=0), (len(test), problem.targets.shape[1]))
     }
     predictions |= reference_predictions(problem)
-    predictions["trees_on_statistics"] = _trees(problem, statistics(problem.samples))
+    predictions["trees_on_statistics"] = _trees(problem, statistics(problem))
     if wrench is not None:
         predictions["line_of_action"] = _line_of_action(problem, wrench)
     names = np.array(problem.samples.recordings.names)[
@@ -58,31 +59,17 @@ def reference_errors(config: Config, wrench: Sequence[str] | None) -> dict[str, 
     }
 
 
-def statistics(samples: Samples) -> Float32:
-    """Return (n, 4 channels): the last row, and mean, spread and slope of the rows of a longer window before it.
-
-    At the beginning of a recording the window is what there is.
-    """
-    recordings = samples.recordings
-    length = round(_STATISTICS_S * recordings.rate_hz) if recordings.rate_hz else _ROWS
-    begin = recordings.bounds[recordings.recording[samples.last], 0]
-    first, stop = np.maximum(begin, samples.last + 1 - length), samples.last + 1
-    centred = recordings.signals - recordings.signals.mean(axis=0, dtype=np.float64)
-    row = np.arange(len(centred), dtype=np.float64)[:, None]
-    sums = [_sums(values, first, stop) for values in (centred, centred**2, row * centred)]
-    count = (stop - first)[:, None].astype(np.float64)
-    mean, square, moment = (each / count for each in sums)
-    middle = (first + stop - 1)[:, None] / 2
-    variance_of_rows = np.maximum((count**2 - 1) / 12, 1)
-    spread, slope = np.sqrt(np.maximum(square - mean**2, 0)), (moment - middle * mean) / variance_of_rows
-    return np.hstack([centred[samples.last], mean, spread, slope]).astype(np.float32)
-
-
-def _sums(
-    values: NDArray[np.float64], first: NDArray[np.integer], stop: NDArray[np.integer]
-) -> NDArray[np.float64]:
-    total = np.vstack([np.zeros((1, values.shape[1])), np.cumsum(values, axis=0)])
-    return np.asarray(total[stop] - total[first])
+def statistics(problem: Problem) -> Float32:
+    """Return (n, 4 channels): the last row, and mean, slope and spread as networks see them over half a second."""
+    samples, train = problem.samples, problem.split.train
+    if samples.earliest is None:
+        subsets = [] if problem.config.split.leaks else vars(problem.split).values()
+        samples = samples.looking_back(subsets)
+    rows = max(2, samples.recordings.rows_in(_STATISTICS_S, "model.statistics_s"))
+    dataset = DeviceDataset.of(replace(problem, samples=samples)).seeing(rows)
+    windows = dataset.in_batches(np.arange(len(samples.starts), dtype=np.int32))
+    scaling = fit_scaling(samples, train, None, "standardize")
+    return np.hstack([samples.recordings.signals[samples.last], statistics_of(scaling, rows, windows)])
 
 
 def _trees(problem: Problem, inputs: Float32) -> Float32:

@@ -127,20 +127,24 @@ def fit_scaling(samples: Samples, train: Int32, targets: Float32 | None, choice:
     return scaling
 
 
-def fit_statistics(scaling: Scaling, rows: int, windows: Iterable[Any]) -> Scaling:
-    """Fit the scaling of statistics over so many rows to raw signals, tensors (batch, rows or more, channels)."""
-    scaling = replace(scaling, rows=rows)
-    model, found = None, []
+def statistics_of(scaling: Scaling, rows: int, windows: Iterable[Any]) -> Float32:
+    """Return (n, 3 channels) statistics over the last rows of raw signals, tensors (batch, at least rows, …)."""
+    seen, model, found = replace(scaling, rows=rows, statistics=None), None, list[Float32]()
     for signals in windows:
         if model is None:
             raw = keras.Input(signals.shape[1:])
-            linear = keras.Sequential([raw, *scaling._linear_layers()])  # noqa: SLF001  # its own
-            model = keras.Model(raw, scaling._statistics(linear(raw)))  # noqa: SLF001
+            linear = keras.Sequential([raw, *seen._linear_layers()])  # noqa: SLF001  # its own
+            model = keras.Model(raw, seen._statistics(linear(raw)))  # noqa: SLF001
         found.append(np.asarray(model(signals)))
-    values = np.concatenate(found)
+    return np.concatenate(found)
+
+
+def fit_statistics(scaling: Scaling, rows: int, windows: Iterable[Any]) -> Scaling:
+    """Fit the scaling of statistics over so many rows to raw signals, tensors (batch, rows or more, channels)."""
+    values = statistics_of(scaling, rows, windows)
     mean, deviation = moments(values)
     pieces = Pieces.of((values - mean) / deviation) if scaling.pieces else None
-    return replace(scaling, statistics=(mean, deviation), pieces_of_statistics=pieces)
+    return replace(scaling, rows=rows, statistics=(mean, deviation), pieces_of_statistics=pieces)
 
 
 def some_of(members: Int32) -> Int32:
