@@ -120,7 +120,7 @@ def test_coverage_is_observed_on_the_test_subset(evaluation: Evaluation) -> None
     assert evaluation.coverage is not None
     assert evaluation.coverage.scores == {
         "asked": 0.5, "level": 0.5, "found": 0.0, "radius_mean_mm": 27.0,
-        "calibration_units": 3, "counted": "recordings",
+        "calibration_units": 3, "counted": "recordings", "calibration": "part",
     }  # fmt: skip
     assert evaluation.coverage.regions[["x_from_mm", "x_to_mm", "samples"]].to_numpy().tolist() == [[40, 40, SIZE]]
 

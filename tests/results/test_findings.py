@@ -145,7 +145,7 @@ def test_channels_whose_test_values_leave_the_training_range_are_named_the_worst
 
 
 def test_too_few_recordings_to_calibrate_on_are_told_with_what_they_vouch_for() -> None:
-    few = {"calibration_units": 5, "counted": "recordings"}
+    few = {"calibration_units": 5, "counted": "recordings", "calibration": "part"}
     coverage = {"asked": 0.9, "level": 0.8, "found": 0.8, "radius_mean_mm": 7.5, **few}
     (one,) = find(sound(coverage=coverage), searched(), checked_config())
     assert one.found == "5 recordings to calibrate on vouch for 80 %, not for 90 %"

@@ -60,7 +60,7 @@ def evaluate(problem: Problem, trained: TrainedModel) -> Evaluation:
     calibration, scores = trained.calibration, score(task, test, true, predicted)
     coverage = measure_coverage(task, true, outputs, test.positions, calibration) if calibration else None
     if coverage:
-        coverage.scores["asked"] = settings.coverage
+        coverage.scores.update(asked=settings.coverage, calibration=settings.calibration)
     return Evaluation(scores, intervals, resampled, coverage, true, predicted, outputs)
 
 

@@ -87,7 +87,7 @@ def _over_folds(plan: RunPlan, results: list[dict[str, Any]], run: Run) -> dict[
     fixed = isinstance(plan.config.tuner, FixedTunerConfig)
     groups = [name for name in ("test", *REFERENCES) if name in results[0]]
     coverage = [result["coverage"] or {} for result in results]
-    ratios = [{name: value for name, value in each.items() if name != "counted"} for each in coverage]
+    ratios = [{name: value for name, value in each.items() if not isinstance(value, str)} for each in coverage]
     return {
         "run_id": run.run_id,
         **{name: _each(np.mean, [result[name] for result in results]) for name in groups},

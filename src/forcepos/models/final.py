@@ -1,6 +1,7 @@
 """The final model: networks trained from scratch with the best hyperparameters, and calibrated."""
 
 import functools
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -20,10 +21,9 @@ from forcepos.models.training.compiled import Logs
 from forcepos.models.training.device import DeviceDataset, rows_of
 from forcepos.models.training.trainer import NetworkTrainer, Values
 
+log = logging.getLogger(__name__)
 _BATCH = 1024
 _LARGEST = 1e19  # the root of the largest float32: what is larger overflows in a network's products
-
-
 FOLDS = 5  # of the training subset, each of which calibrates once
 Box = tuple[Float64, Float64]
 Report = Callable[[int, int, Logs], None]
@@ -89,7 +89,8 @@ def _errors_of_folds(trainer: NetworkTrainer, best: Values, report: Report) -> _
         members = range(1, ensemble + 1)
         networks = [without.final(best, member, partial(report, first + member))[0] for member in members]
         found.append(_Errors.of(networks, part, outside, target_box(part)))
-    if not found:  # a single unit trains
+    if not found:
+        log.warning("evaluation.calibration=folds: no radius, since only one of what is left out trains")
         return None
     samples = np.concatenate([errors.samples for errors in found])
     return _Errors(samples, np.concatenate([errors.outputs for errors in found], axis=1))

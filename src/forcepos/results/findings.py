@@ -118,8 +118,10 @@ def _coverage(scored: Result, where: str = "") -> Iterator[Finding]:
         units = f"{coverage['calibration_units']} {coverage['counted']}"
         text = f"{units} to calibrate on vouch for {100 * target:.3g} %{where}, not for {100 * asked:g} %"
         needed = ceil(asked / (1 - asked) - 1e-9)
-        hint = f"calibrate on {needed} or more: evaluation.calibration=folds, or record more"
-        yield Finding(text, hint)
+        more = (
+            "record more" if coverage["calibration"] == "folds" else "evaluation.calibration=folds, or record more"
+        )
+        yield Finding(text, f"calibrate on {needed} or more: {more}")
     tolerance = 2 * sqrt(target * (1 - target) / max(scored["data"]["tested_recordings"], 1))
     if abs(observed - target) > tolerance:
         promise = "more" if observed < target else "less"

@@ -139,7 +139,11 @@ def remarks(result: Result) -> Iterator[str]:
         if coverage := of.get("coverage"):
             size = next(words.format(coverage[name]) for name, words in _SIZES.items() if name in coverage)
             level, units = coverage.get("level", coverage["asked"]), coverage.get("calibration_units")
-            few = f", all that {units:g} {coverage['counted']} vouch for" if level < coverage["asked"] else ""
+            few = (
+                f", all that {units:g} {coverage.get('counted', 'units')} vouch for"
+                if level < coverage["asked"]
+                else ""
+            )
             rates = f"target coverage {100 * level:.3g} %{few}, observed {100 * coverage['found']:.3g} %"
             yield f"{where}{rates} on the test subset, with {size}"
 
