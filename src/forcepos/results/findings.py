@@ -118,10 +118,8 @@ def _coverage(scored: Result, where: str = "") -> Iterator[Finding]:
         units = f"{coverage['calibration_units']} {coverage['counted']}"
         text = f"{units} to calibrate on vouch for {100 * target:.3g} %{where}, not for {100 * asked:g} %"
         needed = ceil(asked / (1 - asked) - 1e-9)
-        more = (
-            "record more" if coverage["calibration"] == "folds" else "evaluation.calibration=folds, or record more"
-        )
-        yield Finding(text, f"calibrate on {needed} or more: {more}")
+        folds = "evaluation.calibration=folds, or " * (coverage["calibration"] != "folds")
+        yield Finding(text, f"calibrate on {needed} or more: {folds}record more")
     tolerance = 2 * sqrt(target * (1 - target) / max(scored["data"]["tested_recordings"], 1))
     if abs(observed - target) > tolerance:
         promise = "more" if observed < target else "less"

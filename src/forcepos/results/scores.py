@@ -138,12 +138,9 @@ def remarks(result: Result) -> Iterator[str]:
     for where, of in (("", result), *([(f"split={second['split']}: ", second)] if second else [])):
         if coverage := of.get("coverage"):
             size = next(words.format(coverage[name]) for name, words in _SIZES.items() if name in coverage)
-            level, units = coverage.get("level", coverage["asked"]), coverage.get("calibration_units")
-            few = (
-                f", all that {units:g} {coverage.get('counted', 'units')} vouch for"
-                if level < coverage["asked"]
-                else ""
-            )
+            level, what = coverage.get("level", coverage["asked"]), coverage.get("counted", "units")
+            vouching = f", all that {coverage.get('calibration_units', 0):g} {what} vouch for"
+            few = vouching * (level < coverage["asked"])
             rates = f"target coverage {100 * level:.3g} %{few}, observed {100 * coverage['found']:.3g} %"
             yield f"{where}{rates} on the test subset, with {size}"
 
