@@ -103,7 +103,7 @@ def _outside(scored: Result, where: str = "") -> Iterator[Finding]:
     outside = {name: share for name, share in scored["data"].get("outside_training", {}).items() if share >= _RARE}
     if outside:
         worst = sorted(outside, key=lambda name: -outside[name])
-        shares = name_some([f"{name} of {100 * outside[name]:.2g} % of the samples" for name in worst], 5)
+        shares = name_some([f"{name} of {100 * outside[name]:.3g} % of the samples" for name in worst], 5)
         text = f"test values of {len(outside)} channels leave the range of training{where}: {shares}"
         yield Finding(text, "record such values, tare, or leave these channels out (data.features)")
 
