@@ -18,9 +18,10 @@ from forcepos.experiment.run import RunPlan, run_once
 from forcepos.models.training.device import use_device
 from forcepos.results.finished_runs import CONFIG, cached_result, refuse_result
 from forcepos.results.pending_logs import finalize_tracking, log_pending, reopen
-from forcepos.results.run_report import repeat_result, write_result
+from forcepos.results.run_report import repeat_result
 from forcepos.results.scores import REFERENCES, description, headline, key_metrics, log_table
 from forcepos.results.terminal import show_table
+from forcepos.runtime.files import write_json
 from forcepos.runtime.resources import jobs_at_once
 from forcepos.tracking.description import command, run_name, swept
 from forcepos.tracking.run import Run
@@ -52,7 +53,7 @@ def _run_folds(plan: RunPlan) -> dict[str, Any]:
             again = log_pending(fold, replace(plan, config=fold).fingerprint, run, part) or part
             part.update({name: again[name] for name in ("run_id", "tracking")})
     result = finalize_tracking(run, result, config, plan.fingerprint)
-    write_result(result, folder)
+    write_json(folder / "result.json", result)
     return result
 
 
@@ -109,7 +110,7 @@ def _each(measure: Callable[[list[Any]], Any], scores: list[Scores]) -> Scores:
 
 
 def _save(result: dict[str, Any], folder: Path, run: Run) -> None:
-    write_result(result, folder)
+    write_json(folder / "result.json", result)
     table = pd.DataFrame([fold["test"] for fold in result["folds"]], range(1, len(result["folds"]) + 1))
     table.to_csv(folder / "folds.csv", index_label="fold")
     run.log_scores(key_metrics(result))

@@ -13,10 +13,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from omegaconf import OmegaConf
 
+from forcepos.data.recordings import Float64
 from forcepos.evaluation.evaluate import coverage_at_levels
 from forcepos.models.problem import Regression
+from forcepos.results.comparison import ladder
 from forcepos.results.figures import errors, style
-from forcepos.results.figures.ladder import ladder
 from forcepos.results.findings import cards, question
 from forcepos.results.run_report import RunReport
 from forcepos.results.scores import REFERENCES, in_words, remarks, score_table
@@ -99,13 +100,11 @@ def _draw(report: RunReport, result: dict[str, Any]) -> Iterator[tuple[str, Figu
     if second := result["also"]:
         yield "gap", ladder({config.split.name: result, second["split"]: second})
     yield from _of_predictions(report)
-    curves = {
-        each.problem.config.split.name: coverage_at_levels(
-            each.problem.task, each.trained.calibration, each.evaluation.true, each.evaluation.outputs
-        )
-        for each in report.all_scored
-        if each.trained.calibration
-    }
+    curves = dict[str, tuple[Float64, Float64]]()
+    for of in report.all_scored:
+        if calibration := of.trained.calibration:
+            levels = coverage_at_levels(of.problem.task, calibration, of.evaluation.true, of.evaluation.outputs)
+            curves[of.problem.config.split.name] = levels
     if curves:
         yield "coverage", errors.coverage_curve(curves, config.evaluation.coverage)
     history, objective = report.scored.trained.histories[0], config.tuner.objective
@@ -175,8 +174,9 @@ def hyperparameter_effects(trials: Sequence[TrialResult], objective: str, direct
     common, distinct = values.count().sort_values(ascending=False, kind="stable").index, values.nunique()
     names = [name for name in common if distinct[name] > 1 and not name.startswith("tuner/")]  # Hyperband's own
     if not names:
-        figure, text = style.new_figure(1.2), "No hyperparameter took more than one value in scored trials."
-        figure.text(0.5, 0.5, text, ha="center", va="center", wrap=True)
+        figure, axes = style.single(1.2)
+        axes.set_axis_off()
+        axes.set_title("No hyperparameter took more than one value in scored trials.")
         return figure
     columns, rows = min(3, len(names)), -(-len(names) // 3)
     figure, panels = style.panels(rows, columns, 0.7 + 1.35 * rows, sharey=True)

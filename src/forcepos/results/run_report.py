@@ -59,9 +59,8 @@ class RunReport:
     @property
     def objective(self) -> float:
         """The search's best validation objective, or the final training's, averaged over an ensemble."""
-        return float(
-            np.mean([value for _, value in self.kept]) if self.search.score is None else self.search.score
-        )
+        found = self.search.score
+        return float(np.mean([value for _, value in self.kept]) if found is None else found)
 
     @cached_property
     def kept(self) -> list[tuple[int, float]]:
@@ -88,10 +87,8 @@ class RunReport:
         if evaluation.coverage and set(recordings.axes) >= {"x", "y"}:
             tables["coverage_by_region"] = evaluation.coverage.regions
         if trials := self.search.trials:
-            rows = [
-                {"number": one.number, "objective": one.score, "failure": one.failure, **one.hyperparameters}
-                for one in trials
-            ]
+            facts = [{"number": one.number, "objective": one.score, "failure": one.failure} for one in trials]
+            rows = [fact | one.hyperparameters for fact, one in zip(facts, trials, strict=True)]
             tables["trials"] = pd.DataFrame(rows, dtype=object)
         return tables
 
@@ -129,7 +126,7 @@ def save(report: RunReport, folder: Path, run: Run) -> dict[str, Any]:
     }
     result["verdict"] = verdict(result, problem.config.split)
     result["checks"] = [asdict(finding) for finding in find(result, report.search, problem.config)]
-    write_result(result, folder)
+    write_json(folder / "result.json", result)
     for path in write_score_files(result, folder):
         run.log_file(path)
     run.log_scores(key_metrics(result), datasets(problem, result["data"]))
@@ -139,14 +136,10 @@ def save(report: RunReport, folder: Path, run: Run) -> dict[str, Any]:
     return result
 
 
-def write_result(result: dict[str, Any], folder: Path) -> None:
-    write_json(folder / "result.json", result)
-
-
 def repeat_result(result: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Log where the same run was finished before, and write its result into `folder` too."""
     log.info("finished before, in %s", result["outputs"])
-    write_result(result, folder)
+    write_json(folder / "result.json", result)
     return result
 
 

@@ -115,8 +115,7 @@ class Terminal(Listener):
         stage = self._progress.stages[self._progress.at]
         self._epoch(f"{stage}{network}, epoch {epoch} of at most {self._training.final_epochs}", logs)
 
-    def fold_epoch_ended(self, number: int, epoch: int, logs: Mapping[str, float]) -> None:
-        self.final_epoch_ended(number, epoch, logs)
+    fold_epoch_ended = final_epoch_ended
 
     def _epoch(self, where: str, logs: Mapping[str, float]) -> None:
         best = "" if self._best is None else f", best so far {self._best:.4g}"

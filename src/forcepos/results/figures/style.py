@@ -40,20 +40,15 @@ def drawing() -> AbstractContextManager[None]:
     return matplotlib.style.context(["default", _STYLE])
 
 
-def new_figure(height: float, width: float = PAGE_IN) -> Figure:
-    """Create an empty figure; sizes in inches."""
-    return Figure(figsize=(width, height), layout="constrained")
-
-
 def single(height: float = 3.8, width: float = PAGE_IN) -> tuple[Figure, Axes]:
     """Create a figure with a single panel; sizes in inches."""
-    figure = new_figure(height, width)
-    return figure, figure.add_subplot()
+    figure, (axes,) = panels(1, 1, height, width)
+    return figure, axes
 
 
 def panels(rows: int, columns: int, height: float, width: float = PAGE_IN, **share: Any) -> _Panels:
     """Create a figure with this many panels, row by row; sizes in inches."""
-    figure = new_figure(height, width)
+    figure = Figure(figsize=(width, height), layout="constrained")
     return figure, [*figure.subplots(rows, columns, squeeze=False, **share).flat]
 
 
