@@ -31,9 +31,7 @@ def reference_predictions(problem: Problem) -> dict[str, Float32]:
     drawn evenly with the run's seed. A class without training samples gets probability 0.
     """
     task, samples, seed = problem.task, problem.samples, problem.config.seed
-    members, most = problem.split.train, problem.config.evaluation.baseline_samples
-    if len(members) > most:
-        members = np.sort(np.random.default_rng(seed).choice(members, most, replace=False))
+    members = _draw(problem.split.train, problem.config.evaluation.baseline_samples, seed)
     inputs, targets = _windows(samples, members), problem.targets[members]
     test, predictions = problem.split.test, dict[str, Float32]()
     for name, model in _models(task, seed).items():
@@ -54,6 +52,12 @@ def _models(task: Task, seed: int) -> dict[str, Any]:
         # One tree per class and round: fewer bins take a third of the time.
         linear, boosted = LogisticRegression(max_iter=300), HistGradientBoostingClassifier(max_bins=64, **trees)
     return {"linear": make_pipeline(StandardScaler(), linear), "boosted_trees": boosted}
+
+
+def _draw(members: Int32, at_most: int, seed: int) -> Int32:
+    if len(members) <= at_most:
+        return members
+    return np.sort(np.random.default_rng(seed).choice(members, at_most, replace=False))
 
 
 def _windows(samples: Samples, members: Int32) -> Float64:

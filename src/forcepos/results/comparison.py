@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from forcepos.data.recordings import Float64
 from forcepos.evaluation.metrics import N_BLOCKS, draw_units, paired_differences
@@ -89,7 +88,8 @@ def ladder(rungs: Mapping[str, Result]) -> Figure:
     ticks = [f"{name}\n{score(of)}".replace(" [", "\n[") for name, of in zip(names, rungs.values(), strict=True)]
     axes.set(xticks=range(len(rungs)), xticklabels=ticks, ylabel=label)
     axes.margins(x=0.1)
-    style.log_if_wide(axes, axes.dataLim.intervaly if factor == 1 else ())
+    if factor == 1:
+        style.log_if_wide(axes)
     if axes.get_yscale() == "linear":
         axes.set_ylim(0, None)
     figure.legend(loc="outside upper center", ncols=len(_METHODS))
@@ -208,11 +208,18 @@ def learning_curves(metric: str, curves: Mapping[str, pd.DataFrame]) -> Figure:
     known = {name: logs.groupby("epoch")[metric].mean() for name, logs in curves.items() if metric in logs}
     for place, (name, means) in enumerate(known.items()):
         axes.plot(means.index, means, ".-", label=style.literal(name) if place < 8 else "_")
-    axes.set(xlabel="epoch", ylabel=style.literal(metric))
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     if known:
+        style.count_epochs(axes, ylabel=style.literal(metric))
         figure.legend(loc="outside lower center", fontsize="small", frameon=False)
     return figure
+
+
+def save_job_scores(rows: Sequence[Mapping[str, Any]], *files: Path) -> None:
+    """Draw finished jobs as `job_scores` does, into each of the files."""
+    with style.drawing():
+        figure = job_scores(rows)
+        for file in files:
+            figure.savefig(file)
 
 
 def job_scores(rows: Sequence[Mapping[str, Any]]) -> Figure:

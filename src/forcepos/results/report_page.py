@@ -143,7 +143,8 @@ def learning_curves(history: Sequence[dict[str, float]], objective: str, kept: i
         axes.plot(range(1, len(history) + 1), [logs[name] for logs in history], marker=".", label=label)
     label = f"epoch {kept}, whose weights are kept"
     axes.plot(kept, history[kept - 1][objective], "*", color=style.BLACK, ms=10, zorder=3, label=label)
-    _count_epochs(axes, len(history), ylabel=in_words(metric), title="Final training")
+    style.count_epochs(axes, ylabel=in_words(metric), title="Final training")
+    axes.legend()
     return figure
 
 
@@ -151,19 +152,18 @@ def trial_curves(trials: Sequence[TrialResult], objective: str, direction: str) 
     """Plot the objective, a mean over executions, by epoch of all trials that did not fail; mark the best."""
     scored, best, failures = _scored(trials, direction)
     figure, axes = style.single()
-    others = [trial for trial in scored if trial is not best]
-    curves = [  # means over the executions, up to the last epoch that all of them reached
-        [float(np.mean([logs[objective] for logs in epoch])) for epoch in zip(*trial.history, strict=False)]
-        for trial in (*others, best)
-    ]
-    for curve in curves[:-1]:
-        label = "_" if axes.lines else f"other trials ({len(others)})"
-        axes.plot(range(1, len(curve) + 1), curve, ".-", label=label, color=style.GREY, lw=0.8, ms=4)
-    label = f"trial {best.number} (best)"
-    axes.plot(range(1, len(curves[-1]) + 1), curves[-1], ".-", label=label, color=style.BLUE, linewidth=2)
+    for trial in sorted(scored, key=lambda trial: trial is best):  # means, as far as all executions go
+        epochs = zip(*trial.history, strict=False)
+        means = [float(np.mean([logs[objective] for logs in executions])) for executions in epochs]
+        label = "_" if axes.lines else f"other trials ({len(scored) - 1})"
+        look: Any = {"label": label, "color": style.GREY, "lw": 0.8, "ms": 4}
+        if trial is best:
+            look = {"label": f"trial {best.number} (best)", "color": style.BLUE, "lw": 2}
+        axes.plot(range(1, len(means) + 1), means, ".-", **look)
     if direction == "min":
-        style.log_if_wide(axes, [value for curve in curves for value in curve])
-    _count_epochs(axes, max(map(len, curves)), ylabel=in_words(objective), title=f"Trials{failures}")
+        style.log_if_wide(axes)
+    style.count_epochs(axes, ylabel=in_words(objective), title=f"Trials{failures}")
+    axes.legend()
     return figure
 
 
@@ -186,7 +186,7 @@ def hyperparameter_effects(trials: Sequence[TrialResult], objective: str, direct
     for axes in panels[len(names) :]:
         axes.remove()
     if direction == "min":
-        style.log_if_wide(panels[0], [trial.score for trial in scored if trial.score is not None])
+        style.log_if_wide(panels[0])
     figure.supylabel(in_words(objective))
     figure.suptitle(f"Trials; the star is trial {best.number}, the best{failures}")
     return figure
@@ -198,14 +198,6 @@ def _scored(trials: Sequence[TrialResult], direction: str) -> tuple[list[TrialRe
     best = pick(scored, key=lambda trial: trial.score)  # type: ignore[arg-type,return-value]  # none is None
     failed = len(trials) - len(scored)
     return scored, best, f"; {failed} failed, not shown" if failed else ""
-
-
-def _count_epochs(axes: Axes, epochs: int, **words: str) -> None:
-    """Make the x axis run from the first to the last epoch, even if they are the same; add the legend."""
-    margin = max(0.04 * epochs, 0.1)
-    axes.set(xlabel="epoch", xlim=(1 - margin, epochs + margin), **words)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    axes.legend()
 
 
 def _plot_effect(axes: Axes, name: str, trials: Sequence[TrialResult], best: TrialResult) -> None:
