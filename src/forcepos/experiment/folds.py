@@ -122,6 +122,6 @@ def _save(result: dict[str, Any], folder: Path, run: Run) -> None:
         {"fold": number, measure: f"{fold['test'][measure]:.4g}", "baseline": f"{fold['baseline'][measure]:.4g}"}
         for number, fold in enumerate(result["folds"], 1)
     ]
-    show_table(f"Folds ({folder / 'folds.csv'})", ("fold", measure, "baseline"), rows)
+    show_table(f"Folds ({folder / 'folds.csv'})", rows)
     log.info("%s over folds: %.4g +- %.4g", measure, result["test"][measure], result["spread"][measure])
     log.info("outputs: %s", folder)

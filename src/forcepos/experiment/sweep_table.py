@@ -5,7 +5,7 @@ import json
 import logging
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from operator import itemgetter
 from pathlib import Path
@@ -167,7 +167,7 @@ def show_jobs(rows: Sequence[Row], keys: Sequence[str], table: Path) -> None:
     tables = {"Jobs by test score": job_cells(rows, keys), "Mean and spread over seeds": seed_cells(rows, keys)}
     for title, cells in tables.items():
         if cells:
-            show_table(title, tuple(cells[0]), cells)
+            show_table(title, cells)
 
 
 def sweep_story(rows: Sequence[Row], keys: Sequence[str], command: str, files: Sequence[Path]) -> SweepStory:
@@ -188,21 +188,21 @@ def draw_jobs(rows: Sequence[Row], keys: Sequence[str], folder: Path) -> list[Pa
     finished, files = [row for row in rows if row["result"]], list[Path]()
     if len(finished) < 2:
         return files
+    work: list[tuple[str, str, Callable[..., object], list[Path]]] = []
     pictures = [folder / "jobs.svg", folder / "jobs.png"]
-    work = [("draw", "", partial(comparison.save_job_scores, finished), pictures)]
+    work += [("draw", "", partial(comparison.save_job_scores, finished), pictures)]
     if ladders := _ladders(rows, keys):
-        page = folder / "ladder.html"
-        make = partial(comparison.write_ladders, ladders)
-        work.append(("order", f"from split to split: {short_path(page)}", make, [page]))
+        page, make = folder / "ladder.html", partial(comparison.write_ladders, ladders)
+        work += [("order", f"from split to split: {short_path(page)}", make, [page])]
     alike = _tested_alike(finished, keys)
     for number, jobs in enumerate(alike, 1):
         page = folder / ("comparison.html" if len(alike) == 1 else f"comparison_{number}.html")
         done = f"jobs {', '.join(str(row['job']) for row in jobs)} compared: {short_path(page)}"
-        make = partial(comparison.write_comparison, [Path(row["result"]["outputs"]) for row in jobs])
-        work.append(("compare", done, make, [page]))
-    for what, done, make, made in work:
+        compare = partial(comparison.write_comparison, [Path(row["result"]["outputs"]) for row in jobs])
+        work += [("compare", done, compare, [page])]
+    for what, done, write, made in work:
         try:
-            make(*made)
+            write(*made)
         except Exception as error:  # noqa: BLE001  # the jobs are done, and their table is written
             level = logging.INFO if isinstance(error, InputError) else logging.WARNING
             log.log(level, "cannot %s the jobs: %s", what, str(error) or type(error).__name__)

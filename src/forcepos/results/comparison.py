@@ -233,8 +233,8 @@ def job_scores(rows: Sequence[Mapping[str, Any]]) -> Figure:
         own = ([score, "low", "high"], place, "o", style.CYCLE[0], "its own split")
         second = (["also", "also_low", "also_high"], place + 0.2, "D", style.CYCLE[1], "second split")
         for columns, rows_at, mark, colour, label in (own, second):
-            value, *ends = panel[columns].astype(float).to_numpy().T
-            axes.hlines(rows_at, *ends, color=colour)
+            value, low, high = panel[columns].astype(float).to_numpy().T
+            axes.hlines(rows_at, low, high, color=colour)
             axes.plot(value, rows_at, mark, markersize=4, color=colour, label=label)
         axes.plot(panel["best_baseline"], place, "|", color=style.BLACK, label="best baseline")
         axes.set_yticks(place, [style.literal(name) for name in panel["name"]])

@@ -117,10 +117,8 @@ def _draw(report: RunReport, result: dict[str, Any]) -> Iterator[tuple[str, Figu
 def _of_predictions(report: RunReport) -> Iterator[tuple[str, Figure]]:
     task, true, table = report.scored.problem.task, report.scored.evaluation.true, report.predictions
     if isinstance(task, Regression):
-        references = {
-            REFERENCES[name]: np.linalg.norm(values.astype(np.float64) - true, axis=1)
-            for name, values in report.scored.references.predictions.items()
-        }
+        off = {name: of.astype(np.float64) - true for name, of in report.scored.references.predictions.items()}
+        references = {REFERENCES[name]: np.linalg.norm(of, axis=1) for name, of in off.items()}
         yield "error_distribution", errors.error_distribution(table, references)
         yield "true_against_predicted", errors.true_against_predicted(table)
         if set(task.outputs) >= {"x", "y"}:

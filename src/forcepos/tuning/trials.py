@@ -125,7 +125,7 @@ class Listener:
     def epoch_ended(self, number: int, execution: int, epoch: int, logs: Logs) -> None: ...
     def trial_ended(self, result: TrialResult) -> None: ...  # failed ones, too
     def final_epoch_ended(self, member: int, epoch: int, logs: Logs) -> None: ...  # of an ensemble's network
-    def fold_epoch_ended(self, number: int, epoch: int, logs: Logs) -> None: ...  # calibrating, numbered on
+    def fold_epoch_ended(self, member: int, epoch: int, logs: Logs) -> None: ...  # calibrating, numbered on
 
 
 class Events(Listener):
