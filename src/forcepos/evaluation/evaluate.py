@@ -194,9 +194,7 @@ def _cramer_rao_bounds(task: Regression, test: Samples, simulation: Simulation) 
     return bounds
 
 
-def errors_by_unit(
-    task: Task, names: Sequence[str], number: Int32, measured: tuple[Float32, Float32, Float32]
-) -> pd.DataFrame:
+def errors_by_unit(task: Task, names: Sequence[str], number: Int32, measured: tuple[Float32, ...]) -> pd.DataFrame:
     """Tabulate the errors of each unit, a point or recording, that has samples, worst first.
 
     `number` (n,) says which of the `names` each sample has. Measured are positions (n, 3) in mm, the truth and the

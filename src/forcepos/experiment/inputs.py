@@ -33,10 +33,9 @@ def read_inputs(config: Config) -> Loaded:
     """Look for the tracking server, check given hyperparameters, and read the recordings."""
     tasks = int(os.environ.get("SLURM_STEP_NUM_TASKS", "1"))
     if tasks > 1:
-        raise InputError(
-            f"Slurm runs this command as {tasks} tasks, each of which would do the whole run: ask for one task, "
-            f"srun --ntasks=1 --cpus-per-task={tasks} …, and set tuner.workers={tasks}"
-        )
+        fault = f"Slurm runs this command as {tasks} tasks, each of which would do the whole run"
+        remedy = f"ask for one task, srun --ntasks=1 --cpus-per-task={tasks} …, and set tuner.workers={tasks}"
+        raise InputError(f"{fault}: {remedy}")
     check_server(config.tracking)
     check_pretraining(config)
     given_hyperparameters(config)

@@ -1,7 +1,6 @@
 """The report of a run: files and figures in its folder, report.html, the same in MLflow, one line of JSON."""
 
 import hashlib
-import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -27,7 +26,6 @@ from forcepos.runtime.wording import shortened, visible
 from forcepos.tracking.run import Run
 from forcepos.tuning.search import SearchResult
 
-log = logging.getLogger(__name__)
 _MARGIN = 0.05  # of a channel's range in training, by which test values may leave it
 
 
@@ -136,19 +134,10 @@ def save(report: RunReport, folder: Path, run: Run) -> dict[str, Any]:
     return result
 
 
-def repeat_result(result: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Log where the same run was finished before, and write its result into `folder` too."""
-    log.info("finished before, in %s", result["outputs"])
-    write_json(folder / "result.json", result)
-    return result
-
-
 def _learning_curves(report: RunReport) -> pd.DataFrame:
-    return pd.DataFrame(
-        {"network": member, "epoch": epoch, **logs}
-        for member, history in enumerate(report.scored.trained.histories, 1)
-        for epoch, logs in enumerate(history, 1)
-    )
+    networks = enumerate(report.scored.trained.histories, 1)
+    rows = ({"network": n, "epoch": epoch, **logs} for n, each in networks for epoch, logs in enumerate(each, 1))
+    return pd.DataFrame(rows)
 
 
 def _data(problem: Problem) -> dict[str, Any]:

@@ -48,7 +48,7 @@ class Entry(NamedTuple):
 
 
 class Space:
-    """Stands for `keras_tuner.HyperParameters` where a space is declared, and lists its entries in order."""
+    """Lists a space's entries as declared, by `keras_tuner.HyperParameters`' methods, which return the default."""
 
     def __init__(self, declare: Callable[[Any], None]) -> None:
         self._entries: list[Entry] = []
@@ -75,8 +75,6 @@ class Space:
     def Text(self, name: str, contains: Callable[[str], bool]) -> None:  # noqa: N802
         """Declare a text that a tuner keeps with the hyperparameters of a trial."""
         self._add(name, (str,), contains, {})
-
-    # --- KerasTuner's names; each returns the default value, as there ---
 
     def Int(self, name: str, min_value: int, max_value: int, step: int | None = None, **more: Any) -> Any:  # noqa: N802
         size = step if step and more.get("sampling", "linear") == "linear" else 1
