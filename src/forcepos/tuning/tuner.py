@@ -1,7 +1,4 @@
-"""Tuners: which oracle of KerasTuner's proposes hyperparameters, with what settings, for which search.
-
-The space of hyperparameters is declared without KerasTuner, which takes TensorFlow and seconds to load.
-"""
+"""Tuners: which oracle of KerasTuner's, which takes seconds to load, proposes values for which declared space."""
 
 from __future__ import annotations
 
