@@ -162,7 +162,7 @@ def test_a_report_a_picture_a_table_and_a_csv_file_hold_no_hidden_characters(
     assert page.count(r"\x1b]0;owned") == 28
     write_csv(tmp_path / "a.csv", pd.DataFrame({"name": [EVIL]}))
     assert (tmp_path / "a.csv").read_text() == f"name\n{SHOWN}\n"
-    show_table("jobs", ["overrides"], [{"overrides": EVIL}])
+    show_table("jobs", [{"overrides": EVIL}])
     assert SHOWN in capfd.readouterr().err
     file = BytesIO()
     figure, axes = style.single()

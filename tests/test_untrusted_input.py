@@ -240,7 +240,7 @@ def test_a_name_in_a_table_is_no_formula(name: str, cell: str, tmp_path: Path) -
 
 
 def test_a_table_on_the_terminal_shows_brackets_as_they_are(capfd: pytest.CaptureFixture[str]) -> None:
-    show_table("jobs", ["overrides"], [{"overrides": "model.axes=[x,y] [red]"}])
+    show_table("jobs", [{"overrides": "model.axes=[x,y] [red]"}])
     assert "model.axes=[x,y] [red]" in capfd.readouterr().err
 
 

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.quiver import Quiver
 
 from forcepos.data.sectors import make_sectors
+from forcepos.results.comparison import ladder
 from forcepos.results.figures import style
 from forcepos.results.figures.errors import (
     confusion,
@@ -27,7 +28,6 @@ from forcepos.results.figures.errors import (
     sector_map,
     true_against_predicted,
 )
-from forcepos.results.figures.ladder import ladder
 from tests.conftest import checked_config
 from tests.results.drawing import drawn, labels, texts
 

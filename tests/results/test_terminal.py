@@ -177,7 +177,7 @@ def test_a_table_wraps_between_words_only(
 
     def lines(width: int) -> list[str]:
         monkeypatch.setattr(terminal, "_LOG_WIDTH", width)
-        show_table("Scores", tuple(scores), [scores], justify="right")
+        show_table("Scores", [scores], justify="right")
         return [line.rstrip() for line in capfd.readouterr().err.splitlines()]
 
     assert lines(60)[-1] == "model on held_out_points  5.962 [4.932, 6.97]  0.847"

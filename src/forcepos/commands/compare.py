@@ -53,7 +53,7 @@ def main(arguments: Sequence[str]) -> None:
         for split, rows in table.groupby("split", sort=False):
             cells: list[dict[Any, Any]] = shown(rows).to_dict("records")
             title = f"{rows['measure'].iloc[0]} on the test subset of split={split}"
-            show_table(visible(title), [*cells[0]], cells)
+            show_table(visible(title), cells)
             sys.stderr.write(textwrap.fill(visible(rows["note"].iloc[0]), 80) + "\n")
         sys.stderr.write(f"comparison: {visible(str(options.output))}\n")
 

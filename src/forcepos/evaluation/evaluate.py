@@ -1,7 +1,4 @@
-"""Scores on the test subset: of the model, of each point, of baselines, and the best that noise allows.
-
-Coverage is the share of samples whose radius, or set of classes, contains the truth.
-"""
+"""Scores on the test subset: of the model, of each point, of baselines, and the best that noise allows."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,7 +23,7 @@ _LEVELS = np.linspace(0.05, 0.95, 19)
 
 
 @dataclass(frozen=True)
-class Coverage:
+class Coverage:  # the share of samples whose radius, or set of classes, contains the truth
     scores: dict[str, Any]  # as in result.json: shares, mean radius in mm or number of classes, units calibrated
     regions: pd.DataFrame  # a row for each region of the plate: its share, and its borders in mm
 
@@ -128,9 +125,8 @@ def references(problem: Problem, simulation: Simulation | None) -> References:
     """Score baselines on the test subset; with a simulation, also ideal observers and the Cramér-Rao bound.
 
     Ideal observers are lookups with perfect knowledge: `oracle_points` knows each grid point's noise-free torques
-    and the distribution of the simulator's noise, offsets and drift. `oracle_offsets` also knows each visit's
-    sensor offsets, `oracle_visits` its very torques without noise, so its force and posture too: what no model
-    can know of a visit that it has not seen.
+    and the distribution of noise, offsets and drift; `oracle_offsets` also each visit's sensor offsets, and
+    `oracle_visits` its very torques without noise: what no model can know of a visit that it has not seen.
     """
     task, settings = problem.task, problem.config.evaluation
     true, test = problem.test_targets, problem.test_samples
@@ -156,9 +152,8 @@ def differences(
 ) -> dict[str, dict[str, list[float]]]:
     """Return low and high of the main score's difference, the model's minus each other's, by name and score.
 
-    All are predictions (test samples, outputs). Each draw of the bootstrap draws the same units for all of them,
-    since what makes a recording hard does so for all; intervals are simultaneous, since the best of the others is
-    found by the same samples.
+    All are predictions (test samples, outputs). Each draw of the bootstrap draws the same units for all of them;
+    intervals are simultaneous, since the best of the others is found by the same samples.
     """
     task, test, settings = problem.task, problem.test_samples, problem.config.evaluation
     each = [_main_score(task, problem.test_targets, of) for of in (predicted, *others.values())]
@@ -199,9 +194,7 @@ def _cramer_rao_bounds(task: Regression, test: Samples, simulation: Simulation) 
     return bounds
 
 
-def errors_by_unit(
-    task: Task, names: Sequence[str], number: Int32, measured: tuple[Float32, Float32, Float32]
-) -> pd.DataFrame:
+def errors_by_unit(task: Task, names: Sequence[str], number: Int32, measured: tuple[Float32, ...]) -> pd.DataFrame:
     """Tabulate the errors of each unit, a point or recording, that has samples, worst first.
 
     `number` (n,) says which of the `names` each sample has. Measured are positions (n, 3) in mm, the truth and the

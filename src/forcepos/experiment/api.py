@@ -61,13 +61,10 @@ def compose(*overrides: str, config_dir: str | Path | None = None) -> Config:
 def run(config: Config, folder: str | Path | None = None) -> dict[str, Any]:
     """Search, train and measure as the command line does, and return what is in result.json.
 
-    Progress goes to standard error, unless the program has configured logging. Threads take turns.
-
     `config` is made by `compose`; `folder`, by default a new one in outputs/runs, receives result, model, figures.
-
-    Raises:
-        InputError: config, data, device, tracking store or folder cannot be used as they are.
-        KeyboardInterrupt: Ctrl-C was pressed. The run is KILLED in MLflow; the same config resumes its search.
+    Progress goes to standard error, unless the program has configured logging. Threads take turns. Raises
+    InputError where config, data, device, tracking store or folder cannot be used as they are, and
+    KeyboardInterrupt after Ctrl-C: the run is KILLED in MLflow, and the same config resumes its search.
     """
     with quiet_import():
         from forcepos.tracking.store import tracking_uri_kept  # noqa: PLC0415  # MLflow takes a second
@@ -98,10 +95,7 @@ def start_run(config: Config, folder: Path, overrides: Sequence[str]) -> dict[st
 
 
 def load_recordings(config: Config) -> "Recordings":
-    """Read or simulate the recordings of a config as a run does, and check them; warnings are logged.
-
-    Raises InputError where they cannot be used, with the file, recording or column and the reason.
-    """
+    """Read or simulate a config's recordings as a run does; InputError says where and why they cannot be used."""
     from forcepos.data.loading import load_checked  # noqa: PLC0415  # NumPy
 
     with lines_on_standard_error():

@@ -16,11 +16,10 @@ from forcepos.evaluation.metrics import Scores
 from forcepos.experiment.inputs import with_known_seconds
 from forcepos.experiment.run import RunPlan, run_once
 from forcepos.models.training.device import use_device
-from forcepos.results.finished_runs import CONFIG, cached_result, refuse_result
-from forcepos.results.pending_logs import finalize_tracking, log_pending, reopen
-from forcepos.results.run_report import repeat_result, write_result
+from forcepos.results import finished_runs, pending_logs
 from forcepos.results.scores import REFERENCES, description, headline, key_metrics, log_table
 from forcepos.results.terminal import show_table
+from forcepos.runtime.files import write_json
 from forcepos.runtime.resources import jobs_at_once
 from forcepos.tracking.description import command, run_name, swept
 from forcepos.tracking.run import Run
@@ -42,29 +41,29 @@ def run_experiment(config: Config, loaded: Loaded, folder: Path, overrides: Sequ
 def _run_folds(plan: RunPlan) -> dict[str, Any]:
     """Do every fold in the run's folder, in fold_1, fold_2, …, and write the result over all of them."""
     config, folder = plan.config, plan.folder
-    cached = cached_result(config, plan.fingerprint)
-    opened = reopen(config, plan.fingerprint, cached=cached)
+    cached = finished_runs.cached_result(config, plan.fingerprint)
+    opened = pending_logs.reopen(config, plan.fingerprint, cached=cached)
     if cached and not opened:
-        return repeat_result(cached, folder)
+        return finished_runs.repeat_result(cached, folder)
     run, result = opened or _cross_validate(plan)
     for fold, part in zip(_folds(config), result["folds"], strict=True):
         if part["tracking"] == "incomplete" or run.anew:  # try once more, or the store lost their parent
-            again = log_pending(fold, replace(plan, config=fold).fingerprint, run, part) or part
+            again = pending_logs.log_pending(fold, replace(plan, config=fold).fingerprint, run, part) or part
             part.update({name: again[name] for name in ("run_id", "tracking")})
-    result = finalize_tracking(run, result, config, plan.fingerprint)
-    write_result(result, folder)
+    result = pending_logs.finalize_tracking(run, result, config, plan.fingerprint)
+    write_json(folder / "result.json", result)
     return result
 
 
 def _cross_validate(plan: RunPlan) -> tuple[Run, dict[str, Any]]:
-    refuse_result(plan.folder)
+    finished_runs.refuse_result(plan.folder)
     begun = plan.search_dir.with_name(f"{plan.fingerprint}.begun")  # as old as this cross-validation
     begun.parent.mkdir(parents=True, exist_ok=True)
     begun.open("a").close()
     since, name = str(begun.stat().st_mtime), run_name(plan.config, plan.overrides)
     with track(plan.config, name, plan.search_dir.name, swept=swept(plan.overrides)) as run:
         run.log_tags(plan.facts)
-        run.log_file(plan.folder / CONFIG)
+        run.log_file(plan.folder / finished_runs.CONFIG)
         results, folds = [], _folds(plan.config)
         for number, fold in enumerate(folds, 1):
             log.info("fold %d of %d", number, len(folds))
@@ -109,7 +108,7 @@ def _each(measure: Callable[[list[Any]], Any], scores: list[Scores]) -> Scores:
 
 
 def _save(result: dict[str, Any], folder: Path, run: Run) -> None:
-    write_result(result, folder)
+    write_json(folder / "result.json", result)
     table = pd.DataFrame([fold["test"] for fold in result["folds"]], range(1, len(result["folds"]) + 1))
     table.to_csv(folder / "folds.csv", index_label="fold")
     run.log_scores(key_metrics(result))
@@ -117,10 +116,8 @@ def _save(result: dict[str, Any], folder: Path, run: Run) -> None:
     for name in ("result.json", "folds.csv"):
         run.log_file(folder / name)
     measure = headline(result["test"])
-    rows = [
-        {"fold": number, measure: f"{fold['test'][measure]:.4g}", "baseline": f"{fold['baseline'][measure]:.4g}"}
-        for number, fold in enumerate(result["folds"], 1)
-    ]
-    show_table(f"Folds ({folder / 'folds.csv'})", ("fold", measure, "baseline"), rows)
+    shown = table[[measure]].assign(baseline=[fold["baseline"][measure] for fold in result["folds"]])
+    rows: list[dict[Any, Any]] = shown.map("{:.4g}".format).reset_index(names="fold").to_dict("records")
+    show_table(f"Folds ({folder / 'folds.csv'})", rows)
     log.info("%s over folds: %.4g +- %.4g", measure, result["test"][measure], result["spread"][measure])
     log.info("outputs: %s", folder)

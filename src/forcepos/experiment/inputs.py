@@ -22,8 +22,8 @@ from forcepos.runtime.errors import InputError
 from forcepos.tracking.store import fetch_run
 from forcepos.tracking.store import read_hyperparameters as read_run
 from forcepos.tracking.track import check_server
-from forcepos.tuning.space import Space
 from forcepos.tuning.trials import Values
+from forcepos.tuning.tuner import Space
 
 log = logging.getLogger(__name__)
 _MANY_ROWS = 500_000  # that one has hardly meant
@@ -33,10 +33,9 @@ def read_inputs(config: Config) -> Loaded:
     """Look for the tracking server, check given hyperparameters, and read the recordings."""
     tasks = int(os.environ.get("SLURM_STEP_NUM_TASKS", "1"))
     if tasks > 1:
-        raise InputError(
-            f"Slurm runs this command as {tasks} tasks, each of which would do the whole run: ask for one task, "
-            f"srun --ntasks=1 --cpus-per-task={tasks} …, and set tuner.workers={tasks}"
-        )
+        fault = f"Slurm runs this command as {tasks} tasks, each of which would do the whole run"
+        remedy = f"ask for one task, srun --ntasks=1 --cpus-per-task={tasks} …, and set tuner.workers={tasks}"
+        raise InputError(f"{fault}: {remedy}")
     check_server(config.tracking)
     check_pretraining(config)
     given_hyperparameters(config)
@@ -59,11 +58,8 @@ def with_known_seconds(config: Config, rate_hz: float | None) -> Config:
     known = [seconds for seconds in config.model.statistics_s if not seconds or (rate_hz and not shuffled)]
     if not known or len(known) == len(config.model.statistics_s):
         return config
-    why = (
-        "split.shuffle_rows shuffles rows"
-        if shuffled
-        else "no rate of rows is known: set data.time or data.rate_hz"
-    )
+    unknown = "no rate of rows is known: set data.time or data.rate_hz"
+    why = "split.shuffle_rows shuffles rows" if shuffled else unknown
     log.warning("model.statistics_s: only 0 is tried, since %s", why)
     return dataclasses.replace(config, model=dataclasses.replace(config.model, statistics_s=known))
 

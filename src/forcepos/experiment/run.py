@@ -24,11 +24,8 @@ from forcepos.models.final import TrainedModel, train_final
 from forcepos.models.networks import load_networks
 from forcepos.models.problem import Problem
 from forcepos.models.training.trainer import NetworkTrainer
-from forcepos.results.finished_runs import CONFIG, MODEL, cached_result, refuse_result, run_fingerprint
-from forcepos.results.pending_logs import finalize_tracking, log_pending
-from forcepos.results.report_page import save_pictures
-from forcepos.results.run_report import RunReport, Scored, repeat_result, save
-from forcepos.results.scores import description
+from forcepos.results import finished_runs, pending_logs, report_page, scores
+from forcepos.results.run_report import RunReport, Scored, save
 from forcepos.results.terminal import Terminal
 from forcepos.runtime.errors import ImpossibleNetwork, InputError, TrialFailure
 from forcepos.runtime.interruption import stop_if_asked
@@ -67,7 +64,7 @@ class RunPlan:
 
     @cached_property
     def fingerprint(self) -> str:  # equal for two runs that are the same
-        return run_fingerprint(self.config, self.loaded.recordings.fingerprint)
+        return finished_runs.run_fingerprint(self.config, self.loaded.recordings.fingerprint)
 
     @cached_property
     def search_dir(self) -> Path:  # where the search keeps its trials
@@ -91,25 +88,25 @@ def search_fingerprint(config: Config, data_fingerprint: str) -> str:
 def run_once(plan: RunPlan) -> dict[str, Any]:
     """Run, unless the same run has a result: its tracking is completed now, or skip_finished=true."""
     with lock_search(plan.search_dir, fresh=False, wait=in_sweep()):
-        cached = cached_result(plan.config, plan.fingerprint, plan.since)
-        known = log_pending(plan.config, plan.fingerprint, plan.parent, cached) or cached
-    return repeat_result(known, plan.folder) if known else _run(plan)
+        cached = finished_runs.cached_result(plan.config, plan.fingerprint, plan.since)
+        known = pending_logs.log_pending(plan.config, plan.fingerprint, plan.parent, cached) or cached
+    return finished_runs.repeat_result(known, plan.folder) if known else _run(plan)
 
 
 def _run(plan: RunPlan) -> dict[str, Any]:
     config, folder = plan.config, plan.folder
     if plan.parent is None:  # a fold's folder may hold what an interrupted cross-validation has left
-        refuse_result(folder)
+        finished_runs.refuse_result(folder)
     problem, name = Problem.of(config, plan.loaded.recordings), run_name(config, plan.overrides)
-    start = load_networks(source_folder(config) / MODEL) if config.training.pretrain else []
+    start = load_networks(source_folder(config) / finished_runs.MODEL) if config.training.pretrain else []
     with (
         lock_search(plan.search_dir, config.tuner.fresh, wait=in_sweep()),
         track(config, name, plan.search_dir.name, plan.parent, swept(plan.overrides)) as run,
         Terminal(config, len(problem.split.train)) as terminal,
     ):
         run.log_tags(plan.facts)
-        if (folder / CONFIG).is_file():  # not in a fold's
-            run.log_file(folder / CONFIG, "config")  # beside result.json, the copy would pass for a run's folder
+        if (own := folder / finished_runs.CONFIG).is_file():  # not in a fold's
+            run.log_file(own, "config")  # beside result.json, the copy would pass for a run's folder
         log.info("searching on %s, trials in %s", plan.device, plan.search_dir)
         trainer, events, others = NetworkTrainer(problem, folder, start), Events(terminal, run), Events(terminal)
         search = _stage(find_hyperparameters, trainer, plan.search_dir, events)
@@ -119,11 +116,11 @@ def _run(plan: RunPlan) -> dict[str, Any]:
         second = _stage(measure_second_split, plan, trainer, search.best, others)
         report = RunReport(scored, search, second, events.seconds | others.seconds)
         result = _stage(save, report, folder, run)
-        run.log_description(description(result, config, command(plan.overrides)))
+        run.log_description(scores.description(result, config, command(plan.overrides)))
         if config.evaluation.figures:
             with others.phase("figures", 0):
-                _stage(save_pictures, report, result, plan.facts, run)
-    result = finalize_tracking(run, result, config, plan.fingerprint)
+                _stage(report_page.save_pictures, report, result, plan.facts, run)
+    result = pending_logs.finalize_tracking(run, result, config, plan.fingerprint)
     terminal.summary(result, ui_address(config.tracking, run.run_id))
     return result
 

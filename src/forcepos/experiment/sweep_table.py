@@ -5,7 +5,7 @@ import json
 import logging
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from operator import itemgetter
 from pathlib import Path
@@ -16,7 +16,7 @@ from omegaconf import OmegaConf
 
 from forcepos.config.mistakes import UNREADABLE
 from forcepos.results.finished_runs import holds_result
-from forcepos.results.scores import best_baseline, headline, in_words, with_interval
+from forcepos.results.scores import best_baseline, headline, in_words, key_metrics, with_interval
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.paths import short_path
 from forcepos.runtime.wording import shortened, visible
@@ -167,13 +167,11 @@ def show_jobs(rows: Sequence[Row], keys: Sequence[str], table: Path) -> None:
     tables = {"Jobs by test score": job_cells(rows, keys), "Mean and spread over seeds": seed_cells(rows, keys)}
     for title, cells in tables.items():
         if cells:
-            show_table(title, tuple(cells[0]), cells)
+            show_table(title, cells)
 
 
 def sweep_story(rows: Sequence[Row], keys: Sequence[str], command: str, files: Sequence[Path]) -> SweepStory:
     """Describe the jobs in Markdown, with the metrics of the best regression and the best classification."""
-    from forcepos.results.scores import key_metrics  # noqa: PLC0415  # MLflow takes seconds
-
     finished = [row for row in rows if row["result"]]
     best = {row["score"]: row["result"] for row in reversed(finished)}  # of each kind the first, the best
     groups = [(score, *of) for score in best for of in key_metrics({"coverage": None} | best[score]).items()]
@@ -185,18 +183,33 @@ def sweep_story(rows: Sequence[Row], keys: Sequence[str], command: str, files: S
 
 def draw_jobs(rows: Sequence[Row], keys: Sequence[str], folder: Path) -> list[Path]:
     """Draw and compare the finished jobs in `folder`, as far as possible, and return the files."""
-    finished = [row for row in rows if row["result"]]
-    files, alike = list[Path](), _tested_alike(finished, keys)
-    pages = ["comparison.html"] if len(alike) == 1 else [f"comparison_{n}.html" for n in range(1, len(alike) + 1)]
-    comparisons = [partial(_compare, jobs, folder / page) for jobs, page in zip(alike, pages, strict=True)]
-    ladders = [partial(_order, rows, keys, folder / "ladder.html")] if "split" in keys else []
-    for make in [partial(_draw, finished, folder), *ladders, *comparisons] if len(finished) > 1 else ():
+    from forcepos.results import comparison  # noqa: PLC0415  # matplotlib takes a second
+
+    finished, files = [row for row in rows if row["result"]], list[Path]()
+    if len(finished) < 2:
+        return files
+    work: list[tuple[str, str, Callable[..., object], list[Path]]] = []
+    pictures = [folder / "jobs.svg", folder / "jobs.png"]
+    work += [("draw", "", partial(comparison.save_job_scores, finished), pictures)]
+    if ladders := _ladders(rows, keys):
+        page, make = folder / "ladder.html", partial(comparison.write_ladders, ladders)
+        work += [("order", f"from split to split: {short_path(page)}", make, [page])]
+    alike = _tested_alike(finished, keys)
+    for number, jobs in enumerate(alike, 1):
+        page = folder / ("comparison.html" if len(alike) == 1 else f"comparison_{number}.html")
+        done = f"jobs {', '.join(str(row['job']) for row in jobs)} compared: {short_path(page)}"
+        compare = partial(comparison.write_comparison, [Path(row["result"]["outputs"]) for row in jobs])
+        work += [("compare", done, compare, [page])]
+    for what, done, write, made in work:
         try:
-            files += make()
+            write(*made)
         except Exception as error:  # noqa: BLE001  # the jobs are done, and their table is written
-            what = make.func.__name__.strip("_")
             level = logging.INFO if isinstance(error, InputError) else logging.WARNING
             log.log(level, "cannot %s the jobs: %s", what, str(error) or type(error).__name__)
+            continue
+        files += made
+        if done:
+            log.info("%s", done)
     return files
 
 
@@ -209,35 +222,10 @@ def _tested_alike(rows: Sequence[Row], keys: Sequence[str]) -> list[list[Row]]:
     return [group for group in groups.values() if len(group) > 1]
 
 
-def _draw(rows: Sequence[Row], folder: Path) -> list[Path]:
-    from forcepos.results.comparison import job_scores  # noqa: PLC0415  # matplotlib takes a second
-    from forcepos.results.figures.style import drawing  # noqa: PLC0415  # likewise
-
-    files = [folder / "jobs.svg", folder / "jobs.png"]
-    with drawing():
-        figure = job_scores(rows)
-        for file in files:
-            figure.savefig(file)
-    return files
-
-
-def _order(rows: Sequence[Row], keys: Sequence[str], page: Path) -> list[Path]:
-    """Write the ladder of each group of jobs that differ in their split only."""
-    from forcepos.results.comparison import write_ladders  # noqa: PLC0415  # likewise
-
-    ladders, others = defaultdict[str, Row](dict), [key for key in keys if key != "split"]
-    for row in rows:
+def _ladders(rows: Sequence[Row], keys: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Return the results of jobs that differ in their split only, by split, where several have one."""
+    ladders, others = defaultdict[str, dict[str, Any]](dict), [key for key in keys if key != "split"]
+    for row in rows if "split" in keys else ():
         heading = " ".join(f"{key}={row[f'sweep.{key}']}" for key in others) or "The same network on each split"
         ladders[heading][row["sweep.split"]] = row["result"]
-    if climbed := {heading: of for heading, of in ladders.items() if sum(map(bool, of.values())) > 1}:
-        write_ladders(climbed, page)
-        log.info("from split to split: %s", short_path(page))
-    return [page] if climbed else []
-
-
-def _compare(rows: Sequence[Row], page: Path) -> list[Path]:
-    from forcepos.results.comparison import write_comparison  # noqa: PLC0415  # likewise
-
-    write_comparison([Path(row["result"]["outputs"]) for row in rows], page)
-    log.info("jobs %s compared: %s", ", ".join(str(row["job"]) for row in rows), short_path(page))
-    return [page]
+    return {heading: of for heading, of in ladders.items() if sum(map(bool, of.values())) > 1}

@@ -9,20 +9,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from forcepos.data.recordings import Float64
 from forcepos.evaluation.metrics import N_BLOCKS, draw_units, paired_differences
 from forcepos.results.compared_runs import ComparedRun, common_samples, differing, read_run, sample_scores
 from forcepos.results.figures import style
-from forcepos.results.figures.ladder import ladder
 from forcepos.results.figures.style import page_html, png
-from forcepos.results.findings import WHERE
-from forcepos.results.scores import Result, score_table
+from forcepos.results.findings import WHERE, score
+from forcepos.results.scores import BASELINES, REFERENCES, Result, headline, in_words, score_table
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.wording import name_some
 
 log = logging.getLogger(__name__)
+_METHODS = {"test": "model"} | {name: REFERENCES[name] for name in BASELINES}  # on a ladder
+_APART = 0.012  # of the width: the marks of methods stand beside one another
 REAL = "the difference is real"  # the verdict on a run whose interval excludes 0
 _LABELS = {"euclidean_mean_mm": "mean error on the test subset (mm)", "accuracy": "accuracy on the test subset"}
 
@@ -66,6 +66,34 @@ def write_ladders(ladders: Mapping[str, Mapping[str, Result | None]], page: Path
             sections.append((heading, note, _ladder_table(known), png(ladder(known))))
         html = page_html("comparison.html.jinja", title="From split to split", sections=sections)
     page.write_text(html, encoding="utf-8")
+
+
+def ladder(rungs: Mapping[str, Result]) -> Figure:
+    """Plot the main score by split, in the order given: the model's, with its interval, and the baselines'.
+
+    A rung is a result, or what a result has on its second split; all are in mm, or all are accuracies.
+    """
+    figure, axes = style.single()
+    measure = headline(next(iter(rungs.values()))["test"])
+    factor, label = (1, in_words(measure)) if measure.endswith("_mm") else (100, "accuracy (%)")
+    for place, of in enumerate(rungs.values()):
+        ends = [factor * end for end in of.get("intervals", {}).get(measure, ())]
+        axes.plot([place] * len(ends), ends, color=style.CYCLE[0], lw=2.2)
+    for number, (name, title) in enumerate(_METHODS.items()):
+        known = {place: factor * of[name][measure] for place, of in enumerate(rungs.values()) if name in of}
+        look: Any = {"marker": "D", "ms": 4, "lw": 0.8} if number else {"marker": "o", "ms": 6, "lw": 2.2}
+        at = [place + number * _APART * len(rungs) for place in known]
+        axes.plot(at, [*known.values()], label=title if known else "_", **look)
+    names = [style.literal(name).replace("held_out_", "new ") for name in rungs]
+    ticks = [f"{name}\n{score(of)}".replace(" [", "\n[") for name, of in zip(names, rungs.values(), strict=True)]
+    axes.set(xticks=range(len(rungs)), xticklabels=ticks, ylabel=label)
+    axes.margins(x=0.1)
+    if factor == 1:
+        style.log_if_wide(axes)
+    if axes.get_yscale() == "linear":
+        axes.set_ylim(0, None)
+    figure.legend(loc="outside upper center", ncols=len(_METHODS))
+    return figure
 
 
 def _ladder_table(rungs: Mapping[str, Result]) -> pd.DataFrame:
@@ -180,11 +208,18 @@ def learning_curves(metric: str, curves: Mapping[str, pd.DataFrame]) -> Figure:
     known = {name: logs.groupby("epoch")[metric].mean() for name, logs in curves.items() if metric in logs}
     for place, (name, means) in enumerate(known.items()):
         axes.plot(means.index, means, ".-", label=style.literal(name) if place < 8 else "_")
-    axes.set(xlabel="epoch", ylabel=style.literal(metric))
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     if known:
+        style.count_epochs(axes, ylabel=style.literal(metric))
         figure.legend(loc="outside lower center", fontsize="small", frameon=False)
     return figure
+
+
+def save_job_scores(rows: Sequence[Mapping[str, Any]], *files: Path) -> None:
+    """Draw finished jobs as `job_scores` does, into each of the files."""
+    with style.drawing():
+        figure = job_scores(rows)
+        for file in files:
+            figure.savefig(file)
 
 
 def job_scores(rows: Sequence[Mapping[str, Any]]) -> Figure:
@@ -192,15 +227,14 @@ def job_scores(rows: Sequence[Mapping[str, Any]]) -> Figure:
     table = pd.DataFrame(rows)
     panels = [table[table["score"] == score][:40] for score in _LABELS if (table["score"] == score).any()]
     sizes = [len(panel) + 3 for panel in panels]
-    figure = style.new_figure(0.25 * sum(sizes))
-    all_axes = figure.subplots(len(panels), squeeze=False, height_ratios=sizes)[:, 0]
+    figure, all_axes = style.panels(len(panels), 1, 0.25 * sum(sizes), height_ratios=sizes)
     for axes, panel in zip(all_axes, panels, strict=True):
         score, place = panel["score"].iloc[0], pd.Series(range(len(panel)))
         own = ([score, "low", "high"], place, "o", style.CYCLE[0], "its own split")
         second = (["also", "also_low", "also_high"], place + 0.2, "D", style.CYCLE[1], "second split")
         for columns, rows_at, mark, colour, label in (own, second):
-            value, *ends = panel[columns].astype(float).to_numpy().T
-            axes.hlines(rows_at, *ends, color=colour)
+            value, low, high = panel[columns].astype(float).to_numpy().T
+            axes.hlines(rows_at, low, high, color=colour)
             axes.plot(value, rows_at, mark, markersize=4, color=colour, label=label)
         axes.plot(panel["best_baseline"], place, "|", color=style.BLACK, label="best baseline")
         axes.set_yticks(place, [style.literal(name) for name in panel["name"]])

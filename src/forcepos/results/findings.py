@@ -13,8 +13,8 @@ from forcepos.config.schema import Config, CrossValidationConfig, SplitConfig
 from forcepos.models.architectures.architecture import search_space
 from forcepos.results.scores import BASELINES, Result, best_baseline, errors, headline, with_interval
 from forcepos.runtime.wording import name_some
-from forcepos.tuning.space import Space
 from forcepos.tuning.trials import TrialResult
+from forcepos.tuning.tuner import Space
 
 if TYPE_CHECKING:  # the end of a sweep takes no TensorFlow
     from forcepos.tuning.search import SearchResult

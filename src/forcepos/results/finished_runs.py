@@ -18,7 +18,7 @@ from forcepos.config.mistakes import UNREADABLE
 from forcepos.config.plugins import values_with_plugins
 from forcepos.config.schema import Config, CrossValidationConfig
 from forcepos.runtime.errors import InputError
-from forcepos.runtime.files import Damaged, parse, read_state
+from forcepos.runtime.files import Damaged, parse, read_state, write_json
 from forcepos.runtime.paths import finished_file, short_path
 
 log = logging.getLogger(__name__)
@@ -114,6 +114,13 @@ def cached_result(config: Config, fingerprint: str, since: str | None = None) ->
     if result is None or result["tracking"] == "incomplete" or path.stat().st_mtime < float(since):
         return None
     result.pop("version", None)  # of the file
+    return result
+
+
+def repeat_result(result: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Log where the same run was finished before, and write its result into `folder` too."""
+    log.info("finished before, in %s", result["outputs"])
+    write_json(folder / "result.json", result)
     return result
 
 

@@ -66,10 +66,7 @@ def _keep(run: Run, result: dict[str, Any], config: Config, path: Path) -> None:
 def reopen(
     config: Config, fingerprint: str, parent: Run | None = None, cached: dict[str, Any] | None = None
 ) -> tuple[Run, dict[str, Any]] | None:
-    """Return a finished run that its store lacks, wholly or in part, with its result; log as much as possible now.
-
-    The store of a fold or a sweep's job that was logged, whose result is `cached`, may have been lost since.
-    """
+    """Log what the store lacks of a finished run, or has lost since (`cached`); return both, None if nothing."""
     if config.tracking.name == "none":
         return None
     run, path = Run(config, parent), _path(config, fingerprint)

@@ -13,10 +13,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from omegaconf import OmegaConf
 
+from forcepos.data.recordings import Float64
 from forcepos.evaluation.evaluate import coverage_at_levels
 from forcepos.models.problem import Regression
+from forcepos.results.comparison import ladder
 from forcepos.results.figures import errors, style
-from forcepos.results.figures.ladder import ladder
 from forcepos.results.findings import cards, question
 from forcepos.results.run_report import RunReport
 from forcepos.results.scores import REFERENCES, in_words, remarks, score_table
@@ -47,15 +48,13 @@ def save_pictures(report: RunReport, result: dict[str, Any], facts: dict[str, st
         title=f"{config.model.name}, split={config.split.name}",
         question=question(config.split, isinstance(task, Regression)),
         cards=cards(result),
-        verdict=result["verdict"],
         scores=pd.DataFrame(score_table(result, wide=True)),
         notes=list(remarks(result)),
         data=_data(result, config.split.name),
-        checks=result["checks"],
         figures=pictures,
         hyperparameters=result["best_hyperparameters"],
         layers=_layers(report.scored.trained.model),
-        seconds=result["seconds"],
+        **{name: result[name] for name in ("verdict", "checks", "seconds")},
         load=_load(report, result),
         tables={name: table.rename(columns=in_words) for name, table in report.tables.items()},
         config_yaml=OmegaConf.to_yaml(OmegaConf.structured(config)),
@@ -99,13 +98,11 @@ def _draw(report: RunReport, result: dict[str, Any]) -> Iterator[tuple[str, Figu
     if second := result["also"]:
         yield "gap", ladder({config.split.name: result, second["split"]: second})
     yield from _of_predictions(report)
-    curves = {
-        each.problem.config.split.name: coverage_at_levels(
-            each.problem.task, each.trained.calibration, each.evaluation.true, each.evaluation.outputs
-        )
-        for each in report.all_scored
-        if each.trained.calibration
-    }
+    curves = dict[str, tuple[Float64, Float64]]()
+    for of in report.all_scored:
+        if calibration := of.trained.calibration:
+            levels = coverage_at_levels(of.problem.task, calibration, of.evaluation.true, of.evaluation.outputs)
+            curves[of.problem.config.split.name] = levels
     if curves:
         yield "coverage", errors.coverage_curve(curves, config.evaluation.coverage)
     history, objective = report.scored.trained.histories[0], config.tuner.objective
@@ -118,10 +115,8 @@ def _draw(report: RunReport, result: dict[str, Any]) -> Iterator[tuple[str, Figu
 def _of_predictions(report: RunReport) -> Iterator[tuple[str, Figure]]:
     task, true, table = report.scored.problem.task, report.scored.evaluation.true, report.predictions
     if isinstance(task, Regression):
-        references = {
-            REFERENCES[name]: np.linalg.norm(values.astype(np.float64) - true, axis=1)
-            for name, values in report.scored.references.predictions.items()
-        }
+        off = {name: of.astype(np.float64) - true for name, of in report.scored.references.predictions.items()}
+        references = {REFERENCES[name]: np.linalg.norm(of, axis=1) for name, of in off.items()}
         yield "error_distribution", errors.error_distribution(table, references)
         yield "true_against_predicted", errors.true_against_predicted(table)
         if set(task.outputs) >= {"x", "y"}:
@@ -144,7 +139,8 @@ def learning_curves(history: Sequence[dict[str, float]], objective: str, kept: i
         axes.plot(range(1, len(history) + 1), [logs[name] for logs in history], marker=".", label=label)
     label = f"epoch {kept}, whose weights are kept"
     axes.plot(kept, history[kept - 1][objective], "*", color=style.BLACK, ms=10, zorder=3, label=label)
-    _count_epochs(axes, len(history), ylabel=in_words(metric), title="Final training")
+    style.count_epochs(axes, ylabel=in_words(metric), title="Final training")
+    axes.legend()
     return figure
 
 
@@ -152,19 +148,18 @@ def trial_curves(trials: Sequence[TrialResult], objective: str, direction: str) 
     """Plot the objective, a mean over executions, by epoch of all trials that did not fail; mark the best."""
     scored, best, failures = _scored(trials, direction)
     figure, axes = style.single()
-    others = [trial for trial in scored if trial is not best]
-    curves = [  # means over the executions, up to the last epoch that all of them reached
-        [float(np.mean([logs[objective] for logs in epoch])) for epoch in zip(*trial.history, strict=False)]
-        for trial in (*others, best)
-    ]
-    for curve in curves[:-1]:
-        label = "_" if axes.lines else f"other trials ({len(others)})"
-        axes.plot(range(1, len(curve) + 1), curve, ".-", label=label, color=style.GREY, lw=0.8, ms=4)
-    label = f"trial {best.number} (best)"
-    axes.plot(range(1, len(curves[-1]) + 1), curves[-1], ".-", label=label, color=style.BLUE, linewidth=2)
+    for trial in sorted(scored, key=lambda trial: trial is best):  # means, as far as all executions go
+        epochs = zip(*trial.history, strict=False)
+        means = [float(np.mean([logs[objective] for logs in executions])) for executions in epochs]
+        label = "_" if axes.lines else f"other trials ({len(scored) - 1})"
+        look: Any = {"label": label, "color": style.GREY, "lw": 0.8, "ms": 4}
+        if trial is best:
+            look = {"label": f"trial {best.number} (best)", "color": style.BLUE, "lw": 2}
+        axes.plot(range(1, len(means) + 1), means, ".-", **look)
     if direction == "min":
-        style.log_if_wide(axes, [value for curve in curves for value in curve])
-    _count_epochs(axes, max(map(len, curves)), ylabel=in_words(objective), title=f"Trials{failures}")
+        style.log_if_wide(axes)
+    style.count_epochs(axes, ylabel=in_words(objective), title=f"Trials{failures}")
+    axes.legend()
     return figure
 
 
@@ -175,8 +170,9 @@ def hyperparameter_effects(trials: Sequence[TrialResult], objective: str, direct
     common, distinct = values.count().sort_values(ascending=False, kind="stable").index, values.nunique()
     names = [name for name in common if distinct[name] > 1 and not name.startswith("tuner/")]  # Hyperband's own
     if not names:
-        figure, text = style.new_figure(1.2), "No hyperparameter took more than one value in scored trials."
-        figure.text(0.5, 0.5, text, ha="center", va="center", wrap=True)
+        figure, axes = style.single(1.2)
+        axes.set_axis_off()
+        axes.set_title("No hyperparameter took more than one value in scored trials.")
         return figure
     columns, rows = min(3, len(names)), -(-len(names) // 3)
     figure, panels = style.panels(rows, columns, 0.7 + 1.35 * rows, sharey=True)
@@ -186,7 +182,7 @@ def hyperparameter_effects(trials: Sequence[TrialResult], objective: str, direct
     for axes in panels[len(names) :]:
         axes.remove()
     if direction == "min":
-        style.log_if_wide(panels[0], [trial.score for trial in scored if trial.score is not None])
+        style.log_if_wide(panels[0])
     figure.supylabel(in_words(objective))
     figure.suptitle(f"Trials; the star is trial {best.number}, the best{failures}")
     return figure
@@ -198,14 +194,6 @@ def _scored(trials: Sequence[TrialResult], direction: str) -> tuple[list[TrialRe
     best = pick(scored, key=lambda trial: trial.score)  # type: ignore[arg-type,return-value]  # none is None
     failed = len(trials) - len(scored)
     return scored, best, f"; {failed} failed, not shown" if failed else ""
-
-
-def _count_epochs(axes: Axes, epochs: int, **words: str) -> None:
-    """Make the x axis run from the first to the last epoch, even if they are the same; add the legend."""
-    margin = max(0.04 * epochs, 0.1)
-    axes.set(xlabel="epoch", xlim=(1 - margin, epochs + margin), **words)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    axes.legend()
 
 
 def _plot_effect(axes: Axes, name: str, trials: Sequence[TrialResult], best: TrialResult) -> None:

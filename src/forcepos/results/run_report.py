@@ -1,7 +1,6 @@
 """The report of a run: files and figures in its folder, report.html, the same in MLflow, one line of JSON."""
 
 import hashlib
-import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -27,7 +26,6 @@ from forcepos.runtime.wording import shortened, visible
 from forcepos.tracking.run import Run
 from forcepos.tuning.search import SearchResult
 
-log = logging.getLogger(__name__)
 _MARGIN = 0.05  # of a channel's range in training, by which test values may leave it
 
 
@@ -59,9 +57,8 @@ class RunReport:
     @property
     def objective(self) -> float:
         """The search's best validation objective, or the final training's, averaged over an ensemble."""
-        return float(
-            np.mean([value for _, value in self.kept]) if self.search.score is None else self.search.score
-        )
+        found = self.search.score
+        return float(np.mean([value for _, value in self.kept]) if found is None else found)
 
     @cached_property
     def kept(self) -> list[tuple[int, float]]:
@@ -88,10 +85,8 @@ class RunReport:
         if evaluation.coverage and set(recordings.axes) >= {"x", "y"}:
             tables["coverage_by_region"] = evaluation.coverage.regions
         if trials := self.search.trials:
-            rows = [
-                {"number": one.number, "objective": one.score, "failure": one.failure, **one.hyperparameters}
-                for one in trials
-            ]
+            facts = [{"number": one.number, "objective": one.score, "failure": one.failure} for one in trials]
+            rows = [fact | one.hyperparameters for fact, one in zip(facts, trials, strict=True)]
             tables["trials"] = pd.DataFrame(rows, dtype=object)
         return tables
 
@@ -129,7 +124,7 @@ def save(report: RunReport, folder: Path, run: Run) -> dict[str, Any]:
     }
     result["verdict"] = verdict(result, problem.config.split)
     result["checks"] = [asdict(finding) for finding in find(result, report.search, problem.config)]
-    write_result(result, folder)
+    write_json(folder / "result.json", result)
     for path in write_score_files(result, folder):
         run.log_file(path)
     run.log_scores(key_metrics(result), datasets(problem, result["data"]))
@@ -139,23 +134,10 @@ def save(report: RunReport, folder: Path, run: Run) -> dict[str, Any]:
     return result
 
 
-def write_result(result: dict[str, Any], folder: Path) -> None:
-    write_json(folder / "result.json", result)
-
-
-def repeat_result(result: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Log where the same run was finished before, and write its result into `folder` too."""
-    log.info("finished before, in %s", result["outputs"])
-    write_result(result, folder)
-    return result
-
-
 def _learning_curves(report: RunReport) -> pd.DataFrame:
-    return pd.DataFrame(
-        {"network": member, "epoch": epoch, **logs}
-        for member, history in enumerate(report.scored.trained.histories, 1)
-        for epoch, logs in enumerate(history, 1)
-    )
+    networks = enumerate(report.scored.trained.histories, 1)
+    rows = ({"network": n, "epoch": epoch, **logs} for n, each in networks for epoch, logs in enumerate(each, 1))
+    return pd.DataFrame(rows)
 
 
 def _data(problem: Problem) -> dict[str, Any]:

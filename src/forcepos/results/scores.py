@@ -130,10 +130,10 @@ def remarks(result: Result) -> Iterator[str]:
     radial = [f"{of['rmse_radial_mm']:.2g} mm {source}" for source, of in known.items() if "rmse_radial_mm" in of]
     across = "" if any("rmse_tangential_mm" in of for of in known.values()) else "; infinite across it"
     if known:
-        yield (
-            "Cramér-Rao bound on the rmse of unbiased estimates from joint torques alone "
-            f"(F and T may tell more): {', '.join(radial)}, along the line to the base{across}"
+        bound = (
+            "Cramér-Rao bound on the rmse of unbiased estimates from joint torques alone (F and T may tell more)"
         )
+        yield f"{bound}: {', '.join(radial)}, along the line to the base{across}"
     second = result.get("also")
     for where, of in (("", result), *([(f"split={second['split']}: ", second)] if second else [])):
         if coverage := of.get("coverage"):
@@ -188,12 +188,10 @@ def description(result: Result, config: Config, command: str) -> str:
     named = [f"{part} {code_span(getattr(config, part).name)}" for part in ("model", "data", "split", "tuner")]
     folds = f", mean of {len(result['folds'])} folds" if "folds" in result else ""
     measure, best = headline(result["test"]), best_baseline(result)
-    scores = [
-        f"**{in_words(measure).replace('(mm)', 'in mm')} {_cell(result, measure)}**{folds}",
-        f"best baseline ({REFERENCES[best]}) {with_interval(result[best][measure])}",
-    ]
+    scores = [f"**{in_words(measure).replace('(mm)', 'in mm')} {_cell(result, measure)}**{folds}"]
+    scores += [f"best baseline ({REFERENCES[best]}) {with_interval(result[best][measure])}"]
     if second := result.get("also"):
-        scores.append(f"on {code_span(second['split'])} {_cell(second, measure)}")
+        scores += [f"on {code_span(second['split'])} {_cell(second, measure)}"]
     if coverage := result["coverage"]:
-        scores.append(f"coverage {100 * coverage['found']:.3g} % (target {100 * coverage['asked']:g} %)")
+        scores += [f"coverage {100 * coverage['found']:.3g} % (target {100 * coverage['asked']:g} %)"]
     return f"{', '.join(named)}, seed {config.seed}\n\n{', '.join(scores)}\n\nRepeat it: {code_span(command)}"

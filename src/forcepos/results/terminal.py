@@ -115,8 +115,7 @@ class Terminal(Listener):
         stage = self._progress.stages[self._progress.at]
         self._epoch(f"{stage}{network}, epoch {epoch} of at most {self._training.final_epochs}", logs)
 
-    def fold_epoch_ended(self, number: int, epoch: int, logs: Mapping[str, float]) -> None:
-        self.final_epoch_ended(number, epoch, logs)
+    fold_epoch_ended = final_epoch_ended
 
     def _epoch(self, where: str, logs: Mapping[str, float]) -> None:
         best = "" if self._best is None else f", best so far {self._best:.4g}"
@@ -168,15 +167,13 @@ class Terminal(Listener):
                 log.info("MLflow's pages are started with: %s", ui.command)
             log.info("this run: %s", ui.url, extra={LINK: ui.url})
         log.info("%s", result["verdict"])
-        rows = score_table(result)
-        show_table("On the test subset", tuple(rows[0]), rows, justify="right")
+        show_table("On the test subset", score_table(result), justify="right")
 
 
-def show_table(
-    title: str, columns: Sequence[str], rows: Sequence[Mapping[str, Any]], justify: JustifyMethod = "left"
-) -> None:
-    """Print these columns, a None as an empty cell; the longest or else all of them wrap between words."""
-    cells = {name: ["" if row[name] is None else visible(str(row[name])) for row in rows] for name in columns}
+def show_table(title: str, rows: Sequence[Mapping[str, Any]], justify: JustifyMethod = "left") -> None:
+    """Print the first row's keys and all rows; the longest column or else all of them wrap between words."""
+    columns = list(rows[0])
+    cells = {name: [visible(str(row[name])) for row in rows] for name in columns}
     whole = {name: max(map(len, [name, *cells[name]])) for name in columns}
     words = {name: max(map(len, " ".join([name, *cells[name]]).split())) for name in columns}
     longest, console = max(columns, key=whole.__getitem__), _console()

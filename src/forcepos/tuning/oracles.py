@@ -25,8 +25,8 @@ class GridOracle(kt.oracles.GridSearchOracle):  # type: ignore[misc]  # keras_tu
 class BayesianOracle(kt.oracles.BayesianOptimizationOracle):  # type: ignore[misc]
     """Proposes what a Gaussian process expects to be good, or knows little about.
 
-    KerasTuner minimises the confidence bound 50 times with numerical gradients, two seconds a proposal, and may
-    repeat a point. Here it is evaluated once for thousands of candidates, and the best one that is new is taken.
+    KerasTuner minimises the confidence bound with numerical gradients, two seconds a proposal, and may repeat a
+    point. Here it is evaluated once for thousands of candidates, and the best one that is new is taken.
     """
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:

@@ -1,8 +1,7 @@
 """A search: its ledger of beginnings and endings of trials, for its oracle and in a journal to resume from.
 
-An oracle that receives the same beginnings and endings of trials in the same order proposes the same trials,
-whatever its algorithm. So a resumed search, with one process or with many, needs nothing but the journal and
-the finished trials.
+An oracle that receives these in the same order proposes the same trials, whatever its algorithm. So a resumed
+search, with one process or with many, needs nothing but the journal and the finished trials.
 """
 
 import logging
@@ -28,8 +27,7 @@ from forcepos.tuning.tuner import SearchSpec
 log = logging.getLogger(__name__)
 
 Report = Callable[[int, int, int, Logs], None]  # trial, execution, epoch, Keras' logs
-# Trains one network from scratch: hyperparameters, number of the execution, seed of its weights, epochs, and what
-# receives each epoch's logs.
+# Trains a network: hyperparameters, number of the execution, seed of its weights, epochs, receiver of their logs.
 Trainer = Callable[[Mapping[str, Any], int, int, int, Callable[[int, Logs], None]], list[Logs]]
 
 
@@ -82,11 +80,7 @@ class Ledger:
         return None if known else f"its score is not the best {self._config.objective} of its history"
 
     def _replay(self) -> None:
-        """Replay to the oracle what an earlier process left.
-
-        Where the result of a trial that ended is lost, the replay waits until it is done again, and nothing else
-        is handed out: what the oracle proposed afterwards may depend on it.
-        """
+        """Replay what an earlier process left, up to a lost result, on which later proposals may depend."""
         self._repeated = None
         for event in self._past:
             number, result = event.trial, self._known.get(event.trial)
@@ -119,10 +113,7 @@ class Ledger:
         return list(self._oracle.trials.values())[number - 1]  # in the order in which they began
 
     def begin(self) -> tuple[int, Values] | None:
-        """Begin the next trial, or again one that was lost; return its number and its hyperparameters.
-
-        None if there is nothing to do, unless a trial that is under way ends or is lost.
-        """
+        """Begin a trial, or again a lost one: its number and hyperparameters; None if there is none for now."""
         number = self._repeated or min(self._waiting, default=None)
         if number is None:
             if (trial := self._proposed()) is None:
@@ -187,10 +178,7 @@ def score_of(config: TunerConfig, history: Sequence[Sequence[Logs]]) -> float:
 
 @contextmanager
 def lock_search(directory: Path, fresh: bool, wait: bool = False) -> Iterator[None]:
-    """Lock the search in `directory` for this process; with `fresh`, put aside its trials first.
-
-    Where another process holds the lock, `wait` for it, as jobs of one sweep do, or raise an InputError.
-    """
+    """Lock a search for this process; `wait` for another's, or InputError; with `fresh`, put aside its trials."""
     directory.mkdir(parents=True, exist_ok=True)
     lock = FileLock(directory.with_suffix(".lock"))
     try:
@@ -220,10 +208,7 @@ def search(spec: SearchSpec, train: Trainer, events: Events) -> SearchResult:
 
 
 def run_trial(spec: SearchSpec, number: int, values: Values, train: Trainer, report: Report) -> TrialResult:
-    """Train as often as the tuner's config says, with weights of its own each time.
-
-    Each execution takes `spec.epochs` epochs, except with Hyperband, which decides that in `values`.
-    """
+    """Train each execution with weights of its own for `spec.epochs`, or for what Hyperband put into `values`."""
     history = list[list[Logs]]()
     epochs = values.get("tuner/epochs", spec.epochs)
 

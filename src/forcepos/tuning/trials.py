@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, FiniteFloat, PositiveInt
 
 from forcepos.runtime import files
-from forcepos.tuning.space import Space
+from forcepos.tuning.tuner import Space
 
 Logs = dict[str, float]
 Values = dict[str, Any]
@@ -120,23 +120,12 @@ class Listener:
         """Surround a phase of at most `epochs` epochs, such as the search; 0 if nothing is trained in it."""
         return nullcontext()
 
-    def trial_known(self, result: TrialResult) -> None:
-        """Receive a trial that an earlier run finished."""
-
-    def trial_started(self, number: int, hyperparameters: Values) -> None:
-        """Receive a trial that begins, or begins again since its worker was lost."""
-
-    def epoch_ended(self, number: int, execution: int, epoch: int, logs: Logs) -> None:
-        """Receive the logs of an epoch of a trial's execution."""
-
-    def trial_ended(self, result: TrialResult) -> None:
-        """Receive a finished or failed trial."""
-
-    def final_epoch_ended(self, member: int, epoch: int, logs: Logs) -> None:
-        """Receive the logs of an epoch of the final training of an ensemble's member."""
-
-    def fold_epoch_ended(self, number: int, epoch: int, logs: Logs) -> None:
-        """Receive the logs of an epoch of a network that calibrates; they are numbered on from the members."""
+    def trial_known(self, result: TrialResult) -> None: ...  # of an earlier run
+    def trial_started(self, number: int, hyperparameters: Values) -> None: ...  # again if its worker was lost
+    def epoch_ended(self, number: int, execution: int, epoch: int, logs: Logs) -> None: ...
+    def trial_ended(self, result: TrialResult) -> None: ...  # failed ones, too
+    def final_epoch_ended(self, member: int, epoch: int, logs: Logs) -> None: ...  # of an ensemble's network
+    def fold_epoch_ended(self, member: int, epoch: int, logs: Logs) -> None: ...  # calibrating, numbered on
 
 
 class Events(Listener):

@@ -1,18 +1,106 @@
-"""Tuners: which oracle of KerasTuner's proposes hyperparameters, with what settings, for which search."""
+"""Tuners: which oracle of KerasTuner's, which takes seconds to load, proposes values for which declared space."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from forcepos.config import schema
-from forcepos.tuning.space import Space
 
 if TYPE_CHECKING:
     from keras_tuner import HyperParameters, Objective, Oracle
+
+_FEW = 3  # values, of which a third would lie at each end by chance
+_NEAR = 0.05  # of the end of a range of real numbers, relative
+Contains = Callable[[Any], bool]
+_ROUNDING = 1e-9  # relative: a value drawn on a logarithmic scale may lie that far outside of its range
+
+
+class Entry(NamedTuple):
+    name: str
+    kinds: tuple[type, ...]  # types that its value may have
+    contains: Contains  # whether a value of such a type is in the space
+    conditions: tuple[tuple[str, Sequence[Any]], ...]  # values that others must have for this one to exist
+    ends: tuple[float, float] | None = None  # of a range of more than a few numbers
+
+    def is_of_kind(self, value: Any) -> bool:
+        """Return whether a value has one of the types; a boolean is no number."""
+        return isinstance(value, self.kinds) and isinstance(value, bool) == (bool in self.kinds)
+
+    def allows(self, value: Any) -> bool:
+        return self.is_of_kind(value) and self.contains(value)
+
+    def end_of(self, value: Any) -> str | None:
+        """Return the end of its range that a value lies at, if any: lower or upper; no count lies below 1."""
+        if self.ends is None:
+            return None
+        (low, high), counts = self.ends, self.kinds == (int,)
+        near = 1 if counts else 1 + _NEAR
+        lower = value <= low * near and not (counts and low <= 1)
+        return "upper" if value >= high / near else "lower" if lower else None
+
+
+class Space:
+    """Lists a space's entries as declared, by `keras_tuner.HyperParameters`' methods, which return the default."""
+
+    def __init__(self, declare: Callable[[Any], None]) -> None:
+        self._entries: list[Entry] = []
+        self._conditions: tuple[tuple[str, Sequence[Any]], ...] = ()
+        declare(self)
+
+    def needed(self, values: Mapping[str, Any]) -> Iterator[Entry]:
+        """Yield the entries that exist given the values; those of earlier entries may be added meanwhile."""
+        for entry in self._entries:
+            if all(values.get(name) in allowed for name, allowed in entry.conditions):
+                yield entry
+
+    def fault_of(self, values: Mapping[str, Any]) -> str | None:
+        """Say what is wrong with hyperparameters that should come from this space; None if nothing is."""
+        entries = {entry.name: entry for entry in self.needed(values)}
+        wrong = sorted(entries.keys() ^ values.keys())
+        wrong = wrong or [name for name, entry in entries.items() if not entry.allows(values[name])]
+        return f"{wrong[0]} is {'not in the search space' if wrong[0] in values else 'missing'}" if wrong else None
+
+    def _add(self, name: str, kinds: tuple[type, ...], contains: Contains, more: Any, ends: Any = None) -> None:
+        parents = ((more["parent_name"], more["parent_values"]),) if more.get("parent_name") else ()
+        self._entries.append(Entry(name, kinds, contains, (*self._conditions, *parents), ends))
+
+    def Text(self, name: str, contains: Callable[[str], bool]) -> None:  # noqa: N802
+        """Declare a text that a tuner keeps with the hyperparameters of a trial."""
+        self._add(name, (str,), contains, {})
+
+    def Int(self, name: str, min_value: int, max_value: int, step: int | None = None, **more: Any) -> Any:  # noqa: N802
+        size = step if step and more.get("sampling", "linear") == "linear" else 1
+        steps = range(min_value, max_value + 1, size)
+        self._add(name, (int,), steps.__contains__, more, (min_value, max_value) if len(steps) > _FEW else None)
+        return more.get("default", min_value)
+
+    def Float(self, name: str, min_value: float, max_value: float, step: Any = None, **more: Any) -> Any:  # noqa: N802, ARG002
+        low, high = min_value * (1 - _ROUNDING), max_value * (1 + _ROUNDING)
+        self._add(name, (int, float), lambda value: low <= value <= high, more, (min_value, max_value))
+        return more.get("default", min_value)
+
+    def Choice(self, name: str, values: Sequence[Any], **more: Any) -> Any:  # noqa: N802
+        self._add(name, tuple({type(value) for value in values}), lambda value: value in values, more)
+        return more.get("default", values[0])
+
+    def Boolean(self, name: str, default: bool = False, **more: Any) -> Any:  # noqa: N802
+        return self.Choice(name, (True, False), default=default, **more)
+
+    def Fixed(self, name: str, value: Any, **more: Any) -> Any:  # noqa: N802
+        return self.Choice(name, (value,), **more)
+
+    @contextmanager
+    def conditional_scope(self, parent_name: str, parent_values: Sequence[Any]) -> Iterator[None]:
+        """Declare what exists only where another hyperparameter has one of these values."""
+        before = self._conditions
+        self._conditions = (*before, (parent_name, parent_values))
+        yield
+        self._conditions = before
 
 
 @dataclass

@@ -1,8 +1,7 @@
 """A search with many workers: processes of this machine that train its trials, replaced when they are lost.
 
-The main process alone asks the oracle, keeps the ledger and emits events; it trains nothing. Through a pipe of its
-own, each worker receives number and hyperparameters of a trial. It sends the logs of epochs, and None when it is
-free: the file of its trial is written by then.
+The main process keeps the ledger and emits events; it trains nothing. Through a pipe of its own, each worker
+receives number and hyperparameters of a trial. It sends epochs' logs, and None when the trial's file is written.
 """
 
 import logging

@@ -92,7 +92,6 @@ def error_against(table: pd.DataFrame, column: str, label: str) -> Figure:
         axes.fill_between(place, low["distance"], high["distance"], alpha=0.2, lw=0, label="middle half")
         axes.plot(place, middle.pop("distance"), ".-", label="distance, median")
         axes.plot(place, middle, "--", linewidth=1, label=[f"along {name}, median" for name in middle])
-
     axes.set_ylim(0, None)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=5)
     return figure

@@ -17,6 +17,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
 from forcepos.runtime.wording import shortened, visible
@@ -40,20 +41,15 @@ def drawing() -> AbstractContextManager[None]:
     return matplotlib.style.context(["default", _STYLE])
 
 
-def new_figure(height: float, width: float = PAGE_IN) -> Figure:
-    """Create an empty figure; sizes in inches."""
-    return Figure(figsize=(width, height), layout="constrained")
-
-
 def single(height: float = 3.8, width: float = PAGE_IN) -> tuple[Figure, Axes]:
     """Create a figure with a single panel; sizes in inches."""
-    figure = new_figure(height, width)
-    return figure, figure.add_subplot()
+    figure, (axes,) = panels(1, 1, height, width)
+    return figure, axes
 
 
 def panels(rows: int, columns: int, height: float, width: float = PAGE_IN, **share: Any) -> _Panels:
     """Create a figure with this many panels, row by row; sizes in inches."""
-    figure = new_figure(height, width)
+    figure = Figure(figsize=(width, height), layout="constrained")
     return figure, [*figure.subplots(rows, columns, squeeze=False, **share).flat]
 
 
@@ -69,11 +65,18 @@ def literal(name: object) -> str:
     return shortened(visible(str(name)), 60).replace("$", r"\$")
 
 
-def log_if_wide(axes: Axes, values: Iterable[float]) -> None:
+def log_if_wide(axes: Axes) -> None:
     """Make the y axis logarithmic where one bad value would flatten all others."""
-    known = [value for value in values if np.isfinite(value)]
-    if known and min(known) > 0 and max(known) > 20 * min(known):
+    least, most = axes.dataLim.intervaly
+    if 0 < least < most / 20:
         axes.set_yscale("log")
+
+
+def count_epochs(axes: Axes, **words: str) -> None:
+    """Make the x axis run from the first to the last epoch, even if they are the same."""
+    margin = max(0.04 * axes.dataLim.x1, 0.1)
+    axes.set(xlabel="epoch", xlim=(1 - margin, axes.dataLim.x1 + margin), **words)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 
 
 def page_html(template: str, **contents: Any) -> str:
