@@ -31,7 +31,8 @@ OLD_PLACE = "/home/lab"
 COMMAND = [
     "--config-dir", "mine", "data=lab", "model=ffnn_regression", "split=held_out_recordings", "tuner=random",
     "tuner.max_trials=3", "model.axes=[x,y]", "model.space.num_layers.max=1", "training.epochs=1",
-    "training.final_epochs=1", "split.calibration_ratio=0", *PLAIN,
+    "training.final_epochs=1", "split.calibration_ratio=0",
+    "model.scaling=whiten", "model.statistics_s=0", "model.clip=false", *PLAIN,  # which were the only way then
 ]  # fmt: skip
 KILLED_RUN = "724498972e0b404cb01ac8292fe504e2"  # of seed=2
 

@@ -67,6 +67,8 @@ ALLOWED = {
         "joblib.externals.loky.process_executor",
         "joblib.parallel",
     ],
+    # A finished run that the user names, in Keras' safe mode.
+    "forcepos/models/networks.py": ["load_model", "safe_mode"],
     "forcepos/runtime/resources.py": ["joblib"],  # counts cores, those of a container included
     "forcepos/tracking/run.py": ["load_model"],  # that this run has saved a moment ago, or before an outage
 }

@@ -22,7 +22,7 @@ from tests.data.test_splits import plate
             10_000,
             "WARNING",
             "simulating 2,420,000 rows: 121 points of data.grid x data.visits=2 x data.rows=10000 of each visit; "
-            "training 5 trials x 5 epochs, 2 x at most 30 epochs: roughly ",
+            "training 8 trials x 5 epochs, 2 x at most 30 epochs: roughly ",
         ),
     ],
 )

@@ -70,8 +70,8 @@ def test_too_few_recordings_calibrate_the_level_that_they_vouch_for(caplog: pyte
     assert (calibration.coverage, calibration.units, calibration.counted) == (0.75, 4, "recordings")
     assert calibration.bound == 37.0  # the 38th of 40 has a weight of 38 / 50 below it
     assert caplog.messages == [
-        "4 recordings to calibrate on cannot vouch for evaluation.coverage=0.9: the radius is for 0.75; "
-        "evaluation.calibration=folds, or more recordings, may"
+        "recordings to calibrate on: 4, too few for evaluation.coverage=0.9: the radius is for 0.75; "
+        "evaluation.calibration=folds, or more of them, may do"
     ]
 
 
@@ -79,8 +79,8 @@ def test_one_recording_gives_no_radius_however_many_samples_it_has(caplog: pytes
     true, outputs = np.zeros((500, 2), np.float32), np.ones((1, 500, 2), np.float32)
     assert calibrate(XY, true, outputs, Units(np.zeros(500, np.int32)), 0.9) is None
     assert caplog.messages == [
-        "1 recordings to calibrate on cannot vouch for evaluation.coverage=0.9: no radius; "
-        "evaluation.calibration=folds, or more recordings, may"
+        "recordings to calibrate on: 1, too few for evaluation.coverage=0.9: no radius; "
+        "evaluation.calibration=folds, or more of them, may do"
     ]
 
 

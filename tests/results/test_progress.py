@@ -135,7 +135,7 @@ def test_the_second_split_is_expected_to_take_as_long_as_the_runs_own() -> None:
 def test_the_plan_says_how_much_is_trained_and_roughly_how_long() -> None:
     config = checked_config("tuner.executions_per_trial=2")
     assert Progress(config, 9631).plan() == (
-        "5 trials x 10 epochs, 2 x at most 30 epochs: roughly 61 s on two cores"
+        "8 trials x 10 epochs, 2 x at most 30 epochs: roughly 80 s on two cores"
     )
     fixed = checked_config("tuner=fixed", "tuner.hyperparameters=best.json", "training.ensemble=3", *ALONE)
     assert Progress(fixed, 9631).plan() == "3 x at most 10 epochs: roughly 13 s on two cores"

@@ -39,9 +39,9 @@ def calibrate(task: Task, true: Float32, members: Float32, groups: Units, covera
     scores, units = conformity_scores(task, true, members, floor), len(np.unique(groups.number))
     level = vouched(units, coverage)
     if level < coverage:
-        few = f"{units} {groups.what} to calibrate on cannot vouch for evaluation.coverage={coverage:g}"
+        few = f"{groups.what} to calibrate on: {units}, too few for evaluation.coverage={coverage:g}"
         instead = f"the radius is for {level:g}" if level else "no radius"
-        log.warning("%s: %s; evaluation.calibration=folds, or more recordings, may", few, instead)
+        log.warning("%s: %s; evaluation.calibration=folds, or more of them, may do", few, instead)
     if not level:
         return None
     bound = conformal_bound(scores, groups.number, level)

@@ -19,7 +19,7 @@ from keras import layers, ops
 
 from forcepos.data.splits.split import Subsets
 from forcepos.models.problem import Task
-from forcepos.models.training.device import Blocks, DeviceDataset, has_gpu
+from forcepos.models.training.device import Blocks, DeviceDataset, has_gpu, rows_of
 from forcepos.runtime.errors import TrialFailure
 from forcepos.runtime.interruption import stop_if_asked
 
@@ -27,7 +27,7 @@ Logs = dict[str, float]
 AfterEpoch = Callable[[int, Logs], None]  # receives the number and the logs of each epoch
 
 _STEPS = 100  # of a block: an interruption waits for these at most
-_VALIDATION_BATCH = 4096
+_VALIDATION_BATCH, _FEW_ROWS = 4096, 64  # samples of so many rows; fewer of more rows fit into memory
 
 # Every network is traced once; TensorFlow counts the traces of all networks and warns of excessive retracing.
 logging.getLogger("tensorflow").addFilter(lambda record: "tf.function retracing" not in record.getMessage())
@@ -195,7 +195,8 @@ class Training:
     ) -> None:
         """Take architecture and optimizer from a compiled `network`, which stays as it is."""
         self._train = Blocks(split.train, program.batch_size, _STEPS)
-        self._validation = Blocks(split.validation, min(_VALIDATION_BATCH, len(split.validation)), 1)
+        batch = _VALIDATION_BATCH // -(-rows_of(network) // _FEW_ROWS)
+        self._validation = Blocks(split.validation, min(batch, len(split.validation)), 1)
         copy = fast_copy(network, for_cpu=program.xla and not has_gpu(), mixed=program.mixed)
         self._model = _BlockModel(copy, dataset, (self._train, self._validation), program.offsets)
         optimizer = type(network.optimizer).from_config(network.optimizer.get_config())
