@@ -97,8 +97,8 @@ def test_what_is_written_to_a_pipe_arrives_in_full(tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         (["tuner.max_trials=0"], "error: tuner.max_trials=0 must be at least 1"),
-        (["+model.foo=1"], "error: unknown key model.foo: model has name, plugin, task, axes, window, scaling, statistics_s, clip, "
-         "dropout_rate, objective, direction, space"),
+        (["+model.foo=1"], "error: unknown key model.foo: model has name, plugin, task, axes, window, scaling, "
+         "statistics_s, clip, dropout_rate, objective, direction, space"),
         (["model.window=1"], "error: model.window=1 must be at least 2: cnn_regression sees rows in sequence"),
     ],
 )  # fmt: skip
