@@ -60,7 +60,7 @@ def test_each_further_network_compiles_as_the_first_one_did() -> None:
     run.begin(1)
     run.epochs(1, 2)
     trial, final, saving = FIRST_S + 4 * FURTHER_S, FIRST_S + 9 * FURTHER_S, SAVING_S
-    assert run.left == 3 * FURTHER_S + 4 * trial + final + saving
+    assert run.left == 3 * FURTHER_S + 7 * trial + final + saving
 
 
 def test_time_passes_between_events() -> None:
