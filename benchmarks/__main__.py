@@ -16,6 +16,7 @@ from benchmarks.logs import logs
 from benchmarks.preparation import preparation
 from benchmarks.pretrain import pretrain
 from benchmarks.readers import readers
+from benchmarks.splits import splits
 from benchmarks.sweep import sweep
 from benchmarks.table import Table
 from benchmarks.tables import tables
@@ -39,9 +40,10 @@ PARTS: dict[str, Callable[[int], list[Table]]] = {
     "sweep": sweep,
     "workers": workers,
     "pretrain": pretrain,
+    "splits": splits,
     "gpu": gpu,
 }
-_LONG = {"pretrain"}  # only where they are named
+_LONG = {"pretrain", "splits"}  # only where they are named
 
 
 def main() -> None:
