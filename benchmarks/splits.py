@@ -32,7 +32,7 @@ def splits(rounds: int, kept: Path = _KEPT) -> list[Table]:  # noqa: ARG001  # s
     """One table: the mean error of the default command by split, with ridge and trees beside it."""
     methods = {"test": "model", "linear": "ridge", "boosted_trees": "trees"}
     table = Table(
-        f"Mean Euclidean error in mm on the test subset: mean (least to most) of seeds {_SEEDS[0]} to {_SEEDS[-1]}",
+        f"Mean Euclidean error in mm on the test subset: mean (least to most), seeds {_SEEDS[0]} to {_SEEDS[-1]}",
         ("split", *(f"{inputs}: {title}" for inputs in _INPUTS for title in methods.values()), *_IDEAL.values()),
     )
     for split in _SPLITS:
