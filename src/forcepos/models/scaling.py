@@ -35,8 +35,7 @@ class Pieces:
     @classmethod
     def of(cls, values: NDArray[np.floating]) -> Self:
         """Fit to values (n, channels)."""
-        some = values[:: -(-len(values) // _FITTED)]
-        edges = np.quantile(some.astype(np.float64), np.linspace(0, 1, _PIECES + 1), axis=0).T
+        edges = np.quantile(values.astype(np.float64), np.linspace(0, 1, _PIECES + 1), axis=0).T
         width = np.diff(edges)
         wide = width > _ROUNDING * np.maximum(np.abs(edges).max(), 1)
         return cls(edges[:, :-1], np.divide(1, width, out=np.zeros_like(width), where=wide))
@@ -123,7 +122,7 @@ def fit_scaling(samples: Samples, train: Int32, targets: Float32 | None, choice:
         if choice == "whiten":
             scaling = replace(scaling, whitening=_whitening(covered, *signals))
         elif choice == "encode":
-            scaling = replace(scaling, pieces=Pieces.of((covered - signals[0]) / signals[1]))
+            scaling = replace(scaling, pieces=Pieces.of((evenly(covered) - signals[0]) / signals[1]))
     return scaling
 
 
@@ -147,9 +146,9 @@ def fit_statistics(scaling: Scaling, rows: int, windows: Iterable[Any]) -> Scali
     return replace(scaling, rows=rows, statistics=(mean, deviation), pieces_of_statistics=pieces)
 
 
-def some_of(members: Int32) -> Int32:
-    """Return at most 20 000 of these samples, evenly, which suffice for quantiles."""
-    return members[:: -(-len(members) // _FITTED)]
+def evenly(values: NDArray[Any]) -> NDArray[Any]:
+    """Return at most 20 000 of the values (n, …), evenly, which suffice for quantiles."""
+    return values[:: -(-len(values) // _FITTED)]
 
 
 def spread_of_recordings(samples: Samples, train: Int32) -> Float64:

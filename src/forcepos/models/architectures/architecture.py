@@ -22,7 +22,7 @@ class Architecture(SpaceConfig, ABC):
     """Builds the hidden layers of networks; its fields are the keys of `model.space`.
 
     A search calls `declare` once, draws hyperparameters, and calls `hidden_layers` with those of each trial.
-    Scaling, dropout, the output layer, compiling and the hyperparameters of the base class are the same for all
+    Scaling, statistics, dropout, output layer, compiling and the base class' hyperparameters are the same for all
     architectures and not its business. Keras is best imported inside methods: it takes seconds.
 
     Attributes:
@@ -35,7 +35,7 @@ class Architecture(SpaceConfig, ABC):
 
     @abstractmethod
     def hidden_layers(self, chosen: Mapping[str, Any], channels: int) -> Sequence[layers.Layer]:
-        """Return the layers between scaled input and dropout for chosen hyperparameters."""
+        """Return the layers between scaled input, `channels` wide with all encodings, and dropout."""
 
     def last_layers(self) -> Sequence[layers.Layer]:
         """Return the layers between dropout and output, from which (features,) must come; none by default."""

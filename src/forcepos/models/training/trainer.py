@@ -12,7 +12,7 @@ import tensorflow as tf
 from forcepos.models.architectures.architecture import preprocessing
 from forcepos.models.networks import build_network
 from forcepos.models.problem import Problem, Regression
-from forcepos.models.scaling import Scaling, fit_scaling, fit_statistics, some_of, spread_of_recordings
+from forcepos.models.scaling import Scaling, evenly, fit_scaling, fit_statistics, spread_of_recordings
 from forcepos.models.training.compiled import AfterEpoch, Logs, Program, Training
 from forcepos.models.training.device import DeviceDataset, rows_of
 from forcepos.runtime.errors import ImpossibleNetwork, TrialFailure
@@ -104,7 +104,7 @@ class NetworkTrainer:
             targets = problem.targets[train] if isinstance(problem.task, Regression) else None
             scaling = fit_scaling(problem.samples, train, targets, choice)
             if rows:
-                windows = self._dataset.seeing(rows).in_batches(some_of(train))
+                windows = self._dataset.seeing(rows).in_batches(evenly(train))
                 scaling = fit_statistics(scaling, rows, windows)
             self._scaling[choice, rows] = scaling
         return self._scaling[choice, rows]
