@@ -24,7 +24,6 @@ from forcepos.results.scores import headline
 MODELS = ("ffnn_regression", "ffnn_classification", "cnn_regression", "cnn_classification")
 SPLITS = ("blocked", "held_out_recordings", "held_out_points")
 _ONLY_SCORES = ("evaluation.also=null", "evaluation.baselines=false", "evaluation.figures=false", "tracking=none")
-_BEGIN, _END = "<!-- compare-notebook: begin -->", "<!-- compare-notebook: end -->"
 
 Result = dict[str, Any]
 
@@ -102,18 +101,18 @@ def _cell(results: Sequence[Result], measure: str) -> str:
     return f"{value:.3g} [{low:.3g}, {high:.3g}]"
 
 
-def put_between(page: Path, text: str) -> None:
-    """Replace what stands between the two marks of a page.
+def put_between(page: Path, text: str, name: str = "compare-notebook") -> None:
+    """Replace what stands between the two marks of a page, <!-- name: begin --> and <!-- name: end -->.
 
     Raises:
         ValueError: the page lacks the marks.
     """
-    content = page.read_text(encoding="utf-8")
-    if _BEGIN not in content or _END not in content:
-        raise ValueError(f"{page} lacks {_BEGIN} and {_END}")
-    before, rest = content.split(_BEGIN, 1)
-    after = rest.split(_END, 1)[1]
-    page.write_text(f"{before}{_BEGIN}\n{text}\n{_END}{after}", encoding="utf-8")
+    content, begin, end = page.read_text(encoding="utf-8"), f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    if begin not in content or end not in content:
+        raise ValueError(f"{page} lacks {begin} and {end}")
+    before, rest = content.split(begin, 1)
+    after = rest.split(end, 1)[1]
+    page.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -72,7 +72,7 @@ def main() -> None:
     table = _table(jobs, {name: kept / name for name in names})
     print(table)
     if asked.page:
-        put_between(Path(asked.page), f"{table}\n")
+        put_between(Path(asked.page), f"{table}\n", "bench-real")
 
 
 def _arguments() -> argparse.Namespace:
