@@ -16,19 +16,11 @@ OBJECTIVES = {
 
 
 def check_together(config: schema.Config) -> None:
-    """Refuse keys that contradict one another, before data are read.
-
-    Raises:
-        InputError: one line, with their names.
-    """
-    problems = chain(
-        _of_model(config.model),
-        _of_tuner(config.tuner, config.model.task),
-        _of_sectors(config.sectors),
-        _of_split(config.split),
-        _of_tracking(config.tracking),
-        _of_table(config.data, config.model) if isinstance(config.data, schema.TableConfig) else (),
-    )
+    """Refuse keys that contradict one another, before data are read: an InputError, one line, names them."""
+    data, model = config.data, config.model
+    of_data = _of_table(data, model) if isinstance(data, schema.TableConfig) else ()
+    of_search = chain(_of_model(model), _of_tuner(config.tuner, model.task), _of_sectors(config.sectors))
+    problems = chain(of_search, _of_split(config.split), _of_tracking(config.tracking), of_data)
     if problem := next(problems, None):
         raise InputError(problem)
 

@@ -9,18 +9,8 @@ from numpy.typing import NDArray
 
 from forcepos.config import schema
 from forcepos.data.recordings import Int32, Recordings, Samples
-from forcepos.data.splits.split import (
-    DROPPED,
-    TEST,
-    TRAIN,
-    VALIDATION,
-    Split,
-    Units,
-    draw,
-    near,
-    parts_of,
-    set_calibration_aside,
-)  # fmt: skip
+from forcepos.data.splits import split as drawing
+from forcepos.data.splits.split import DROPPED, TEST, TRAIN, VALIDATION, Split, Units, set_calibration_aside
 from forcepos.runtime.errors import InputError
 
 log = logging.getLogger(__name__)
@@ -55,14 +45,12 @@ class Blocked(schema.BlockedSplitConfig, Split):
 
     def _draw(self, recordings: int, blocks: int, rng: np.random.Generator) -> NDArray[np.int8]:
         """(recordings, blocks) the subset of each time block."""
-        drawn = np.array([draw(blocks, self, rng, "time blocks") for _ in range(recordings)])
+        drawn = np.array([drawing.draw(blocks, self, rng, "time blocks") for _ in range(recordings)])
         if recordings == 1 and self.calibration_ratio and np.count_nonzero(drawn == VALIDATION) == 1:
             # 110 blocks spare 9: calibrating with k units reaches k / (k + 1).
-            log.warning(
-                "no radius: one recording with split.blocks=%d has no time block to spare for calibration; "
-                "by the default ratios, split.blocks=110 spares enough for evaluation.coverage=0.9, as do more "
-                "recordings", blocks,
-            )  # fmt: skip
+            few = f"one recording with split.blocks={blocks} has no time block to spare for calibration"
+            enough = "split.blocks=110 spares enough for evaluation.coverage=0.9, as do more recordings"
+            log.warning("no radius: %s; by the default ratios, %s", few, enough)
         else:
             set_calibration_aside(drawn, self, rng)
         return drawn
@@ -82,9 +70,9 @@ class Blocked(schema.BlockedSplitConfig, Split):
         train = np.sort(train)
         _, sizes = np.unique(samples.recordings.recording[samples.starts[train]], return_counts=True)
         rank = np.arange(len(train)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-        found = parts_of(train, rank * count // np.repeat(sizes, sizes))
+        found = drawing.parts_of(train, rank * count // np.repeat(sizes, sizes))
         apart = samples.window + self._gap(samples)
-        found = [(inside[~near(samples, inside, outside, apart)], outside) for inside, outside in found]
+        found = [(inside[~drawing.near(samples, inside, outside, apart)], outside) for inside, outside in found]
         short = min((len(inside) for inside, _ in found), default=0) < len(train) / 3
         return super().parts(samples, train, count) if short else found
 
@@ -193,11 +181,11 @@ class Drawn(schema.DrawnSplitConfig, WholeUnits):
         """
         sizes, units = np.bincount(classes), f"{self.unit}s"
         if np.count_nonzero(sizes) == 1 or sizes.max() < 3:
-            return draw(len(classes), self, rng, units, least=1 + (len(classes) > 5))
+            return drawing.draw(len(classes), self, rng, units, least=1 + (len(classes) > 5))
         subset = np.full(len(classes), TRAIN, np.int8)
         for number, size in enumerate(sizes.tolist()):
             if size > 2:
-                subset[classes == number] = draw(size, self, rng, units)
+                subset[classes == number] = drawing.draw(size, self, rng, units)
             elif size == 2:
                 subset[rng.choice(np.flatnonzero(classes == number))] = TEST
         return subset
