@@ -45,10 +45,9 @@ def load_checked(config: Config) -> Loaded:
 
 
 def load_recordings(config: DataConfig, window: int = 1) -> Loaded:
-    """Read or simulate the recordings; drop a table's recordings that are shorter than a window, with a warning.
+    """Read or simulate the recordings; drop a table's that are shorter than a window, but no visits: none is cut.
 
-    Gaps and columns cut them, so a short one is nothing unusual; a visit of a point is not cut, and stays. An
-    InputError names the file, recording or column that cannot be used and the reason.
+    An InputError names the file, recording or column that cannot be used and the reason.
     """
     if isinstance(config, TableConfig):
         recordings = tare(read_table(config), config)

@@ -115,8 +115,7 @@ class Visit(NamedTuple):
 def read_log(name: str, content: bytes, columns: Sequence[str]) -> tuple[pa.Table, bool]:
     """Read a log: fields separated by spaces, tabs or semicolons, with decimal points or decimal commas.
 
-    Return the rows (rows, columns) of float64, and whether the last line, without end, was dropped with a warning.
-    An InputError says where it is empty, no text, has other columns or a broken line.
+    Return the rows (rows, columns) of float64, and whether the last line, without end, was dropped; or InputError.
     """
     mark = "," if content.count(b",") > content.count(b".") else "."
     table = TextTable(Path(name), Written("text", " ", mark, ended=True), content.translate(_TO_SPACES))

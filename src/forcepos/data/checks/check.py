@@ -27,10 +27,7 @@ _ROUNDED = 0.25  # of the noise: repeated programs differ by sqrt(2) of it, copi
 
 @np.errstate(over="ignore", invalid="ignore")  # of huge values, which are warned about themselves
 def check(recordings: Recordings, window: int) -> list[str]:
-    """Check recordings, and return warnings about values that are unlikely to be right.
-
-    Raises InputError if values are missing or not finite, a recording is shorter than one window, or there twice.
-    """
+    """Check recordings and return warnings; an InputError names values that are missing, and copies."""
     lengths, few = (
         zip(recordings.names, _longest_runs(recordings), strict=True),
         "rows, too short for one window of",
@@ -107,8 +104,7 @@ def _copies(recordings: Recordings) -> Iterator[str]:
 def _runs(recordings: Recordings) -> tuple[Int32, NDArray[np.uint64], NDArray[np.intp]]:
     """Return first row (n,) and hash (n,) of runs of rows, and how many rows (recordings,) may be in one.
 
-    Rows that repeat the one before are left out: rest, zeros, a slow driver. Of very many runs only those with
-    some hashes are returned: of a copy the same ones.
+    Rows that repeat the one before are left out, and of very many runs those without some hashes, as of a copy.
     """
     signals, changes = recordings.signals, np.zeros(len(recordings.bounds), np.intp)
     factors = 2 * np.random.default_rng(1).integers(2**63, size=signals.shape[1]).astype(np.uint64) + np.uint64(1)
@@ -159,10 +155,7 @@ def _rounded(recordings: Recordings, numbers: NDArray[np.intp]) -> Iterator[tupl
 
 
 def drop_short(recordings: Recordings, window: int) -> Recordings:
-    """Drop recordings without a full window, moving the others together in the same arrays; log one warning.
-
-    Raises InputError if no recording is long enough, or all remaining rows are of one class.
-    """
+    """Drop recordings without a full window, in place, with a warning; InputError if none or one class is left."""
     lengths, names, rows = _longest_runs(recordings), recordings.names, np.diff(recordings.bounds, axis=1)[:, 0]
     kept = lengths >= window
     if kept.all():

@@ -118,11 +118,7 @@ class ArrowTable(Table):
 
 
 class FeatherTable(ArrowTable):
-    """A Feather file.
-
-    The columns of a long batch (some programs write a whole file as one) come one after the other: a batch is
-    decompressed whole, so all columns at once would take several times the memory of the result.
-    """
+    """A Feather file; a long batch is decompressed a column at a time: all at once would take too much memory."""
 
     kind = "Feather"
 

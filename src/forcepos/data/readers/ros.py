@@ -156,10 +156,9 @@ def _values(table: NDArray[np.uint8], dtype: np.dtype[Any]) -> NDArray[Any]:
 
 
 class RosTable(Table):
-    """A bag: rows are the messages of one topic; every other topic contributes its newest message before.
+    """A bag: rows are the messages of one topic, that of a feature with most; others add their newest before.
 
-    That topic is the one with most messages, among those of the features if there are any. A column `time` says
-    when it was recorded.
+    A column `time` says when a row was recorded.
     """
 
     kind = "ROS"

@@ -30,8 +30,7 @@ class Blocked(schema.BlockedSplitConfig, Split):
     def divide(self, samples: Samples, seed: int) -> NDArray[np.int8]:
         """Cut each recording into time blocks, draw their subsets, and return the subset (n,) of each sample.
 
-        Adjacent blocks of the same subset are joined. A window must lie within one such run of rows, `gap_s` away
-        from its borders with other subsets; others are dropped.
+        Windows across a border of two subsets, or nearer to one than `gap_s`, are dropped.
         """
         recordings, blocks, gap = samples.recordings, self._count_blocks(samples), self._gap(samples)
         drawn = self._draw(len(recordings.bounds), blocks, np.random.default_rng(seed))
@@ -63,10 +62,7 @@ class Blocked(schema.BlockedSplitConfig, Split):
         return Units(block.astype(np.int32), "time blocks of one recording")
 
     def parts(self, samples: Samples, train: Int32, count: int) -> list[tuple[Int32, Int32]]:
-        """Hold out a stretch of each recording, as time blocks are tested, and drop the windows near to it.
-
-        Where recordings are too short for that, whole ones, on which errors are larger.
-        """
+        """Hold out a stretch of each recording, and drop windows near to it; of short recordings, whole ones."""
         train = np.sort(train)
         _, sizes = np.unique(samples.recordings.recording[samples.starts[train]], return_counts=True)
         rank = np.arange(len(train)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
@@ -77,10 +73,7 @@ class Blocked(schema.BlockedSplitConfig, Split):
         return super().parts(samples, train, count) if short else found
 
     def _count_blocks(self, samples: Samples) -> int:
-        """Return the time blocks of a recording; `auto`: 5, or as many, 3 at least, as leave a window in one.
-
-        That is, in a block of a recording of median length, between two others of different subsets.
-        """
+        """Return the time blocks of a recording; `auto`: 3 to 5, as leave a window in those of a median one."""
         if isinstance(self.blocks, int):
             return self.blocks
         rows = int(np.median(np.diff(samples.recordings.bounds, axis=1)))
@@ -176,8 +169,7 @@ class Drawn(schema.DrawnSplitConfig, WholeUnits):
     def draw(self, classes: NDArray[np.intp], rng: np.random.Generator) -> NDArray[np.int8]:
         """Return the subset (units,) of each unit, drawn within each class (units,) that has at least three.
 
-        Of a class with two units one is tested, and one trains. Without classes, six units spare two each for
-        validation and test.
+        Of two units one is tested, one trains. Without classes, six units spare two each for validation and test.
         """
         sizes, units = np.bincount(classes), f"{self.unit}s"
         if np.count_nonzero(sizes) == 1 or sizes.max() < 3:
