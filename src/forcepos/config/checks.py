@@ -29,11 +29,9 @@ from forcepos.runtime.paths import conf_dir
 Schema = TypeVar("Schema")
 
 _LIMITS: dict[str, tuple[Callable[[Any, Any], bool], str]] = {
-    "min": (operator.ge, "at least"),
-    "max": (operator.le, "at most"),
-    "above": (operator.gt, "above"),
-    "below": (operator.lt, "below"),
-}
+    "min": (operator.ge, "at least"), "max": (operator.le, "at most"),
+    "above": (operator.gt, "above"), "below": (operator.lt, "below"),
+}  # fmt: skip
 _LACKS = "{key} is required: set it on the command line, {key}=…"
 _NODES: dict[type, Any] = {bool: BooleanNode, int: IntegerNode, float: FloatNode, str: StringNode}
 

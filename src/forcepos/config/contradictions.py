@@ -82,8 +82,7 @@ def _of_table(data: schema.TableConfig, model: schema.ModelConfig) -> Iterator[s
     for field in reversed(dataclasses.fields(data)):  # `seconds` before `time`, which repeats it
         if getattr(data, field.name) == "":
             what = "name a file or a folder" if field.name == "path" else "give it a value, or leave it out"
-            column = "column with" in field.metadata["meaning"]
-            hint = ", a column without a name by its number" if column else ""
+            hint = ", a column without a name by its number" * ("column with" in field.metadata["meaning"])
             yield f"data.{field.name} is empty: {what}{hint}"
     for key, names in (("features", data.features), ("targets", data.targets or []), ("keep", data.keep or [])):
         if twice := sorted({name for name in names if names.count(name) > 1}):

@@ -45,7 +45,7 @@ def load_checked(config: Config) -> Loaded:
 
 
 def load_recordings(config: DataConfig, window: int = 1) -> Loaded:
-    """Read or simulate the recordings; drop a table's that are shorter than a window, but no visits: none is cut.
+    """Read or simulate the recordings; drop a table's that are shorter than a window, unless they are visits.
 
     An InputError names the file, recording or column that cannot be used and the reason.
     """

@@ -27,7 +27,7 @@ _ROUNDED = 0.25  # of the noise: repeated programs differ by sqrt(2) of it, copi
 
 @np.errstate(over="ignore", invalid="ignore")  # of huge values, which are warned about themselves
 def check(recordings: Recordings, window: int) -> list[str]:
-    """Check recordings and return warnings; an InputError names values that are missing, and copies."""
+    """Check recordings and return warnings; an InputError says what is missing, too short or there twice."""
     lengths, few = (
         zip(recordings.names, _longest_runs(recordings), strict=True),
         "rows, too short for one window of",
@@ -83,8 +83,7 @@ def _copies(recordings: Recordings) -> Iterator[str]:
     """Describe rows that are in two recordings, or twice in one; refuse recordings that hold the same signals."""
     names, (rows, runs, changes) = recordings.names, _runs(recordings)
     refused = dict.fromkeys(_rounded(recordings, np.flatnonzero(changes >= _FEWEST)), "")
-    repeated = []
-    every = 1 + len(recordings.signals) // _MOST_RUNS
+    repeated, every = [], 1 + len(recordings.signals) // _MOST_RUNS
     for one, other, found, lag, row in _shared(recordings.recording[rows], rows, runs):
         count = every * found + _RUN
         text = f" ({count} rows, from row {row - recordings.bounds[other, 0]} of {names[other]} on)"

@@ -48,8 +48,7 @@ def outliers(recordings: Recordings) -> Iterator[str]:
 def _far(columns: Float32, spikes: bool = True) -> _Odd:
     """Find rare values above or below a gap wider than all other values: known numbers, and spikes."""
     low, high = _range(columns)
-    width = high - low
-    most = np.maximum(columns.max(axis=0) - high, low - columns.min(axis=0))
+    width, most = high - low, np.maximum(columns.max(axis=0) - high, low - columns.min(axis=0))
     for column in np.flatnonzero((most > width) & (width > 0)).tolist():
         values = columns[:, column]
         above, below = high[column] + width[column], low[column] - width[column]

@@ -100,8 +100,7 @@ def load_matlab(path: Path) -> Loaded:
     # What has as many elements is of each recording, else it is of all.
     several = {name for name, value in values.items() if count and np.size(value) > 1 and len(value) == count}
     parts = [{name: of[n] if name in several else of for name, of in values.items()} for n in range(count or 1)]
-    recordings = [{name: _array(value) for name, value in _leaves(part)} for part in parts]
-    return _joined(recordings, several=count > 0)
+    return _joined([{name: _array(value) for name, value in _leaves(part)} for part in parts], several=count > 0)
 
 
 def _leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -194,8 +194,7 @@ class RosTable(Table):
 
     def chunks(self, columns: Sequence[Wanted] | None = None, strict: bool = True) -> Iterator[Chunk]:  # noqa: ARG002  # has no lines
         wanted = columns or self.everything
-        fields = [self._fields[one.place] for one in wanted]
-        clock = self._clock(wanted)
+        fields, clock = [self._fields[one.place] for one in wanted], self._clock(wanted)
         if not clock:
             raise InputError(f"{self.title}: no column of a topic; {name_some(self.left_out, 5)}")
         topics = self._read(fields)

@@ -130,8 +130,7 @@ class Split(SplitConfig, ABC):
         share = np.count_nonzero(subset == DROPPED) / count
         if share > _WORTH_A_LINE:
             lost = f"leaves out {round(share * count)} of {count} samples ({100 * share:.0f} %): {self.causes}"
-            level = logging.WARNING if share > self.usual_loss else logging.INFO
-            log.log(level, "split=%s %s", self.name, lost)
+            log.log(logging.WARNING if share > self.usual_loss else logging.INFO, "split=%s %s", self.name, lost)
         return self._thinned(found, samples, seed)
 
     def _thinned(self, found: Subsets, samples: Samples, seed: int) -> Subsets:
