@@ -14,6 +14,7 @@ from omegaconf import DictConfig
 
 from forcepos.config.checks import register_resolvers, register_schemas
 from forcepos.config.mistakes import answer_in_one_line, explain
+from forcepos.config.schema import Config
 from forcepos.experiment.api import start_run, to_config
 from forcepos.experiment.sweep import AGAIN, close_sweep
 from forcepos.experiment.sweep_job import SweepEnded, sweep_job
@@ -43,7 +44,11 @@ def _job(composed: DictConfig) -> float:
     if result["tracking"] == "incomplete" and not in_sweep():
         sys.stderr.write(f"tracking is incomplete: {AGAIN}\n")
         sys.exit(_INCOMPLETE)
-    # Never a test score: whatever chooses by it would fit the test subset.
+    return _loss(config, result)
+
+
+def _loss(config: Config, result: dict[str, Any]) -> float:
+    """Return what sweepers minimise. Never a test score: whatever chooses by it would fit the test subset."""
     return float(result["objective"]) * (1 if config.tuner.direction == "min" else -1)
 
 
