@@ -52,8 +52,7 @@ def main(arguments: Sequence[str]) -> None:
         print_result(to_json({"page": str(options.output), "runs": table.to_dict("records")}), options.json)
         for split, rows in table.groupby("split", sort=False):
             cells: list[dict[Any, Any]] = shown(rows).to_dict("records")
-            title = f"{rows['measure'].iloc[0]} on the test subset of split={split}"
-            show_table(visible(title), cells)
+            show_table(visible(f"{rows['measure'].iloc[0]} on the test subset of split={split}"), cells)
             sys.stderr.write(textwrap.fill(visible(rows["note"].iloc[0]), 80) + "\n")
         sys.stderr.write(f"comparison: {visible(str(options.output))}\n")
 

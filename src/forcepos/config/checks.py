@@ -29,11 +29,9 @@ from forcepos.runtime.paths import conf_dir
 Schema = TypeVar("Schema")
 
 _LIMITS: dict[str, tuple[Callable[[Any, Any], bool], str]] = {
-    "min": (operator.ge, "at least"),
-    "max": (operator.le, "at most"),
-    "above": (operator.gt, "above"),
-    "below": (operator.lt, "below"),
-}
+    "min": (operator.ge, "at least"), "max": (operator.le, "at most"),
+    "above": (operator.gt, "above"), "below": (operator.lt, "below"),
+}  # fmt: skip
 _LACKS = "{key} is required: set it on the command line, {key}=…"
 _NODES: dict[type, Any] = {bool: BooleanNode, int: IntegerNode, float: FloatNode, str: StringNode}
 
@@ -102,10 +100,7 @@ def checked(composed: DictConfig, schema: type[Schema]) -> Schema:
 
 @resolving()
 def check_config(composed: DictConfig, plugins: Mapping[str, type]) -> Config:
-    """Check a composed config of a run: plug-ins, by the key and the base class of each; keys alone and together.
-
-    Raises InputError with the name of the key that is unknown, missing or out of its limits.
-    """
+    """Check a run's config: plug-ins, by key and base class, and all keys; an InputError names the wrong one."""
     composed = copy.deepcopy(composed)
     OmegaConf.set_struct(composed, value=False)
     for key, base in plugins.items():

@@ -16,19 +16,11 @@ OBJECTIVES = {
 
 
 def check_together(config: schema.Config) -> None:
-    """Refuse keys that contradict one another, before data are read.
-
-    Raises:
-        InputError: one line, with their names.
-    """
-    problems = chain(
-        _of_model(config.model),
-        _of_tuner(config.tuner, config.model.task),
-        _of_sectors(config.sectors),
-        _of_split(config.split),
-        _of_tracking(config.tracking),
-        _of_table(config.data, config.model) if isinstance(config.data, schema.TableConfig) else (),
-    )
+    """Refuse keys that contradict one another, before data are read: an InputError, one line, names them."""
+    data, model = config.data, config.model
+    of_data = _of_table(data, model) if isinstance(data, schema.TableConfig) else ()
+    of_search = chain(_of_model(model), _of_tuner(config.tuner, model.task), _of_sectors(config.sectors))
+    problems = chain(of_search, _of_split(config.split), _of_tracking(config.tracking), of_data)
     if problem := next(problems, None):
         raise InputError(problem)
 
@@ -90,8 +82,7 @@ def _of_table(data: schema.TableConfig, model: schema.ModelConfig) -> Iterator[s
     for field in reversed(dataclasses.fields(data)):  # `seconds` before `time`, which repeats it
         if getattr(data, field.name) == "":
             what = "name a file or a folder" if field.name == "path" else "give it a value, or leave it out"
-            column = "column with" in field.metadata["meaning"]
-            hint = ", a column without a name by its number" if column else ""
+            hint = ", a column without a name by its number" * ("column with" in field.metadata["meaning"])
             yield f"data.{field.name} is empty: {what}{hint}"
     for key, names in (("features", data.features), ("targets", data.targets or []), ("keep", data.keep or [])):
         if twice := sorted({name for name in names if names.count(name) > 1}):

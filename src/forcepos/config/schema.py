@@ -3,7 +3,6 @@
 A key's last word is its unit: `_mm`, `_s`, `_hz`, `_n` (newton), `_deg`, `_percent`.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, ClassVar
@@ -58,10 +57,8 @@ class TableConfig(DataConfig):
     plugin: str | None = _optional("your own reader, module.Class of a file beside your config; null: by format")
     format: str = key(
         "auto: by the ending (numpy: .npy, .npz; matlab: .mat; ros: .bag, .db3, .mcap or a bag's folder; "
-        "text: .txt, .log, .dat; csv: .csv, .tsv; .feather, .parquet)",
-        default="auto",
-        choices=_FORMATS,
-    )
+        "text: .txt, .log, .dat; csv: .csv, .tsv; .feather, .parquet)", default="auto", choices=_FORMATS,
+    )  # fmt: skip
     header: bool | None = _optional("text: whether a line above the rows holds names; null: if it seems to")
     separator: str | None = _optional("text: between fields; null: the one that splits lines best")
     decimal: str = key("text files: decimal mark", default=".", choices=(".", ","))
@@ -256,16 +253,12 @@ class ModelConfig:
     scaling: Any = key(
         "scaling of the signals, inside the model, several to search among; whiten: standardized, decorrelated; "
         "encode: standardized, then cut at the quantiles of each into pieces that grow from 0 to 1",
-        of=str,
-        choices=("none", "standardize", "whiten", "encode"),
-    )
+        of=str, choices=("none", "standardize", "whiten", "encode"),
+    )  # fmt: skip
     statistics_s: Any = key(
         "seconds over which mean, spread and slope of the signals are seen beside the rows; several to search "
-        "among; 0: none",
-        of=float,
-        min=0,
-        max=3600,
-    )
+        "among; 0: none", of=float, min=0, max=3600,
+    )  # fmt: skip
     clip: bool = key(
         "a regression's positions stay in the box of the training targets, widened by half its width on each side"
     )
@@ -392,22 +385,17 @@ class Config:
     tracking: TrackingConfig = key("where runs are logged")
 
 
-_HELD_OUT = ("held_out_recordings", "held_out_sessions", "held_out_points")
-_BY_GROUP: Mapping[str, Mapping[str, type]] = {
-    "data": {"versuch": VersuchConfig, "simulated": SimulatedConfig, "table": TableConfig},
-    "split": {"any": SplitConfig, "random": RandomSplitConfig, "blocked": BlockedSplitConfig}
-    | dict.fromkeys(_HELD_OUT, DrawnSplitConfig)
-    | {"cross_validation": CrossValidationConfig},
-    "sectors": {"": SectorsConfig},
-    "model": {"any": ModelConfig, "ffnn": FfnnConfig, "cnn": CnnConfig},
-    "tuner": {"any": TunerConfig, "random": TunerConfig, "bayesian": BayesianTunerConfig, "grid": TunerConfig}
-    | {"hyperband": HyperbandTunerConfig, "fixed": FixedTunerConfig},
-    "training": {"": TrainingConfig},
-    "evaluation": {"": EvaluationConfig},
-    "tracking": {"": TrackingConfig},
-}
 # The schema that each file in conf/ names in its defaults list.
-SCHEMAS = {f"{group}/{name}".rstrip("/"): kind for group in _BY_GROUP for name, kind in _BY_GROUP[group].items()}
+SCHEMAS: dict[str, type] = {
+    "data/versuch": VersuchConfig, "data/simulated": SimulatedConfig, "data/table": TableConfig,
+    "split/any": SplitConfig, "split/random": RandomSplitConfig, "split/blocked": BlockedSplitConfig,
+    "split/held_out_recordings": DrawnSplitConfig, "split/held_out_sessions": DrawnSplitConfig,
+    "split/held_out_points": DrawnSplitConfig, "split/cross_validation": CrossValidationConfig,
+    "sectors": SectorsConfig, "model/any": ModelConfig, "model/ffnn": FfnnConfig, "model/cnn": CnnConfig,
+    "tuner/any": TunerConfig, "tuner/random": TunerConfig, "tuner/bayesian": BayesianTunerConfig,
+    "tuner/grid": TunerConfig, "tuner/hyperband": HyperbandTunerConfig, "tuner/fixed": FixedTunerConfig,
+    "training": TrainingConfig, "evaluation": EvaluationConfig, "tracking": TrackingConfig,
+}  # fmt: skip
 # The plug-ins of forcepos' own whose schema has no keys of their own.
 OWN_PLUGINS = {
     "split/held_out_recordings": "forcepos.data.splits.held_out.HeldOutRecordings",

@@ -45,10 +45,9 @@ def load_checked(config: Config) -> Loaded:
 
 
 def load_recordings(config: DataConfig, window: int = 1) -> Loaded:
-    """Read or simulate the recordings; drop a table's recordings that are shorter than a window, with a warning.
+    """Read or simulate the recordings; drop a table's that are shorter than a window, unless they are visits.
 
-    Gaps and columns cut them, so a short one is nothing unusual; a visit of a point is not cut, and stays. An
-    InputError names the file, recording or column that cannot be used and the reason.
+    An InputError names the file, recording or column that cannot be used and the reason.
     """
     if isinstance(config, TableConfig):
         recordings = tare(read_table(config), config)
@@ -132,21 +131,14 @@ def _all_rows(rows: Rows, steps: Float64) -> Recordings:
     if config.gap_s is not None and len(steps):
         new = begins(recording) | (steps < 0) | (steps > config.gap_s)
         recording, names = _split(recording, names, new, "part")
+    point = np.zeros_like(recording) if point is None else point
+    channels = tuple(column.name for column in rows.columns if column.role == "feature")
+    kept = {name: words.values for name, words in zip(config.keep or (), rows.of("keep"), strict=True)}
     return Recordings(
-        signals=rows.signals,
-        positions=rows.positions,
-        recording=recording,
-        point=np.zeros_like(recording) if point is None else point,
-        channels=tuple(column.name for column in rows.columns if column.role == "feature"),
-        names=tuple(names),
-        rate_hz=config.rate_hz,
-        axes=known_axes(config),
-        labels=labels,
-        label_names=label_names,
-        kept={name: words.values for name, words in zip(config.keep or (), rows.of("keep"), strict=True)},
-        session=session,
-        session_names=session_names,
-    )
+        signals=rows.signals, positions=rows.positions, recording=recording, point=point, channels=channels,
+        names=tuple(names), rate_hz=config.rate_hz, axes=known_axes(config), labels=labels,
+        label_names=label_names, kept=kept, session=session, session_names=session_names,
+    )  # fmt: skip
 
 
 def _named(rows: Rows, role: str) -> tuple[Int32 | None, tuple[str, ...]]:

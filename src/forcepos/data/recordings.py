@@ -215,10 +215,8 @@ def tare(recordings: Recordings, config: TableConfig) -> Recordings:
         rows, free_rows = recordings.signals[start:stop], free[start:stop]
         for place in places:
             rows[:, place] -= rows[free_rows, place].mean(dtype=np.float64)
-    log.info(
-        "data.tare=%s: subtracted the mean of each recording's rows %s; they are dropped, %d of %d rows in %d "
-        "recordings", config.tare, what, counts.sum(), len(free), len(counts),
-    )  # fmt: skip
+    dropped = f"they are dropped, {counts.sum()} of {len(free)} rows in {len(counts)} recordings"
+    log.info("data.tare=%s: subtracted the mean of each recording's rows %s; %s", config.tare, what, dropped)
     left = recordings.only(~free)
     if len(left.label_names) == 1 or not len(left.recording):
         few = "one class only" if len(left.recording) else "no rows"
@@ -240,10 +238,8 @@ def _free_rows(recordings: Recordings, config: TableConfig) -> tuple[NDArray[np.
     if config.tare == "force":
         places = [config.features.index(name) for name in config.tare_force or ()]
         if not (places := places or force_places(recordings.channels)):
-            names = name_some(recordings.channels, _SHOWN)
-            raise InputError(
-                f"data.tare=force needs Fx, Fy and Fz among data.features ({names}): name them in data.tare_force"
-            )
+            lacking = f"Fx, Fy and Fz among data.features ({name_some(recordings.channels, _SHOWN)})"
+            raise InputError(f"data.tare=force needs {lacking}: name them in data.tare_force")
         force = np.linalg.norm(recordings.signals[:, places], axis=1)
         return force < config.tare_below_n, f"with a force below {config.tare_below_n:g} N (data.tare_below_n)"
     if recordings.rate_hz is None:

@@ -37,15 +37,12 @@ def facts(survey: Survey) -> dict[str, Any]:
     stuck = ((low == high) & (np.diff(bounds) > 1)).sum(axis=0).tolist()  # recordings in which it never changes
     sizes: dict[str, Any] = {"files": len(survey.sources), "recordings": len(recordings.names)}
     sizes |= {"points": survey.points or None, "rows": len(recordings.recording), "rate_hz": recordings.rate_hz}
-    return sizes | {
-        "gaps": {"count": count, "longest_s": round(float(times.longest_s.max()), 9) if times and count else 0.0},
-        "ranges": ranges,
-        "missing": {name: one.rows - one.known for name, one in columns.items() if one.known < one.rows},
-        "stuck": {name: count for name, count in zip(recordings.channels, stuck, strict=True) if count},
-        "saturated": _saturated(survey),
-        "balance": _balance(survey),
-        "guesses": {role: getattr(survey.guesses, role) for role in ROLES},
-    }
+    longest_s = round(float(times.longest_s.max()), 9) if times and count else 0.0
+    sizes |= {"gaps": {"count": count, "longest_s": longest_s}, "ranges": ranges}
+    sizes |= {"missing": {name: one.rows - one.known for name, one in columns.items() if one.known < one.rows}}
+    sizes |= {"stuck": {name: number for name, number in zip(recordings.channels, stuck, strict=True) if number}}
+    sizes |= {"saturated": _saturated(survey), "balance": _balance(survey)}
+    return sizes | {"guesses": {role: getattr(survey.guesses, role) for role in ROLES}}
 
 
 def _saturated(survey: Survey) -> dict[str, list[dict[str, Any]]]:

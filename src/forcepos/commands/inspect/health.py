@@ -35,8 +35,7 @@ Measures = dict[str, dict[str, float]]  # of each channel, as known
 def health(recordings: Recordings) -> tuple[list[str], Measures]:
     """Describe what is worth a look, worst channels first; also return the measures of each channel.
 
-    These are drift and offset, in standard deviations of noise, and bias, the largest correlation of recordings'
-    means with a coordinate.
+    Drift and offset are in standard deviations of noise; bias: the largest correlation of means with a coordinate.
     """
     bounds, number = recordings.bounds, recordings.recording
     first, length = bounds[:, 0], np.diff(bounds)[:, 0].astype(float)

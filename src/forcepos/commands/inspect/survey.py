@@ -91,7 +91,7 @@ def survey_of(hints: Namespace) -> Survey:
         raise InputError("\n  ".join(why))
     columns = _read_columns(sources)
     guesses = guess(columns, hints)
-    settings = _settings(sources, hints.files, guesses, columns) | joined
+    settings = _keys(sources, hints.files, guesses, columns) | joined
     return Survey(sources, skipped, columns, guesses, settings, _read(settings, guesses, columns))
 
 
@@ -159,9 +159,7 @@ def _read(settings: dict[str, Any], guesses: Guesses, columns: dict[str, Column]
     return replace(recordings, channels=tuple(names))  # numbers as such
 
 
-def _settings(
-    sources: Sequence[Table], names: Sequence[str], guesses: Guesses, columns: dict[str, Column]
-) -> dict[str, Any]:
+def _keys(sources: list[Table], names: list[str], guesses: Guesses, columns: dict[str, Column]) -> dict[str, Any]:
     """Return the keys under `data` other than the features; `names` is what the user typed."""
     keys = _format_keys(sources[0])
     distinct = [(columns[name].distinct or 0) if name else 0 for name in (guesses.recording, guesses.point)]

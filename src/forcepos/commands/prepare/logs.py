@@ -115,8 +115,7 @@ class Visit(NamedTuple):
 def read_log(name: str, content: bytes, columns: Sequence[str]) -> tuple[pa.Table, bool]:
     """Read a log: fields separated by spaces, tabs or semicolons, with decimal points or decimal commas.
 
-    Return the rows (rows, columns) of float64, and whether the last line, without end, was dropped with a warning.
-    An InputError says where it is empty, no text, has other columns or a broken line.
+    Return the rows (rows, columns) of float64, and whether the last line, without end, was dropped; or InputError.
     """
     mark = "," if content.count(b",") > content.count(b".") else "."
     table = TextTable(Path(name), Written("text", " ", mark, ended=True), content.translate(_TO_SPACES))
@@ -169,9 +168,6 @@ def visit_of(name: str, pattern: re.Pattern[str]) -> Visit | None:
 def undistinguished(visits: Sequence[tuple[Visit, str]]) -> list[str]:
     """Describe visits in order, each with its file's name, that the Feather file could not distinguish."""
     twice = "{} and {} are the same visit of {}: {{visit}} in data.pattern distinguishes visits"
-    one = "{} and {}, both visits of {}, would become one recording: no other point lies between them"
-    return [
-        (twice if before == after else one).format(name, other, after.point)
-        for (before, name), (after, other) in pairwise(visits)
-        if before.point == after.point
-    ]
+    alone = "{} and {}, both visits of {}, would become one recording: no other point lies between them"
+    pairs = [(one, two) for one, two in pairwise(visits) if one[0].point == two[0].point]
+    return [(twice if one[0] == two[0] else alone).format(one[1], two[1], two[0].point) for one, two in pairs]

@@ -27,17 +27,12 @@ _ROUNDED = 0.25  # of the noise: repeated programs differ by sqrt(2) of it, copi
 
 @np.errstate(over="ignore", invalid="ignore")  # of huge values, which are warned about themselves
 def check(recordings: Recordings, window: int) -> list[str]:
-    """Check recordings, and return warnings about values that are unlikely to be right.
-
-    Raises:
-        InputError: values are missing or not finite, or a recording is shorter than one window;
-            one line for each recording and column; or a recording is there twice.
-    """
-    too_short = (
-        f"recording {name}: {rows} rows, too short for one window of {window}"
-        for name, rows in zip(recordings.names, _longest_runs(recordings).tolist(), strict=True)
-        if rows < window
+    """Check recordings and return warnings; an InputError says what is missing, too short or there twice."""
+    lengths, few = (
+        zip(recordings.names, _longest_runs(recordings), strict=True),
+        "rows, too short for one window of",
     )
+    too_short = (f"recording {name}: {rows} {few} {window}" for name, rows in lengths if rows < window)
     if problems := [*_not_finite(recordings), *too_short]:
         raise InputError("\n  ".join(["the recordings cannot be used:", *first_lines(problems, _SHOWN)]))
     finders = (_copies, _constant, stuck, outliers, units, signs, plate, _likely_leakage)
@@ -56,11 +51,10 @@ def _not_finite(recordings: Recordings) -> Iterator[str]:
             rows = np.flatnonzero(~np.isfinite(values[:, column]))
             found = np.unique(recordings.recording[rows], return_index=True, return_counts=True)
             for number, first, count in zip(*found, strict=True):
-                yield (
-                    f"recording {recordings.names[number]}, column {columns[column]}: {count} values missing "
-                    f"or not finite, the first in row {rows[first] - recordings.bounds[number, 0]}; "
-                    "data.missing=drop drops such rows"
-                )
+                where = f"recording {recordings.names[number]}, column {columns[column]}"
+                row = rows[first] - recordings.bounds[number, 0]
+                what = f"{count} values missing or not finite, the first in row {row}"
+                yield f"{where}: {what}; data.missing=drop drops such rows"
 
 
 def _constant(recordings: Recordings) -> Iterator[str]:
@@ -75,23 +69,21 @@ def _constant(recordings: Recordings) -> Iterator[str]:
 def _likely_leakage(recordings: Recordings) -> Iterator[str]:
     """Describe each feature that follows a target so closely that it is likely to be derived from it."""
     rows = slice(None, None, -(-len(recordings.signals) // _ROWS_LOOKED_AT))
+    advice = "remove it from data.features unless a sensor measures it"
     for axis in recordings.axes:
         target = recordings.positions[rows, "xyz".index(axis)]
         for name, signal in zip(recordings.channels, recordings.signals[rows].T, strict=True):
             correlation = np.corrcoef(signal, target)[0, 1]
             if np.ptp(target) and abs(correlation) > _TOO_SIMILAR:  # rounded, two constants correlate
-                yield (
-                    f"feature {name} is likely leakage: its correlation with target {axis} is {correlation:.5f}; "
-                    "remove it from data.features unless a sensor measures it"
-                )
+                found = f"its correlation with target {axis} is {correlation:.5f}"
+                yield f"feature {name} is likely leakage: {found}; {advice}"
 
 
 def _copies(recordings: Recordings) -> Iterator[str]:
     """Describe rows that are in two recordings, or twice in one; refuse recordings that hold the same signals."""
     names, (rows, runs, changes) = recordings.names, _runs(recordings)
     refused = dict.fromkeys(_rounded(recordings, np.flatnonzero(changes >= _FEWEST)), "")
-    repeated = []
-    every = 1 + len(recordings.signals) // _MOST_RUNS
+    repeated, every = [], 1 + len(recordings.signals) // _MOST_RUNS
     for one, other, found, lag, row in _shared(recordings.recording[rows], rows, runs):
         count = every * found + _RUN
         text = f" ({count} rows, from row {row - recordings.bounds[other, 0]} of {names[other]} on)"
@@ -101,10 +93,8 @@ def _copies(recordings: Recordings) -> Iterator[str]:
             repeated.append(f"{names[one]} and {names[other]}{text}")
     if refused:
         pairs = [f"{names[one]} and {names[other]}{text}" for (one, other), text in sorted(refused.items())]
-        raise InputError(
-            f"recordings {name_some(pairs, _SHOWN)} hold the same signals: a copy would leak between subsets and "
-            "make scores too good; remove one of each"
-        )
+        leak = "a copy would leak between subsets and make scores too good; remove one of each"
+        raise InputError(f"recordings {name_some(pairs, _SHOWN)} hold the same signals: {leak}")
     if repeated:
         some = name_some(repeated, _SHOWN)
         yield f"the same rows are in recordings {some}: they leak between subsets; remove them if they are copies"
@@ -113,24 +103,21 @@ def _copies(recordings: Recordings) -> Iterator[str]:
 def _runs(recordings: Recordings) -> tuple[Int32, NDArray[np.uint64], NDArray[np.intp]]:
     """Return first row (n,) and hash (n,) of runs of rows, and how many rows (recordings,) may be in one.
 
-    Rows that repeat the one before are left out: rest, zeros, a slow driver. Of very many runs only those with
-    some hashes are returned: of a copy the same ones.
+    Rows that repeat the one before are left out, and of very many runs those without some hashes, as of a copy.
     """
     signals, changes = recordings.signals, np.zeros(len(recordings.bounds), np.intp)
     factors = 2 * np.random.default_rng(1).integers(2**63, size=signals.shape[1]).astype(np.uint64) + np.uint64(1)
     every, places, hashes = np.uint64(1 + len(signals) // _MOST_RUNS), list[Int32](), list[NDArray[np.uint64]]()
     for number, (start, stop) in enumerate(recordings.bounds.tolist()):
-        for first in range(start, stop, ROWS_AT_ONCE):
-            hashed = np.einsum(
-                "ij,j->i", signals[first : min(stop, first + ROWS_AT_ONCE)].view(np.uint32), factors
-            )
+        for row in range(start, stop, ROWS_AT_ONCE):
+            hashed = np.einsum("ij,j->i", signals[row : min(stop, row + ROWS_AT_ONCE)].view(np.uint32), factors)
             new = np.flatnonzero(begins(hashed))
             changes[number] += len(new)
             runs = hashed[new]
             for rows in (1, 2, 4, 8) if len(runs) >= _RUN else (len(runs),):  # a run grows to _RUN rows
                 runs = runs[:-rows] * np.uint64(0x9E3779B97F4A7C15) + runs[rows:]
             kept = np.flatnonzero(runs % every == 0)
-            places.append((first + new[kept]).astype(np.int32))
+            places.append((row + new[kept]).astype(np.int32))
             hashes.append(runs[kept])
     return np.concatenate(places), np.concatenate(hashes), changes
 
@@ -167,27 +154,18 @@ def _rounded(recordings: Recordings, numbers: NDArray[np.intp]) -> Iterator[tupl
 
 
 def drop_short(recordings: Recordings, window: int) -> Recordings:
-    """Drop recordings without a full window, moving the others together in the same arrays; log one warning.
-
-    Raises:
-        InputError: no recording is long enough, or all remaining rows are of one class.
-    """
+    """Drop recordings without a full window, in place, with a warning; InputError if none or one class is left."""
     lengths, names, rows = _longest_runs(recordings), recordings.names, np.diff(recordings.bounds, axis=1)[:, 0]
     kept = lengths >= window
     if kept.all():
         return recordings
     if not kept.any():
-        longest = int(lengths.argmax())
-        raise InputError(
-            f"all recordings ({len(lengths)}) are too short for one window of {window} rows: "
-            f"the longest, {names[longest]}, has {lengths[longest]}; reduce model.window"
-        )
+        longest = f"the longest, {names[lengths.argmax()]}, has {lengths.max()}; reduce model.window"
+        raise InputError(f"all recordings ({len(kept)}) are too short for one window of {window} rows: {longest}")
     short = np.flatnonzero(~kept)
-    log.warning(
-        "dropped %d of %d recordings (%d of %d rows), shorter than one window of %d rows: %s",
-        len(short), len(kept), rows[short].sum(), rows.sum(), window,
-        name_some([names[number] for number in short], _SHOWN),
-    )  # fmt: skip
+    dropped = f"{len(short)} of {len(kept)} recordings ({rows[short].sum()} of {rows.sum()} rows)"
+    shown = name_some([names[number] for number in short], _SHOWN)
+    log.warning("dropped %s, shorter than one window of %d rows: %s", dropped, window, shown)
     left = recordings.only(np.repeat(kept, rows))
     if len(left.label_names) == 1:
         raise InputError(f"the recordings that are long enough have only one class, {left.label_names[0]}")
@@ -204,14 +182,12 @@ def constant_targets(subsets: Mapping[str, Float32], outputs: Sequence[str], kin
         one_class = [f"{kind} {outputs[low.argmax()]}"] if constant.all() else []
         for what in one_class if kind else axes:
             found.setdefault(what, []).append(name)
-    advice = "r2 leaves it out there; remove it from model.axes"
+    advice, where = "r2 leaves it out there; remove it from model.axes", "in all samples of these subsets"
     if kind:
         others = "sectors" if kind == "sector" else "classes"
         advice = f"no score there tells how well other {others} are found; set data.label or sectors"
-    constants = [
-        f"{what} in all samples of these subsets: {', '.join(names)}; {advice}, or check data and split"
-        for what, names in found.items()
-    ]
+    advice += ", or check data and split"
+    constants = [f"{what} {where}: {', '.join(names)}; {advice}" for what, names in found.items()]
     return constants + (_absent(subsets, outputs, kind) if kind else [])
 
 

@@ -48,8 +48,7 @@ def outliers(recordings: Recordings) -> Iterator[str]:
 def _far(columns: Float32, spikes: bool = True) -> _Odd:
     """Find rare values above or below a gap wider than all other values: known numbers, and spikes."""
     low, high = _range(columns)
-    width = high - low
-    most = np.maximum(columns.max(axis=0) - high, low - columns.min(axis=0))
+    width, most = high - low, np.maximum(columns.max(axis=0) - high, low - columns.min(axis=0))
     for column in np.flatnonzero((most > width) & (width > 0)).tolist():
         values = columns[:, column]
         above, below = high[column] + width[column], low[column] - width[column]
@@ -77,10 +76,8 @@ def _jumps(recordings: Recordings, targets: Float32) -> _Odd:
         some = np.arange(0, len(values), 1 + len(values) // _LOOKED_AT)
         limit = max((high - low) / 2, 20 * float(np.median(_from_neighbours(values, some))))
         # Whoever is as far from one of three on either side has a third of it as a step near by.
-        big = [
-            first + np.flatnonzero(np.abs(np.diff(values[first : first + ROWS_AT_ONCE + 1])) > limit / 3)
-            for first in range(0, len(values), ROWS_AT_ONCE)
-        ]
+        steps = ((n, np.diff(values[n : n + ROWS_AT_ONCE + 1])) for n in range(0, len(values), ROWS_AT_ONCE))
+        big = [first + np.flatnonzero(np.abs(each) > limit / 3) for first, each in steps]
         near = np.unique(np.clip(np.concatenate(big)[:, None] + np.arange(-3, 5), 0, len(values) - 1))
         rows = near[_from_neighbours(values, near) > limit]
         rows = rows[np.diff(recordings.bounds, axis=1)[recordings.recording[rows], 0] >= 7]
@@ -173,24 +170,20 @@ def signs(recordings: Recordings) -> Iterator[str]:
     if flipped.any():
         columns = [recordings.channels[place] for place in np.flatnonzero(flipped.any(axis=0))]
         names = [recordings.names[number] for number in np.flatnonzero(flipped.any(axis=1))]
-        yield (
-            f"the sign of {name_some(columns, _SHOWN)} in recordings {name_some(names, _SHOWN)} is the opposite "
-            "of that in others of the same point: was the sensor mounted the other way round?"
-        )
+        others = "that in others of the same point: was the sensor mounted the other way round?"
+        which = f"{name_some(columns, _SHOWN)} in recordings {name_some(names, _SHOWN)}"
+        yield f"the sign of {which} is the opposite of {others}"
 
 
 def plate(recordings: Recordings) -> Iterator[str]:
     """Describe targets that extend over less than a millimetre or more than five metres, and odd points."""
     rows, points = recordings.positions, int(recordings.point.max()) + 1
     extent = float(np.diff(_range(rows, (1, 99)), axis=0).max())
+    extend = f"the targets extend over {extent:.3g} mm"
     if 0 < extent < 1 or extent > 5000:
         factor = 1000 if extent < 1 else 0.001
-        yield (
-            f"the targets extend over {extent:.3g} mm, hardly a plate: data.target_scale_mm is likely wrong; "
-            f"{factor:g} times as much makes it {factor * extent:.3g} mm"
-        )
+        wrong = "hardly a plate: data.target_scale_mm is likely wrong"
+        yield f"{extend}, {wrong}; {factor:g} times as much makes it {factor * extent:.3g} mm"
     if extent >= 1 and (points == 1 or points > len(rows) / 2):
-        yield (
-            f"the {len(rows)} rows are of {points} point{'s' * (points > 1)}, though the targets extend over "
-            f"{extent:.3g} mm: name another column in data.point, or set data.point_grid_mm"
-        )
+        few = f"the {len(rows)} rows are of {points} point{'s' * (points > 1)}"
+        yield f"{few}, though {extend}: name another column in data.point, or set data.point_grid_mm"

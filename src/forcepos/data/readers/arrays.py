@@ -94,17 +94,13 @@ def load_matlab(path: Path) -> Loaded:
         raise InputError(f"{path} is a MATLAB file of version 7.3: {advice}") from error
     values = dict(_leaves({name: value for name, value in variables.items() if not name.startswith("__")}))
     # Arrays of structures or of cells, not functions or objects of a class.
-    lengths = Counter(
-        len(value)
-        for value in values.values()
-        if isinstance(value, list) or (type(value) is np.ndarray and value.dtype == object and value.ndim == 1)
-    )
+    lists = [one for one in values.values() if type(one) in {list, np.ndarray}]
+    lengths = Counter(len(one) for one in lists if type(one) is list or (one.dtype == object and one.ndim == 1))
     count = max(lengths, key=lambda length: lengths[length], default=0)
     # What has as many elements is of each recording, else it is of all.
     several = {name for name, value in values.items() if count and np.size(value) > 1 and len(value) == count}
     parts = [{name: of[n] if name in several else of for name, of in values.items()} for n in range(count or 1)]
-    recordings = [{name: _array(value) for name, value in _leaves(part)} for part in parts]
-    return _joined(recordings, several=count > 0)
+    return _joined([{name: _array(value) for name, value in _leaves(part)} for part in parts], several=count > 0)
 
 
 def _leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

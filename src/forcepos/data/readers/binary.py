@@ -107,27 +107,18 @@ class ArrowTable(Table):
         with explained(self.path, self.kind):
             for batch, keys in self._batches(places, rows):
                 its = {number: elements[number] for number in apart if elements[number].parent in keys}
-                yield from _pieces(batch, keys, its, seen[next(iter(keys))], rows)
+                batch.validate(full=True)  # before anything reads it
+                first = seen[next(iter(keys))]
+                for row in range(0, batch.num_rows, rows):
+                    piece = batch.slice(row, rows)
+                    yield {n: take(piece.column(keys[one.parent]), one, first + row) for n, one in its.items()}
+                    del piece
                 seen.update(dict.fromkeys(keys, batch.num_rows))
                 del batch  # it would be held until the next one is there
 
 
-def _pieces(
-    batch: pa.RecordBatch, keys: Mapping[int, int | str], elements: Mapping[int, Element], first: int, rows: int
-) -> Iterator[Chunk]:
-    """Yield chunks of a batch, once it is known that it can be read; `first`: the number of its first row."""
-    batch.validate(full=True)
-    for row in range(0, batch.num_rows, rows):
-        piece = batch.slice(row, rows)
-        yield {number: take(piece.column(keys[one.parent]), one, first + row) for number, one in elements.items()}
-
-
 class FeatherTable(ArrowTable):
-    """A Feather file.
-
-    The columns of a long batch (some programs write a whole file as one) come one after the other: a batch is
-    decompressed whole, so all columns at once would take several times the memory of the result.
-    """
+    """A Feather file; a long batch is decompressed a column at a time: all at once would take too much memory."""
 
     kind = "Feather"
 

@@ -241,8 +241,7 @@ def _find_header(lines: Iterator[Line], body: Body, header: bool | None) -> tupl
         raise InputError(f"has {len(words)} names in line {title.number}, but {fields}")
     doubt = f"its first line, {name_some(line.fields, 3)}, is read as a row: data.header=true reads it as names"
     counted = [[str(first + place) for place in range(len(line.fields))] for first in (0, 1)]
-    doubtful = header is not False and len(line.fields) > 1 and line.fields in counted
-    return line, None, doubt if doubtful else None
+    return line, None, doubt if header is not False and len(line.fields) > 1 and line.fields in counted else None
 
 
 def _is_row(fields: list[str], body: Body, named: bool, header: bool | None) -> bool:

@@ -214,7 +214,6 @@ def report_joined(tables: Sequence[Table]) -> None:
         log.info("data.join: dropped %d rows, which are older than the first row of another file", dropped)
     if old := {str(table.path): table.old_s for table in joined if len(table.old_s)}:
         ages, where = np.concatenate([*old.values()]), name_some([*old], _SHOWN)
-        log.warning(
-            "data.join: for %d rows, another file's newest row is more than %d of its steps old, up to %.3g s: "
-            "its messages were lost, or clocks differ, in %s", len(ages), _OLD, ages.max(), where,
-        )  # fmt: skip
+        rows = f"for {len(ages)} rows, another file's newest row is more than {_OLD} of its steps old"
+        lost = f"up to {ages.max():.3g} s: its messages were lost, or clocks differ"
+        log.warning("data.join: %s, %s, in %s", rows, lost, where)

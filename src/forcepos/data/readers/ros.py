@@ -156,10 +156,9 @@ def _values(table: NDArray[np.uint8], dtype: np.dtype[Any]) -> NDArray[Any]:
 
 
 class RosTable(Table):
-    """A bag: rows are the messages of one topic; every other topic contributes its newest message before.
+    """A bag: rows are the messages of one topic, that of a feature with most; others add their newest before.
 
-    That topic is the one with most messages, among those of the features if there are any. A column `time` says
-    when it was recorded.
+    A column `time` says when a row was recorded.
     """
 
     kind = "ROS"
@@ -195,8 +194,7 @@ class RosTable(Table):
 
     def chunks(self, columns: Sequence[Wanted] | None = None, strict: bool = True) -> Iterator[Chunk]:  # noqa: ARG002  # has no lines
         wanted = columns or self.everything
-        fields = [self._fields[one.place] for one in wanted]
-        clock = self._clock(wanted)
+        fields, clock = [self._fields[one.place] for one in wanted], self._clock(wanted)
         if not clock:
             raise InputError(f"{self.title}: no column of a topic; {name_some(self.left_out, 5)}")
         topics = self._read(fields)

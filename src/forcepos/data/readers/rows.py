@@ -129,11 +129,9 @@ class Rows:
         if strict and counts:
             rows, dropped = (np.bincount(self.recordings.numbers, each, len(names)) for each in (None, missing))
             gone = [name for name, left in zip(names, rows - dropped, strict=True) if not left]
-            log.warning(
-                "dropped %d of %d rows, which lack a value (%s): %s; no window crosses them%s",
-                dropped.sum(), self.filled, shown, most_of(dropped, names),
-                f"; nothing is left of {name_some(gone, _SHOWN)}" if gone else "",
-            )  # fmt: skip
+            nothing = f"; nothing is left of {name_some(gone, _SHOWN)}" if gone else ""
+            which = f"{dropped.sum():.0f} of {self.filled} rows, which lack a value ({shown})"
+            log.warning("dropped %s: %s; no window crosses them%s", which, most_of(dropped, names), nothing)
         return missing
 
     def _order(self, missing: Bools) -> None:

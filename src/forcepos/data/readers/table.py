@@ -199,16 +199,14 @@ class Words:
         column = column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
         column = column.cast(pa.float32()) if pa.types.is_float16(column.type) else column
         encoded = column.dictionary_encode()
-        places = np.asarray(encoded.indices.fill_null(-1), np.int64)
-        values = encoded.dictionary.to_pylist()
+        places, values = np.asarray(encoded.indices.fill_null(-1), np.int64), encoded.dictionary.to_pylist()
         if pa.types.is_float32(column.type):  # 0.1, not 0.10000000149011612
             values = [value if value is None else np.float32(value) for value in values]
         words = map(self._word, values)
         # True is 1: the name is the first that was read, the key one for both.
         keys = ((word, _TRUTH.get(word.lower(), word) if word else word) for word in words)
         numbers = [-1 if word is None else self.number(prefix + word, f"{prefix}\0{key}") for word, key in keys]
-        known = np.array([*numbers, -1], np.int32)  # the last one for places of -1
-        return np.asarray(known[places])
+        return np.asarray(np.array([*numbers, -1], np.int32)[places])  # the last one for places of -1
 
     def _word(self, value: object) -> str | None:
         """Return the one word for a value, None if it is missing."""

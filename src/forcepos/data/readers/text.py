@@ -79,11 +79,9 @@ class TextTable(Table):
         names = [str(place) for place in range(self.layout.width)]
         # With threads, a broken row has no number.
         reading = csv.ReadOptions(column_names=names, block_size=len(text) + 1, use_threads=strict)
-        separator = self.layout.separator.decode()
-        parsing = csv.ParseOptions(
-            delimiter=separator, quote_char=False if separator == " " else '"',
-            invalid_row_handler=None if strict else partial(self._note, first),
-        )  # fmt: skip
+        separator, handler = self.layout.separator.decode(), None if strict else partial(self._note, first)
+        quote = False if separator == " " else '"'
+        parsing = csv.ParseOptions(delimiter=separator, quote_char=quote, invalid_row_handler=handler)
         return list(csv.read_csv(pa.BufferReader(text), reading, parsing, options).to_batches())
 
     def _note(self, first: int, row: Any) -> str:

@@ -9,18 +9,8 @@ from numpy.typing import NDArray
 
 from forcepos.config import schema
 from forcepos.data.recordings import Int32, Recordings, Samples
-from forcepos.data.splits.split import (
-    DROPPED,
-    TEST,
-    TRAIN,
-    VALIDATION,
-    Split,
-    Units,
-    draw,
-    near,
-    parts_of,
-    set_calibration_aside,
-)  # fmt: skip
+from forcepos.data.splits import split as drawing
+from forcepos.data.splits.split import DROPPED, TEST, TRAIN, VALIDATION, Split, Units, set_calibration_aside
 from forcepos.runtime.errors import InputError
 
 log = logging.getLogger(__name__)
@@ -40,8 +30,7 @@ class Blocked(schema.BlockedSplitConfig, Split):
     def divide(self, samples: Samples, seed: int) -> NDArray[np.int8]:
         """Cut each recording into time blocks, draw their subsets, and return the subset (n,) of each sample.
 
-        Adjacent blocks of the same subset are joined. A window must lie within one such run of rows, `gap_s` away
-        from its borders with other subsets; others are dropped.
+        Windows across a border of two subsets, or nearer to one than `gap_s`, are dropped.
         """
         recordings, blocks, gap = samples.recordings, self._count_blocks(samples), self._gap(samples)
         drawn = self._draw(len(recordings.bounds), blocks, np.random.default_rng(seed))
@@ -55,14 +44,12 @@ class Blocked(schema.BlockedSplitConfig, Split):
 
     def _draw(self, recordings: int, blocks: int, rng: np.random.Generator) -> NDArray[np.int8]:
         """(recordings, blocks) the subset of each time block."""
-        drawn = np.array([draw(blocks, self, rng, "time blocks") for _ in range(recordings)])
+        drawn = np.array([drawing.draw(blocks, self, rng, "time blocks") for _ in range(recordings)])
         if recordings == 1 and self.calibration_ratio and np.count_nonzero(drawn == VALIDATION) == 1:
             # 110 blocks spare 9: calibrating with k units reaches k / (k + 1).
-            log.warning(
-                "no radius: one recording with split.blocks=%d has no time block to spare for calibration; "
-                "by the default ratios, split.blocks=110 spares enough for evaluation.coverage=0.9, as do more "
-                "recordings", blocks,
-            )  # fmt: skip
+            few = f"one recording with split.blocks={blocks} has no time block to spare for calibration"
+            enough = "split.blocks=110 spares enough for evaluation.coverage=0.9, as do more recordings"
+            log.warning("no radius: %s; by the default ratios, %s", few, enough)
         else:
             set_calibration_aside(drawn, self, rng)
         return drawn
@@ -75,24 +62,18 @@ class Blocked(schema.BlockedSplitConfig, Split):
         return Units(block.astype(np.int32), "time blocks of one recording")
 
     def parts(self, samples: Samples, train: Int32, count: int) -> list[tuple[Int32, Int32]]:
-        """Hold out a stretch of each recording, as time blocks are tested, and drop the windows near to it.
-
-        Where recordings are too short for that, whole ones, on which errors are larger.
-        """
+        """Hold out a stretch of each recording, and drop windows near to it; of short recordings, whole ones."""
         train = np.sort(train)
         _, sizes = np.unique(samples.recordings.recording[samples.starts[train]], return_counts=True)
         rank = np.arange(len(train)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-        found = parts_of(train, rank * count // np.repeat(sizes, sizes))
+        found = drawing.parts_of(train, rank * count // np.repeat(sizes, sizes))
         apart = samples.window + self._gap(samples)
-        found = [(inside[~near(samples, inside, outside, apart)], outside) for inside, outside in found]
+        found = [(inside[~drawing.near(samples, inside, outside, apart)], outside) for inside, outside in found]
         short = min((len(inside) for inside, _ in found), default=0) < len(train) / 3
         return super().parts(samples, train, count) if short else found
 
     def _count_blocks(self, samples: Samples) -> int:
-        """Return the time blocks of a recording; `auto`: 5, or as many, 3 at least, as leave a window in one.
-
-        That is, in a block of a recording of median length, between two others of different subsets.
-        """
+        """Return the time blocks of a recording; `auto`: 3 to 5, as leave a window in those of a median one."""
         if isinstance(self.blocks, int):
             return self.blocks
         rows = int(np.median(np.diff(samples.recordings.bounds, axis=1)))
@@ -188,16 +169,15 @@ class Drawn(schema.DrawnSplitConfig, WholeUnits):
     def draw(self, classes: NDArray[np.intp], rng: np.random.Generator) -> NDArray[np.int8]:
         """Return the subset (units,) of each unit, drawn within each class (units,) that has at least three.
 
-        Of a class with two units one is tested, and one trains. Without classes, six units spare two each for
-        validation and test.
+        Of two units one is tested, one trains. Without classes, six units spare two each for validation and test.
         """
         sizes, units = np.bincount(classes), f"{self.unit}s"
         if np.count_nonzero(sizes) == 1 or sizes.max() < 3:
-            return draw(len(classes), self, rng, units, least=1 + (len(classes) > 5))
+            return drawing.draw(len(classes), self, rng, units, least=1 + (len(classes) > 5))
         subset = np.full(len(classes), TRAIN, np.int8)
         for number, size in enumerate(sizes.tolist()):
             if size > 2:
-                subset[classes == number] = draw(size, self, rng, units)
+                subset[classes == number] = drawing.draw(size, self, rng, units)
             elif size == 2:
                 subset[rng.choice(np.flatnonzero(classes == number))] = TEST
         return subset

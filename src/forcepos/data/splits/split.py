@@ -46,8 +46,7 @@ def draw(
 def set_calibration_aside(subset: NDArray[np.int8], config: SplitConfig, rng: np.random.Generator) -> None:
     """Move validation units (…, units) to calibration, a share of all that are not tested; at least one remains.
 
-    Taken from those, not from those that train, a calibration unit has as much training data beside it as a
-    test unit has: a model errs alike on both, and what holds for one holds for the other.
+    A calibration unit then has as much training data beside it as a test unit has: a model errs alike on both.
     """
     ratio = config.calibration_ratio
     count = max(1, round(ratio * np.count_nonzero(subset != TEST))) if ratio else 0
@@ -111,11 +110,7 @@ class Split(SplitConfig, ABC):
         return all_samples(recordings, window)
 
     def subsets(self, samples: Samples, seed: int) -> Subsets:
-        """Divide samples with `seed`.
-
-        Raises:
-            InputError: there is too little to draw from, a subset would be empty, or a user's split fails.
-        """
+        """Divide samples with `seed`; InputError if a subset would be empty, or a split of a user's fails."""
         with plugin_errors(self, "divide"):
             divided = self.divide(samples, seed)
         if isinstance(divided, Subsets):
@@ -135,8 +130,7 @@ class Split(SplitConfig, ABC):
         share = np.count_nonzero(subset == DROPPED) / count
         if share > _WORTH_A_LINE:
             lost = f"leaves out {round(share * count)} of {count} samples ({100 * share:.0f} %): {self.causes}"
-            level = logging.WARNING if share > self.usual_loss else logging.INFO
-            log.log(level, "split=%s %s", self.name, lost)
+            log.log(logging.WARNING if share > self.usual_loss else logging.INFO, "split=%s %s", self.name, lost)
         return self._thinned(found, samples, seed)
 
     def _thinned(self, found: Subsets, samples: Samples, seed: int) -> Subsets:
