@@ -146,8 +146,7 @@ class Rows:
         number = self.recordings.numbers
         if (number[1:] < number[:-1]).any():
             log.warning("the rows of a recording are not contiguous in the table: they are put together")
-            order = np.argsort(number, kind="stable")
-            numbers = [words.numbers for words in self.words.values()]
+            order, numbers = np.argsort(number, kind="stable"), [words.numbers for words in self.words.values()]
             for values in [self.signals, self.positions, missing, self.time_s, *numbers]:
                 if len(values):
                     move(values, order)

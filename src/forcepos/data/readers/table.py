@@ -167,8 +167,7 @@ class PluginTable(Table):
         names, rows = [self.columns[one.place] for one in wanted], 0
         with plugin_errors(self._reader, f"pieces for {self.path}"):
             for piece in self._reader.pieces(self.path, list(dict.fromkeys(names))):
-                each = (piece[name] for name in names)
-                arrow = pa.Array | pa.ChunkedArray
+                each, arrow = (piece[name] for name in names), pa.Array | pa.ChunkedArray
                 arrays = [one if isinstance(one, arrow) else pa.array(one, from_pandas=True) for one in each]
                 table = pa.table(arrays, names)  # of one length
                 rows += len(table)
