@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from forcepos.config.schema import ModelConfig, SpaceConfig
@@ -47,24 +48,22 @@ def architecture_of(config: ModelConfig) -> Architecture:
 
 
 def search_space(config: ModelConfig) -> Callable[[HyperParameters], None]:
-    """Return what declares the whole search space, under the notebook's names; an InputError if a plug-in fails.
+    """Return what declares the whole search space, for processes too; an InputError tells that a plug-in fails."""
+    return partial(_declare, config)
 
-    Scaling and statistics are declared where there is a choice: files of hyperparameters may lack them.
-    """
+
+def _declare(config: ModelConfig, hp: HyperParameters) -> None:
+    """Declare under the notebook's names, and preprocessing where there is a choice: other files lack it."""
     space = architecture_of(config)
-
-    def declare(hp: HyperParameters) -> None:
-        with plugin_errors(space, "declare"):
-            space.declare(hp)
-        fixed = len(set(space.dropout)) == 1
-        hp.Fixed("dropout", space.dropout[0]) if fixed else hp.Boolean("dropout")
-        hp.Float("lr", space.lr.min, space.lr.max, sampling=space.lr.sampling)
-        hp.Choice("batch_size", space.batch_size)
-        for name in PREPROCESSING:
-            if len(set(values := getattr(config, name))) > 1:
-                hp.Choice(name, values)
-
-    return declare
+    with plugin_errors(space, "declare"):
+        space.declare(hp)
+    fixed = len(set(space.dropout)) == 1
+    hp.Fixed("dropout", space.dropout[0]) if fixed else hp.Boolean("dropout")
+    hp.Float("lr", space.lr.min, space.lr.max, sampling=space.lr.sampling)
+    hp.Choice("batch_size", space.batch_size)
+    for name in PREPROCESSING:
+        if len(set(values := getattr(config, name))) > 1:
+            hp.Choice(name, values)
 
 
 def preprocessing(config: ModelConfig, chosen: Mapping[str, Any]) -> tuple[str, float]:
