@@ -50,7 +50,9 @@ def test_they_search_train_and_are_logged(lab: Path) -> None:
     assert run.data.params["split.test"] == '["steel"]'
     repeat = "`python -m forcepos --config-dir mine model=gru split=by_surface 'split.test=[steel]' "
     assert repeat in run.data.tags["mlflow.note.content"]
-    assert result["best_hyperparameters"].keys() == {"units", "dropout", "lr", "batch_size"}
+    assert result["best_hyperparameters"].keys() == {
+        "units", "dropout", "lr", "batch_size", "scaling", "statistics_s",
+    }  # fmt: skip
     assert result["test"]["euclidean_mean_mm"] < result["baseline"]["euclidean_mean_mm"]
 
 
@@ -61,7 +63,7 @@ def test_the_logged_model_loads_without_forcepos_and_without_them(lab: Path) -> 
         "import mlflow, numpy as np\n"
         f"mlflow.set_tracking_uri('sqlite:///{lab}/mlruns/mlflow.db')\n"
         f"model = mlflow.pyfunc.load_model('{result['model_uri']}')\n"
-        "print(model.predict(np.zeros((2, 10, 3), np.float32))['position'].shape)"
+        f"print(model.predict(np.zeros((2, {result['input_rows']}, 3), np.float32))['position'].shape)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd="/", capture_output=True, text=True, check=False)
     assert done.stdout.splitlines()[-1] == "(2, 2)", done.stderr

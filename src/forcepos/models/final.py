@@ -1,6 +1,5 @@
 """The final model: networks trained from scratch with the best hyperparameters, and calibrated."""
 
-import functools
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -67,7 +66,10 @@ class _Errors:
     @classmethod
     def of(cls, networks: Sequence[keras.Model], problem: Problem, samples: Int32, box: Box | None) -> Self:
         outputs = np.array([network_outputs(network, problem, samples) for network in networks])
-        return cls(samples, np.clip(outputs, *box) if box else outputs)
+        if box:  # as the model does, whose members still show by their spread how far they are from agreeing
+            mean = outputs.mean(axis=0, dtype=np.float64)
+            outputs = (outputs + (np.clip(mean, *box) - mean)).astype(np.float32)
+        return cls(samples, outputs)
 
     def calibration(self, problem: Problem) -> Calibration | None:
         groups = split_of(problem.config.split).units(problem.samples.take(self.samples))
@@ -122,17 +124,16 @@ def inference_model(
     some kernels turn NaN into 0 behind a relu, so that a network alone would answer as if nothing had happened.
     """
     signals = keras.Input(members[0].input_shape[1:], name="signals")
-    raw = [member(signals) for member in members]
-    predictions = [ops.clip(each, *(end.tolist() for end in box)) for each in raw] if box else raw
+    predictions = [member(signals) for member in members]
     mean = layers.Average(name="ensemble")(predictions) if len(predictions) > 1 else predictions[0]
     first, scaled = members[0].layers[0], signals
     if isinstance(first, layers.Rescaling):
         scaled = layers.Rescaling(first.scale, first.offset)(signals)
     # Comparisons are false for NaN, and unlike a product with 0 no optimiser of graphs removes them.
-    small = [ops.all(ops.abs(each) <= _LARGEST, axis=tuple(range(1, each.ndim))) for each in (scaled, *raw)]
-    usable = ops.expand_dims(functools.reduce(ops.logical_and, small), -1)
+    small = [ops.all(ops.abs(each) <= _LARGEST, axis=tuple(range(1, each.ndim))) for each in (scaled, mean)]
+    usable = ops.expand_dims(ops.logical_and(*small), -1)
     unknown = ops.sqrt(ops.full_like(mean, -1.0))  # NaN, which the JSON inside a .keras file cannot hold
-    answer = ops.where(usable, mean, unknown)
+    answer = ops.where(usable, ops.clip(mean, *(end.tolist() for end in box)) if box else mean, unknown)
     outputs = {"position" if isinstance(task, Regression) else "probabilities": answer}
     if calibration and isinstance(task, Regression):
         outputs["radius"] = ops.where(usable[:, 0], _radius(predictions, mean, calibration), unknown[:, 0])

@@ -117,6 +117,7 @@ def save(report: RunReport, folder: Path, run: Run) -> dict[str, Any]:
         "best_hyperparameters": report.search.best,
         "seconds": {name: round(seconds, 2) for name, seconds in report.seconds.items()},
         "best_epoch": report.kept[0][0],
+        "input_rows": rows_of(report.scored.trained.model),
         "weights": report.scored.trained.model.count_params(),
         "model_uri": run.model_uri or path.as_uri(),
         "tracking": run.expected_status,
