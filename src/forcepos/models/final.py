@@ -80,8 +80,8 @@ class _Errors:
 def _errors_of_folds(trainer: NetworkTrainer, best: Values, report: Report) -> _Errors | None:
     """Train networks without each fold of the training subset, and let them predict it.
 
-    The final model, of all folds, errs as they do or less: their errors calibrate it (cross-conformal prediction,
-    Vovk, "Cross-conformal predictors", Annals of Mathematics and Artificial Intelligence 74, 2015).
+    The final model, of all folds, errs about as they do or less: their errors calibrate it, as in Vovk's
+    "Cross-conformal predictors" (Annals of Mathematics and Artificial Intelligence 74, 2015).
     """
     problem, ensemble, found = trainer.problem, trainer.problem.config.training.ensemble, []
     division = split_of(problem.config.split)
