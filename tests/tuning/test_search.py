@@ -197,6 +197,7 @@ def test_the_fingerprint_covers_what_changes_a_trial_and_not_the_number_of_trial
     for override in (
         "seed=2", "training.epochs=9", "split.test_ratio=0.1", "model.window=12", "model.space.filters.max=64",
         "tuner.beta=1", "tuner.executions_per_trial=2", "tuner=random", "model=ffnn_regression",
+        "training.offset_noise=1", "evaluation.calibration=folds", "model.scaling=whiten", "split.train_share=0.5",
     ):  # fmt: skip
         assert fingerprint(override) != same
     assert fingerprint(data="other") != same

@@ -41,7 +41,7 @@ from forcepos.tuning.workers import SharedSearch, WorkerPool
 
 log = logging.getLogger(__name__)
 _VERSION = 2  # raise it with a change of the code after which the same trial has another score
-_OF_A_TRIAL = {"epochs", "device", "deterministic", "xla", "precision", "pretrain"}
+_OF_A_TRIAL = {"epochs", "device", "deterministic", "xla", "precision", "pretrain", "offset_noise"}
 _NOT_MEANT = ("max_trials", "max_failures", "fresh", "workers")
 T = TypeVar("T")
 
@@ -74,11 +74,15 @@ class RunPlan:
 def search_fingerprint(config: Config, data_fingerprint: str) -> str:
     """Return twelve digits over all that changes what a trial means; raising max_trials extends a search."""
     values = values_with_plugins(config)
+    if config.evaluation.calibration != "part":  # then no sample is set aside that might validate
+        values["split"]["calibration_ratio"] = 0.0
     meaning = {
         "data": data_fingerprint,
         "tuner": {key: value for key, value in values["tuner"].items() if key not in _NOT_MEANT},
         "training": {key: values["training"][key] for key in values["training"].keys() & _OF_A_TRIAL},
         "versions": [_VERSION, keras.__version__, keras_tuner.__version__],
+        # Executions after the first validated on the same recordings in earlier versions: other scores.
+        **({"executions": "rotate"} if config.tuner.executions_per_trial > 1 and not config.split.leaks else {}),
         **({"reader": values["data"]["plugin"]} if "plugin" in values["data"] else {}),
         **{key: values[key] for key in ("seed", "split", "sectors", "model")},
     }
