@@ -104,6 +104,12 @@ def test_a_trials_second_execution_learns_from_other_recordings(tmp_path: Path) 
     assert first == again != second
 
 
+def test_the_rows_of_recordings_are_on_the_device_once_for_all_executions(tmp_path: Path) -> None:
+    trainer = NetworkTrainer(prepared("split=held_out_recordings"), tmp_path)
+    other = trainer.on(trainer.problem.rotated(2))
+    assert other._dataset.signals is trainer._dataset.signals
+
+
 def test_offset_noise_disturbs_training_and_not_validation(tmp_path: Path) -> None:
     quiet, noisy, same = (
         NetworkTrainer(prepared(f"training.offset_noise={noise}"), tmp_path).trial(

@@ -13,7 +13,7 @@ from keras import layers, ops
 from numpy.typing import NDArray
 
 from forcepos.data.recordings import Float32, Float64, Int32
-from forcepos.data.splits.split import split_of
+from forcepos.data.splits.split import FOLDS, split_of
 from forcepos.models.calibration import Calibration, calibrate
 from forcepos.models.problem import Classification, Problem, Regression, Task
 from forcepos.models.training.compiled import Logs
@@ -23,7 +23,6 @@ from forcepos.models.training.trainer import NetworkTrainer, Values
 log = logging.getLogger(__name__)
 _BATCH = 1024
 _LARGEST = 1e19  # the root of the largest float32: what is larger overflows in a network's products
-FOLDS = 5  # of the training subset, each of which calibrates once
 Box = tuple[Float64, Float64]
 Report = Callable[[int, int, Logs], None]
 Predictions = dict[str, NDArray[Any]]  # by the names of the model's outputs, (samples, …) each
@@ -87,7 +86,7 @@ def _errors_of_folds(trainer: NetworkTrainer, best: Values, report: Report) -> _
     division = split_of(problem.config.split)
     for number, (inside, outside) in enumerate(division.parts(problem.samples, problem.split.train, FOLDS), 1):
         part = problem.holding_out(inside, outside)
-        without, first = NetworkTrainer(part, trainer.folder, trainer.pretrained), number * ensemble
+        without, first = trainer.on(part), number * ensemble
         members = range(1, ensemble + 1)
         networks = [without.final(best, member, partial(report, first + member))[0] for member in members]
         found.append(_Errors.of(networks, part, outside, target_box(part)))

@@ -8,6 +8,7 @@ from statistics import fmean
 
 from forcepos.config.schema import Config, FixedTunerConfig
 from forcepos.data.splits.held_out import harder_split
+from forcepos.data.splits.split import FOLDS
 from forcepos.runtime.wording import duration
 
 # Seconds of the default run on two cores. Other machines are slower by the same factor as in a first epoch.
@@ -38,7 +39,7 @@ class Progress:
         self._training, self._samples, self._clock = config.training, samples, clock
         self._executions, self._workers = config.tuner.executions_per_trial, config.tuner.workers
         settings = config.evaluation
-        self.finals = config.training.ensemble * (6 if settings.calibration == "folds" else 1)  # networks
+        self.finals = config.training.ensemble * (1 + FOLDS * (settings.calibration == "folds"))  # networks
         fitted = min(samples, settings.baseline_samples) if settings.baselines else 0
         self._known = {"baselines": _BASELINES_S * fitted, "figures": 1.5 + 1.5 * settings.figures}
         also = settings.also and harder_split(config.split, settings.also)

@@ -16,6 +16,7 @@ log = logging.getLogger(__name__)
 
 TRAIN, VALIDATION, TEST, CALIBRATION = 0, 1, 2, 3
 DROPPED = -1
+FOLDS = 5  # of the training subset, each of which evaluation.calibration=folds leaves out once
 _WORTH_A_LINE = 0.1  # share of the samples that a split leaves out
 
 

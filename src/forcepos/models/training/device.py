@@ -92,12 +92,13 @@ class DeviceDataset:
     back: int = 0  # rows that a network sees before those
 
     @classmethod
-    def of(cls, problem: Problem, back: int = 0) -> Self:
+    def of(cls, problem: Problem, other: Self | None = None) -> Self:
+        """Put a problem's samples on the device; `other` has those of the same recordings there already."""
         samples = problem.samples
         earliest = samples.starts if samples.earliest is None else samples.earliest
         starts, earliest = (tf.constant(rows, _index_dtype()) for rows in (samples.starts, earliest))
-        targets = tf.constant(problem.targets)
-        return cls(tf.constant(samples.recordings.signals), starts, earliest, targets, samples.window, back)
+        signals = other.signals if other else tf.constant(samples.recordings.signals)
+        return cls(signals, starts, earliest, tf.constant(problem.targets), samples.window)
 
     def gather(self, chosen: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Gather (batch, back + window, channels) signals, (batch, channels) if it is 1 row, and targets.

@@ -26,10 +26,13 @@ Values = Mapping[str, Any]  # hyperparameters by name
 class NetworkTrainer:
     """Builds a network from hyperparameters, or copies a pretrained one, and trains it."""
 
-    def __init__(self, problem: Problem, folder: Path, pretrained: Sequence[keras.Sequential] = ()) -> None:
+    def __init__(
+        self, problem: Problem, folder: Path, pretrained: Sequence[keras.Sequential] = (),
+        resident: DeviceDataset | None = None,
+    ) -> None:  # fmt: skip
         """Prepare to train; TensorBoard's logs go to `folder`, the run's. Final networks start as `pretrained`."""
         self.problem, self.folder, self._config = problem, folder, problem.config
-        self._dataset, self.pretrained = DeviceDataset.of(problem), pretrained
+        self._dataset, self.pretrained = DeviceDataset.of(problem, resident), pretrained
         self._scaling: dict[tuple[str, int], Scaling] = {}  # that are fitted, by choice and rows of statistics
         noise = self._config.training.offset_noise
         spread = spread_of_recordings(problem.samples, problem.split.train) if noise else ()
@@ -37,13 +40,17 @@ class NetworkTrainer:
         self._executions: dict[int, NetworkTrainer] = {}
         self._latest: tuple[dict[str, Any], Program, Training] | None = None
 
+    def on(self, problem: Problem) -> "NetworkTrainer":
+        """Return a trainer for other subsets of the same recordings, which stay on the device once."""
+        return NetworkTrainer(problem, self.folder, self.pretrained, self._dataset)
+
     def execute(
         self, hyperparameters: Values, execution: int, seed: int, epochs: int, after_epoch: AfterEpoch
     ) -> list[Logs]:
         """Train a trial's network in its execution 1, 2, …, each of which validates on other recordings."""
         if execution not in self._executions:
             problem = self.problem.rotated(execution)
-            self._executions[execution] = self if problem is self.problem else NetworkTrainer(problem, self.folder)
+            self._executions[execution] = self if problem is self.problem else self.on(problem)
         return self._executions[execution].trial(hyperparameters, seed, epochs, after_epoch)
 
     def trial(self, hyperparameters: Values, seed: int, epochs: int, after_epoch: AfterEpoch) -> list[Logs]:
