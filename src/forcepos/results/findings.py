@@ -104,7 +104,8 @@ def _outside(scored: Result, where: str = "") -> Iterator[Finding]:
     if outside:
         worst = sorted(outside, key=lambda name: -outside[name])
         shares = name_some([f"{name} of {100 * outside[name]:.3g} % of the samples" for name in worst], 5)
-        text = f"test values of {len(outside)} channels leave the range of training{where}: {shares}"
+        channels = "1 channel" if len(outside) == 1 else f"{len(outside)} channels"
+        text = f"test values of {channels} leave the range of training{where}: {shares}"
         yield Finding(text, "record such values, tare, or leave these channels out (data.features)")
 
 
