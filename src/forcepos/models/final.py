@@ -45,7 +45,7 @@ def train_final(
     problem, config = trainer.problem, trainer.problem.config
     members = range(1, config.training.ensemble + 1)
     trained = [trainer.final(best, member, partial(report, member)) for member in members]
-    networks, box, errors = [network for network, _ in trained], target_box(problem), None
+    networks, box, errors = [_bare(network) for network, _ in trained], target_box(problem), None
     if config.evaluation.calibration == "folds":
         errors = _errors_of_folds(trainer, best, report_fold or report)
     elif len(problem.split.calibration):
@@ -53,6 +53,11 @@ def train_final(
     calibration = errors.calibration(problem) if errors else None
     model = inference_model(problem.task, networks, calibration, config.model.name, box)
     return TrainedModel(model, [history for _, history in trained], calibration)
+
+
+def _bare(network: keras.Sequential) -> keras.Sequential:
+    """Return the same network without its optimizer, of which a saved model would warn whoever loads it."""
+    return keras.Sequential([keras.Input(network.input_shape[1:]), *network.layers], name=network.name)
 
 
 @dataclass(frozen=True)

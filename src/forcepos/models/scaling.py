@@ -120,7 +120,7 @@ def fit_scaling(samples: Samples, train: Int32, targets: Float32 | None, choice:
         signals = moments(covered)
         scaling = replace(scaling, signals=signals, targets=None if targets is None else moments(targets))
         if choice == "whiten":
-            scaling = replace(scaling, whitening=_whitening(covered, *signals))
+            scaling = replace(scaling, whitening=whitening_matrix(covered, *signals))
         elif choice == "encode":
             scaling = replace(scaling, pieces=Pieces.of((evenly(covered) - signals[0]) / signals[1]))
     return scaling
@@ -169,7 +169,7 @@ def moments(values: Float32) -> tuple[Float64, Float64]:
     return mean, np.where(constant, 1.0, deviation)
 
 
-def _whitening(values: Float32, mean: Float64, deviation: Float64) -> Float64:
+def whitening_matrix(values: Float32, mean: Float64, deviation: Float64) -> Float64:
     """Return (channels, channels), the symmetric inverse square root of the correlation matrix.
 
     Of all whitening matrices it keeps each signal closest to the original: ZCA-cor in Kessy, Lewin and Strimmer,

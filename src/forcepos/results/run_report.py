@@ -15,11 +15,13 @@ from forcepos.config.schema import DataConfig
 from forcepos.data.recordings import force_places
 from forcepos.data.splits.random import leaked_share
 from forcepos.evaluation.evaluate import Evaluation, References, differences, errors_by_unit
+from forcepos.models.facts import Familiarity, facts_of, write_facts
 from forcepos.models.final import TrainedModel, batches
 from forcepos.models.problem import AXES, Problem, Regression
 from forcepos.models.training.device import rows_of
 from forcepos.results.compared_runs import PREDICTIONS
 from forcepos.results.findings import find, verdict
+from forcepos.results.model_card import write_model_card
 from forcepos.results.scores import key_metrics, log_table, write_score_files
 from forcepos.runtime.files import to_json, write_csv, write_json
 from forcepos.runtime.wording import shortened, visible
@@ -37,6 +39,15 @@ class Scored:
     trained: TrainedModel
     evaluation: Evaluation
     references: References
+
+    @cached_property
+    def familiarity(self) -> Familiarity:
+        split = self.problem.split
+        return Familiarity.of(self.problem.samples, split.train, split.validation)
+
+    @cached_property
+    def facts(self) -> dict[str, Any]:  # what the model knows of itself
+        return facts_of(self.problem, self.trained.model, self.trained.calibration, self.familiarity)
 
 
 @dataclass(frozen=True)
@@ -97,6 +108,7 @@ def save(report: RunReport, folder: Path, run: Run) -> dict[str, Any]:
     model, problem = report.scored.trained.model, report.scored.problem
     signals, _ = next(iter(batches(problem, problem.split.test[:1], 1, rows_of(model))))
     model.save(path)
+    write_facts(path, report.scored.facts)
     # With one raw sample, as the model takes it.
     run.log_model(path, signals.numpy(), problem.config.tracking.register_as)
     report.predictions.to_parquet(folder / PREDICTIONS, index=False)
@@ -126,7 +138,7 @@ def save(report: RunReport, folder: Path, run: Run) -> dict[str, Any]:
     result["verdict"] = verdict(result, problem.config.split)
     result["checks"] = [asdict(finding) for finding in find(result, report.search, problem.config)]
     write_json(folder / "result.json", result)
-    for path in write_score_files(result, folder):
+    for path in (*write_score_files(result, folder), write_model_card(result, report.scored.facts, folder)):
         run.log_file(path)
     run.log_scores(key_metrics(result), datasets(problem, result["data"]))
     log_table(result, folder, run)
@@ -183,6 +195,7 @@ def _evaluated(scored: Scored) -> dict[str, Any]:
         "intervals": {name: list(ends) for name, ends in evaluation.intervals.items()},
         "resampled": evaluation.resampled,
         "coverage": coverage.scores if coverage else None,
+        "far": float((scored.familiarity.distances(scored.problem.samples, scored.problem.split.test) > 1).mean()),
     }
 
 

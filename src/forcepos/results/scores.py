@@ -143,6 +143,9 @@ def remarks(result: Result) -> Iterator[str]:
             few = vouching * (level < coverage["asked"])
             rates = f"target coverage {100 * level:.3g} %{few}, observed {100 * coverage['found']:.3g} %"
             yield f"{where}{rates} on the test subset, with {size}"
+        if "far" in of:
+            share = f"{100 * of['far']:.3g} % of the test subset"
+            yield f"{where}{share} is farther from training than 99 % of the validation samples"
 
 
 def key_metrics(result: Result) -> dict[str, dict[str, float]]:

@@ -93,7 +93,8 @@ def provenance(device: str, data: str, overrides: Sequence[str]) -> dict[str, st
 
 
 _PACKAGES = (
-    "forcepos", "tensorflow", "keras", "keras-tuner", "mlflow", "numpy", "scikit-learn", "mujoco", "pyarrow",
+    "forcepos", "tensorflow", "keras", "keras-tuner", "mlflow", "numpy", "pandas",
+    "scikit-learn", "mujoco", "pyarrow",
 )  # fmt: skip
 
 

@@ -1,22 +1,30 @@
 """A job's run in MLflow: each of its steps can be repeated after it was done in part."""
 
 import math
+import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
+from mlflow import pyfunc
 from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModel, LoggedModelOutput, Metric, Param, RunTag
 from mlflow.entities import Run as Recorded
 from mlflow.exceptions import MlflowException
+from mlflow.models import Model, ModelSignature, infer_signature
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST
+from mlflow.types import ColSpec, Schema
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NOTE
 
 from forcepos.data.recordings import Float32
+from forcepos.models.facts import read_facts
+from forcepos.runtime.errors import InputError
 from forcepos.runtime.wording import visible
-from forcepos.tracking import store
+from forcepos.tracking import served, store
 from forcepos.tracking.description import package_versions, short_value
+from forcepos.tracking.served import answer_columns
 from forcepos.tracking.steps import StepQueue
 from forcepos.tuning.trials import Logs, TrialResult, Values
 
@@ -199,28 +207,24 @@ class Run(StepQueue):
         self._client.log_artifact(self._id, str(path), folder)
 
     def log_model(self, path: Path, example: Float32, register_as: str | None) -> None:
-        """Log a saved model of standard layers with signature and example, as an output of the run."""
+        """Log a saved model of standard layers as an output of the run, with its facts and a raw sample."""
         import keras  # noqa: PLC0415  # TensorFlow takes seconds
         import mlflow.tensorflow  # noqa: PLC0415  # likewise
 
         model = keras.models.load_model(path)
-        client, signals = self._client, np.asarray(example, np.float32)
+        client = self._client
         begun = [one for one in self._models(self._id) if one.name == model.name]
         logged = begun[0] if begun else client.create_logged_model(self._experiment_id, model.name, self._id)
-        needed = {name: package_versions()[name] for name in ("mlflow", "tensorflow", "keras", "numpy")}
         with tempfile.TemporaryDirectory() as folder:
             # The flavor "keras" makes an array of whatever the model gives, even of answers by name.
-            mlflow.tensorflow.save_model(
-                model, f"{folder}/model",
-                input_example=signals,
-                signature=mlflow.models.infer_signature(signals, model.predict(signals, verbose=0)),
-                # Named, since MLflow would find out by importing everything in another process.
-                pip_requirements=[f"{name}=={version}" for name, version in needed.items()],
-            )  # fmt: skip
-            client.log_model_artifacts(logged.model_id, f"{folder}/model")
+            signals, windows = np.asarray(example, np.float32), Path(folder, "windows")
+            of_windows = {"signature": infer_signature(signals, model.predict(signals, verbose=0))}
+            mlflow.tensorflow.save_model(model, str(windows), input_example=signals, **of_windows, **_needed())
+            place = _answering_rows(windows, Path(path), signals)
+            client.log_model_artifacts(logged.model_id, str(place))
         client.finalize_logged_model(logged.model_id, "READY")
-        outputs = client.get_run(self._id).outputs
-        if not (outputs and logged.model_id in [output.model_id for output in outputs.model_outputs]):
+        of_run = client.get_run(self._id).outputs
+        if not (of_run and logged.model_id in [output.model_id for output in of_run.model_outputs]):
             client.log_outputs(self._id, [LoggedModelOutput(logged.model_id, step=0)])
         if register_as and not client.search_model_versions(f"name='{register_as}' and run_id='{self._id}'"):
             mlflow.register_model(f"models:/{logged.model_id}", register_as)
@@ -235,3 +239,37 @@ class Run(StepQueue):
         values = [(names[name], value, epoch) for epoch, logs in epochs for name, value in logs.items()]
         known = [each for each in values if each[1] is not None and math.isfinite(each[1])]  # None: NaN in JSON
         self._client.log_batch(run_id, metrics=[Metric(name, value, self.when, at) for name, value, at in known])
+
+
+def _needed() -> dict[str, list[str]]:
+    """Name what a model needs: MLflow would find out by importing everything in another process."""
+    names, versions = ("mlflow", "tensorflow", "keras", "numpy", "pandas"), package_versions()
+    return {"pip_requirements": [f"{name}=={versions[name]}" for name in names]}
+
+
+def _answering_rows(windows: Path, path: Path, example: Float32) -> Path:
+    """Return the folder of an MLflow model that answers named rows as well as windows, from one that does these.
+
+    It holds a copy of served.py; a model of an earlier version does not know its channels, and stays as it is.
+    """
+    try:
+        facts = read_facts(path)
+    except InputError:
+        return windows
+    code, rows = windows.with_name("forcepos_served.py"), windows.with_name("rows")
+    shutil.copy(served.__file__, code)
+    channels = [channel["name"] for channel in facts["channels"]]
+    label = [ColSpec("string", "predicted")] * bool(facts["labels"])
+    outputs = Schema([*label, *(ColSpec("double", name) for name in answer_columns(facts))])
+    pyfunc.save_model(
+        str(rows), loader_module=code.stem, code_paths=[str(code)], data_path=str(path),
+        signature=ModelSignature(Schema([ColSpec("double", name) for name in channels]), outputs),
+        input_example=pd.DataFrame(example.reshape(-1, len(channels)).astype(np.float64), columns=channels),
+        metadata={"forcepos": {key: facts[key] for key in facts if key != "far"}}, **_needed(),
+    )  # fmt: skip
+    shutil.copytree(windows / "data", rows / "data", dirs_exist_ok=True)
+    shutil.copy(path, rows / "data" / path.name)  # which has the facts, unlike the one of windows
+    described = Model.load(str(rows))
+    described.flavors["tensorflow"] = Model.load(str(windows)).flavors["tensorflow"]
+    described.save(str(rows / "MLmodel"))
+    return rows

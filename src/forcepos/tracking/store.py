@@ -166,6 +166,23 @@ def read_hyperparameters(config: TrackingConfig, source: str) -> bytes:
 
 
 @defer_signals()
+def fetch_model(config: TrackingConfig, source: str) -> Path:
+    """Fetch the .keras file of a run, runs:/ID, or of a model, models:/…, to a folder of this process."""
+    if source not in _fetched:
+        client, folder = open_store(config)[0], TemporaryDirectory()
+        try:
+            outputs = (
+                client.get_run(source.removeprefix("runs:/")).outputs if source.startswith("runs:/") else None
+            )
+            models = [f"models:/{model.model_id}" for model in outputs.model_outputs] if outputs else [source]
+            download_artifacts(models[0], dst_path=folder.name)
+        except (MlflowException, OSError, IndexError) as error:
+            raise InputError(f"{source} names no model in tracking.uri={config.uri}") from error
+        _fetched[source] = folder
+    return Path(_fetched[source].name, "data", "model.keras")
+
+
+@defer_signals()
 def fetch_run(config: TrackingConfig, source: str) -> Path:
     """Fetch config, result and model of a run of ours, runs:/ID, to a folder of this process, and return it."""
     if source not in _fetched:

@@ -1,0 +1,213 @@
+"""Estimates the contact from one sample after the other, with a model that `forcepos export` wrote.
+
+Needs numpy and onnxruntime only. The export puts a copy of this file beside it, for machines without forcepos:
+
+    estimator = Estimator("exported")
+    estimate = estimator([...], time_s)  # the channels of one row, in the order of estimator.channels, or by name
+    if not estimate.flag:
+        print(estimate.position, estimate.radius)
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+_GAP = 3.0  # usual time steps: a longer pause begins a new window
+_DEVIATION = 0.25  # of a window's usual duration: one that deviates more has another rate than in training
+_FORMAT = 1  # of facts.json
+
+
+class Estimate(NamedTuple):
+    """What is known of the contact after a sample.
+
+    Attributes:
+        flag: why the estimate is not to be trusted, "" if nothing speaks against it:
+            "tare": `tare` has not been called, or its rows are being collected;
+            "filling": the window is not full yet; "stale": time stood still, went back or paused, or the rate is
+            not that of training; "not finite": a sample in the window is NaN, infinite or too large;
+            "far": the signals are farther from those of training than 99 % of the validation samples.
+        position: (axes,) in mm, NaN with every flag but "far"; empty for a classification.
+        radius: in mm, around the position, that holds the calibrated share of contacts; NaN if not calibrated.
+        label: the most probable class, "" if there is none.
+        possible: the set of classes that holds the calibrated share; all of them if nothing is known.
+        probabilities: (classes,); empty for a regression.
+        distance: from training, where 1 is that of the 99 % of validation samples; NaN if not computed.
+    """
+
+    flag: str
+    position: NDArray[np.float32]
+    radius: float
+    label: str
+    possible: tuple[str, ...]
+    probabilities: NDArray[np.float32]
+    distance: float
+
+
+class Estimator:
+    """A model and the window of samples that it looks at; it is no use to two threads at once.
+
+    Attributes:
+        facts: what the model knows of itself: channels with units and ranges, rate, window, calibration, data.
+        channels: names of the signals, in the order of a sample.
+        labels: the classes; empty for a regression.
+        axes: of a position, ("x", "y"), empty for a classification.
+    """
+
+    def __init__(self, folder: str | Path, *, tared: bool = False) -> None:
+        """Load what `forcepos export` wrote into a folder; ValueError: it is of another format.
+
+        `tared`: the samples come without the sensor's offset, and a model that learned from tared signals needs no
+        call of `tare`.
+        """
+        self.facts = facts = json.loads(Path(folder, "facts.json").read_text())
+        if facts.get("format") != _FORMAT:
+            raise ValueError(
+                f"{folder}: its format is {facts.get('format')}, not {_FORMAT}: export the model anew"
+            )
+        self.channels = tuple(channel["name"] for channel in facts["channels"])
+        self.axes, self.labels = tuple(facts["axes"]), tuple(facts["labels"])
+        self._session = _session(Path(folder, "model.onnx"))
+        self._input, outputs = (
+            self._session.get_inputs()[0].name,
+            [one.name for one in self._session.get_outputs()],
+        )
+        self._answer = outputs.index("probabilities" if self.labels else "position")
+        extra = [name for name in outputs if name not in ("probabilities", "position")]
+        self._bound = outputs.index(extra[0]) if extra else None
+        self._window, self._rows, self._n = facts["window"], facts["rows"], len(self.channels)
+        self._shape = (1, *facts["input"])
+        self._step = 1 / facts["rate_hz"] if facts["rate_hz"] else None
+        # Each row is written twice, `rows` apart, so that the newest ones are always contiguous.
+        self._signals = np.zeros((2 * self._rows, self._n), np.float32)
+        self._times = np.zeros(2 * self._rows)
+        self._place = self._count = 0
+        self._offset = np.zeros(self._n, np.float32)
+        self._tared = [name in facts["tared"] for name in self.channels]
+        self._needs_tare, self._tare_s = any(self._tared) and not tared, 0.0
+        self._free: list[tuple[float, NDArray[np.float32]]] | None = None  # rows for a tare, each with its time
+        self._mean = np.array(facts["far"]["mean"])
+        self._matrix = np.array(facts["far"]["matrix"]) / facts["far"]["distance"]
+        self._unknown = np.full(len(self.axes), np.nan, np.float32)
+        self._no_class = np.full(len(self.labels), np.nan, np.float32)
+
+    def __call__(self, sample: Sequence[float] | NDArray[Any] | Mapping[str, float], time_s: float) -> Estimate:
+        """Return the estimate after one more row of signals, (channels,) or by name, at a time in s of any clock.
+
+        Raises ValueError where channels are missing or surplus.
+        """
+        row = self._row(sample)
+        if self._free is not None:
+            self._collect(row, time_s, self._free)
+            return self._nothing("tare")
+        if self._needs_tare:
+            return self._nothing("tare")
+        stale = self._add(row - self._offset, time_s)
+        if self._count < self._window:
+            return self._nothing("stale" if stale else "filling")
+        if stale or self._wrong_rate():
+            return self._nothing("stale")
+        signals = self._newest()
+        if not np.isfinite(signals).all():
+            return self._nothing("not finite")
+        return self._estimate(signals)
+
+    def tare(self, seconds: float = 0.2) -> None:
+        """Take the sensor's offset from the samples of the next seconds, in which nothing may be touched.
+
+        As data.tare did in training: their mean is subtracted from then on, from the same channels. Raises
+        ValueError for a model that learned from signals that were not tared.
+        """
+        if not any(self._tared):
+            raise ValueError(
+                "this model learned from signals as they are (data.tare=none): an offset is not its own"
+            )
+        self._free, self._tare_s = [], seconds
+
+    def reset(self) -> None:
+        """Forget the window, as before the first sample; the tare is kept."""
+        self._count = 0
+
+    def _row(self, sample: Any) -> NDArray[np.float32]:
+        if isinstance(sample, Mapping):
+            lacking = [name for name in self.channels if name not in sample]
+            surplus = [name for name in sample if name not in self.channels]
+            if lacking or surplus:
+                raise ValueError(f"channels missing: {lacking}; not known: {surplus}; needed: {self.channels}")
+            sample = [sample[name] for name in self.channels]
+        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is flagged
+            row = np.asarray(sample, np.float64).astype(np.float32)
+        if row.shape != (self._n,):
+            raise ValueError(f"a sample has shape {row.shape}, not ({self._n},): {', '.join(self.channels)}")
+        return row
+
+    def _collect(self, row: NDArray[np.float32], time_s: float, free: list[Any]) -> None:
+        """Add a row of the tare; with the last one, take the offset, and begin a new window."""
+        free.append((time_s, row))
+        if time_s - free[0][0] < self._tare_s:
+            return
+        mean = np.mean([one for _, one in free], axis=0, dtype=np.float64)
+        self._offset = np.where(self._tared, mean, 0).astype(np.float32)
+        self._needs_tare, self._free, self._count = not np.isfinite(self._offset).all(), None, 0
+
+    def _add(self, row: NDArray[np.float32], time_s: float) -> bool:
+        """Add a row to the window, and return whether time has jumped, so that a new one begins."""
+        jumped = False
+        if self._count:
+            step = time_s - self._times[self._place]
+            jumped = not 0 < step <= (_GAP * self._step if self._step else math.inf)
+            self._count = 0 if jumped else self._count
+        self._place = place = (self._place + 1) % self._rows
+        self._signals[place] = self._signals[place + self._rows] = row
+        self._times[place] = self._times[place + self._rows] = time_s
+        self._count = min(self._count + 1, self._rows)
+        return jumped
+
+    def _wrong_rate(self) -> bool:
+        if self._step is None or self._count < 2:
+            return False
+        duration = self._times[self._place] - self._times[self._place + self._rows - self._count + 1]
+        usual = (self._count - 1) * self._step
+        return bool(abs(duration - usual) > max(_DEVIATION * usual, 2 * self._step))
+
+    def _newest(self) -> NDArray[np.float32]:
+        """Return (rows, channels): as in training, a look back with fewer rows spreads those that are there."""
+        end = self._place + self._rows + 1
+        there = self._signals[end - self._count : end]
+        if self._count == self._rows:
+            return there
+        back = self._rows - self._window
+        before = np.arange(back) * self._count // back
+        return np.concatenate([there[before], there[self._count - self._window :]])
+
+    def _estimate(self, signals: NDArray[np.float32]) -> Estimate:
+        answers = self._session.run(None, {self._input: signals.reshape(self._shape)})
+        deviation = signals[-self._window :].mean(axis=0, dtype=np.float64) - self._mean
+        distance = math.sqrt(float(np.square(self._matrix @ deviation).sum()))
+        answer = answers[self._answer][0]
+        if not np.isfinite(answer).all():  # a value that overflows inside of the network
+            return self._nothing("not finite")
+        flag, bound = "far" if distance > 1 else "", None if self._bound is None else answers[self._bound][0]
+        if not self.labels:
+            radius = math.nan if bound is None else float(bound)
+            return Estimate(flag, answer, radius, "", (), self._no_class, distance)
+        possible = self.labels if bound is None else tuple(np.array(self.labels, object)[bound].tolist())
+        return Estimate(flag, self._unknown, math.nan, self.labels[answer.argmax()], possible, answer, distance)
+
+    def _nothing(self, flag: str) -> Estimate:
+        return Estimate(flag, self._unknown, math.nan, "", self.labels, self._no_class, math.nan)
+
+
+def _session(path: Path) -> onnxruntime.InferenceSession:
+    """Load a network that computes in the calling thread: a pool of threads would delay a loop now and then."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
