@@ -12,7 +12,7 @@ def main() -> None:
 
 
 def _command() -> None:
-    """Run `prepare …`, `inspect …`, `compare …`, `ui …` or else the main job, importing only that one."""
+    """Run the command that the first word names, or else the main job, importing only that one."""
     match sys.argv[1:]:
         case ["prepare", *arguments]:
             from forcepos.commands.prepare.command import main as prepare  # noqa: PLC0415
@@ -26,6 +26,14 @@ def _command() -> None:
             from forcepos.commands.compare import main as compare  # noqa: PLC0415
 
             compare(arguments)
+        case ["predict", *arguments]:
+            from forcepos.commands.predict import main as predict  # noqa: PLC0415
+
+            predict(arguments)
+        case ["export", *arguments]:
+            from forcepos.commands.export import main as export  # noqa: PLC0415
+
+            export(arguments)
         case ["ui", *arguments]:
             from forcepos.commands.ui import main as ui  # noqa: PLC0415
 

@@ -1,0 +1,55 @@
+"""The command line of `python -m forcepos predict`."""
+
+import argparse
+import logging
+import os
+import re
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from forcepos.config.mistakes import answer_in_one_line
+from forcepos.runtime.errors import InputError
+from forcepos.runtime.files import to_json
+from forcepos.runtime.interruption import ended_by_input_errors, ended_by_signals
+from forcepos.runtime.log_lines import StandardErrorHandler, VisibleFormatter, print_result, quiet_import
+from forcepos.runtime.wording import visible
+
+_HELP = """\
+forcepos predict: positions, or classes, for every row of new recordings, which are read as those in training were;
+scores, coverage and figures where their truth is known.
+
+python -m forcepos predict outputs/runs/A new/*.csv                         the folder of a run
+python -m forcepos predict 4f0c… new.mcap --output predictions.csv          its id in MLflow
+python -m forcepos predict models:/plate@in_use logs/ data.time=stamp       a registered model; another time column
+"""
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run the command, and exit with the code that a shell expects."""
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(prog="forcepos predict", description=_HELP, formatter_class=raw)
+    add = parser.add_argument
+    add("model", metavar="MODEL", help="a run's folder or id, a .keras file, or models:/NAME@ALIAS")
+    add("files", nargs="+", metavar="FILES", help="files, folders or patterns; and keys such as data.time=t")
+    output = Path("outputs/predictions") / time.strftime("%Y-%m-%d_%H-%M-%S") / "predictions.parquet"
+    add("--output", type=Path, metavar="FILE", default=output, help=".parquet or .csv")
+    answer_in_one_line(parser)
+    options = parser.parse_args(arguments)
+    handler = StandardErrorHandler()
+    handler.setFormatter(VisibleFormatter("%(asctime)s %(message)s", "%H:%M:%S"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    os.environ.setdefault("MPLBACKEND", "Agg")
+    with ended_by_signals(), ended_by_input_errors():
+        overrides = [one for one in options.files if re.match(r"[\w.]+=", one) and not Path(one).exists()]
+        files = [one for one in options.files if one not in overrides]
+        if not files:
+            raise InputError("name the files of the recordings, too")
+        if options.output.suffix not in {".parquet", ".csv"}:
+            raise InputError(f"--output {options.output} must end with .parquet or .csv")
+        with quiet_import():
+            from forcepos.experiment.prediction import predict  # noqa: PLC0415  # TensorFlow takes seconds
+
+        print_result(to_json(predict(options.model, files, overrides, options.output)))
+        sys.stderr.write(f"predictions: {visible(str(options.output))}\n")

@@ -1,0 +1,113 @@
+"""A model that a run has left: where it is, what it knows of itself, and how it reads recordings."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+from omegaconf import OmegaConf
+
+from forcepos.config.checks import compose_unchecked
+from forcepos.config.mistakes import explain
+from forcepos.config.plugins import load_plugin
+from forcepos.config.schema import Config, DataConfig, SectorsConfig, SimulatedConfig, TableConfig, VersuchConfig
+from forcepos.data.readers.files import find_columns
+from forcepos.data.readers.opening import find_sources
+from forcepos.data.readers.table import Reader
+from forcepos.experiment.api import to_config
+from forcepos.results.finished_runs import CONFIG, MODEL, read_config
+from forcepos.runtime.errors import InputError
+
+log = logging.getLogger(__name__)
+_TRUTH = ("targets", "label", "point", "session", "keep")  # keys of columns that recordings need not have
+
+
+def find_model(name: str, config: Config) -> Path:
+    """Return the .keras file that a user names; an InputError: there is none.
+
+    By a run's folder or id, the file itself, or runs:/ID, models:/NAME/VERSION or models:/NAME@ALIAS of the
+    config's tracking store.
+    """
+    for path in (Path(name), Path(name, MODEL), Path(name, "data", MODEL)):  # the last one is MLflow's
+        if path.is_file():
+            return path
+    if ":/" in name:
+        return _fetch(name, config)
+    for result in sorted(Path().rglob("result.json")):
+        own = (result.parent / CONFIG).exists() and (result.parent / MODEL).exists()  # not MLflow's copy
+        if own and name.encode() in result.read_bytes() and read_config(result).get("run_id") == name:
+            return result.parent / MODEL
+    if Path(name).exists() or len(name) != 32:
+        raise InputError(f"{name} is neither a folder with a {MODEL}, nor the id of a run, nor models:/…")
+    return _fetch(f"runs:/{name}", config)
+
+
+def _fetch(source: str, config: Config) -> Path:
+    from forcepos.tracking.store import fetch_model  # noqa: PLC0415  # MLflow takes a second
+
+    return fetch_model(config.tracking, source)
+
+
+def default_config(overrides: Sequence[str]) -> Config:
+    """Compose the default config with overrides, but those of `data.…`: of it, the tracking store matters."""
+    with _explained():
+        return to_config(compose_unchecked([one for one in overrides if not one.startswith("data.")]))
+
+
+def config_for(facts: dict[str, Any], files: str, overrides: Sequence[str]) -> tuple[Config, TableConfig]:
+    """Return the configs by which other files are read as those that a model was trained on, and scored.
+
+    Columns of the truth that the files lack are left out, with a log line. Raises InputError for wrong overrides.
+    """
+    trained, names = facts["config"], [channel["name"] for channel in facts["channels"]]
+    of_data = [one.removeprefix("data.") for one in overrides if one.startswith("data.")]
+    with _explained():
+        composed = compose_unchecked(["data=table", f"data.features={names}", "data.path=."])
+        if "path" in trained["data"]:  # else it was a simulation, and whatever these files are, they are tables
+            given = {key: value for key, value in trained["data"].items() if key != "seconds"}
+            composed.data = OmegaConf.merge(OmegaConf.structured(TableConfig, flags={"struct": False}), given)
+        else:
+            composed.data.targets = ["x", "y", "z"]
+        composed.data = OmegaConf.merge(composed.data, OmegaConf.from_dotlist(of_data), {"path": files})
+        config = to_config(composed)
+    if not isinstance(data := config.data, TableConfig):
+        raise TypeError(f"not a table: {type(data)}")
+    model = replace(config.model, task=trained["model"]["task"], axes=trained["model"]["axes"])
+    return replace(config, model=model, sectors=SectorsConfig(**trained["sectors"])), _without_truth(data)
+
+
+def _without_truth(data: TableConfig) -> TableConfig:
+    table = find_sources(data)[0].open(data)
+    for key in _TRUTH:
+        names = getattr(data, key)
+        names = [names] if isinstance(names, str) else names or []
+        try:
+            find_columns(table, [("target", name) for name in names])
+        except InputError:
+            log.info("%s lacks %s (data.%s): predictions without it", table.title, ", ".join(names), key)
+            setattr(data, key, None)
+    return data
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Turn what is wrong with overrides into an InputError."""
+    try:
+        yield
+    except Exception as error:
+        if line := explain(error):
+            raise InputError(line) from error
+        raise
+
+
+def data_of(facts: dict[str, Any], overrides: Sequence[str]) -> DataConfig:
+    """Return the config of the data that a model was trained on, with overrides such as data.path=…."""
+    values = facts["config"]["data"]
+    plugin = values.get("plugin")
+    kind: Any = SimulatedConfig if "grid" in values else VersuchConfig if "seconds" in values else TableConfig
+    kind = load_plugin(plugin, Reader, "data.plugin") if plugin else kind
+    given = OmegaConf.from_dotlist([one.removeprefix("data.") for one in overrides if one.startswith("data.")])
+    with _explained():
+        return cast("DataConfig", OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(kind), values, given)))
