@@ -12,9 +12,10 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from html import unescape
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import keras
 import mlflow
@@ -333,55 +334,83 @@ def test_scores_stand_beside_the_trivial_baseline_and_the_oracles(smoke: Smoke, 
         assert {"accuracy_off_border", "f1_macro", "border_share"} <= result["test"].keys()
 
 
-LOADS_WITHOUT_FORCEPOS = """
-import sys
-sys.modules["forcepos"] = None  # importing it raises ImportError
-import mlflow, numpy as np
-model = mlflow.pyfunc.load_model(sys.argv[1])
-signals = np.load(sys.argv[2])
-np.savez(sys.argv[3], **model.predict(signals))
-"""
+def logged_model(smoke: Smoke, model: str) -> Any:
+    """The pyfunc of a smoke run's logged model."""
+    finished, folder = smoke(model)
+    found = list((folder / "mlruns").rglob(f"{finished.result['model_uri'].removeprefix('models:/')}/artifacts"))
+    return mlflow.pyfunc.load_model(str(found[0]))
+
+
+def rows_of_simulation() -> pd.DataFrame:
+    recordings = Simulation(cast("SimulatedConfig", checked_config("debug=smoke").data)).recordings
+    return pd.DataFrame(recordings.signals[:40].astype(np.float64), columns=recordings.channels)
+
+
+@pytest.mark.parametrize("model", ["cnn_regression", "ffnn_classification"])
+def test_the_logged_model_answers_rows_by_the_names_of_their_columns(smoke: Smoke, model: str) -> None:
+    logged, rows = logged_model(smoke, model), rows_of_simulation()
+    whole = logged.predict(rows)
+    filling = 9 if "cnn" in model else 0  # rows before the first whole window
+    if "cnn" in model:
+        assert list(whole) == ["x_mm", "y_mm", "radius_mm"]
+        assert whole.isna().all(axis=1).tolist() == [True] * filling + [False] * 31
+    else:
+        classes = [f"class {number}" for number in range(1, 9)]
+        assert list(whole) == [
+            "predicted",
+            *(f"{of}_{name}" for of in ("probability", "in_set") for name in classes),
+        ]
+        assert set(whole["predicted"]) <= set(classes)
+        assert whole.filter(like="probability").sum(axis=1).to_numpy() == pytest.approx(1, abs=1e-5)
+    for same in (
+        rows[rows.columns[::-1]],
+        rows.assign(extra=1.0),
+        rows.astype(np.float32),
+        rows.to_dict("records"),
+    ):
+        pd.testing.assert_frame_equal(logged.predict(same), whole, check_exact=False)
+    assert logged.predict(rows.iloc[:0]).shape == (0, whole.shape[1])
+    assert [column["name"] for column in logged.metadata.signature.inputs.to_dict()] == list(rows)
+    assert [column["name"] for column in logged.metadata.signature.outputs.to_dict()] == list(whole)
+    with pytest.raises(mlflow.exceptions.MlflowException, match="Model is missing inputs \\['Fx'\\]"):
+        logged.predict(rows.drop(columns="Fx"))
+
+
+@pytest.mark.parametrize("model", ["cnn_regression", "ffnn_classification"])
+def test_the_logged_model_has_no_answer_to_a_dead_sensor(smoke: Smoke, model: str) -> None:
+    logged, rows = logged_model(smoke, model), rows_of_simulation()
+    whole, broken = logged.predict(rows), rows.copy()
+    broken.iloc[20, 4] = np.nan
+    answers = logged.predict(broken)
+    lost = range(20, 30 if "cnn" in model else 21)  # as long as the window holds the row
+    numbers = answers.drop(columns="predicted", errors="ignore").filter(regex="mm|probability")
+    assert numbers[numbers.isna().all(axis=1)].index[9 * ("cnn" in model) :].tolist() == list(lost)
+    others = answers.index.difference(lost)
+    pd.testing.assert_frame_equal(answers.loc[others], whole.loc[others], check_exact=False)
+    if "classification" in model:
+        assert answers.loc[20].filter(like="in_set").tolist() == [1.0] * 8  # nothing is known, all is possible
+        assert answers.loc[20, "predicted"] == ""
 
 
 @pytest.mark.system
-@pytest.mark.parametrize("model", ["ffnn_classification"])
-def test_the_logged_model_takes_raw_signals_without_forcepos(smoke: Smoke, model: str, tmp_path: Path) -> None:
-    finished, folder = smoke(model)
-    config = checked_config("debug=smoke").data
-    assert isinstance(config, SimulatedConfig)
-    recordings = Simulation(config).recordings
-    centre = np.flatnonzero(recordings.point == 4)[:10]  # ten rows at the plate's centre
-    signals = recordings.signals[centre] if "ffnn" in model else recordings.signals[centre][None]
-    np.save(tmp_path / "signals.npy", signals)
-    subprocess.run(
-        [sys.executable, "-c", LOADS_WITHOUT_FORCEPOS, finished.result["model_uri"],
-         tmp_path / "signals.npy", tmp_path / "answers.npz"],
-        env={"MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlruns/mlflow.db", "TF_CPP_MIN_LOG_LEVEL": "3"},
-        cwd=tmp_path, check=True, capture_output=True,
+def test_the_logged_model_is_loaded_without_forcepos_and_without_a_warning(smoke: Smoke, tmp_path: Path) -> None:
+    finished, folder = smoke("cnn_regression")
+    program = (
+        "import sys, warnings\n"
+        "sys.modules['forcepos'] = None\n"  # importing it raises ImportError
+        "warnings.filterwarnings('error', '.*optimizer.*')\n"
+        "import mlflow, numpy as np, pandas as pd\n"
+        "model = mlflow.pyfunc.load_model(sys.argv[1])\n"
+        "rows = pd.DataFrame(np.zeros((12, 20)), columns=model.metadata.signature.inputs.input_names())\n"
+        "print(model.predict(rows).notna().all(axis=1).sum())\n"
+        "print(sorted(mlflow.tensorflow.load_model(sys.argv[1]).output))\n"
+    )
+    environment = {"MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlruns/mlflow.db", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    done = subprocess.run(
+        [sys.executable, "-c", program, finished.result["model_uri"]],
+        cwd=tmp_path, check=True, capture_output=True, text=True, env=os.environ | environment,
     )  # fmt: skip
-    answers = np.load(tmp_path / "answers.npz")
-    if "classification" in model:
-        assert set(answers) == {"probabilities", "sectors"}
-        assert answers["probabilities"].shape == answers["sectors"].shape == (len(signals), 8)
-        assert np.allclose(answers["probabilities"].sum(axis=1), 1, atol=1e-5)
-    else:
-        assert set(answers) == {"position", "radius"}
-        assert answers["position"].shape == (len(signals), 3 if "ffnn" in model else 2)
-        assert np.abs(answers["position"]).max() < 60  # mm on a plate of 30 mm
-        assert answers["radius"].shape == (len(signals),)
-
-
-@pytest.mark.parametrize("model", ["ffnn_regression", "ffnn_classification"])
-def test_the_logged_model_has_no_answer_to_a_dead_sensor(smoke: Smoke, model: str) -> None:
-    finished, folder = smoke(model)
-    found = list((folder / "mlruns").rglob(f"{finished.result['model_uri'].removeprefix('models:/')}/artifacts"))
-    logged = mlflow.pyfunc.load_model(str(found[0]))
-    signals = np.zeros((3, 20) if "ffnn" in model else (3, 10, 20), np.float32)
-    whole = logged.predict(signals)
-    signals[1, ..., 4] = np.nan
-    for name, values in logged.predict(signals).items():
-        assert (values[1] if values.dtype == bool else np.isnan(values[1])).all()
-        assert np.array_equal(values[[0, 2]], whole[name][[0, 2]])
+    assert done.stdout.splitlines()[-2:] == ["3", "['position', 'radius']"]
 
 
 def test_the_same_seed_gives_the_same_scores_in_another_folder(smoke: Smoke, tmp_path: Path) -> None:
@@ -450,7 +479,6 @@ def test_a_model_can_be_registered(tmp_path: Path) -> None:
 def test_the_logged_model_can_be_served(smoke: Smoke) -> None:
     finished, folder = smoke("cnn_regression")
     uri = f"sqlite:///{folder}/mlruns/mlflow.db"
-    example = json.dumps({"inputs": np.zeros((1, 10, 20)).tolist()}).encode()
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -461,24 +489,41 @@ def test_the_logged_model_can_be_served(smoke: Smoke) -> None:
         env=os.environ | {"MLFLOW_TRACKING_URI": uri, "PATH": f"{programs}:{os.environ['PATH']}"},
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
+    rows = rows_of_simulation()
+    split = {"columns": list(rows), "data": rows.to_numpy().tolist()}  # float64
+    many = {"columns": list(rows), "data": np.resize(rows.to_numpy(), (10_000, 20)).tolist()}
+    broken = [[None if (at, column) == (20, 4) else value for column, value in enumerate(values)]
+              for at, values in enumerate(split["data"])]  # fmt: skip
     try:
-        answer = ask(f"http://127.0.0.1:{port}/invocations", example, seconds=90)
+        url = f"http://127.0.0.1:{port}/invocations"
+        answers = ask(url, {"dataframe_split": split}, seconds=90)
+        by_row = ask(url, {"dataframe_records": rows[rows.columns[::-1]].to_dict("records")})
+        of_many = ask(url, {"dataframe_split": many}, seconds=30)
+        of_none = ask(url, {"dataframe_split": split | {"data": []}})
+        of_broken = ask(url, {"dataframe_split": split | {"data": broken}})
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            ask(url, {"dataframe_split": split | {"columns": [*list(rows)[:-1], "Tw"]}}, seconds=0)
+        words = refused.value.read().decode()
     finally:
         os.killpg(server.pid, signal.SIGTERM)
         server.wait(timeout=30)
-    predictions = answer["predictions"]
-    assert np.shape(predictions["position"]) == (1, 2)
-    assert np.shape(predictions["radius"]) == (1,)
+    assert np.isnan([row["x_mm"] for row in answers]).tolist() == [True] * 9 + [False] * 31
+    assert str(by_row) == str(answers)  # NaN equals nothing
+    assert len(of_many) == 10_000
+    assert of_none == []
+    unknown = np.flatnonzero(np.isnan([row["radius_mm"] for row in of_broken]))
+    assert unknown.tolist() == [*range(9), *range(20, 30)]
+    assert (refused.value.code, "Model is missing inputs ['Tz']" in words) == (400, True)
 
 
-def ask(url: str, body: bytes, seconds: float) -> dict[str, Any]:
+def ask(url: str, body: Mapping[str, Any], seconds: float = 10) -> list[dict[str, Any]]:
     """What the server answers, as soon as it is up."""
-    request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
-    until = time.monotonic() + seconds
+    content, until = json.dumps(body).encode(), time.monotonic() + seconds
+    request = urllib.request.Request(url, content, {"Content-Type": "application/json"})
     while True:
         try:
-            with urllib.request.urlopen(request, timeout=10) as response:
-                return dict(json.load(response))
+            with urllib.request.urlopen(request, timeout=30) as response:
+                return list(json.load(response)["predictions"])
         except urllib.error.URLError:
             if time.monotonic() > until:
                 raise

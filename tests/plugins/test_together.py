@@ -60,10 +60,12 @@ def test_the_logged_model_loads_without_forcepos_and_without_them(lab: Path) -> 
     result = json.loads((lab / "result.json").read_text())
     code = (
         "import sys; sys.modules['forcepos'] = sys.modules['gru'] = None\n"
-        "import mlflow, numpy as np\n"
+        "import mlflow, numpy as np, pandas as pd\n"
         f"mlflow.set_tracking_uri('sqlite:///{lab}/mlruns/mlflow.db')\n"
         f"model = mlflow.pyfunc.load_model('{result['model_uri']}')\n"
-        f"print(model.predict(np.zeros((2, {result['input_rows']}, 3), np.float32))['position'].shape)"
+        f"rows = np.zeros(({result['input_rows']} + 1, 3))\n"
+        "names = model.metadata.signature.inputs.input_names()\n"
+        "print(model.predict(pd.DataFrame(rows, columns=names))[['x_mm', 'y_mm']].dropna().shape)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd="/", capture_output=True, text=True, check=False)
     assert done.stdout.splitlines()[-1] == "(2, 2)", done.stderr

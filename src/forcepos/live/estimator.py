@@ -151,7 +151,7 @@ class Estimator:
     def _collect(self, row: NDArray[np.float32], time_s: float, free: list[Any]) -> None:
         """Add a row of the tare; with the last one, take the offset, and begin a new window."""
         free.append((time_s, row))
-        if time_s - free[0][0] < self._tare_s:
+        if time_s - free[0][0] < self._tare_s - 1e-6:  # s, the rounding of clocks
             return
         mean = np.mean([one for _, one in free], axis=0, dtype=np.float64)
         self._offset = np.where(self._tared, mean, 0).astype(np.float32)
