@@ -12,6 +12,7 @@ from functools import partial
 from benchmarks.accuracy import accuracy
 from benchmarks.gpu import gpu
 from benchmarks.growth import growth
+from benchmarks.live import live
 from benchmarks.logs import logs
 from benchmarks.preparation import preparation
 from benchmarks.pretrain import pretrain
@@ -41,6 +42,7 @@ PARTS: dict[str, Callable[[int], list[Table]]] = {
     "workers": workers,
     "pretrain": pretrain,
     "splits": splits,
+    "live": live,
     "gpu": gpu,
 }
 _LONG = {"pretrain", "splits"}  # only where they are named
@@ -52,8 +54,11 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", choices=[*PARTS, []], metavar="PART", help=", ".join(PARTS))
     parser.add_argument("--rounds", type=int, default=7, help="counted rounds of what is measured in turn")
     parser.add_argument("--epochs", type=int, default=15, help="of a trial of the whole search")
+    parser.add_argument("--minutes", type=float, default=1, help="of the live loop")
     chosen = parser.parse_args()
-    parts = PARTS | {"search": partial(whole_search, epochs=chosen.epochs)}
+    parts = PARTS | {
+        "search": partial(whole_search, epochs=chosen.epochs), "live": partial(live, minutes=chosen.minutes)
+    }  # fmt: skip
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
     for name in chosen.parts or [name for name in parts if name not in _LONG]:
         print(f"measuring {name} …", file=sys.stderr)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from forcepos.config.mistakes import answer_in_one_line
+from forcepos.config.plugins import use_plugin_folders
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.files import to_json
 from forcepos.runtime.interruption import ended_by_input_errors, ended_by_signals
@@ -35,6 +36,7 @@ def main(arguments: Sequence[str]) -> None:
     add("files", nargs="+", metavar="FILES", help="files, folders or patterns; and keys such as data.time=t")
     output = Path("outputs/predictions") / time.strftime("%Y-%m-%d_%H-%M-%S") / "predictions.parquet"
     add("--output", type=Path, metavar="FILE", default=output, help=".parquet or .csv")
+    add("--config-dir", metavar="FOLDER", help="with a reader of your own, which data.plugin=… names")
     answer_in_one_line(parser)
     options = parser.parse_args(arguments)
     handler = StandardErrorHandler()
@@ -48,6 +50,7 @@ def main(arguments: Sequence[str]) -> None:
             raise InputError("name the files of the recordings, too")
         if options.output.suffix not in {".parquet", ".csv"}:
             raise InputError(f"--output {options.output} must end with .parquet or .csv")
+        use_plugin_folders([Path(options.config_dir).absolute()] if options.config_dir else [])
         with quiet_import():
             from forcepos.experiment.prediction import predict  # noqa: PLC0415  # TensorFlow takes seconds
 

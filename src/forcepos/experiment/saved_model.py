@@ -11,11 +11,9 @@ from omegaconf import OmegaConf
 
 from forcepos.config.checks import compose_unchecked
 from forcepos.config.mistakes import explain
-from forcepos.config.plugins import load_plugin
 from forcepos.config.schema import Config, DataConfig, SectorsConfig, SimulatedConfig, TableConfig, VersuchConfig
 from forcepos.data.readers.files import find_columns
 from forcepos.data.readers.opening import find_sources
-from forcepos.data.readers.table import Reader
 from forcepos.experiment.api import to_config
 from forcepos.results.finished_runs import CONFIG, MODEL, read_config
 from forcepos.runtime.errors import InputError
@@ -66,7 +64,7 @@ def config_for(facts: dict[str, Any], files: str, overrides: Sequence[str]) -> t
     with _explained():
         composed = compose_unchecked(["data=table", f"data.features={names}", "data.path=."])
         if "path" in trained["data"]:  # else it was a simulation, and whatever these files are, they are tables
-            given = {key: value for key, value in trained["data"].items() if key != "seconds"}
+            given = {key: value for key, value in trained["data"].items() if key not in {"seconds", "plugin"}}
             composed.data = OmegaConf.merge(OmegaConf.structured(TableConfig, flags={"struct": False}), given)
         else:
             composed.data.targets = ["x", "y", "z"]
@@ -104,10 +102,10 @@ def _explained() -> Iterator[None]:
 
 def data_of(facts: dict[str, Any], overrides: Sequence[str]) -> DataConfig:
     """Return the config of the data that a model was trained on, with overrides such as data.path=…."""
-    values = facts["config"]["data"]
-    plugin = values.get("plugin")
+    values = {key: value for key, value in facts["config"]["data"].items() if key != "plugin"}
     kind: Any = SimulatedConfig if "grid" in values else VersuchConfig if "seconds" in values else TableConfig
-    kind = load_plugin(plugin, Reader, "data.plugin") if plugin else kind
     given = OmegaConf.from_dotlist([one.removeprefix("data.") for one in overrides if one.startswith("data.")])
+    if facts["config"]["data"].get("plugin"):
+        raise InputError("its reader is a plug-in, which a model does not name to be run")
     with _explained():
         return cast("DataConfig", OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(kind), values, given)))
