@@ -111,10 +111,7 @@ def fast_copy(network: keras.Sequential, for_cpu: bool, mixed: bool) -> keras.Se
 
 
 class Training(keras.Model):  # type: ignore[misc]  # keras is untyped
-    """The training of networks of one architecture: traced and compiled once, run any number of times.
-
-    It takes its steps block by block, on samples that are resident on its device.
-    """
+    """The training of networks of one architecture: traced and compiled once, run any number of times."""
 
     def __init__(
         self, network: keras.Sequential, task: Task, dataset: DeviceDataset, split: Subsets, program: Program
@@ -158,9 +155,8 @@ class Training(keras.Model):  # type: ignore[misc]  # keras is untyped
         def end_epoch(epoch: int, logs: Logs) -> None:
             stop_if_asked()
             after_epoch(epoch + 1, {name: float(value) for name, value in logs.items()})
-            for name, value in logs.items():
-                if name.endswith("loss") and not math.isfinite(value):
-                    what = name.replace("val_", "validation ")
+            for name, what in (("loss", "loss"), ("val_loss", "validation loss")):
+                if not math.isfinite(logs[name]):
                     raise TrialFailure(f"the {what} is not finite in epoch {epoch + 1}")
 
         hook = keras.callbacks.LambdaCallback(lambda *_: self._train.shuffle(rng), end_epoch)
