@@ -89,7 +89,7 @@ def forcepos_training(path: str, folder: str, number: int) -> Callable[[], dict[
 
     def run() -> dict[str, float]:
         began, validation = time.perf_counter(), Validation()
-        training.fit(network, 1, 1, lambda *_: None, [validation])
+        training.run(network, 1, 1, lambda *_: None, [validation])
         whole = time.perf_counter() - began
         return {"train_s": whole - validation.seconds, "validation_s": validation.seconds}
 

@@ -16,7 +16,6 @@ from forcepos.data.recordings import Float32, Int32
 from forcepos.models.networks import build_network
 from forcepos.models.problem import Problem
 from forcepos.models.scaling import fit_scaling
-from forcepos.models.training import compiled
 from forcepos.models.training.compiled import HashDropout, Logs, MatrixConv1D, Program, Training, fast_copy
 from forcepos.models.training.device import Blocks, DeviceDataset
 from tests.models.test_networks import CNN, FFNN, network
@@ -71,7 +70,7 @@ def test_numbers_are_those_of_plain_fit(model: str, xla: bool) -> None:
     assert len(data.split.train) % batch_size
     assert len(data.split.train) // batch_size % 100
     training = Training(ours, data.task, DeviceDataset.of(data), data.split, Program(batch_size, xla))
-    history = training.fit(ours, SEED, EPOCHS, lambda *_: None)
+    history = training.run(ours, SEED, EPOCHS, lambda *_: None)
     expected, weights = plainly_fitted(model, batch_size, EPOCHS)
     assert [logs.keys() for logs in history] == [logs.keys() for logs in expected]
     for logs, same in zip(history, expected, strict=True):
@@ -87,7 +86,7 @@ def test_the_loss_of_classes_is_finite_however_much_of_the_last_block_is_empty(b
     """Rows that no step filled hold zeros, which are not probabilities; their loss must not count."""
     model, data = built("ffnn_classification")
     training = Training(model, data.task, DeviceDataset.of(data), data.split, Program(batch_size, xla))
-    (logs,) = training.fit(model, SEED, 1, lambda *_: None)
+    (logs,) = training.run(model, SEED, 1, lambda *_: None)
     (expected,), _ = plainly_fitted("ffnn_classification", batch_size, 1)
     assert logs == pytest.approx(expected, rel=1e-4, abs=1e-5)
 
@@ -96,13 +95,13 @@ def test_the_loss_of_classes_is_finite_however_much_of_the_last_block_is_empty(b
 def traces(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Grows whenever TensorFlow traces a training step."""
     traced: list[Any] = []
-    step = compiled._BlockModel.train_step
+    step = Training.train_step
 
     def counted(model: Any, number: Any) -> Any:
         traced.append(number)
         return step(model, number)
 
-    monkeypatch.setattr(compiled._BlockModel, "train_step", counted)
+    monkeypatch.setattr(Training, "train_step", counted)
     return traced
 
 
@@ -110,7 +109,7 @@ def test_a_training_is_traced_once_however_often_it_runs(traces: list[Any]) -> N
     model, data = built("ffnn_regression")
     training = Training(model, data.task, DeviceDataset.of(data), data.split, Program(7, xla=False))
     for _ in range(2):
-        training.fit(model, SEED, 2, lambda *_: None)
+        training.run(model, SEED, 2, lambda *_: None)
     assert len(traces) == 1
 
 
@@ -125,7 +124,7 @@ def test_a_training_leaves_no_state_behind_for_the_next() -> None:
         training = training or Training(
             model, data.task, DeviceDataset.of(data), data.split, Program(16, xla=False)
         )
-        histories.append(training.fit(model, SEED, 2, lambda *_: None))
+        histories.append(training.run(model, SEED, 2, lambda *_: None))
     assert histories[0] == histories[1]
 
 
@@ -138,7 +137,7 @@ def test_keras_callbacks_work() -> None:
     model, data = built("ffnn_regression")
     training = Training(model, data.task, DeviceDataset.of(data), data.split, Program(16, xla=False))
     epochs: list[int] = []
-    history = training.fit(model, SEED, 5, lambda epoch, _: epochs.append(epoch), [Stop()])
+    history = training.run(model, SEED, 5, lambda epoch, _: epochs.append(epoch), [Stop()])
     assert (len(history), epochs) == (1, [1])
 
 
@@ -161,7 +160,7 @@ def test_all_blocks_share_one_compilation() -> None:
     model, data = built("ffnn_regression")
     training = Training(model, data.task, DeviceDataset.of(data), data.split, Program(2, xla=True))
     watch = Stopwatch()
-    training.fit(model, SEED, 1, lambda *_: None, [watch])
+    training.run(model, SEED, 1, lambda *_: None, [watch])
     assert len(watch.seconds) == -(-len(data.split.train) // 200)
     assert max(watch.seconds[1:]) < watch.seconds[0] / 4
 
@@ -170,7 +169,7 @@ def test_a_subset_smaller_than_a_batch_is_trained_on() -> None:
     model, data = built("ffnn_regression")
     training = Training(model, data.task, DeviceDataset.of(data), data.split, Program(4096, xla=False))
     before = model.get_weights()
-    training.fit(model, SEED, 1, lambda *_: None)
+    training.run(model, SEED, 1, lambda *_: None)
     assert any(np.any(old != new) for old, new in zip(before, model.get_weights(), strict=True))
 
 
@@ -238,7 +237,7 @@ def test_compiled_dropout_costs_less_than_a_step_does() -> None:
         model, data = built("ffnn_regression", dropout=dropout, units_1=512)
         training = Training(model, data.task, DeviceDataset.of(data), data.split, Program(64, xla=True))
         watch = Stopwatch()
-        training.fit(model, SEED, 8, lambda *_: None, [watch])
+        training.run(model, SEED, 8, lambda *_: None, [watch])
         medians.append(np.median(watch.seconds))
     assert medians[1] < 3 * medians[0]
 
@@ -261,7 +260,7 @@ def test_mixed_precision_learns_as_full_precision_does() -> None:
         training = Training(
             model, data.task, DeviceDataset.of(data), data.split, Program(16, xla=True, mixed=mixed)
         )
-        scores.append(training.fit(model, SEED, EPOCHS, lambda *_: None)[-1]["val_mae"])
+        scores.append(training.run(model, SEED, EPOCHS, lambda *_: None)[-1]["val_mae"])
     assert scores[1] == pytest.approx(scores[0], rel=0.05)
 
 
@@ -274,7 +273,7 @@ def test_indices_on_a_gpu_are_int64_and_change_no_number(monkeypatch: pytest.Mon
         samples = DeviceDataset.of(data)
         assert samples.starts.dtype.name == ("int64" if gpu else "int32")
         histories.append(
-            Training(model, data.task, samples, data.split, Program(16, xla=False)).fit(
+            Training(model, data.task, samples, data.split, Program(16, xla=False)).run(
                 model, SEED, 1, lambda *_: None
             )
         )

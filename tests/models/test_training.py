@@ -244,11 +244,11 @@ def test_weights_that_are_not_finite_fail_a_training_whose_losses_do_not_show_th
 
     def spoil(_epoch: int, logs: Logs) -> None:
         assert np.isfinite(logs["val_loss"])
-        first = training._model.trainable_variables[0]
+        first = training.trainable_variables[0]
         first.assign(np.full(first.shape, weight))
 
     with pytest.raises(TrialFailure, match="^the weights are not finite$"):
-        training.fit(network, 1, 1, spoil)
+        training.run(network, 1, 1, spoil)
 
 
 def test_a_training_that_fails_names_its_phase_what_to_lower_and_what_is_kept(tmp_path: Path) -> None:

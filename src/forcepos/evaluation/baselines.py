@@ -73,12 +73,11 @@ def _predict(model: Any, inputs: Float64, targets: Float32, chunks: Iterable[Flo
         values = np.concatenate([model.predict(chunk).astype(np.float32) for chunk in chunks])
         return values.reshape(len(values), -1)
     labels = targets.argmax(axis=1)
-    present = np.unique(labels)
-    model = model if len(present) > 1 else DummyClassifier()  # the others refuse to fit a single class
+    model = model if np.ptp(labels) else DummyClassifier()  # the others refuse to fit a single class
     # Linearly separable classes have no finite best weights: those of the last step serve as well.
     with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
         model.fit(inputs, labels)
     found = np.concatenate([model.predict_proba(chunk).astype(np.float32) for chunk in chunks])
     probabilities = np.zeros((len(found), targets.shape[1]), np.float32)
-    probabilities[:, present] = found
+    probabilities[:, model.classes_] = found
     return probabilities

@@ -53,25 +53,24 @@ def evaluate(problem: Problem, trained: TrainedModel) -> Evaluation:
         cause = "its signals, or the model's weights, are too large"
         raise InputError(f"the model has no finite prediction for {samples}, {first}: {cause}")
     draws, resampled = metrics.draw_units(recording, test.starts, settings.resamples, problem.config.seed)
-    intervals = metrics.intervals(_measures(task, test, true, predicted, draws), settings.confidence)
-    calibration, scores = trained.calibration, score(task, test, true, predicted)
-    coverage = measure_coverage(task, true, outputs, test.positions, calibration) if calibration else None
-    if coverage:
+    intervals = metrics.intervals(_measures(problem, predicted, draws), settings.confidence)
+    coverage = None
+    if trained.calibration:
+        coverage = measure_coverage(task, true, outputs, test.positions, trained.calibration)
         coverage.scores.update(asked=settings.coverage, calibration=settings.calibration)
-    return Evaluation(scores, intervals, resampled, coverage, true, predicted, outputs)
+    return Evaluation(score(problem, predicted), intervals, resampled, coverage, true, predicted, outputs)
 
 
-def score(task: Task, test: Samples, true: Float32, predicted: Float32) -> metrics.Scores:
-    """Score predictions (n, outputs): mm, or one weight per class, of which the largest counts."""
-    return metrics.scores_of(_measures(task, test, true, predicted, metrics.every_sample_once(len(true))))
+def score(problem: Problem, predicted: Float32) -> metrics.Scores:
+    """Score predictions (test samples, outputs): mm, or one weight per class, of which the largest counts."""
+    return metrics.scores_of(_measures(problem, predicted, metrics.every_sample_once(len(predicted))))
 
 
-def _measures(
-    task: Task, test: Samples, true: Float32, predicted: Float32, draws: metrics.Draws
-) -> metrics.Measures:
+def _measures(problem: Problem, predicted: Float32, draws: metrics.Draws) -> metrics.Measures:
+    task, true = problem.task, problem.test_targets
     if isinstance(task, Regression):
         return metrics.regression_measures(true, predicted, task.outputs, draws)
-    border = task.sectors.near_border(test.positions) if task.sectors else None
+    border = task.sectors.near_border(problem.test_samples.positions) if task.sectors else None
     return metrics.classification_measures(true.argmax(axis=1), predicted.argmax(axis=1), border, draws)
 
 
@@ -128,11 +127,10 @@ def references(problem: Problem, simulation: Simulation | None) -> References:
     and the distribution of noise, offsets and drift; `oracle_offsets` also each visit's sensor offsets, and
     `oracle_visits` its very torques without noise: what no model can know of a visit that it has not seen.
     """
-    task, settings = problem.task, problem.config.evaluation
-    true, test = problem.test_targets, problem.test_samples
-    constant = np.broadcast_to(problem.targets[problem.split.train].mean(axis=0), true.shape)
+    task, settings, test = problem.task, problem.config.evaluation, problem.test_samples
+    constant = np.broadcast_to(problem.targets[problem.split.train].mean(axis=0), problem.test_targets.shape)
     predictions = {"baseline": constant} | (reference_predictions(problem) if settings.baselines else {})
-    scores = {name: score(task, test, true, predicted) for name, predicted in predictions.items()}
+    scores = {name: score(problem, predicted) for name, predicted in predictions.items()}
     if simulation is not None and settings.oracle:
         window, recordings = test.window, simulation.recordings
         observers = {
@@ -141,8 +139,7 @@ def references(problem: Problem, simulation: Simulation | None) -> References:
             "oracle_visits": (recordings, simulation.known_visits(window)),
         }
         for name, (known, candidates) in observers.items():
-            places = locate(known, test.starts, window, candidates)
-            scores[name] = score(task, test, true, _at(places, task))
+            scores[name] = score(problem, _at(locate(known, test.starts, window, candidates), task))
         scores |= _cramer_rao_bounds(task, test, simulation) if isinstance(task, Regression) else {}
     return References(scores, predictions)
 

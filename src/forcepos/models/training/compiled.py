@@ -41,81 +41,6 @@ class Program:
     offsets: tuple[float, ...] = ()  # standard deviation of those that are added to each channel of a sample
 
 
-class _BlockModel(keras.Model):  # type: ignore[misc]  # keras is untyped
-    """A network that trains block by block on samples that are resident on its device."""
-
-    jit_compile: bool
-
-    def __init__(
-        self, network: keras.Sequential, dataset: DeviceDataset, blocks: tuple[Blocks, Blocks],
-        offsets: Sequence[float],
-    ) -> None:  # fmt: skip
-        super().__init__(name="training")
-        self.network, self._dataset, (self._train, self._validation) = network, dataset, blocks
-        self.seed, self._offsets = tf.Variable(0, trainable=False, dtype=tf.int64), tuple(offsets)
-
-    def build_metrics(self) -> None:
-        """Create the metrics' variables beforehand: TensorFlow traces a program that creates variables twice."""
-        targets = self._dataset.targets[:1]
-        self._measure(targets, targets, tf.constant(1))
-        self.reset_metrics()
-
-    def call(self, signals: tf.Tensor, training: bool = False) -> tf.Tensor:
-        return self.network(signals, training=training)
-
-    def train_step(self, number: tf.Tensor) -> Logs:
-        """Take a step for each batch of the training block `number`; return the metrics so far."""
-        chosen, count = self._train.block(number)
-        steps, size = chosen.shape
-
-        def step(done: tf.Tensor, predictions: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
-            signals, targets = self._dataset.gather(chosen[done])
-            predicted = self._learn(signals, targets, _weights(count - done * size, size))
-            return done + 1, predictions.write(done, predicted)
-
-        empty = tf.TensorArray(tf.float32, steps, element_shape=(size, self._dataset.targets.shape[1]))
-        needed = (count + size - 1) // size
-        _, predictions = tf.while_loop(lambda done, _: done < needed, step, (0, empty))
-        targets = tf.gather(self._dataset.targets, tf.reshape(chosen, [-1]))
-        return self._measure(targets, predictions.concat(), count)
-
-    def _learn(self, signals: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
-        """Take one step of the optimizer; return (size, outputs) predictions from before it."""
-        if self._offsets:
-            shape = (signals.shape[0], *[1] * (len(signals.shape) - 2), len(self._offsets))
-            seed = [self.seed, tf.cast(self.optimizer.iterations, tf.int64)]
-            signals += tf.random.stateless_normal(shape, seed) * tf.constant(self._offsets, tf.float32)
-        with tf.GradientTape() as tape:
-            predicted = self(signals, training=True)
-            loss = self.compute_loss(signals, targets, predicted, weights, training=True)
-            scaled = self.optimizer.scale_loss(loss)
-        variables = self.trainable_variables
-        self.optimizer.apply(tape.gradient(scaled, variables), variables)
-        return predicted
-
-    def make_test_function(self, force: bool = False) -> Any:
-        """Build the validation function without XLA: large batches gain too little to justify compiling."""
-        xla, self.jit_compile = self.jit_compile, False
-        try:
-            return super().make_test_function(force)
-        finally:
-            self.jit_compile = xla
-
-    def test_step(self, number: tf.Tensor) -> Logs:
-        chosen, count = self._validation.block(number)
-        signals, targets = self._dataset.gather(tf.reshape(chosen, [-1]))
-        return self._measure(targets, self(signals, training=False), count)
-
-    def _measure(self, targets: tf.Tensor, predicted: tf.Tensor, count: tf.Tensor) -> Logs:
-        """Update the metrics with a block's first `count` samples, all at once: they are sums over samples."""
-        size = targets.shape[0]
-        # Padding may not even be a probability: its loss would be NaN, and NaN times weight 0 is NaN.
-        predicted = tf.where(_real(count, size)[:, tf.newaxis] > 0, predicted, targets)
-        loss = self.compute_loss(None, targets, predicted, _weights(count, size), training=False)
-        next(iter(self.metrics)).update_state(loss, sample_weight=tf.cast(count, tf.float32))  # Keras' own mean
-        return dict(self.compute_metrics(None, targets, predicted, _real(count, size)))
-
-
 def _real(count: tf.Tensor, size: int) -> tf.Tensor:
     """Return (size,) ones for the first `count` samples, zeros for the padding."""
     return tf.cast(tf.range(size) < count, tf.float32)
@@ -165,9 +90,6 @@ def _lowbias32(value: tf.Tensor) -> tf.Tensor:
     return value ^ tf.bitwise.right_shift(value, 16)
 
 
-_ON_A_CPU: dict[Any, Any] = {layers.Conv1D: MatrixConv1D, layers.Dropout: HashDropout}
-
-
 def fast_copy(network: keras.Sequential, for_cpu: bool, mixed: bool) -> keras.Sequential:
     """Return a network of the same layers and variables, for training.
 
@@ -175,6 +97,7 @@ def fast_copy(network: keras.Sequential, for_cpu: bool, mixed: bool) -> keras.Se
     but the scaling at the input and the last layer with weights; all weights stay float32.
     """
     last = [layer for layer in network.layers if layer.weights][-1]
+    replaced: dict[Any, Any] = {layers.Conv1D: MatrixConv1D, layers.Dropout: HashDropout} if for_cpu else {}
 
     def copy(layer: layers.Layer) -> layers.Layer:
         settings = layer.get_config()
@@ -182,32 +105,38 @@ def fast_copy(network: keras.Sequential, for_cpu: bool, mixed: bool) -> keras.Se
         if mixed and layer is not last and not scales:
             settings["dtype"] = "mixed_float16"
         kind = type(layer)
-        return (_ON_A_CPU.get(kind, kind) if for_cpu else kind).from_config(settings)
+        return replaced.get(kind, kind).from_config(settings)
 
     return keras.Sequential([keras.Input(network.input_shape[1:]), *map(copy, network.layers)])
 
 
-class Training:
+class Training(keras.Model):  # type: ignore[misc]  # keras is untyped
     """The training of networks of one architecture: traced and compiled once, run any number of times."""
 
     def __init__(
         self, network: keras.Sequential, task: Task, dataset: DeviceDataset, split: Subsets, program: Program
     ) -> None:
         """Take architecture and optimizer from a compiled `network`, which stays as it is."""
+        super().__init__(name="training")
+        self._copy = fast_copy(network, for_cpu=program.xla and not has_gpu(), mixed=program.mixed)
+        self._dataset, self._offsets = dataset, program.offsets
+        self._seed = tf.Variable(0, trainable=False, dtype=tf.int64)
         self._train = Blocks(split.train, program.batch_size, _STEPS)
         batch = _VALIDATION_BATCH // -(-rows_of(network) // _FEW_ROWS)
         self._validation = Blocks(split.validation, min(batch, len(split.validation)), 1)
-        copy = fast_copy(network, for_cpu=program.xla and not has_gpu(), mixed=program.mixed)
-        self._model = _BlockModel(copy, dataset, (self._train, self._validation), program.offsets)
         optimizer = type(network.optimizer).from_config(network.optimizer.get_config())
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer) if program.mixed else optimizer
         # Samples have weight 1, padding has weight 0.
-        self._model.compile(optimizer, task.loss, weighted_metrics=task.metrics(), jit_compile=program.xla)
-        self._model.optimizer.build(self._model.trainable_variables)
-        self._model.build_metrics()
-        self._fresh_optimizer = [variable.numpy() for variable in self._model.optimizer.variables]
+        self.compile(optimizer, task.loss, weighted_metrics=task.metrics(), jit_compile=program.xla)
+        self.make_train_function()
+        self.jit_compile = False  # the large batches of a validation gain too little to justify compiling
+        self.optimizer.build(self.trainable_variables)
+        self._fresh_optimizer = [variable.numpy() for variable in self.optimizer.variables]
+        # Creates the metrics' variables beforehand: TensorFlow traces a program that creates variables twice.
+        self._measure(dataset.targets[:1], dataset.targets[:1], tf.constant(1))
+        self.reset_metrics()
 
-    def fit(
+    def run(
         self, network: keras.Sequential, seed: int, epochs: int, after_epoch: AfterEpoch,
         callbacks: Sequence[keras.callbacks.Callback] = (),
     ) -> list[Logs]:  # fmt: skip
@@ -217,26 +146,69 @@ class Training:
         A TrialFailure tells that it diverges: a loss is not finite, which ends it in that epoch, or a weight.
         """
         # Weights, the state of dropout's random numbers, and the optimizer's.
-        own = [*self._model.network.variables, *self._model.optimizer.variables]
+        own = [*self._copy.variables, *self.optimizer.variables]
         for variable, value in zip(own, [*network.variables, *self._fresh_optimizer], strict=True):
             variable.assign(value)
         rng = np.random.default_rng(seed)
-        self._model.seed.assign(seed)
+        self._seed.assign(seed)
 
         def end_epoch(epoch: int, logs: Logs) -> None:
             stop_if_asked()
             after_epoch(epoch + 1, {name: float(value) for name, value in logs.items()})
-            for name, value in logs.items():
-                if name.endswith("loss") and not math.isfinite(value):
-                    what = name.replace("val_", "validation ")
+            for name, what in (("loss", "loss"), ("val_loss", "validation loss")):
+                if not math.isfinite(logs[name]):
                     raise TrialFailure(f"the {what} is not finite in epoch {epoch + 1}")
 
         hook = keras.callbacks.LambdaCallback(lambda *_: self._train.shuffle(rng), end_epoch)
         fixed: dict[str, Any] = {"epochs": epochs, "verbose": 0, "shuffle": False}  # the hook shuffles
         train, validation = self._train.numbers(), self._validation.numbers()
-        history = self._model.fit(train, validation_data=validation, callbacks=[hook, *callbacks], **fixed).history
-        weights = self._model.get_weights()
+        history = self.fit(train, validation_data=validation, callbacks=[hook, *callbacks], **fixed).history
+        weights = self.get_weights()
         if not all(np.isfinite(values).all() for values in weights):  # a relu can hide that from the loss
             raise TrialFailure("the weights are not finite")
         network.set_weights(weights)
         return [dict(zip(history, values, strict=True)) for values in zip(*history.values(), strict=True)]
+
+    def train_step(self, number: tf.Tensor) -> Logs:
+        """Take a step for each batch of the training block `number`; return the metrics so far."""
+        chosen, count = self._train.block(number)
+        steps, size = chosen.shape
+
+        def step(done: tf.Tensor, predictions: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
+            signals, targets = self._dataset.gather(chosen[done])
+            predicted = self._learn(signals, targets, _weights(count - done * size, size))
+            return done + 1, predictions.write(done, predicted)
+
+        empty = tf.TensorArray(tf.float32, steps, element_shape=(size, self._dataset.targets.shape[1]))
+        needed = (count + size - 1) // size
+        _, predictions = tf.while_loop(lambda done, _: done < needed, step, (0, empty))
+        targets = tf.gather(self._dataset.targets, tf.reshape(chosen, [-1]))
+        return self._measure(targets, predictions.concat(), count)
+
+    def _learn(self, signals: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+        """Take one step of the optimizer; return (size, outputs) predictions from before it."""
+        if self._offsets:
+            shape = (signals.shape[0], *[1] * (len(signals.shape) - 2), len(self._offsets))
+            seed = [self._seed, tf.cast(self.optimizer.iterations, tf.int64)]
+            signals += tf.random.stateless_normal(shape, seed) * tf.constant(self._offsets, tf.float32)
+        with tf.GradientTape() as tape:
+            predicted = self._copy(signals, training=True)
+            loss = self.compute_loss(signals, targets, predicted, weights, training=True)
+            scaled = self.optimizer.scale_loss(loss)
+        variables = self.trainable_variables
+        self.optimizer.apply(tape.gradient(scaled, variables), variables)
+        return predicted
+
+    def test_step(self, number: tf.Tensor) -> Logs:
+        chosen, count = self._validation.block(number)
+        signals, targets = self._dataset.gather(tf.reshape(chosen, [-1]))
+        return self._measure(targets, self._copy(signals, training=False), count)
+
+    def _measure(self, targets: tf.Tensor, predicted: tf.Tensor, count: tf.Tensor) -> Logs:
+        """Update the metrics with a block's first `count` samples, all at once: they are sums over samples."""
+        size = targets.shape[0]
+        # Padding may not even be a probability: its loss would be NaN, and NaN times weight 0 is NaN.
+        predicted = tf.where(_real(count, size)[:, tf.newaxis] > 0, predicted, targets)
+        loss = self.compute_loss(None, targets, predicted, _weights(count, size), training=False)
+        next(iter(self.metrics)).update_state(loss, sample_weight=tf.cast(count, tf.float32))  # Keras' own mean
+        return dict(self.compute_metrics(None, targets, predicted, _real(count, size)))

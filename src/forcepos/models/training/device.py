@@ -95,8 +95,8 @@ class DeviceDataset:
     def of(cls, problem: Problem, other: Self | None = None) -> Self:
         """Put a problem's samples on the device; `other` has those of the same recordings there already."""
         samples = problem.samples
-        earliest = samples.starts if samples.earliest is None else samples.earliest
-        starts, earliest = (tf.constant(rows, _index_dtype()) for rows in (samples.starts, earliest))
+        starts = tf.constant(samples.starts, _index_dtype())
+        earliest = starts if samples.earliest is None else tf.constant(samples.earliest, _index_dtype())
         signals = other.signals if other else tf.constant(samples.recordings.signals)
         return cls(signals, starts, earliest, tf.constant(problem.targets), samples.window)
 
@@ -106,14 +106,13 @@ class DeviceDataset:
         Where fewer rows lie before a window, those that are there, the window's among them, are spread evenly over
         the rows of the look back.
         """
-        first = tf.gather(self.starts, chosen)
-        rows = first if self.window == 1 and not self.back else first[:, None] + self._range(self.window)
+        first, place = tf.gather(self.starts, chosen), tf.range(-self.back, self.window, dtype=self.starts.dtype)
+        rows = first if self.back + self.window == 1 else first[:, None] + place
         if self.back:
             begin = tf.gather(self.earliest, chosen)[:, None]
-            there, place = first[:, None] + self.window - begin, self._range(self.back)
-            before = first[:, None] - self.back + place
-            before = tf.where(there < self.back + self.window, begin + place * there // self.back, before)
-            rows = tf.concat([before, rows], axis=1)
+            there = first[:, None] + self.window - begin
+            spread = begin + (self.back + place) * there // self.back
+            rows = tf.where((place < 0) & (there < self.back + self.window), spread, rows)
         return tf.gather(self.signals, rows), tf.gather(self.targets, chosen)
 
     def seeing(self, rows: int) -> Self:
@@ -124,9 +123,6 @@ class DeviceDataset:
         """Yield the signals of these samples."""
         for first in range(0, len(members), size):
             yield self.gather(tf.constant(members[first : first + size]))[0]
-
-    def _range(self, rows: int) -> tf.Tensor:
-        return tf.range(rows, dtype=self.starts.dtype)
 
 
 def rows_of(model: keras.Model) -> int:

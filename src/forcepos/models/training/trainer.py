@@ -33,7 +33,7 @@ class NetworkTrainer:
         """Prepare to train; TensorBoard's logs go to `folder`, the run's. Final networks start as `pretrained`."""
         self.problem, self.folder, self._config = problem, folder, problem.config
         self._dataset, self.pretrained = DeviceDataset.of(problem, resident), pretrained
-        self._scaling: dict[tuple[str, int], Scaling] = {}  # that are fitted, by choice and rows of statistics
+        self._scaling: dict[tuple[str, float], Scaling] = {}  # that are fitted, by choice and statistics_s
         noise = self._config.training.offset_noise
         spread = spread_of_recordings(problem.samples, problem.split.train) if noise else ()
         self._offsets = tuple(float(noise * each) for each in spread)
@@ -59,7 +59,7 @@ class NetworkTrainer:
         with _possible():
             network = self._build(hyperparameters, seed)
             training = self._training(network, hyperparameters, hyperparameters["batch_size"], in_all)
-            return training.fit(network, seed, epochs, after_epoch)
+            return training.run(network, seed, epochs, after_epoch)
 
     def final(self, best: Values, member: int, after_epoch: AfterEpoch) -> tuple[keras.Model, list[Logs]]:
         """Train the ensemble's network number `member` (1, 2, …); return it and the logs of each epoch.
@@ -75,7 +75,7 @@ class NetworkTrainer:
             network = self._build(best, seed, member)
             network.name = f"network_{member}"
             training = self._training(network, best, batch_size, settings.final_epochs)
-            history = training.fit(network, seed, settings.final_epochs, after_epoch, self._final_callbacks())
+            history = training.run(network, seed, settings.final_epochs, after_epoch, self._final_callbacks())
         if not np.isfinite([logs[objective] for logs in history]).all():
             raise TrialFailure(f"{objective} is not finite")
         return network, history
@@ -104,17 +104,16 @@ class NetworkTrainer:
             return build_network(self._config.model, hyperparameters, self.problem.task, channels, scaling)
 
     def _scaling_of(self, hyperparameters: Values) -> Scaling:
-        choice, seconds = preprocessing(self._config.model, hyperparameters)
-        problem, train = self.problem, self.problem.split.train
-        rows = max(2, problem.samples.recordings.rows_in(seconds, "model.statistics_s")) if seconds else 0
-        if (choice, rows) not in self._scaling:
+        choice, seconds = chosen = preprocessing(self._config.model, hyperparameters)
+        if chosen not in self._scaling:
+            problem, train = self.problem, self.problem.split.train
             targets = problem.targets[train] if isinstance(problem.task, Regression) else None
             scaling = fit_scaling(problem.samples, train, targets, choice)
-            if rows:
-                windows = self._dataset.seeing(rows).in_batches(evenly(train))
-                scaling = fit_statistics(scaling, rows, windows)
-            self._scaling[choice, rows] = scaling
-        return self._scaling[choice, rows]
+            if seconds:
+                rows = max(2, problem.samples.recordings.rows_in(seconds, "model.statistics_s"))
+                scaling = fit_statistics(scaling, rows, self._dataset.seeing(rows).in_batches(evenly(train)))
+            self._scaling[chosen] = scaling
+        return self._scaling[chosen]
 
     def _training(self, network: keras.Model, hyperparameters: Values, batch_size: int, epochs: int) -> Training:
         """Return the latest training if it fits, or a new one, compiled if that pays off in `epochs` in all."""
