@@ -358,7 +358,7 @@ def test_the_ideal_observer_and_the_limits_depend_on_the_test_subset_alone(simul
     others_swapped = simulated(simulation, "2", "0", "1", test="3").scores
     another_test = simulated(simulation, "3", "1", "2", test="0").scores
     ideal = {name for name in one if name != "baseline"}
-    assert ideal == {"oracle_points", "oracle_offsets", "oracle_visits", "limit_new_visit", "limit_known_visit"}
+    assert ideal == {"oracle_points", "oracle_offsets", "oracle_visits"}
     assert one["baseline"] != others_swapped["baseline"]
     for name in ideal:
         assert one[name] == others_swapped[name]

@@ -7,7 +7,7 @@ import pytest
 
 from forcepos.data.recordings import all_samples
 from forcepos.data.simulation.simulation import JOINT_CHANNELS
-from forcepos.evaluation.limits import locate
+from forcepos.evaluation.ideal_observer import locate
 from tests.data.test_simulation import simulate
 
 MODEST = ("data.grid=[3,3]", "data.spacing_mm=20", "data.visits=2", "data.rows=50")

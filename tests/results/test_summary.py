@@ -101,9 +101,3 @@ def test_a_coverage_that_few_recordings_vouch_for_is_reported_as_that() -> None:
     assert expected in remarks(result(coverage=coverage))
 
 
-def test_the_cramer_rao_bound_is_reported_by_direction() -> None:
-    bounds = {"limit_row_new_visit": {"rmse_radial_mm": 0.53}, "limit_new_visit": {"rmse_radial_mm": 0.071}}
-    assert [*remarks(result(**bounds))][1] == (
-        "Cramér-Rao bound on the rmse of unbiased estimates from joint torques alone (F and T may tell more): "
-        "0.53 mm from a row, 0.071 mm from a window, along the line to the base; infinite across it"
-    )

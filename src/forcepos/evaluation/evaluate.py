@@ -1,8 +1,7 @@
-"""Scores on the test subset: of the model, of each point, of baselines, and the best that noise allows."""
+"""Scores on the test subset: of the model, of each point, of baselines, and of ideal observers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from forcepos.data.recordings import Float32, Float64, Int32, Samples
 from forcepos.data.simulation.simulation import Simulation
 from forcepos.evaluation import metrics
 from forcepos.evaluation.baselines import reference_predictions
-from forcepos.evaluation.limits import cramer_rao_scores, locate
+from forcepos.evaluation.ideal_observer import locate
 from forcepos.models.calibration import Calibration, conformal_bound
 from forcepos.models.final import Predictions, TrainedModel, predict
 from forcepos.models.problem import Problem, Regression, Task
@@ -121,9 +120,9 @@ class References:
 
 
 def references(problem: Problem, simulation: Simulation | None) -> References:
-    """Score baselines on the test subset; with a simulation, also ideal observers and the Cramér-Rao bound.
+    """Score baselines on the test subset; with a simulation, also ideal observers.
 
-    Ideal observers are lookups with perfect knowledge: `oracle_points` knows each grid point's noise-free torques
+    Those are lookups with perfect knowledge: `oracle_points` knows each grid point's noise-free torques
     and the distribution of noise, offsets and drift; `oracle_offsets` also each visit's sensor offsets, and
     `oracle_visits` its very torques without noise: what no model can know of a visit that it has not seen.
     """
@@ -140,7 +139,6 @@ def references(problem: Problem, simulation: Simulation | None) -> References:
         }
         for name, (known, candidates) in observers.items():
             scores[name] = score(problem, _at(locate(known, test.starts, window, candidates), task))
-        scores |= _cramer_rao_bounds(task, test, simulation) if isinstance(task, Regression) else {}
     return References(scores, predictions)
 
 
@@ -178,17 +176,6 @@ def _at(places: Float32, task: Task) -> Float32:
         raise TypeError("a simulation has no classes but sectors")
     # The plate's centre belongs to no sector: all weights are 0, and the first class counts.
     return np.asarray(task.sectors.label(places)[:, None] == np.arange(len(task.outputs)), np.float32)
-
-
-def _cramer_rao_bounds(task: Regression, test: Samples, simulation: Simulation) -> dict[str, metrics.Scores]:
-    """Bound unbiased estimators' errors from a row and from a window, a visit's sensor offset known or not."""
-    point, bounds = simulation.recordings.point[test.starts], dict[str, metrics.Scores]()
-    windows = {"limit": test.window} | ({"limit_row": 1} if test.window > 1 else {})
-    for (name, window), visit in product(windows.items(), ("new", "known")):
-        of = cramer_rao_scores(task.outputs, point, simulation, window, offsets_known=visit == "known")
-        # Where the torques carry no information the bound is infinite, which JSON cannot represent.
-        bounds[f"{name}_{visit}_visit"] = {key: value for key, value in of.items() if np.isfinite(value)}
-    return bounds
 
 
 def errors_by_unit(task: Task, names: Sequence[str], number: Int32, measured: tuple[Float32, ...]) -> pd.DataFrame:
