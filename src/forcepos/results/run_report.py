@@ -21,7 +21,7 @@ from forcepos.models.problem import AXES, Problem, Regression
 from forcepos.models.training.device import rows_of
 from forcepos.results.compared_runs import PREDICTIONS
 from forcepos.results.findings import find, verdict
-from forcepos.results.scores import key_metrics, log_table, write_model_card, write_score_files
+from forcepos.results.scores import all_scored, key_metrics, write_model_card, write_score_files
 from forcepos.runtime.files import to_json, write_csv, write_json
 from forcepos.runtime.wording import shortened, visible
 from forcepos.tracking.run import Run
@@ -141,6 +141,21 @@ def save(report: RunReport, folder: Path, run: Run) -> dict[str, Any]:
     run.log_hyperparameters(report.search.best)
     run.log_file(folder / "result.json")
     return result
+
+
+def log_table(result: Mapping[str, Any], folder: Path, run: Run) -> None:
+    """Log all scores as a table that MLflow shows: who, score, value, and the ends of its interval."""
+    path, rows = folder / "tables" / "scores.json", []
+    limits = {name: {"test": result[name]} for name in result if name.startswith("limit_")}
+    for who, of in (all_scored(result, " on ") | limits).items():
+        coverage = {f"coverage/{name}": value for name, value in (of.get("coverage") or {}).items()}
+        values = of["test"] | coverage | {name: of[name] for name in ("neighbour_share",) if name in of}
+        ends = of.get("intervals", {})
+        rows += [[who, score, value, *ends.get(score, (None, None))] for score, value in values.items()]
+    path.parent.mkdir(exist_ok=True)
+    write_json(path, {"columns": ["who", "score", "value", "low", "high"], "data": rows})
+    run.log_file(path, "tables")
+    run.log_tags({"mlflow.loggedArtifacts": '[{"path": "tables/scores.json", "type": "table"}]'})
 
 
 def _learning_curves(report: RunReport) -> pd.DataFrame:

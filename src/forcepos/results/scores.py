@@ -3,14 +3,10 @@
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from forcepos.config.schema import Config
-from forcepos.runtime.files import write_json
 from forcepos.runtime.wording import code_span, visible
-
-if TYPE_CHECKING:  # words take no MLflow
-    from forcepos.tracking.run import Run
 
 CARD = "model_card.md"
 Result = Mapping[str, Any]
@@ -103,17 +99,17 @@ def score(scored: Result) -> str:
 def score_table(result: Result, wide: bool = False) -> list[dict[str, str]]:
     """Return rows of cells: model, references, both on the second split; `wide`: intervals in the last column."""
     names = [name for name in _SHOWN if name in result["test"]]
-    rows = [[title, *(_cell(of, name) for name in names)] for title, of in _all_scored(result).items()]
+    rows = [[title, *(_cell(of, name) for name in names)] for title, of in all_scored(result).items()]
     rows = [[*cells, last if wide else last.partition(" ")[0]] for *cells, last in rows]
     head = ["test subset", *(_SHOWN[name] for name in names)]
     return [dict(zip(head, row, strict=True)) for row in rows]
 
 
-def _all_scored(result: Result, on: str = ", ") -> dict[str, Result]:
+def all_scored(result: Result, on: str = ", ") -> dict[str, Result]:
     """Return the model and its references by title, those `on` the second split after those on the run's own."""
     scored = {"model": result} | {of: {"test": result[name]} for name, of in REFERENCES.items() if name in result}
     if second := result.get("also"):
-        scored |= {f"{title}{on}{second['split']}": of for title, of in _all_scored(second).items()}
+        scored |= {f"{title}{on}{second['split']}": of for title, of in all_scored(second).items()}
     return scored
 
 
@@ -219,21 +215,6 @@ def _groups(name: str, coverage: str, scored: Result, scores: Iterable[str]) -> 
 
 def _pick(values: Mapping[str, Any] | None, names: Iterable[str]) -> dict[str, float]:
     return {name: values[name] for name in names if name in values} if values else {}
-
-
-def log_table(result: Result, folder: Path, run: "Run") -> None:
-    """Log all scores as a table that MLflow shows: who, score, value, and the ends of its interval."""
-    path, rows = folder / "tables" / "scores.json", []
-    limits = {name: {"test": result[name]} for name in result if name.startswith("limit_")}
-    for who, of in (_all_scored(result, " on ") | limits).items():
-        coverage = {f"coverage/{name}": value for name, value in (of.get("coverage") or {}).items()}
-        values = of["test"] | coverage | _pick(of, ("neighbour_share",))
-        ends = of.get("intervals", {})
-        rows += [[who, score, value, *ends.get(score, (None, None))] for score, value in values.items()]
-    path.parent.mkdir(exist_ok=True)
-    write_json(path, {"columns": ["who", "score", "value", "low", "high"], "data": rows})
-    run.log_file(path, "tables")
-    run.log_tags({"mlflow.loggedArtifacts": '[{"path": "tables/scores.json", "type": "table"}]'})
 
 
 def description(result: Result, config: Config, command: str) -> str:
