@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 
 from forcepos import InputError
-from forcepos.results import comparison
 from forcepos.results.comparison import difference_plot, learning_curves, write_comparison
+from forcepos.results.figures import style
 from tests.results.drawing import drawn, labels, texts
 from tests.results.made_runs import classes, made_run, positions
 
@@ -26,7 +26,7 @@ ERRORS = [1.0, 5.0, 2.0, 9.0, 4.0, 3.0, 7.0, 2.0]
 @pytest.fixture(autouse=True)
 def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(comparison, "png", lambda figure: "MQ==")  # drawing takes half a second
+    monkeypatch.setattr(style, "png", lambda figure: "MQ==")  # drawing takes half a second
 
 
 def compared(**runs: pd.DataFrame) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from forcepos.results.findings import score
+from forcepos.results.scores import score
 from tests.conftest import Smoke
 from tests.system.browser import MARKS, browser
 

@@ -20,7 +20,7 @@ from forcepos.experiment.saved_model import data_of, default_config, find_model
 from forcepos.live import estimator
 from forcepos.models.facts import read_facts
 from forcepos.models.onnx import to_onnx
-from forcepos.results.model_card import CARD
+from forcepos.results.scores import CARD
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.files import write_json
 from forcepos.tracking.served import RowsModel, answer_columns

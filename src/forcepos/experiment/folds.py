@@ -17,7 +17,8 @@ from forcepos.experiment.inputs import with_known_seconds
 from forcepos.experiment.run import RunPlan, run_once
 from forcepos.models.training.device import use_device
 from forcepos.results import finished_runs, pending_logs
-from forcepos.results.scores import REFERENCES, description, headline, key_metrics, log_table
+from forcepos.results.run_report import log_table
+from forcepos.results.scores import REFERENCES, description, headline, key_metrics
 from forcepos.results.terminal import show_table
 from forcepos.runtime.files import write_json
 from forcepos.runtime.resources import jobs_at_once

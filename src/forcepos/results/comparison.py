@@ -14,9 +14,7 @@ from forcepos.data.recordings import Float64
 from forcepos.evaluation.metrics import N_BLOCKS, draw_units, paired_differences
 from forcepos.results.compared_runs import ComparedRun, common_samples, differing, read_run, sample_scores
 from forcepos.results.figures import style
-from forcepos.results.figures.style import page_html, png
-from forcepos.results.findings import WHERE, score
-from forcepos.results.scores import BASELINES, REFERENCES, Result, headline, in_words, score_table
+from forcepos.results.scores import BASELINES, REFERENCES, WHERE, Result, headline, in_words, score, score_table
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.wording import name_some
 
@@ -63,8 +61,8 @@ def write_ladders(ladders: Mapping[str, Mapping[str, Result | None]], page: Path
             known = {split: of for split in sorted(rungs, key=[*WHERE, *rungs].index) if (of := rungs[split])}
             failed = ", ".join(f"split={split}" for split in rungs if split not in known)
             note = f"From the easiest split to the hardest{f', but for {failed}, which failed' * bool(failed)}."
-            sections.append((heading, note, _ladder_table(known), png(ladder(known))))
-        html = page_html("comparison.html.jinja", title="From split to split", sections=sections)
+            sections.append((heading, note, _ladder_table(known), style.png(ladder(known))))
+        html = style.page_html("comparison.html.jinja", title="From split to split", sections=sections)
     page.write_text(html, encoding="utf-8")
 
 
@@ -170,17 +168,17 @@ def _html(runs: Sequence[ComparedRun], names: Sequence[str], pairs: Sequence[pd.
     folders = pd.DataFrame({"run": names, "folder": [str(run.name) for run in runs]})
     sections = [
         *(section for every in pairs for section in _of_split(every, numbers)),
-        ("Learning curves", "Final training; means over networks and folds.", None, png(curves)),
+        ("Learning curves", "Final training; means over networks and folds.", None, style.png(curves)),
         ("What differs in config", f"{len(keys)} keys.", keys, None),
         ("Folders", "Each holds the report.html of its run.", folders, None),
     ]
-    return page_html("comparison.html.jinja", title=f"Comparison of {len(runs)} runs", sections=sections)
+    return style.page_html("comparison.html.jinja", title=f"Comparison of {len(runs)} runs", sections=sections)
 
 
 def _of_split(pairs: pd.DataFrame, numbers: Sequence[str]) -> Iterator[tuple[str, str, pd.DataFrame, str | None]]:
     split, measure, note = pairs[["split", "measure", "note"]].iloc[0]
     best = _against_best(pairs)
-    yield f"{measure} on the test subset of split={split}", note, shown(best), png(difference_plot(best))
+    yield f"{measure} on the test subset of split={split}", note, shown(best), style.png(difference_plot(best))
     if 2 < len(numbers) <= 8:
         marked = (pairs["shown"] + np.where(pairs["verdict"] == REAL, " *", "")).to_numpy()
         cells = pd.DataFrame(marked.reshape(-1, len(numbers)), pairs["run"].unique(), [*numbers])

@@ -1,34 +1,22 @@
 """What a result says: what to doubt and what to do about it, the question of its split, and the answer."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import ceil, sqrt
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from forcepos.config.schema import Config, CrossValidationConfig, SplitConfig
 from forcepos.models.architectures.architecture import search_space
-from forcepos.results.scores import BASELINES, Result, best_baseline, errors, headline, with_interval
+from forcepos.results.scores import BASELINES, WHERE, Result, best_baseline, errors, headline, score
 from forcepos.runtime.wording import name_some
+from forcepos.tuning.search import SearchResult
 from forcepos.tuning.trials import TrialResult
 from forcepos.tuning.tuner import Space
-
-if TYPE_CHECKING:  # the end of a sweep takes no TensorFlow
-    from forcepos.tuning.search import SearchResult
 
 _FEW_UNITS = 10  # recordings below which an interval from a bootstrap over them is too narrow
 _RARE = 0.01  # share of samples outside the training range that noise may explain
 _TREND = 0.5  # rank correlation of value and objective above which a range's end is taken for a limit
-WHERE = {  # a split tests, from the easiest to the hardest
-    "random": "between samples that it was trained on",
-    "blocked": "later in a recording that it knows",
-    "held_out_recordings": "in a new recording of points that it knows",
-    "held_out_points": "at points that it has never touched",
-    "held_out_sessions": "in a session that it has never seen, such as another day",
-}
 
 
 @dataclass(frozen=True)
@@ -152,7 +140,7 @@ def _undecided(result: Result, search: SearchResult, config: Config) -> Iterator
         yield Finding(f"the two best trials, {first} and {second}, cannot be told apart: {values}", hint)
 
 
-def _scores(search: SearchResult) -> pd.Series[float]:
+def _scores(search: SearchResult) -> "pd.Series[float]":
     return pd.Series({trial.number: trial.score for trial in search.trials}, dtype=float).dropna()
 
 
@@ -226,11 +214,3 @@ def verdict(result: Result, split: SplitConfig) -> str:
 def _claim(scored: Result, where: str) -> str:
     best, than = _compared(scored)
     return f"{score(scored)} {where}, {than} than {BASELINES[best]} ({score({'test': scored[best]})})"
-
-
-def score(scored: Result) -> str:
-    """Write the main score with its unit, and with its interval if it has one."""
-    measure = headline(scored["test"])
-    factor, unit = (1, "mm") if measure.endswith("_mm") else (100, "%")
-    ends = [factor * end for end in scored.get("intervals", {}).get(measure, ())]
-    return with_interval(factor * scored["test"][measure], ends, unit)

@@ -148,7 +148,7 @@ def trial_curves(trials: Sequence[TrialResult], objective: str, direction: str) 
     """Plot the objective, a mean over executions, by epoch of all trials that did not fail; mark the best."""
     scored, best, failures = _scored(trials, direction)
     figure, axes = style.single()
-    for trial in sorted(scored, key=lambda trial: trial is best):  # means, as far as all executions go
+    for trial in reversed(scored):  # means, as far as all executions go
         epochs = zip(*trial.history, strict=False)
         means = [float(np.mean([logs[objective] for logs in executions])) for executions in epochs]
         label = "_" if axes.lines else f"other trials ({len(scored) - 1})"
@@ -190,10 +190,9 @@ def hyperparameter_effects(trials: Sequence[TrialResult], objective: str, direct
 
 def _scored(trials: Sequence[TrialResult], direction: str) -> tuple[list[TrialResult], TrialResult, str]:
     scored = [trial for trial in trials if trial.score is not None]
-    pick = min if direction == "min" else max
-    best = pick(scored, key=lambda trial: trial.score)  # type: ignore[arg-type,return-value]  # none is None
+    scored.sort(key=lambda trial: trial.score or 0.0, reverse=direction == "max")
     failed = len(trials) - len(scored)
-    return scored, best, f"; {failed} failed, not shown" if failed else ""
+    return scored, scored[0], f"; {failed} failed, not shown" if failed else ""
 
 
 def _plot_effect(axes: Axes, name: str, trials: Sequence[TrialResult], best: TrialResult) -> None:

@@ -21,14 +21,11 @@ from forcepos.models.problem import AXES, Problem, Regression
 from forcepos.models.training.device import rows_of
 from forcepos.results.compared_runs import PREDICTIONS
 from forcepos.results.findings import find, verdict
-from forcepos.results.model_card import write_model_card
-from forcepos.results.scores import key_metrics, log_table, write_score_files
+from forcepos.results.scores import all_scored, key_metrics, write_model_card, write_score_files
 from forcepos.runtime.files import to_json, write_csv, write_json
 from forcepos.runtime.wording import shortened, visible
 from forcepos.tracking.run import Run
 from forcepos.tuning.search import SearchResult
-
-_MARGIN = 0.05  # of a channel's range in training, by which test values may leave it
 
 
 @dataclass(frozen=True)
@@ -117,8 +114,7 @@ def save(report: RunReport, folder: Path, run: Run) -> dict[str, Any]:
     for name, table in [("learning_curves", _learning_curves(report)), *report.tables.items()]:
         write_csv(folder / "tables" / f"{name}.csv", table)
         run.log_file(folder / "tables" / f"{name}.csv", "tables")
-    problem, split, second = report.scored.problem, report.scored.problem.split, report.second_split
-    leaks = problem.config.split.leaks
+    split, second, leaks = problem.split, report.second_split, problem.config.split.leaks
     result = {
         "run_id": run.run_id,
         **_evaluated(report.scored),
@@ -129,8 +125,8 @@ def save(report: RunReport, folder: Path, run: Run) -> dict[str, Any]:
         "best_hyperparameters": report.search.best,
         "seconds": {name: round(seconds, 2) for name, seconds in report.seconds.items()},
         "best_epoch": report.kept[0][0],
-        "input_rows": rows_of(report.scored.trained.model),
-        "weights": report.scored.trained.model.count_params(),
+        "input_rows": rows_of(model),
+        "weights": model.count_params(),
         "model_uri": run.model_uri or path.as_uri(),
         "tracking": run.expected_status,
         "outputs": str(folder),
@@ -145,6 +141,21 @@ def save(report: RunReport, folder: Path, run: Run) -> dict[str, Any]:
     run.log_hyperparameters(report.search.best)
     run.log_file(folder / "result.json")
     return result
+
+
+def log_table(result: Mapping[str, Any], folder: Path, run: Run) -> None:
+    """Log all scores as a table that MLflow shows: who, score, value, and the ends of its interval."""
+    path, rows = folder / "tables" / "scores.json", []
+    limits = {name: {"test": result[name]} for name in result if name.startswith("limit_")}
+    for who, of in (all_scored(result, " on ") | limits).items():
+        coverage = {f"coverage/{name}": value for name, value in (of.get("coverage") or {}).items()}
+        values = of["test"] | coverage | {name: of[name] for name in ("neighbour_share",) if name in of}
+        ends = of.get("intervals", {})
+        rows += [[who, score, value, *ends.get(score, (None, None))] for score, value in values.items()]
+    path.parent.mkdir(exist_ok=True)
+    write_json(path, {"columns": ["who", "score", "value", "low", "high"], "data": rows})
+    run.log_file(path, "tables")
+    run.log_tags({"mlflow.loggedArtifacts": '[{"path": "tables/scores.json", "type": "table"}]'})
 
 
 def _learning_curves(report: RunReport) -> pd.DataFrame:
@@ -175,11 +186,11 @@ def _data(problem: Problem) -> dict[str, Any]:
 
 
 def _outside_training(problem: Problem) -> dict[str, float]:
-    """Return, of each channel with any, the share of test samples outside its range in training and a margin."""
+    """Return, of each channel with any, the share of test samples outside its training range, widened by 5 %."""
     samples, signals = problem.samples, problem.samples.recordings.signals
     trained = signals[samples.covered(problem.split.train)]
     low, high = trained.min(axis=0), trained.max(axis=0)
-    tested, margin = signals[problem.test_samples.last], _MARGIN * (high - low)
+    tested, margin = signals[problem.test_samples.last], 0.05 * (high - low)
     shares = ((tested < low - margin) | (tested > high + margin)).mean(axis=0)
     return {name: share for name, share in zip(samples.recordings.channels, shares.tolist(), strict=True) if share}
 

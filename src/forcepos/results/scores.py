@@ -1,19 +1,14 @@
-"""Scores in words: names, digits, the table of scores and remarks, for terminal, report and sweeps alike."""
-
-from __future__ import annotations
+"""Scores in words: names, digits, the table of scores and remarks, for terminal, report, sweep and model card."""
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from forcepos.config.schema import Config
-from forcepos.runtime.files import write_json
-from forcepos.runtime.wording import code_span
+from forcepos.runtime.wording import code_span, visible
 
-if TYPE_CHECKING:  # words take no MLflow
-    from forcepos.tracking.run import Run
-
+CARD = "model_card.md"
 Result = Mapping[str, Any]
 # Baselines, which a user could train instead, in a sentence; and titles, of all references and of shown scores.
 BASELINES = {
@@ -44,6 +39,13 @@ _SIZES = {
     "radius_mean_mm": "a mean radius of {:.3g} mm", "sectors_mean": "{:.3g} sectors per set on average",
     "classes_mean": "{:.3g} classes per set on average",
 }  # fmt: skip
+WHERE = {  # a split tests, from the easiest to the hardest
+    "random": "between samples that it was trained on",
+    "blocked": "later in a recording that it knows",
+    "held_out_recordings": "in a new recording of points that it knows",
+    "held_out_points": "at points that it has never touched",
+    "held_out_sessions": "in a session that it has never seen, such as another day",
+}
 _LATEX = str.maketrans({"%": r"\%", "_": r"\_", "²": "$^2$"})  # all that titles and names of splits hold
 
 
@@ -86,20 +88,28 @@ def with_interval(value: float | None, ends: Sequence[float | None] | None = Non
     return f"{value:z.{decimals}f}{unit and ' '}{unit}{interval}"
 
 
+def score(scored: Result) -> str:
+    """Write the main score with its unit, and with its interval if it has one."""
+    measure = headline(scored["test"])
+    factor, unit = (1, "mm") if measure.endswith("_mm") else (100, "%")
+    ends = [factor * end for end in scored.get("intervals", {}).get(measure, ())]
+    return with_interval(factor * scored["test"][measure], ends, unit)
+
+
 def score_table(result: Result, wide: bool = False) -> list[dict[str, str]]:
     """Return rows of cells: model, references, both on the second split; `wide`: intervals in the last column."""
     names = [name for name in _SHOWN if name in result["test"]]
-    rows = [[title, *(_cell(of, name) for name in names)] for title, of in _all_scored(result).items()]
+    rows = [[title, *(_cell(of, name) for name in names)] for title, of in all_scored(result).items()]
     rows = [[*cells, last if wide else last.partition(" ")[0]] for *cells, last in rows]
     head = ["test subset", *(_SHOWN[name] for name in names)]
     return [dict(zip(head, row, strict=True)) for row in rows]
 
 
-def _all_scored(result: Result, on: str = ", ") -> dict[str, Result]:
+def all_scored(result: Result, on: str = ", ") -> dict[str, Result]:
     """Return the model and its references by title, those `on` the second split after those on the run's own."""
     scored = {"model": result} | {of: {"test": result[name]} for name, of in REFERENCES.items() if name in result}
     if second := result.get("also"):
-        scored |= {f"{title}{on}{second['split']}": of for title, of in _all_scored(second).items()}
+        scored |= {f"{title}{on}{second['split']}": of for title, of in all_scored(second).items()}
     return scored
 
 
@@ -109,16 +119,54 @@ def _cell(scored: Result, name: str) -> str:
 
 def write_score_files(result: Result, folder: Path) -> list[Path]:
     """Write the table to results.md and, without packages, results.tex, to be pasted into a text; return both."""
-    rows = score_table(result, wide=True)
-    head, lines, numbers = list(rows[0]), [list(row.values()) for row in rows], len(rows[0]) - 1
-    markdown = [f"| {' | '.join(line)} |" for line in (head, ["---", *["---:"] * numbers], *lines)]
-    first, *others = [" & ".join(line).translate(_LATEX) + r" \\" for line in (head, *lines)]
-    begin, end = rf"\begin{{tabular}}{{l{'r' * numbers}}}", r"\end{tabular}"
-    latex = [begin, r"\hline", first, r"\hline", *others, r"\hline", end]
-    files = {folder / "results.md": markdown, folder / "results.tex": latex}
+    lines = _lines(result)
+    first, *others = [" & ".join(line).translate(_LATEX) + r" \\" for line in lines]
+    begin, end = rf"\begin{{tabular}}{{l{'r' * (len(lines[0]) - 1)}}}", r"\end{tabular}"
+    latex = "\n".join([begin, r"\hline", first, r"\hline", *others, r"\hline", end])
+    files = {folder / "results.md": _markdown(lines, "---:"), folder / "results.tex": latex}
     for path, text in files.items():
-        path.write_text("\n".join([*text, ""]), encoding="utf-8")
+        path.write_text(f"{text}\n", encoding="utf-8")
     return [*files]
+
+
+def write_model_card(result: Result, facts: Mapping[str, Any], folder: Path) -> Path:
+    """Write into `folder` what the model was trained on, how good it is, where its limits are; return the path."""
+    data, config = result["data"], facts["config"]
+    rate = f" at {facts['rate_hz']:g} Hz" if facts["rate_hz"] else ""
+    frame = f" in mm, {facts['targets']['frame']}" if facts["axes"] else ""
+    subsets = ", ".join(f"{count} {name}" for name, count in data["subsets"].items())
+    about = {
+        "answers": ", ".join(facts["axes"] or facts["labels"]) + frame,
+        "sees": f"{facts['rows']} rows of {len(facts['channels'])} channels{rate}",
+        "data": f"{data['name']}, fingerprint {data['fingerprint']}: {data['recordings']} recordings",
+        "split": f"{config['split']['name']}: {subsets} samples",
+        "tared in training": ", ".join(facts["tared"]) or "no",
+        "run": result["run_id"] or result["outputs"],
+    }
+    limits = [f"- {visible(check['found'])}: {visible(check['advice'])}" for check in result["checks"]]
+    channels = [[code_span(one["name"]), one["unit"] or "", f"{one['least']:.4g}", f"{one['greatest']:.4g}"]
+                for one in facts["channels"]]  # fmt: skip
+    parts = [
+        f"# {config['model']['name']}", result["verdict"],
+        _markdown([["", ""], *([name, visible(str(value))] for name, value in about.items())]),
+        "## Scores", _markdown(_lines(result)), *remarks(result),
+        "## Limits", "\n".join(limits) or "None was found.",
+        "## Signals", _markdown([["channel", "unit", "least in training", "greatest"], *channels]),
+    ]  # fmt: skip
+    path = folder / CARD
+    path.write_text("\n\n".join([*parts, ""]), encoding="utf-8")
+    return path
+
+
+def _lines(result: Result) -> list[list[str]]:
+    rows = score_table(result, wide=True)
+    return [[*rows[0]], *([*row.values()] for row in rows)]
+
+
+def _markdown(lines: Sequence[Sequence[str]], others: str = "---") -> str:
+    """Return a table whose first line is its head; `others` aligns all but the first column."""
+    head, *rows = lines
+    return "\n".join(f"| {' | '.join(line)} |" for line in (head, ["---", *[others] * (len(head) - 1)], *rows))
 
 
 def remarks(result: Result) -> Iterator[str]:
@@ -130,10 +178,8 @@ def remarks(result: Result) -> Iterator[str]:
     radial = [f"{of['rmse_radial_mm']:.2g} mm {source}" for source, of in known.items() if "rmse_radial_mm" in of]
     across = "" if any("rmse_tangential_mm" in of for of in known.values()) else "; infinite across it"
     if known:
-        bound = (
-            "Cramér-Rao bound on the rmse of unbiased estimates from joint torques alone (F and T may tell more)"
-        )
-        yield f"{bound}: {', '.join(radial)}, along the line to the base{across}"
+        bound = "Cramér-Rao bound on the rmse of unbiased estimates from joint torques alone"
+        yield f"{bound} (F and T may tell more): {', '.join(radial)}, along the line to the base{across}"
     second = result.get("also")
     for where, of in (("", result), *([(f"split={second['split']}: ", second)] if second else [])):
         if coverage := of.get("coverage"):
@@ -169,21 +215,6 @@ def _groups(name: str, coverage: str, scored: Result, scores: Iterable[str]) -> 
 
 def _pick(values: Mapping[str, Any] | None, names: Iterable[str]) -> dict[str, float]:
     return {name: values[name] for name in names if name in values} if values else {}
-
-
-def log_table(result: Result, folder: Path, run: Run) -> None:
-    """Log all scores as a table that MLflow shows: who, score, value, and the ends of its interval."""
-    path, rows = folder / "tables" / "scores.json", []
-    limits = {name: {"test": result[name]} for name in result if name.startswith("limit_")}
-    for who, of in (_all_scored(result, " on ") | limits).items():
-        coverage = {f"coverage/{name}": value for name, value in (of.get("coverage") or {}).items()}
-        values = of["test"] | coverage | _pick(of, ("neighbour_share",))
-        ends = of.get("intervals", {})
-        rows += [[who, score, value, *ends.get(score, (None, None))] for score, value in values.items()]
-    path.parent.mkdir(exist_ok=True)
-    write_json(path, {"columns": ["who", "score", "value", "low", "high"], "data": rows})
-    run.log_file(path, "tables")
-    run.log_tags({"mlflow.loggedArtifacts": '[{"path": "tables/scores.json", "type": "table"}]'})
 
 
 def description(result: Result, config: Config, command: str) -> str:

@@ -1,7 +1,5 @@
 """Results in words on standard error: a live display while a run goes, tables, and what not to overlook."""
 
-from __future__ import annotations
-
 import logging
 import re
 import sys
@@ -151,7 +149,7 @@ class Terminal(Listener):
             table.add_row(*map(Text, cells), f"{sum(trial.seconds):.0f}" if trial else "", style=style)
         return table
 
-    def summary(self, result: Mapping[str, Any], ui: UiAddress | None) -> None:
+    def summary(self, result: Mapping[str, Any], ui: "UiAddress | None") -> None:
         """Show findings, where everything lies, MLflow's page of the run outside of sweeps, at last the scores."""
         for number, check in enumerate(result["checks"], 1):
             log.info("%d. %s; %s", number, check["found"], check["advice"])

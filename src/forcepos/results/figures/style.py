@@ -33,7 +33,6 @@ _STYLE = {
     "axes.prop_cycle": cycler(color=CYCLE), "axes.spines.top": False, "axes.spines.right": False,
     "axes.grid": True, "grid.alpha": 0.25, "grid.linewidth": 0.6,
 }  # fmt: skip
-_NAMED = 8  # signals of a panel: more names would not fit next to it
 
 
 def drawing() -> AbstractContextManager[None]:
@@ -55,8 +54,8 @@ def panels(rows: int, columns: int, height: float, width: float = PAGE_IN, **sha
 
 def draw_signals(axes: Axes, x: ArrayLike, signals: Iterable[tuple[str, ArrayLike]], **look: Any) -> None:
     """Draw a line for each signal into an empty panel, and a legend beside it."""
-    for place, (name, values) in enumerate(signals):
-        axes.plot(x, values, label=literal(name) if place < _NAMED else "_", **look)
+    for place, (name, values) in enumerate(signals):  # more than 8 names would not fit next to it
+        axes.plot(x, values, label=literal(name) if place < 8 else "_", **look)
     axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), handlelength=1)
 
 
