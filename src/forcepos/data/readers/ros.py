@@ -1,7 +1,7 @@
 """Bags of ROS 1 and ROS 2, read with `rosbags`: fields are columns, `/ft_sensor.wrench.force.x`, on one clock."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from operator import attrgetter
@@ -85,32 +85,29 @@ class Topic:
         times: (messages,) ns.
     """
 
-    def __init__(self, known: Known, wanted: Sequence[str]) -> None:
-        self.others, self._joints, self._fields = 0, known.joints, [known.fields[name] for name in wanted]
-        types = [field.type for field in self._fields]
-        self._schema = pa.schema([("time", _TIME), *zip(wanted, types, strict=True)])
-        self._rows, self._parts = list[tuple[Any, ...]](), list[pa.RecordBatch]()
+    def __init__(self, known: Known, wanted: Collection[str]) -> None:
+        self.others, self._joints, self._fields = 0, known.joints, {name: known.fields[name] for name in wanted}
+        self._schema = pa.schema({"time": _TIME} | {name: field.type for name, field in self._fields.items()})
+        self._rows, self._parts = list[dict[str, Any]](), list[pa.RecordBatch]()
 
     def add(self, stamp: int, message: Any) -> None:
         """Add a message that was recorded at this time, in ns."""
         if _joints(message) != self._joints:
             self.others += 1
             return
-        self._rows.append((stamp, *(field.value(message) for field in self._fields)))
+        values = {name: field.value(message) for name, field in self._fields.items()}
+        self._rows.append({"time": stamp} | values)
         if len(self._rows) == _AT_ONCE:
             self._convert()
 
     def _convert(self) -> None:
         """Turn the rows that have come into columns, which take less memory."""
-        columns = zip(zip(*self._rows, strict=True), self._schema.types, strict=True)
-        arrays = [pa.array(values, kind) for values, kind in columns]
-        self._parts.append(pa.record_batch(arrays, self._schema))
+        self._parts.append(pa.RecordBatch.from_pylist(self._rows, self._schema))
         self._rows.clear()
 
     def finish(self) -> None:
-        """Join the columns; there is at least one message."""
-        if self._rows:
-            self._convert()
+        """Join the columns."""
+        self._convert()
         self.table = pa.Table.from_batches(self._parts).combine_chunks()
         self.times = self.table["time"].to_numpy().view(np.int64)
         self._parts.clear()
@@ -171,12 +168,10 @@ class RosTable(Table):
             yield {number: values[number].take(rows[topic or clock]) for number, (topic, _) in enumerate(fields)}
 
     def _read(self, fields: Sequence[tuple[str, str]]) -> dict[str, Topic]:
-        names = {
-            topic: [*dict.fromkeys(name for of, name in fields if of == topic)] for topic, _ in fields if topic
-        }
+        names = {topic: {name for of, name in fields if of == topic} for topic, _ in fields if topic}
         topics = {topic: Topic(self._known[topic], wanted) for topic, wanted in names.items()}
+        kinds = {(topic, self._known[topic].type) for topic in topics}
         with _bag(self.path) as bag:
-            kinds = {(topic, self._known[topic].type) for topic in topics}
             read = [one for one in bag.connections if (one.topic, one.msgtype) in kinds]
             for connection, stamp, raw in bag.messages(read):
                 topics[connection.topic].add(stamp, bag.deserialize(raw, connection.msgtype))
