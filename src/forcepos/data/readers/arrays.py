@@ -15,7 +15,6 @@ from forcepos.runtime.errors import InputError
 from forcepos.runtime.wording import name_some
 
 Loaded = tuple[pa.Table, dict[str, str]]  # the columns, and what is left out: why, by its name
-_SHOWN = 10
 _FEW = 16  # values that need not be one for each row: a target, a rate, a name
 
 
@@ -27,7 +26,7 @@ class LoadedTable(ArrowTable):
         with explained(path, kind, Exception):  # on a damaged file, libraries raise whatever they do
             table, left_out = load(path)
         if not table.num_columns:
-            raise InputError(f"{path} holds no columns; {name_some([*left_out.values()], _SHOWN)}")
+            raise InputError(f"{path} holds no columns; {name_some([*left_out.values()], 10)}")
         self._lengths = [len(table)]
         super().__init__(path, table.schema, lambda names: table.slice(0, PROBED).select(names).to_batches()[0])
         self.left_out = [*left_out.values()]

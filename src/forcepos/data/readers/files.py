@@ -20,7 +20,7 @@ FORMATS = {
 }  # fmt: skip
 ENDINGS = ", ".join(FORMATS)
 _COMPRESSED = (".gz", ".zst", ".bz2")
-_SHOWN, _SHOWN_PATHS = 20, 3
+_SHOWN = 20
 _LEFT_BY_RUNS = ("outputs/runs", "outputs/sweeps", "outputs/search", "outputs/inspect", "mlruns")
 Test = Callable[[Path], bool]
 _COMPARED = 1000  # names, and characters of a name: a comparison takes long
@@ -114,7 +114,7 @@ def parts_of_paths(config: TableConfig, key: str, paths: Sequence[Path]) -> list
     regular = path_pattern(getattr(config, key), {"{}": "(?P<part>[^/]+?)"})
     found = [regular.fullmatch(os.path.abspath(path)) for path in paths]  # noqa: PTH100  # resolves no links
     if others := [str(path) for path, match in zip(paths, found, strict=True) if not match]:
-        shown = f"{len(others)} of {len(paths)} paths: {name_some(others, _SHOWN_PATHS)}"
+        shown = f"{len(others)} of {len(paths)} paths: {name_some(others, 3)}"
         raise InputError(f"data.{key}={getattr(config, key)} does not match {shown}")
     return [match["part"] for match in found if match]
 

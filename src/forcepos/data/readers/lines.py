@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow.csv import ConvertOptions
@@ -19,7 +18,6 @@ LONGEST = 1 << 20  # bytes of a line
 MARKS = (b"%", b"#", b"//")  # begin a line that is a note or names the columns
 _COMPRESSED = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2"}  # by the first bytes
 _BINARY = (b"ARROW1", b"FEA1", b"PAR1")  # files that cannot be read from the beginning on
-_BLOCK = 1 << 20  # bytes
 _SEPARATOR_NOTE = re.compile(rb'"?sep=.?"?\s*', re.IGNORECASE)  # of Excel
 _LINE = re.compile(rb"([^\r\n]*)(?:\r\n|\r|\n|\Z)")
 # The numbers that Arrow parses, by their decimal mark.
@@ -66,7 +64,7 @@ class Content:
         if self._encoding:
             stream = pa.transcoding_input_stream(stream, self._encoding, "utf-8")
         with stream:
-            while block := stream.read(max(size, _BLOCK)):
+            while block := stream.read(max(size, 1 << 20)):
                 if part := block[max(0, first - at) : None if end is None else max(0, end - at)]:
                     yield part
                 at += len(block)
@@ -118,10 +116,9 @@ def decoded(content: bytes) -> str:
 def single_spaced(text: bytes) -> bytes:
     """Leave one space between fields and none around a line, and end each line with a line feed."""
     text = text.replace(b"\t", b" ").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    characters = np.frombuffer(text, np.uint8)
-    kept = characters != ord(" ")
-    kept[:-1] |= characters[1:] > ord(" ")  # one space before each field
-    return bytes(characters[kept]).replace(b"\n ", b"\n").removeprefix(b" ")
+    while b"  " in text:
+        text = text.replace(b"  ", b" ")
+    return text.replace(b" \n", b"\n").replace(b"\n ", b"\n").strip(b" ")
 
 
 def split_fields(line: bytes, separator: bytes) -> list[str]:

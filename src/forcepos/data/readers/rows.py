@@ -18,7 +18,6 @@ from forcepos.runtime.wording import name_some
 log = logging.getLogger(__name__)
 Bools = NDArray[np.bool_]
 _SHOWN = 10  # columns in a message
-_ROWS_AT_ONCE = 4096  # as many as a processor's cache holds
 
 
 class Numbers:
@@ -89,9 +88,9 @@ class Rows:
             if lacking.any()
         ]
 
+    @np.errstate(over="ignore")  # what float32 cannot hold becomes infinite, which is reported
     def _take(self, chunk: Chunk, following: dict[int, int], file: str) -> None:
         """Fill in the columns of a chunk, from the next row of each on."""
-        columns, scale_mm = list[tuple[Float32, Float64]](), self.config.target_scale_mm
         for place, column in chunk.items():
             rows, role = slice(following[place], following[place] + len(column)), self.roles[place]
             following[place] = rows.stop
@@ -101,15 +100,12 @@ class Rows:
                 continue
             values, axis = self.numbers.read(column, role), place - len(self.config.features)
             if role == "feature":
-                columns.append((self.signals[rows, place], values))
+                self.signals[rows, place] = values
             elif role == "target":
-                columns.append((self.positions[rows, axis], values * scale_mm + self.config.offset_mm[axis]))
+                values_mm = values * self.config.target_scale_mm + self.config.offset_mm[axis]
+                self.positions[rows, axis] = values_mm
             else:  # a time, or nanoseconds, which follow it and are added to it
                 self.time_s[rows] = values if role == "time" else self.time_s[rows] + values
-        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, which is reported
-            for first in range(0, len(columns[0][0]) if columns else 0, _ROWS_AT_ONCE):
-                for to, values in columns:
-                    to[first : first + _ROWS_AT_ONCE] = values[first : first + _ROWS_AT_ONCE]
 
     def gather(self, strict: bool) -> Bools:
         """Put the rows of each recording together, and say which rows (rows,) lack a value; log that they go.

@@ -11,7 +11,6 @@ from forcepos.runtime.errors import InputError
 from forcepos.runtime.wording import name_some
 
 SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
-_SHOWN = 5
 ROWS_AT_ONCE = 1 << 16  # where a copy of all would take memory that there is not
 _STEPS_LOOKED_AT, _STEPS_OF_ONE = 1_000_000, 20_000  # evenly spread over all, and over a recording
 _PAUSE, _LONG, _MANY = 5, 20, 0.005  # median steps of a pause, and of one worth a warning; a share of all steps
@@ -39,7 +38,6 @@ class Times(NamedTuple):
     row: Floats  # after that pause, from the recording's first, 0, on
 
 
-@_huge
 def begins(numbers: NDArray[Any]) -> NDArray[np.bool_]:
     """Return (rows,) whether a row's number is another one than that of the row before, without a copy of them."""
     new = np.ones(len(numbers), bool)
@@ -146,7 +144,7 @@ def _of_rates(rates: Floats, names: Sequence[str], config: TableConfig, typed: b
 def most_of(counts: NDArray[Any], names: Sequence[str]) -> str:
     """Say in which recordings there are most of them, and how many."""
     order = [one for one in np.argsort(-counts, kind="stable").tolist() if counts[one]]
-    return name_some([f"{counts[one]:.0f} in {names[one]}" for one in order], _SHOWN)
+    return name_some([f"{counts[one]:.0f} in {names[one]}" for one in order], 5)
 
 
 def _time(config: TableConfig) -> str:
