@@ -1,4 +1,4 @@
-"""The live estimate at 1 kHz in real time on one core, beside the machine's own jitter and other ways to an answer.
+"""The live estimate at 1 kHz in real time on one core, beside the machine's jitter and other ways to an answer.
 
 Networks are trained for one epoch: how long an answer takes does not depend on how good it is. In each
 millisecond the loop wakes up, which tells the machine's own delay, and then asks each estimator in turn.

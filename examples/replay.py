@@ -2,7 +2,7 @@
 
     python examples/replay.py exported recordings/visit_3.csv --time stamp
 
-Needs numpy and onnxruntime only. The file is CSV with a header; its columns have the names of the model's channels.
+Needs numpy and onnxruntime only. The file is CSV with a header that names the model's channels.
 """
 
 from __future__ import annotations

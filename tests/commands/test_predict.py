@@ -48,7 +48,7 @@ def test_rows_of_the_test_part_get_the_predictions_of_the_run(
     assert both[columns].to_numpy() == pytest.approx(before[columns].to_numpy(), abs=1e-3)
     assert found["flag"].value_counts()["filling"] == 18 * 9  # of each recording, until ten rows are there
     assert done.result["scored_rows"] == len(table) - 18 * 9
-    errors = np.hypot(*(found[f"predicted_{axis}_mm"] - found[f"true_{axis}_mm"] for axis in "xy"))
+    errors = np.hypot(found["predicted_x_mm"] - found["true_x_mm"], found["predicted_y_mm"] - found["true_y_mm"])
     assert done.result["scores"]["euclidean_mean_mm"] == pytest.approx(errors.mean())
     low, high = done.result["intervals"]["euclidean_mean_mm"]
     assert low < errors.mean() < high

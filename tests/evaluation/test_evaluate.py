@@ -331,7 +331,7 @@ def test_a_feature_is_likely_leakage_above_a_correlation_of_0_999(
     assert len(check(replace(recordings, axes=("x",)), 1)) == warnings
 
 
-# --- with simulated data: what perfect knowledge finds, and the limits that noise sets ---
+# --- with simulated data: what perfect knowledge finds ---
 
 
 @pytest.fixture(scope="module")

@@ -490,10 +490,10 @@ def test_the_logged_model_can_be_served(smoke: Smoke) -> None:
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
     rows = rows_of_simulation()
-    split = {"columns": list(rows), "data": rows.to_numpy().tolist()}  # float64
+    values: list[list[float]] = rows.to_numpy().tolist()  # float64
+    split = {"columns": list(rows), "data": values}
     many = {"columns": list(rows), "data": np.resize(rows.to_numpy(), (10_000, 20)).tolist()}
-    broken = [[None if (at, column) == (20, 4) else value for column, value in enumerate(values)]
-              for at, values in enumerate(split["data"])]  # fmt: skip
+    broken = [[*row[:4], None, *row[5:]] if at == 20 else row for at, row in enumerate(values)]
     try:
         url = f"http://127.0.0.1:{port}/invocations"
         answers = ask(url, {"dataframe_split": split}, seconds=90)

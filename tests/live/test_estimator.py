@@ -8,6 +8,7 @@ import sys
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -136,7 +137,7 @@ def test_an_answer_to_rows_takes_no_more_memory_later(exported: Path, rows: np.n
     assert grown < 20_000
 
 
-def tared(folder: Path, change: Callable[[dict], None]) -> Path:
+def tared(folder: Path, change: Callable[[dict[str, Any]], None]) -> Path:
     """A copy of an exported folder whose facts are changed."""
     for name in ("model.onnx", "facts.json"):
         (folder / name).write_bytes((folder.parent / "exported" / name).read_bytes())

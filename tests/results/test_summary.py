@@ -99,5 +99,3 @@ def test_a_coverage_that_few_recordings_vouch_for_is_reported_as_that() -> None:
         "radius of 7.51 mm"
     )
     assert expected in remarks(result(coverage=coverage))
-
-

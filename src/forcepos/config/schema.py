@@ -357,7 +357,7 @@ class EvaluationConfig:
     resamples: int = key("bootstrap resamples behind those intervals", min=100)
     baselines: bool = key("train a linear model and boosted trees on the same split and features")
     baseline_samples: int = key("training samples of the baselines, at most", min=1)
-    oracle: bool = key("simulated data: score ideal observers, and the limit that noise sets")
+    oracle: bool = key("simulated data: score ideal observers")
     figures: bool = key("draw the figures and write report.html")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forcepos.data.recordings import Float32, Float64, Int32, Samples
+from forcepos.data.recordings import Float32, Float64, Int32
 from forcepos.data.simulation.simulation import Simulation
 from forcepos.evaluation import metrics
 from forcepos.evaluation.baselines import reference_predictions

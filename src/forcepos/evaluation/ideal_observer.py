@@ -1,4 +1,4 @@
-"""The ideal observer: a lookup of the place under which a window's torques are most likely, given a simulation's noise."""
+"""The ideal observer: a lookup of the place under which torques are most likely, given a simulation's noise."""
 
 import numpy as np
 

@@ -146,8 +146,7 @@ def save(report: RunReport, folder: Path, run: Run) -> dict[str, Any]:
 def log_table(result: Mapping[str, Any], folder: Path, run: Run) -> None:
     """Log all scores as a table that MLflow shows: who, score, value, and the ends of its interval."""
     path, rows = folder / "tables" / "scores.json", []
-    limits = {name: {"test": result[name]} for name in result if name.startswith("limit_")}
-    for who, of in (all_scored(result, " on ") | limits).items():
+    for who, of in all_scored(result, " on ").items():
         coverage = {f"coverage/{name}": value for name, value in (of.get("coverage") or {}).items()}
         values = of["test"] | coverage | {name: of[name] for name in ("neighbour_share",) if name in of}
         ends = of.get("intervals", {})

@@ -19,10 +19,6 @@ REFERENCES = {
     "oracle_points": "ideal, knows points", "oracle_offsets": "ideal, knows offsets",
     "oracle_visits": "ideal, knows true torques",
 }  # fmt: skip
-_BOUNDS = {
-    "limit_row_new_visit": "from a row", "limit_row_known_visit": "from a row of a known visit",
-    "limit_new_visit": "from a window", "limit_known_visit": "from a window of a known visit",
-}  # fmt: skip
 _SHOWN = {
     "euclidean_mean_mm": "mean error (mm)", "euclidean_p95_mm": "95 % of errors below (mm)", "r2": "R²",
     "accuracy": "accuracy", "f1_macro": "F1, mean over classes", "accuracy_off_border": "accuracy off borders",
@@ -137,7 +133,7 @@ def write_model_card(result: Result, facts: Mapping[str, Any], folder: Path) -> 
     subsets = ", ".join(f"{count} {name}" for name, count in data["subsets"].items())
     about = {
         "answers": ", ".join(facts["axes"] or facts["labels"]) + frame,
-        "sees": f"{facts['rows']} rows of {len(facts['channels'])} channels{rate}",
+        "sees": f"{facts['rows']} x {len(facts['channels'])} values, rows by channels{rate}",
         "data": f"{data['name']}, fingerprint {data['fingerprint']}: {data['recordings']} recordings",
         "split": f"{config['split']['name']}: {subsets} samples",
         "tared in training": ", ".join(facts["tared"]) or "no",
@@ -170,16 +166,10 @@ def _markdown(lines: Sequence[Sequence[str]], others: str = "---") -> str:
 
 
 def remarks(result: Result) -> Iterator[str]:
-    """Yield what belongs to the scores: what their intervals are, bounds, coverage."""
+    """Yield what belongs to the scores: what their intervals are, coverage, and what is far from training."""
     if "resampled" in result:
         level, units = 100 * result["confidence"], result["resampled"]
         yield f"[low, high]: {level:g} % intervals from a bootstrap over {units} of the test subset"
-    known = {source: result[name] for name, source in _BOUNDS.items() if name in result}
-    radial = [f"{of['rmse_radial_mm']:.2g} mm {source}" for source, of in known.items() if "rmse_radial_mm" in of]
-    across = "" if any("rmse_tangential_mm" in of for of in known.values()) else "; infinite across it"
-    if known:
-        bound = "Cramér-Rao bound on the rmse of unbiased estimates from joint torques alone"
-        yield f"{bound} (F and T may tell more): {', '.join(radial)}, along the line to the base{across}"
     second = result.get("also")
     for where, of in (("", result), *([(f"split={second['split']}: ", second)] if second else [])):
         if coverage := of.get("coverage"):
