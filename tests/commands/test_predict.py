@@ -52,7 +52,7 @@ def test_rows_of_the_test_part_get_the_predictions_of_the_run(
     assert done.result["scores"]["euclidean_mean_mm"] == pytest.approx(errors.mean())
     low, high = done.result["intervals"]["euclidean_mean_mm"]
     assert low < errors.mean() < high
-    within = (errors <= found["radius_mm"])[errors.notna()]
+    within = pd.Series(errors <= found["radius_mm"])[found["flag"] != "filling"]
     assert done.result["coverage"]["found"] == pytest.approx(within.mean())
     assert {path.name for path in (tmp_path / "figures").iterdir()} == {
         "error_distribution.png", "error_map.png", "true_against_predicted.png"
