@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from forcepos.config.schema import TableConfig
-from forcepos.data.checks import check, drop_short
+from forcepos.data.checks.check import check, drop_short
 from forcepos.data.loading import load_recordings
 from forcepos.data.recordings import Recordings
 from forcepos.runtime.errors import InputError

@@ -12,7 +12,7 @@ import numpy as np
 
 from forcepos.config.contradictions import known_axes
 from forcepos.config.schema import Config, DataConfig, SimulatedConfig, TableConfig
-from forcepos.data.checks import check, drop_short
+from forcepos.data.checks.check import check, drop_short
 from forcepos.data.points import number_points
 from forcepos.data.readers.files import find_columns, hint_at_kinds, natural_sort_key, wanted_columns
 from forcepos.data.readers.opening import find_sources, report_joined

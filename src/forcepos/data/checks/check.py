@@ -28,11 +28,8 @@ _ROUNDED = 0.25  # of the noise: repeated programs differ by sqrt(2) of it, copi
 @np.errstate(over="ignore", invalid="ignore")  # of huge values, which are warned about themselves
 def check(recordings: Recordings, window: int) -> list[str]:
     """Check recordings and return warnings; an InputError says what is missing, too short or there twice."""
-    lengths, few = (
-        zip(recordings.names, _longest_runs(recordings), strict=True),
-        "rows, too short for one window of",
-    )
-    too_short = (f"recording {name}: {rows} {few} {window}" for name, rows in lengths if rows < window)
+    lengths, few = zip(recordings.names, _longest_runs(recordings), strict=True), "too short for one window of"
+    too_short = (f"recording {name}: {rows} rows, {few} {window}" for name, rows in lengths if rows < window)
     if problems := [*_not_finite(recordings), *too_short]:
         raise InputError("\n  ".join(["the recordings cannot be used:", *first_lines(problems, _SHOWN)]))
     finders = (_copies, _constant, stuck, outliers, units, signs, plate, _likely_leakage)
