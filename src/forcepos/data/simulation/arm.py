@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import mujoco
 import numpy as np
@@ -52,22 +51,18 @@ class Posture:
     wrench: Float64
 
 
-@dataclass(frozen=True)
 class Arm:
     """An iiwa 14 with a rod as tool, standing on a horizontal floor at the origin of the base frame."""
 
-    mass_factors: Sequence[float] = (1.0,) * JOINTS  # of each link, compared with the published masses
-
-    @cached_property
-    def _model(self) -> mujoco.MjModel:
-        # A chain of links, each turning about its own z axis.
+    def __init__(self, mass_factors: Sequence[float] = (1.0,) * JOINTS) -> None:
+        """Chain links, each turning about its own z axis, whose masses are so many times the published ones."""
         body = f'<site name="flange" pos="0 0 {_FLANGE_M}"/><site name="tip" pos="0 0 {_FLANGE_M + _TOOL_M}"/>'
-        links = zip(reversed(_LINKS), reversed(self.mass_factors), strict=True)
+        links = zip(reversed(_LINKS), reversed(mass_factors), strict=True)
         for (position, orientation, mass, centre, inertia), factor in links:
             inertial = f'<inertial mass="{mass * factor}" pos="{centre}" diaginertia="{inertia}"/>'
             body = f'<body pos="{position}" quat="{orientation}"><joint axis="0 0 1"/>{inertial}{body}</body>'
         whole = f'<mujoco><compiler autolimits="true"/><worldbody>{body}</worldbody></mujoco>'
-        return mujoco.MjModel.from_xml_string(whole)
+        self._model = mujoco.MjModel.from_xml_string(whole)
 
     def posture(self, tip_m: Float64, start: Float64 | None = None) -> Posture:
         """Solve for the posture that puts the tool's tip at `tip_m` (3,), base frame in m, hand pointing down.
