@@ -31,7 +31,6 @@ _LIMITS: dict[str, tuple[Callable[[Any, Any], bool], str]] = {
     "min": (operator.ge, "at least"), "max": (operator.le, "at most"),
     "above": (operator.gt, "above"), "below": (operator.lt, "below"),
 }  # fmt: skip
-_LACKS = "{key} is required: set it on the command line, {key}=…"
 
 
 @functools.cache
@@ -77,7 +76,7 @@ def compose_unchecked(
 
 def refuse_missing(composed: DictConfig) -> None:
     if missing := sorted(OmegaConf.missing_keys(composed)):
-        raise InputError(_LACKS.format(key=missing[0]))
+        raise InputError(f"{missing[0]} is required: set it on the command line, {missing[0]}=…")
 
 
 @resolving()
@@ -135,7 +134,8 @@ def _refuse_unknown_keys(node: DictConfig, prefix: str) -> None:
 
 def _complete(node: DictConfig) -> None:
     """Make ranges and lists of plain values: a search space may name the one value that it has."""
-    for field in dataclasses.fields(OmegaConf.get_type(node)):
+    schema: Any = OmegaConf.get_type(node)
+    for field in dataclasses.fields(schema):
         name, kind = field.name, field.metadata.get("of")
         if field.metadata.get("nested"):
             _complete(node[name])

@@ -90,7 +90,9 @@ class Simulation:
         config, posture = self.config, self._postures[visit]
         measured, external = self._torques(visit, noise)
         if config.wrench == "sensor":
-            wrench = posture.wrench @ posture.contact @ self._forces_n[visit] + self._sensor_errors(sensor_noise)
+            drift, white = sensor_noise.normal(0, 1, 6), sensor_noise.normal(0, 1, (config.rows, 6))
+            errors = config.sensor_drift_n * drift + config.sensor_noise_n * white  # drift since it was tared
+            wrench = posture.wrench @ posture.contact @ self._forces_n[visit] + _WRENCH_UNITS * errors
         else:
             filtered = external[0] + _lowpass(external - external[0], config.wrench_filter_s * config.rate_hz)
             wrench = filtered[-config.rows :] @ posture.wrench.T + self._wrench_bias[visit]
@@ -113,11 +115,6 @@ class Simulation:
         # Before the first row drift stands still: the wrench's filter starts from there.
         earlier = np.pad(slow, ((settling, 0), (0, 0)), mode="edge")
         return measured, contact_torque - earlier - _lowpass(white, config.observer_time_s * config.rate_hz)
-
-    def _sensor_errors(self, rng: np.random.Generator) -> Float64:
-        """(rows, 6) N and Nm of a visit: how far the sensor has drifted since it was tared, and white noise."""
-        drift, white = rng.normal(0, 1, 6), rng.normal(0, 1, (self.config.rows, 6))
-        return _WRENCH_UNITS * (self.config.sensor_drift_n * drift + self.config.sensor_noise_n * white)
 
     @cached_property
     def _wrench_bias(self) -> Float64:
