@@ -114,10 +114,8 @@ def _source_hash(module: str) -> str:
         finder.import_hook(module)
     found = [getattr(each, "__file__", None) for each in finder.modules.values()]
     files = sorted(filter(None, found)) or [str(sys.modules[module].__file__)]  # of an installed package
-    digest = hashlib.sha256()
-    for file in map(Path, files):
-        digest.update(file.name.encode() + b"\0" + file.read_bytes())
-    return digest.hexdigest()[:16]
+    named = [file.name.encode() + b"\0" + file.read_bytes() for file in map(Path, files)]
+    return hashlib.sha256(b"".join(named)).hexdigest()[:16]
 
 
 def _import_failure(module: str, error: BaseException) -> str:
