@@ -73,11 +73,11 @@ def test_every_preset_begins_with_the_command_that_runs_it(choice: str) -> None:
         (["tuner=random", "tuner.max_trials=null"], "tuner.max_trials=null needs a tuner that ends by itself, "
          "grid or hyperband: random never does"),
         (["model.space.num_layers=0"], "model.space.num_layers.min=0 must be at least 1"),
-        (["model.space.num_layers=2.5"], "model.space.num_layers.min=2.5: Value '2.5' of type 'float' could not "
+        (["model.space.num_layers=2.5"], "model.space.num_layers.min: Value '2.5' of type 'float' could not "
          "be converted to Integer"),
-        (["model.space.lr=null"], "model.space.lr.min=None: Incompatible value 'None' for field of type 'float'"),
+        (["model.space.lr=null"], "model.space.lr.min: Incompatible value 'None' for field of type 'float'"),
         (["model.space.kernel=big"],
-         "model.space.kernel[0]=big: Value 'big' of type 'str' could not be converted to Integer"),
+         "model.space.kernel[0]: Value 'big' of type 'str' could not be converted to Integer"),
         (["model.space.activation=sinus"], "model.space.activation[0]=sinus must be one of elu, gelu, leaky_relu, "
          "relu, selu, sigmoid, silu, softplus, tanh"),
         (["+model.space.num_layers.many=3"],
@@ -101,6 +101,8 @@ def test_every_preset_begins_with_the_command_that_runs_it(choice: str) -> None:
         (["data.rows=0"], "data.rows=0 must be at least 1"),
         (["data.grid=[11]"], "data.grid=[11] must have 2 entries"),
         (["data.grid=[11,0]"], "data.grid[1]=0 must be at least 1"),
+        (["data.grid=[11,{a: 2}]"], "data.grid=[11, {'a': 2}] must be a list of plain values"),
+        (["model.space.dropout=[[true]]"], "model.space.dropout=[[True]] must be a list of plain values"),
         (["model.space.batch_size=[]"], "model.space.batch_size=[] must not be empty"),
         (["model.space.activation=[relu,sinus]"],
          "model.space.activation[1]=sinus must be one of elu, gelu, leaky_relu, relu, selu, sigmoid, silu, "

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from forcepos.config.schema import TableConfig
-from forcepos.data.loading import read_table
+from forcepos.data.loading import load_recordings, read_table
 from forcepos.data.recordings import Recordings
 from tests.conftest import checked_config
 
@@ -52,7 +52,7 @@ def read(path: Path, *overrides: str, targets: str | None = "") -> Recordings:
     axes = [] if targets is None or "model=" in "".join(overrides) else _axes(overrides)
     config = checked_config("data=table", f"data.path='{path}'", *overrides, *chosen, *axes).data
     assert isinstance(config, TableConfig)
-    return read_table(config)
+    return load_recordings(config).recordings
 
 
 @cache

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forcepos.data.checks import check
+from forcepos.data.checks.check import check
 from forcepos.data.loading import load_checked
 from forcepos.data.recordings import Float32, Recordings
 from forcepos.runtime.errors import InputError

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from forcepos.config.schema import TableConfig
-from forcepos.data.checks import check, drop_short
+from forcepos.data.checks.check import check, drop_short
 from forcepos.data.loading import load_recordings
 from forcepos.data.recordings import Recordings
 from forcepos.runtime.errors import InputError
@@ -58,6 +58,14 @@ def test_it_is_an_error_if_nothing_is_left(tmp_path: Path) -> None:
     )
 
 
+def test_one_class_that_is_left_is_refused(tmp_path: Path) -> None:
+    for name, rows in (("a", 20), ("b", 9)):
+        (tmp_path / name).mkdir()
+        write(numbers().head(rows), tmp_path / name / "1.csv")
+    with pytest.raises(InputError, match="has only one class, a: nothing to classify"):
+        loaded(tmp_path, 10, 'data.label_from="{}/*"')
+
+
 def test_the_remaining_points_and_classes_are_counted_from_0() -> None:
     whole = dataclasses.replace(
         plate([5, 20, 5, 20], visits=1),
@@ -69,9 +77,6 @@ def test_the_remaining_points_and_classes_are_counted_from_0() -> None:
     assert [left.point[place] for place in (0, 20)] == [left.labels[place] for place in (0, 20)] == [0, 1]
     assert left.label_names == ("b", "d")
     assert left.names == ("recording 1", "recording 3")
-    with pytest.raises(InputError, match="the recordings that are long enough have only one class, b"):
-        drop_short(dataclasses.replace(plate([5, 20]), labels=np.repeat(np.array([0, 1], np.int32), [5, 20]),
-                                          label_names=("a", "b")), 10)  # fmt: skip
 
 
 def test_a_short_visit_of_the_notebooks_stays_an_error() -> None:

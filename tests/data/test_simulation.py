@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from forcepos.config.schema import SimulatedConfig
-from forcepos.data.checks import check
+from forcepos.data.checks.check import check
 from forcepos.data.recordings import Recordings
 from forcepos.data.simulation.arm import MAX_TORQUE_NM, Arm
 from forcepos.data.simulation.simulation import CHANNELS, JOINT_CHANNELS, Simulation

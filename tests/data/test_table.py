@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forcepos.data.checks import check
+from forcepos.data.checks.check import check
 from forcepos.data.recordings import all_samples
 from forcepos.data.splits.split import split_of
 from forcepos.runtime.errors import InputError

@@ -121,7 +121,7 @@ def test_classes_sessions_and_kept_columns_lose_the_same_rows(two: Path) -> None
     assert recordings.session[[29, 30]].tolist() == [0, 1]
     assert recordings.kept["x"].tolist() == recordings.positions[:, 0].tolist()
     message = error_of(two, "data.label=grip", "data.tare=time", "data.tare_ms=[0,400]")
-    assert message == "data.tare=time leaves one class only"
+    assert message == "data.label=grip has only one class, 2: nothing to classify"
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from forcepos.data.checks import check, constant_targets
+from forcepos.data.checks.check import check, constant_targets
 from forcepos.data.recordings import Recordings
 
 ROWS, VISITS = 60, 3

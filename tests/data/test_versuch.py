@@ -12,7 +12,7 @@ import pyarrow.feather
 import pytest
 
 from forcepos.config.schema import TableConfig
-from forcepos.data.checks import check
+from forcepos.data.checks.check import check
 from forcepos.data.loading import read_table
 from forcepos.data.recordings import Recordings
 from forcepos.runtime.errors import InputError

@@ -18,7 +18,7 @@ import pytest
 
 from forcepos.commands.train import _loss
 from forcepos.config.schema import Config
-from forcepos.data.checks import check
+from forcepos.data.checks.check import check
 from forcepos.data.recordings import Samples, all_samples
 from forcepos.data.sectors import make_sectors
 from forcepos.data.simulation.simulation import Simulation

@@ -7,7 +7,7 @@ import math
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.utils import create_config_search_path
@@ -16,8 +16,7 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.utils import setup_globals
 from hydra.types import RunMode
 from hydra.version import setbase
-from omegaconf import BooleanNode, DictConfig, FloatNode, IntegerNode, OmegaConf, StringNode, open_dict
-from omegaconf.errors import OmegaConfBaseException, ValidationError
+from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 
 from forcepos.config.contradictions import check_together
 from forcepos.config.mistakes import resolving, unknown_key
@@ -32,8 +31,6 @@ _LIMITS: dict[str, tuple[Callable[[Any, Any], bool], str]] = {
     "min": (operator.ge, "at least"), "max": (operator.le, "at most"),
     "above": (operator.gt, "above"), "below": (operator.lt, "below"),
 }  # fmt: skip
-_LACKS = "{key} is required: set it on the command line, {key}=…"
-_NODES: dict[type, Any] = {bool: BooleanNode, int: IntegerNode, float: FloatNode, str: StringNode}
 
 
 @functools.cache
@@ -79,19 +76,19 @@ def compose_unchecked(
 
 def refuse_missing(composed: DictConfig) -> None:
     if missing := sorted(OmegaConf.missing_keys(composed)):
-        raise InputError(_LACKS.format(key=missing[0]))
+        raise InputError(f"{missing[0]} is required: set it on the command line, {missing[0]}=…")
 
 
 @resolving()
 def checked(composed: DictConfig, schema: type[Schema]) -> Schema:
     """Convert a composed config to `schema`, or raise InputError with the name of the key that is wrong."""
     _refuse_unknown_keys(composed, "")
+    if schema is Config:
+        _complete(composed.model)
     refuse_missing(composed)
     config = OmegaConf.to_object(composed)
     if not isinstance(config, schema):
         raise TypeError(f"not a {schema.__name__}: {type(config)}")
-    if isinstance(config, Config):
-        _complete(config.model, "model.")
     for key, value, limits in _leaves(config, ""):
         if wanted := wanted_limit(value, limits):
             raise InputError(f"{key}={value} must be {wanted}")
@@ -112,15 +109,12 @@ def check_config(composed: DictConfig, plugins: Mapping[str, type]) -> Config:
 
 def _give_class(composed: DictConfig, key: str, base: type) -> None:
     """Make the node `key` one of the class that its group's key `plugin` names, if it names one."""
-    place = f"{key.partition('.')[0]}.plugin"
+    place, (above, _, last) = f"{key.partition('.')[0]}.plugin", key.rpartition(".")
     if (name := OmegaConf.select(composed, place)) is not None:
-        typed = OmegaConf.structured(load_plugin(name, base, place), flags={"struct": False})
-        values = OmegaConf.to_container(OmegaConf.select(composed, key), resolve=False)
-        try:
-            OmegaConf.update(composed, key, OmegaConf.merge(typed, values), merge=False)
-        except OmegaConfBaseException as error:
-            error.full_key = f"{key}.{error.full_key}"
-            raise
+        parent = OmegaConf.select(composed, above)
+        typed = DictConfig(load_plugin(name, base, place), last, parent, flags={"struct": False})
+        typed.merge_with(OmegaConf.to_container(parent[last], resolve=False))
+        parent[last] = typed
 
 
 def _refuse_unknown_keys(node: DictConfig, prefix: str) -> None:
@@ -138,34 +132,26 @@ def _refuse_unknown_keys(node: DictConfig, prefix: str) -> None:
             _refuse_unknown_keys(node[key], f"{prefix}{key}.")
 
 
-def _complete(node: Any, prefix: str) -> None:
+def _complete(node: DictConfig) -> None:
     """Make ranges and lists of plain values: a search space may name the one value that it has."""
-    for field in dataclasses.fields(node):
-        key, value, kind = f"{prefix}{field.name}", getattr(node, field.name), field.metadata.get("of")
+    schema: Any = OmegaConf.get_type(node)
+    for field in dataclasses.fields(schema):
+        name, kind = field.name, field.metadata.get("of")
         if field.metadata.get("nested"):
-            _complete(value, f"{key}.")
-        elif dataclasses.is_dataclass(kind):
-            setattr(node, field.name, _as_range(f"{key}.", value, kind))
-        elif kind:
-            entries = enumerate(value) if isinstance(value, list) else [(0, value)]
-            setattr(node, field.name, [_converted(f"{key}[{place}]", entry, kind) for place, entry in entries])
+            _complete(node[name])
+        elif kind and not OmegaConf.is_missing(node, name):
+            node[name] = _typed(node, name, kind)
 
 
-def _as_range(prefix: str, value: Any, kind: Any) -> Any:
-    kinds, plain = get_type_hints(kind), {"min": value, "max": value, "step": 1, "sampling": "linear"}
-    given = value if isinstance(value, dict) else {name: plain[name] for name in kinds}
-    for name in sorted({*given} ^ {*kinds}):
-        key = f"{prefix}{name}"
-        raise InputError(unknown_key(key, kind, prefix) if name in given else _LACKS.format(key=key))
-    return kind(**{name: _converted(f"{prefix}{name}", given[name], kinds[name]) for name in kinds})
-
-
-def _converted(key: str, value: Any, kind: type) -> Any:
-    try:
-        return _NODES[kind](value, is_optional=False)._value()  # noqa: SLF001
-    except ValidationError as error:
-        text = str(error).replace("$VALUE_TYPE", type(value).__name__).replace("$VALUE", str(value))
-        raise InputError(f"{key}={value}: {text}") from error
+def _typed(node: DictConfig, name: str, kind: type) -> DictConfig | ListConfig:
+    """Return what the key means: a range, if `kind` is its dataclass, or a list with entries of type `kind`."""
+    value = node[name]
+    if not dataclasses.is_dataclass(kind):
+        return ListConfig(value if isinstance(value, ListConfig) else [value], name, node, element_type=kind)
+    typed = DictConfig(kind, name, node)
+    plain = {"min": value, "max": value, "step": 1, "sampling": "linear"}
+    typed.merge_with(value if isinstance(value, DictConfig) else {key: plain[str(key)] for key in typed})
+    return typed
 
 
 def _leaves(node: Any, prefix: str) -> Iterator[tuple[str, Any, dict[str, Any]]]:
@@ -181,6 +167,8 @@ def _leaves(node: Any, prefix: str) -> Iterator[tuple[str, Any, dict[str, Any]]]
             length = limits.pop("length", None)
             if not value or length not in (None, len(value)):
                 raise InputError(f"{key}={value} must {f'have {length} entries' if length else 'not be empty'}")
+            if (limits or field.metadata.get("of")) and any(isinstance(entry, list | dict) for entry in value):
+                raise InputError(f"{key}={value} must be a list of plain values")
             yield from ((f"{key}[{place}]", entry, limits) for place, entry in enumerate(value))
         else:
             yield key, value, limits

@@ -21,7 +21,6 @@ from forcepos.runtime.log_lines import quiet_import
 from forcepos.runtime.paths import short_path
 from forcepos.runtime.wording import visible
 
-_OURS = "forcepos."
 _LATER = re.compile(r"keep|nanoseconds|visits|missing|session|join.*|tare.*|.*_from")  # keys of later versions
 _ADDED = (  # later as well, each with the value that means what versions before it did
     ("model", "statistics_s", [0.0]), ("model", "clip", False),
@@ -74,7 +73,7 @@ def _import(name: str) -> ModuleType:
             if str(getattr(known, "__file__", None)).startswith(tuple(f"{folder}{os.sep}" for folder in _folders)):
                 del sys.modules[other]
     module = importlib.import_module(name)
-    if not name.startswith(_OURS):
+    if not name.startswith("forcepos."):
         _hashes[name] = _source_hash(name)
     return module
 
@@ -115,10 +114,8 @@ def _source_hash(module: str) -> str:
         finder.import_hook(module)
     found = [getattr(each, "__file__", None) for each in finder.modules.values()]
     files = sorted(filter(None, found)) or [str(sys.modules[module].__file__)]  # of an installed package
-    digest = hashlib.sha256()
-    for file in map(Path, files):
-        digest.update(file.name.encode() + b"\0" + file.read_bytes())
-    return digest.hexdigest()[:16]
+    named = [file.name.encode() + b"\0" + file.read_bytes() for file in map(Path, files)]
+    return hashlib.sha256(b"".join(named)).hexdigest()[:16]
 
 
 def _import_failure(module: str, error: BaseException) -> str:

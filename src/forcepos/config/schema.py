@@ -51,9 +51,7 @@ class DataConfig:
 class TableConfig(DataConfig):
     """Any table. A column is given by name, or by number from 0 on where a file has no such name."""
 
-    path: str = key(
-        "a file, a folder, searched in depth, with one recording per file, or a pattern such as logs/*.csv"
-    )
+    path: str = key("a file, a folder, searched in depth, one recording per file, or a pattern such as logs/*.csv")
     plugin: str | None = _optional("your own reader, module.Class of a file beside your config; null: by format")
     format: str = key(
         "auto: by the ending (numpy: .npy, .npz; matlab: .mat; ros: .bag, .db3, .mcap or a bag's folder; "
@@ -104,9 +102,7 @@ class TableConfig(DataConfig):
     )
     tare_features: list[str] | None = _optional("features from which it is subtracted; null: all")
     tare_below_n: float = _size("force below which a row counts as without contact", default=1)
-    tare_force: list[str] | None = _optional(
-        "features with that force, along x, y, z; null: named Fx, force.x or alike"
-    )
+    tare_force: list[str] | None = _optional("features with that force, x, y, z; null: named Fx, force.x or alike")
     label: str | None = _optional("column with the classes of a classification, any number; null: sectors")
     keep: list[str] | None = _optional("more columns that a split of your own can use; null: none")
 
@@ -144,9 +140,7 @@ class SimulatedConfig(DataConfig):
     wrench_bias_n: float = _spread("controller: mean size of the force's bias, which depends on the posture")
     wrench_step_n: float = _size("smallest step of forces; of torques a twentieth, in Nm")
     sensor_noise_n: float = _spread("sensor: standard deviation of a row's noise; of torques a twentieth, in Nm")
-    sensor_drift_n: float = _spread(
-        "sensor: standard deviation of drift between visits; of torques a twentieth, in Nm"
-    )
+    sensor_drift_n: float = _spread("sensor: standard deviation of a visit's drift; of torques a twentieth, in Nm")
 
 
 @dataclass(kw_only=True)
@@ -259,9 +253,7 @@ class ModelConfig:
         "seconds over which mean, spread and slope of the signals are seen beside the rows; several to search "
         "among; 0: none", of=float, min=0, max=3600,
     )  # fmt: skip
-    clip: bool = key(
-        "a regression's positions stay in the box of the training targets, widened by half its width on each side"
-    )
+    clip: bool = key("positions stay in the box of the training targets, widened by half its width on each side")
     dropout_rate: float = key("dropout rate of trials that use dropout", min=0, below=1)
     objective: str = key("default of tuner.objective")
     direction: str = key("default of tuner.direction", choices=("min", "max"))

@@ -12,7 +12,7 @@ import numpy as np
 
 from forcepos.config.contradictions import known_axes
 from forcepos.config.schema import Config, DataConfig, SimulatedConfig, TableConfig
-from forcepos.data.checks import check, drop_short
+from forcepos.data.checks.check import check, drop_short
 from forcepos.data.points import number_points
 from forcepos.data.readers.files import find_columns, hint_at_kinds, natural_sort_key, wanted_columns
 from forcepos.data.readers.opening import find_sources, report_joined
@@ -51,7 +51,11 @@ def load_recordings(config: DataConfig, window: int = 1) -> Loaded:
     """
     if isinstance(config, TableConfig):
         recordings = tare(read_table(config), config)
-        return Loaded(recordings if config.visits else drop_short(recordings, window))
+        recordings = recordings if config.visits else drop_short(recordings, window)
+        if len(recordings.label_names) == 1:
+            given = f"label={config.label}" if config.label else f"label_from={config.label_from}"
+            raise InputError(f"data.{given} has only one class, {recordings.label_names[0]}: nothing to classify")
+        return Loaded(recordings)
     if not isinstance(config, SimulatedConfig):
         raise TypeError(f"not a data source: {type(config)}")
     rows = math.prod(config.grid) * config.visits * config.rows
@@ -107,9 +111,6 @@ def _recordings(rows: Rows, strict: bool) -> Recordings:
     recordings = _look_at_time(rows, recordings, steps, strict) if len(steps) else recordings
     rows.time_s = steps = steps[:0].copy()  # frees what takes the most memory, before points and checks need some
     recordings = recordings.only(~missing) if missing.any() else recordings
-    if len(recordings.label_names) == 1 and strict:
-        given = f"label={config.label}" if config.label else f"label_from={config.label_from}"
-        raise InputError(f"data.{given} has only one class, {recordings.label_names[0]}: nothing to classify")
     if not config.point:
         found = number_points(recordings.positions, recordings.recording, config.point_grid_mm)
         recordings = replace(recordings, point=found)

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import maximum_filter1d, minimum_filter1d
 
 from forcepos.data.readers.times import ROWS_AT_ONCE, begins
 from forcepos.data.recordings import Float32, Float64, Int32
@@ -91,8 +92,6 @@ def _rests(track: Float32, extent: float) -> list[tuple[int, int]]:
 
 def _standstills(track: Float32, lag: int, width: float) -> list[tuple[int, int]]:
     """Return stretches within which a track stays within `width` for `lag` rows; none where it is always slow."""
-    from scipy.ndimage import maximum_filter1d, minimum_filter1d  # noqa: PLC0415  # takes a second
-
     windows, origin = len(track) - lag + 1, -(lag // 2)
     high, low = (each(track, lag, axis=0, origin=origin) for each in (maximum_filter1d, minimum_filter1d))
     moved = (high - low)[:windows].max(axis=1)

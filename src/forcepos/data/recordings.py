@@ -218,9 +218,8 @@ def tare(recordings: Recordings, config: TableConfig) -> Recordings:
     dropped = f"they are dropped, {counts.sum()} of {len(free)} rows in {len(counts)} recordings"
     log.info("data.tare=%s: subtracted the mean of each recording's rows %s; %s", config.tare, what, dropped)
     left = recordings.only(~free)
-    if len(left.label_names) == 1 or not len(left.recording):
-        few = "one class only" if len(left.recording) else "no rows"
-        raise InputError(f"data.tare={config.tare} leaves {few}")
+    if not len(left.recording):
+        raise InputError(f"data.tare={config.tare} leaves no rows")
     if gone := sorted({*recordings.names} - {*left.names}):
         shown = name_some(gone, _SHOWN)
         log.warning("data.tare: no row with contact is left of %d recordings: %s", len(gone), shown)

@@ -8,7 +8,7 @@ import numpy as np
 from keras.metrics import CategoricalAccuracy, F1Score, MeanAbsoluteError, Metric, R2Score, RootMeanSquaredError
 
 from forcepos.config.schema import Config, ModelConfig
-from forcepos.data.checks import constant_targets
+from forcepos.data.checks.check import constant_targets
 from forcepos.data.recordings import Float32, Int32, Recordings, Samples
 from forcepos.data.sectors import NO_SECTOR, Sectors, make_sectors
 from forcepos.data.splits.split import Subsets, split_of

@@ -28,11 +28,8 @@ _ROUNDED = 0.25  # of the noise: repeated programs differ by sqrt(2) of it, copi
 @np.errstate(over="ignore", invalid="ignore")  # of huge values, which are warned about themselves
 def check(recordings: Recordings, window: int) -> list[str]:
     """Check recordings and return warnings; an InputError says what is missing, too short or there twice."""
-    lengths, few = (
-        zip(recordings.names, _longest_runs(recordings), strict=True),
-        "rows, too short for one window of",
-    )
-    too_short = (f"recording {name}: {rows} {few} {window}" for name, rows in lengths if rows < window)
+    lengths, few = zip(recordings.names, _longest_runs(recordings), strict=True), "too short for one window of"
+    too_short = (f"recording {name}: {rows} rows, {few} {window}" for name, rows in lengths if rows < window)
     if problems := [*_not_finite(recordings), *too_short]:
         raise InputError("\n  ".join(["the recordings cannot be used:", *first_lines(problems, _SHOWN)]))
     finders = (_copies, _constant, stuck, outliers, units, signs, plate, _likely_leakage)
@@ -154,7 +151,7 @@ def _rounded(recordings: Recordings, numbers: NDArray[np.intp]) -> Iterator[tupl
 
 
 def drop_short(recordings: Recordings, window: int) -> Recordings:
-    """Drop recordings without a full window, in place, with a warning; InputError if none or one class is left."""
+    """Drop recordings without a full window, in place, with a warning; InputError if none is left."""
     lengths, names, rows = _longest_runs(recordings), recordings.names, np.diff(recordings.bounds, axis=1)[:, 0]
     kept = lengths >= window
     if kept.all():
@@ -166,10 +163,7 @@ def drop_short(recordings: Recordings, window: int) -> Recordings:
     dropped = f"{len(short)} of {len(kept)} recordings ({rows[short].sum()} of {rows.sum()} rows)"
     shown = name_some([names[number] for number in short], _SHOWN)
     log.warning("dropped %s, shorter than one window of %d rows: %s", dropped, window, shown)
-    left = recordings.only(np.repeat(kept, rows))
-    if len(left.label_names) == 1:
-        raise InputError(f"the recordings that are long enough have only one class, {left.label_names[0]}")
-    return left
+    return recordings.only(np.repeat(kept, rows))
 
 
 def constant_targets(subsets: Mapping[str, Float32], outputs: Sequence[str], kind: str | None) -> list[str]:

@@ -5,8 +5,8 @@ from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import median_filter
 
-from forcepos.data.readers.times import ROWS_AT_ONCE
 from forcepos.data.recordings import Float32, Float64, Recordings
 from forcepos.runtime.wording import name_some
 
@@ -73,22 +73,12 @@ def _jumps(recordings: Recordings, targets: Float32) -> _Odd:
     """Find targets further from the median of the seven around them than half the plate, and than noise is."""
     for column, values in enumerate(targets.T):
         low, high = _range(values)
-        some = np.arange(0, len(values), 1 + len(values) // _LOOKED_AT)
-        limit = max((high - low) / 2, 20 * float(np.median(_from_neighbours(values, some))))
-        # Whoever is as far from one of three on either side has a third of it as a step near by.
-        steps = ((n, np.diff(values[n : n + ROWS_AT_ONCE + 1])) for n in range(0, len(values), ROWS_AT_ONCE))
-        big = [first + np.flatnonzero(np.abs(each) > limit / 3) for first, each in steps]
-        near = np.unique(np.clip(np.concatenate(big)[:, None] + np.arange(-3, 5), 0, len(values) - 1))
-        rows = near[_from_neighbours(values, near) > limit]
+        away = np.abs(values - median_filter(values, 7, mode="nearest"))
+        noise = float(np.median(away[:: 1 + len(values) // _LOOKED_AT]))
+        rows = np.flatnonzero(away > max((high - low) / 2, 20 * noise))
         rows = rows[np.diff(recordings.bounds, axis=1)[recordings.recording[rows], 0] >= 7]
         if high > low and 0 < len(rows) <= _RARE * len(values):
             yield 2, column, rows
-
-
-def _from_neighbours(values: Float32, rows: NDArray[np.intp]) -> Float32:
-    """Return the distances (n,) of these rows from the median of the seven rows around them."""
-    around = np.clip(rows[:, None] + np.arange(-3, 4), 0, len(values) - 1)
-    return np.asarray(np.abs(values[rows] - np.median(values[around], axis=1)))
 
 
 def stuck(recordings: Recordings) -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import mujoco
 import numpy as np
@@ -37,7 +36,6 @@ _HOME_RAD = np.array([0.0, 0.5, 0.0, -1.6, 0.0, 1.04, 0.0])
 _MOVED = np.array([0, 1, 3, 4, 5, 6])
 _HAND_DOWN = np.diag([1.0, -1.0, -1.0])
 _POSITION_TOLERANCE_M = 1e-8
-_ITERATIONS = 100
 _SLOPE_STEP_M = 1e-4
 
 
@@ -53,34 +51,27 @@ class Posture:
     wrench: Float64
 
 
-@dataclass(frozen=True)
 class Arm:
     """An iiwa 14 with a rod as tool, standing on a horizontal floor at the origin of the base frame."""
 
-    mass_factors: Sequence[float] = (1.0,) * JOINTS  # of each link, compared with the published masses
-
-    @cached_property
-    def _model(self) -> mujoco.MjModel:
-        # A chain of links, each turning about its own z axis.
+    def __init__(self, mass_factors: Sequence[float] = (1.0,) * JOINTS) -> None:
+        """Chain links, each turning about its own z axis, whose masses are so many times the published ones."""
         body = f'<site name="flange" pos="0 0 {_FLANGE_M}"/><site name="tip" pos="0 0 {_FLANGE_M + _TOOL_M}"/>'
-        links = zip(reversed(_LINKS), reversed(self.mass_factors), strict=True)
+        links = zip(reversed(_LINKS), reversed(mass_factors), strict=True)
         for (position, orientation, mass, centre, inertia), factor in links:
-            body = (
-                f'<body pos="{position}" quat="{orientation}"><joint axis="0 0 1"/>'
-                f'<inertial mass="{mass * factor}" pos="{centre}" diaginertia="{inertia}"/>{body}</body>'
-            )
+            inertial = f'<inertial mass="{mass * factor}" pos="{centre}" diaginertia="{inertia}"/>'
+            body = f'<body pos="{position}" quat="{orientation}"><joint axis="0 0 1"/>{inertial}{body}</body>'
         whole = f'<mujoco><compiler autolimits="true"/><worldbody>{body}</worldbody></mujoco>'
-        return mujoco.MjModel.from_xml_string(whole)
+        self._model = mujoco.MjModel.from_xml_string(whole)
 
     def posture(self, tip_m: Float64, start: Float64 | None = None) -> Posture:
         """Solve for the posture that puts the tool's tip at `tip_m` (3,), base frame in m, hand pointing down.
 
-        Raises:
-            InputError: the arm cannot reach the position.
+        An InputError tells of a position that the arm cannot reach.
         """
         data = mujoco.MjData(self._model)
         data.qpos[:] = _HOME_RAD if start is None else start
-        for _ in range(_ITERATIONS):
+        for _ in range(100):
             mujoco.mj_forward(self._model, data)
             rotation = data.site("tip").xmat.reshape(3, 3)
             turn = 0.5 * np.cross(rotation.T, _HAND_DOWN.T).sum(axis=0)
@@ -94,32 +85,27 @@ class Arm:
             # Damped least squares keeps the step finite near a stretched arm.
             damped = jacobian @ jacobian.T + 1e-8 * np.eye(6)
             data.qpos[_MOVED] += np.clip(jacobian.T @ np.linalg.solve(damped, error), -0.2, 0.2)
-        raise InputError(
-            f"the simulated arm cannot reach x={tip_m[0]:.3f} y={tip_m[1]:.3f} z={tip_m[2]:.3f} m: "
-            "reduce data.grid or data.spacing_mm, or move the plate with data.offset_mm"
-        )
+        place = "x={:.3f} y={:.3f} z={:.3f} m".format(*tip_m)
+        hint = "reduce data.grid or data.spacing_mm, or move the plate with data.offset_mm"
+        raise InputError(f"the simulated arm cannot reach {place}: {hint}")
 
     def gravity(self, angles: Float64) -> Float64:
         """Return the torques (7,) in Nm that balance gravity at these joint angles (7,) in rad."""
         return self._torques(mujoco.MjData(self._model), angles)[:, 0]
 
     def slopes(self, posture: Posture) -> Float64:
-        """Differentiate a posture's torques as the tip moves along the base's x, y and z, by central differences.
+        """Return (3, 7, 4) of gravity in Nm per m, and of contact in Nm per N and m, along the base's x, y and z.
 
-        The hand keeps pointing down and the elbow stays in its plane.
-
-        Returns:
-            (3, 7, 4) of gravity in Nm per m, and of contact in Nm per N and m.
+        By central differences: the hand keeps pointing down and the elbow stays in its plane.
         """
         data = mujoco.MjData(self._model)
         self._torques(data, posture.angles)
         turn = np.zeros((3, JOINTS))  # rad per m
         turn[:, _MOVED] = np.linalg.pinv(self._jacobian(data, "tip")[:, _MOVED])[:, :3].T
-        ahead, behind = (
-            np.array([self._torques(data, posture.angles + step * direction) for direction in turn])
-            for step in (_SLOPE_STEP_M, -_SLOPE_STEP_M)
-        )
-        return np.asarray((ahead - behind) / (2 * _SLOPE_STEP_M))
+        step = _SLOPE_STEP_M * turn
+        ahead = [self._torques(data, angles) for angles in posture.angles + step]
+        behind = [self._torques(data, angles) for angles in posture.angles - step]
+        return np.asarray(np.subtract(ahead, behind) / (2 * _SLOPE_STEP_M))
 
     def _torques(self, data: mujoco.MjData, angles: Float64) -> Float64:
         """(7, 4) gravity and contact of a posture, which `data` keeps."""

@@ -26,8 +26,7 @@ from forcepos.data.simulation.arm import JOINTS, MAX_TORQUE_NM, Arm, Posture
 
 _EXTERNAL = [f"exT_A{joint + 1}" for joint in range(JOINTS)]
 _MEASURED = [f"msT_A{joint + 1}" for joint in range(JOINTS)]
-_WRENCH = ["Fx", "Fy", "Fz", "Tx", "Ty", "Tz"]
-CHANNELS = (*_EXTERNAL, *_MEASURED, *_WRENCH)
+CHANNELS = (*_EXTERNAL, *_MEASURED, "Fx", "Fy", "Fz", "Tx", "Ty", "Tz")
 JOINT_CHANNELS = (*_MEASURED, *_EXTERNAL)
 _WRENCH_UNITS = np.repeat([1.0, 0.05], 3)  # N and Nm: errors and steps of an ATI Gamma's forces and torques
 
@@ -91,7 +90,9 @@ class Simulation:
         config, posture = self.config, self._postures[visit]
         measured, external = self._torques(visit, noise)
         if config.wrench == "sensor":
-            wrench = posture.wrench @ posture.contact @ self._forces_n[visit] + self._sensor_errors(sensor_noise)
+            drift, white = sensor_noise.normal(0, 1, 6), sensor_noise.normal(0, 1, (config.rows, 6))
+            errors = config.sensor_drift_n * drift + config.sensor_noise_n * white  # drift since it was tared
+            wrench = posture.wrench @ posture.contact @ self._forces_n[visit] + _WRENCH_UNITS * errors
         else:
             filtered = external[0] + _lowpass(external - external[0], config.wrench_filter_s * config.rate_hz)
             wrench = filtered[-config.rows :] @ posture.wrench.T + self._wrench_bias[visit]
@@ -115,11 +116,6 @@ class Simulation:
         earlier = np.pad(slow, ((settling, 0), (0, 0)), mode="edge")
         return measured, contact_torque - earlier - _lowpass(white, config.observer_time_s * config.rate_hz)
 
-    def _sensor_errors(self, rng: np.random.Generator) -> Float64:
-        """(rows, 6) N and Nm of a visit: how far the sensor has drifted since it was tared, and white noise."""
-        drift, white = rng.normal(0, 1, 6), rng.normal(0, 1, (self.config.rows, 6))
-        return _WRENCH_UNITS * (self.config.sensor_drift_n * drift + self.config.sensor_noise_n * white)
-
     @cached_property
     def _wrench_bias(self) -> Float64:
         """(visits, 6) N and Nm of gravity that a controller which believes other masses takes for a contact."""
@@ -134,7 +130,7 @@ class Simulation:
         contact_torque = np.array([posture.contact @ force - offset for posture, force, offset in visits])
         gravity = np.array([posture.gravity for posture in self._postures])
         means = np.hstack([gravity - contact_torque, contact_torque])
-        covariances = np.repeat(self._covariance(window)[None], len(means), axis=0)
+        covariances = np.repeat(self._covariance(window, offsets_known=True)[None], len(means), axis=0)
         return Candidates(self.positions_mm, means, covariances)
 
     def known_points(self, window: int, offsets_known: bool = False) -> Candidates:
@@ -146,9 +142,8 @@ class Simulation:
         contact_torque = lever @ np.array([0, 0, config.force_n])
         both = np.concatenate([-lever, lever], axis=1)
         forces = config.force_spread_n**2 * both @ both.transpose(0, 2, 1)
-        offset = _common(self._torque(0 if offsets_known else config.visit_offset_percent))
         means = np.hstack([gravity - contact_torque, contact_torque])
-        return Candidates(grid_mm(config), means, self._covariance(window) + offset + forces)
+        return Candidates(grid_mm(config), means, self._covariance(window, offsets_known) + forces)
 
     def without_offsets(self) -> Recordings:
         """Return the recordings' JOINT_CHANNELS as sensors without an offset would have measured them."""
@@ -172,27 +167,16 @@ class Simulation:
         """(points, 3) the grid in the base frame."""
         return grid_mm(self.config) - np.array(self.config.offset_mm, np.float64)
 
-    def _covariance(self, window: int) -> Float64:
-        """(14, 14) of a window's mean msT and exT: white noise, and drift as if constant in such a short time."""
-        config = self.config
-        mean = white_covariance(config, window).reshape(2, window, 2, window).mean(axis=(1, 3))
-        white = np.kron(mean, np.diag(self._torque(config.noise_percent) ** 2))
-        return np.asarray(white + _common(self._torque(config.drift_percent)))
-
-
-def _common(deviation_nm: Float64) -> Float64:
-    """(14, 14) covariance of an error that msT has unchanged and exT with the opposite sign."""
-    return np.kron(OPPOSITE, np.diag(deviation_nm**2))
+    def _covariance(self, window: int, offsets_known: bool) -> Float64:
+        """(14, 14) of a window's mean msT and exT."""
+        rows = row_covariance(self.config, window, offsets_known).reshape(2, window, 2, window)
+        return np.kron(rows.mean(axis=(1, 3)), np.diag(self._torque(1) ** 2))
 
 
 def grid_mm(config: SimulatedConfig) -> Float64:
     """Return the nominal positions (points, 3) in the plate's frame, centred on its origin."""
     x, y = (config.spacing_mm * (np.arange(count) - (count - 1) / 2) for count in config.grid)
     return np.array([(a, b, 0.0) for a in x for b in y])
-
-
-# Covariance of msT and exT for an error of variance 1 that the observer passes unchanged.
-OPPOSITE = np.array([[1.0, -1.0], [-1.0, 1.0]])
 
 
 def _gain(rows: float) -> float:
@@ -209,24 +193,16 @@ def _lowpass(values: Float64, rows: float) -> Float64:
 def row_covariance(config: SimulatedConfig, window: int, offset_known: bool) -> Float64:
     """Return the covariance (2 window, 2 window) in percent^2 of a window's msT, then its exT, of any one joint.
 
-    Drift varies within the window; a sensor offset that is not known adds to all of its rows.
+    Drift varies within the window; a sensor offset that is not known adds to all of its rows. With gain g the
+    observer weights a row's white noise k rows later by a_k = g (1 - g)^k, and two of its rows k apart share the
+    variance sum_i a_i a_(i+k) = g / (2 - g) (1 - g)^k.
     """
-    row = np.arange(window)
-    apart_s = np.abs(np.subtract.outer(row, row)) / config.rate_hz
-    slow = config.drift_percent**2 * np.exp(-apart_s / config.drift_time_s)
-    offset = 0.0 if offset_known else config.visit_offset_percent**2
-    white = config.noise_percent**2 * white_covariance(config, window)
-    return np.asarray(white + np.kron(OPPOSITE, slow + offset))
-
-
-def white_covariance(config: SimulatedConfig, window: int) -> Float64:
-    """Return the covariance (2 window, 2 window) of a window's msT, then its exT, from white noise of variance 1.
-
-    With gain g the observer weights a row's noise k rows later by a_k = g (1 - g)^k, and
-    two of its rows k apart share the variance sum_i a_i a_(i+k) = g / (2 - g) (1 - g)^k.
-    """
-    gain = _gain(config.observer_time_s * config.rate_hz)
     later = np.subtract.outer(np.arange(window), np.arange(window))  # rows from the column's to the row's
+    gain = _gain(config.observer_time_s * config.rate_hz)
     kept = (1 - gain) ** np.abs(later)
     entered = np.where(later >= 0, -gain * kept, 0.0)  # the column's noise in the row's exT
-    return np.block([[np.eye(window), entered.T], [entered, gain / (2 - gain) * kept]])
+    white = np.block([[np.eye(window), entered.T], [entered, gain / (2 - gain) * kept]])
+    drift = config.drift_percent**2 * np.exp(-np.abs(later) / config.rate_hz / config.drift_time_s)
+    offset = 0.0 if offset_known else config.visit_offset_percent**2
+    # The observer passes what is slow unchanged: exT has it with the opposite sign.
+    return np.asarray(config.noise_percent**2 * white + np.kron([[1, -1], [-1, 1]], drift + offset))
