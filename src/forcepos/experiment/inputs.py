@@ -19,7 +19,7 @@ from forcepos.models.architectures.architecture import PREPROCESSING, architectu
 from forcepos.results.finished_runs import CONFIG, MODEL, holds_result
 from forcepos.results.progress import Progress
 from forcepos.runtime.errors import InputError
-from forcepos.tracking.store import fetch_run
+from forcepos.tracking.store import fetch
 from forcepos.tracking.store import read_hyperparameters as read_run
 from forcepos.tracking.track import check_server
 from forcepos.tuning.trials import Values
@@ -95,7 +95,9 @@ def read_hyperparameters(source: str | Path, text: bytes | None = None) -> Value
 def source_folder(config: Config) -> Path:
     """Return the folder of the run that training.pretrain names, or one like it for a run that MLflow keeps."""
     source = str(config.training.pretrain)
-    return fetch_run(config.tracking, source) if source.startswith("runs:/") else Path(source)
+    if not source.startswith("runs:/"):
+        return Path(source)
+    return fetch(config.tracking, source, "training.pretrain=", [f"config/{CONFIG}", "result.json"])
 
 
 def check_pretraining(config: Config, recordings: Recordings | None = None) -> None:

@@ -43,9 +43,9 @@ def find_model(name: str, config: Config) -> Path:
 
 
 def _fetch(source: str, config: Config) -> Path:
-    from forcepos.tracking.store import fetch_model  # noqa: PLC0415  # MLflow takes a second
+    from forcepos.tracking.store import fetch  # noqa: PLC0415  # MLflow takes a second
 
-    return fetch_model(config.tracking, source)
+    return fetch(config.tracking, source) / MODEL
 
 
 def default_config(overrides: Sequence[str]) -> Config:

@@ -63,10 +63,8 @@ def plugin_errors(plugin: object, doing: str) -> Iterator[None]:
     """Name the class and file of a plug-in that raises while `doing` something; a bug of ours passes as it is."""
     try:
         yield
-    except (InputError, TrialFailure):
-        raise
     except Exception as error:
-        if plugin.__module__.startswith("forcepos."):
+        if isinstance(error, InputError | TrialFailure) or plugin.__module__.startswith("forcepos."):
             raise
         what = f"{type(error).__name__}: {shortened(' '.join(str(error).split()), 500)}".removesuffix(": ")
         raise InputError(f"{plugin_name(plugin)} failed in {doing}: {what}") from error

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from importlib.metadata import distributions
-from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -69,8 +68,8 @@ def command(overrides: Sequence[str]) -> str:
     """Return the command that does a run again, quoted for a shell."""
     sources = HydraConfig.get().runtime.config_sources if HydraConfig.initialized() else ()
     folders = [short_path(Path(one.path)) for one in sources if one.provider == "command-line"]
-    given = [("--config-dir", str(folder)) for folder in folders]
-    return shlex.join(["python", "-m", "forcepos", *chain(*given), *overrides])
+    given = [word for folder in folders for word in ("--config-dir", str(folder))]
+    return shlex.join(["python", "-m", "forcepos", *given, *overrides])
 
 
 def provenance(device: str, data: str, overrides: Sequence[str]) -> dict[str, str]:

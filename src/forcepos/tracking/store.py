@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,7 +26,7 @@ from forcepos.tracking.ui import OUR_KIND, offer_views
 
 _PROCESS_TAG = "forcepos.process"
 Tags = Mapping[str, str | None]
-_fetched: dict[str, TemporaryDirectory[str]] = {}
+_fetched: dict[tuple[str, ...], TemporaryDirectory[str]] = {}
 
 
 @defer_signals()
@@ -166,34 +166,21 @@ def read_hyperparameters(config: TrackingConfig, source: str) -> bytes:
 
 
 @defer_signals()
-def fetch_model(config: TrackingConfig, source: str) -> Path:
-    """Fetch the .keras file of a run, runs:/ID, or of a model, models:/…, to a folder of this process."""
-    if source not in _fetched:
-        client, folder = open_store(config)[0], TemporaryDirectory()
-        try:
-            outputs = (
-                client.get_run(source.removeprefix("runs:/")).outputs if source.startswith("runs:/") else None
-            )
-            models = [f"models:/{model.model_id}" for model in outputs.model_outputs] if outputs else [source]
-            download_artifacts(models[0], dst_path=folder.name)
-        except (MlflowException, OSError, IndexError) as error:
-            raise InputError(f"{source} names no model in tracking.uri={config.uri}") from error
-        _fetched[source] = folder
-    return Path(_fetched[source].name, "data", "model.keras")
+def fetch(config: TrackingConfig, source: str, key: str = "", files: Sequence[str] = ()) -> Path:
+    """Fetch the model of a run, runs:/ID, or one at models:/…, and files of the run; return their folder.
 
-
-@defer_signals()
-def fetch_run(config: TrackingConfig, source: str) -> Path:
-    """Fetch config, result and model of a run of ours, runs:/ID, to a folder of this process, and return it."""
-    if source not in _fetched:
-        client, folder = open_store(config)[0], TemporaryDirectory()
+    It lasts as long as this process. Raises InputError, which begins with the `key` that names the source.
+    """
+    if (source, *files) not in _fetched:
+        client, folder, models = open_store(config)[0], TemporaryDirectory(), [source]
         try:
-            outputs = client.get_run(source.removeprefix("runs:/")).outputs
-            models = [f"models:/{model.model_id}" for model in (outputs.model_outputs if outputs else ())]
-            for place in (*models, f"{source}/config/config.json", f"{source}/result.json"):
+            if source.startswith("runs:/"):
+                outputs = client.get_run(source.removeprefix("runs:/")).outputs
+                models = [f"models:/{model.model_id}" for model in (outputs.model_outputs if outputs else ())]
+            for place in (models[0], *(f"{source}/{file}" for file in files)):
                 download_artifacts(place, dst_path=folder.name)
             Path(folder.name, "data", "model.keras").rename(Path(folder.name, "model.keras"))
-        except (MlflowException, OSError) as error:
-            raise InputError(f"training.pretrain={source} names no run with a model") from error
-        _fetched[source] = folder
-    return Path(_fetched[source].name)
+        except (MlflowException, OSError, IndexError) as error:
+            raise InputError(f"{key}{source} names no model in tracking.uri={config.uri}") from error
+        _fetched[source, *files] = folder
+    return Path(_fetched[source, *files].name)
