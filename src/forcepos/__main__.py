@@ -2,8 +2,14 @@
 
 import re
 import sys
+from importlib import import_module
 
 from forcepos.runtime.interruption import end_promptly
+
+_COMMANDS = {  # where each of them is
+    "prepare": "prepare.command", "inspect": "inspect.command",
+    "compare": "compare", "predict": "predict", "export": "export", "ui": "ui",
+}  # fmt: skip
 
 
 def main() -> None:
@@ -14,30 +20,8 @@ def main() -> None:
 def _command() -> None:
     """Run the command that the first word names, or else the main job, importing only that one."""
     match sys.argv[1:]:
-        case ["prepare", *arguments]:
-            from forcepos.commands.prepare.command import main as prepare  # noqa: PLC0415
-
-            prepare(arguments)
-        case ["inspect", *arguments]:
-            from forcepos.commands.inspect.command import main as inspect  # noqa: PLC0415
-
-            inspect(arguments)
-        case ["compare", *arguments]:
-            from forcepos.commands.compare import main as compare  # noqa: PLC0415
-
-            compare(arguments)
-        case ["predict", *arguments]:
-            from forcepos.commands.predict import main as predict  # noqa: PLC0415
-
-            predict(arguments)
-        case ["export", *arguments]:
-            from forcepos.commands.export import main as export  # noqa: PLC0415
-
-            export(arguments)
-        case ["ui", *arguments]:
-            from forcepos.commands.ui import main as ui  # noqa: PLC0415
-
-            ui(arguments)
+        case [word, *arguments] if word in _COMMANDS:
+            import_module(f"forcepos.commands.{_COMMANDS[word]}").main(arguments)
         case ["--version"]:
             from forcepos import __version__  # noqa: PLC0415
 

@@ -90,16 +90,6 @@ def test_the_hand_points_down_straight_ahead_of_the_arm_too() -> None:
     assert np.allclose(ahead.gravity, aside.gravity, atol=1e-6)
 
 
-def test_slopes_are_those_of_the_postures_beside() -> None:
-    arm, step = Arm(), 1e-3
-    slopes = arm.slopes(arm.posture(CENTRE_M))
-    for axis, way in enumerate(np.eye(3)):
-        ahead, behind = (arm.posture(CENTRE_M + sign * step * way) for sign in (1, -1))
-        gravity, contact = ahead.gravity - behind.gravity, ahead.contact - behind.contact
-        assert np.allclose(slopes[axis, :, 0], gravity / (2 * step), atol=1e-2)  # of 107 Nm per m
-        assert np.allclose(slopes[axis, :, 1:], contact / (2 * step), atol=1e-4)  # of 1 Nm per N and m
-
-
 def test_a_point_out_of_reach_is_an_error() -> None:
     with pytest.raises(
         InputError, match=r"^the simulated arm cannot reach x=0.579 y=-1.261 z=0.375 m: reduce data.grid"

@@ -66,7 +66,7 @@ def test_three_commands_lead_from_a_search_to_a_live_answer(tmp_path: Path) -> N
     names = ",".join(f"{kind}_A{joint}" for kind in ("exT", "msT") for joint in range(1, 8))
     np.savetxt(tmp_path / "visit.csv", rows, delimiter=",", header=f"{names},Fx,Fy,Fz,Tx,Ty,Tz", comments="")
     replay = Path(__file__).parents[2] / "examples" / "replay.py"
-    without = "import sys\nfor name in ('tensorflow', 'keras', 'mlflow', 'hydra', 'forcepos'): sys.modules[name] = None\n"
+    without = "import sys; sys.modules |= dict.fromkeys(['tensorflow', 'keras', 'mlflow', 'hydra', 'forcepos'])\n"
     program = f"{without}import runpy; sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
     done = subprocess.run(
         [sys.executable, "-c", program, replay, run / "exported", "visit.csv", "--speed", "10"],

@@ -2,7 +2,8 @@
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -48,14 +49,21 @@ def compose(*overrides: str, config_dir: str | Path | None = None) -> Config:
     key, choice or value is wrong, with the line that the command line would show.
     """
     use_plugin_folders([] if config_dir is None else [Path(config_dir).absolute()])
-    try:
+    with explained():
         config = to_config(compose_unchecked(overrides, config_dir))
+    _overrides[to_json(asdict(config))] = overrides
+    return config
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turn what is wrong with overrides into an InputError."""
+    try:
+        yield
     except Exception as error:
         if line := explain(error):
             raise InputError(line) from error
         raise
-    _overrides[to_json(asdict(config))] = overrides
-    return config
 
 
 def run(config: Config, folder: str | Path | None = None) -> dict[str, Any]:

@@ -1,13 +1,12 @@
 """Predictions for the rows of recordings that a model has not seen, with scores where their truth is known."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 from forcepos.config.schema import Config
 from forcepos.data.loading import read_table
@@ -22,7 +21,6 @@ from forcepos.runtime.files import write_csv, write_json
 from forcepos.tracking.served import RowsModel
 
 log = logging.getLogger(__name__)
-_SPLIT = "new recordings"  # in the place of a split's name
 
 
 def predict(model: str, files: Sequence[str], overrides: Sequence[str], output: Path) -> dict[str, Any]:
@@ -71,23 +69,21 @@ def _predicted(answering: RowsModel, recordings: Recordings, config: Config) -> 
     numbers = answers.select_dtypes("number").iloc[:, 0].to_numpy()
     flag[samples.last[~np.isfinite(numbers[samples.last])]] = "not finite"
     table = pd.concat([table, answers.reset_index(drop=True)], axis=1).assign(flag=flag)
+    return table.assign(**_truth(recordings, config))
+
+
+def _truth(recordings: Recordings, config: Config) -> dict[str, Any]:
+    """Return columns of the truth, as far as recordings tell it."""
     if config.model.task == "regression":
-        known = {
-            axis: recordings.positions[:, AXES.index(axis)] for axis in facts["axes"] if axis in recordings.axes
-        }
-        return table.assign(**{f"true_{axis}_mm": values for axis, values in known.items()})
-    return table.assign(true=_true_labels(recordings, config)) if _has_truth(recordings) else table
-
-
-def _has_truth(recordings: Recordings) -> bool:
-    return recordings.labels is not None or {*recordings.axes} >= {"x", "y"}
-
-
-def _true_labels(recordings: Recordings, config: Config) -> Any:
+        known = [axis for axis in config.model.axes if axis in recordings.axes]
+        return {f"true_{axis}_mm": recordings.positions[:, AXES.index(axis)] for axis in known}
     if recordings.labels is not None:
-        return np.array(recordings.label_names, object)[recordings.labels]
+        return {"true": np.array(recordings.label_names, object)[recordings.labels]}
+    if not {*recordings.axes} >= {"x", "y"}:
+        return {}
     sectors = make_sectors(config.sectors)
-    return np.array([*sectors.names, None], object)[sectors.label(recordings.positions)]  # the last: in no sector
+    names = np.array([*sectors.names, None], object)  # the last: in no sector
+    return {"true": names[sectors.label(recordings.positions)]}
 
 
 def _scored(predictions: pd.DataFrame, facts: dict[str, Any], config: Config, folder: Path) -> dict[str, Any]:
@@ -96,9 +92,8 @@ def _scored(predictions: pd.DataFrame, facts: dict[str, Any], config: Config, fo
     truth = [f"true_{axis}_mm" for axis in axes] if axes else ["true"]
     if not {*truth} <= {*predictions.columns}:
         return {}
-    known = predictions[
-        predictions[truth].notna().all(axis=1) & ~predictions["flag"].isin(["filling", "not finite"])
-    ]
+    unanswered = predictions["flag"].isin(["filling", "not finite"])
+    known = predictions[predictions[truth].notna().all(axis=1) & ~unanswered]
     known = known if axes else known[known["true"].isin(labels)]
     if not len(known):
         return {}
@@ -117,7 +112,7 @@ def _scored(predictions: pd.DataFrame, facts: dict[str, Any], config: Config, fo
     result = {"scored_rows": len(known), "scores": scores, "intervals": ends, "resampled": unit}
     if facts["calibration"]:
         result["coverage"] = {"level": facts["calibration"]["coverage"], "found": _covered(known, axes, labels)}
-    _draw(known.assign(split=_SPLIT, point=recording), facts, folder)
+    _draw(known.assign(split="new recordings", point=recording), facts, folder)
     return result
 
 
@@ -133,15 +128,10 @@ def _covered(known: pd.DataFrame, axes: Sequence[str], labels: Sequence[str]) ->
 def _draw(known: pd.DataFrame, facts: dict[str, Any], folder: Path) -> None:
     folder.mkdir(exist_ok=True)
     with style.drawing():
-        for name, figure in _figures(known, facts):
-            figure.savefig(folder / f"{name}.png")
-
-
-def _figures(known: pd.DataFrame, facts: dict[str, Any]) -> Iterator[tuple[str, Figure]]:
-    if not facts["axes"]:
-        yield "true_against_predicted", errors.confusion(known, facts["labels"], "class")
-        return
-    yield "error_distribution", errors.error_distribution(known, {})
-    yield "true_against_predicted", errors.true_against_predicted(known)
-    if {*facts["axes"]} >= {"x", "y"}:
-        yield "error_map", errors.error_map(known)
+        if labels := facts["labels"]:
+            errors.confusion(known, labels, "class").savefig(folder / "true_against_predicted.png")
+            return
+        errors.error_distribution(known, {}).savefig(folder / "error_distribution.png")
+        errors.true_against_predicted(known).savefig(folder / "true_against_predicted.png")
+        if {*facts["axes"]} >= {"x", "y"}:
+            errors.error_map(known).savefig(folder / "error_map.png")

@@ -1,8 +1,7 @@
 """A model that a run has left: where it is, what it knows of itself, and how it reads recordings."""
 
 import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -10,11 +9,10 @@ from typing import Any, cast
 from omegaconf import OmegaConf
 
 from forcepos.config.checks import compose_unchecked
-from forcepos.config.mistakes import explain
 from forcepos.config.schema import Config, DataConfig, SectorsConfig, SimulatedConfig, TableConfig, VersuchConfig
 from forcepos.data.readers.files import find_columns
 from forcepos.data.readers.opening import find_sources
-from forcepos.experiment.api import to_config
+from forcepos.experiment.api import explained, to_config
 from forcepos.results.finished_runs import CONFIG, MODEL, read_config
 from forcepos.runtime.errors import InputError
 
@@ -31,26 +29,22 @@ def find_model(name: str, config: Config) -> Path:
     for path in (Path(name), Path(name, MODEL), Path(name, "data", MODEL)):  # the last one is MLflow's
         if path.is_file():
             return path
-    if ":/" in name:
-        return _fetch(name, config)
-    for result in sorted(Path().rglob("result.json")):
-        own = (result.parent / CONFIG).exists() and (result.parent / MODEL).exists()  # not MLflow's copy
-        if own and name.encode() in result.read_bytes() and read_config(result).get("run_id") == name:
-            return result.parent / MODEL
-    if Path(name).exists() or len(name) != 32:
-        raise InputError(f"{name} is neither a folder with a {MODEL}, nor the id of a run, nor models:/…")
-    return _fetch(f"runs:/{name}", config)
-
-
-def _fetch(source: str, config: Config) -> Path:
+    if ":/" not in name:
+        for result in sorted(Path().rglob("result.json")):
+            own = (result.parent / CONFIG).exists() and (result.parent / MODEL).exists()  # not MLflow's copy
+            if own and name.encode() in result.read_bytes() and read_config(result).get("run_id") == name:
+                return result.parent / MODEL
+        if Path(name).exists() or len(name) != 32:
+            raise InputError(f"{name} is neither a folder with a {MODEL}, nor the id of a run, nor models:/…")
+        name = f"runs:/{name}"
     from forcepos.tracking.store import fetch  # noqa: PLC0415  # MLflow takes a second
 
-    return fetch(config.tracking, source) / MODEL
+    return fetch(config.tracking, name) / MODEL
 
 
 def default_config(overrides: Sequence[str]) -> Config:
     """Compose the default config with overrides, but those of `data.…`: of it, the tracking store matters."""
-    with _explained():
+    with explained():
         return to_config(compose_unchecked([one for one in overrides if not one.startswith("data.")]))
 
 
@@ -61,7 +55,7 @@ def config_for(facts: dict[str, Any], files: str, overrides: Sequence[str]) -> t
     """
     trained, names = facts["config"], [channel["name"] for channel in facts["channels"]]
     of_data = [one.removeprefix("data.") for one in overrides if one.startswith("data.")]
-    with _explained():
+    with explained():
         composed = compose_unchecked(["data=table", f"data.features={names}", "data.path=."])
         if "path" in trained["data"]:  # else it was a simulation, and whatever these files are, they are tables
             given = {key: value for key, value in trained["data"].items() if key not in {"seconds", "plugin"}}
@@ -89,17 +83,6 @@ def _without_truth(data: TableConfig) -> TableConfig:
     return data
 
 
-@contextmanager
-def _explained() -> Iterator[None]:
-    """Turn what is wrong with overrides into an InputError."""
-    try:
-        yield
-    except Exception as error:
-        if line := explain(error):
-            raise InputError(line) from error
-        raise
-
-
 def data_of(facts: dict[str, Any], overrides: Sequence[str]) -> DataConfig:
     """Return the config of the data that a model was trained on, with overrides such as data.path=…."""
     values = {key: value for key, value in facts["config"]["data"].items() if key != "plugin"}
@@ -107,5 +90,5 @@ def data_of(facts: dict[str, Any], overrides: Sequence[str]) -> DataConfig:
     given = OmegaConf.from_dotlist([one.removeprefix("data.") for one in overrides if one.startswith("data.")])
     if facts["config"]["data"].get("plugin"):
         raise InputError("its reader is a plug-in, which a model does not name to be run")
-    with _explained():
+    with explained():
         return cast("DataConfig", OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(kind), values, given)))

@@ -185,32 +185,34 @@ def draw_jobs(rows: Sequence[Row], keys: Sequence[str], folder: Path) -> list[Pa
     """Draw and compare the finished jobs in `folder`, as far as possible, and return the files."""
     from forcepos.results import comparison  # noqa: PLC0415  # matplotlib takes a second
 
-    finished, files = [row for row in rows if row["result"]], list[Path]()
+    finished = [row for row in rows if row["result"]]
     if len(finished) < 2:
-        return files
-    work: list[tuple[str, str, Callable[..., object], list[Path]]] = []
-    pictures = [folder / "jobs.svg", folder / "jobs.png"]
-    work += [("draw", "", partial(comparison.save_job_scores, finished), pictures)]
+        return []
+    draw = partial(comparison.save_job_scores, finished)
+    files = _written("draw", None, draw, folder / "jobs.svg", folder / "jobs.png")
     if ladders := _ladders(rows, keys):
-        page, make = folder / "ladder.html", partial(comparison.write_ladders, ladders)
-        work += [("order", f"from split to split: {short_path(page)}", make, [page])]
+        order = partial(comparison.write_ladders, ladders)
+        files += _written("order", "from split to split", order, folder / "ladder.html")
     alike = _tested_alike(finished, keys)
     for number, jobs in enumerate(alike, 1):
         page = folder / ("comparison.html" if len(alike) == 1 else f"comparison_{number}.html")
-        done = f"jobs {', '.join(str(row['job']) for row in jobs)} compared: {short_path(page)}"
+        done = f"jobs {', '.join(str(row['job']) for row in jobs)} compared"
         compare = partial(comparison.write_comparison, [Path(row["result"]["outputs"]) for row in jobs])
-        work += [("compare", done, compare, [page])]
-    for what, done, write, made in work:
-        try:
-            write(*made)
-        except Exception as error:  # noqa: BLE001  # the jobs are done, and their table is written
-            level = logging.INFO if isinstance(error, InputError) else logging.WARNING
-            log.log(level, "cannot %s the jobs: %s", what, str(error) or type(error).__name__)
-            continue
-        files += made
-        if done:
-            log.info("%s", done)
+        files += _written("compare", done, compare, page)
     return files
+
+
+def _written(what: str, done: str | None, write: Callable[..., object], *files: Path) -> list[Path]:
+    """Write files and return them; none, with a log line, where that is impossible."""
+    try:
+        write(*files)
+    except Exception as error:  # noqa: BLE001  # the jobs are done, and their table is written
+        level = logging.INFO if isinstance(error, InputError) else logging.WARNING
+        log.log(level, "cannot %s the jobs: %s", what, str(error) or type(error).__name__)
+        return []
+    if done:
+        log.info("%s: %s", done, short_path(files[0]))
+    return [*files]
 
 
 def _tested_alike(rows: Sequence[Row], keys: Sequence[str]) -> list[list[Row]]:

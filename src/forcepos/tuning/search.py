@@ -22,7 +22,7 @@ from forcepos.config.schema import TunerConfig
 from forcepos.runtime.errors import InputError, TrialFailure, plugin_errors, plugin_name
 from forcepos.runtime.interruption import stop_if_asked
 from forcepos.tuning.trials import Events, Journal, Logs, TrialResult, Values, load_trials, save_trial
-from forcepos.tuning.tuner import SearchSpec
+from forcepos.tuning.tuner import SearchSpec, Space
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +58,8 @@ class Ledger:
 
     def __init__(self, spec: SearchSpec, events: Events) -> None:
         self._config, self._oracle, self._events = spec.config, _new_oracle(spec), events
-        self._space = spec.space
+        self._space = Space(spec.declare)
+        self._config.declare(self._space, spec.epochs)
         self._known = {result.number: result for result in load_trials(spec.directory, self._fault_of)}
         self._results = dict[int, TrialResult]()
         self._journal = Journal(spec.directory, self._space, self._known)

@@ -183,9 +183,3 @@ class SearchSpec:
     directory: Path  # where trials and journal are kept; locked by the process that searches
     seed: int
     epochs: int  # of a trial's training; with Hyperband, of the longest
-
-    @property
-    def space(self) -> Space:
-        space = Space(self.declare)
-        self.config.declare(space, self.epochs)
-        return space

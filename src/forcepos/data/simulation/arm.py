@@ -36,7 +36,6 @@ _HOME_RAD = np.array([0.0, 0.5, 0.0, -1.6, 0.0, 1.04, 0.0])
 _MOVED = np.array([0, 1, 3, 4, 5, 6])
 _HAND_DOWN = np.diag([1.0, -1.0, -1.0])
 _POSITION_TOLERANCE_M = 1e-8
-_SLOPE_STEP_M = 1e-4
 
 
 @dataclass(frozen=True)
@@ -92,20 +91,6 @@ class Arm:
     def gravity(self, angles: Float64) -> Float64:
         """Return the torques (7,) in Nm that balance gravity at these joint angles (7,) in rad."""
         return self._torques(mujoco.MjData(self._model), angles)[:, 0]
-
-    def slopes(self, posture: Posture) -> Float64:
-        """Return (3, 7, 4) of gravity in Nm per m, and of contact in Nm per N and m, along the base's x, y and z.
-
-        By central differences: the hand keeps pointing down and the elbow stays in its plane.
-        """
-        data = mujoco.MjData(self._model)
-        self._torques(data, posture.angles)
-        turn = np.zeros((3, JOINTS))  # rad per m
-        turn[:, _MOVED] = np.linalg.pinv(self._jacobian(data, "tip")[:, _MOVED])[:, :3].T
-        step = _SLOPE_STEP_M * turn
-        ahead = [self._torques(data, angles) for angles in posture.angles + step]
-        behind = [self._torques(data, angles) for angles in posture.angles - step]
-        return np.asarray(np.subtract(ahead, behind) / (2 * _SLOPE_STEP_M))
 
     def _torques(self, data: mujoco.MjData, angles: Float64) -> Float64:
         """(7, 4) gravity and contact of a posture, which `data` keeps."""

@@ -156,17 +156,6 @@ class Simulation:
         """The posture on each grid point."""
         return self._solve(grid_mm(self.config))
 
-    @cached_property
-    def nominal_slopes(self) -> Float64:
-        """(points, 3, 7, 4) derivatives of each grid point's torques, as of `Arm.slopes`."""
-        arm = Arm()
-        return np.array([arm.slopes(posture) for posture in self.nominal_postures])
-
-    @property
-    def nominal_tips_mm(self) -> Float64:
-        """(points, 3) the grid in the base frame."""
-        return grid_mm(self.config) - np.array(self.config.offset_mm, np.float64)
-
     def _covariance(self, window: int, offsets_known: bool) -> Float64:
         """(14, 14) of a window's mean msT and exT."""
         rows = row_covariance(self.config, window, offsets_known).reshape(2, window, 2, window)
