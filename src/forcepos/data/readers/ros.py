@@ -29,17 +29,17 @@ class Field(NamedTuple):
     """A column: an attribute of messages, such as wrench.force.x, or an element of a list that it is."""
 
     path: str
-    index: int | None
+    place: int | None
     type: pa.DataType
 
     def __str__(self) -> str:
-        return self.path if self.index is None else f"{self.path}[{self.index}]"
+        return self.path if self.place is None else f"{self.path}[{self.place}]"
 
     def value(self, message: Any) -> Any:
         """Return its value in a message, None where the list is too short."""
         found = attrgetter(self.path)(message)
-        if self.index is not None:
-            return found[self.index] if self.index < len(found) else None
+        if self.place is not None:
+            return found[self.place] if self.place < len(found) else None
         return found.sec * 10**9 + found.nanosec if self.type is _TIME else found
 
 
