@@ -58,6 +58,7 @@ CALLS = {
 # What is of our own making, and what harms nobody.
 ALLOWED = {
     "forcepos/__init__.py": ["import_module"],  # of the names in its own table
+    "forcepos/__main__.py": ["import_module"],  # likewise
     "forcepos/config/mistakes.py": ["yaml"],  # the names of its errors
     # A config, which is trusted, names a plug-in; nothing but a subclass of forcepos' own base classes is taken.
     "forcepos/config/plugins.py": ["import_module"],

@@ -17,6 +17,8 @@ from forcepos.__main__ import _command
 Refused = Callable[..., str]
 OWN = "defaults: [cnn_regression, _self_]\n"
 
+COMMANDS = "prepare, inspect, compare, predict, export, ui"
+
 
 @pytest.fixture
 def refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Refused]:
@@ -84,12 +86,12 @@ def refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Refused
         ("hydra.run.dir=${nope}", "hydra.run.dir: Interpolation key 'nope' not found"),
         ("hydra.run.dir=${oc.env:NOPE}", "hydra.run.dir: the environment variable NOPE is not set"),
         ("train",
-         "train is neither key=value nor a command (prepare, inspect, compare, ui): "
+         f"train is neither key=value nor a command ({COMMANDS}): "
          "without one, a model is trained"),
         ("prepar",
-         "prepar is neither key=value nor a command (prepare, inspect, compare, ui): did you mean prepare?"),
+         f"prepar is neither key=value nor a command ({COMMANDS}): did you mean prepare?"),
         ("cnn_regression",
-         "cnn_regression is neither key=value nor a command (prepare, inspect, compare, ui): did you mean "
+         f"cnn_regression is neither key=value nor a command ({COMMANDS}): did you mean "
          "model=cnn_regression?"),
         ("--seed=3", "unrecognized arguments: --seed=3: did you mean seed=…?"),
         ("--multirn", "unrecognized arguments: --multirn: did you mean --multirun?"),
@@ -103,10 +105,10 @@ def test_what_may_have_been_meant_is_named(argument: str, message: str, refused:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["seed=2", "train"], "train is neither key=value nor a command (prepare, inspect, compare, ui): "
+        (["seed=2", "train"], f"train is neither key=value nor a command ({COMMANDS}): "
          "without one, a model is trained"),
         (["-m", "inspct"],
-         "inspct is neither key=value nor a command (prepare, inspect, compare, ui): did you mean inspect?"),
+         f"inspct is neither key=value nor a command ({COMMANDS}): did you mean inspect?"),
         (["--run", "seed=2", "--multirun"],
          "Only one of --run, --multirun, --cfg, --info and --shell_completion can be specified"),
         (["inspect", "x.csv", "--fgures"], "unrecognized arguments: --fgures: did you mean --no-figures?"),

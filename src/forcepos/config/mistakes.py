@@ -25,7 +25,7 @@ from forcepos.runtime.errors import InputError
 from forcepos.runtime.paths import short_path
 from forcepos.runtime.wording import visible
 
-_COMMANDS = ("prepare", "inspect", "compare", "ui")
+_COMMANDS = ("prepare", "inspect", "compare", "predict", "export", "ui")
 UNREADABLE = (OSError, ValueError, YAMLError, OmegaConfBaseException)  # what reading a YAML file may raise
 
 

@@ -25,6 +25,8 @@ python -m forcepos debug=smoke                           every step, in seconds
 python -m forcepos prepare data.source=ZIP               convert text logs to such a Feather file
 python -m forcepos inspect FILES                         inspect data before training; --write drafts a config
 python -m forcepos compare RUN RUN                       which run is better, and which differences are real
+python -m forcepos predict RUN FILES                     predict new recordings, and score them if that is possible
+python -m forcepos export RUN                            a folder for the robot: ONNX and a live estimator
 python -m forcepos ui                                    show the runs in MLflow's user interface
 
 Groups and their choices:
