@@ -29,7 +29,7 @@ from forcepos import compose, run
 
 _HERE = Path(__file__).parent
 _USUAL = (
-    "data=table", "model=cnn_regression", "tuner=bayesian", "tracking=none",
+    "data=table", "model=cnn_regression", "tracking=none",
     "evaluation.also=null", "evaluation.figures=false", "evaluation.baselines=false",
 )  # fmt: skip
 _RESAMPLES, _SEED = 2000, 1
@@ -63,7 +63,7 @@ def main() -> None:
         place = kept / asked.name / job.file
         if not place.exists():
             print(f"{number} of {len(jobs)}: {place.stem}", file=sys.stderr, flush=True)
-            result = _measure(job, there[job.set_name], data, kept, asked.overrides)
+            result = _measure(job, there[job.set_name], data, kept, asked)
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_text(json.dumps(result))
     names = sorted(
@@ -82,9 +82,11 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "overrides", nargs="*", help="what distinguishes it from the default, such as model.scaling=none"
     )
+    chosen = "take the hyperparameters that the search of this configuration found, and search no more"
+    parser.add_argument("--chosen", metavar="NAME", help=chosen)
     parser.add_argument("--folder", default="outputs/bench-real", help="where results are kept")
     parser.add_argument("--page", help="a page with two marks between which the table goes")
-    return parser.parse_args()
+    return parser.parse_intermixed_args()
 
 
 def _jobs(name: str, protocol: Mapping[str, Any]) -> Iterator[Job]:
@@ -94,7 +96,7 @@ def _jobs(name: str, protocol: Mapping[str, Any]) -> Iterator[Job]:
 
 
 def _measure(
-    job: Job, protocol: Mapping[str, Any], data: Path, kept: Path, extra: Sequence[str]
+    job: Job, protocol: Mapping[str, Any], data: Path, kept: Path, asked: argparse.Namespace
 ) -> dict[str, Any]:
     """Train on the job's split; return errors by method and recording, coverage, and seconds."""
     folder = _prepared(data / job.set_name, protocol, kept / "data" / job.set_name)
@@ -104,13 +106,20 @@ def _measure(
         split += [f"split.folds={protocol['folds']}", f"split.fold={job.fold}"]
     listed = ", ".join(json.dumps(name) for name in protocol["inputs"][job.inputs])
     given = [override.format(folder=folder) for override in protocol["overrides"]]
-    config = compose(*_USUAL, *given, f"data.features=[{listed}]", *split, *extra)
-    place, began = kept / "runs" / f"{time.time_ns()}", time.monotonic()
+    place, tuner = kept / "runs" / f"{time.time_ns()}", ["tuner=bayesian"]
+    if asked.chosen:
+        place.mkdir(parents=True)
+        chosen = json.loads((kept / asked.chosen / job.file).read_text())["chosen"]
+        (place / "chosen.json").write_text(json.dumps(chosen))
+        tuner = ["tuner=fixed", f"tuner.hyperparameters={place / 'chosen.json'}"]
+    config = compose(*_USUAL, *tuner, *given, f"data.features=[{listed}]", *split, *asked.overrides)
+    began = time.monotonic()
     result = run(config, place)
     seconds = time.monotonic() - began
     predictions = pd.read_parquet(place / "predictions.parquet")
     errors = {"ours": by_recording(predictions["recording"].to_numpy(str), _distances(predictions))}
-    errors |= reference_errors(config, protocol.get("wrench"))
+    if not asked.chosen:  # else the other configuration has them
+        errors |= reference_errors(config, protocol.get("wrench"))
     covered = None
     if result["coverage"] and "radius_mm" in predictions:
         within = (_distances(predictions) <= predictions["radius_mm"].to_numpy()).astype(float)

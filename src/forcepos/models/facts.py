@@ -69,7 +69,6 @@ def facts_of(
     ranges = zip(recordings.channels, trained.min(axis=0).tolist(), trained.max(axis=0).tolist(), strict=True)
     table = data if isinstance(data, TableConfig) else None
     tared = (table.tare_features or table.features) if table and table.tare != "none" else []
-    names = dict(zip(data.features, recordings.channels, strict=True))  # a column may be given by its number
     kept = ("coverage", "bound", "floor_mm", "units", "counted")
     return {
         "format": FORMAT,
@@ -89,7 +88,7 @@ def facts_of(
             "columns": table.targets or [] if table else list(recordings.axes),
             "frame": f"the targets' in the data, moved by data.offset_mm={data.offset_mm}",
         },
-        "tared": [names[name] for name in tared],
+        "tared": [recordings.channels[data.features.index(name)] for name in tared],  # given by number, perhaps
         "calibration": {key: vars(calibration)[key] for key in kept} if calibration else None,
         "far": {"mean": familiarity.mean.tolist(), "matrix": familiarity.matrix.tolist(),
                 "distance": familiarity.distance},
@@ -102,7 +101,7 @@ def facts_of(
 def _unit(name: str, simulated: bool) -> str | None:
     """Return the unit that a channel's name tells, `Force X (N)` or `t [ms]`; None: it does not."""
     if simulated:
-        return _UNITS[name.partition("_")[0] if "_" in name else name[0]]
+        return _UNITS.get(name.partition("_")[0] if "_" in name else name[0])
     closing = {"(": ")", "[": "]"}
     opening = max(closing, key=name.rfind)
     inside = name.rpartition(opening)[2]
