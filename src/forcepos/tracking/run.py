@@ -19,12 +19,10 @@ from mlflow.types import ColSpec, Schema
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NOTE
 
 from forcepos.data.recordings import Float32
-from forcepos.models.facts import read_facts
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.wording import visible
-from forcepos.tracking import served, store
+from forcepos.tracking import store
 from forcepos.tracking.description import package_versions, short_value
-from forcepos.tracking.served import answer_columns
 from forcepos.tracking.steps import StepQueue
 from forcepos.tuning.trials import Logs, TrialResult, Values
 
@@ -252,6 +250,9 @@ def _answering_rows(windows: Path, path: Path, example: Float32) -> Path:
 
     It holds a copy of served.py; a model of an earlier version does not know its channels, and stays as it is.
     """
+    from forcepos.models.facts import read_facts  # noqa: PLC0415  # TensorFlow takes seconds
+    from forcepos.tracking import served  # noqa: PLC0415  # likewise
+
     try:
         facts = read_facts(path)
     except InputError:
@@ -260,7 +261,7 @@ def _answering_rows(windows: Path, path: Path, example: Float32) -> Path:
     shutil.copy(served.__file__, code)
     channels = [channel["name"] for channel in facts["channels"]]
     label = [ColSpec("string", "predicted")] * bool(facts["labels"])
-    outputs = Schema([*label, *(ColSpec("double", name) for name in answer_columns(facts))])
+    outputs = Schema([*label, *(ColSpec("double", name) for name in served.answer_columns(facts))])
     pyfunc.save_model(
         str(rows), loader_module=code.stem, code_paths=[str(code)], data_path=str(path),
         signature=ModelSignature(Schema([ColSpec("double", name) for name in channels]), outputs),
