@@ -149,7 +149,7 @@ def _distances(predictions: pd.DataFrame) -> NDArray[np.float64]:
 
 def _table(jobs: Sequence[Job], names: Mapping[str, Path]) -> Table:
     table = Table(
-        "Mean Euclidean error in mm, its 95 % interval over recordings, and the coverage of a radius of 90 %",
+        "Mean Euclidean error in mm, its 95 % interval over recordings, and what the radius covers of its level",
         (
             "set",
             "inputs",
@@ -209,9 +209,11 @@ def _coverage(results: Sequence[dict[str, Any]]) -> str:
     if not found:
         return "no radius"
     counts, hits = _pooled(found).sum(axis=0)
+    levels = [result["coverage"] for result in results if result["coverage"]]
     some = "" if len(found) == len(results) else f" in {len(found)} of {len(results)} folds"
-    counted = " and ".join(sorted({result["coverage"]["counted"] for result in results if result["coverage"]}))
-    return f"{100 * hits / counts:.0f} %, {counted} counted{some}"
+    level = " and ".join(sorted({f"{100 * of.get('level', of['asked']):g}" for of in levels}))
+    counted = " and ".join(sorted({of["counted"] for of in levels}))
+    return f"{100 * hits / counts:.0f} % of {level} %, {counted} counted{some}"
 
 
 if __name__ == "__main__":

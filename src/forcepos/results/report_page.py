@@ -16,6 +16,7 @@ from omegaconf import OmegaConf
 from forcepos.data.recordings import Float64
 from forcepos.evaluation.evaluate import coverage_at_levels
 from forcepos.models.problem import Regression
+from forcepos.models.training.device import rows_of
 from forcepos.results.comparison import ladder
 from forcepos.results.figures import errors, style
 from forcepos.results.findings import cards, question
@@ -82,15 +83,20 @@ def _layers(model: keras.Model) -> pd.DataFrame:
 
 def _load(report: RunReport, result: dict[str, Any]) -> list[str]:
     """Return Python that loads the model, from any folder: from MLflow, if it is there, and from its file."""
-    model, path = report.scored.trained.model, Path(result["outputs"], "model.keras").absolute()
-    ways = {"keras": f"model = keras.models.load_model({str(path)!r})"}
+    shape, path = report.scored.trained.model.input_shape[1:], Path(result["outputs"], "model.keras").absolute()
+    windows = f"windows = np.zeros({(1, *shape)}, np.float32)  # yours: raw, one sample or more"
+    load = f"import keras\nimport numpy as np\n\nmodel = keras.models.load_model({str(path)!r})"
+    ways = [f"{load}\n{windows}\npredictions = model.predict(windows)"]
     if result["model_uri"].startswith("models:"):
         uri, _ = resolve(report.scored.problem.config.tracking.uri)
         load = f"mlflow.set_tracking_uri({uri!r})\nmodel = mlflow.pyfunc.load_model({result['model_uri']!r})"
-        ways = {"mlflow": load} | ways
-    signals = f"signals = np.zeros({(1, *model.input_shape[1:])}, np.float32)  # yours: raw, one sample or more"
-    use = f"{signals}\npredictions = model.predict(signals)"
-    return [f"import {library}\nimport numpy as np\n\n{load}\n{use}" for library, load in ways.items()]
+        names = "columns = model.metadata.signature.inputs.input_names()"
+        rows = (
+            f"rows = pd.DataFrame(np.zeros({(rows_of(report.scored.trained.model), shape[-1])}), columns=columns)"
+        )
+        use = f"{names}\n{rows}  # yours: raw, of one recording\npredictions = model.predict(rows)"
+        ways = [f"import mlflow\nimport numpy as np\nimport pandas as pd\n\n{load}\n{use}", *ways]
+    return ways
 
 
 def _draw(report: RunReport, result: dict[str, Any]) -> Iterator[tuple[str, Figure]]:
