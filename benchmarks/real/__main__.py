@@ -207,7 +207,7 @@ def _with_interval(results: Sequence[dict[str, Any]]) -> str:
 def _coverage(results: Sequence[dict[str, Any]]) -> str:
     found = [result["covered"] for result in results if result["covered"]]
     if not found:
-        return "no radius"
+        return "no radius" if results else ""
     counts, hits = _pooled(found).sum(axis=0)
     levels = [result["coverage"] for result in results if result["coverage"]]
     some = "" if len(found) == len(results) else f" in {len(found)} of {len(results)} folds"
