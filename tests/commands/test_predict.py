@@ -63,7 +63,7 @@ def test_without_the_truth_there_are_predictions_and_no_scores(
     run: Path, table: pd.DataFrame, tmp_path: Path
 ) -> None:
     table.drop(columns=["x", "y", "z"]).to_csv(tmp_path / "blind.csv", index=False)
-    done = forcepos(["predict", str(run), "blind.csv", *KEYS, "--output", "found.csv"], tmp_path)
+    done = forcepos(["predict", str(run), "blind.csv", "--output", "found.csv", *KEYS], tmp_path)
     assert done.code == 0, done.err
     assert "blind.csv lacks x, y, z (data.targets): predictions without it" in done.err
     assert set(json.loads((tmp_path / "found.json").read_text())) == {"model", "rows", "flags", "predictions"}

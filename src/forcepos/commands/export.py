@@ -32,7 +32,7 @@ def main(arguments: Sequence[str]) -> None:
     add("--output", type=Path, metavar="FOLDER", help="a new folder; by default `exported` in the run's")
     add("overrides", nargs="*", metavar="KEY=VALUE", help="of the config: where the data are now, data.path=…")
     answer_in_one_line(parser)
-    options = parser.parse_args(arguments)
+    options = parser.parse_intermixed_args(arguments)  # keys may follow options
     handler = StandardErrorHandler()
     handler.setFormatter(VisibleFormatter("%(asctime)s %(message)s", "%H:%M:%S"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])

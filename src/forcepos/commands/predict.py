@@ -38,7 +38,7 @@ def main(arguments: Sequence[str]) -> None:
     add("--output", type=Path, metavar="FILE", default=output, help=".parquet or .csv")
     add("--config-dir", metavar="FOLDER", help="with a reader of your own, which data.plugin=… names")
     answer_in_one_line(parser)
-    options = parser.parse_args(arguments)
+    options = parser.parse_intermixed_args(arguments)  # keys may follow options
     handler = StandardErrorHandler()
     handler.setFormatter(VisibleFormatter("%(asctime)s %(message)s", "%H:%M:%S"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])

@@ -28,7 +28,7 @@ from forcepos.tracking.served import RowsModel, answer_columns
 log = logging.getLogger(__name__)
 _MOST = 0.01  # mm, or of a probability, between the export's answers and the model's
 _ROWS = 20_000  # that are compared at most
-# Runs in the exported folder, in a process of its own, and prints seconds, bytes and microseconds.
+# Runs in the exported folder, in a process of its own, and prints seconds and microseconds.
 _TIMING = """
 import time; begin = time.perf_counter()
 import json, sys; sys.path.insert(0, "."); sys.path.append(sys.argv[1])
@@ -84,16 +84,16 @@ def _compared_rows(facts: dict[str, Any], run: Path, overrides: Sequence[str]) -
         mean, matrix = (np.array(facts["far"][name]) for name in ("mean", "matrix"))
         drawn = np.random.default_rng(1).normal(size=(2000, len(mean)))
         return [mean + drawn @ np.linalg.pinv(matrix).T], "2000 random rows like those of training"
-    names = [*recordings.names]
+    names, of = [*recordings.names], "the data"
     if (predictions := run / "predictions.parquet").is_file():
         table = pd.read_parquet(predictions, columns=["split", "recording"])
-        names = [*dict.fromkeys(table["recording"][table["split"] == table["split"].iloc[0]])]
+        names, of = [*dict.fromkeys(table["recording"][table["split"] == table["split"].iloc[0]])], "the test part"
     parts, count = list[Float64](), 0
     for first, end in recordings.runs.tolist():
         if recordings.names[recordings.recording[first]] in names and count < _ROWS:
             parts.append(recordings.signals[first:end].astype(np.float64))
             count += end - first
-    return parts, f"{count} rows of {len(parts)} recordings of the test part"
+    return parts, f"{count} rows of {len(parts)} recordings of {of}"
 
 
 def _difference(model: RowsModel, folder: Path, parts: Sequence[Float64]) -> float:
