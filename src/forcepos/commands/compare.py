@@ -60,15 +60,11 @@ def main(arguments: Sequence[str]) -> None:
 def _folders(run: str) -> list[Path]:
     """Return the folders of a run, or of a sweep's finished jobs, named by folder or id."""
     from forcepos.experiment.sweep_table import job_folders  # noqa: PLC0415  # Hydra takes half a second
-    from forcepos.results.finished_runs import CONFIG, holds_result, read_config  # noqa: PLC0415  # likewise
+    from forcepos.results.finished_runs import find_by_id, holds_result  # noqa: PLC0415  # likewise
 
     folder = Path(run)
     if not folder.is_dir():
-        files = sorted([*Path().rglob("result.json"), *Path().rglob("sweep.json")])
-        # A run's or a sweep's own, not a fold's nor MLflow's copy.
-        own = (file for file in files if file.name == "sweep.json" or (file.parent / CONFIG).exists())
-        naming = (file for file in own if run.encode() in file.read_bytes())
-        folder = next((file.parent for file in naming if read_config(file).get("run_id") == run), folder)
+        folder = find_by_id(run) or folder
     if not folder.is_dir():
         raise InputError(f"{run} is neither a folder nor the id of a run or sweep below {Path.cwd()}")
     jobs = job_folders(folder)

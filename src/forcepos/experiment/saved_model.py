@@ -13,7 +13,7 @@ from forcepos.config.schema import Config, DataConfig, SectorsConfig, SimulatedC
 from forcepos.data.readers.files import find_columns
 from forcepos.data.readers.opening import find_sources
 from forcepos.experiment.api import explained, to_config
-from forcepos.results.finished_runs import CONFIG, MODEL, read_config
+from forcepos.results.finished_runs import MODEL, find_by_id
 from forcepos.runtime.errors import InputError
 
 log = logging.getLogger(__name__)
@@ -30,10 +30,8 @@ def find_model(name: str, config: Config) -> Path:
         if path.is_file():
             return path
     if ":/" not in name:
-        for result in sorted(Path().rglob("result.json")):
-            own = (result.parent / CONFIG).exists() and (result.parent / MODEL).exists()  # not MLflow's copy
-            if own and name.encode() in result.read_bytes() and read_config(result).get("run_id") == name:
-                return result.parent / MODEL
+        if (folder := find_by_id(name)) and (folder / MODEL).exists():
+            return folder / MODEL
         if Path(name).exists() or len(name) != 32:
             raise InputError(f"{name} is neither a folder with a {MODEL}, nor the id of a run, nor models:/…")
         name = f"runs:/{name}"

@@ -63,6 +63,15 @@ def refuse_used(folders: Sequence[Path], same: bool, skip: bool) -> None:
             raise InputError(f"{held}: choose another folder, or move it away")
 
 
+def find_by_id(run_id: str) -> Path | None:
+    """Return the folder, below the working directory, of the run or sweep with this id in MLflow."""
+    for file in sorted([*Path().rglob("result.json"), *Path().rglob("sweep.json")]):
+        own = file.name == "sweep.json" or (file.parent / CONFIG).exists()  # not a fold's nor MLflow's copy
+        if own and run_id.encode() in file.read_bytes() and read_config(file).get("run_id") == run_id:
+            return file.parent
+    return None
+
+
 def meaning(config: dict[str, Any]) -> dict[str, Any]:
     """Leave out of a config what does not make it another run."""
     return {key: config[key] for key in config.keys() - {"hydra", "skip_finished", "fail_fast", "tracking"}}
