@@ -6,7 +6,8 @@
 # make bench  measure side by side; half an hour, on an idle machine
 # make compare-notebook   the notebook's presets against our defaults; takes hours, can be interrupted and resumed
 # make bench-real DATA=folder   our models on recordings of real arms; an hour, can be interrupted and resumed
-# make reference   write docs/config.md from the config's schema
+# make reference   write docs/config.md, docs/command-line.md and the picture of the rooms from the code
+# make docs   the pages of docs/ as a site in site/; a link that leads nowhere ends it
 # make ui     the runs in MLflow's user interface
 
 PYTHON ?= python3
@@ -14,7 +15,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
-.PHONY: run test test-system bench bench-real compare-notebook reference lint audit ui clean
+.PHONY: run test test-system bench bench-real compare-notebook reference docs lint audit ui clean
 
 run: $(READY)
 	$(BIN)/python -m forcepos model=cnn_regression tuner=bayesian
@@ -36,6 +37,12 @@ compare-notebook: $(READY)
 
 reference: $(READY)
 	$(BIN)/python docs/config_page.py > docs/config.md
+	$(BIN)/python docs/scripts/command_page.py > docs/command-line.md
+	$(BIN)/python docs/scripts/rooms_picture.py > docs/pictures/rooms.svg
+
+docs: $(READY)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "site/index.html"
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -62,4 +69,4 @@ $(READY): pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) outputs mlruns
+	rm -rf $(VENV) outputs mlruns site
