@@ -42,7 +42,7 @@ reference: $(READY)
 
 docs: $(READY)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
-	@echo "site/index.html"
+	@echo "site/index.html; with its search: python -m http.server -d site"
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -11,10 +11,10 @@ _PAGE = """\
 
 <!-- Written by `make reference` from what the commands print: edit those, not this page. -->
 
-`forcepos` and `python -m forcepos` are the same. Every command ends with 0 if all is done, with 1 and one line that begins
-with `error:` if its input cannot be used, and with 130 or 143 if Ctrl-C or SIGTERM ended it. Training also ends with 1
-if a job of a sweep failed, and with 3 if all is done but MLflow lacks some of it. What programs read goes to standard
-output, everything for people to standard error.
+`forcepos` and `python -m forcepos` are the same. Every command ends with 0 if all is done, with 1 and one
+line that begins with `error:` if its input cannot be used, and with 130 or 143 if Ctrl-C or SIGTERM ended it.
+Training also ends with 1 if a job of a sweep failed, and with 3 if all is done but MLflow lacks some of it.
+What programs read goes to standard output, everything for people to standard error.
 """
 
 
