@@ -81,15 +81,27 @@ class TestMedians:
 
 class TestSteps:
     def test_what_the_searchs_end_has_cut_is_not_saved(self) -> None:
-        trials = [
-            {"epochs": 3, "steps_per_epoch": 100, "cut": False},
-            {"epochs": 1, "steps_per_epoch": 10, "cut": False},
-            {"epochs": 0, "steps_per_epoch": 7, "cut": False},
-            {"epochs": 1, "steps_per_epoch": 1000, "cut": True},
-        ]
-        found = run((1.0, 10, 1, 5.0), trials=trials)
+        found = run((1.0, 10, 1, 5.0), trials=[
+            trial(3, 100, units=1), trial(1, 10, units=2), trial(0, 7, units=3), trial(1, 1000, units=4, cut=True)
+        ])  # fmt: skip
         assert found.steps_saved() == 2 * 10 + 3 * 7
-        assert found.trials() == (1, 2)
+        assert found.networks() == (1, 2)
+
+    def test_a_network_that_hyperband_trains_again_is_one(self) -> None:
+        again = [trial(1, 10, units=1, bracket=0), trial(3, 10, units=1, bracket=1), trial(1, 10, units=2)]
+        found = run((1.0, 10, 1, 5.0), trials=again)
+        assert found.networks() == (1, 1)
+        assert found.steps_saved() == 10 * (3 - 1 - 3) + 10 * (3 - 1)
+
+    def test_one_that_goes_on_from_another_trial_has_trained_up_to_its_last_epoch(self) -> None:
+        found = run((1.0, 10, 1, 5.0), trials=[trial(1, 10, units=1), {**trial(2, 10, units=1), "last_epoch": 3}])
+        assert found.networks() == (1, 0)
+        assert found.steps_saved() == 0
+
+
+def trial(epochs: int, steps: int, units: int, bracket: int = 0, cut: bool = False) -> dict[str, Any]:
+    hyperparameters, done = {"units_0": units, "tuner/bracket": bracket}, {"epochs": epochs, "last_epoch": epochs}
+    return {"hyperparameters": hyperparameters, "steps_per_epoch": steps, **done, "cut": cut}
 
 
 class TestWays:
@@ -169,7 +181,7 @@ class TestSearch:
         found = measured(tmp_path, NOTEBOOK, budget_s=np.inf)
         steps = np.repeat([trial["steps_per_epoch"] for trial in found["trials"]], 3).cumsum().tolist()
         assert [epoch[1] for epoch in found["epochs"]] == steps
-        assert Run(found).trials() == (2, 0)
+        assert Run(found).networks() == (2, 0)
         assert found["finals"][0]["validation"] == found["finals"][0]["epochs"][-1][-1]
 
     def test_a_pruned_trial_counts_with_the_epochs_until_then(

@@ -137,10 +137,10 @@ def _errors(runs: list[Run]) -> Floats:
 def _steps(title: str, runs: Runs) -> Table:
     table = Table(
         f"Steps of the searches of equal seconds, sums over seeds; {title.partition(',')[0]}",
-        ("way", "trials with all epochs", "with fewer", "steps trained", "steps saved", "share saved, %"),
+        ("way", "networks trained for all epochs", "with fewer", "steps trained", "steps saved", "share saved, %"),
     )
     for way, of_way in runs.items():
-        whole, short = np.sum([run.trials() for run in of_way], axis=0)
+        whole, short = np.sum([run.networks() for run in of_way], axis=0)
         trained = sum(int(run.search.steps[-1]) for run in of_way)
         saved = sum(run.steps_saved() for run in of_way)
         share = f"{100 * saved / (trained + saved):.0f}"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from benchmarks.quality.results import Floats, Runs, Timeline, targets
 from benchmarks.quality.ways import NOTEBOOK, SHARES
@@ -26,6 +27,10 @@ def draw(runs: Runs, path: Path) -> None:
                 _draw_way(axes, way, lines, by)
             axes.axhline(np.median(targets(runs, share)), color=style.GREY, linestyle="--", linewidth=0.8)
             axes.set(xlabel=by, xscale="log", yscale="log", title=f"search: {share:g} of the notebook's seconds")
+            for axis in (axes.xaxis, axes.yaxis):
+                axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+                axis.set_major_formatter("{x:g}")
+                axis.set_minor_formatter(NullFormatter())
         for axes in panels[::2]:
             axes.set_ylabel("best validation error so far (mm)")
         figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)

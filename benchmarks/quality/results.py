@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.quality.ways import NOTEBOOK, Study
+from benchmarks.quality.ways import NOTEBOOK, Study, network_of
 
 Floats = NDArray[np.float64]
 _RESAMPLES, _SEED = 10_000, 1
@@ -71,20 +72,32 @@ class Run:
     def test_mm(self, share: float) -> float:
         return _number(self.final(share)["test_mm"])
 
-    def trials(self) -> tuple[int, int]:
-        """Return the numbers of trials with all epochs and with fewer; the one that the search's end cut aside."""
-        wanted = self.result["epochs_of_a_trial"]
-        uncut = [trial["epochs"] for trial in self.result["trials"] if not trial["cut"]]
-        return sum(epochs >= wanted for epochs in uncut), sum(epochs < wanted for epochs in uncut)
+    def networks(self) -> tuple[int, int]:
+        """Return how many networks were trained up to the last epoch, and how many were not.
+
+        Trials with the same hyperparameters, such as Hyperband's, are one network; the one that the search's end
+        cut is left out.
+        """
+        whole = [max(trial["last_epoch"] for trial in of) >= self._all_epochs for of in self._uncut()]
+        return sum(whole), len(whole) - sum(whole)
 
     def steps_saved(self) -> int:
-        """Return the steps that trials did not take, of all epochs; the one that the search's end cut aside."""
-        wanted = self.result["epochs_of_a_trial"]
+        """Return how many steps fewer were trained than with all epochs of each network; see `networks`."""
         return sum(
-            (wanted - trial["epochs"]) * trial["steps_per_epoch"]
-            for trial in self.result["trials"]
-            if not trial["cut"]
+            of[0]["steps_per_epoch"] * (self._all_epochs - sum(trial["epochs"] for trial in of))
+            for of in self._uncut()
         )
+
+    @property
+    def _all_epochs(self) -> int:
+        return int(self.result["epochs_of_a_trial"])
+
+    def _uncut(self) -> list[list[Mapping[str, Any]]]:
+        """Return the trials of each network."""
+        networks: dict[str, list[Mapping[str, Any]]] = {}
+        for trial in self.result["trials"]:
+            networks.setdefault(json.dumps(network_of(trial["hyperparameters"])), []).append(trial)
+        return [of for of in networks.values() if not any(trial["cut"] for trial in of)]
 
 
 def _finite(values: Floats) -> Floats:

@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.quality.ways import NOTEBOOK, SHARES, Study, search_seed
+from benchmarks.quality.ways import NOTEBOOK, SHARES, Study, network_of, search_seed
 from forcepos import load_recordings
 from forcepos.config.schema import Config
 from forcepos.data.recordings import Recordings
@@ -121,8 +121,9 @@ class Recorder(NetworkTrainer):
 
     Attributes:
         epochs: of each epoch, seconds since the beginning, steps so far, number of the trial, validation error.
-        trials: of each trial, its hyperparameters, the steps of an epoch, the number of its epochs, and whether
-            the end of the search has cut it short.
+        trials: of each trial, its hyperparameters, the steps of an epoch, how many epochs it trained, the number
+            of the last one, which is larger where it went on from another trial, and whether the search's end
+            cut it.
     """
 
     def __init__(self, problem: Problem, folder: Path, budget_s: float) -> None:
@@ -136,18 +137,20 @@ class Recorder(NetworkTrainer):
         return time.perf_counter() - self._began
 
     def execute(
-        self, hyperparameters: Values, execution: int, seed: int, epochs: int, after_epoch: AfterEpoch
+        self, hyperparameters: Values, execution: int, seed: int, epochs: int, after_epoch: AfterEpoch, *more: Any
     ) -> list[Logs]:
         """Train a trial's network; where its tuner can prune, that may end it, and the epochs until then count."""
         tuner, steps = self.problem.config.tuner, _steps(self.problem, hyperparameters["batch_size"])
         prune = getattr(tuner, "prune", None)
-        trial = {"hyperparameters": dict(hyperparameters), "steps_per_epoch": steps, "epochs": 0, "cut": False}
+        trial: dict[str, Any] = {"hyperparameters": dict(hyperparameters), "steps_per_epoch": steps}
+        trial |= {"epochs": 0, "last_epoch": 0, "cut": False}
         self.trials.append(trial)
 
         def note(epoch: int, logs: Logs) -> None:
             seconds, value = self.seconds, logs[tuner.objective]
             self._steps_done += steps
-            trial["epochs"] = epoch
+            trial["epochs"] += 1
+            trial["last_epoch"] = epoch
             self.epochs.append((seconds, self._steps_done, len(self.trials), value))
             if seconds >= self._budget_s:
                 trial["cut"] = epoch < epochs
@@ -157,7 +160,7 @@ class Recorder(NetworkTrainer):
                 raise _Pruned
 
         with suppress(_Pruned):
-            return super().execute(hyperparameters, execution, seed, epochs, note)
+            return super().execute(hyperparameters, execution, seed, epochs, note, *more)
         return []
 
     def epochs_until(self, seconds: float) -> int:
@@ -168,7 +171,7 @@ class Recorder(NetworkTrainer):
         """Return the hyperparameters of the trial with the best of the first `count` epochs."""
         finite = [epoch for epoch in self.epochs[:count] if math.isfinite(epoch[3])]
         chosen = self.trials[min(finite, key=lambda epoch: epoch[3])[2] - 1]["hyperparameters"]
-        return {name: value for name, value in chosen.items() if not name.startswith("tuner/")}
+        return network_of(chosen)
 
 
 def _steps(problem: Problem, batch_size: int) -> int:

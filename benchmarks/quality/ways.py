@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -96,6 +96,11 @@ class Study:
 def search_seed(way: str, seed: int) -> int:
     """Return the seed of a way's trials; the split's is `seed` for all."""
     return seed + _OTHER_SEEDS if way == NOTEBOOK else seed
+
+
+def network_of(hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the hyperparameters of a trial without those of Hyperband."""
+    return {name: value for name, value in hyperparameters.items() if not name.startswith("tuner/")}
 
 
 def studies(kept: Path, quick: bool, data: Path | None, seeds: int | None) -> Iterator[Study]:
