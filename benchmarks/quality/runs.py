@@ -32,7 +32,7 @@ from forcepos.runtime.files import write_state
 from forcepos.runtime.interruption import end_with_parent
 from forcepos.tuning.trials import Events
 
-_SAMPLES = 6500  # of a training subset at most: as many as the simulated arm's, so that a run takes no longer
+_SAMPLES = 4200  # of a training subset at most: as many as the simulated arm's, so that a run takes no longer
 _WARM_UP = ("tuner.max_trials=1", "training.epochs=1", "training.xla=always")
 
 

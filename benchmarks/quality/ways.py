@@ -21,7 +21,7 @@ _OTHER_SEEDS = 1000  # the notebook's way draws trials of its own: who drew the 
 _USUAL = (
     "model=ffnn_regression", "split=blocked", "tracking=none", "training.epochs=15", "training.final_epochs=40"
 )  # fmt: skip
-_SIMULATED = ("data.rows=50",)
+_SIMULATED = ("data.rows=35",)
 _QUICK_PLATE = ("data.grid=[3,3]", "data.spacing_mm=15")
 _QUICK = (
     "training.epochs=3", "training.final_epochs=4", "model.space.num_layers.max=1", "model.statistics_s=[0]"
