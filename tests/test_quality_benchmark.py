@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from benchmarks.quality import part
 from benchmarks.quality import ways as ways_module
 from benchmarks.quality.picture import draw
 from benchmarks.quality.results import Run, Timeline, finished_runs, median, moments, targets
@@ -23,8 +24,8 @@ TINY = (
 )  # fmt: skip
 
 
-def study(folder: Path, *overrides: str) -> Study:
-    return Study("tiny", overrides, range(1, 4), folder, trials=2)
+def study(folder: Path, *overrides: str, seeds: range = range(1, 4)) -> Study:
+    return Study("tiny", overrides, seeds, folder, trials=2)
 
 
 def run(*epochs: tuple[float, int, int, float | None], trials: Any = (), final: Any = (), cut: int = 1) -> Run:
@@ -155,7 +156,9 @@ class TestMissing:
 
 def write(of: Study, way: str) -> None:
     of.path(way, 1).parent.mkdir(parents=True, exist_ok=True)
-    result = run((1.0, 10, 1, 5.0), (4.0, 20, 1, 3.0), final=[(1.0, 7, 1.5)]).result
+    epochs, final = [(1.0, 10, 1, 5.0), (4.0, 20, 1, 3.0)], [(1.0, 7, 1.6), (2.0, 14, 1.5)]
+    trials = [trial(3, 7, units=1), trial(1, 7, units=2)]
+    result = run(*epochs, final=final if way == NOTEBOOK else final[1:], trials=trials).result
     write_json(of.path(way, 1), {"settings": of.settings(way, 1), **result})
 
 
@@ -165,6 +168,29 @@ def test_curves_are_drawn_of_all_ways(tmp_path: Path) -> None:
         write(ours, way)
     draw(finished_runs(ours), tmp_path / "curves.png")
     assert (tmp_path / "curves.png").stat().st_size > 10_000
+
+
+def test_finished_runs_become_tables_and_curves_and_go_into_a_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (page := tmp_path / "page.md").write_text(
+        "before\n<!-- bench-quality: begin -->\n<!-- bench-quality: end -->\n"
+    )
+    ours = study(tmp_path, seeds=range(1, 2))
+    for way in ways():
+        write(ours, way)
+    monkeypatch.setattr(part, "studies", lambda *_: iter([ours]))
+    whole, search, budget, steps = part.quality(1, page=page)
+    assert whole.rows[0] == ("notebook", "1", "1 of 1", "6 [6, 6]", *["1 [1, 1]"] * 3)
+    quarter = ("3 [3, 3]", "0.5 [0.5, 0.5]", "0.71 [0.71, 0.71]", "0.5 [0.5, 0.5]")
+    assert whole.rows[1] == ("random", "0.25", "1 of 1", *quarter)
+    assert search.rows[1] == ("random", "1 of 1", *["4 [4, 4]", "1 [1, 1]", "1 [1, 1]"])
+    assert budget.rows[0][4] == "2.5 [2.5, 2.5]"
+    assert steps.rows[0] == ("notebook", "1", "1", "20", "14", "41")
+    text = page.read_text()
+    assert all(str(table) in text for table in (whole, search, budget, steps))
+    assert "](pictures/quality_tiny.png)\n<!-- bench-quality: end -->" in text
+    assert (tmp_path / "pictures/quality_tiny.png").exists()
 
 
 class TestSearch:

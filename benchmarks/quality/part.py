@@ -150,5 +150,9 @@ def _steps(title: str, runs: Runs) -> Table:
 
 def _text(values: Floats, digits: int = 2) -> str:
     """Return the median and its interval; what was not reached is "never"."""
-    middle, low, high = (f"{value:.{digits}g}" if np.isfinite(value) else "never" for value in median(values))
+    middle, low, high = (_number(value, digits) for value in median(values))
     return f"{middle} [{low}, {high}]"
+
+
+def _number(value: float, digits: int) -> str:
+    return f"{float(f'{value:.{digits}g}'):g}" if np.isfinite(value) else "never"
