@@ -5,6 +5,7 @@
 # make audit  known vulnerabilities of what is installed; asks the public package index
 # make bench  measure side by side; half an hour, on an idle machine
 # make compare-notebook   the notebook's presets against our defaults; takes hours, can be interrupted and resumed
+# make bench-quality [DATA=folder]   time to equal quality of each tuner; an hour on an idle machine, can be resumed
 # make bench-real DATA=folder   our models on recordings of real arms; an hour, can be interrupted and resumed
 # make reference   write docs/config.md, docs/command-line.md and the picture of the rooms from the code
 # make docs   the pages of docs/ as a site in site/; a link that leads nowhere ends it
@@ -15,7 +16,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
-.PHONY: run test test-system bench bench-real compare-notebook reference docs lint audit ui clean
+.PHONY: run test test-system bench bench-quality bench-real compare-notebook reference docs lint audit ui clean
 
 run: $(READY)
 	$(BIN)/python -m forcepos model=cnn_regression tuner=bayesian
@@ -28,6 +29,9 @@ test-system: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks
+
+bench-quality: $(READY)
+	$(BIN)/python -m benchmarks quality --page docs/against-the-notebook.md $(if $(DATA),--data $(DATA))
 
 bench-real: $(READY)
 	$(BIN)/python -m benchmarks.real $(DATA)

@@ -8,6 +8,7 @@ import platform
 import sys
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 from benchmarks.accuracy import accuracy
 from benchmarks.gpu import gpu
@@ -16,6 +17,7 @@ from benchmarks.live import live
 from benchmarks.logs import logs
 from benchmarks.preparation import preparation
 from benchmarks.pretrain import pretrain
+from benchmarks.quality.part import quality
 from benchmarks.readers import readers
 from benchmarks.splits import splits
 from benchmarks.sweep import sweep
@@ -43,9 +45,10 @@ PARTS: dict[str, Callable[[int], list[Table]]] = {
     "pretrain": pretrain,
     "splits": splits,
     "live": live,
+    "quality": quality,
     "gpu": gpu,
 }
-_LONG = {"pretrain", "splits"}  # only where they are named
+_LONG = {"pretrain", "splits", "quality"}  # only where they are named
 
 
 def main() -> None:
@@ -55,9 +58,17 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7, help="counted rounds of what is measured in turn")
     parser.add_argument("--epochs", type=int, default=15, help="of a trial of the whole search")
     parser.add_argument("--minutes", type=float, default=1, help="of the live loop")
+    parser.add_argument("--quick", action="store_true", help="quality: minutes, to see that it works")
+    parser.add_argument("--seeds", type=int, help="of quality; 10 by default")
+    real = "quality: a folder with sets of recordings as for make bench-real, measured as well; by default $DATA"
+    parser.add_argument("--data", type=Path, default=os.environ.get("DATA") or None, help=real)
+    parser.add_argument("--page", type=Path, help="of quality: a page with two marks between which its tables go")
     chosen = parser.parse_args()
     parts = PARTS | {
-        "search": partial(whole_search, epochs=chosen.epochs), "live": partial(live, minutes=chosen.minutes)
+        "search": partial(whole_search, epochs=chosen.epochs), "live": partial(live, minutes=chosen.minutes),
+        "quality": partial(
+            quality, quick=chosen.quick, data=chosen.data, seeds=chosen.seeds, page=chosen.page
+        ),
     }  # fmt: skip
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
     for name in chosen.parts or [name for name in parts if name not in _LONG]:

@@ -19,15 +19,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 from numpy.typing import NDArray
 
 from benchmarks.compare_notebook import put_between
+from benchmarks.real.protocols import prepared, protocols_in
 from benchmarks.real.references import METHODS, by_recording, reference_errors
 from benchmarks.table import Table
 from forcepos import compose, run
 
-_HERE = Path(__file__).parent
 _USUAL = (
     "data=table", "model=cnn_regression", "tracking=none",
     "evaluation.also=null", "evaluation.figures=false", "evaluation.baselines=false",
@@ -54,10 +53,7 @@ def main() -> None:
     """Run what is missing, and print one table for all names so far."""
     asked = _arguments()
     data, kept = Path(asked.data), Path(asked.folder)
-    protocols = {path.stem: yaml.safe_load(path.read_text()) for path in sorted(_HERE.glob("*.yaml"))}
-    there = {name: protocol for name, protocol in protocols.items() if (data / name).is_dir()}
-    if not there:
-        sys.exit(f"{data} has none of the folders {', '.join(protocols)}")
+    there = protocols_in(data)
     jobs = [job for name, protocol in there.items() for job in _jobs(name, protocol)]
     for number, job in enumerate(jobs, 1):
         place = kept / asked.name / job.file
@@ -99,7 +95,7 @@ def _measure(
     job: Job, protocol: Mapping[str, Any], data: Path, kept: Path, asked: argparse.Namespace
 ) -> dict[str, Any]:
     """Train on the job's split; return errors by method and recording, coverage, and seconds."""
-    folder = _prepared(data / job.set_name, protocol, kept / "data" / job.set_name)
+    folder = prepared(data / job.set_name, protocol, kept / "data" / job.set_name)
     split = [f"split={job.split}"]
     if job.fold:
         split = ["split=cross_validation", "split.unit=recording"]
@@ -126,17 +122,6 @@ def _measure(
         covered = by_recording(predictions["recording"].to_numpy(str), within)
     return {"seconds": seconds, "errors": errors, "covered": covered, "coverage": result["coverage"],
             "chosen": result["best_hyperparameters"]}  # fmt: skip
-
-
-def _prepared(folder: Path, protocol: Mapping[str, Any], place: Path) -> Path:
-    """Return the folder to read: a copy with the touched rows only, where rows without a touch have no target."""
-    if "touched" not in protocol:
-        return folder
-    place.mkdir(parents=True, exist_ok=True)
-    for path in sorted(folder.glob("*.csv")):
-        rows = pd.read_csv(path)
-        rows[(rows[protocol["touched"]] != 0).any(axis=1)].to_parquet(place / f"{path.stem}.parquet")
-    return place
 
 
 def _distances(predictions: pd.DataFrame) -> NDArray[np.float64]:
