@@ -6,11 +6,12 @@ import argparse
 import os
 import platform
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
+from pathlib import Path
 
 from benchmarks.accuracy import accuracy
-from benchmarks.gpu import gpu
+from benchmarks.gpu import FOLDER, gpu
 from benchmarks.growth import growth
 from benchmarks.live import live
 from benchmarks.logs import logs
@@ -27,7 +28,7 @@ from benchmarks.where_time_goes import where_time_goes
 from benchmarks.whole_search import whole_search
 from benchmarks.workers import workers
 
-PARTS: dict[str, Callable[[int], list[Table]]] = {
+PARTS: dict[str, Callable[[int], Iterable[Table]]] = {
     "loops": training_loops,
     "where": where_time_goes,
     "trial": trial_cost,
@@ -45,7 +46,7 @@ PARTS: dict[str, Callable[[int], list[Table]]] = {
     "live": live,
     "gpu": gpu,
 }
-_LONG = {"pretrain", "splits"}  # only where they are named
+_NAMED = {"pretrain", "splits", "gpu"}  # only where they are named: long, or not for every machine
 
 
 def main() -> None:
@@ -55,12 +56,16 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7, help="counted rounds of what is measured in turn")
     parser.add_argument("--epochs", type=int, default=15, help="of a trial of the whole search")
     parser.add_argument("--minutes", type=float, default=1, help="of the live loop")
+    parser.add_argument("--device", choices=["gpu", "cpu"], default="gpu", help="of the part gpu")
+    parser.add_argument("--quick", action="store_true", help="of the part gpu: does it run? Measures no speed")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="where the part gpu keeps what it saw")
     chosen = parser.parse_args()
     parts = PARTS | {
-        "search": partial(whole_search, epochs=chosen.epochs), "live": partial(live, minutes=chosen.minutes)
+        "search": partial(whole_search, epochs=chosen.epochs), "live": partial(live, minutes=chosen.minutes),
+        "gpu": partial(gpu, device=chosen.device, quick=chosen.quick, folder=chosen.folder),
     }  # fmt: skip
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
-    for name in chosen.parts or [name for name in parts if name not in _LONG]:
+    for name in chosen.parts or [name for name in parts if name not in _NAMED]:
         print(f"measuring {name} …", file=sys.stderr)
         for table in parts[name](chosen.rounds):
             print(f"{table}\n", flush=True)
