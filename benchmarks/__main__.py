@@ -6,12 +6,12 @@ import argparse
 import os
 import platform
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
 from benchmarks.accuracy import accuracy
-from benchmarks.gpu import gpu
+from benchmarks.gpu import FOLDER, gpu
 from benchmarks.growth import growth
 from benchmarks.live import live
 from benchmarks.logs import logs
@@ -29,7 +29,7 @@ from benchmarks.where_time_goes import where_time_goes
 from benchmarks.whole_search import whole_search
 from benchmarks.workers import workers
 
-PARTS: dict[str, Callable[[int], list[Table]]] = {
+PARTS: dict[str, Callable[[int], Iterable[Table]]] = {
     "loops": training_loops,
     "where": where_time_goes,
     "trial": trial_cost,
@@ -48,7 +48,7 @@ PARTS: dict[str, Callable[[int], list[Table]]] = {
     "quality": quality,
     "gpu": gpu,
 }
-_LONG = {"pretrain", "splits", "quality"}  # only where they are named
+_NAMED = {"pretrain", "splits", "quality", "gpu"}  # only where they are named: long, or not for every machine
 
 
 def main() -> None:
@@ -58,20 +58,23 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7, help="counted rounds of what is measured in turn")
     parser.add_argument("--epochs", type=int, default=15, help="of a trial of the whole search")
     parser.add_argument("--minutes", type=float, default=1, help="of the live loop")
-    parser.add_argument("--quick", action="store_true", help="quality: minutes, to see that it works")
+    parser.add_argument("--quick", action="store_true", help="of quality and gpu: does it run? Measures no speed")
     parser.add_argument("--seeds", type=int, help="of quality; 10 by default")
     real = "quality: a folder with sets of recordings as for make bench-real, measured as well; by default $DATA"
     parser.add_argument("--data", type=Path, default=os.environ.get("DATA") or None, help=real)
     parser.add_argument("--page", type=Path, help="of quality: a page with two marks between which its tables go")
+    parser.add_argument("--device", choices=["gpu", "cpu"], default="gpu", help="of the part gpu")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="where the part gpu keeps what it saw")
     chosen = parser.parse_args()
     parts = PARTS | {
         "search": partial(whole_search, epochs=chosen.epochs), "live": partial(live, minutes=chosen.minutes),
         "quality": partial(
             quality, quick=chosen.quick, data=chosen.data, seeds=chosen.seeds, page=chosen.page
         ),
+        "gpu": partial(gpu, device=chosen.device, quick=chosen.quick, folder=chosen.folder),
     }  # fmt: skip
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
-    for name in chosen.parts or [name for name in parts if name not in _LONG]:
+    for name in chosen.parts or [name for name in parts if name not in _NAMED]:
         print(f"measuring {name} …", file=sys.stderr)
         for table in parts[name](chosen.rounds):
             print(f"{table}\n", flush=True)

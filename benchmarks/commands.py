@@ -1,4 +1,4 @@
-"""Commands as a user gives them, timed."""
+"""Commands as a user gives them, timed, and what nvidia-smi says."""
 
 from __future__ import annotations
 
@@ -28,3 +28,10 @@ def timed(arguments: Sequence[str]) -> tuple[float, subprocess.CompletedProcess[
     if done.returncode:
         raise RuntimeError(done.stderr[-2000:])
     return seconds, done
+
+
+def card_figure(what: str) -> int:
+    """Return a figure of the first card, as nvidia-smi names it: memory.used in MB, utilization.gpu in %."""
+    query = ["nvidia-smi", f"--query-gpu={what}", "--format=csv,noheader,nounits"]
+    told = subprocess.run(query, capture_output=True, text=True, check=True)  # noqa: S603  # a fixed command
+    return int(told.stdout.splitlines()[0])

@@ -1,61 +1,169 @@
-"""On a GPU: steps a second beside the notebook's 5 and 7 ms, how busy it is, and two jobs that share it."""
+"""On a GPU: everything that forcepos claims of one, in at most eight minutes, as one table.
+
+Each check is a process of its own, so that one that fails or hangs loses no other. What they saw is kept: the same
+command resumes where time was over, and does again what failed.
+"""
 
 from __future__ import annotations
 
-import shutil
+import hashlib
+import json
+import os
+import signal
 import subprocess
-from concurrent.futures import ThreadPoolExecutor
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
 
-from benchmarks.cases import CASES
 from benchmarks.table import Table
 from benchmarks.turns import Job, Worker
 
-_STEPS = 5000
-_NOTEBOOK_MS = {"ffnn": 5.0, "cnn": 7.0}  # on the author's GeForce GTX 1660 Ti Max-Q
-_PROGRAM = "nvidia-smi"
+BUDGET_S = 480.0
+FOLDER = Path("outputs/bench-gpu")
+_LEAST_S = 15.0  # less is not worth beginning a check
+_NO_TIME = f"no time left of {BUDGET_S / 60:.0f} minutes; the same command resumes"
+_TOP = Path(__file__).parents[1]
 
 
-def gpu(rounds: int) -> list[Table]:
-    """One table, or none where there is no GPU."""
-    if shutil.which(_PROGRAM) is None:
-        return []
-    table = Table(
-        "GPU",
-        ("network", "jobs at once", "steps a second, all jobs", "ms a step", "notebook's ms / ours", "busy, %"),
-    )
-    for case in CASES:
-        for count in (1, 2):
-            steps_s, busy = _measure(case, count, rounds)
-            each_ms = 1000 * count / steps_s
-            table.add(
-                case, str(count), f"{steps_s:.0f}", f"{each_ms:.2f}",
-                f"{_NOTEBOOK_MS[case] / each_ms:.1f}", f"{busy:.0f}",
-            )  # fmt: skip
-    return [table]
+@dataclass(frozen=True)
+class Check:
+    """What is claimed, and how long it may take to see it."""
+
+    name: str
+    claim: str
+    limit_s: float = 90.0
 
 
-def _measure(case: str, count: int, rounds: int) -> tuple[float, float]:
-    """Steps a second of all jobs together, and the GPU's mean utilisation meanwhile."""
-    job = Job("benchmarks.training_loops", "start", ["tensorflow", "forcepos", case, _STEPS])
-    workers = [Worker(job) for _ in range(count)]
-    busy: list[float] = []
-    slowest_s = 0.0
+CHECKS = (
+    Check("device", "training.device=auto takes the GPU, samples and weights lie on it; cpu leaves it alone"),
+    Check("growth", "a process alone takes the card's memory as it needs it"),
+    Check("shares", "two processes get 45 % of the card's memory each at most, and none takes the other's"),
+    Check("too large", "a network that does not fit into memory is a failed trial, and the next one trains"),
+    Check(
+        "not finite", "a sample with NaN, infinity or what overflows has no answer; others beside it keep theirs"
+    ),
+    Check("whitening", "signals that nearly cancel are whitened in float64: TF32 does not blur them"),
+    Check("determinism", "training.deterministic: the same seed gives the same weights"),
+    Check("XLA", "compiled, it learns the same, and compiling pays from 3000 steps (training.xla=auto)", 120),
+    Check("mixed", "training.precision=mixed learns as full precision does", 120),
+    Check("two jobs", "two trainings share the device, and both train", 120),
+    Check("search", "a whole run, whose search has two workers on the one device", 120),
+    Check(
+        "ensemble", "members are trained one after another (side by side, in two processes, is no feature)", 120
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a check: pass, fail or skipped; why, where nothing was seen; and seconds."""
+
+    verdict: str
+    seen: str
+    reason: str
+    seconds: float
+
+    @property
+    def cell(self) -> str:
+        """The verdict, and why."""
+        return f"{self.verdict}: {self.reason}" if self.reason else self.verdict
+
+
+def gpu(_: int, device: str = "gpu", quick: bool = False, folder: Path = FOLDER) -> Iterator[Table]:
+    """Yield one table; a SystemExit: TensorFlow sees no GPU, or a check fails.
+
+    With device=cpu what has a meaning on a CPU is checked there; `quick` shows that the checks run, and no speed.
+    """
+    began = time.monotonic()
+    facts = _facts()
+    if device == "gpu" and not facts["gpus"]:
+        sys.exit(
+            "error: TensorFlow sees no GPU: install an NVIDIA driver and '.[gpu]', or check a CPU by --device cpu"
+        )
+    about = [", ".join(facts["gpus"]) if device == "gpu" else "CPU", f"TensorFlow {facts['tensorflow']}"]
+    about += ["quick: no speed"] if quick else []
+    command = [sys.executable, "-m", "benchmarks.gpu_checks"]
+    commands = {check.name: [*command, check.name, device, *(["quick"] if quick else [])] for check in CHECKS}
+    outcomes = check_all(commands, {"about": about, "sources": _digest()}, folder, began + BUDGET_S)
+    table = table_of(", ".join(about), outcomes)
+    (folder / "table.md").write_text(f"{table}\n")
+    yield table
+    if failed := [name for name, outcome in outcomes.items() if outcome.verdict == "fail"]:
+        sys.exit(f"error: not as claimed: {', '.join(failed)}")
+
+
+def _facts() -> dict[str, Any]:
+    """Ask TensorFlow in a process of its own: here it would keep the card's memory."""
+    worker = Worker(Job("benchmarks.gpu_jobs", "facts", []))
     try:
-        for worker in workers:
-            worker.ask()
-        with ThreadPoolExecutor(count) as pool:
-            for _ in range(rounds):
-                asked = [pool.submit(worker.ask) for worker in workers]
-                while not all(each.done() for each in asked):
-                    busy.append(_utilisation())
-                slowest_s += max(each.result()["seconds"] for each in asked)
+        return worker.ask()
     finally:
-        for worker in workers:
-            worker.stop()
-    return rounds * count * _STEPS / slowest_s, sum(busy) / len(busy)
+        worker.stop()
 
 
-def _utilisation() -> float:
-    query = [_PROGRAM, "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits"]
-    told = subprocess.run(query, capture_output=True, text=True, check=True)  # noqa: S603  # a fixed command
-    return float(told.stdout.splitlines()[0])
+def _digest() -> str:
+    """Return a digest of all that is checked and that checks: what other sources showed is not kept."""
+    paths = [*(_TOP / "src").rglob("*.py"), *(_TOP / "conf").rglob("*.yaml"), *(_TOP / "benchmarks").rglob("*.py")]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(paths))).hexdigest()[:12]
+
+
+def check_all(
+    commands: Mapping[str, Sequence[str]], of: Mapping[str, object], folder: Path, deadline: float
+) -> dict[str, Outcome]:
+    """Do the checks that have not passed yet and keep what they saw, until the deadline of time.monotonic()."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file, limits = folder / "checks.json", {check.name: check.limit_s for check in CHECKS}
+    kept = json.loads(file.read_text()) if file.exists() else {}
+    known = kept["checks"] if kept.get("of") == of else {}
+    outcomes = {name: Outcome(**known[name]) for name in commands if name in known}
+    waiting = [name for name in commands if name not in outcomes or outcomes[name].verdict != "pass"]
+    for name in sorted(waiting, key=lambda name: name in outcomes):  # what was never done comes first
+        outcome = run_check(commands[name], limits[name], deadline - time.monotonic())
+        print(f"{name}: {outcome.cell}", outcome.seen, f"({outcome.seconds:.0f} s)", sep="; ", file=sys.stderr)
+        if outcome.reason == _NO_TIME:
+            outcomes.setdefault(name, outcome)
+            continue
+        outcomes[name] = outcome
+        done = {key: asdict(each) for key, each in outcomes.items() if each.reason != _NO_TIME}
+        file.write_text(json.dumps({"of": of, "checks": done}, indent=1))
+    return outcomes
+
+
+def run_check(command: Sequence[str], limit_s: float, left_s: float) -> Outcome:
+    """Run a check, end it and all its processes after `limit_s`, or when no time is left."""
+    if left_s < _LEAST_S:
+        return Outcome("skipped", "", _NO_TIME, 0.0)
+    began, allowed_s = time.monotonic(), min(limit_s, left_s)
+    process = subprocess.Popen(  # noqa: S603  # this interpreter, a module of ours
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=_TOP, start_new_session=True
+    )
+    try:
+        told, errors = process.communicate(timeout=allowed_s)
+    except subprocess.TimeoutExpired:
+        late = _NO_TIME if allowed_s < limit_s else f"not done after {limit_s:.0f} s"
+        return Outcome("skipped" if allowed_s < limit_s else "fail", "", late, allowed_s)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)  # its own processes, too
+            process.wait()
+    seconds = time.monotonic() - began
+    if process.returncode:
+        last = (errors.strip().splitlines() or ["it wrote nothing"])[-1]
+        return Outcome("fail", "", f"ended with {process.returncode}: {last[:300]}", seconds)
+    seen = json.loads(told.splitlines()[-1])
+    if seen["passed"] is None:
+        return Outcome("skipped", "", seen["text"], seconds)
+    return Outcome("pass" if seen["passed"] else "fail", seen["text"], "", seconds)
+
+
+def table_of(about: str, outcomes: Mapping[str, Outcome]) -> Table:
+    """Return what is claimed beside what was seen."""
+    table = Table(f"`python -m benchmarks gpu`: {about}", ("check", "what is claimed", "seen", "verdict", "s"))
+    for check in CHECKS:
+        outcome = outcomes[check.name]
+        cells = (check.name, check.claim, outcome.seen, outcome.cell, f"{outcome.seconds:.0f}")
+        table.add(*(cell.replace("|", "\\|").replace("\n", " ") for cell in cells))
+    return table

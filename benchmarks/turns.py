@@ -38,7 +38,7 @@ class Worker:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, text=True,
         )  # fmt: skip
 
-    def ask(self) -> dict[str, float]:
+    def ask(self) -> dict[str, Any]:
         """Do it once: seconds, and what the job itself reports.
 
         Raises:
@@ -64,7 +64,7 @@ class Worker:
 def in_turn(jobs: Mapping[str, Job], rounds: int, warm_up: int = 2) -> dict[str, dict[str, Seconds]]:
     """What each job reports in each of `rounds` rounds, by name; the first `warm_up` rounds do not count."""
     workers = {name: Worker(job) for name, job in jobs.items()}
-    told: dict[str, list[dict[str, float]]] = {name: [] for name in jobs}
+    told: dict[str, list[dict[str, Any]]] = {name: [] for name in jobs}
     try:
         for number in range(warm_up + rounds):
             for name, worker in workers.items():

@@ -83,13 +83,13 @@ def samples(case: Case) -> DeviceDataset:
     return DeviceDataset(tf.constant(data.signals), starts, starts, tf.constant(data.targets), case.window)
 
 
-def training(case: Case, model: keras.Sequential, steps: int, xla: bool) -> Training:
+def training(case: Case, model: keras.Sequential, steps: int, xla: bool, mixed: bool = False) -> Training:
     """Forcepos' own training of a compiled network, `steps` steps an epoch; one sample to validate."""
     resident = samples(case)
     members = np.random.default_rng(1).integers(0, len(resident.starts), steps * case.batch_size, np.int32)
     split = Subsets(members, members[:1], members[:1])
     task = Regression(("x", "y", "z")[: case.outputs])
-    return Training(model, task, resident, split, Program(case.batch_size, xla))
+    return Training(model, task, resident, split, Program(case.batch_size, xla, mixed))
 
 
 def forcepos(case: Case, steps: int) -> Run:

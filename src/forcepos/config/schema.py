@@ -327,8 +327,10 @@ class TrainingConfig:
     )  # fmt: skip
     device: str = key("processor that trains; auto: the GPU if there is one", choices=("auto", "cpu", "gpu"))
     xla: str = key("compile steps with XLA; auto: if that saves time", choices=("auto", "always", "never"))
-    precision: str = key("mixed: float16 where safe, faster on a GPU with tensor cores", choices=("full", "mixed"))
-    deterministic: bool = key("same seed, same result on a GPU too, at some cost of speed; a CPU always does so")
+    precision: str = key("mixed: float16 where it is safe; only on a GPU", choices=("full", "mixed"))
+    deterministic: bool = key(
+        "use TensorFlow's deterministic kernels on a GPU, without XLA; a CPU always repeats itself"
+    )
     tensorboard: bool = key("write TensorBoard logs into the run's folder")
     pretrain: str | None = _optional("finished run, folder or runs:/ID, whose networks are trained on; null: none")
 
