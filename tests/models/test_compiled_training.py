@@ -174,7 +174,7 @@ def test_a_subset_smaller_than_a_batch_is_trained_on() -> None:
 
 
 def every_sample(blocks: Blocks) -> Iterator[list[int]]:
-    for number in blocks.numbers():
+    for number in blocks.numbers:
         chosen, count = blocks.block(number)
         assert chosen.shape == (blocks.steps, blocks.size)
         yield chosen.numpy().reshape(-1)[: int(count)].tolist()
