@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import partial
 
 from benchmarks.accuracy import accuracy
+from benchmarks.epochs import epochs
 from benchmarks.gpu import gpu
 from benchmarks.growth import growth
 from benchmarks.live import live
@@ -29,6 +30,7 @@ from benchmarks.workers import workers
 
 PARTS: dict[str, Callable[[int], list[Table]]] = {
     "loops": training_loops,
+    "epochs": epochs,
     "where": where_time_goes,
     "trial": trial_cost,
     "accuracy": accuracy,

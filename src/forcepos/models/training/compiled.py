@@ -1,10 +1,10 @@
 """Training in blocks: many steps in one program, nothing crossing into Python between them.
 
 What Keras' callbacks see as a batch is a block of batches: `train_step` iterates over them in a TensorFlow loop,
-which XLA compiles as a whole. The results equal those of plain `keras.Model.fit` on the same batches; an incomplete
-last batch is weighted as it is there. It trains a copy of a network: the same weights in layers that compile well.
+which XLA compiles as a whole. The results equal those of plain `fit` on the same batches; an incomplete last batch
+is weighted as it is there. It trains a copy of a network: the same weights in layers that compile well.
 
-Python iterates over the blocks. Behind a tf.data iterator, as in `fit`, XLA often computes on a single core.
+Python iterates over the blocks: behind a tf.data iterator, as in `fit`, XLA often computes on a single core.
 """
 
 import logging
@@ -154,42 +154,42 @@ class Training(keras.Model):  # type: ignore[misc]  # keras is untyped
         rng = np.random.default_rng(seed)
         self._seed.assign(seed)
         params = {"epochs": epochs, "steps": len(self._train.numbers), "verbose": 0}
-        listening = keras.callbacks.CallbackList([*callbacks], add_history=True, model=self, **params)
-        self.stop_training = False  # by a callback
-        listening.on_train_begin()
+        observers = keras.callbacks.CallbackList(callbacks, add_history=True, model=self, **params)
+        self.stop_training = False  # callbacks set it
+        observers.on_train_begin()
         for epoch in range(epochs):
-            listening.on_epoch_begin(epoch)
+            observers.on_epoch_begin(epoch)
             self._train.shuffle(rng)
-            logs = self._epoch(listening)
+            logs = self._epoch(observers)
             stop_if_asked()
             after_epoch(epoch + 1, logs)
             for name, what in (("loss", "loss"), ("val_loss", "validation loss")):
                 if not math.isfinite(logs[name]):
                     raise TrialFailure(f"the {what} is not finite in epoch {epoch + 1}")
-            listening.on_epoch_end(epoch, logs)
+            observers.on_epoch_end(epoch, logs)
             if self.stop_training:
                 break
-        listening.on_train_end()
+        observers.on_train_end()
         history, weights = self.history.history, self.get_weights()
         if not all(np.isfinite(values).all() for values in weights):  # a relu can hide that from the loss
             raise TrialFailure("the weights are not finite")
         network.set_weights(weights)
         return [dict(zip(history, values, strict=True)) for values in zip(*history.values(), strict=True)]
 
-    def _epoch(self, listening: keras.callbacks.CallbackList) -> Logs:
-        """Train on each block, then validate; return the metrics of both, read from the device once."""
+    def _epoch(self, observers: keras.callbacks.CallbackList) -> Logs:
+        """Train on each block, then validate; return the metrics of both, read from the device once an epoch."""
         self.reset_metrics()
         for block, number in enumerate(self._train.numbers):
-            listening.on_train_batch_begin(block)
+            observers.on_train_batch_begin(block)
             self._train_block(number)
-            listening.on_train_batch_end(block)  # without logs: their values would have to be waited for
+            observers.on_train_batch_end(block)  # without logs, which would have to be waited for
         trained = self._results()
-        listening.on_test_begin()
+        observers.on_test_begin()
         self.reset_metrics()
         for number in self._validation.numbers:
             self._validate_block(number)
         validated = self._results()
-        listening.on_test_end(validated)
+        observers.on_test_end(validated)
         return trained | {f"val_{name}": value for name, value in validated.items()}
 
     def _results(self) -> Logs:

@@ -143,7 +143,9 @@ class Blocks:
         self.steps, self.size = min(steps, -(-len(members) // size)), size
         self._whole = self.steps * self.size  # samples of a block
         self._order = tf.Variable(self._padded(members), dtype=_index_dtype(), trainable=False)
-        self.numbers = tuple(tf.constant(number, tf.int64) for number in range(self._order.shape[0]))  # of the blocks
+        self.numbers = tuple(
+            tf.constant(number, tf.int64) for number in range(self._order.shape[0])
+        )  # of the blocks
 
     def _padded(self, order: Int32) -> Int32:
         return np.resize(order, (-(-len(order) // self._whole), self.steps, self.size))
