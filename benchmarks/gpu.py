@@ -6,7 +6,6 @@ import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
-from benchmarks.cases import CASES
 from benchmarks.table import Table
 from benchmarks.turns import Job, Worker
 
@@ -23,7 +22,7 @@ def gpu(rounds: int) -> list[Table]:
         "GPU",
         ("network", "jobs at once", "steps a second, all jobs", "ms a step", "notebook's ms / ours", "busy, %"),
     )
-    for case in CASES:
+    for case in _NOTEBOOK_MS:
         for count in (1, 2):
             steps_s, busy = _measure(case, count, rounds)
             each_ms = 1000 * count / steps_s
