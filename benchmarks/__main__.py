@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.accuracy import accuracy
+from benchmarks.epochs import epochs
 from benchmarks.gpu import FOLDER, gpu
 from benchmarks.growth import growth
 from benchmarks.live import live
@@ -31,6 +32,7 @@ from benchmarks.workers import workers
 
 PARTS: dict[str, Callable[[int], Iterable[Table]]] = {
     "loops": training_loops,
+    "epochs": epochs,
     "where": where_time_goes,
     "trial": trial_cost,
     "accuracy": accuracy,

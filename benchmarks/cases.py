@@ -1,4 +1,4 @@
-"""What all loops are measured on: two networks of the notebook's author and signals of their shape."""
+"""What all loops are measured on: networks of the notebook's author and its search, signals of their shape."""
 
 from __future__ import annotations
 
@@ -59,6 +59,7 @@ CASES = {
     "cnn": Case(
         "cnn", ((96, 3, "relu"), (80, 3, "tanh"), (96, 5, "tanh"), (112, 3, "tanh"), (16, 3, "tanh")), 16, 10, 2
     ),
+    "wide": Case("wide", tuple((units, "relu") for units in (96, 512, 480, 384, 224)), 32, 1, 3),
 }
 
 

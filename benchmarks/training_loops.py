@@ -10,13 +10,13 @@ from benchmarks.turns import Job, find, in_turn, installed, spread
 
 # Module, loop, steps of a piece: a few tenths of a second to two seconds each.
 _LOOPS = (
-    ("tensorflow", "notebook", {"ffnn": 400, "cnn": 250}),
-    ("tensorflow", "keras, steps_per_execution=32", {"ffnn": 640, "cnn": 320}),
-    ("pytorch", "pytorch, hand-written", {"ffnn": 400, "cnn": 150}),
-    ("jax", "jax, hand-written scan", {"ffnn": 1500, "cnn": 500}),
-    ("sklearn", "scikit-learn, MLPRegressor", {"ffnn": 400}),
-    ("tensorflow", "forcepos", {"ffnn": 1500, "cnn": 500}),
-    ("tensorflow", "matrix product", {"ffnn": 3, "cnn": 3}),
+    ("tensorflow", "notebook", {"ffnn": 400, "cnn": 250, "wide": 250}),
+    ("tensorflow", "keras, steps_per_execution=32", {"ffnn": 640, "cnn": 320, "wide": 320}),
+    ("pytorch", "pytorch, hand-written", {"ffnn": 400, "cnn": 150, "wide": 150}),
+    ("jax", "jax, hand-written scan", {"ffnn": 1500, "cnn": 500, "wide": 500}),
+    ("sklearn", "scikit-learn, MLPRegressor", {"ffnn": 400, "wide": 150}),
+    ("tensorflow", "forcepos", {"ffnn": 1500, "cnn": 500, "wide": 500}),
+    ("tensorflow", "matrix product", {"ffnn": 3, "cnn": 3, "wide": 3}),
 )
 _PRODUCT_FLOPS = 2 * 2048**3
 

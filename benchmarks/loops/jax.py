@@ -94,4 +94,16 @@ def jax_scan(case: Case, steps: int) -> Callable[[], None]:
     return run
 
 
+def jax_epochs(case: Case, steps: int) -> Callable[[int, Callable[[], None]], None]:
+    """One scan an epoch, each in another order."""
+    scan = jax_scan(case, steps)
+
+    def run(epochs: int, after_epoch: Callable[[], None]) -> None:
+        for _ in range(epochs):
+            scan()
+            after_epoch()
+
+    return run
+
+
 LOOPS = {"jax, hand-written scan": jax_scan}

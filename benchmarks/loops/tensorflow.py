@@ -17,6 +17,8 @@ from forcepos.models.training.compiled import Program, Training
 from forcepos.models.training.device import DeviceDataset, has_gpu
 
 Run = Callable[[], None]
+Epochs = Callable[[int, Callable[..., None]], None]  # number of epochs, and what is called after each
+BLOCK = 100  # steps
 
 
 def network(case: Case) -> keras.Sequential:
@@ -94,12 +96,39 @@ def training(case: Case, model: keras.Sequential, steps: int, xla: bool, mixed: 
 
 def forcepos(case: Case, steps: int) -> Run:
     """forcepos.models.training.compiled, compiled."""
-    model = network(case)
-    model.compile(optimizer=keras.optimizers.Adam(LEARNING_RATE), loss="mse")
-    ours = training(case, model, steps, xla=True)
+    model, ours = _ours(case, steps)
 
     def run() -> None:
         ours.run(model, 1, 1, lambda *_: None)
+
+    return run
+
+
+def _ours(case: Case, steps: int) -> tuple[keras.Sequential, Training]:
+    model = network(case)
+    model.compile(optimizer=keras.optimizers.Adam(LEARNING_RATE), loss="mse")
+    return model, training(case, model, steps, xla=True)
+
+
+def forcepos_epochs(case: Case, steps: int) -> Epochs:
+    """forcepos.models.training.compiled, compiled, with what else it does in an epoch."""
+    model, ours = _ours(case, steps)
+
+    def run(epochs: int, after_epoch: Callable[..., None]) -> None:
+        ours.run(model, 1, epochs, after_epoch)
+
+    return run
+
+
+def fit_epochs(case: Case, steps: int) -> Epochs:
+    """The same compiled blocks, but Keras' fit iterates over their numbers."""
+    _, ours = _ours(case, steps)
+    ours.jit_compile = True
+    numbers = tf.data.Dataset.range(-(-steps // BLOCK))
+
+    def run(epochs: int, after_epoch: Callable[..., None]) -> None:
+        hook = keras.callbacks.LambdaCallback(on_epoch_end=after_epoch)
+        ours.fit(numbers, epochs=epochs, callbacks=[hook], shuffle=False, verbose=0)
 
     return run
 

@@ -133,12 +133,89 @@ class Stop(keras.callbacks.Callback):  # type: ignore[misc]
         self.model.stop_training = True
 
 
-def test_keras_callbacks_work() -> None:
+def test_a_keras_callback_stops_one_run_and_not_the_next() -> None:
     model, data = built("ffnn_regression")
     training = Training(model, data.task, DeviceDataset.of(data), data.split, Program(16, xla=False))
     epochs: list[int] = []
     history = training.run(model, SEED, 5, lambda epoch, _: epochs.append(epoch), [Stop()])
     assert (len(history), epochs) == (1, [1])
+    assert len(training.run(model, SEED, 2, lambda *_: None)) == 2
+
+
+class Noting(keras.callbacks.Callback):  # type: ignore[misc]
+    """What Keras' callbacks are told, in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: list[Any] = []
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        self.told.append(("training", self.params))
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self.told.append(("epoch", epoch))
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        self.told.append(("block", batch))
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.told.append(("end of block", batch))
+
+    def on_test_begin(self, logs: Any = None) -> None:
+        self.told.append(("validation",))
+
+    def on_test_end(self, logs: Any = None) -> None:
+        self.told.append(("end of validation", logs))
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self.told.append(("end of epoch", epoch, logs))
+
+    def on_train_end(self, logs: Any = None) -> None:
+        self.told.append(("end of training",))
+
+
+def test_keras_callbacks_are_told_of_blocks_validations_and_epochs() -> None:
+    model, data = built("ffnn_regression")
+    training = Training(model, data.task, DeviceDataset.of(data), data.split, Program(7, xla=False))
+    assert len(data.split.train) // 700 == 1
+    noting, after_epochs = Noting(), []
+    history = training.run(model, SEED, 2, lambda *told: after_epochs.append(told), [noting])
+    assert after_epochs == [(1, history[0]), (2, history[1])]
+    assert noting.told == [
+        ("training", {"epochs": 2, "steps": 2, "verbose": 0}),
+        *chain(
+            *(
+                [
+                    ("epoch", epoch), ("block", 0), ("end of block", 0), ("block", 1), ("end of block", 1),
+                    ("validation",),
+                    ("end of validation", {name: logs[f"val_{name}"] for name in ("loss", "mae", "r2", "rmse")}),
+                    ("end of epoch", epoch, logs),
+                ]
+                for epoch, logs in enumerate(history)
+            )
+        ),
+        ("end of training",),
+    ]  # fmt: skip
+
+
+def test_a_training_that_an_exception_ends_runs_again_as_if_it_had_not_run() -> None:
+    """As a trial that is stopped early leaves it, in whatever epoch; its network keeps its weights."""
+    model, data = built("ffnn_regression", dropout=True)
+    training = Training(model, data.task, DeviceDataset.of(data), data.split, Program(16, xla=False))
+    before = model.get_weights()
+
+    def stop(epoch: int, _logs: Logs) -> None:
+        if epoch == 2:
+            raise ZeroDivisionError
+
+    best = keras.callbacks.EarlyStopping("val_mae", patience=5, restore_best_weights=True)
+    with pytest.raises(ZeroDivisionError):
+        training.run(model, SEED, 3, stop, [best])
+    assert all(np.array_equal(old, new) for old, new in zip(before, model.get_weights(), strict=True))
+    again = training.run(model, SEED, 2, lambda *_: None)
+    fresh = Training(model, data.task, DeviceDataset.of(data), data.split, Program(16, xla=False))
+    model, _ = built("ffnn_regression", dropout=True)
+    assert again == fresh.run(model, SEED, 2, lambda *_: None)
 
 
 class Stopwatch(keras.callbacks.Callback):  # type: ignore[misc]
@@ -174,7 +251,7 @@ def test_a_subset_smaller_than_a_batch_is_trained_on() -> None:
 
 
 def every_sample(blocks: Blocks) -> Iterator[list[int]]:
-    for number in blocks.numbers():
+    for number in blocks.numbers:
         chosen, count = blocks.block(number)
         assert chosen.shape == (blocks.steps, blocks.size)
         yield chosen.numpy().reshape(-1)[: int(count)].tolist()

@@ -1,9 +1,10 @@
 """Training in blocks: many steps in one program, nothing crossing into Python between them.
 
-`keras.Model.fit` keeps its callbacks, progress, early stopping and history. What it sees as a batch is a
-block of batches: `train_step` iterates over them in a TensorFlow loop, which XLA compiles as a whole. The
-results equal those of plain `fit` on the same batches; an incomplete last batch is weighted as it is there.
-It trains a copy of a network: the same weights in layers that compile well.
+What Keras' callbacks see as a batch is a block of batches: `train_step` iterates over them in a TensorFlow loop,
+which XLA compiles as a whole. The results equal those of plain `fit` on the same batches; an incomplete last batch
+is weighted as it is there. It trains a copy of a network: the same weights in layers that compile well.
+
+Python iterates over the blocks: behind a tf.data iterator, as in `fit`, XLA often computes on a single core.
 """
 
 import logging
@@ -127,9 +128,10 @@ class Training(keras.Model):  # type: ignore[misc]  # keras is untyped
         optimizer = type(network.optimizer).from_config(network.optimizer.get_config())
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer) if program.mixed else optimizer
         # Samples have weight 1, padding has weight 0.
-        self.compile(optimizer, task.loss, weighted_metrics=task.metrics(), jit_compile=program.xla)
-        self.make_train_function()
-        self.jit_compile = False  # the large batches of a validation gain too little to justify compiling
+        self.compile(optimizer, task.loss, weighted_metrics=task.metrics())
+        self._train_block = tf.function(self.train_step, autograph=False, jit_compile=program.xla)
+        # The large batches of a validation gain too little to justify compiling.
+        self._validate_block = tf.function(self.test_step, autograph=False)
         self.optimizer.build(self.trainable_variables)
         self._fresh_optimizer = [variable.numpy() for variable in self.optimizer.variables]
         # Creates the metrics' variables beforehand: TensorFlow traces a program that creates variables twice.
@@ -151,23 +153,47 @@ class Training(keras.Model):  # type: ignore[misc]  # keras is untyped
             variable.assign(value)
         rng = np.random.default_rng(seed)
         self._seed.assign(seed)
-
-        def end_epoch(epoch: int, logs: Logs) -> None:
+        params = {"epochs": epochs, "steps": len(self._train.numbers), "verbose": 0}
+        observers = keras.callbacks.CallbackList(callbacks, add_history=True, model=self, **params)
+        self.stop_training = False  # callbacks set it
+        observers.on_train_begin()
+        for epoch in range(epochs):
+            observers.on_epoch_begin(epoch)
+            self._train.shuffle(rng)
+            logs = self._epoch(observers)
             stop_if_asked()
-            after_epoch(epoch + 1, {name: float(value) for name, value in logs.items()})
+            after_epoch(epoch + 1, logs)
             for name, what in (("loss", "loss"), ("val_loss", "validation loss")):
                 if not math.isfinite(logs[name]):
                     raise TrialFailure(f"the {what} is not finite in epoch {epoch + 1}")
-
-        hook = keras.callbacks.LambdaCallback(lambda *_: self._train.shuffle(rng), end_epoch)
-        fixed: dict[str, Any] = {"epochs": epochs, "verbose": 0, "shuffle": False}  # the hook shuffles
-        train, validation = self._train.numbers(), self._validation.numbers()
-        history = self.fit(train, validation_data=validation, callbacks=[hook, *callbacks], **fixed).history
-        weights = self.get_weights()
+            observers.on_epoch_end(epoch, logs)
+            if self.stop_training:
+                break
+        observers.on_train_end()
+        history, weights = self.history.history, self.get_weights()
         if not all(np.isfinite(values).all() for values in weights):  # a relu can hide that from the loss
             raise TrialFailure("the weights are not finite")
         network.set_weights(weights)
         return [dict(zip(history, values, strict=True)) for values in zip(*history.values(), strict=True)]
+
+    def _epoch(self, observers: keras.callbacks.CallbackList) -> Logs:
+        """Train on each block, then validate; return the metrics of both, read from the device once an epoch."""
+        self.reset_metrics()
+        for block, number in enumerate(self._train.numbers):
+            observers.on_train_batch_begin(block)
+            self._train_block(number)
+            observers.on_train_batch_end(block)  # without logs, which would have to be waited for
+        trained = self._results()
+        observers.on_test_begin()
+        self.reset_metrics()
+        for number in self._validation.numbers:
+            self._validate_block(number)
+        validated = self._results()
+        observers.on_test_end(validated)
+        return trained | {f"val_{name}": value for name, value in validated.items()}
+
+    def _results(self) -> Logs:
+        return {name: float(value) for name, value in sorted(self.get_metrics_result().items())}
 
     def train_step(self, number: tf.Tensor) -> Logs:
         """Take a step for each batch of the training block `number`; return the metrics so far."""

@@ -143,16 +143,15 @@ class Blocks:
         self.steps, self.size = min(steps, -(-len(members) // size)), size
         self._whole = self.steps * self.size  # samples of a block
         self._order = tf.Variable(self._padded(members), dtype=_index_dtype(), trainable=False)
+        self.numbers = tuple(
+            tf.constant(number, tf.int64) for number in range(self._order.shape[0])
+        )  # of the blocks
 
     def _padded(self, order: Int32) -> Int32:
         return np.resize(order, (-(-len(order) // self._whole), self.steps, self.size))
 
     def shuffle(self, rng: np.random.Generator) -> None:
         self._order.assign(self._padded(rng.permutation(self._members)))
-
-    def numbers(self) -> tf.data.Dataset:
-        """Return the block numbers, over which Keras iterates in an epoch."""
-        return tf.data.Dataset.range(self._order.shape[0])
 
     def block(self, number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Return (steps, size) numbers of samples, and how many of them, the first ones, are not padding."""
