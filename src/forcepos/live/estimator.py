@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import json
 import math
+from collections import deque
 from collections.abc import Mapping, Sequence
+from itertools import compress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -74,25 +76,23 @@ class Estimator:
             )
         self.channels = tuple(channel["name"] for channel in facts["channels"])
         self.axes, self.labels = tuple(facts["axes"]), tuple(facts["labels"])
-        self._session = _session(Path(folder, "model.onnx"))
-        self._input, outputs = (
-            self._session.get_inputs()[0].name,
-            [one.name for one in self._session.get_outputs()],
-        )
-        self._answer = outputs.index("probabilities" if self.labels else "position")
-        extra = [name for name in outputs if name not in ("probabilities", "position")]
-        self._bound = outputs.index(extra[0]) if extra else None
         self._window, self._rows, self._n = facts["window"], facts["rows"], len(self.channels)
-        self._shape = (1, *facts["input"])
+        self._session = _session(Path(folder, "model.onnx"))
+        self._seen = np.zeros((self._rows, self._n), np.float32)  # by the network
+        self._binding, self._answers = _bind(self._session, self._seen.reshape(1, *facts["input"]))
+        self._answer = self._answers["probabilities" if self.labels else "position"]
+        self._bound = next((values for values in self._answers.values() if values is not self._answer), None)
         self._step = 1 / facts["rate_hz"] if facts["rate_hz"] else None
-        # Each row is written twice, `rows` apart, so that the newest ones are always contiguous.
-        self._signals = np.zeros((2 * self._rows, self._n), np.float32)
-        self._times = np.zeros(2 * self._rows)
-        self._place = self._count = 0
-        self._offset = np.zeros(self._n, np.float32)
+        self._longest = _GAP * self._step if self._step else math.inf
+        self._times = deque[float]([], self._rows)  # of the rows since time last jumped
+        self._signals = np.zeros((self._rows, self._n), np.float32)  # the last one is the newest
+        self._bytes, self._row_bytes = self._signals.data.cast("B"), self._signals.strides[0]
+        self._offset: NDArray[np.float32] | None = None
         self._tared = [name in facts["tared"] for name in self.channels]
         self._needs_tare, self._tare_s = any(self._tared) and not tared, 0.0
         self._free: list[tuple[float, NDArray[np.float32]]] | None = None  # rows for a tare, each with its time
+        self._average = np.full(self._window, 1 / self._window)
+        self._newest = np.zeros((self._window, self._n))  # in float64
         self._mean = np.array(facts["far"]["mean"])
         self._matrix = np.array(facts["far"]["matrix"]) / facts["far"]["distance"]
         self._unknown = np.full(len(self.axes), np.nan, np.float32)
@@ -109,15 +109,12 @@ class Estimator:
             return self._nothing("tare")
         if self._needs_tare:
             return self._nothing("tare")
-        stale = self._add(row - self._offset, time_s)
-        if self._count < self._window:
+        stale = self._add(row if self._offset is None else row - self._offset, float(time_s))
+        if len(self._times) < self._window:
             return self._nothing("stale" if stale else "filling")
         if stale or self._wrong_rate():
             return self._nothing("stale")
-        signals = self._newest()
-        if not np.isfinite(signals).all():
-            return self._nothing("not finite")
-        return self._estimate(signals)
+        return self._estimate()
 
     def tare(self, seconds: float = 0.2) -> None:
         """Take the sensor's offset from the samples of the next seconds, in which nothing may be touched.
@@ -133,10 +130,10 @@ class Estimator:
 
     def reset(self) -> None:
         """Forget the window, as before the first sample; the tare is kept."""
-        self._count = 0
+        self._times.clear()
 
     def _row(self, sample: Any) -> NDArray[np.float32]:
-        if isinstance(sample, Mapping):
+        if type(sample) is not np.ndarray and isinstance(sample, Mapping):  # most are arrays
             lacking = [name for name in self.channels if name not in sample]
             surplus = [name for name in sample if name not in self.channels]
             if lacking or surplus:
@@ -155,50 +152,50 @@ class Estimator:
             return
         mean = np.mean([one for _, one in free], axis=0, dtype=np.float64)
         self._offset = np.where(self._tared, mean, 0).astype(np.float32)
-        self._needs_tare, self._free, self._count = not np.isfinite(self._offset).all(), None, 0
+        self._needs_tare, self._free = not np.isfinite(self._offset).all(), None
+        self._times.clear()
 
     def _add(self, row: NDArray[np.float32], time_s: float) -> bool:
         """Add a row to the window, and return whether time has jumped, so that a new one begins."""
-        jumped = False
-        if self._count:
-            step = time_s - self._times[self._place]
-            jumped = not 0 < step <= (_GAP * self._step if self._step else math.inf)
-            self._count = 0 if jumped else self._count
-        self._place = place = (self._place + 1) % self._rows
-        self._signals[place] = self._signals[place + self._rows] = row
-        self._times[place] = self._times[place + self._rows] = time_s
-        self._count = min(self._count + 1, self._rows)
+        times = self._times
+        jumped = bool(times) and not 0 < time_s - times[-1] <= self._longest
+        if jumped:
+            times.clear()
+        times.append(time_s)
+        self._bytes[: -self._row_bytes] = self._bytes[self._row_bytes :]
+        self._signals[-1] = row
         return jumped
 
     def _wrong_rate(self) -> bool:
-        if self._step is None or self._count < 2:
+        if self._step is None:
             return False
-        duration = self._times[self._place] - self._times[self._place + self._rows - self._count + 1]
-        usual = (self._count - 1) * self._step
+        duration, usual = self._times[-1] - self._times[0], (len(self._times) - 1) * self._step
         return bool(abs(duration - usual) > max(_DEVIATION * usual, 2 * self._step))
 
-    def _newest(self) -> NDArray[np.float32]:
-        """Return (rows, channels): as in training, a look back with fewer rows spreads those that are there."""
-        end = self._place + self._rows + 1
-        there = self._signals[end - self._count : end]
-        if self._count == self._rows:
-            return there
+    def _look(self) -> None:
+        """Let the network see the newest rows; as in training, a look back with fewer spreads those there are."""
+        count = len(self._times)
+        if count == self._rows:
+            self._seen[...] = self._signals
+            return
         back = self._rows - self._window
-        before = np.arange(back) * self._count // back
-        return np.concatenate([there[before], there[self._count - self._window :]])
+        self._seen[:back] = self._signals[self._rows - count + np.arange(back) * count // back]
+        self._seen[back:] = self._signals[back:]
 
-    def _estimate(self, signals: NDArray[np.float32]) -> Estimate:
-        answers = self._session.run(None, {self._input: signals.reshape(self._shape)})
-        deviation = signals[-self._window :].mean(axis=0, dtype=np.float64) - self._mean
-        distance = math.sqrt(float(np.square(self._matrix @ deviation).sum()))
-        answer = answers[self._answer][0]
-        if not np.isfinite(answer).all():  # a value that overflows inside of the network
+    def _estimate(self) -> Estimate:
+        self._look()
+        self._session.run_with_iobinding(self._binding)
+        answer = self._answer[0].copy()
+        if not all(map(math.isfinite, answer.tolist())):  # of a value that is, or overflows, in the window
             return self._nothing("not finite")
-        flag, bound = "far" if distance > 1 else "", None if self._bound is None else answers[self._bound][0]
+        self._newest[...] = self._signals[-self._window :]
+        white = self._matrix.dot(self._average.dot(self._newest) - self._mean)
+        distance = math.sqrt(white.dot(white))
+        flag, bound = "far" if distance > 1 else "", None if self._bound is None else self._bound[0]
         if not self.labels:
             radius = math.nan if bound is None else float(bound)
             return Estimate(flag, answer, radius, "", (), self._no_class, distance)
-        possible = self.labels if bound is None else tuple(np.array(self.labels, object)[bound].tolist())
+        possible = self.labels if bound is None else tuple(compress(self.labels, bound.tolist()))
         return Estimate(flag, self._unknown, math.nan, self.labels[answer.argmax()], possible, answer, distance)
 
     def _nothing(self, flag: str) -> Estimate:
@@ -211,3 +208,14 @@ def _session(path: Path) -> onnxruntime.InferenceSession:
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def _bind(session: onnxruntime.InferenceSession, signals: NDArray[np.float32]) -> tuple[Any, dict[str, Any]]:
+    """Let a network read these signals, and write into arrays by the names of its outputs, at each run."""
+    binding, answers = session.io_binding(), {}
+    binding.bind_cpu_input(session.get_inputs()[0].name, signals)
+    for output in session.get_outputs():
+        shape = [size if isinstance(size, int) else 1 for size in output.shape]  # of any batch, once
+        answers[output.name] = answer = np.zeros(shape, bool if output.type == "tensor(bool)" else np.float32)
+        binding.bind_output(output.name, "cpu", 0, answer.dtype.type, shape, answer.ctypes.data)
+    return binding, answers

@@ -1,4 +1,4 @@
-"""Exports a model to ONNX in float32, with its preprocessing inside."""
+"""Exports a model to ONNX in float32, with its preprocessing inside, for one sample at a time."""
 
 import logging
 from functools import partial
@@ -7,12 +7,16 @@ from typing import Any
 
 import keras
 import tensorflow as tf
+from keras import layers, ops
 
 from forcepos.runtime.errors import InputError
 
 
 def to_onnx(model: keras.Model, path: Path) -> None:
-    """Write a model of standard layers to an ONNX file; an InputError: the extra [export] is not installed."""
+    """Write a model of standard layers to an ONNX file; an InputError: the extra [export] is not installed.
+
+    The file takes a batch of one sample: known shapes are computed once, when it is loaded.
+    """
     try:
         import tf2onnx.convert  # noqa: PLC0415  # an extra
     except ImportError as error:
@@ -20,8 +24,10 @@ def to_onnx(model: keras.Model, path: Path) -> None:
             "an export needs tf2onnx, onnx and onnxruntime: pip install 'forcepos[export]'"
         ) from error
     logging.getLogger("tf2onnx").setLevel(logging.WARNING)
-    answer = tf.function(partial(in_float32(model), training=False))
-    signals = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32, name="signals")
+    copy = keras.models.clone_model(model, clone_function=_for_onnx, recursive=True)
+    copy.set_weights(model.get_weights())
+    answer = tf.function(partial(copy, training=False))
+    signals = tf.TensorSpec((1, *model.input_shape[1:]), tf.float32, name="signals")
     tf2onnx.convert.from_function(
         answer, [signals], custom_op_handlers={"SelectV2": (_choose, [])}, output_path=str(path)
     )
@@ -32,22 +38,31 @@ def _choose(context: Any, node: Any, name: str, arguments: Any) -> None:  # noqa
     node.type = "Where"
 
 
-def in_float32(model: keras.Model) -> keras.Model:
-    """Return a copy of a model that whitens in float32.
+def _for_onnx(layer: layers.Layer) -> layers.Layer:
+    """Return a copy of a layer, without its weights, that onnxruntime computes well on a CPU.
 
     A CPU multiplies in full float32, and standardised signals differ from one another by so much that little is
-    lost: the model itself uses float64 for GPUs, whose products are shortened (TF32).
+    lost: the model itself whitens in float64 for GPUs, whose products are shortened (TF32).
     """
-    copy = keras.Model.from_config(_whitening_in_float32(model.get_config()))
-    copy.set_weights(model.get_weights())
-    return copy
+    kind, config = type(layer), layer.get_config()
+    if layer.name == "whiten":
+        config["dtype"] = "float32"
+    return (_RowConv if kind is layers.Conv1D else kind).from_config(config)
 
 
-def _whitening_in_float32(config: Any) -> Any:
-    """Return a config of layers, lists and objects in one another, in which each layer `whiten` has float32."""
-    if isinstance(config, list | tuple):
-        return type(config)(_whitening_in_float32(each) for each in config)
-    if not isinstance(config, dict):
-        return config
-    changed = {key: _whitening_in_float32(value) for key, value in config.items()}
-    return changed | {"dtype": "float32"} if changed.get("name") == "whiten" else changed
+class _RowConv(layers.Conv1D):  # type: ignore[misc]  # keras is untyped
+    """A Conv1D that computes on an image of one row up to its activation.
+
+    onnxruntime fuses convolution, bias and activation of images only, and Keras' own layer adds the bias after it
+    has taken the image apart.
+    """
+
+    def call(self, inputs: Any) -> Any:
+        """Return (batch, rows, filters) for signals (batch, rows, channels)."""
+        if self.padding == "causal" or self.data_format != "channels_last":
+            return super().call(inputs)
+        image, kernel = ops.expand_dims(inputs, 1), ops.expand_dims(self.kernel, 0)
+        strides, dilation = (1, *self.strides), (1, *self.dilation_rate)
+        found = ops.conv(image, kernel, strides, self.padding, dilation_rate=dilation)
+        found = found + self.bias if self.use_bias else found
+        return ops.squeeze(self.activation(found), 1)
