@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import psutil
 
-from benchmarks.cases import CASES
 from benchmarks.commands import card_figure, timed
 from benchmarks.turns import Job, Worker
 
@@ -41,7 +40,7 @@ class Where:
     @property
     def cases(self) -> list[str]:
         """Return the networks to measure."""
-        return [*CASES][:1] if self.quick else [*CASES]
+        return [*_NOTEBOOK_MS][:1] if self.quick else [*_NOTEBOOK_MS]
 
     @property
     def rounds(self) -> int:
