@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import pytest
 
-from forcepos.experiment.folds import run_experiment
+from forcepos.experiment.run import run_experiment
 from forcepos.experiment.inputs import read_inputs
 from forcepos.runtime import interruption
 from forcepos.runtime.interruption import Interrupted, listen

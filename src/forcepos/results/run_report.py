@@ -24,7 +24,7 @@ from forcepos.results.findings import find, verdict
 from forcepos.results.scores import all_scored, key_metrics, write_model_card, write_score_files
 from forcepos.runtime.files import to_json, write_csv, write_json
 from forcepos.runtime.wording import shortened, visible
-from forcepos.tracking.run import Run
+from forcepos.tracking.run import DataSets, Run
 from forcepos.tuning.search import SearchResult
 
 
@@ -133,28 +133,29 @@ def save(report: RunReport, folder: Path, run: Run) -> dict[str, Any]:
     }
     result["verdict"] = verdict(result, problem.config.split)
     result["checks"] = [asdict(finding) for finding in find(result, report.search, problem.config)]
-    write_json(folder / "result.json", result)
     for path in (*write_score_files(result, folder), write_model_card(result, report.scored.facts, folder)):
         run.log_file(path)
-    run.log_scores(key_metrics(result), datasets(problem, result["data"]))
-    log_table(result, folder, run)
     run.log_hyperparameters(report.search.best)
-    run.log_file(folder / "result.json")
+    save_result(result, folder, run, datasets(problem, result["data"]))
     return result
 
 
-def log_table(result: Mapping[str, Any], folder: Path, run: Run) -> None:
-    """Log all scores as a table that MLflow shows: who, score, value, and the ends of its interval."""
-    path, rows = folder / "tables" / "scores.json", []
+def save_result(result: dict[str, Any], folder: Path, run: Run, data: DataSets | None = None) -> None:
+    """Write result.json into `folder`; log it, its main scores, and all of them as a table that MLflow shows."""
+    rows = []  # who, score, value, and the ends of its interval
     for who, of in all_scored(result, " on ").items():
         coverage = {f"coverage/{name}": value for name, value in (of.get("coverage") or {}).items()}
         values = of["test"] | coverage | {name: of[name] for name in ("neighbour_share",) if name in of}
         ends = of.get("intervals", {})
         rows += [[who, score, value, *ends.get(score, (None, None))] for score, value in values.items()]
-    path.parent.mkdir(exist_ok=True)
-    write_json(path, {"columns": ["who", "score", "value", "low", "high"], "data": rows})
-    run.log_file(path, "tables")
+    table = folder / "tables" / "scores.json"
+    table.parent.mkdir(exist_ok=True)
+    write_json(table, {"columns": ["who", "score", "value", "low", "high"], "data": rows})
+    write_json(folder / "result.json", result)
+    run.log_scores(key_metrics(result), data)
+    run.log_file(table, "tables")
     run.log_tags({"mlflow.loggedArtifacts": '[{"path": "tables/scores.json", "type": "table"}]'})
+    run.log_file(folder / "result.json")
 
 
 def _learning_curves(report: RunReport) -> pd.DataFrame:
