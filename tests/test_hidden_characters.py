@@ -18,7 +18,6 @@ from omegaconf import OmegaConf
 
 from forcepos.data.loading import load_recordings
 from forcepos.results.figures import style
-from forcepos.results.figures.style import page_html
 from forcepos.results.terminal import show_table
 from forcepos.runtime.files import write_csv
 from forcepos.runtime.log_lines import VisibleFormatter
@@ -150,7 +149,7 @@ def test_a_report_a_picture_a_table_and_a_csv_file_hold_no_hidden_characters(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     table = pd.DataFrame({EVIL: [EVIL]})
-    page = page_html(
+    page = style.page(
         "report.html.jinja",
         title=EVIL, question=EVIL, cards=[(EVIL, EVIL, EVIL)], verdict=EVIL, scores=table, notes=[EVIL],
         data=table, checks=[{"found": EVIL, "advice": EVIL}], figures={}, hyperparameters={EVIL: EVIL},

@@ -13,8 +13,9 @@ import pytest
 
 from forcepos.data.recordings import Samples
 from forcepos.data.splits.split import Split
-from forcepos.results.figures.style import page_html
+from forcepos.results.figures import style
 from forcepos.results.findings import cards, question, verdict
+from forcepos.results.run_report import write_model_card
 from forcepos.results.scores import write_score_files
 from tests.conftest import checked_config
 
@@ -39,7 +40,7 @@ CALM: dict[str, Any] = {
     "facts": {"split": "blocked", "question": "how well does it do later in a visit?"},
 }
 EVIL_TABLE = pd.DataFrame({EVIL: [EVIL]})
-report_html = partial(page_html, "report.html.jinja")
+report_html = partial(style.page, "report.html.jinja")
 BLOCKED = checked_config("split=blocked").split
 SECTIONS = ["scores", "data", "checks", "figures", "model", "times", "tables", "config", "provenance"]
 
@@ -264,3 +265,57 @@ linear model, held\_out\_points & 12.2 \\
 """
     )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["results.md", "results.tex"]
+
+
+def test_the_model_card_says_what_it_was_trained_on_how_good_it_is_and_where_its_limits_are(
+    tmp_path: Path,
+) -> None:
+    result = SCORES | {
+        "data": {"name": "table", "fingerprint": "abc", "recordings": 12, "subsets": {"train": 9, "test": 3}},
+        "run_id": None, "outputs": "outputs/runs/a", "verdict": "1.26 mm, better than the linear model.",
+        "checks": [{"found": "test values of F|x\n leave the range", "advice": "tare"}],
+        "resampled": "recordings", "confidence": 0.95, "also": None,
+    }  # fmt: skip
+    channels = [
+        {"name": "F|x", "unit": "N", "least": -1.23456, "greatest": 1e5},
+        {"name": "T`", "unit": None, "least": 0.0, "greatest": 1.0},
+    ]
+    facts = {
+        "config": {"model": {"name": "cnn"}, "split": {"name": "blocked"}}, "channels": channels, "rows": 10,
+        "rate_hz": 100.0, "axes": ["x", "y"], "labels": [], "targets": {"frame": "the plate's"}, "tared": ["F|x"],
+    }  # fmt: skip
+    assert write_model_card(result, facts, tmp_path / "card.md").read_text() == (
+        r"""# cnn
+
+1.26 mm, better than the linear model.
+
+| | |
+| --- | --- |
+| answers | x, y in mm, the plate's |
+| sees | 10 x 2 values, rows by channels at 100 Hz |
+| data | table, fingerprint abc: 12 recordings |
+| split | blocked: 9 train, 3 test samples |
+| tared in training | F\|x |
+| run | outputs/runs/a |
+
+## Scores
+
+| test subset | mean error (mm) |
+| --- | --- |
+| model | 1.26 [1.12, 1.42] |
+| mean or most frequent class | 16.8 |
+
+[low, high]: 95 % intervals from a bootstrap over recordings of the test subset
+
+## Limits
+
+- test values of F\|x\x0a leave the range: tare
+
+## Signals
+
+| channel | unit | least in training | greatest |
+| --- | --- | --- | --- |
+| `F\|x` | N | -1.235 | 1e+05 |
+| `` T` `` |  | 0 | 1 |
+"""
+    )

@@ -23,6 +23,7 @@ from forcepos.models.onnx import to_onnx
 from forcepos.results.scores import CARD
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.files import write_json
+from forcepos.runtime.wording import markdown_table
 from forcepos.tracking.served import RowsModel, answer_columns
 
 log = logging.getLogger(__name__)
@@ -129,5 +130,5 @@ def _timed(folder: Path) -> dict[str, str]:
 
 
 def _latency(result: dict[str, Any]) -> str:
-    lines = [f"| {name} | {value} |" for name, value in result.items()]
-    return "\n".join(["", "## The export, on the machine where it was made", "", "| | |", "|---|---|", *lines, ""])
+    title = "## The export, on the machine where it was made"
+    return "\n".join(["", title, "", markdown_table([("", ""), *result.items()]), ""])

@@ -62,7 +62,7 @@ def write_ladders(ladders: Mapping[str, Mapping[str, Result | None]], page: Path
             failed = ", ".join(f"split={split}" for split in rungs if split not in known)
             note = f"From the easiest split to the hardest{f', but for {failed}, which failed' * bool(failed)}."
             sections.append((heading, note, _ladder_table(known), style.png(ladder(known))))
-        html = style.page_html("comparison.html.jinja", title="From split to split", sections=sections)
+        html = style.page("comparison.html.jinja", title="From split to split", sections=sections)
     page.write_text(html, encoding="utf-8")
 
 
@@ -172,7 +172,7 @@ def _html(runs: Sequence[ComparedRun], names: Sequence[str], pairs: Sequence[pd.
         ("What differs in config", f"{len(keys)} keys.", keys, None),
         ("Folders", "Each holds the report.html of its run.", folders, None),
     ]
-    return style.page_html("comparison.html.jinja", title=f"Comparison of {len(runs)} runs", sections=sections)
+    return style.page("comparison.html.jinja", title=f"Comparison of {len(runs)} runs", sections=sections)
 
 
 def _of_split(pairs: pd.DataFrame, numbers: Sequence[str]) -> Iterator[tuple[str, str, pd.DataFrame, str | None]]:

@@ -44,7 +44,7 @@ def save_pictures(report: RunReport, result: dict[str, Any], facts: dict[str, st
                 figure.savefig(path)
                 run.log_file(path, "figures")
             pictures[name] = base64.b64encode(path.read_bytes()).decode()
-    page = style.page_html(
+    page = style.page(
         "report.html.jinja",
         title=f"{config.model.name}, split={config.split.name}",
         question=question(config.split, isinstance(task, Regression)),

@@ -20,10 +20,11 @@ from forcepos.models.final import TrainedModel, batches
 from forcepos.models.problem import AXES, Problem, Regression
 from forcepos.models.training.device import rows_of
 from forcepos.results.compared_runs import PREDICTIONS
+from forcepos.results.figures import style
 from forcepos.results.findings import find, verdict
-from forcepos.results.scores import all_scored, key_metrics, write_model_card, write_score_files
+from forcepos.results.scores import CARD, all_scored, key_metrics, remarks, score_lines, write_score_files
 from forcepos.runtime.files import to_json, write_csv, write_json
-from forcepos.runtime.wording import shortened, visible
+from forcepos.runtime.wording import markdown_table, shortened, visible
 from forcepos.tracking.run import DataSets, Run
 from forcepos.tuning.search import SearchResult
 
@@ -133,11 +134,19 @@ def save(report: RunReport, folder: Path, run: Run) -> dict[str, Any]:
     }
     result["verdict"] = verdict(result, problem.config.split)
     result["checks"] = [asdict(finding) for finding in find(result, report.search, problem.config)]
-    for path in (*write_score_files(result, folder), write_model_card(result, report.scored.facts, folder)):
+    for path in (*write_score_files(result, folder), write_model_card(result, report.scored.facts, folder / CARD)):
         run.log_file(path)
     run.log_hyperparameters(report.search.best)
     save_result(result, folder, run, datasets(problem, result["data"]))
     return result
+
+
+def write_model_card(result: dict[str, Any], facts: dict[str, Any], path: Path) -> Path:
+    """Write what the model was trained on, how good it is, and where its limits are."""
+    scores = markdown_table(score_lines(result))
+    contents = {"result": result, "facts": facts, "scores": scores, "remarks": list(remarks(result))}
+    path.write_text(style.page("model_card.md.jinja", **contents), encoding="utf-8")
+    return path
 
 
 def save_result(result: dict[str, Any], folder: Path, run: Run, data: DataSets | None = None) -> None:
