@@ -15,7 +15,7 @@ from omegaconf import OmegaConf
 
 from forcepos.data.recordings import Float64
 from forcepos.evaluation.evaluate import coverage_at_levels
-from forcepos.models.problem import Regression
+from forcepos.models.problem import Classification, Regression
 from forcepos.models.training.device import rows_of
 from forcepos.results.comparison import ladder
 from forcepos.results.figures import errors, style
@@ -120,17 +120,11 @@ def _draw(report: RunReport, result: dict[str, Any]) -> Iterator[tuple[str, Figu
 
 def _of_predictions(report: RunReport) -> Iterator[tuple[str, Figure]]:
     task, true, table = report.scored.problem.task, report.scored.evaluation.true, report.predictions
-    if isinstance(task, Regression):
-        off = {name: of.astype(np.float64) - true for name, of in report.scored.references.predictions.items()}
-        references = {REFERENCES[name]: np.linalg.norm(of, axis=1) for name, of in off.items()}
-        yield "error_distribution", errors.error_distribution(table, references)
-        yield "true_against_predicted", errors.true_against_predicted(table)
-        if set(task.outputs) >= {"x", "y"}:
-            yield "error_map", errors.error_map(table)
-    else:
-        yield "true_against_predicted", errors.confusion(table, list(task.outputs), task.kind)
-        if task.sectors:
-            yield "sector_map", errors.sector_map(table, task.sectors)
+    off = {name: of.astype(np.float64) - true for name, of in report.scored.references.predictions.items()}
+    distances = {REFERENCES[name]: np.linalg.norm(of, axis=1) for name, of in off.items()}
+    yield from errors.answers(table, task, distances)
+    if isinstance(task, Classification) and task.sectors:
+        yield "sector_map", errors.sector_map(table, task.sectors)
     against = {"force_n": "size of the force (N)", "time_s": "time since the recording's start (s)"}
     for column, label in against.items():
         if column in table and table[column].notna().all() and len(table[column].unique()) > 1:
