@@ -210,7 +210,8 @@ def test_the_report_escapes_every_text_and_allows_no_script() -> None:
         "report.html.jinja",
         title=EVIL, question=EVIL, cards=[(EVIL, EVIL, EVIL)], verdict=EVIL, scores=table, notes=[EVIL],
         data=table, checks=[{"found": EVIL, "advice": EVIL}], figures={}, hyperparameters={EVIL: EVIL},
-        layers=table, load=[EVIL], seconds={EVIL: EVIL}, tables={EVIL: table}, facts={EVIL: EVIL},
+        layers=table, seconds={EVIL: EVIL}, tables={EVIL: table}, facts={EVIL: EVIL},
+        load=dict.fromkeys(["tracking_uri", "model_uri", "file", "windows", "rows"], EVIL),
         config_yaml=EVIL,
     )  # fmt: skip
     assert "<script" not in page

@@ -21,6 +21,10 @@ from tests.conftest import checked_config
 
 EVIL = '<script>alert("x")</script>\'"&'
 PNG = "MQ=="
+LOAD = {
+    "tracking_uri": "'sqlite:///mlruns'", "model_uri": "'models:/m-1'", "file": "'a/model.keras'",
+    "windows": (1, 10, 20), "rows": (10, 20),
+}  # fmt: skip
 CALM: dict[str, Any] = {
     "title": "cnn_regression, blocked",
     "question": "How far off is it later in a recording that it knows?",
@@ -33,7 +37,7 @@ CALM: dict[str, Any] = {
     "figures": {"learning_curves": PNG, "error_map": "Mg=="},
     "hyperparameters": {"units_0": 64},
     "layers": pd.DataFrame({"layer": ["dense"], "weights": ["420"]}),
-    "load": ["import keras"],
+    "load": LOAD,
     "seconds": {"search": 88.9},
     "tables": {"trials": pd.DataFrame({"trial": ["1", "2"], "activation": ["relu", "tanh"]})},
     "config_yaml": "seed: 1\n",
@@ -70,7 +74,8 @@ def against(
         {"checks": [{"found": EVIL, "advice": EVIL}]},
         {"hyperparameters": {EVIL: EVIL}},
         {"layers": EVIL_TABLE},
-        {"load": [EVIL]},
+        {"load": LOAD | {"file": EVIL}},
+        {"load": LOAD | {"tracking_uri": EVIL}},
         {"seconds": {EVIL: EVIL}},
         {"tables": {EVIL: EVIL_TABLE}},
         {"config_yaml": EVIL},
@@ -96,7 +101,7 @@ def test_nothing_is_fetched_from_anywhere() -> None:
 
 def test_no_password_of_a_server_is_shown() -> None:
     uri = "http://me:sec@ret@host:5000"
-    shown = {"load": [f"set_tracking_uri('{uri}')"], "config_yaml": f"uri: {uri}\n", "facts": {"uri": uri}}
+    shown = {"load": LOAD | {"tracking_uri": uri}, "config_yaml": f"uri: {uri}\n", "facts": {"uri": uri}}
     html = report_html(**CALM | shown)
     assert html.count("http://host:5000") == 3
     assert "me:sec" not in html
@@ -122,12 +127,23 @@ def test_the_picture_of_the_gap_stands_above_the_scores_and_only_there() -> None
 def test_every_text_of_the_report_is_on_the_page() -> None:
     html = report_html(**CALM)
     texts = [CALM[name] for name in ("title", "question", "verdict", "config_yaml")]
-    texts += [*CALM["cards"][0], *CALM["notes"], *CALM["load"], "Coverage is off.</strong> Calibrate on more."]
+    texts += [*CALM["cards"][0], *CALM["notes"], "import keras", "Coverage is off.</strong> Calibrate on more."]
     for pairs in (CALM["facts"], CALM["hyperparameters"], CALM["seconds"]):
         texts += [*pairs, *map(str, pairs.values())]
     for table in (CALM["scores"], CALM["data"], CALM["layers"], *CALM["tables"].values()):
         texts += [*table.columns, *table.to_numpy().flat]
     assert [text for text in texts if text not in html] == []
+
+
+def test_the_model_is_loaded_from_mlflow_where_it_is_there_and_from_its_file() -> None:
+    lines = {
+        "mlflow.set_tracking_uri(&#39;sqlite:///mlruns&#39;)\n": 1,
+        "model = mlflow.pyfunc.load_model(&#39;models:/m-1&#39;)\n": 1,
+        "rows = pd.DataFrame(np.zeros((10, 20)), columns=columns)": 1,
+        "model = keras.models.load_model(&#39;a/model.keras&#39;)\nwindows = np.zeros((1, 10, 20), np.float32)": 2,
+    }
+    pages = [report_html(**CALM | {"load": load}) for load in (LOAD, LOAD | {"model_uri": None})]
+    assert {line: sum(line in page for page in pages) for line in lines} == lines
 
 
 def test_sections_are_in_the_order_of_the_contents() -> None:

@@ -81,22 +81,15 @@ def _layers(model: keras.Model) -> pd.DataFrame:
     return pd.DataFrame(texts | {"output": [" x ".join(map(str, shape)) for shape in shapes], "weights": weights})
 
 
-def _load(report: RunReport, result: dict[str, Any]) -> list[str]:
-    """Return Python that loads the model, from any folder: from MLflow, if it is there, and from its file."""
-    shape, path = report.scored.trained.model.input_shape[1:], Path(result["outputs"], "model.keras").absolute()
-    windows = f"windows = np.zeros({(1, *shape)}, np.float32)  # yours: raw, one sample or more"
-    load = f"import keras\nimport numpy as np\n\nmodel = keras.models.load_model({str(path)!r})"
-    ways = [f"{load}\n{windows}\npredictions = model.predict(windows)"]
-    if result["model_uri"].startswith("models:"):
-        uri, _ = resolve(report.scored.problem.config.tracking.uri)
-        load = f"mlflow.set_tracking_uri({uri!r})\nmodel = mlflow.pyfunc.load_model({result['model_uri']!r})"
-        names = "columns = model.metadata.signature.inputs.input_names()"
-        rows = (
-            f"rows = pd.DataFrame(np.zeros({(rows_of(report.scored.trained.model), shape[-1])}), columns=columns)"
-        )
-        use = f"{names}\n{rows}  # yours: raw, of one recording\npredictions = model.predict(rows)"
-        ways = [f"import mlflow\nimport numpy as np\nimport pandas as pd\n\n{load}\n{use}", *ways]
-    return ways
+def _load(report: RunReport, result: dict[str, Any]) -> dict[str, Any]:
+    """Return literals by which the page's Python loads the model from any folder, and the shapes of its input."""
+    model, path = report.scored.trained.model, Path(result["outputs"], "model.keras").absolute()
+    in_mlflow, shape = result["model_uri"].startswith("models:"), model.input_shape[1:]
+    tracking_uri = resolve(report.scored.problem.config.tracking.uri)[0] if in_mlflow else None
+    return {
+        "tracking_uri": repr(tracking_uri), "model_uri": repr(result["model_uri"]) if in_mlflow else None,
+        "file": repr(str(path)), "windows": (1, *shape), "rows": (rows_of(model), shape[-1]),
+    }  # fmt: skip
 
 
 def _draw(report: RunReport, result: dict[str, Any]) -> Iterator[tuple[str, Figure]]:
