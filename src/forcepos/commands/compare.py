@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Run the command, and exit with the code that a shell expects."""
+    """Run the command."""
     parser = command_parser("compare", _HELP)
     add = parser.add_argument
     add("runs", nargs="+", metavar="RUN", help="a run's folder, a sweep's folder, or the id of one in MLflow")

@@ -21,7 +21,7 @@ python -m forcepos export models:/plate@in_use --output robot
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Run the command, and exit with the code that a shell expects."""
+    """Run the command."""
     parser = command_parser("export", _HELP)
     add = parser.add_argument
     add("model", metavar="MODEL", help="a run's folder or id, a .keras file, or models:/NAME@ALIAS")

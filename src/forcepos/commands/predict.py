@@ -24,7 +24,7 @@ python -m forcepos predict models:/plate@in_use logs/ data.time=stamp       a re
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Run the command, and exit with the code that a shell expects."""
+    """Run the command."""
     parser = command_parser("predict", _HELP)
     add = parser.add_argument
     add("model", metavar="MODEL", help="a run's folder or id, a .keras file, or models:/NAME@ALIAS")

@@ -46,7 +46,7 @@ python -m forcepos prepare data.source=logs 'data.pattern="{experiment}_{i}_{j}_
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Run the command, and exit with the code that a shell expects."""
+    """Run the command."""
     if {"--help", "-h"} & set(arguments):
         keys = (conf_dir() / "prepare.yaml").read_text()
         sys.stdout.write(_HELP + keys[keys.index("data:") :])
