@@ -20,6 +20,7 @@ from forcepos.experiment.saved_model import data_of, default_config, find_model
 from forcepos.live import estimator
 from forcepos.models.facts import read_facts
 from forcepos.models.onnx import to_onnx
+from forcepos.results.finished_runs import PREDICTIONS
 from forcepos.results.scores import CARD
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.files import write_json
@@ -86,7 +87,7 @@ def _compared_rows(facts: dict[str, Any], run: Path, overrides: Sequence[str]) -
         drawn = np.random.default_rng(1).normal(size=(2000, len(mean)))
         return [mean + drawn @ np.linalg.pinv(matrix).T], "2000 random rows like those of training"
     names, of = [*recordings.names], "the data"
-    if (predictions := run / "predictions.parquet").is_file():
+    if (predictions := run / PREDICTIONS).is_file():
         table = pd.read_parquet(predictions, columns=["split", "recording"])
         names, of = [*dict.fromkeys(table["recording"][table["split"] == table["split"].iloc[0]])], "the test part"
     parts, count = list[Float64](), 0

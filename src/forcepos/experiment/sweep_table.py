@@ -15,7 +15,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from forcepos.config.mistakes import UNREADABLE
-from forcepos.results.finished_runs import holds_result
+from forcepos.results.finished_runs import PREDICTIONS, holds_result
 from forcepos.results.scores import best_baseline, headline, in_words, key_metrics, with_interval
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.paths import short_path
@@ -141,7 +141,7 @@ def same_networks(rows: Sequence[Row]) -> list[str]:
     """Name jobs that trained the same network, since what they differ in has no effect."""
     groups = defaultdict[str, list[int]](list)
     for row in sorted(filter(itemgetter("result"), rows), key=itemgetter("job")):
-        file = Path(row["result"]["outputs"], "predictions.parquet")  # absent from earlier versions' runs
+        file = Path(row["result"]["outputs"], PREDICTIONS)  # absent from earlier versions' runs
         digest = hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else str(file)
         groups[digest].append(row["job"])
     same = [(", ".join(map(str, others)), last) for *others, last in groups.values() if others]

@@ -19,9 +19,9 @@ from forcepos.models.facts import Familiarity, facts_of, write_facts
 from forcepos.models.final import TrainedModel, batches
 from forcepos.models.problem import AXES, Problem, Regression
 from forcepos.models.training.device import rows_of
-from forcepos.results.compared_runs import PREDICTIONS
 from forcepos.results.figures import style
 from forcepos.results.findings import find, verdict
+from forcepos.results.finished_runs import MODEL, PREDICTIONS
 from forcepos.results.scores import CARD, all_scored, key_metrics, remarks, score_lines, write_score_files
 from forcepos.runtime.files import to_json, write_csv, write_json
 from forcepos.runtime.wording import markdown_table, shortened, visible
@@ -102,7 +102,7 @@ class RunReport:
 
 def save(report: RunReport, folder: Path, run: Run) -> dict[str, Any]:
     """Write model, tables and result.json into `folder`, log the same, and return the result."""
-    path = folder / "model.keras"
+    path = folder / MODEL
     model, problem = report.scored.trained.model, report.scored.problem
     signals, _ = next(iter(batches(problem, problem.split.test[:1], 1, rows_of(model))))
     model.save(path)

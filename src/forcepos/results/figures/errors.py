@@ -14,7 +14,7 @@ from sklearn.metrics import ConfusionMatrixDisplay, confusion_matrix
 from forcepos.data.recordings import Float64
 from forcepos.data.sectors import Sectors
 from forcepos.models.problem import Classification, Task
-from forcepos.results.compared_runs import axes_of, errors_mm
+from forcepos.results.comparison import axes_of, errors_mm
 from forcepos.results.figures import style
 from forcepos.results.scores import with_interval
 
