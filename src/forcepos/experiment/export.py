@@ -72,7 +72,9 @@ def export(model: str, folder: Path | None, overrides: Sequence[str]) -> dict[st
             raise InputError(f"the export differs by {largest:.3g} {unit} from the model on {what}: {limit}")
         result = {"largest difference": f"{largest:.2g} {unit} on {what}", **_timed(place)}
         card = (path.parent / CARD).read_text() if (path.parent / CARD).is_file() else ""
-        (place / CARD).write_text(card + _latency(result), encoding="utf-8")
+        table = markdown_table([("", ""), *result.items()])
+        title = "## The export, on the machine where it was made"
+        (place / CARD).write_text(f"{card}\n{title}\n\n{table}\n", encoding="utf-8")
         place.rename(folder)
     return {"folder": str(folder), **result}
 
@@ -128,8 +130,3 @@ def _timed(folder: Path) -> dict[str, str]:
         "start": f"{start:.2f} s", "memory": f"{memory:.0f} MB", "size of the folder": f"{size / 1000:.0f} kB",
         "needs": "numpy, onnxruntime" + "".join(f", {name}" for name in others),
     }  # fmt: skip
-
-
-def _latency(result: dict[str, Any]) -> str:
-    title = "## The export, on the machine where it was made"
-    return "\n".join(["", title, "", markdown_table([("", ""), *result.items()]), ""])
