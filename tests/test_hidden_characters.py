@@ -18,7 +18,6 @@ from omegaconf import OmegaConf
 
 from forcepos.data.loading import load_recordings
 from forcepos.results.figures import style
-from forcepos.results.figures.style import page_html
 from forcepos.results.terminal import show_table
 from forcepos.runtime.files import write_csv
 from forcepos.runtime.log_lines import VisibleFormatter
@@ -150,16 +149,17 @@ def test_a_report_a_picture_a_table_and_a_csv_file_hold_no_hidden_characters(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     table = pd.DataFrame({EVIL: [EVIL]})
-    page = page_html(
+    page = style.page(
         "report.html.jinja",
         title=EVIL, question=EVIL, cards=[(EVIL, EVIL, EVIL)], verdict=EVIL, scores=table, notes=[EVIL],
         data=table, checks=[{"found": EVIL, "advice": EVIL}], figures={}, hyperparameters={EVIL: EVIL},
-        layers=table, load=[EVIL], seconds={EVIL: EVIL}, tables={EVIL: table}, facts={EVIL: EVIL},
+        layers=table, seconds={EVIL: EVIL}, tables={EVIL: table}, facts={EVIL: EVIL},
+        load=dict.fromkeys(["tracking_uri", "model_uri", "file", "windows", "rows"], EVIL),
         config_yaml=f"a: {EVIL}\nb: 1",
     )  # fmt: skip
     assert not hidden(page)
     assert "<table>" in page
-    assert page.count(r"\x1b]0;owned") == 28
+    assert page.count(r"\x1b]0;owned") == 32
     write_csv(tmp_path / "a.csv", pd.DataFrame({"name": [EVIL]}))
     assert (tmp_path / "a.csv").read_text() == f"name\n{SHOWN}\n"
     show_table("jobs", [{"overrides": EVIL}])

@@ -25,7 +25,6 @@ from forcepos.commands.prepare.logs import open_source
 from forcepos.config.schema import Config
 from forcepos.experiment.inputs import read_hyperparameters
 from forcepos.results.figures import style
-from forcepos.results.figures.style import page_html
 from forcepos.results.terminal import show_table
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.files import write_csv
@@ -207,11 +206,12 @@ EVIL = "<script>alert(1)</script>\" onload='x' &amp; ]]>"
 
 def test_the_report_escapes_every_text_and_allows_no_script() -> None:
     table = pd.DataFrame({EVIL: [EVIL]})
-    page = page_html(
+    page = style.page(
         "report.html.jinja",
         title=EVIL, question=EVIL, cards=[(EVIL, EVIL, EVIL)], verdict=EVIL, scores=table, notes=[EVIL],
         data=table, checks=[{"found": EVIL, "advice": EVIL}], figures={}, hyperparameters={EVIL: EVIL},
-        layers=table, load=[EVIL], seconds={EVIL: EVIL}, tables={EVIL: table}, facts={EVIL: EVIL},
+        layers=table, seconds={EVIL: EVIL}, tables={EVIL: table}, facts={EVIL: EVIL},
+        load=dict.fromkeys(["tracking_uri", "model_uri", "file", "windows", "rows"], EVIL),
         config_yaml=EVIL,
     )  # fmt: skip
     assert "<script" not in page

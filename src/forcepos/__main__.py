@@ -4,7 +4,7 @@ import re
 import sys
 from importlib import import_module
 
-from forcepos.runtime.interruption import end_promptly
+from forcepos.runtime.interruption import end_promptly, ended_by_input_errors, ended_by_signals
 
 _COMMANDS = {  # where each of them is
     "prepare": "prepare.command", "inspect": "inspect.command",
@@ -21,7 +21,8 @@ def _command() -> None:
     """Run the command that the first word names, or else the main job, importing only that one."""
     match sys.argv[1:]:
         case [word, *arguments] if word in _COMMANDS:
-            import_module(f"forcepos.commands.{_COMMANDS[word]}").main(arguments)
+            with ended_by_signals(), ended_by_input_errors():
+                import_module(f"forcepos.commands.{_COMMANDS[word]}").main(arguments)
         case ["--version"]:
             from forcepos import __version__  # noqa: PLC0415
 

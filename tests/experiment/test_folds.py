@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from forcepos import runs as found_runs
 from tests.conftest import children, runs
 from tests.running import QUICK
 from tests.warm import forcepos
@@ -43,6 +44,7 @@ def test_each_fold_is_a_run_with_its_own_search_and_the_parent_holds_mean_and_sp
     with Path(result["outputs"], "folds.csv").open() as file:
         assert [float(row["euclidean_mean_mm"]) for row in csv.DictReader(file)] == pytest.approx(errors)
     assert len(finished.out.splitlines()) == 1
+    assert found_runs(tmp_path)["path"].tolist() == [result["outputs"]]  # neither folds nor copies in MLflow
 
 
 @pytest.mark.system

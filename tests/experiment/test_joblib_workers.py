@@ -13,7 +13,7 @@ from joblib import delayed
 
 from forcepos.experiment import joblib_workers
 from forcepos.experiment.joblib_workers import IsolatedJobs
-from forcepos.experiment.sweep_job import JobFailed, SweepEnded
+from forcepos.experiment.sweep import JobFailed, SweepEnded
 
 LOST = "it ended unexpectedly: interrupted, killed, or out of memory"
 

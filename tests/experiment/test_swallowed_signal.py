@@ -11,8 +11,8 @@ from typing import Any
 import keras
 import pytest
 
-from forcepos.experiment.folds import run_experiment
 from forcepos.experiment.inputs import read_inputs
+from forcepos.experiment.run import run_experiment
 from forcepos.runtime import interruption
 from forcepos.runtime.interruption import Interrupted, listen
 from tests.conftest import checked_config, children, runs

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hydra.core.utils import JobReturn, JobStatus
 
-from forcepos.experiment.sweep_job import JobFailed, SweepEnded, SweepProgress
+from forcepos.experiment.sweep import JobFailed, SweepEnded, SweepProgress
 from forcepos.runtime.files import write_json
 from tests.conftest import a_result
 from tests.runtime.test_resources import composed

@@ -197,7 +197,7 @@ def test_a_description_is_a_table_in_markdown_and_the_command_to_repeat_it(tmp_p
     assert sweep_story(job_rows(tmp_path, ["data.path"]), ["data.path"], command, []).description == (
         "1 of 2 jobs finished\n\n"
         "| job | data.path | status | mean error \\(mm\\) | best baseline |\n"
-        "|---|---|---|---|---|\n"
+        "| --- | --- | --- | --- | --- |\n"
         "| 0 | a\\|b\\*.csv |  | 5.0 \\[4.0, 6.0\\] | 7.00 |\n"
         "| 1 | c | failed |  |  |\n\n"
         f"    {command}"

@@ -13,13 +13,18 @@ import pytest
 
 from forcepos.data.recordings import Samples
 from forcepos.data.splits.split import Split
-from forcepos.results.figures.style import page_html
+from forcepos.results.figures import style
 from forcepos.results.findings import cards, question, verdict
+from forcepos.results.run_report import write_model_card
 from forcepos.results.scores import write_score_files
 from tests.conftest import checked_config
 
 EVIL = '<script>alert("x")</script>\'"&'
 PNG = "MQ=="
+LOAD = {
+    "tracking_uri": "'sqlite:///mlruns'", "model_uri": "'models:/m-1'", "file": "'a/model.keras'",
+    "windows": (1, 10, 20), "rows": (10, 20),
+}  # fmt: skip
 CALM: dict[str, Any] = {
     "title": "cnn_regression, blocked",
     "question": "How far off is it later in a recording that it knows?",
@@ -32,14 +37,14 @@ CALM: dict[str, Any] = {
     "figures": {"learning_curves": PNG, "error_map": "Mg=="},
     "hyperparameters": {"units_0": 64},
     "layers": pd.DataFrame({"layer": ["dense"], "weights": ["420"]}),
-    "load": ["import keras"],
+    "load": LOAD,
     "seconds": {"search": 88.9},
     "tables": {"trials": pd.DataFrame({"trial": ["1", "2"], "activation": ["relu", "tanh"]})},
     "config_yaml": "seed: 1\n",
     "facts": {"split": "blocked", "question": "how well does it do later in a visit?"},
 }
 EVIL_TABLE = pd.DataFrame({EVIL: [EVIL]})
-report_html = partial(page_html, "report.html.jinja")
+report_html = partial(style.page, "report.html.jinja")
 BLOCKED = checked_config("split=blocked").split
 SECTIONS = ["scores", "data", "checks", "figures", "model", "times", "tables", "config", "provenance"]
 
@@ -69,7 +74,8 @@ def against(
         {"checks": [{"found": EVIL, "advice": EVIL}]},
         {"hyperparameters": {EVIL: EVIL}},
         {"layers": EVIL_TABLE},
-        {"load": [EVIL]},
+        {"load": LOAD | {"file": EVIL}},
+        {"load": LOAD | {"tracking_uri": EVIL}},
         {"seconds": {EVIL: EVIL}},
         {"tables": {EVIL: EVIL_TABLE}},
         {"config_yaml": EVIL},
@@ -95,7 +101,7 @@ def test_nothing_is_fetched_from_anywhere() -> None:
 
 def test_no_password_of_a_server_is_shown() -> None:
     uri = "http://me:sec@ret@host:5000"
-    shown = {"load": [f"set_tracking_uri('{uri}')"], "config_yaml": f"uri: {uri}\n", "facts": {"uri": uri}}
+    shown = {"load": LOAD | {"tracking_uri": uri}, "config_yaml": f"uri: {uri}\n", "facts": {"uri": uri}}
     html = report_html(**CALM | shown)
     assert html.count("http://host:5000") == 3
     assert "me:sec" not in html
@@ -121,12 +127,23 @@ def test_the_picture_of_the_gap_stands_above_the_scores_and_only_there() -> None
 def test_every_text_of_the_report_is_on_the_page() -> None:
     html = report_html(**CALM)
     texts = [CALM[name] for name in ("title", "question", "verdict", "config_yaml")]
-    texts += [*CALM["cards"][0], *CALM["notes"], *CALM["load"], "Coverage is off.</strong> Calibrate on more."]
+    texts += [*CALM["cards"][0], *CALM["notes"], "import keras", "Coverage is off.</strong> Calibrate on more."]
     for pairs in (CALM["facts"], CALM["hyperparameters"], CALM["seconds"]):
         texts += [*pairs, *map(str, pairs.values())]
     for table in (CALM["scores"], CALM["data"], CALM["layers"], *CALM["tables"].values()):
         texts += [*table.columns, *table.to_numpy().flat]
     assert [text for text in texts if text not in html] == []
+
+
+def test_the_model_is_loaded_from_mlflow_where_it_is_there_and_from_its_file() -> None:
+    lines = {
+        "mlflow.set_tracking_uri(&#39;sqlite:///mlruns&#39;)\n": 1,
+        "model = mlflow.pyfunc.load_model(&#39;models:/m-1&#39;)\n": 1,
+        "rows = pd.DataFrame(np.zeros((10, 20)), columns=columns)": 1,
+        "model = keras.models.load_model(&#39;a/model.keras&#39;)\nwindows = np.zeros((1, 10, 20), np.float32)": 2,
+    }
+    pages = [report_html(**CALM | {"load": load}) for load in (LOAD, LOAD | {"model_uri": None})]
+    assert {line: sum(line in page for page in pages) for line in lines} == lines
 
 
 def test_sections_are_in_the_order_of_the_contents() -> None:
@@ -264,3 +281,57 @@ linear model, held\_out\_points & 12.2 \\
 """
     )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["results.md", "results.tex"]
+
+
+def test_the_model_card_says_what_it_was_trained_on_how_good_it_is_and_where_its_limits_are(
+    tmp_path: Path,
+) -> None:
+    result = SCORES | {
+        "data": {"name": "table", "fingerprint": "abc", "recordings": 12, "subsets": {"train": 9, "test": 3}},
+        "run_id": None, "outputs": "outputs/runs/a", "verdict": "1.26 mm, better than the linear model.",
+        "checks": [{"found": "test values of F|x\n leave the range", "advice": "tare"}],
+        "resampled": "recordings", "confidence": 0.95, "also": None,
+    }  # fmt: skip
+    channels = [
+        {"name": "F|x", "unit": "N", "least": -1.23456, "greatest": 1e5},
+        {"name": "T`", "unit": None, "least": 0.0, "greatest": 1.0},
+    ]
+    facts = {
+        "config": {"model": {"name": "cnn"}, "split": {"name": "blocked"}}, "channels": channels, "rows": 10,
+        "rate_hz": 100.0, "axes": ["x", "y"], "labels": [], "targets": {"frame": "the plate's"}, "tared": ["F|x"],
+    }  # fmt: skip
+    assert write_model_card(result, facts, tmp_path / "card.md").read_text() == (
+        r"""# cnn
+
+1.26 mm, better than the linear model.
+
+| | |
+| --- | --- |
+| answers | x, y in mm, the plate's |
+| sees | 10 x 2 values, rows by channels at 100 Hz |
+| data | table, fingerprint abc: 12 recordings |
+| split | blocked: 9 train, 3 test samples |
+| tared in training | F\|x |
+| run | outputs/runs/a |
+
+## Scores
+
+| test subset | mean error (mm) |
+| --- | --- |
+| model | 1.26 [1.12, 1.42] |
+| mean or most frequent class | 16.8 |
+
+[low, high]: 95 % intervals from a bootstrap over recordings of the test subset
+
+## Limits
+
+- test values of F\|x\x0a leave the range: tare
+
+## Signals
+
+| channel | unit | least in training | greatest |
+| --- | --- | --- | --- |
+| `F\|x` | N | -1.235 | 1e+05 |
+| `` T` `` |  | 0 | 1 |
+"""
+    )

@@ -1,8 +1,6 @@
 """The command line of `python -m forcepos compare`."""
 
-import argparse
 import logging
-import os
 import sys
 import textwrap
 import time
@@ -10,10 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from forcepos.config.mistakes import answer_in_one_line
+from forcepos.config.mistakes import command_parser
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.files import to_json
-from forcepos.runtime.interruption import ended_by_input_errors, ended_by_signals
 from forcepos.runtime.log_lines import StandardErrorHandler, print_result
 from forcepos.runtime.wording import visible
 
@@ -30,31 +27,27 @@ log = logging.getLogger(__name__)
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Run the command, and exit with the code that a shell expects."""
-    raw = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(prog="forcepos compare", description=_HELP, formatter_class=raw)
+    """Run the command."""
+    parser = command_parser("compare", _HELP)
     add = parser.add_argument
     add("runs", nargs="+", metavar="RUN", help="a run's folder, a sweep's folder, or the id of one in MLflow")
     page = Path("outputs/comparisons") / time.strftime("%Y-%m-%d_%H-%M-%S") / "comparison.html"
     add("--output", type=Path, metavar="FILE", default=page, help="the page; by default in outputs/comparisons/")
     add("--json", action="store_true", help="print the table as JSON on a terminal, too, as in a pipe")
-    answer_in_one_line(parser)
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, handlers=[StandardErrorHandler()])
-    os.environ.setdefault("MPLBACKEND", "Agg")
-    with ended_by_signals(), ended_by_input_errors():
-        folders = [folder for run in options.runs for folder in _folders(run)]
-        # Pandas and Matplotlib take a second, which a mistyped name need not wait for.
-        from forcepos.results.comparison import shown, write_comparison  # noqa: PLC0415
-        from forcepos.results.terminal import show_table  # noqa: PLC0415
+    folders = [folder for run in options.runs for folder in _folders(run)]
+    # Pandas and Matplotlib take a second, which a mistyped name need not wait for.
+    from forcepos.results.comparison import shown, write_comparison  # noqa: PLC0415
+    from forcepos.results.terminal import show_table  # noqa: PLC0415
 
-        table = write_comparison(folders, options.output)
-        print_result(to_json({"page": str(options.output), "runs": table.to_dict("records")}), options.json)
-        for split, rows in table.groupby("split", sort=False):
-            cells: list[dict[Any, Any]] = shown(rows).to_dict("records")
-            show_table(visible(f"{rows['measure'].iloc[0]} on the test subset of split={split}"), cells)
-            sys.stderr.write(textwrap.fill(visible(rows["note"].iloc[0]), 80) + "\n")
-        sys.stderr.write(f"comparison: {visible(str(options.output))}\n")
+    table = write_comparison(folders, options.output)
+    print_result(to_json({"page": str(options.output), "runs": table.to_dict("records")}), options.json)
+    for split, rows in table.groupby("split", sort=False):
+        cells: list[dict[Any, Any]] = shown(rows).to_dict("records")
+        show_table(visible(f"{rows['measure'].iloc[0]} on the test subset of split={split}"), cells)
+        sys.stderr.write(textwrap.fill(visible(rows["note"].iloc[0]), 80) + "\n")
+    sys.stderr.write(f"comparison: {visible(str(options.output))}\n")
 
 
 def _folders(run: str) -> list[Path]:

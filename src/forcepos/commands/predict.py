@@ -1,20 +1,16 @@
 """The command line of `python -m forcepos predict`."""
 
-import argparse
-import logging
-import os
 import re
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from forcepos.config.mistakes import answer_in_one_line
+from forcepos.config.mistakes import command_parser
 from forcepos.config.plugins import use_plugin_folders
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.files import to_json
-from forcepos.runtime.interruption import ended_by_input_errors, ended_by_signals
-from forcepos.runtime.log_lines import StandardErrorHandler, VisibleFormatter, print_result, quiet_import
+from forcepos.runtime.log_lines import log_with_times, print_result, quiet_import
 from forcepos.runtime.wording import visible
 
 _HELP = """\
@@ -28,31 +24,25 @@ python -m forcepos predict models:/plate@in_use logs/ data.time=stamp       a re
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Run the command, and exit with the code that a shell expects."""
-    raw = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(prog="forcepos predict", description=_HELP, formatter_class=raw)
+    """Run the command."""
+    parser = command_parser("predict", _HELP)
     add = parser.add_argument
     add("model", metavar="MODEL", help="a run's folder or id, a .keras file, or models:/NAME@ALIAS")
     add("files", nargs="+", metavar="FILES", help="files, folders or patterns; and keys such as data.time=t")
     output = Path("outputs/predictions") / time.strftime("%Y-%m-%d_%H-%M-%S") / "predictions.parquet"
     add("--output", type=Path, metavar="FILE", default=output, help=".parquet or .csv")
     add("--config-dir", metavar="FOLDER", help="with a reader of your own, which data.plugin=… names")
-    answer_in_one_line(parser)
     options = parser.parse_intermixed_args(arguments)  # keys may follow options
-    handler = StandardErrorHandler()
-    handler.setFormatter(VisibleFormatter("%(asctime)s %(message)s", "%H:%M:%S"))
-    logging.basicConfig(level=logging.INFO, handlers=[handler])
-    os.environ.setdefault("MPLBACKEND", "Agg")
-    with ended_by_signals(), ended_by_input_errors():
-        overrides = [one for one in options.files if re.match(r"[\w.]+=", one) and not Path(one).exists()]
-        files = [one for one in options.files if one not in overrides]
-        if not files:
-            raise InputError("name the files of the recordings, too")
-        if options.output.suffix not in {".parquet", ".csv"}:
-            raise InputError(f"--output {options.output} must end with .parquet or .csv")
-        use_plugin_folders([Path(options.config_dir).absolute()] if options.config_dir else [])
-        with quiet_import():
-            from forcepos.experiment.prediction import predict  # noqa: PLC0415  # TensorFlow takes seconds
+    log_with_times()
+    overrides = [one for one in options.files if re.match(r"[\w.]+=", one) and not Path(one).exists()]
+    files = [one for one in options.files if one not in overrides]
+    if not files:
+        raise InputError("name the files of the recordings, too")
+    if options.output.suffix not in {".parquet", ".csv"}:
+        raise InputError(f"--output {options.output} must end with .parquet or .csv")
+    use_plugin_folders([Path(options.config_dir).absolute()] if options.config_dir else [])
+    with quiet_import():
+        from forcepos.experiment.prediction import predict  # noqa: PLC0415  # TensorFlow takes seconds
 
-        print_result(to_json(predict(options.model, files, overrides, options.output)))
-        sys.stderr.write(f"predictions: {visible(str(options.output))}\n")
+    print_result(to_json(predict(options.model, files, overrides, options.output)))
+    sys.stderr.write(f"predictions: {visible(str(options.output))}\n")

@@ -16,8 +16,7 @@ from forcepos.config.checks import register_resolvers, register_schemas
 from forcepos.config.mistakes import answer_in_one_line, explain
 from forcepos.config.schema import Config
 from forcepos.experiment.api import start_run, to_config
-from forcepos.experiment.sweep import AGAIN, close_sweep
-from forcepos.experiment.sweep_job import SweepEnded, sweep_job
+from forcepos.experiment.sweep import AGAIN, SweepEnded, close_sweep, sweep_job
 from forcepos.runtime.files import to_json
 from forcepos.runtime.interruption import Interrupted, end_children, ended_by_input_errors, ended_by_signals
 from forcepos.runtime.log_lines import JSON_VARIABLE, print_result

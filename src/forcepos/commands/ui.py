@@ -1,13 +1,12 @@
 """The command line of `python -m forcepos ui`."""
 
-import argparse
 import logging
 import socket
 from collections.abc import Sequence
 
 from omegaconf import OmegaConf
 
-from forcepos.config.mistakes import answer_in_one_line
+from forcepos.config.mistakes import command_parser
 from forcepos.config.schema import TrackingConfig
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.log_lines import StandardErrorHandler, print_result
@@ -21,11 +20,10 @@ _HELP = "forcepos ui: show the runs in MLflow's user interface, on this machine 
 def main(arguments: Sequence[str]) -> None:
     """Print the link to the list of runs and serve it, unless a server does."""
     defaults = OmegaConf.load(conf_dir() / "tracking" / "default.yaml")
-    parser = argparse.ArgumentParser(prog="forcepos ui", description=_HELP)
+    parser = command_parser("ui", _HELP)
     add = parser.add_argument
     add("uri", nargs="?", default=defaults.uri, metavar="URI", help="of a server: its link; default: %(default)s")
     add("--port", type=int, default=5000, help="default: %(default)s")
-    answer_in_one_line(parser)
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, handlers=[StandardErrorHandler()])
     check_uri(options.uri)

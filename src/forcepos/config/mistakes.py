@@ -83,6 +83,14 @@ def answer_in_one_line(parser: argparse.ArgumentParser) -> None:
     parser.error = refuse  # type: ignore[method-assign]
 
 
+def command_parser(command: str, about: str) -> argparse.ArgumentParser:
+    """Return a parser for the arguments of a command, which answers mistakes in one line."""
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(prog=f"forcepos {command}", description=about, formatter_class=raw)
+    answer_in_one_line(parser)
+    return parser
+
+
 def unknown_key(key: str, kind: Any, place: str) -> str:
     """Say what a key may mean that `kind` lacks, the dataclass under `place`, which ends in a dot or is empty."""
     known = list(dict.fromkeys(_all_keys(key)))

@@ -96,7 +96,7 @@ def start_run(config: Config, folder: Path, overrides: Sequence[str]) -> dict[st
         from forcepos.experiment.inputs import read_inputs  # noqa: PLC0415  # MLflow takes a second
     inputs = read_inputs(config)
     with quiet_import():
-        from forcepos.experiment.folds import run_experiment  # noqa: PLC0415  # TensorFlow takes seconds
+        from forcepos.experiment.run import run_experiment  # noqa: PLC0415  # TensorFlow takes seconds
     stop_if_asked()
     with unfinished(folder):
         return run_experiment(config, inputs, folder, overrides)

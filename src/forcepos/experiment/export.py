@@ -20,9 +20,11 @@ from forcepos.experiment.saved_model import data_of, default_config, find_model
 from forcepos.live import estimator
 from forcepos.models.facts import read_facts
 from forcepos.models.onnx import to_onnx
+from forcepos.results.finished_runs import PREDICTIONS
 from forcepos.results.scores import CARD
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.files import write_json
+from forcepos.runtime.wording import markdown_table
 from forcepos.tracking.served import RowsModel, answer_columns
 
 log = logging.getLogger(__name__)
@@ -70,7 +72,9 @@ def export(model: str, folder: Path | None, overrides: Sequence[str]) -> dict[st
             raise InputError(f"the export differs by {largest:.3g} {unit} from the model on {what}: {limit}")
         result = {"largest difference": f"{largest:.2g} {unit} on {what}", **_timed(place)}
         card = (path.parent / CARD).read_text() if (path.parent / CARD).is_file() else ""
-        (place / CARD).write_text(card + _latency(result), encoding="utf-8")
+        table = markdown_table([("", ""), *result.items()])
+        title = "## The export, on the machine where it was made"
+        (place / CARD).write_text(f"{card}\n{title}\n\n{table}\n", encoding="utf-8")
         place.rename(folder)
     return {"folder": str(folder), **result}
 
@@ -85,7 +89,7 @@ def _compared_rows(facts: dict[str, Any], run: Path, overrides: Sequence[str]) -
         drawn = np.random.default_rng(1).normal(size=(2000, len(mean)))
         return [mean + drawn @ np.linalg.pinv(matrix).T], "2000 random rows like those of training"
     names, of = [*recordings.names], "the data"
-    if (predictions := run / "predictions.parquet").is_file():
+    if (predictions := run / PREDICTIONS).is_file():
         table = pd.read_parquet(predictions, columns=["split", "recording"])
         names, of = [*dict.fromkeys(table["recording"][table["split"] == table["split"].iloc[0]])], "the test part"
     parts, count = list[Float64](), 0
@@ -126,8 +130,3 @@ def _timed(folder: Path) -> dict[str, str]:
         "start": f"{start:.2f} s", "memory": f"{memory:.0f} MB", "size of the folder": f"{size / 1000:.0f} kB",
         "needs": "numpy, onnxruntime" + "".join(f", {name}" for name in others),
     }  # fmt: skip
-
-
-def _latency(result: dict[str, Any]) -> str:
-    lines = [f"| {name} | {value} |" for name, value in result.items()]
-    return "\n".join(["", "## The export, on the machine where it was made", "", "| | |", "|---|---|", *lines, ""])

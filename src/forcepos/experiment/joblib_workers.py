@@ -12,7 +12,7 @@ from joblib.externals.loky import ProcessPoolExecutor
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from joblib.parallel import LokyBackend
 
-from forcepos.experiment.sweep_job import JobEnded, lost_job
+from forcepos.experiment.sweep import JobEnded, lost_job
 from forcepos.runtime.interruption import stop_if_asked
 from forcepos.runtime.resources import joblib_workers
 

@@ -15,7 +15,7 @@ from forcepos.data.sectors import make_sectors
 from forcepos.evaluation import metrics
 from forcepos.experiment.saved_model import config_for, default_config, find_model
 from forcepos.models.facts import Familiarity, read_facts
-from forcepos.models.problem import AXES
+from forcepos.models.problem import AXES, Classification, Regression
 from forcepos.results.figures import errors, style
 from forcepos.runtime.files import write_csv, write_json
 from forcepos.tracking.served import RowsModel
@@ -112,7 +112,11 @@ def _scored(predictions: pd.DataFrame, facts: dict[str, Any], config: Config, fo
     result = {"scored_rows": len(known), "scores": scores, "intervals": ends, "resampled": unit}
     if facts["calibration"]:
         result["coverage"] = {"level": facts["calibration"]["coverage"], "found": _covered(known, axes, labels)}
-    _draw(known.assign(split="new recordings", point=recording), facts, folder)
+    folder.mkdir(exist_ok=True)
+    task = Regression(tuple(axes)) if axes else Classification(None, tuple(labels))
+    with style.drawing():
+        for name, figure in errors.answers(known.assign(split="new recordings", point=recording), task, {}):
+            figure.savefig(folder / f"{name}.png")
     return result
 
 
@@ -123,15 +127,3 @@ def _covered(known: pd.DataFrame, axes: Sequence[str], labels: Sequence[str]) ->
         return float((np.linalg.norm(off, axis=0) <= known["radius_mm"]).mean())
     sets = known[[f"in_set_{label}" for label in labels]].to_numpy(bool)
     return float(sets[np.arange(len(known)), known["true"].map(labels.index)].mean())
-
-
-def _draw(known: pd.DataFrame, facts: dict[str, Any], folder: Path) -> None:
-    folder.mkdir(exist_ok=True)
-    with style.drawing():
-        if labels := facts["labels"]:
-            errors.confusion(known, labels, "class").savefig(folder / "true_against_predicted.png")
-            return
-        errors.error_distribution(known, {}).savefig(folder / "error_distribution.png")
-        errors.true_against_predicted(known).savefig(folder / "true_against_predicted.png")
-        if {*facts["axes"]} >= {"x", "y"}:
-            errors.error_map(known).savefig(folder / "error_map.png")

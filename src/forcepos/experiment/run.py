@@ -1,35 +1,41 @@
-"""The story of a run, from its recordings to its result, and its steps."""
+"""The story of a run, from its recordings to its result, and its steps; in a cross-validation, of every fold."""
 
 import hashlib
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import keras
 import keras_tuner
+import numpy as np
+import pandas as pd
 
 from forcepos.config.plugins import values_with_plugins
-from forcepos.config.schema import Config, FixedTunerConfig
+from forcepos.config.schema import Config, CrossValidationConfig, FixedTunerConfig
 from forcepos.data.loading import Loaded
 from forcepos.data.simulation.simulation import Simulation
 from forcepos.data.splits.held_out import harder_split
 from forcepos.evaluation.evaluate import evaluate, references
-from forcepos.experiment.inputs import given_hyperparameters, source_folder
+from forcepos.evaluation.metrics import Scores
+from forcepos.experiment.inputs import given_hyperparameters, source_folder, with_known_seconds
 from forcepos.models.architectures.architecture import search_space
 from forcepos.models.final import TrainedModel, train_final
 from forcepos.models.networks import load_networks
 from forcepos.models.problem import Problem
+from forcepos.models.training.device import use_device
 from forcepos.models.training.trainer import NetworkTrainer
 from forcepos.results import finished_runs, pending_logs, report_page, scores
-from forcepos.results.run_report import RunReport, Scored, save
-from forcepos.results.terminal import Terminal
+from forcepos.results.run_report import RunReport, Scored, save, save_result
+from forcepos.results.terminal import Terminal, show_table
 from forcepos.runtime.errors import ImpossibleNetwork, InputError, TrialFailure
+from forcepos.runtime.files import write_json
 from forcepos.runtime.interruption import stop_if_asked
-from forcepos.runtime.resources import in_sweep
+from forcepos.runtime.resources import in_sweep, jobs_at_once
 from forcepos.tracking.description import command, provenance, run_name, swept
 from forcepos.tracking.run import Run
 from forcepos.tracking.track import track
@@ -43,6 +49,7 @@ log = logging.getLogger(__name__)
 _VERSION = 2  # raise it with a change of the code after which the same trial has another score
 _OF_A_TRIAL = {"epochs", "device", "deterministic", "xla", "precision", "pretrain", "offset_noise"}
 _NOT_MEANT = ("max_trials", "max_failures", "fresh", "workers")
+_OF_A_FOLD = ("run_id", "test", "baseline", "best_hyperparameters", "tracking", "outputs")
 T = TypeVar("T")
 
 
@@ -89,7 +96,16 @@ def search_fingerprint(config: Config, data_fingerprint: str) -> str:
     return hashlib.sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def run_once(plan: RunPlan) -> dict[str, Any]:
+def run_experiment(config: Config, loaded: Loaded, folder: Path, overrides: Sequence[str]) -> dict[str, Any]:
+    """Search, train and measure, once or for each fold; `folder` receives result, model and figures."""
+    config = with_known_seconds(config, loaded.recordings.rate_hz)
+    plan = RunPlan(config, loaded, folder, tuple(overrides), use_device(config.training, jobs_at_once()))
+    if isinstance(config.split, CrossValidationConfig) and config.split.fold is None:
+        return _run_folds(plan)
+    return _run_once(plan)
+
+
+def _run_once(plan: RunPlan) -> dict[str, Any]:
     """Run, unless the same run has a result: its tracking is completed now, or skip_finished=true."""
     with lock_search(plan.search_dir, fresh=False, wait=in_sweep()):
         cached = finished_runs.cached_result(plan.config, plan.fingerprint, plan.since)
@@ -101,16 +117,13 @@ def _run(plan: RunPlan) -> dict[str, Any]:
     config, folder = plan.config, plan.folder
     if plan.parent is None:  # a fold's folder may hold what an interrupted cross-validation has left
         finished_runs.refuse_result(folder)
-    problem, name = Problem.of(config, plan.loaded.recordings), run_name(config, plan.overrides)
+    problem = Problem.of(config, plan.loaded.recordings)
     start = load_networks(source_folder(config) / finished_runs.MODEL) if config.training.pretrain else []
     with (
         lock_search(plan.search_dir, config.tuner.fresh, wait=in_sweep()),
-        track(config, name, plan.search_dir.name, plan.parent, swept(plan.overrides)) as run,
+        _tracked(plan) as run,
         Terminal(config, len(problem.split.train)) as terminal,
     ):
-        run.log_tags(plan.facts)
-        if (own := folder / finished_runs.CONFIG).is_file():  # not in a fold's
-            run.log_file(own, "config")  # beside result.json, the copy would pass for a run's folder
         log.info("searching on %s, trials in %s", plan.device, plan.search_dir)
         trainer, events, others = NetworkTrainer(problem, folder, start), Events(terminal, run), Events(terminal)
         search = _stage(find_hyperparameters, trainer, plan.search_dir, events)
@@ -127,6 +140,17 @@ def _run(plan: RunPlan) -> dict[str, Any]:
     result = pending_logs.finalize_tracking(run, result, config, plan.fingerprint)
     terminal.summary(result, ui_address(config.tracking, run.run_id))
     return result
+
+
+@contextmanager
+def _tracked(plan: RunPlan) -> Iterator[Run]:
+    """Track what happens inside as the run of this plan."""
+    name, varied = run_name(plan.config, plan.overrides), swept(plan.overrides)
+    with track(plan.config, name, plan.search_dir.name, plan.parent, varied) as run:
+        run.log_tags(plan.facts)
+        if (own := plan.folder / finished_runs.CONFIG).is_file():  # not in a fold's
+            run.log_file(own, "config")  # beside result.json, the copy would pass for a run's folder
+        yield run
 
 
 def _stage(work: Callable[..., T], *arguments: Any) -> T:
@@ -190,3 +214,82 @@ def measure_second_split(plan: RunPlan, trainer: NetworkTrainer, best: Values, e
     others = NetworkTrainer(problem, trainer.folder / name, trainer.pretrained)
     trained = train_model(others, best, events, f"training for split={name}")
     return measure(problem, trained, events, None)
+
+
+def _run_folds(plan: RunPlan) -> dict[str, Any]:
+    """Do every fold in the run's folder, in fold_1, fold_2, …, all under one parent run with mean and spread."""
+    config, folder = plan.config, plan.folder
+    cached = finished_runs.cached_result(config, plan.fingerprint)
+    opened = pending_logs.reopen(config, plan.fingerprint, cached=cached)
+    if cached and not opened:
+        return finished_runs.repeat_result(cached, folder)
+    run, result = opened or _cross_validate(plan)
+    for fold, part in zip(_folds(config), result["folds"], strict=True):
+        if part["tracking"] == "incomplete" or run.anew:  # try once more, or the store lost their parent
+            again = pending_logs.log_pending(fold, replace(plan, config=fold).fingerprint, run, part) or part
+            part.update({name: again[name] for name in ("run_id", "tracking")})
+    result = pending_logs.finalize_tracking(run, result, config, plan.fingerprint)
+    write_json(folder / "result.json", result)
+    return result
+
+
+def _folds(config: Config) -> list[Config]:
+    split = cast("CrossValidationConfig", config.split)
+    return [replace(config, split=replace(split, fold=fold)) for fold in range(1, split.folds + 1)]
+
+
+def _cross_validate(plan: RunPlan) -> tuple[Run, dict[str, Any]]:
+    finished_runs.refuse_result(plan.folder)
+    begun = plan.search_dir.with_name(f"{plan.fingerprint}.begun")  # as old as this cross-validation
+    begun.parent.mkdir(parents=True, exist_ok=True)
+    begun.open("a").close()
+    since, results, folds = str(begun.stat().st_mtime), [], _folds(plan.config)
+    with _tracked(plan) as run:
+        for number, fold in enumerate(folds, 1):
+            log.info("fold %d of %d", number, len(folds))
+            folder = plan.folder / f"fold_{number}"
+            folder.mkdir(exist_ok=True)  # by the same run, before it was killed
+            results.append(_run_once(replace(plan, config=fold, folder=folder, parent=run, since=since)))
+        result = _over_folds(plan, results, run)
+        _save_folds(result, plan.folder, run)
+        run.log_description(scores.description(result, plan.config, command(plan.overrides)))
+    begun.unlink(missing_ok=True)
+    return run, result
+
+
+def _over_folds(plan: RunPlan, results: list[dict[str, Any]], run: Run) -> dict[str, Any]:
+    fixed = isinstance(plan.config.tuner, FixedTunerConfig)
+    groups = [name for name in ("test", *scores.REFERENCES) if name in results[0]]
+    coverage = [result["coverage"] or {} for result in results]
+    ratios = [{name: value for name, value in each.items() if not isinstance(value, str)} for each in coverage]
+    return {
+        "run_id": run.run_id,
+        **{name: _each(np.mean, [result[name] for result in results]) for name in groups},
+        "spread": _each(partial(np.std, ddof=1), [result["test"] for result in results]),
+        "coverage": _each(np.mean, ratios) or None,
+        "folds": [{key: result[key] for key in _OF_A_FOLD} for result in results],
+        "objective": float(np.mean([result["objective"] for result in results])),
+        "best_hyperparameters": results[0]["best_hyperparameters"] if fixed else None,
+        "model_uri": None,
+        "tracking": run.expected_status,
+        "outputs": str(plan.folder),
+    }
+
+
+def _each(measure: Callable[[list[Any]], Any], folds: list[Scores]) -> Scores:
+    """Summarise over folds each score that all folds have; None where one of them has it undefined."""
+    common = {name: [fold[name] for fold in folds] for name in folds[0] if all(name in fold for fold in folds)}
+    return {name: None if None in values else float(measure(values)) for name, values in common.items()}
+
+
+def _save_folds(result: dict[str, Any], folder: Path, run: Run) -> None:
+    table, measure = folder / "folds.csv", scores.headline(result["test"])
+    of_folds = pd.DataFrame([fold["test"] for fold in result["folds"]], range(1, len(result["folds"]) + 1))
+    of_folds.to_csv(table, index_label="fold")
+    run.log_file(table)
+    save_result(result, folder, run)
+    shown = of_folds[[measure]].assign(baseline=[fold["baseline"][measure] for fold in result["folds"]])
+    rows: list[dict[Any, Any]] = shown.map("{:.4g}".format).reset_index(names="fold").to_dict("records")
+    show_table(f"Folds ({table})", rows)
+    log.info("%s over folds: %.4g +- %.4g", measure, result["test"][measure], result["spread"][measure])
+    log.info("outputs: %s", folder)

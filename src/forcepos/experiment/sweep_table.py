@@ -15,11 +15,11 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from forcepos.config.mistakes import UNREADABLE
-from forcepos.results.finished_runs import holds_result
+from forcepos.results.finished_runs import PREDICTIONS, holds_result
 from forcepos.results.scores import best_baseline, headline, in_words, key_metrics, with_interval
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.paths import short_path
-from forcepos.runtime.wording import shortened, visible
+from forcepos.runtime.wording import markdown_table, shortened, visible
 from forcepos.tracking.description import SweepStory
 
 log = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ _COLUMNS = (
 )  # fmt: skip
 _SECOND, _BASELINE = "second\nsplit", "best\nbaseline"  # titles in two lines leave room at 80 columns
 _MOST = 30  # rows of a description, and characters of a value that the sweep varies
-_LIKE_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#|~$&])")
+_LIKE_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#~$&])")
 
 
 def job_folders(folder: Path) -> list[Path]:
@@ -141,7 +141,7 @@ def same_networks(rows: Sequence[Row]) -> list[str]:
     """Name jobs that trained the same network, since what they differ in has no effect."""
     groups = defaultdict[str, list[int]](list)
     for row in sorted(filter(itemgetter("result"), rows), key=itemgetter("job")):
-        file = Path(row["result"]["outputs"], "predictions.parquet")  # absent from earlier versions' runs
+        file = Path(row["result"]["outputs"], PREDICTIONS)  # absent from earlier versions' runs
         digest = hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else str(file)
         groups[digest].append(row["job"])
     same = [(", ".join(map(str, others)), last) for *others, last in groups.values() if others]
@@ -150,11 +150,12 @@ def same_networks(rows: Sequence[Row]) -> list[str]:
 
 def markdown(cells: Sequence[dict[str, str]]) -> str:
     """Return a table in Markdown of the first rows, and how many others there are."""
-    rows = [list(cells[0]), *(list(row.values()) for row in cells[:_MOST])] if cells else []
-    texts = ((_LIKE_MARKDOWN.sub(r"\\\1", cell).replace("\n", " ") for cell in row) for row in rows)
-    lines = [f"| {' | '.join(row)} |" for row in texts]
-    more = [f"\n… and {len(cells) - _MOST} more in sweep.csv"] if len(cells) > _MOST else []
-    return "\n".join([*lines[:1], "|---" * len(cells[0]) + "|", *lines[1:], *more]) if cells else ""
+    if not cells:
+        return ""
+    rows = [list(cells[0]), *(list(row.values()) for row in cells[:_MOST])]
+    more = f"\n\n… and {len(cells) - _MOST} more in sweep.csv" if len(cells) > _MOST else ""
+    texts = [[_LIKE_MARKDOWN.sub(r"\\\1", cell).replace("\n", " ") for cell in row] for row in rows]
+    return markdown_table(texts) + more
 
 
 def show_jobs(rows: Sequence[Row], keys: Sequence[str], table: Path) -> None:

@@ -27,6 +27,7 @@ _VERSION = 1  # raise it with a change of the code after which the same run has 
 MARK = ".unfinished"  # in a run's folder until it has ended well, so that the same run may be repeated there
 CONFIG = "config.json"  # in a run's folder: its checked values, as they were then
 MODEL = "model.keras"
+PREDICTIONS = "predictions.parquet"  # likewise, as predictions_table makes it
 _OUTPUTS = (MODEL, "tables", "result.json", "figures", "report.html", "fold_1")
 
 

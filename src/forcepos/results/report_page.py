@@ -15,7 +15,7 @@ from omegaconf import OmegaConf
 
 from forcepos.data.recordings import Float64
 from forcepos.evaluation.evaluate import coverage_at_levels
-from forcepos.models.problem import Regression
+from forcepos.models.problem import Classification, Regression
 from forcepos.models.training.device import rows_of
 from forcepos.results.comparison import ladder
 from forcepos.results.figures import errors, style
@@ -44,7 +44,7 @@ def save_pictures(report: RunReport, result: dict[str, Any], facts: dict[str, st
                 figure.savefig(path)
                 run.log_file(path, "figures")
             pictures[name] = base64.b64encode(path.read_bytes()).decode()
-    page = style.page_html(
+    page = style.page(
         "report.html.jinja",
         title=f"{config.model.name}, split={config.split.name}",
         question=question(config.split, isinstance(task, Regression)),
@@ -81,22 +81,15 @@ def _layers(model: keras.Model) -> pd.DataFrame:
     return pd.DataFrame(texts | {"output": [" x ".join(map(str, shape)) for shape in shapes], "weights": weights})
 
 
-def _load(report: RunReport, result: dict[str, Any]) -> list[str]:
-    """Return Python that loads the model, from any folder: from MLflow, if it is there, and from its file."""
-    shape, path = report.scored.trained.model.input_shape[1:], Path(result["outputs"], "model.keras").absolute()
-    windows = f"windows = np.zeros({(1, *shape)}, np.float32)  # yours: raw, one sample or more"
-    load = f"import keras\nimport numpy as np\n\nmodel = keras.models.load_model({str(path)!r})"
-    ways = [f"{load}\n{windows}\npredictions = model.predict(windows)"]
-    if result["model_uri"].startswith("models:"):
-        uri, _ = resolve(report.scored.problem.config.tracking.uri)
-        load = f"mlflow.set_tracking_uri({uri!r})\nmodel = mlflow.pyfunc.load_model({result['model_uri']!r})"
-        names = "columns = model.metadata.signature.inputs.input_names()"
-        rows = (
-            f"rows = pd.DataFrame(np.zeros({(rows_of(report.scored.trained.model), shape[-1])}), columns=columns)"
-        )
-        use = f"{names}\n{rows}  # yours: raw, of one recording\npredictions = model.predict(rows)"
-        ways = [f"import mlflow\nimport numpy as np\nimport pandas as pd\n\n{load}\n{use}", *ways]
-    return ways
+def _load(report: RunReport, result: dict[str, Any]) -> dict[str, Any]:
+    """Return literals by which the page's Python loads the model from any folder, and the shapes of its input."""
+    model, path = report.scored.trained.model, Path(result["outputs"], "model.keras").absolute()
+    in_mlflow, shape = result["model_uri"].startswith("models:"), model.input_shape[1:]
+    tracking_uri = resolve(report.scored.problem.config.tracking.uri)[0] if in_mlflow else None
+    return {
+        "tracking_uri": repr(tracking_uri), "model_uri": repr(result["model_uri"]) if in_mlflow else None,
+        "file": repr(str(path)), "windows": (1, *shape), "rows": (rows_of(model), shape[-1]),
+    }  # fmt: skip
 
 
 def _draw(report: RunReport, result: dict[str, Any]) -> Iterator[tuple[str, Figure]]:
@@ -120,17 +113,11 @@ def _draw(report: RunReport, result: dict[str, Any]) -> Iterator[tuple[str, Figu
 
 def _of_predictions(report: RunReport) -> Iterator[tuple[str, Figure]]:
     task, true, table = report.scored.problem.task, report.scored.evaluation.true, report.predictions
-    if isinstance(task, Regression):
-        off = {name: of.astype(np.float64) - true for name, of in report.scored.references.predictions.items()}
-        references = {REFERENCES[name]: np.linalg.norm(of, axis=1) for name, of in off.items()}
-        yield "error_distribution", errors.error_distribution(table, references)
-        yield "true_against_predicted", errors.true_against_predicted(table)
-        if set(task.outputs) >= {"x", "y"}:
-            yield "error_map", errors.error_map(table)
-    else:
-        yield "true_against_predicted", errors.confusion(table, list(task.outputs), task.kind)
-        if task.sectors:
-            yield "sector_map", errors.sector_map(table, task.sectors)
+    off = {name: of.astype(np.float64) - true for name, of in report.scored.references.predictions.items()}
+    distances = {REFERENCES[name]: np.linalg.norm(of, axis=1) for name, of in off.items()}
+    yield from errors.answers(table, task, distances)
+    if isinstance(task, Classification) and task.sectors:
+        yield "sector_map", errors.sector_map(table, task.sectors)
     against = {"force_n": "size of the force (N)", "time_s": "time since the recording's start (s)"}
     for column, label in against.items():
         if column in table and table[column].notna().all() and len(table[column].unique()) > 1:

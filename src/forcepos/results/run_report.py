@@ -19,12 +19,13 @@ from forcepos.models.facts import Familiarity, facts_of, write_facts
 from forcepos.models.final import TrainedModel, batches
 from forcepos.models.problem import AXES, Problem, Regression
 from forcepos.models.training.device import rows_of
-from forcepos.results.compared_runs import PREDICTIONS
+from forcepos.results.figures import style
 from forcepos.results.findings import find, verdict
-from forcepos.results.scores import all_scored, key_metrics, write_model_card, write_score_files
+from forcepos.results.finished_runs import MODEL, PREDICTIONS
+from forcepos.results.scores import CARD, all_scored, key_metrics, remarks, score_lines, write_score_files
 from forcepos.runtime.files import to_json, write_csv, write_json
-from forcepos.runtime.wording import shortened, visible
-from forcepos.tracking.run import Run
+from forcepos.runtime.wording import markdown_table, shortened, visible
+from forcepos.tracking.run import DataSets, Run
 from forcepos.tuning.search import SearchResult
 
 
@@ -101,7 +102,7 @@ class RunReport:
 
 def save(report: RunReport, folder: Path, run: Run) -> dict[str, Any]:
     """Write model, tables and result.json into `folder`, log the same, and return the result."""
-    path = folder / "model.keras"
+    path = folder / MODEL
     model, problem = report.scored.trained.model, report.scored.problem
     signals, _ = next(iter(batches(problem, problem.split.test[:1], 1, rows_of(model))))
     model.save(path)
@@ -133,28 +134,37 @@ def save(report: RunReport, folder: Path, run: Run) -> dict[str, Any]:
     }
     result["verdict"] = verdict(result, problem.config.split)
     result["checks"] = [asdict(finding) for finding in find(result, report.search, problem.config)]
-    write_json(folder / "result.json", result)
-    for path in (*write_score_files(result, folder), write_model_card(result, report.scored.facts, folder)):
+    for path in (*write_score_files(result, folder), write_model_card(result, report.scored.facts, folder / CARD)):
         run.log_file(path)
-    run.log_scores(key_metrics(result), datasets(problem, result["data"]))
-    log_table(result, folder, run)
     run.log_hyperparameters(report.search.best)
-    run.log_file(folder / "result.json")
+    save_result(result, folder, run, datasets(problem, result["data"]))
     return result
 
 
-def log_table(result: Mapping[str, Any], folder: Path, run: Run) -> None:
-    """Log all scores as a table that MLflow shows: who, score, value, and the ends of its interval."""
-    path, rows = folder / "tables" / "scores.json", []
+def write_model_card(result: dict[str, Any], facts: dict[str, Any], path: Path) -> Path:
+    """Write what the model was trained on, how good it is, and where its limits are."""
+    scores = markdown_table(score_lines(result))
+    contents = {"result": result, "facts": facts, "scores": scores, "remarks": list(remarks(result))}
+    path.write_text(style.page("model_card.md.jinja", **contents), encoding="utf-8")
+    return path
+
+
+def save_result(result: dict[str, Any], folder: Path, run: Run, data: DataSets | None = None) -> None:
+    """Write result.json into `folder`; log it, its main scores, and all of them as a table that MLflow shows."""
+    rows = []  # who, score, value, and the ends of its interval
     for who, of in all_scored(result, " on ").items():
         coverage = {f"coverage/{name}": value for name, value in (of.get("coverage") or {}).items()}
         values = of["test"] | coverage | {name: of[name] for name in ("neighbour_share",) if name in of}
         ends = of.get("intervals", {})
         rows += [[who, score, value, *ends.get(score, (None, None))] for score, value in values.items()]
-    path.parent.mkdir(exist_ok=True)
-    write_json(path, {"columns": ["who", "score", "value", "low", "high"], "data": rows})
-    run.log_file(path, "tables")
+    table = folder / "tables" / "scores.json"
+    table.parent.mkdir(exist_ok=True)
+    write_json(table, {"columns": ["who", "score", "value", "low", "high"], "data": rows})
+    write_json(folder / "result.json", result)
+    run.log_scores(key_metrics(result), data)
+    run.log_file(table, "tables")
     run.log_tags({"mlflow.loggedArtifacts": '[{"path": "tables/scores.json", "type": "table"}]'})
+    run.log_file(folder / "result.json")
 
 
 def _learning_curves(report: RunReport) -> pd.DataFrame:

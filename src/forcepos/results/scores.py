@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from forcepos.config.schema import Config
-from forcepos.runtime.wording import code_span, visible
+from forcepos.runtime.wording import code_span, markdown_table
 
 CARD = "model_card.md"
 Result = Mapping[str, Any]
@@ -115,54 +115,20 @@ def _cell(scored: Result, name: str) -> str:
 
 def write_score_files(result: Result, folder: Path) -> list[Path]:
     """Write the table to results.md and, without packages, results.tex, to be pasted into a text; return both."""
-    lines = _lines(result)
+    lines = score_lines(result)
     first, *others = [" & ".join(line).translate(_LATEX) + r" \\" for line in lines]
     begin, end = rf"\begin{{tabular}}{{l{'r' * (len(lines[0]) - 1)}}}", r"\end{tabular}"
     latex = "\n".join([begin, r"\hline", first, r"\hline", *others, r"\hline", end])
-    files = {folder / "results.md": _markdown(lines, "---:"), folder / "results.tex": latex}
+    files = {folder / "results.md": markdown_table(lines, "---:"), folder / "results.tex": latex}
     for path, text in files.items():
         path.write_text(f"{text}\n", encoding="utf-8")
     return [*files]
 
 
-def write_model_card(result: Result, facts: Mapping[str, Any], folder: Path) -> Path:
-    """Write into `folder` what the model was trained on, how good it is, where its limits are; return the path."""
-    data, config = result["data"], facts["config"]
-    rate = f" at {facts['rate_hz']:g} Hz" if facts["rate_hz"] else ""
-    frame = f" in mm, {facts['targets']['frame']}" if facts["axes"] else ""
-    subsets = ", ".join(f"{count} {name}" for name, count in data["subsets"].items())
-    about = {
-        "answers": ", ".join(facts["axes"] or facts["labels"]) + frame,
-        "sees": f"{facts['rows']} x {len(facts['channels'])} values, rows by channels{rate}",
-        "data": f"{data['name']}, fingerprint {data['fingerprint']}: {data['recordings']} recordings",
-        "split": f"{config['split']['name']}: {subsets} samples",
-        "tared in training": ", ".join(facts["tared"]) or "no",
-        "run": result["run_id"] or result["outputs"],
-    }
-    limits = [f"- {visible(check['found'])}: {visible(check['advice'])}" for check in result["checks"]]
-    channels = [[code_span(one["name"]), one["unit"] or "", f"{one['least']:.4g}", f"{one['greatest']:.4g}"]
-                for one in facts["channels"]]  # fmt: skip
-    parts = [
-        f"# {config['model']['name']}", result["verdict"],
-        _markdown([["", ""], *([name, visible(str(value))] for name, value in about.items())]),
-        "## Scores", _markdown(_lines(result)), *remarks(result),
-        "## Limits", "\n".join(limits) or "None was found.",
-        "## Signals", _markdown([["channel", "unit", "least in training", "greatest"], *channels]),
-    ]  # fmt: skip
-    path = folder / CARD
-    path.write_text("\n\n".join([*parts, ""]), encoding="utf-8")
-    return path
-
-
-def _lines(result: Result) -> list[list[str]]:
+def score_lines(result: Result) -> list[list[str]]:
+    """Return the table of scores with intervals, its head first."""
     rows = score_table(result, wide=True)
     return [[*rows[0]], *([*row.values()] for row in rows)]
-
-
-def _markdown(lines: Sequence[Sequence[str]], others: str = "---") -> str:
-    """Return a table whose first line is its head; `others` aligns all but the first column."""
-    head, *rows = lines
-    return "\n".join(f"| {' | '.join(line)} |" for line in (head, ["---", *[others] * (len(head) - 1)], *rows))
 
 
 def remarks(result: Result) -> Iterator[str]:

@@ -69,12 +69,22 @@ def print_result(text: str, asked: bool = False) -> None:
         sys.stdout.flush()
 
 
+def log_with_times() -> None:
+    """Show log lines with their times from here on, as training does."""
+    logging.basicConfig(level=logging.INFO, handlers=[_with_times()])
+
+
+def _with_times() -> StandardErrorHandler:
+    handler = StandardErrorHandler()
+    handler.setFormatter(VisibleFormatter("%(asctime)s %(message)s", "%H:%M:%S"))
+    return handler
+
+
 @contextmanager
 def lines_on_standard_error() -> Iterator[None]:
     """Show our log lines while the block runs as the command line does, unless the program has handlers."""
-    ours, handler = logging.getLogger("forcepos"), StandardErrorHandler()
+    ours, handler = logging.getLogger("forcepos"), _with_times()
     level = ours.level
-    handler.setFormatter(VisibleFormatter("%(asctime)s %(message)s", "%H:%M:%S"))
     if not ours.hasHandlers():
         ours.addHandler(handler)
         ours.setLevel(logging.INFO)

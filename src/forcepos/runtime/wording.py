@@ -55,6 +55,17 @@ def code_span(text: str) -> str:
     return f"{fence}{pad}{shown}{pad}{fence}"
 
 
+def markdown_line(text: str) -> str:
+    """Make a text visible in one line, which ends no cell of a table in Markdown."""
+    return visible(text).replace("|", r"\|")
+
+
+def markdown_table(lines: Sequence[Sequence[str]], others: str = "---") -> str:
+    """Return a table in Markdown whose first line is its head; `others` aligns all but the first column."""
+    head, *rows = [list(map(markdown_line, line)) for line in lines]
+    return "\n".join(f"| {' | '.join(line)} |" for line in (head, ["---", *[others] * (len(head) - 1)], *rows))
+
+
 def visible_lines(text: str) -> str:
     """Make a message of ours visible, long lines in part: its further lines are indented, a name's own are not."""
     return "\n  ".join(shortened(visible(line), 5000) for line in text.split("\n  "))

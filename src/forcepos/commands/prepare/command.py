@@ -25,8 +25,8 @@ from forcepos.config.mistakes import explain
 from forcepos.config.schema import key
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.files import to_json
-from forcepos.runtime.interruption import ended_by_input_errors, ended_by_signals, stop_if_asked
-from forcepos.runtime.log_lines import StandardErrorHandler, VisibleFormatter
+from forcepos.runtime.interruption import stop_if_asked
+from forcepos.runtime.log_lines import log_with_times
 from forcepos.runtime.paths import conf_dir
 from forcepos.runtime.wording import first_lines, name_some
 
@@ -46,16 +46,13 @@ python -m forcepos prepare data.source=logs 'data.pattern="{experiment}_{i}_{j}_
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Run the command, and exit with the code that a shell expects."""
+    """Run the command."""
     if {"--help", "-h"} & set(arguments):
         keys = (conf_dir() / "prepare.yaml").read_text()
         sys.stdout.write(_HELP + keys[keys.index("data:") :])
         return
-    handler = StandardErrorHandler()
-    handler.setFormatter(VisibleFormatter("%(asctime)s %(message)s", "%H:%M:%S"))
-    logging.basicConfig(level=logging.INFO, handlers=[handler])
-    with ended_by_signals(), ended_by_input_errors():
-        sys.stdout.write(to_json(prepare(logs_config(arguments))) + "\n")
+    log_with_times()
+    sys.stdout.write(to_json(prepare(logs_config(arguments))) + "\n")
 
 
 @dataclass

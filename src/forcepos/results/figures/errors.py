@@ -1,6 +1,6 @@
 """Pictures of predictions, made from a run's predictions.parquet: a panel for each split, the run's own first."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import product
 from typing import Any
 
@@ -13,7 +13,8 @@ from sklearn.metrics import ConfusionMatrixDisplay, confusion_matrix
 
 from forcepos.data.recordings import Float64
 from forcepos.data.sectors import Sectors
-from forcepos.results.compared_runs import axes_of, errors_mm
+from forcepos.models.problem import Classification, Task
+from forcepos.results.comparison import axes_of, errors_mm
 from forcepos.results.figures import style
 from forcepos.results.scores import with_interval
 
@@ -22,6 +23,17 @@ _PERCENT = (50, 95)  # percentiles, as the scores give them
 _EDGE_AT, _NAMES_AT = 2.2, 0.77  # of a plate, of the farthest point; of names, of the edge
 _BINS, _IN_A_BIN = 20, 20  # bins of a curve at most, samples of a bin at least
 _PLATE_IN, _PLATE = 3.2, ("x (mm)", "y (mm)")
+
+
+def answers(table: pd.DataFrame, task: Task, references: Mapping[str, Float64]) -> Iterator[tuple[str, Figure]]:
+    """Draw what a model answers, and yield each picture with its name; `references` as in `error_distribution`."""
+    if isinstance(task, Classification):
+        yield "true_against_predicted", confusion(table, list(task.outputs), task.kind)
+        return
+    yield "error_distribution", error_distribution(table, references)
+    yield "true_against_predicted", true_against_predicted(table)
+    if set(task.outputs) >= {"x", "y"}:
+        yield "error_map", error_map(table)
 
 
 def true_against_predicted(table: pd.DataFrame) -> Figure:

@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
-from forcepos.runtime.wording import shortened, visible
+from forcepos.runtime.wording import code_span, markdown_line, shortened, visible
 
 BLUE, VERMILLION, ORANGE, BLACK, GREY = "#0072B2", "#D55E00", "#E69F00", "#000000", "#999999"  # Okabe and Ito's
 CYCLE = (BLUE, VERMILLION, "#009E73", ORANGE, "#CC79A7", "#56B4E9", BLACK, "#F0E442")  # yellow is faint on white
@@ -78,12 +78,14 @@ def count_epochs(axes: Axes, **words: str) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 
 
-def page_html(template: str, **contents: Any) -> str:
-    """Render a template of this room: a page that loads nothing, with escaped texts and pictures in base64."""
+def page(template: str, **contents: Any) -> str:
+    """Render a template of this room; one in HTML loads nothing, with escaped texts and pictures in base64."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parents[1]), undefined=StrictUndefined, finalize=_visible,
-        autoescape=True, trim_blocks=True, lstrip_blocks=True,
+        autoescape=template.endswith(".html.jinja"), trim_blocks=True, lstrip_blocks=True,
+        keep_trailing_newline=True,
     )  # fmt: skip
+    environment.filters |= {"line": markdown_line, "code_span": code_span}
     return environment.get_template(template).render(contents)
 
 
