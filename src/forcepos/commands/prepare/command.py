@@ -26,7 +26,7 @@ from forcepos.config.schema import key
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.files import to_json
 from forcepos.runtime.interruption import ended_by_input_errors, ended_by_signals, stop_if_asked
-from forcepos.runtime.log_lines import StandardErrorHandler, VisibleFormatter
+from forcepos.runtime.log_lines import lines_on_standard_error
 from forcepos.runtime.paths import conf_dir
 from forcepos.runtime.wording import first_lines, name_some
 
@@ -34,27 +34,15 @@ Log = tuple[reading.Visit, reading.Entry]
 log = logging.getLogger(__name__)
 _POINT = "key"  # the column with the touched point's name
 _SHOWN = 10
-_HELP = """\
-forcepos prepare: converts text logs, one per visit of a point, to a Feather file that data=versuch reads.
-
-python -m forcepos prepare data.source=versuch_f1.zip                      or a folder with the logs
-python -m forcepos prepare data.source=versuch_f1.zip data.keep_rows=3000  the last 3000 rows of each
-python -m forcepos prepare data.source=logs data.target=mine.feather data.overwrite=true
-python -m forcepos prepare data.source=logs 'data.pattern="{experiment}_{i}_{j}_{visit}.txt"'
-
-"""
 
 
 def main(arguments: Sequence[str]) -> None:
     """Run the command, and exit with the code that a shell expects."""
     if {"--help", "-h"} & set(arguments):
-        keys = (conf_dir() / "prepare.yaml").read_text()
-        sys.stdout.write(_HELP + keys[keys.index("data:") :])
+        usage, _, keys = (conf_dir() / "prepare.yaml").read_text().partition("defaults:")
+        sys.stdout.write(usage.replace("# ", "") + keys[keys.index("data:") :])
         return
-    handler = StandardErrorHandler()
-    handler.setFormatter(VisibleFormatter("%(asctime)s %(message)s", "%H:%M:%S"))
-    logging.basicConfig(level=logging.INFO, handlers=[handler])
-    with ended_by_signals(), ended_by_input_errors():
+    with lines_on_standard_error(), ended_by_signals(), ended_by_input_errors():
         sys.stdout.write(to_json(prepare(logs_config(arguments))) + "\n")
 
 
