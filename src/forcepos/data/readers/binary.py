@@ -137,18 +137,14 @@ class FeatherTable(ArrowTable):
         return lengths
 
     def _batches(self, places: Sequence[int], rows: int) -> Iterator[Batch]:
-        some = sorted(places)
-        with self._reader(some) as whole:
-            for number, length in enumerate(self._lengths):
-                if length <= _LONG or rows > ROWS:
-                    yield whole.get_batch(number), {place: key for key, place in enumerate(some)}
-                    continue
-                for place in places:
-                    with self._reader([place]) as reader:
-                        batch = reader.get_batch(number)
-                    pa.default_memory_pool().release_unused()  # it would keep what was decompressed
-                    yield batch, {place: 0}
-                    del batch
+        for number, length in enumerate(self._lengths):
+            apart = length > _LONG and rows <= ROWS
+            for some in [[place] for place in places] if apart else [sorted(places)]:
+                with self._reader(some) as reader:
+                    batch = reader.get_batch(number)
+                pa.default_memory_pool().release_unused()  # it would keep what was decompressed
+                yield batch, {place: key for key, place in enumerate(some)}
+                del batch
 
     @contextmanager
     def _reader(self, places: Sequence[int]) -> Iterator[Any]:
