@@ -34,22 +34,13 @@ Log = tuple[reading.Visit, reading.Entry]
 log = logging.getLogger(__name__)
 _POINT = "key"  # the column with the touched point's name
 _SHOWN = 10
-_HELP = """\
-forcepos prepare: converts text logs, one per visit of a point, to a Feather file that data=versuch reads.
-
-python -m forcepos prepare data.source=versuch_f1.zip                      or a folder with the logs
-python -m forcepos prepare data.source=versuch_f1.zip data.keep_rows=3000  the last 3000 rows of each
-python -m forcepos prepare data.source=logs data.target=mine.feather data.overwrite=true
-python -m forcepos prepare data.source=logs 'data.pattern="{experiment}_{i}_{j}_{visit}.txt"'
-
-"""
 
 
 def main(arguments: Sequence[str]) -> None:
     """Run the command."""
     if {"--help", "-h"} & set(arguments):
-        keys = (conf_dir() / "prepare.yaml").read_text()
-        sys.stdout.write(_HELP + keys[keys.index("data:") :])
+        usage, _, keys = (conf_dir() / "prepare.yaml").read_text().partition("defaults:")
+        sys.stdout.write(usage.replace("# ", "") + keys[keys.index("data:") :])
         return
     log_with_times()
     sys.stdout.write(to_json(prepare(logs_config(arguments))) + "\n")

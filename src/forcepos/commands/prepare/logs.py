@@ -1,10 +1,8 @@
 """Text logs, read one at a time out of a zip file, never unpacked, or a folder: visits by names, and columns."""
 
-import lzma
+import os
 import re
-import struct
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -18,15 +16,12 @@ import pyarrow as pa
 
 from forcepos.data.readers.files import deep_files, path_pattern
 from forcepos.data.readers.layout import Written
-from forcepos.data.readers.table import Wanted
+from forcepos.data.readers.table import Wanted, explained
 from forcepos.data.readers.text import TextTable
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.wording import name_some, visible_name
 
 MAX_BYTES = 500_000_000  # of one log: some 500 000 rows of 48 numbers
-_UNREADABLE = (  # what Python's zipfile raises for broken files
-    OSError, EOFError, RuntimeError, ValueError, struct.error, zipfile.BadZipFile, zlib.error, lzma.LZMAError,
-)  # fmt: skip
 # How a KUKA controller names what it records of a joint, before the arm's type and the joint's number from 0 on.
 _JOINTS = {"axisTauExtMsr": "exT_A", "axisTauMsr": "msT_A", "axisQMsr": "cur_A", "axisQCmd": "comd_A"}
 _JOINT = re.compile(rf"({'|'.join(_JOINTS)})[^_\[]*(?:_.*)?\[([0-9]+)\]")
@@ -43,16 +38,18 @@ class Entry(NamedTuple):
     """A file of a source: its path in there, made visible, what may be wrong with it, and what opens it."""
 
     name: str
-    faults: Callable[[], Mapping[str, object]]
+    faults: Mapping[str, object]
     open: Callable[[], IO[bytes]]
 
     def read(self) -> bytes:
         """Read as far as a log may go, or refuse it: a zip file need not declare its size, and a file may grow."""
-        with _explained(f"{self.name}: cannot be read"):
-            for fault in (fault for fault, there in self.faults().items() if there):
-                raise InputError(f"{self.name}: {fault}")
+        for fault in (fault for fault, there in self.faults.items() if there):
+            raise InputError(f"{self.name}: {fault}")
+        try:
             with self.open() as file:
                 content = file.read(MAX_BYTES + 1)
+        except Exception as error:  # zipfile raises whatever it does if an entry is damaged
+            raise InputError(f"{self.name}: cannot be read: {error}") from error
         if len(content) > MAX_BYTES:
             size = f"{len(content):,} bytes or more"
             raise InputError(f"{self.name}: has {size}, too large for a log: at most {MAX_BYTES:,}")
@@ -66,7 +63,7 @@ def open_source(path: Path) -> Iterator[list[Entry]]:
         files = deep_files(path, lambda file: not file.is_dir())
         yield sorted((_in_folder(path, file) for file in files), key=attrgetter("name"))
     elif path.is_file():
-        with _explained(f"data.source={path} cannot be read as a zip file"):
+        with explained(f"data.source={path}", "zip", Exception):
             archive = zipfile.ZipFile(path)
         with archive:
             entries = [_in_archive(archive, info) for info in archive.infolist()]
@@ -75,27 +72,17 @@ def open_source(path: Path) -> Iterator[list[Entry]]:
         raise InputError(f"data.source={path} is neither a zip file nor a folder")
 
 
-@contextmanager
-def _explained(what: str) -> Iterator[None]:
-    try:
-        yield
-    except _UNREADABLE as error:
-        raise InputError(f"{what}: {error}") from error
-
-
 def _in_folder(folder: Path, path: Path) -> Entry:
-    def faults() -> dict[str, object]:
-        inside = path.resolve().is_relative_to(folder.resolve())
-        return {"is a link to outside the folder": not inside, "is not a file": not path.is_file()}
-
-    return Entry(visible_name(path.relative_to(folder).as_posix()), faults, lambda: path.open("rb"))
+    outside = not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
+    faults = {"is a link to outside the folder": outside, "is not a file": not path.is_file()}
+    return Entry(visible_name(path.relative_to(folder).as_posix()), faults, partial(path.open, "rb"))
 
 
 def _in_archive(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Entry:
     name = visible_name(info.filename.replace("\\", "/"))  # some programs under Windows write their own separator
     outside = ".." in name.split("/") or re.match(r"/|[A-Za-z]:", name)
     faults = {"is encrypted": info.flag_bits & 1, "its name points outside the zip file": outside}
-    return Entry(name, lambda: faults, partial(archive.open, info))
+    return Entry(name, faults, partial(archive.open, info))
 
 
 class Visit(NamedTuple):

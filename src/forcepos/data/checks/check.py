@@ -111,7 +111,7 @@ def _runs(recordings: Recordings) -> tuple[Int32, NDArray[np.uint64], NDArray[np
             new = np.flatnonzero(begins(hashed))
             changes[number] += len(new)
             runs = hashed[new]
-            for rows in (1, 2, 4, 8) if len(runs) >= _RUN else (len(runs),):  # a run grows to _RUN rows
+            for rows in (1, 2, 4, 8):  # a run grows to _RUN rows; of fewer rows none is left
                 runs = runs[:-rows] * np.uint64(0x9E3779B97F4A7C15) + runs[rows:]
             kept = np.flatnonzero(runs % every == 0)
             places.append((row + new[kept]).astype(np.int32))

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import median_filter
 
+from forcepos.data.readers.times import begins
 from forcepos.data.recordings import Float32, Float64, Recordings
 from forcepos.runtime.wording import name_some
 
@@ -85,11 +86,11 @@ def stuck(recordings: Recordings) -> Iterator[str]:
     """Describe rows in which all signals are exactly zero, or repeat the row before for more than a second."""
     signals, recording = recordings.signals, recordings.recording
     zero = ~signals.any(axis=1)
-    same = np.append(False, recording[1:] == recording[:-1]) & ~zero
+    same = ~begins(recording) & ~zero
     for place in range(signals.shape[1]):  # a column at a time takes the least memory
         same[1:] &= signals[1:, place] == signals[:-1, place]
-    edges = np.flatnonzero(same[1:] != same[:-1])  # rows that are repeated, and the last that repeats each
-    first, last = edges[::2], np.append(edges, len(same) - 1)[1 : len(edges) + 1 : 2]
+    # Rows that are repeated, and the last that repeats each.
+    first, last = np.flatnonzero(np.diff(same, append=False)).reshape(-1, 2).T
     rows = last - first + 1
     long = rows > max(20, recordings.rate_hz or 0)
     long &= np.count_nonzero(long) <= max(2, len(recordings.bounds) / 2)  # else coarse ones at rest, as of joints

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from forcepos.data.readers.binary import MOST, PROBED, ArrowTable, Batch
+from forcepos.data.readers.binary import MOST, ArrowTable, Batch, Element
 from forcepos.data.readers.table import explained
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.wording import name_some
@@ -28,8 +28,11 @@ class LoadedTable(ArrowTable):
         if not table.num_columns:
             raise InputError(f"{path} holds no columns; {name_some([*left_out.values()], 10)}")
         self._lengths = [len(table)]
-        super().__init__(path, table.schema, lambda names: table.slice(0, PROBED).select(names).to_batches()[0])
+        super().__init__(path, table.schema)
         self.left_out = [*left_out.values()]
+
+    def _first_rows(self, column: Element) -> pa.Array:
+        return pa.nulls(0, column.kind)  # lists in arrays are of one length
 
     def _batches(self, places: Sequence[int], rows: int) -> Iterator[Batch]:
         with explained(self.path, self.kind, Exception):

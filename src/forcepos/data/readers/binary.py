@@ -1,9 +1,9 @@
 """Feather and Parquet files; elements of lists and fields of structures are columns: `observation.state[3]`."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,7 +22,6 @@ PROBED = 1000  # rows that tell how long lists are
 MOST = 1024  # elements of a list or an array that are signals; pictures and point clouds have more
 _LISTS = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
 
-FirstRows = Callable[[Sequence[str]], pa.RecordBatch | None]  # some of the columns of these names
 Step = str | tuple[int, int]  # to a field, or to an element: its place, and how many elements every list has
 # Some columns, and where each is in it by its place in the file.
 Batch = tuple[pa.RecordBatch, Mapping[int, int | str]]
@@ -37,26 +36,21 @@ class Element(NamedTuple):
     steps: tuple[Step, ...] = ()
 
 
-def find_elements(schema: pa.Schema, first_rows: FirstRows) -> list[Element]:
-    """List all elements; lists whose length differs in the first rows, or is more than of signals, stay whole."""
-    nested = [field.name for field in schema if pa.types.is_nested(field.type)]
-    rows = first_rows(nested) if nested else None
-    values = {name: rows.column(name) for name in nested} if rows else {}
-    columns = [Element(field.name, place, field.type) for place, field in enumerate(schema)]
-    return [one for column in columns for one in _parts(column, values.get(column.name))]
-
-
-def _parts(whole: Element, values: pa.Array | None) -> Iterator[Element]:
+def _parts(whole: Element, first_rows: pa.Array) -> Iterator[Element]:
+    """Yield all elements; lists whose length differs in the first rows, or is more than of signals, stay whole."""
     steps: list[tuple[str, Step, pa.DataType]] = []
-    if values is not None and pa.types.is_struct(whole.kind):
+    if pa.types.is_struct(whole.kind):
         steps = [(f".{field.name}", field.name, field.type) for field in whole.kind]
-    elif values is not None and any(one(whole.kind) for one in _LISTS):
-        sizes = pc.list_value_length(values).drop_null().unique().to_pylist()
+    elif any(one(whole.kind) for one in _LISTS):
+        fixed = pa.types.is_fixed_size_list(whole.kind)
+        sizes = (
+            [whole.kind.list_size] if fixed else pc.list_value_length(first_rows).drop_null().unique().to_pylist()
+        )
         size = sizes[0] if len(sizes) == 1 and sizes[0] <= MOST else 0
         steps = [(f"[{index}]", (index, size), whole.kind.value_type) for index in range(size)]
     for name, step, kind in steps:
         part = Element(whole.name + name, whole.parent, kind, (*whole.steps, step))
-        yield from _parts(part, _step(values, step))
+        yield from _parts(part, _step(first_rows, step))
     if not steps:
         yield whole
 
@@ -83,10 +77,19 @@ class ArrowTable(Table):
 
     _lengths: list[int]  # rows of each part
 
-    def __init__(self, path: Path, schema: pa.Schema, first_rows: FirstRows) -> None:
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
         self.path, self._columns = path, schema.names
-        self._elements = find_elements(schema, first_rows)
+        columns = [Element(field.name, place, field.type) for place, field in enumerate(schema)]
+        self._elements = [part for one in columns for part in _parts(one, self._first_rows(one))]
         super().__init__(path, [element.name for element in self._elements], len(self._elements))
+
+    def _first_rows(self, column: Element) -> pa.Array:
+        """Return the first rows of a nested column; none of others."""
+        if pa.types.is_nested(column.kind):
+            for batch, keys in self._batches([column.parent], PROBED):
+                batch.validate(full=True)
+                return batch.column(keys[column.parent])
+        return pa.nulls(0, column.kind)
 
     def rows(self, columns: Sequence[Wanted]) -> int:  # noqa: ARG002  # the same for every table
         return sum(self._lengths)
@@ -124,14 +127,7 @@ class FeatherTable(ArrowTable):
 
     def __init__(self, path: Path) -> None:
         with explained(path, self.kind), pa.OSFile(str(path)) as file:
-            super().__init__(path, pa.ipc.open_file(file).schema, self._first_rows)
-
-    def _first_rows(self, names: Sequence[str]) -> pa.RecordBatch | None:
-        with self._reader([self._columns.index(name) for name in names]) as reader:
-            batch = reader.get_batch(0) if reader.num_record_batches else None
-        if batch:
-            batch.validate(full=True)
-        return batch
+            super().__init__(path, pa.ipc.open_file(file).schema)
 
     @cached_property
     def _lengths(self) -> list[int]:  # type: ignore[override]
@@ -141,18 +137,14 @@ class FeatherTable(ArrowTable):
         return lengths
 
     def _batches(self, places: Sequence[int], rows: int) -> Iterator[Batch]:
-        some = sorted(places)
-        with self._reader(some) as whole:
-            for number, length in enumerate(self._lengths):
-                if length <= _LONG or rows > ROWS:
-                    yield whole.get_batch(number), {place: key for key, place in enumerate(some)}
-                    continue
-                for place in places:
-                    with self._reader([place]) as reader:
-                        batch = reader.get_batch(number)
-                    pa.default_memory_pool().release_unused()  # it would keep what was decompressed
-                    yield batch, {place: 0}
-                    del batch
+        for number, length in enumerate(self._lengths):
+            apart = length > _LONG and rows <= ROWS
+            for some in [[place] for place in places] if apart else [sorted(places)]:
+                with self._reader(some) as reader:
+                    batch = reader.get_batch(number)
+                pa.default_memory_pool().release_unused()  # it would keep what was decompressed
+                yield batch, {place: key for key, place in enumerate(some)}
+                del batch
 
     @contextmanager
     def _reader(self, places: Sequence[int]) -> Iterator[Any]:
@@ -168,8 +160,8 @@ class ParquetTable(ArrowTable):
 
     def __init__(self, path: Path) -> None:
         with explained(path, self.kind), pq.ParquetFile(path) as file:
-            self._lengths, rows = [file.metadata.num_rows], partial(file.iter_batches, PROBED, use_threads=False)
-            super().__init__(path, file.schema_arrow, lambda names: next(rows(columns=names), None))
+            self._lengths = [file.metadata.num_rows]
+            super().__init__(path, file.schema_arrow)
 
     def _batches(self, places: Sequence[int], rows: int) -> Iterator[Batch]:
         names = {place: self._columns[place] for place in places}

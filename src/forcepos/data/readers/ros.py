@@ -123,7 +123,6 @@ class RosTable(Table):
 
     def __init__(self, path: Path) -> None:
         self._known, self._messages, left_out = dict[str, Known](), dict[str, int](), list[str]()
-        self._told = False
         with _bag(path) as bag:
             for one in bag.connections:
                 try:
@@ -148,7 +147,7 @@ class RosTable(Table):
     def rows(self, columns: Sequence[Wanted]) -> int:
         return self._messages.get(self._clock(columns), 0)
 
-    def chunks(self, columns: Sequence[Wanted] | None = None, strict: bool = True) -> Iterator[Chunk]:  # noqa: ARG002  # has no lines
+    def chunks(self, columns: Sequence[Wanted] | None = None, strict: bool = True) -> Iterator[Chunk]:
         wanted = columns or self.everything
         fields, clock = [self._fields[one.place] for one in wanted], self._clock(wanted)
         if not clock:
@@ -160,7 +159,8 @@ class RosTable(Table):
         first = max(int(np.count_nonzero(place < 0)) for place in newest.values())
         if first == len(time):
             raise InputError(f"{self.title}: no message of {clock} follows the first one of every other topic")
-        self._report(topics, clock, newest, first)
+        if strict:
+            self._report(topics, clock, newest, first)
         values = [topics[topic or clock].table[name].chunk(0) for topic, name in fields]
         check_kinds(self.title, wanted, [column.type for column in values])
         for row in range(first, len(time), ROWS):
@@ -180,7 +180,7 @@ class RosTable(Table):
         return topics
 
     def _report(self, topics: Mapping[str, Topic], clock: str, newest: Mapping[str, Any], first: int) -> None:
-        """Log what is dropped, missing or old, once."""
+        """Log what is dropped, missing or old."""
         found = [f"the first {first} messages of {clock} are dropped: another topic begins later"] if first else []
         time = topics[clock].times
         for topic, one in topics.items():
@@ -192,10 +192,9 @@ class RosTable(Table):
                 found.append(f"{count} {what.format(topic)}, {usual}")
             if one.others:
                 found.append(f"{one.others} messages of {topic} are of other joints and left out")
-        if found and not self._told:  # that topics do not begin together is as it should be
+        if found:  # that topics do not begin together is as it should be
             level = logging.WARNING if found[bool(first) :] else logging.INFO
             log.log(level, "%s: %s", self.title, "; ".join(found))
-        self._told = True
 
 
 def _probe(bag: Any, connection: Any) -> Known:

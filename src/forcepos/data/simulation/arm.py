@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import mujoco
 import numpy as np
@@ -14,21 +15,6 @@ JOINTS = 7
 # Largest torque of each axis in Nm, A1 to A7. Source: KUKA, "LBR iiwa 7 R800, LBR iiwa 14 R820,
 # Specification", axis data of the LBR iiwa 14 R820.
 MAX_TORQUE_NM = np.array([320.0, 320.0, 176.0, 176.0, 110.0, 40.0, 40.0])
-
-# Position (m) and orientation (w x y z) of each link in its parent, mass (kg), centre of mass (m)
-# and principal inertia (kg m^2). Source: the iiwa 14 model of MuJoCo Menagerie (BSD-3-Clause),
-# whose figures come from the robot description that Drake ships.
-_LINKS = (
-    ("0 0 0.1575", "1 0 0 0", 5.76, "0 -0.03 0.12", "0.0333 0.033 0.0123"),
-    ("0 0 0.2025", "0 0 1 1", 6.35, "0.0003 0.059 0.042", "0.0305 0.0304 0.011"),
-    ("0 0.2045 0", "0 0 1 1", 3.5, "0 0.03 0.13", "0.025 0.0238 0.0076"),
-    ("0 0 0.2155", "1 1 0 0", 3.5, "0 0.067 0.034", "0.017 0.0164 0.006"),
-    ("0 0.1845 0", "0 0 1 1", 3.5, "0.0001 0.021 0.076", "0.01 0.0087 0.00449"),
-    ("0 0 0.2155", "1 1 0 0", 1.8, "0 0.0006 0.0004", "0.0049 0.0047 0.0036"),
-    ("0 0.081 0", "0 0 1 1", 1.2, "0 0 0.02", "0.001 0.001 0.001"),
-)
-_FLANGE_M = 0.045  # from the frame of link 7 to the flange, same source
-_TOOL_M = 0.1  # a slim rod of 100 mm, light compared with the links: its weight is neglected
 
 # A posture with bent elbow, hand pointing down: the start of every search for joint angles.
 _HOME_RAD = np.array([0.0, 0.5, 0.0, -1.6, 0.0, 1.04, 0.0])
@@ -54,14 +40,10 @@ class Arm:
     """An iiwa 14 with a rod as tool, standing on a horizontal floor at the origin of the base frame."""
 
     def __init__(self, mass_factors: Sequence[float] = (1.0,) * JOINTS) -> None:
-        """Chain links, each turning about its own z axis, whose masses are so many times the published ones."""
-        body = f'<site name="flange" pos="0 0 {_FLANGE_M}"/><site name="tip" pos="0 0 {_FLANGE_M + _TOOL_M}"/>'
-        links = zip(reversed(_LINKS), reversed(mass_factors), strict=True)
-        for (position, orientation, mass, centre, inertia), factor in links:
-            inertial = f'<inertial mass="{mass * factor}" pos="{centre}" diaginertia="{inertia}"/>'
-            body = f'<body pos="{position}" quat="{orientation}"><joint axis="0 0 1"/>{inertial}{body}</body>'
-        whole = f'<mujoco><compiler autolimits="true"/><worldbody>{body}</worldbody></mujoco>'
-        self._model = mujoco.MjModel.from_xml_string(whole)
+        """Load the arm, with links whose masses are so many times the published ones."""
+        self._model = mujoco.MjModel.from_xml_path(str(Path(__file__).with_name("iiwa14.xml")))
+        self._model.body_mass[1:] *= mass_factors  # the first is the world
+        mujoco.mj_setConst(self._model, mujoco.MjData(self._model))  # masses of subtrees
 
     def posture(self, tip_m: Float64, start: Float64 | None = None) -> Posture:
         """Solve for the posture that puts the tool's tip at `tip_m` (3,), base frame in m, hand pointing down.
@@ -90,13 +72,10 @@ class Arm:
 
     def gravity(self, angles: Float64) -> Float64:
         """Return the torques (7,) in Nm that balance gravity at these joint angles (7,) in rad."""
-        return self._torques(mujoco.MjData(self._model), angles)[:, 0]
-
-    def _torques(self, data: mujoco.MjData, angles: Float64) -> Float64:
-        """(7, 4) gravity and contact of a posture, which `data` keeps."""
+        data = mujoco.MjData(self._model)
         data.qpos[:] = angles
         mujoco.mj_forward(self._model, data)
-        return np.column_stack([data.qfrc_bias, self._jacobian(data, "tip")[:3].T])
+        return np.array(data.qfrc_bias)
 
     def _jacobian(self, data: mujoco.MjData, site: str) -> Float64:
         """(6, 7): m and rad at the site, base axes, per rad of each joint."""
