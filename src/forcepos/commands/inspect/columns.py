@@ -1,23 +1,19 @@
-"""Columns: what the name of each says, its values as numbers or texts, and statistics of them, chunk by chunk."""
+"""Columns: what the name of each says, and what its values are."""
 
 import re
-from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from functools import cache, cached_property
+from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from forcepos.data.readers.files import natural_sort_key
 from forcepos.data.readers.lines import MISSING, decoded
 from forcepos.data.readers.rows import Numbers
-from forcepos.data.readers.table import TIMES
 from forcepos.data.recordings import Float64
 
-PER_SECOND = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 MM = {"mm": 1.0, "cm": 10.0, "m": 1000.0, "um": 0.001, "µm": 0.001, "in": 25.4}
 _SECONDS = {"sec": "s", "seconds": "s", "msec": "ms", "usec": "us", "µs": "us", "nsec": "ns"}
 _CURRENTS, _ANGLES = {"a", "ma", "amp", "ampere"}, {"deg", "rad", "°", "degrees", "radians"}
@@ -47,7 +43,7 @@ _PATTERNS = (
     ("current", rf"[ci]_?(a_?)?\[?\d+\]?|(.*[_. ])?(motor|joint)?currents?([_. ]?(j|a|joint|motor))?({_NUMBER})?"),
     ("joint torque", r"(ext|mst)_a\d+|axistau.*|.*tau.*\d+\]?|.*torque.*\d+\]?|.*effort.*\d+\]?"),
     ("joint speed", r"(dq|qd|qdot)_?\[?\d+\]?|.*(speed|veloc).*"),
-    ("orientation", rf"[abc]|.*(roll|pitch|yaw)(_deg|_rad)?|{_PREFIX}[rq]_?[xyz]|{_PREFIX}qw"),
+    ("orientation", rf"(?-i:[ABC])|.*(roll|pitch|yaw)(_deg|_rad)?|{_PREFIX}[rq]_?[xyz]|{_PREFIX}qw"),
     ("orientation", rf"{_PREFIX}(rot|ori|quat|euler)\w*[._\[]?([xyzwabc]|\d)\]?|.*pose[_. ]?\[?[3-6]\]?"),
     ("joint angle", r"(cur_)?a_?\d|axisq.*|(.*[_. ])?q_?\[?\d+\]?|j_?\d+|.*(joint|angle|position).*\d+\]?"),
     ("position", rf"(.*(pos|cart|tcp|tip|ee|tool|coord|location|contact|plate|p)\w*[._ ]?)?[xyz]{_METRES}?"),
@@ -57,8 +53,11 @@ _COMPILED = [(kind, re.compile(pattern, re.IGNORECASE)) for kind, pattern in _PA
 _AXIS = re.compile(rf"(.*?)([xyz]|(?<=pose)[_. ]?\[?[012]\]?){_METRES}?", re.IGNORECASE)
 _UNIT = re.compile(r"(.*?)\s*[\[(]\s*([^\d\W][^\])]*|°|µ\w)\s*[\])]\s*")
 _MOST_DISTINCT = 1000  # a column with more distinct values is taken for continuous
-_PROBED = 50_000  # values of which the course is looked at
+_PROBED = 50_000  # values that tell how a column goes on from row to row
 _MOSTLY = 0.8  # share of numbers among texts above which the others are faults
+# Beginnings of the names of Arrow's types. Where chunks differ, the last of theirs here is the column's.
+_TYPES = {"empty": "null", "integer": "u?int|bool", "number": "half|float|double|decimal"}
+_TYPES |= {"time": "time|date|duration", "text": ""}
 
 
 class Name(NamedTuple):
@@ -100,116 +99,96 @@ def triples(names: Iterable[str]) -> list[tuple[str, ...]]:
     return [tuple(axes[axis] for axis in sorted(axes)) for axes in sorted(complete, key=len, reverse=True)]
 
 
-class Course(NamedTuple):
-    """What the first values of a column do from row to row."""
-
-    increases: bool
-    counts: bool  # rows, from whatever number on, and maybe anew in each recording
-    smooth: bool  # in steps that are small compared with the standard deviation
-    step: float  # the median of the steps forward; 0 where there is none
-
-
-@dataclass
 class Column:
-    """Statistics of one column."""
+    """A column: its `kind`, by its name until its values say otherwise, and statistics of these, of times in s.
 
-    name: str
-    kind: str = "empty"  # or number, integer, time (in s), text
-    as_text: bool = False  # numbers, but written as texts: training does not read them
-    rows: int = 0
-    known: int = 0
-    not_numbers: int = 0  # values of a numeric column that are none; `example` is the first of them
-    example: str = ""
-    low: float = np.inf
-    high: float = -np.inf
-    mean: float = 0.0
-    squares: float = 0.0  # of deviations from the mean
-    # How often each value occurs, integers of whatever size; None where there are more than _MOST_DISTINCT.
-    counts: Counter[float | str] | None = field(default_factory=Counter)
-    start: Float64 = field(default_factory=lambda: np.empty(0))  # the first _PROBED values; NaN where no number
+    `faults` are values of a numeric column that are no numbers; `as_text`: it holds numbers written as texts, which
+    training does not read. `counts` says how often each value occurs, None if there are more than a thousand. Its
+    first values, `start`, NaN where there is no number, increase, count rows (maybe anew in each recording), or are
+    smooth: go in steps that are small compared with the standard deviation; `step` is the median one forward.
+    """
 
-    @cached_property
     @np.errstate(over="ignore", invalid="ignore")  # of the squares of huge values
-    def course(self) -> Course:
-        known = self.start[np.isfinite(self.start)] if self.kind != "text" else self.start[:0]
-        steps, least = np.diff(known), 0.9 * (len(known) - 1)
-        up, moves, ones = (int(one.sum()) for one in (steps > 0, steps != 0, steps == 1))
-        smooth = moves > 0 and bool(np.sqrt(np.mean(steps**2)) < 0.1 * np.std(known))
-        step = float(np.median(steps[steps > 0])) if up else 0.0
-        return Course(up > 0.95 * moves and moves > least > 0.9, ones > least > 1, smooth, step)
+    def __init__(self, name: str, chunks: Sequence[pa.Array]) -> None:
+        """Describe chunks as `plain` makes them."""
+        self.name, self.kind = name, read_name(name).kind
+        filled = [chunk for chunk in chunks if _type(chunk) != "empty"]
+        numbers = np.concatenate([*map(_numbers, chunks)])
+        finite, known = numbers[np.isfinite(numbers)], sum(len(chunk) - chunk.null_count for chunk in filled)
+        texts = [chunk for chunk in filled if _type(chunk) == "text"]
+        self.as_text = bool(texts) and len(finite) > _MOSTLY * known
+        wrong = [chunk.filter(np.isnan(_numbers(chunk))).drop_null() for chunk in texts if self.as_text]
+        self.faults: list[str] = [word for words in wrong for word in words.to_pylist()]
+        types = {"empty", *map(_type, filled)}
+        types = types - {"text"} | {"number"} if self.as_text else types
+        self.type = [one for one in _TYPES if one in types][-1]
+        self.rows, self.known = len(numbers), known
+        if self.type == "text":
+            numbers = finite = np.empty(0)
+        else:
+            self.known = len(finite)
+        of_all = (finite.min(), finite.max(), finite.mean(), finite.std()) if len(finite) else ()
+        self.low, self.high, self.mean, self.std = map(float, of_all or (np.inf, -np.inf, 0, 0))
+        self.reach = max(abs(self.low), abs(self.high))
+        self.at_ends = {
+            end: int((finite == value).sum()) for end, value in (("low", self.low), ("high", self.high))
+        }
+        exact = [chunk.cast(pa.string()) for chunk in filled] if self.type in {"text", "integer"} else [finite]
+        self.counts = _count(pa.chunked_array(exact).drop_null())
+        self.distinct = None if self.counts is None else len(self.counts)
+        self.start = numbers[:_PROBED]
+        start = self.start[np.isfinite(self.start)]
+        steps, least = np.diff(start), 0.9 * (len(start) - 1)
+        up, moves, ones = (int(np.count_nonzero(one)) for one in (steps > 0, steps != 0, steps == 1))
+        self.increases, self.counts_rows = up > 0.95 * moves and moves > least > 0.9, ones > least > 1
+        self.smooth = moves > 0 and bool(np.sqrt(np.mean(steps**2)) < 0.1 * np.std(start))
+        self.step = float(np.median(steps[steps > 0])) if up else 0.0
 
     @property
     def readable(self) -> bool:
         """Return whether training can read it as numbers."""
-        return self.kind in {"number", "integer"} and not self.as_text
-
-    @property
-    def reach(self) -> float:
-        return max(abs(self.low), abs(self.high))
-
-    @property
-    def std(self) -> float:
-        return float(np.sqrt(self.squares / max(1, self.known)))
-
-    @property
-    def distinct(self) -> int | None:
-        return None if self.counts is None else len(self.counts)
+        return self.type in {"number", "integer"} and not self.as_text
 
     @property
     def discrete(self) -> bool:
         """Return whether all values are texts or whole numbers, of whatever type."""
-        if self.kind != "number" or self.counts is None:
-            return self.kind in {"integer", "text"}
-        return all(not isinstance(value, str) and value == int(value) for value in self.counts)
-
-    @np.errstate(over="ignore", invalid="ignore")  # of the squares of huge values
-    def add(self, values: pa.Array) -> None:
-        """Add rows."""
-        kind, numbers = _numbers(values)
-        self.start = np.append(self.start, numbers[: _PROBED - len(self.start)])
-        both, self.rows = {self.kind, kind} - {"empty"} or {"empty"}, self.rows + len(values)
-        self.kind = both.pop() if len(both) == 1 else "number" if both == {"number", "integer"} else "text"
-        finite = numbers[np.isfinite(numbers)]
-        if self.kind == "text":
-            words, finite = _texts(values).drop_null(), finite[:0]
-            self.known += len(words)
-            self._count(words)
-        elif kind == "number" and not (pa.types.is_floating(values.type) or pa.types.is_decimal(values.type)):
-            self.as_text = True
-            words = _texts(values).filter(pa.array(np.isnan(numbers))).drop_null()
-            self.not_numbers += len(words)
-            self.example = self.example or (words[0].as_py()[:30] if len(words) else "")
-        if len(finite):
-            self.low, self.high = min(self.low, float(finite.min())), max(self.high, float(finite.max()))
-            step, share = float(finite.mean()) - self.mean, len(finite) / (self.known + len(finite))
-            self.squares += float(((finite - self.mean - step) ** 2).sum()) + step * (step * share * self.known)
-            self.mean += step * share
-            self.known += len(finite)
-            self._count(values.drop_null() if pa.types.is_integer(values.type) else pa.array(finite))
-
-    def _count(self, values: pa.Array) -> None:
-        if self.counts is not None and len(values[: 4 * _MOST_DISTINCT].unique()) <= _MOST_DISTINCT:
-            for found in pc.value_counts(values).to_pylist():
-                self.counts[found["values"]] += found["counts"]
-            self.counts = self.counts if len(self.counts) <= _MOST_DISTINCT else None
-        else:
-            self.counts = None
+        whole = (
+            self.type == "number"
+            and self.counts is not None
+            and all(float(one).is_integer() for one in self.counts)
+        )
+        return whole or self.type in {"integer", "text"}
 
 
-def _numbers(values: pa.Array) -> tuple[str, Float64]:
-    """Return the kind of a column and its numbers, times in seconds; NaN where a value is missing or no number."""
-    kind = values.type
-    if values.null_count == len(values):
-        return "empty", np.full(len(values), np.nan)
-    time, whole = any(is_kind(kind) for is_kind in TIMES), pa.types.is_integer(kind) or pa.types.is_boolean(kind)
-    if time or whole or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-        return "time" if time else "integer" if whole else "number", Numbers().read(values, "")
-    words = pd.Series(_texts(values).to_pylist(), dtype=object)
-    numbers = pd.to_numeric(words, errors="coerce").to_numpy(np.float64)
-    return "number" if np.isfinite(numbers).sum() > _MOSTLY * words.notna().sum() else "text", numbers
-
-
-def _texts(values: pa.Array) -> pa.Array:
-    """Return values as texts, whatever they are; null where training takes them for missing."""
+def plain(values: pa.Array) -> pa.Array:
+    """Return values that are no numbers or times as texts, null where training takes them for missing."""
+    if _type(values) != "text":
+        return values
     known = ((one, decoded(one) if isinstance(one, bytes) else str(one)) for one in values.to_pylist())
     return pa.array([None if one is None or text in MISSING else text for one, text in known], pa.string())
+
+
+def _type(values: pa.Array) -> str:
+    kind = "null" if values.null_count == len(values) else str(values.type)
+    return next(one for one, names in _TYPES.items() if re.match(names, kind))
+
+
+def _numbers(values: pa.Array) -> Float64:
+    """Return numbers, times in seconds, NaN where a value is missing or no number."""
+    if _type(values) == "empty":
+        return np.full(len(values), np.nan)
+    if _type(values) != "text":
+        return Numbers().read(values, "")
+    encoded = values.dictionary_encode()
+    words = pd.Series([*encoded.dictionary.to_pylist(), None], dtype=object)
+    numbers = pd.to_numeric(words, errors="coerce").to_numpy(np.float64)
+    return np.asarray(numbers[encoded.indices.fill_null(-1).to_numpy()])
+
+
+def _count(values: pa.ChunkedArray) -> dict[str, int] | None:
+    """Count each value by its text, whole numbers without a point; None if too many are distinct."""
+    few = len(values[: 4 * _MOST_DISTINCT].unique()) <= _MOST_DISTINCT
+    found = [one.values() for one in values.value_counts().to_pylist()] if few else []
+    counts = {one if isinstance(one, str) else str(one).removesuffix(".0"): count for one, count in found}
+    known = few and len(counts) <= _MOST_DISTINCT
+    return {name: counts[name] for name in sorted(counts, key=natural_sort_key)} if known else None

@@ -17,7 +17,7 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from forcepos.commands.inspect.facts import SHOWN, facts, quantity, remarks, show
-from forcepos.commands.inspect.guesses import Guesses
+from forcepos.commands.inspect.guesses import UNKNOWN
 from forcepos.commands.inspect.health import health, save_figures
 from forcepos.commands.inspect.survey import Survey, survey_of
 from forcepos.config.checks import compose_unchecked
@@ -36,12 +36,17 @@ _LONGEST = 200_000  # characters of a draft: a longer one takes too long to read
 _MOST_VALUES = 50_000_000  # more are not loaded: an inspection must not need the memory that training does
 _PLAIN = re.compile(r"[A-Za-z_][\w./ -]*(?<! )")
 _NOT_TEXT = {"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"}
-_COMMENTS = {
-    "visits": "each run of rows with the same point is a recording",
-    "gap_s": "a longer pause starts a new recording",
-    "missing": "some rows lack values: refuse them instead, to see which",
+_NOTES = {
+    "visits": "a guess, each run of rows with the same point is a recording",
+    "gap_s": "a guess, a longer pause starts a new recording",
+    "missing": "a guess, some rows lack values: refuse them instead, to see which",
+    "targets": "no position columns were recognised: only the label is learned",
 }
-_TO_SET = {  # what training needs, with what helps
+_ADVICE = {
+    "features": " Remove what is not available where the model is used; joint angles reveal the position.",
+    "targets": " Sectors are centred on the origin: to classify by them, set offset_mm so that it is mid-plate.",
+}
+_TO_SET = {  # what training needs and nothing told, with what helps
     "features": "data.features=[COLUMN,…]: no numeric column that varies is left",
     "targets": "data.targets=[X,Y,Z]: no position columns were recognised; inspect takes --positions X Y Z",
     "rate_hz": "data.rate_hz=ROWS_PER_SECOND: no time column was recognised; inspect takes --time COLUMN",
@@ -56,24 +61,29 @@ def inspect(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         raise InputError("--positions takes one to three columns: x, y, z")
     with _warned():  # what training warns of is told below
         survey = survey_of(options)
+    to_set = [text.partition(": ") for key, text in _TO_SET.items() if survey.settings.get(key) == UNKNOWN]
+    overrides, training = _training(survey, bool(to_set))
     path = options.write or folder / "conf" / "data" / "inspected.yaml"
-    overrides, training = _training(survey)
     built_in = path.resolve().parent.parent == conf_dir().resolve()
     config_dir = [] if built_in else ["--config-dir", str(path.parent.parent)]
     command = shlex.join(["python", "-m", "forcepos", *config_dir, f"data={path.stem}", *overrides])
     lines, measures = health(survey.recordings)
     found = facts(survey)
-    found |= {"remarks": [*remarks(survey, found)], "training": training}
+    found |= {"remarks": remarks(survey, found), "training": training}
     found |= {"health": {"findings": lines, "channels": measures}, "figures": []}
     notes = (f"note: {remark}" for remark in found["remarks"])
     show(survey, found, [*notes, *(f"health: {line}" for line in lines), *training])
     if not options.no_figures:
         found["figures"] = [str(path) for path in save_figures(survey, measures, folder)]
         sys.stderr.write(f"figures: {', '.join(found['figures'])}\n")
-    _write(path, "\n".join([*_draft(survey, command), ""]), "--write" if options.write else "the draft")
+    _write(path, _draft(survey, command), "--write" if options.write else "the draft")
     sys.stderr.write(visible(f"config: {path}; train with {command}") + "\n")
-    mended = "  # once what training would fail of is mended" * any("would fail" in line for line in training)
-    return found | {"config": str(path), "command": _to_fill_in(survey, command) or command + mended}
+    if to_set:
+        added = " ".join(shlex.quote(key) for key, _, _ in to_set)
+        command += f" {added}  # fill in; {'; '.join(why for _, _, why in to_set)}"
+    elif any("would fail" in line for line in training):
+        command += "  # once what training would fail of is mended"
+    return found | {"config": str(path), "command": command}
 
 
 def _write(path: Path, text: str, what: str) -> None:
@@ -85,14 +95,14 @@ def _write(path: Path, text: str, what: str) -> None:
         raise InputError(f"{what} {path}: cannot be written: {error}") from error
 
 
-def _training(survey: Survey) -> tuple[list[str], list[str]]:
+def _training(survey: Survey, incomplete: bool) -> tuple[list[str], list[str]]:
     """Return the overrides with which training works, if any help, and its warnings or error, a line each."""
-    guesses, text = survey.guesses, "\n".join([*_draft(survey, ""), ""])
-    axes = ",".join("xyz"[: len(guesses.positions)])
+    roles, text = survey.guesses.roles, _draft(survey, "")
+    axes = ",".join("xyz"[: len(roles["positions"])])
     overrides = [f"model.axes=[{axes}]"] if axes and len(axes) < 5 else []
-    overrides = ["model=cnn_classification"] if guesses.label and not axes else overrides
-    values = len(survey.recordings.recording) * (len(guesses.features) + len(guesses.positions))
-    if _to_fill_in(survey, ""):
+    overrides = ["model=cnn_classification"] if roles["label"] and not axes else overrides
+    values = len(survey.recordings.recording) * (len(roles["features"]) + len(roles["positions"]))
+    if incomplete:
         return overrides, ["training would need the values that are marked ??? in the draft"]
     if len(text) > _LONGEST or values > _MOST_VALUES:
         much = f"{values:,} values and a draft of {len(text):,} characters are too many to load here"
@@ -138,45 +148,37 @@ def _warned() -> Iterator[list[logging.LogRecord]]:
         log.propagate = True
 
 
-def _draft(survey: Survey, command: str) -> Iterator[str]:
-    """Yield the lines of the YAML text; `command` trains with it."""
-    guesses, settings = survey.guesses, survey.settings
-    where = "" if Path(settings["path"]).is_absolute() else "  # relative to the working directory"
-    recordings, points = quantity(len(survey.recordings.names), "recording"), quantity(survey.points, "point")
+def _draft(survey: Survey, command: str) -> str:
+    """Return the YAML text; `command` trains with it."""
+    guesses, settings, points = survey.guesses, survey.settings, survey.points
+    notes = {key: f"a guess, {reason}" for key, reason in guesses.reasons.items()} | _NOTES
+    notes |= {key: f"set it: {_TO_SET[key]}" for key in _TO_SET if settings.get(key) == UNKNOWN}
+    notes["path"] = "" if Path(settings["path"]).is_absolute() else "relative to the working directory"
+    if label := guesses.roles["label"]:
+        notes["label"] += f": {survey.columns[label].distinct} classes"
+    of_points = f" of {quantity(points, 'point')}" if points else ""
     files, rows = quantity(len(survey.sources), "file"), len(survey.recordings.recording)
-    yield f"# Drafted by `forcepos inspect` from {files} with {rows} rows:"
-    yield f"# {recordings}{f' of {points}' * bool(survey.points)}. Guesses are marked as such."
-    yield from (f"# {line}" for line in command.splitlines())
-    yield from ("defaults:", "  - table", "  - _self_", "", "name: table")
-    yield f"path: {quoted(settings['path'])}{where}"
-    yield from (f"{key}: ???  # set it: {_TO_SET[key]}" for key in _missing_keys(survey.guesses))
-    if guesses.features:
-        yield f"# A guess: {guesses.reasons['features']}. Remove what is not available where the model is used."
-        kinds = {name: guesses.kinds[name] for name in guesses.features}
-        if "joint angle" in kinds.values():
-            yield "# Joint angles reveal the position: without them, the model learns from forces alone."
-        yield "features:"
-        yield from (f"  - {quoted(name)}{f'  # {kind}' * bool(kind)}" for name, kind in kinds.items())
-    if guesses.positions:
-        yield f"# A guess: {guesses.reasons['positions']}."
-        yield f"targets: [{', '.join(map(quoted, guesses.positions))}]"
-        yield "# Sectors are centred on the origin: to classify by them, set offset_mm so that it is mid-plate."
-    elif guesses.label:
-        yield "targets: null  # no position columns were recognised: only the label is learned"
-    if guesses.candidates and not guesses.label:
-        yield f"# label: {name_some(list(map(quoted, guesses.candidates)), SHOWN)}  # possibly, with few values"
+    lines = [f"Drafted by `forcepos inspect` from {files} with {rows} rows:"]
+    lines += [f"{quantity(len(survey.recordings.names), 'recording')}{of_points}. Guesses are marked as such."]
+    lines = [f"# {line}" for line in (*lines, *command.splitlines())]
+    lines += ["defaults:", "  - table", "  - _self_", "", "name: table"]
+    if guesses.candidates and not label:
+        lines += [
+            f"# label: {name_some(list(map(quoted, guesses.candidates)), SHOWN)}  # possibly, with few values"
+        ]
     for key, value in settings.items():
-        reason = _COMMENTS.get(key) or guesses.reasons.get(key, "")
-        reason += f": {survey.columns[value].distinct} classes" if key == "label" else ""
-        if key not in {"path", "targets"}:
-            scalar = quoted(value) if isinstance(value, str) else json.dumps(value).removesuffix(".0")
-            yield f"{key}: {scalar}{f'  # a guess, {reason}' * bool(reason)}"
-
-
-def _missing_keys(guesses: Guesses) -> list[str]:
-    """Name the keys that training needs and that could not be guessed."""
-    known = (guesses.features, guesses.positions or guesses.label, guesses.time)
-    return [key for key, value in zip(_TO_SET, known, strict=True) if not value]
+        note = notes.get(key, "")
+        if isinstance(value, list) and value:
+            reason = guesses.reasons["positions" if key == "targets" else key]
+            lines += [f"# A guess: {reason}.{_ADVICE[key]}", f"{key}:", *(f"  - {quoted(one)}" for one in value)]
+        else:
+            scalar = (
+                quoted(value)
+                if isinstance(value, str)
+                else json.dumps(None if value == [] else value).removesuffix(".0")
+            )
+            lines += [f"{key}: {scalar}{f'  # {note}' * bool(note)}"]
+    return "\n".join([*lines, ""])
 
 
 def quoted(text: str) -> str:
@@ -187,18 +189,13 @@ def quoted(text: str) -> str:
 
 def _check_draft_path(path: Path) -> None:
     """Refuse a file that exists or that cannot be selected as data=…, before anything is read."""
-    if path.exists():
-        raise InputError(f"--write {path}: exists and is not overwritten")
-    if path.resolve().parent.name != "data" or path.suffix != ".yaml":
-        raise InputError(f"--write {path}: must be a .yaml file in a folder data, such as conf/data/mine.yaml")
-    if not re.fullmatch(r"[A-Za-z_]\w*", path.stem):
-        raise InputError(f"--write {path}: {path.stem} cannot be selected as data=…; use letters, digits and _")
-    if (conf_dir() / "data" / path.name).exists():
-        raise InputError(f"--write {path}: data={path.stem} is built in; choose another name")
-
-
-def _to_fill_in(survey: Survey, command: str) -> str:
-    """Return the command with placeholders for the keys that could not be guessed; empty where all were."""
-    keys = [_TO_SET[key].partition(": ") for key in _missing_keys(survey.guesses)]
-    added = " ".join(shlex.quote(key) for key, _, _ in keys)
-    return f"{command} {added}  # fill in; {'; '.join(why for _, _, why in keys)}" if keys else ""
+    faults = {
+        "exists and is not overwritten": path.exists(),
+        "must be a .yaml file in a folder data, such as conf/data/mine.yaml":
+            path.resolve().parent.name != "data" or path.suffix != ".yaml",
+        f"{path.stem} cannot be selected as data=…; use letters, digits and _":
+            not re.fullmatch(r"[A-Za-z_]\w*", path.stem),
+        f"data={path.stem} is built in; choose another name": (conf_dir() / "data" / path.name).exists(),
+    }  # fmt: skip
+    for fault in [fault for fault, there in faults.items() if there][:1]:
+        raise InputError(f"--write {path}: {fault}")
