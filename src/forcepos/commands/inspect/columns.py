@@ -16,7 +16,8 @@ from forcepos.data.recordings import Float64
 
 MM = {"mm": 1.0, "cm": 10.0, "m": 1000.0, "um": 0.001, "µm": 0.001, "in": 25.4}
 _SECONDS = {"sec": "s", "seconds": "s", "msec": "ms", "usec": "us", "µs": "us", "nsec": "ns"}
-_CURRENTS, _ANGLES = {"a", "ma", "amp", "ampere"}, {"deg", "rad", "°", "degrees", "radians"}
+_BY_UNIT = {"n": "force", "nm": "torque", "a": "current", "ma": "current"}
+_ANGLES = {"deg", "rad", "°"}
 _LONGEST = 200  # characters; patterns take a time that grows with the square of a name's length
 _PREFIX, _AXES, _NUMBER = r"(.*[_./ :])?", r"[._ \[]?[xyz]\]?", r"[_. ]?\[?\d+\]?"
 _ID = r"([_. ]?(id|name|key|index|idx|no|nr|num|number))?"
@@ -38,8 +39,7 @@ _PATTERNS = (
     ("torque", rf"{_PREFIX}[tm]_?[xyz]( .*)?|.*cart_?torque.*[xyz]|.*(torque|moment){_AXES}"),
     ("torque", r".*wrench[._ ]?t.*[xyz]|.*tcp_force[_ ]?\[?[345]\]?"),
     ("force", rf"{_PREFIX}f_?[xyz]( .*)?|.*force.*_?[xyz]|.*wrench[._ ]?f.*[xyz]|.*tcp_force[_ ]?\[?[012]\]?"),
-    ("second force", r"f[xyz]\d"),
-    ("second torque", r"t[xyz]\d"),
+    ("second force", r"[ft][xyz]\d"),
     ("current", rf"[ci]_?(a_?)?\[?\d+\]?|(.*[_. ])?(motor|joint)?currents?([_. ]?(j|a|joint|motor))?({_NUMBER})?"),
     ("joint torque", r"(ext|mst)_a\d+|axistau.*|.*tau.*\d+\]?|.*torque.*\d+\]?|.*effort.*\d+\]?"),
     ("joint speed", r"(dq|qd|qdot)_?\[?\d+\]?|.*(speed|veloc).*"),
@@ -55,9 +55,12 @@ _UNIT = re.compile(r"(.*?)\s*[\[(]\s*([^\d\W][^\])]*|°|µ\w)\s*[\])]\s*")
 _MOST_DISTINCT = 1000  # a column with more distinct values is taken for continuous
 _PROBED = 50_000  # values that tell how a column goes on from row to row
 _MOSTLY = 0.8  # share of numbers among texts above which the others are faults
-# Beginnings of the names of Arrow's types. Where chunks differ, the last of theirs here is the column's.
-_TYPES = {"empty": "null", "integer": "u?int|bool", "number": "half|float|double|decimal"}
-_TYPES |= {"time": "time|date|duration", "text": ""}
+_TYPES = (
+    ("integer", "u?int|bool"),
+    ("number", "half|float|double|decimal"),
+    ("time", "time|date|duration"),
+    ("null", "null"),
+)
 
 
 class Name(NamedTuple):
@@ -77,11 +80,9 @@ def read_name(name: str) -> Name:
     found = _UNIT.fullmatch(name)
     bare, unit = (found[1], found[2].strip().lower()) if found and found[1] else (name.strip(), "")
     kind = next((kind for kind, pattern in _COMPILED if pattern.fullmatch(bare)), "")
-    if unit in _CURRENTS and not kind.startswith("commanded"):
-        kind = "current"
-    elif unit in _ANGLES and not kind:
+    kind = kind or _BY_UNIT.get(unit, "")
+    if unit in _ANGLES and not kind:
         kind = "joint angle" if bare[-1:].isdigit() else "orientation"
-    kind = kind or {"n": "force", "nm": "torque"}.get(unit, "")
     place, words = _AXIS.fullmatch(bare), re.split("[_ ]", bare)
     stem, axis, ending = place.groups("") if place else ("", "", "".join(words[1:][-1:]))
     unit = unit or re.sub(r"\W|_", "", ending).lower()
@@ -100,95 +101,80 @@ def triples(names: Iterable[str]) -> list[tuple[str, ...]]:
 
 
 class Column:
-    """A column: its `kind`, by its name until its values say otherwise, and statistics of these, of times in s.
+    """A column: its `kind`, by its name until its values say otherwise, and statistics of them, of times in s.
 
-    `faults` are values of a numeric column that are no numbers; `as_text`: it holds numbers written as texts, which
-    training does not read. `counts` says how often each value occurs, None if there are more than a thousand. Its
-    first values, `start`, NaN where there is no number, increase, count rows (maybe anew in each recording), or are
-    smooth: go in steps that are small compared with the standard deviation; `step` is the median one forward.
+    readable: training can read numbers; not those that are written as texts, of which `faults` are no numbers.
+    counts: of each value; None if there are too many. discrete: it holds texts or whole numbers.
+    The first values increase; count rows, maybe anew in each recording; or are smooth, with steps that are small
+    compared with the standard deviation. step: the median of those forward, 0 where there is none.
     """
 
     @np.errstate(over="ignore", invalid="ignore")  # of the squares of huge values
     def __init__(self, name: str, chunks: Sequence[pa.Array]) -> None:
         """Describe chunks as `plain` makes them."""
-        self.name, self.kind = name, read_name(name).kind
-        filled = [chunk for chunk in chunks if _type(chunk) != "empty"]
-        numbers = np.concatenate([*map(_numbers, chunks)])
-        finite, known = numbers[np.isfinite(numbers)], sum(len(chunk) - chunk.null_count for chunk in filled)
-        texts = [chunk for chunk in filled if _type(chunk) == "text"]
-        self.as_text = bool(texts) and len(finite) > _MOSTLY * known
-        wrong = [chunk.filter(np.isnan(_numbers(chunk))).drop_null() for chunk in texts if self.as_text]
-        self.faults: list[str] = [word for words in wrong for word in words.to_pylist()]
-        types = {"empty", *map(_type, filled)}
-        types = types - {"text"} | {"number"} if self.as_text else types
-        self.type = [one for one in _TYPES if one in types][-1]
-        self.rows, self.known = len(numbers), known
+        self.name, self.kind, values = name, read_name(name).kind, _joined(chunks)
+        numbers, self.type = _numbers(values), _type(values.type)
+        finite, known = numbers[np.isfinite(numbers)], len(values) - values.null_count
+        self.readable = self.type in {"number", "integer"}
+        written = self.type == "text" and len(finite) > _MOSTLY * known
+        self.faults = values.filter(np.isnan(numbers)).drop_null().to_pylist() if written else []
+        self.type = "number" if written else self.type
         if self.type == "text":
             numbers = finite = np.empty(0)
-        else:
-            self.known = len(finite)
-        of_all = (finite.min(), finite.max(), finite.mean(), finite.std()) if len(finite) else ()
-        self.low, self.high, self.mean, self.std = map(float, of_all or (np.inf, -np.inf, 0, 0))
+        self.rows, self.known = len(values), known if self.type == "text" else len(finite)
+        measures = [finite.min(), finite.max(), finite.mean(), finite.std()] if len(finite) else []
+        self.low, self.high, self.mean, self.std = map(float, measures or [np.inf, -np.inf, 0, 0])
         self.reach = max(abs(self.low), abs(self.high))
-        self.at_ends = {
-            end: int((finite == value).sum()) for end, value in (("low", self.low), ("high", self.high))
-        }
-        exact = [chunk.cast(pa.string()) for chunk in filled] if self.type in {"text", "integer"} else [finite]
-        self.counts = _count(pa.chunked_array(exact).drop_null())
+        self.at_ends = {"low": int((finite == self.low).sum()), "high": int((finite == self.high).sum())}
+        exact = self.type in {"text", "integer"}
+        self.counts = _count(values.drop_null() if exact else pa.chunked_array([finite]))
         self.distinct = None if self.counts is None else len(self.counts)
-        self.start = numbers[:_PROBED]
-        start = self.start[np.isfinite(self.start)]
+        whole = self.type == "number" and all(float(one).is_integer() for one in self.counts or ["0.5"])
+        self.discrete = whole or exact
+        start = numbers[:_PROBED][np.isfinite(numbers[:_PROBED])]
         steps, least = np.diff(start), 0.9 * (len(start) - 1)
         up, moves, ones = (int(np.count_nonzero(one)) for one in (steps > 0, steps != 0, steps == 1))
         self.increases, self.counts_rows = up > 0.95 * moves and moves > least > 0.9, ones > least > 1
         self.smooth = moves > 0 and bool(np.sqrt(np.mean(steps**2)) < 0.1 * np.std(start))
         self.step = float(np.median(steps[steps > 0])) if up else 0.0
 
-    @property
-    def readable(self) -> bool:
-        """Return whether training can read it as numbers."""
-        return self.type in {"number", "integer"} and not self.as_text
-
-    @property
-    def discrete(self) -> bool:
-        """Return whether all values are texts or whole numbers, of whatever type."""
-        whole = (
-            self.type == "number"
-            and self.counts is not None
-            and all(float(one).is_integer() for one in self.counts)
-        )
-        return whole or self.type in {"integer", "text"}
-
 
 def plain(values: pa.Array) -> pa.Array:
     """Return values that are no numbers or times as texts, null where training takes them for missing."""
-    if _type(values) != "text":
+    if values.null_count == len(values):
+        return pa.nulls(len(values))
+    if _type(values.type) != "text":
         return values
     known = ((one, decoded(one) if isinstance(one, bytes) else str(one)) for one in values.to_pylist())
     return pa.array([None if one is None or text in MISSING else text for one, text in known], pa.string())
 
 
-def _type(values: pa.Array) -> str:
-    kind = "null" if values.null_count == len(values) else str(values.type)
-    return next(one for one, names in _TYPES.items() if re.match(names, kind))
+def _type(kind: pa.DataType) -> str:
+    """Return integer, number, time or text, or null where there is no value at all."""
+    return next((one for one, names in _TYPES if re.match(names, str(kind))), "text")
 
 
-def _numbers(values: pa.Array) -> Float64:
+def _joined(chunks: Sequence[pa.Array]) -> pa.ChunkedArray:
+    tables = [pa.table([chunk], ["values"]) for chunk in chunks]
+    try:
+        return pa.concat_tables(tables, promote_options="permissive")["values"]
+    except pa.ArrowException:  # such as numbers in one and words in another
+        return pa.chunked_array([one.cast(pa.string()) for one in chunks])
+
+
+def _numbers(values: pa.ChunkedArray) -> Float64:
     """Return numbers, times in seconds, NaN where a value is missing or no number."""
-    if _type(values) == "empty":
-        return np.full(len(values), np.nan)
-    if _type(values) != "text":
-        return Numbers().read(values, "")
-    encoded = values.dictionary_encode()
-    words = pd.Series([*encoded.dictionary.to_pylist(), None], dtype=object)
-    numbers = pd.to_numeric(words, errors="coerce").to_numpy(np.float64)
-    return np.asarray(numbers[encoded.indices.fill_null(-1).to_numpy()])
+    if _type(values.type) != "text":
+        return Numbers().read(values.combine_chunks(), "")
+    words = values.combine_chunks().dictionary_encode()
+    known = pd.to_numeric(pd.Series([*words.dictionary.to_pylist(), None], dtype=object), errors="coerce")
+    return np.asarray(known.to_numpy(np.float64)[words.indices.fill_null(-1).to_numpy()])
 
 
 def _count(values: pa.ChunkedArray) -> dict[str, int] | None:
     """Count each value by its text, whole numbers without a point; None if too many are distinct."""
     few = len(values[: 4 * _MOST_DISTINCT].unique()) <= _MOST_DISTINCT
     found = [one.values() for one in values.value_counts().to_pylist()] if few else []
-    counts = {one if isinstance(one, str) else str(one).removesuffix(".0"): count for one, count in found}
+    counts = {str(one).removesuffix(".0") if isinstance(one, float) else str(one): count for one, count in found}
     known = few and len(counts) <= _MOST_DISTINCT
     return {name: counts[name] for name in sorted(counts, key=natural_sort_key)} if known else None

@@ -12,17 +12,12 @@ from forcepos.runtime.errors import InputError
 from forcepos.runtime.wording import name_some
 
 NAMED = ("recording", "point", "session", "label")  # roles of one column each
-UNKNOWN = "???"  # OmegaConf's value of a key that is yet to be set
 _MOST_CLASSES = 64  # a column with more distinct values is no label
 _SMOOTH = "three adjacent columns that vary smoothly, by tens of millimetres or more"
 _FAR_MM, _FARTHEST_MM = 20.0, 5000.0  # from the base's origin, for positions in unnamed columns
 _METRES = 5.0  # values below are in m
 _HALF_TURN_RAD = np.pi + 1e-3
 _SIGNALS = ("joint torque", "force", "torque", "joint angle", "current")
-_NO_SIGNALS = {
-    "seconds", "nanoseconds", "time", "row number", *NAMED, "second force", "second torque", "commanded angle",
-    "commanded position", "commanded value", "position", "orientation", "orientation?",
-}  # fmt: skip
 _RATES_HZ = (4.0, 2000.0)  # plausible range, by which the unit of time is guessed
 _SINCE_1970_S = (631_152_000, 4_102_444_800)  # the years 1990 to 2100
 _CLOCKS_HZ = (0.5, 1e5)  # rows per second of a time since 1970
@@ -41,8 +36,8 @@ class Guesses:
 
     def __init__(self, columns: Mapping[str, Column], hints: Namespace) -> None:
         """Take the hints and guess the other roles; an InputError says which hint does not suit."""
-        for name in filter(None, (hints.time, *hints.positions, hints.point, hints.label)):
-            if name not in columns:
+        for name in (hints.time, *hints.positions, hints.point, hints.label):
+            if name is not None and name not in columns:
                 raise InputError(f"no column named {name}; the columns are {name_some([*columns], 50)}")
         if hints.time and columns[hints.time].type == "text":
             raise InputError(f"--time {hints.time}: the column holds text, not times")
@@ -79,8 +74,8 @@ class Guesses:
         self._find_named("label", few, given)
         rest = (one for one in few if not one.kind and 10 * (one.distinct or 0) <= one.known)
         self.candidates = tuple(one.name for one in rest if one.name != self.roles["label"])
-        left = [one for one in free if one.name not in self.taken and one.kind not in _NO_SIGNALS and one.readable]
-        left = [one for one in left if one.low < one.high and 2 * one.known > one.rows]
+        vary = [one for one in free if one.readable and one.low < one.high and 2 * one.known > one.rows]
+        left = [one for one in vary if one.name not in self.taken and one.kind in {"", "joint speed", *_SIGNALS}]
         known = [one for one in left if one.kind in _SIGNALS]
         by_names = f"by their names: {', '.join(dict.fromkeys(one.kind for one in known))}"
         if left:
@@ -99,11 +94,10 @@ class Guesses:
         found += [(three, _SMOOTH) for three in adjacent if likely.issuperset(three)]
         for names, reason in found[:1]:
             unit, reach = read_name(names[0]).unit, max(self._columns[name].reach for name in names)
-            by_size = (
-                f"since no value exceeds {reach:.3g}" if reach < _METRES else f"since values reach {reach:.4g}"
-            )
-            how = "from the name" if unit in MM else by_size
-            unit = unit if unit in MM else "m" if reach < _METRES else "mm"
+            how = "from the name"
+            if unit not in MM:
+                by_size = ("m", f"since no value exceeds {reach:.3g}"), ("mm", f"since values reach {reach:.4g}")
+                unit, how = by_size[reach >= _METRES]
             self._take("positions", names, f"{reason}; in {unit}, {how}", "position")
             every = [*self._columns.values()]
             after = every[max(map([*self._columns].index, names)) + 1 :][:3]
@@ -147,37 +141,34 @@ class Guesses:
         yield from ((one, "it increases from row to row") for one in others)
 
     def keys(self) -> dict[str, Any]:
-        """Return the keys under `data` that say so; UNKNOWN stands for what training needs and nothing tells."""
-        roles, columns, times = (
-            self.roles,
-            self._columns,
-            [*zip(self.roles["time"], (self._time_unit, "ns"), strict=False)],
-        )
+        """Return the keys under `data` that say so, None for what training needs and nothing tells."""
+        roles, columns = self.roles, self._columns
         recording, point, session, label = (roles[name] for name in NAMED)
         few, many = ((columns[name].distinct or 0) if name else 0 for name in (recording, point))
         visits = bool(point and (not recording or 0 < few < many))
-        steps_s = sum((np.diff(columns[name].start) * SECONDS[unit] for name, unit in times), np.zeros(1))
-        gap_s = max(_CUT_STEPS * float(np.median(steps_s[steps_s > 0])), _CUT_S) if (steps_s > 0).any() else 0
+        time, nanoseconds = (*roles["time"], None, None)[:2]
+        step_s = columns[time].step * SECONDS[self._time_unit] if time else 0.0
+        step_s = columns[nanoseconds].step * SECONDS["ns"] if nanoseconds else step_s
+        pauses = step_s and not point and recording in {None, session}
         used = [*roles["features"], *roles["positions"], *roles["time"], *filter(None, (recording, point, label))]
+        needed: dict[str, Any] = {"features": [*roles["features"]] or None}
+        needed |= {"targets": [*roles["positions"]] or ([] if label else None)}
+        needed |= {} if time else {"rate_hz": None}
         keys = {
-            "rate_hz": None if times else UNKNOWN, "features": [*roles["features"]] or UNKNOWN,
-            "targets": [*roles["positions"]] or ([] if label else UNKNOWN),
             "target_scale_mm": MM[self._unit] if self._unit != "mm" else None, "label": label,
             "recording": None if visits else recording, "visits": visits or None, "point": point,
-            "gap_s": float(f"{gap_s:.3g}") if gap_s and not point and recording in {None, session} else None,
-            "session": session, **dict(zip(("time", "nanoseconds"), roles["time"], strict=False)),
-            "time_unit": self._time_unit if times else None,
+            "gap_s": float(f"{max(_CUT_STEPS * step_s, _CUT_S):.3g}") if pauses else None, "session": session,
+            "time": time, "time_unit": self._time_unit if time else None, "nanoseconds": nanoseconds,
             "missing": "drop" if any(columns[name].known < columns[name].rows for name in used) else None,
         }  # fmt: skip
-        return {key: value for key, value in keys.items() if value is not None}
+        return needed | {key: value for key, value in keys.items() if value is not None}
 
 
 def _unit(column: Column) -> tuple[str, str]:
     """Return the unit of a time and the reason; no unit where its years would lie beyond 2100."""
     units, step = ["s"] if column.type == "time" else [*SECONDS], column.step or 1.0
-    rates = {
-        unit: 1 / (step * SECONDS[unit]) for unit in units if column.reach * SECONDS[unit] <= _SINCE_1970_S[1]
-    }
+    possible = (unit for unit in units if column.reach * SECONDS[unit] <= _SINCE_1970_S[1])
+    rates = {unit: 1 / (step * SECONDS[unit]) for unit in possible}
     if column.type == "time" or not rates:
         return "".join(rates), "from its type"
     by_name, by_size = read_name(column.name).unit, _since_1970(column)

@@ -54,9 +54,9 @@ def health(recordings: Recordings) -> tuple[list[str], Measures]:
         found = {"drift": np.fmax.reduce(drift), "offset": _offset(recordings, means, noise)}
         found["bias"] = np.fmax.reduce(np.abs(bias), initial=0.0)
         channels[name] = {key: round(float(value), 3) for key, value in found.items() if np.isfinite(value)}
-    drift = _line("drift in recordings at rest", "drift", channels, drifts, "data.tare=time lessens it")
-    offset = _line("offsets between recordings of the same point", "offset", channels, {}, _TARE)
-    return [*drift, *offset, *_stretches(recordings)], channels
+    lines = _line("drift in recordings at rest", "drift", channels, drifts, "data.tare=time lessens it")
+    lines += _line("offsets between recordings of the same point", "offset", channels, {}, _TARE)
+    return [*lines, *_stretches(recordings)], channels
 
 
 def _offset(recordings: Recordings, means: Float64, noise: Float64) -> float:

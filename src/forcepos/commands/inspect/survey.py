@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from forcepos.commands.inspect.columns import Column, plain
-from forcepos.commands.inspect.guesses import UNKNOWN, Guesses
+from forcepos.commands.inspect.guesses import Guesses
 from forcepos.config.schema import TableConfig
 from forcepos.data.loading import read_table
 from forcepos.data.readers.files import FORMATS, find_columns, find_files, matching_files
@@ -27,7 +27,7 @@ from forcepos.runtime.wording import first_lines, name_some, visible
 
 _SKIPPED = (".md", ".yaml", ".yml", ".json", ".png", ".svg", ".html", ".log", ".py")
 _SHORT = 10  # rows: as a recording, a visit must be longer
-_NO_CHANNELS = {"row number", "commanded position", "commanded angle", "commanded value", "position", "seconds"}
+_NO_CHANNELS = ("row number", "commanded", "position", "seconds")  # beginnings of kinds
 _UNSET: dict[str, Any] = {
     "name": "table", "offset_mm": [0.0] * 3, "features": [], "targets": None, "point": None, "rate_hz": None
 }  # fmt: skip
@@ -141,82 +141,74 @@ def _read_columns(sources: Sequence[Table]) -> dict[str, Column]:
     if not sum(map(len, chunks[0])):
         raise InputError(f"{name_some([str(source.path) for source in sources], 3)}: no rows")
     with explained(sources[0].title, sources[0].kind):
-        columns = {
-            name: Column(name, chunks.pop(0)) for name in names
-        }  # of what is described, memory is free again
+        columns = {name: Column(name, chunks.pop(0)) for name in names}  # frees the memory of each
     pa.default_memory_pool().release_unused()
     return columns
 
 
 def _read(settings: dict[str, Any], guesses: Guesses, columns: dict[str, Column]) -> Recordings:
     """Read all rows as training does, with every channel; change the settings where they do not suit the rows."""
-    roles = guesses.roles
-    free = [one for one in columns.values() if one.readable and one.name not in guesses.taken]
-    names = [one.name for one in free if one.kind not in _NO_CHANNELS]
-    keep = [] if names or roles["positions"] else [*columns][:1]
-    given = {key: value for key, value in settings.items() if value not in (None, UNKNOWN)}
-    keys = _UNSET | given | {"features": names, "keep": keep, "missing": "refuse", "label": None}
-    config = TableConfig(**keys)
+    roles, left = (
+        guesses.roles,
+        [one for one in columns.values() if one.readable and one.name not in guesses.taken],
+    )
+    names = [one.name for one in left if not one.kind.startswith(_NO_CHANNELS)]
+    keys = {"features": names, "keep": [] if names or roles["positions"] else [*columns][:1]}
+    config = TableConfig(**_UNSET | settings | keys | {"missing": "refuse", "label": None})
     try:
         recordings = read_table(config, strict=False)
     except InputError:  # training will say so; here, without what divides the rows
-        unset = dict.fromkeys(("time", "nanoseconds", "recording", "point", "session", "gap_s"))
-        recordings = read_table(TableConfig(**keys | unset | {"visits": False}), strict=False)
+        divides = {"time", "nanoseconds", "recording", "point", "session", "gap_s", "visits"}
+        given = {key: value for key, value in vars(config).items() if key not in divides}
+        recordings = read_table(TableConfig(**given, point=None), strict=False)
     if config.visits and np.diff(recordings.bounds).min() < _SHORT:  # rows of several points in turn
-        roles["recording"] = roles["recording"] or roles["point"]
-        settings |= {"visits": False, "recording": roles["recording"]}
+        settings["recording"] = roles["recording"] = roles["recording"] or roles["point"]
+        del settings["visits"]
         recordings = read_table(replace(config, visits=False, recording=roles["recording"]), strict=False)
     if config.gap_s and recordings.times and len(recordings.times.names) == len(recordings.names):
-        settings["gap_s"] = None
+        del settings["gap_s"]
     return replace(recordings, channels=tuple(names))  # numbers as such
 
 
 def _format_keys(source: Table) -> dict[str, Any]:
     """Return what the ending of the file does not imply."""
-    layout = source.layout
-    if source.kind == JoinedTable.kind:
-        return {}
-    csv = layout and layout.separator != SPACE
+    layout, implied = source.layout, FORMATS.get(source.path.suffix.lower())
+    csv = layout is not None and layout.separator != SPACE
     kind = "csv" if csv else source.kind.lower()
-    keys: dict[str, Any] = {"format": kind} if FORMATS.get(source.path.suffix.lower()) != kind else {}
-    keys |= {"separator": layout.separator.decode()} if layout and csv else {}
-    keys |= {"decimal": ","} if layout and layout.decimal == "," else {}
-    return keys | ({"header": bool(layout.names)} if layout and not layout.marked else {})
+    keys: dict[str, Any] = {"format": kind} if kind not in {implied, JoinedTable.kind} else {}
+    if layout:
+        keys |= {"separator": layout.separator.decode()} if csv else {}
+        keys |= {"decimal": ","} if layout.decimal == "," else {}
+        keys |= {"header": bool(layout.names)} if not layout.marked else {}
+    return keys
 
 
 def _path_of(sources: Sequence[Table], names: Sequence[str], keys: dict[str, Any]) -> str:
+    """Return the file, or a pattern or folder with all files and no others, the user's own if it is one."""
     files = sorted(source.path for source in sources)
     if len(files) == 1 or sources[0].kind == JoinedTable.kind:
         return str(files[0])
     texts = [glob.escape(str(path)) for path in files]
-    start, end = commonprefix(texts), commonprefix([text[::-1] for text in texts])[::-1]  # noqa: RUF071  # by characters, as meant
+    start, end = commonprefix(texts), commonprefix([one[::-1] for one in texts])[::-1]  # noqa: RUF071
     here = glob.escape(files[0].parent.as_posix())
     patterns = [*(name for name in names if "*" in name), f"{here}/*{files[0].suffix}", f"{start}*{end}"]
     for pattern in [*patterns, *(name for name in names if Path(name).is_dir())]:
         with suppress(InputError):
             if sorted(find_files(TableConfig(**_UNSET | {"path": pattern} | keys))) == files:
                 return pattern
-    what = f"no one pattern finds these {len(files)} tables without other files"
     each = [f"{Path(name).stem}={name}" for name in sorted({path.name for path in files})]
     join = f"--join {name_some(each, 3).replace(', ', ' ')} puts them side by side"
-    raise InputError(f"{what}: if several are parts of one trial, {join}; else give them a folder of their own")
+    what = f"no one pattern finds these {len(files)} tables without other files: if several are parts of one trial"
+    raise InputError(f"{what}, {join}; else give them a folder of their own")
 
 
 def foreign_format(path: Path) -> str | None:
     """Say what a file is, and lines that convert it to Parquet; None if it is of no known other format."""
     with path.open("rb") as file:
         head = file.read(16)
-    ending = path.suffix.lower()
-    known = (
-        (what, needs, table)
-        for what, first, ends, needs, table in _FORMATS
-        if ending in ends or head.startswith(first)
-    )
-    what, needs, table = next(known, ("", "", ""))
-    lines = [
-        f"import {needs}, pandas as pd",
-        f"table = {table.replace('FILE', repr(str(path)))}",
-        "table.to_parquet('table.parquet')",
-    ]
-    convert = [f"{path} is {what}; these lines convert it:", *lines] if table else [f"{path} is {what}"]
-    return "\n  ".join(map(visible, convert)) if what else None
+    for what, first, endings, needs, table in _FORMATS:
+        if path.suffix.lower() in endings or head.startswith(first):
+            lines = [f"import {needs}, pandas as pd", f"table = {table.replace('FILE', repr(str(path)))}"]
+            convert = ["; these lines convert it:", *lines, "table.to_parquet('table.parquet')"]
+            return visible(f"{path} is {what}") + "\n  ".join(map(visible, convert)) * bool(table)
+    return None
