@@ -1,26 +1,23 @@
-"""Columns: what the name of each says, its values as numbers or texts, and statistics of them, chunk by chunk."""
+"""Columns: what the name of each says, and what its values are."""
 
 import re
-from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from functools import cache, cached_property
+from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from forcepos.data.readers.files import natural_sort_key
 from forcepos.data.readers.lines import MISSING, decoded
 from forcepos.data.readers.rows import Numbers
-from forcepos.data.readers.table import TIMES
 from forcepos.data.recordings import Float64
 
-PER_SECOND = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 MM = {"mm": 1.0, "cm": 10.0, "m": 1000.0, "um": 0.001, "µm": 0.001, "in": 25.4}
 _SECONDS = {"sec": "s", "seconds": "s", "msec": "ms", "usec": "us", "µs": "us", "nsec": "ns"}
-_CURRENTS, _ANGLES = {"a", "ma", "amp", "ampere"}, {"deg", "rad", "°", "degrees", "radians"}
+_BY_UNIT = {"n": "force", "nm": "torque", "a": "current", "ma": "current"}
+_ANGLES = {"deg", "rad", "°"}
 _LONGEST = 200  # characters; patterns take a time that grows with the square of a name's length
 _PREFIX, _AXES, _NUMBER = r"(.*[_./ :])?", r"[._ \[]?[xyz]\]?", r"[_. ]?\[?\d+\]?"
 _ID = r"([_. ]?(id|name|key|index|idx|no|nr|num|number))?"
@@ -42,12 +39,11 @@ _PATTERNS = (
     ("torque", rf"{_PREFIX}[tm]_?[xyz]( .*)?|.*cart_?torque.*[xyz]|.*(torque|moment){_AXES}"),
     ("torque", r".*wrench[._ ]?t.*[xyz]|.*tcp_force[_ ]?\[?[345]\]?"),
     ("force", rf"{_PREFIX}f_?[xyz]( .*)?|.*force.*_?[xyz]|.*wrench[._ ]?f.*[xyz]|.*tcp_force[_ ]?\[?[012]\]?"),
-    ("second force", r"f[xyz]\d"),
-    ("second torque", r"t[xyz]\d"),
+    ("second force", r"[ft][xyz]\d"),
     ("current", rf"[ci]_?(a_?)?\[?\d+\]?|(.*[_. ])?(motor|joint)?currents?([_. ]?(j|a|joint|motor))?({_NUMBER})?"),
     ("joint torque", r"(ext|mst)_a\d+|axistau.*|.*tau.*\d+\]?|.*torque.*\d+\]?|.*effort.*\d+\]?"),
     ("joint speed", r"(dq|qd|qdot)_?\[?\d+\]?|.*(speed|veloc).*"),
-    ("orientation", rf"[abc]|.*(roll|pitch|yaw)(_deg|_rad)?|{_PREFIX}[rq]_?[xyz]|{_PREFIX}qw"),
+    ("orientation", rf"(?-i:[ABC])|.*(roll|pitch|yaw)(_deg|_rad)?|{_PREFIX}[rq]_?[xyz]|{_PREFIX}qw"),
     ("orientation", rf"{_PREFIX}(rot|ori|quat|euler)\w*[._\[]?([xyzwabc]|\d)\]?|.*pose[_. ]?\[?[3-6]\]?"),
     ("joint angle", r"(cur_)?a_?\d|axisq.*|(.*[_. ])?q_?\[?\d+\]?|j_?\d+|.*(joint|angle|position).*\d+\]?"),
     ("position", rf"(.*(pos|cart|tcp|tip|ee|tool|coord|location|contact|plate|p)\w*[._ ]?)?[xyz]{_METRES}?"),
@@ -57,8 +53,14 @@ _COMPILED = [(kind, re.compile(pattern, re.IGNORECASE)) for kind, pattern in _PA
 _AXIS = re.compile(rf"(.*?)([xyz]|(?<=pose)[_. ]?\[?[012]\]?){_METRES}?", re.IGNORECASE)
 _UNIT = re.compile(r"(.*?)\s*[\[(]\s*([^\d\W][^\])]*|°|µ\w)\s*[\])]\s*")
 _MOST_DISTINCT = 1000  # a column with more distinct values is taken for continuous
-_PROBED = 50_000  # values of which the course is looked at
+_PROBED = 50_000  # values that tell how a column goes on from row to row
 _MOSTLY = 0.8  # share of numbers among texts above which the others are faults
+_TYPES = (
+    ("integer", "u?int|bool"),
+    ("number", "half|float|double|decimal"),
+    ("time", "time|date|duration"),
+    ("null", "null"),
+)
 
 
 class Name(NamedTuple):
@@ -78,11 +80,9 @@ def read_name(name: str) -> Name:
     found = _UNIT.fullmatch(name)
     bare, unit = (found[1], found[2].strip().lower()) if found and found[1] else (name.strip(), "")
     kind = next((kind for kind, pattern in _COMPILED if pattern.fullmatch(bare)), "")
-    if unit in _CURRENTS and not kind.startswith("commanded"):
-        kind = "current"
-    elif unit in _ANGLES and not kind:
+    kind = kind or _BY_UNIT.get(unit, "")
+    if unit in _ANGLES and not kind:
         kind = "joint angle" if bare[-1:].isdigit() else "orientation"
-    kind = kind or {"n": "force", "nm": "torque"}.get(unit, "")
     place, words = _AXIS.fullmatch(bare), re.split("[_ ]", bare)
     stem, axis, ending = place.groups("") if place else ("", "", "".join(words[1:][-1:]))
     unit = unit or re.sub(r"\W|_", "", ending).lower()
@@ -100,116 +100,81 @@ def triples(names: Iterable[str]) -> list[tuple[str, ...]]:
     return [tuple(axes[axis] for axis in sorted(axes)) for axes in sorted(complete, key=len, reverse=True)]
 
 
-class Course(NamedTuple):
-    """What the first values of a column do from row to row."""
-
-    increases: bool
-    counts: bool  # rows, from whatever number on, and maybe anew in each recording
-    smooth: bool  # in steps that are small compared with the standard deviation
-    step: float  # the median of the steps forward; 0 where there is none
-
-
-@dataclass
 class Column:
-    """Statistics of one column."""
+    """A column: its `kind`, by its name until its values say otherwise, and statistics of them, of times in s.
 
-    name: str
-    kind: str = "empty"  # or number, integer, time (in s), text
-    as_text: bool = False  # numbers, but written as texts: training does not read them
-    rows: int = 0
-    known: int = 0
-    not_numbers: int = 0  # values of a numeric column that are none; `example` is the first of them
-    example: str = ""
-    low: float = np.inf
-    high: float = -np.inf
-    mean: float = 0.0
-    squares: float = 0.0  # of deviations from the mean
-    # How often each value occurs, integers of whatever size; None where there are more than _MOST_DISTINCT.
-    counts: Counter[float | str] | None = field(default_factory=Counter)
-    start: Float64 = field(default_factory=lambda: np.empty(0))  # the first _PROBED values; NaN where no number
-
-    @cached_property
-    @np.errstate(over="ignore", invalid="ignore")  # of the squares of huge values
-    def course(self) -> Course:
-        known = self.start[np.isfinite(self.start)] if self.kind != "text" else self.start[:0]
-        steps, least = np.diff(known), 0.9 * (len(known) - 1)
-        up, moves, ones = (int(one.sum()) for one in (steps > 0, steps != 0, steps == 1))
-        smooth = moves > 0 and bool(np.sqrt(np.mean(steps**2)) < 0.1 * np.std(known))
-        step = float(np.median(steps[steps > 0])) if up else 0.0
-        return Course(up > 0.95 * moves and moves > least > 0.9, ones > least > 1, smooth, step)
-
-    @property
-    def readable(self) -> bool:
-        """Return whether training can read it as numbers."""
-        return self.kind in {"number", "integer"} and not self.as_text
-
-    @property
-    def reach(self) -> float:
-        return max(abs(self.low), abs(self.high))
-
-    @property
-    def std(self) -> float:
-        return float(np.sqrt(self.squares / max(1, self.known)))
-
-    @property
-    def distinct(self) -> int | None:
-        return None if self.counts is None else len(self.counts)
-
-    @property
-    def discrete(self) -> bool:
-        """Return whether all values are texts or whole numbers, of whatever type."""
-        if self.kind != "number" or self.counts is None:
-            return self.kind in {"integer", "text"}
-        return all(not isinstance(value, str) and value == int(value) for value in self.counts)
+    readable: training can read numbers; not those that are written as texts, of which `faults` are no numbers.
+    counts: of each value; None if there are too many. discrete: it holds texts or whole numbers.
+    The first values increase; count rows, maybe anew in each recording; or are smooth, with steps that are small
+    compared with the standard deviation. step: the median of those forward, 0 where there is none.
+    """
 
     @np.errstate(over="ignore", invalid="ignore")  # of the squares of huge values
-    def add(self, values: pa.Array) -> None:
-        """Add rows."""
-        kind, numbers = _numbers(values)
-        self.start = np.append(self.start, numbers[: _PROBED - len(self.start)])
-        both, self.rows = {self.kind, kind} - {"empty"} or {"empty"}, self.rows + len(values)
-        self.kind = both.pop() if len(both) == 1 else "number" if both == {"number", "integer"} else "text"
-        finite = numbers[np.isfinite(numbers)]
-        if self.kind == "text":
-            words, finite = _texts(values).drop_null(), finite[:0]
-            self.known += len(words)
-            self._count(words)
-        elif kind == "number" and not (pa.types.is_floating(values.type) or pa.types.is_decimal(values.type)):
-            self.as_text = True
-            words = _texts(values).filter(pa.array(np.isnan(numbers))).drop_null()
-            self.not_numbers += len(words)
-            self.example = self.example or (words[0].as_py()[:30] if len(words) else "")
-        if len(finite):
-            self.low, self.high = min(self.low, float(finite.min())), max(self.high, float(finite.max()))
-            step, share = float(finite.mean()) - self.mean, len(finite) / (self.known + len(finite))
-            self.squares += float(((finite - self.mean - step) ** 2).sum()) + step * (step * share * self.known)
-            self.mean += step * share
-            self.known += len(finite)
-            self._count(values.drop_null() if pa.types.is_integer(values.type) else pa.array(finite))
-
-    def _count(self, values: pa.Array) -> None:
-        if self.counts is not None and len(values[: 4 * _MOST_DISTINCT].unique()) <= _MOST_DISTINCT:
-            for found in pc.value_counts(values).to_pylist():
-                self.counts[found["values"]] += found["counts"]
-            self.counts = self.counts if len(self.counts) <= _MOST_DISTINCT else None
-        else:
-            self.counts = None
+    def __init__(self, name: str, chunks: Sequence[pa.Array]) -> None:
+        """Describe chunks as `plain` makes them."""
+        self.name, self.kind, values = name, read_name(name).kind, _joined(chunks)
+        numbers, self.type = _numbers(values), _type(values.type)
+        finite, known = numbers[np.isfinite(numbers)], len(values) - values.null_count
+        self.readable = self.type in {"number", "integer"}
+        written = self.type == "text" and len(finite) > _MOSTLY * known
+        self.faults = values.filter(np.isnan(numbers)).drop_null().to_pylist() if written else []
+        self.type = "number" if written else self.type
+        if self.type == "text":
+            numbers = finite = np.empty(0)
+        self.rows, self.known = len(values), known if self.type == "text" else len(finite)
+        measures = [finite.min(), finite.max(), finite.mean(), finite.std()] if len(finite) else []
+        self.low, self.high, self.mean, self.std = map(float, measures or [np.inf, -np.inf, 0, 0])
+        self.reach = max(abs(self.low), abs(self.high))
+        self.at_ends = {"low": int((finite == self.low).sum()), "high": int((finite == self.high).sum())}
+        exact = self.type in {"text", "integer"}
+        self.counts = _count(values.drop_null() if exact else pa.chunked_array([finite]))
+        self.distinct = None if self.counts is None else len(self.counts)
+        whole = self.type == "number" and all(float(one).is_integer() for one in self.counts or ["0.5"])
+        self.discrete = whole or exact
+        start = numbers[:_PROBED][np.isfinite(numbers[:_PROBED])]
+        steps, least = np.diff(start), 0.9 * (len(start) - 1)
+        up, moves, ones = (int(np.count_nonzero(one)) for one in (steps > 0, steps != 0, steps == 1))
+        self.increases, self.counts_rows = up > 0.95 * moves and moves > least > 0.9, ones > least > 1
+        self.smooth = moves > 0 and bool(np.sqrt(np.mean(steps**2)) < 0.1 * np.std(start))
+        self.step = float(np.median(steps[steps > 0])) if up else 0.0
 
 
-def _numbers(values: pa.Array) -> tuple[str, Float64]:
-    """Return the kind of a column and its numbers, times in seconds; NaN where a value is missing or no number."""
-    kind = values.type
+def plain(values: pa.Array) -> pa.Array:
+    """Return values that are no numbers or times as texts, null where training takes them for missing."""
     if values.null_count == len(values):
-        return "empty", np.full(len(values), np.nan)
-    time, whole = any(is_kind(kind) for is_kind in TIMES), pa.types.is_integer(kind) or pa.types.is_boolean(kind)
-    if time or whole or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-        return "time" if time else "integer" if whole else "number", Numbers().read(values, "")
-    words = pd.Series(_texts(values).to_pylist(), dtype=object)
-    numbers = pd.to_numeric(words, errors="coerce").to_numpy(np.float64)
-    return "number" if np.isfinite(numbers).sum() > _MOSTLY * words.notna().sum() else "text", numbers
-
-
-def _texts(values: pa.Array) -> pa.Array:
-    """Return values as texts, whatever they are; null where training takes them for missing."""
+        return pa.nulls(len(values))
+    if _type(values.type) != "text":
+        return values
     known = ((one, decoded(one) if isinstance(one, bytes) else str(one)) for one in values.to_pylist())
     return pa.array([None if one is None or text in MISSING else text for one, text in known], pa.string())
+
+
+def _type(kind: pa.DataType) -> str:
+    """Return integer, number, time or text, or null where there is no value at all."""
+    return next((one for one, names in _TYPES if re.match(names, str(kind))), "text")
+
+
+def _joined(chunks: Sequence[pa.Array]) -> pa.ChunkedArray:
+    tables = [pa.table([chunk], ["values"]) for chunk in chunks]
+    try:
+        return pa.concat_tables(tables, promote_options="permissive")["values"]
+    except pa.ArrowException:  # such as numbers in one and words in another
+        return pa.chunked_array([one.cast(pa.string()) for one in chunks])
+
+
+def _numbers(values: pa.ChunkedArray) -> Float64:
+    """Return numbers, times in seconds, NaN where a value is missing or no number."""
+    if _type(values.type) != "text":
+        return Numbers().read(values.combine_chunks(), "")
+    words = values.combine_chunks().dictionary_encode()
+    known = pd.to_numeric(pd.Series([*words.dictionary.to_pylist(), None], dtype=object), errors="coerce")
+    return np.asarray(known.to_numpy(np.float64)[words.indices.fill_null(-1).to_numpy()])
+
+
+def _count(values: pa.ChunkedArray) -> dict[str, int] | None:
+    """Count each value by its text, whole numbers without a point; None if too many are distinct."""
+    few = len(values[: 4 * _MOST_DISTINCT].unique()) <= _MOST_DISTINCT
+    found = [one.values() for one in values.value_counts().to_pylist()] if few else []
+    counts = {str(one).removesuffix(".0") if isinstance(one, float) else str(one): count for one, count in found}
+    known = few and len(counts) <= _MOST_DISTINCT
+    return {name: counts[name] for name in sorted(counts, key=natural_sort_key)} if known else None

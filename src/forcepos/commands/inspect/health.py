@@ -14,20 +14,15 @@ from forcepos.runtime.wording import first_lines, name_some
 
 _SHOWN = 3  # channels of a line
 _PANELS, _PER_PANEL = 8, 7  # panels of a figure, lines of a panel
-_NAMED = 150  # points, beyond which their names would cover one another
+_NAMED = 150  # recordings, beyond which their borders would cover the signals
 _SAMPLED = 20_000  # rows
 _WORST = 24  # channels
 _SURE = 5  # standard errors
 _AT_REST = 0.02  # of the positions' range: a recording in which the arm moves less
 _FEW = 8  # recordings: too few for a correlation
 _STUCK_ROWS, _STUCK_TIMES = 25, 20  # rows of one value, and times the usual number of rows of one value
-_JITTER = (0.5, 1.5)  # median steps; of more, training warns
 _WORTH_A_LINE = 3.0  # standard deviations of noise: a recording's, without its trend
-_LINES = {
-    "drift": ("drift in recordings at rest", "data.tare=time lessens it"),
-    "offset": ("offsets between recordings of the same point",
-        "data.tare=time or data.tare=force subtracts them; with data.session, split=held_out_sessions tests them"),
-}  # fmt: skip
+_TARE = "data.tare=time or data.tare=force subtracts them; with data.session, split=held_out_sessions tests them"
 Measures = dict[str, dict[str, float]]  # of each channel, as known
 
 
@@ -59,7 +54,9 @@ def health(recordings: Recordings) -> tuple[list[str], Measures]:
         found = {"drift": np.fmax.reduce(drift), "offset": _offset(recordings, means, noise)}
         found["bias"] = np.fmax.reduce(np.abs(bias), initial=0.0)
         channels[name] = {key: round(float(value), 3) for key, value in found.items() if np.isfinite(value)}
-    return [*_lines(channels, drifts), *_stretches(recordings), *_jitter(recordings)], channels
+    lines = _line("drift in recordings at rest", "drift", channels, drifts, "data.tare=time lessens it")
+    lines += _line("offsets between recordings of the same point", "offset", channels, {}, _TARE)
+    return [*lines, *_stretches(recordings)], channels
 
 
 def _offset(recordings: Recordings, means: Float64, noise: Float64) -> float:
@@ -70,13 +67,10 @@ def _offset(recordings: Recordings, means: Float64, noise: Float64) -> float:
     return float(np.sqrt((rest**2).sum() / again / np.nansum(noise**2) * np.isfinite(noise).sum()))
 
 
-def _lines(channels: Measures, drifts: dict[str, str]) -> Iterator[str]:
-    for key, (what, helps) in _LINES.items():
-        bad = {name: one[key] for name, one in channels.items() if one.get(key, 0.0) > _WORTH_A_LINE}
-        worst = sorted(bad, key=lambda name: -bad[name])
-        shown = [f"{name} {bad[name]:.1f}{drifts[name] if key == 'drift' else ''}" for name in worst]
-        if bad:
-            yield f"{what}, in standard deviations of noise: {name_some(shown, _SHOWN)}; {helps}"
+def _line(what: str, key: str, channels: Measures, more: dict[str, str], helps: str) -> list[str]:
+    bad = {name: one[key] for name, one in channels.items() if one.get(key, 0.0) > _WORTH_A_LINE}
+    shown = [f"{name} {bad[name]:.1f}{more.get(name, '')}" for name in sorted(bad, key=lambda name: -bad[name])]
+    return [f"{what}, in standard deviations of noise: {name_some(shown, _SHOWN)}; {helps}"] if bad else []
 
 
 def _stretches(recordings: Recordings) -> Iterator[str]:
@@ -96,18 +90,10 @@ def _stretches(recordings: Recordings) -> Iterator[str]:
     yield from first_lines([f"{line}; {helps}" for _, line in sorted(found, key=lambda one: -one[0])], _SHOWN)
 
 
-def _jitter(recordings: Recordings) -> Iterator[str]:
-    times = recordings.times
-    jitter = np.nan_to_num(times.jitter) if times else np.zeros(1)
-    if times and _JITTER[0] < jitter.max() <= _JITTER[1]:
-        where = f"{jitter.max():.2g} steps in {times.names[int(jitter.argmax())]}"
-        yield f"clock jitter: the middle 90 % of steps of time differ by {where}; the sensor's own clock is better"
-
-
 def save_figures(survey: Survey, measures: Measures, folder: Path) -> list[Path]:
     """Draw the signals and their health, if there are any; return the files."""
     folder.mkdir(parents=True, exist_ok=True)
-    paths = [folder / "signals.png", folder / "health.png"] if survey.recordings.channels else []
+    paths = [folder / "signals.png", folder / "health.png"] if measures else []
     with style.drawing():
         for path in paths:
             (_draw_signals(survey) if path.stem == "signals" else _draw_health(measures)).savefig(path)
@@ -115,19 +101,17 @@ def save_figures(survey: Survey, measures: Measures, folder: Path) -> list[Path]
 
 
 def _draw_signals(survey: Survey) -> Figure:
-    """Draw each channel over the rows; borders between recordings are grey."""
-    recordings, kinds = survey.recordings, dict[str, list[int]]()
-    for place, name in enumerate(recordings.channels):
-        kinds.setdefault(survey.guesses.kinds[name] or "other", []).append(place)
-    panels = [(kind, of[n : n + _PER_PANEL]) for kind, of in kinds.items() for n in range(0, len(of), _PER_PANEL)]
-    groups = panels[:_PANELS]
-    figure, drawn = style.panels(len(groups), 1, 0.7 + 1.5 * len(groups), 8, sharex=True)
-    rows, border = len(recordings.recording), recordings.bounds[1:, 0]
+    """Draw each channel over the rows, those of a kind together; borders between recordings are grey."""
+    recordings, rows, border = survey.recordings, len(survey.recordings.recording), survey.recordings.bounds[1:, 0]
+    kinds = [survey.columns[name].kind or "other" for name in recordings.channels]
+    groups = [[place for place, one in enumerate(kinds) if one == kind] for kind in dict.fromkeys(kinds)]
+    panels = [of[n : n + _PER_PANEL] for of in groups for n in range(0, len(of), _PER_PANEL)][:_PANELS]
+    figure, drawn = style.panels(len(panels), 1, 0.7 + 1.5 * len(panels), 8, sharex=True)
     row = np.arange(0, rows, -(-rows // _SAMPLED))
-    for (kind, places), axes in zip(groups, drawn, strict=True):
+    for places, axes in zip(panels, drawn, strict=True):
         signals = ((recordings.channels[place], recordings.signals[row, place]) for place in places)
         style.draw_signals(axes, row, signals, linewidth=0.6, rasterized=True)
-        axes.set_ylabel(kind)
+        axes.set_ylabel(kinds[places[0]])
         if len(border) <= _NAMED:
             axes.vlines(border, 0, 1, transform=axes.get_xaxis_transform(), color=style.GREY, linewidth=0.4)
     drawn[-1].set_xlabel("row")

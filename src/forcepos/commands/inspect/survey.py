@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
-from forcepos.commands.inspect.columns import MM, PER_SECOND, Column
-from forcepos.commands.inspect.guesses import Guesses, guess
+from forcepos.commands.inspect.columns import Column, plain
+from forcepos.commands.inspect.guesses import Guesses
 from forcepos.config.schema import TableConfig
 from forcepos.data.loading import read_table
 from forcepos.data.readers.files import FORMATS, find_columns, find_files, matching_files
@@ -26,12 +27,13 @@ from forcepos.runtime.wording import first_lines, name_some, visible
 
 _SKIPPED = (".md", ".yaml", ".yml", ".json", ".png", ".svg", ".html", ".log", ".py")
 _SHORT = 10  # rows: as a recording, a visit must be longer
-_CUT_STEPS, _CUT_S = 20, 1.0  # a step longer than both starts a new recording, where no column does
-_NO_CHANNELS = {"row number", "commanded position", "commanded angle", "commanded value", "position", "seconds"}
-_UNSET: dict[str, Any] = {"name": "table", "offset_mm": [0.0] * 3, "targets": None, "point": None, "rate_hz": None}
+_NO_CHANNELS = ("row number", "commanded", "position", "seconds")  # beginnings of kinds
+_UNSET: dict[str, Any] = {
+    "name": "table", "offset_mm": [0.0] * 3, "features": [], "targets": None, "point": None, "rate_hz": None
+}  # fmt: skip
 _HDF5 = "pd.DataFrame({n: h5py.File(FILE)[n][:] for n in ['Fx', 'x']})  # all: h5py.File(FILE).visit(print)"
 _SQL = "pd.read_sql('select * from TABLE', sqlite3.connect(FILE))  # tables: select name from sqlite_master"
-# Name, what a file begins with, endings, what must be imported, and the expression that reads it, if any.
+# Name, what a file begins with or its ending, what must be imported, and the expression that reads it, if any.
 _FORMATS: tuple[tuple[str, tuple[bytes, ...], tuple[str, ...], str, str], ...] = (
     ("a MATLAB 7.3 file, HDF5", (b"MATLAB 7.3",), (), "h5py", _HDF5),
     ("an HDF5 file", (b"\x89HDF\r\n",), (".h5", ".hdf5", ".hdf"), "h5py", _HDF5),
@@ -45,8 +47,8 @@ _FORMATS: tuple[tuple[str, tuple[bytes, ...], tuple[str, ...], str, str], ...] =
     ("LabVIEW's TDMS", (b"TDSm",), (".tdms",), "nptdms", "nptdms.TdmsFile.read(FILE).as_dataframe()"),
     ("a pickle, a program that only its author runs", tuple(b"\x80%c" % n for n in range(2, 6)),
         (".pkl", ".pickle"), "pickle", "pd.read_pickle(FILE)  # runs it"),
-    ("JSON, an object a line", (b'{"',), (".jsonl", ".ndjson"), "json", "pd.read_json(FILE, lines=True)"),
     ("JSON", (b"[", b"{\n", b"{\r", b"{ "), (".json",), "json", "pd.json_normalize(json.load(open(FILE)))"),
+    ("JSON, an object a line", (b'{"',), (".jsonl", ".ndjson"), "json", "pd.read_json(FILE, lines=True)"),
     ("YAML", (b"%YAML",), (".yaml", ".yml"), "yaml", "pd.json_normalize(yaml.safe_load(open(FILE)))"),
     ("XML", (b"<?xml",), (".xml",), "lxml", "pd.read_xml(FILE)"),
     ("a picture, no table", (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"%PDF-"), (".png", ".jpg", ".pdf"), "", ""),
@@ -59,21 +61,22 @@ class Survey:
 
     sources: Sequence[Table]
     skipped: dict[Path, str]  # for each file of a folder that is no table, why it is none
-    columns: dict[str, Column]  # statistics of all columns, by the names that training finds them by
+    columns: dict[str, Column]  # all of them, by the names that training finds them by
     guesses: Guesses
-    settings: dict[str, Any]  # the keys under `data` with which training reads the tables, without the features
+    settings: dict[str, Any]  # the keys under `data` with which training reads the tables
     recordings: Recordings  # all rows, with every channel as a signal
 
     @property
     def points(self) -> int:
         """How many points were touched; 0 where neither a column nor positions tell."""
-        return int(self.recordings.point.max()) + 1 if self.guesses.point or self.guesses.positions else 0
+        roles = self.guesses.roles
+        return int(self.recordings.point.max()) + 1 if roles["point"] or roles["positions"] else 0
 
 
 def survey_of(hints: Namespace) -> Survey:
     """Read all tables; `hints` are the files and columns that the user names, refused with an InputError."""
     joined, skipped = _join(hints), dict[Path, str]()
-    config = TableConfig(**_UNSET | {"features": [], "time": hints.time} | joined)
+    config = TableConfig(**_UNSET | {"time": hints.time} | joined)
     sources = [source.open(config) for source in find_sources(config)] if joined else []
     for name in () if joined else hints.files:
         found = matching_files(name, lambda path: path.is_file() and path.suffix.lower() not in _SKIPPED)
@@ -90,8 +93,9 @@ def survey_of(hints: Namespace) -> Survey:
         why = [f"{', '.join(hints.files)}: no tables found", *first_lines([*skipped.values()], 10)]
         raise InputError("\n  ".join(why))
     columns = _read_columns(sources)
-    guesses = guess(columns, hints)
-    settings = _keys(sources, hints.files, guesses, columns) | joined
+    guesses = Guesses(columns, hints)
+    keys = _format_keys(sources[0]) | joined
+    settings = {"path": _path_of(sources, hints.files, keys)} | keys | guesses.keys()
     return Survey(sources, skipped, columns, guesses, settings, _read(settings, guesses, columns))
 
 
@@ -117,9 +121,9 @@ def _open(path: Path, others: Sequence[Table]) -> Table:
         raise InputError(foreign)
     find_columns(table, [("", name) for name in table.columns])
     if others and table.columns != others[0].columns:
-        there = {*table.columns}, {*others[0].columns}
-        names = (("adds", there[0] - there[1]), ("lacks", there[1] - there[0]))
-        what = " and ".join(f"it {verb} {name_some(sorted(those), 5)}" for verb, those in names if those)
+        here, there = {*table.columns}, {*others[0].columns}
+        names = {"adds": sorted(here - there), "lacks": sorted(there - here)}
+        what = " and ".join(f"it {verb} {name_some(those, 5)}" for verb, those in names.items() if those)
         raise InputError(f"{path} has different columns from {others[0].path}: {what or 'their order differs'}")
     return table
 
@@ -127,100 +131,84 @@ def _open(path: Path, others: Sequence[Table]) -> Table:
 def _read_columns(sources: Sequence[Table]) -> dict[str, Column]:
     named = sources[0].columns
     names = [name if name.strip() or str(place) in named else str(place) for place, name in enumerate(named)]
-    columns = {name: Column(name) for name in names}
-    for source, chunk in ((each, chunk) for each in sources for chunk in each.chunks(strict=False)):
+    chunks: list[list[pa.Array]] = [[] for _ in names]
+    for source in sources:
         with explained(source.title, source.kind):
-            for place, column in enumerate(columns.values()):
-                column.add(chunk[place])
-        stop_if_asked()
-    if not columns[names[0]].rows:
+            for chunk in source.chunks(strict=False):
+                for place, column in enumerate(chunks):
+                    column.append(plain(chunk[place]))
+                stop_if_asked()
+    if not sum(map(len, chunks[0])):
         raise InputError(f"{name_some([str(source.path) for source in sources], 3)}: no rows")
+    with explained(sources[0].title, sources[0].kind):
+        columns = {name: Column(name, chunks.pop(0)) for name in names}  # frees the memory of each
+    pa.default_memory_pool().release_unused()
     return columns
 
 
 def _read(settings: dict[str, Any], guesses: Guesses, columns: dict[str, Column]) -> Recordings:
     """Read all rows as training does, with every channel; change the settings where they do not suit the rows."""
-    others = guesses.taken | {name for name, kind in guesses.kinds.items() if kind in _NO_CHANNELS}
-    names = [name for name, column in columns.items() if column.readable and name not in others]
-    keep = [] if names or guesses.positions else [*columns][:1]
-    keys = _UNSET | {"features": names, "keep": keep} | settings | {"missing": "refuse", "label": None}
-    config = TableConfig(**keys)
+    roles, left = (
+        guesses.roles,
+        [one for one in columns.values() if one.readable and one.name not in guesses.taken],
+    )
+    names = [one.name for one in left if not one.kind.startswith(_NO_CHANNELS)]
+    keys = {"features": names, "keep": [] if names or roles["positions"] else [*columns][:1]}
+    config = TableConfig(**_UNSET | settings | keys | {"missing": "refuse", "label": None})
     try:
         recordings = read_table(config, strict=False)
     except InputError:  # training will say so; here, without what divides the rows
-        unset = dict.fromkeys(("time", "nanoseconds", "recording", "point", "session", "gap_s"))
-        recordings = read_table(TableConfig(**keys | unset | {"visits": False}), strict=False)
+        divides = {"time", "nanoseconds", "recording", "point", "session", "gap_s", "visits"}
+        given = {key: value for key, value in vars(config).items() if key not in divides}
+        recordings = read_table(TableConfig(**given, point=None), strict=False)
     if config.visits and np.diff(recordings.bounds).min() < _SHORT:  # rows of several points in turn
+        settings["recording"] = roles["recording"] = roles["recording"] or roles["point"]
         del settings["visits"]
-        settings["recording"] = guesses.recording = guesses.recording or guesses.point
-        recordings = read_table(replace(config, visits=False, recording=guesses.recording), strict=False)
+        recordings = read_table(replace(config, visits=False, recording=roles["recording"]), strict=False)
     if config.gap_s and recordings.times and len(recordings.times.names) == len(recordings.names):
         del settings["gap_s"]
     return replace(recordings, channels=tuple(names))  # numbers as such
 
 
-def _keys(sources: list[Table], names: list[str], guesses: Guesses, columns: dict[str, Column]) -> dict[str, Any]:
-    """Return the keys under `data` other than the features; `names` is what the user typed."""
-    keys = _format_keys(sources[0])
-    distinct = [(columns[name].distinct or 0) if name else 0 for name in (guesses.recording, guesses.point)]
-    units = zip(guesses.time, (guesses.time_unit, "ns"), strict=False)
-    steps_s = sum((np.diff(columns[name].start) / PER_SECOND[unit] for name, unit in units), np.zeros(1))
-    step_s = float(np.median(steps_s[steps_s > 0])) if (steps_s > 0).any() else 0.0
-    by_visit = guesses.point and (not guesses.recording or 0 < distinct[0] < distinct[1])
-    pauses = step_s and not guesses.point and guesses.recording in {None, guesses.session}
-    used = {*guesses.features, *guesses.positions, *guesses.time, guesses.recording, guesses.point, guesses.label}
-    missing = "drop" if any(columns[name].known < columns[name].rows for name in used if name) else None
-    gap_s = float(f"{max(_CUT_STEPS * step_s, _CUT_S):.3g}") if pauses else None
-    scale = MM[guesses.unit] if guesses.unit != "mm" else None
-    time, nanoseconds = (*guesses.time, None, None)[:2]
-    roles: dict[str, Any] = {"targets": [*guesses.positions], "target_scale_mm": scale, "label": guesses.label}
-    roles |= {"recording": None if by_visit else guesses.recording, "visits": bool(by_visit), "gap_s": gap_s}
-    roles |= {"point": guesses.point, "session": guesses.session, "time": time}
-    roles |= {"time_unit": time and guesses.time_unit, "nanoseconds": nanoseconds, "missing": missing}
-    return {"path": _path_of(sources, names, keys)} | keys | {key: value for key, value in roles.items() if value}
-
-
 def _format_keys(source: Table) -> dict[str, Any]:
     """Return what the ending of the file does not imply."""
-    layout = source.layout
-    if source.kind == JoinedTable.kind:
-        return {}
-    csv = layout and layout.separator != SPACE
+    layout, implied = source.layout, FORMATS.get(source.path.suffix.lower())
+    csv = layout is not None and layout.separator != SPACE
     kind = "csv" if csv else source.kind.lower()
-    keys: dict[str, Any] = {"format": kind} if FORMATS.get(source.path.suffix.lower()) != kind else {}
-    keys |= {"separator": layout.separator.decode()} if layout and csv else {}
-    keys |= {"decimal": ","} if layout and layout.decimal == "," else {}
-    return keys | ({"header": bool(layout.names)} if layout and not layout.marked else {})
+    keys: dict[str, Any] = {"format": kind} if kind not in {implied, JoinedTable.kind} else {}
+    if layout:
+        keys |= {"separator": layout.separator.decode()} if csv else {}
+        keys |= {"decimal": ","} if layout.decimal == "," else {}
+        keys |= {"header": bool(layout.names)} if not layout.marked else {}
+    return keys
 
 
 def _path_of(sources: Sequence[Table], names: Sequence[str], keys: dict[str, Any]) -> str:
+    """Return the file, or a pattern or folder with all files and no others, the user's own if it is one."""
     files = sorted(source.path for source in sources)
     if len(files) == 1 or sources[0].kind == JoinedTable.kind:
         return str(files[0])
     texts = [glob.escape(str(path)) for path in files]
-    start, end = commonprefix(texts), commonprefix([text[::-1] for text in texts])[::-1]  # noqa: RUF071  # by characters, as meant
+    start, end = commonprefix(texts), commonprefix([one[::-1] for one in texts])[::-1]  # noqa: RUF071
     here = glob.escape(files[0].parent.as_posix())
     patterns = [*(name for name in names if "*" in name), f"{here}/*{files[0].suffix}", f"{start}*{end}"]
     for pattern in [*patterns, *(name for name in names if Path(name).is_dir())]:
         with suppress(InputError):
-            if sorted(find_files(TableConfig(**_UNSET | {"features": [], "path": pattern} | keys))) == files:
+            if sorted(find_files(TableConfig(**_UNSET | {"path": pattern} | keys))) == files:
                 return pattern
-    what = f"no one pattern finds these {len(files)} tables without other files"
     each = [f"{Path(name).stem}={name}" for name in sorted({path.name for path in files})]
     join = f"--join {name_some(each, 3).replace(', ', ' ')} puts them side by side"
-    raise InputError(f"{what}: if several are parts of one trial, {join}; else give them a folder of their own")
+    what = f"no one pattern finds these {len(files)} tables without other files: if several are parts of one trial"
+    raise InputError(f"{what}, {join}; else give them a folder of their own")
 
 
 def foreign_format(path: Path) -> str | None:
     """Say what a file is, and lines that convert it to Parquet; None if it is of no known other format."""
     with path.open("rb") as file:
-        head = file.read(512)
-    inside = head.startswith((b"PK", b'{"'))  # zip and JSON are what many formats are made of
-    known = [(path.suffix.lower() in one[2], head.startswith(one[1]), one) for one in _FORMATS]
-    *likely, (name, _, _, needs, table) = max(known, key=lambda one: one[:2] if inside else one[1::-1])
-    if not any(likely):
-        return None
-    read = f"table = {table.replace('FILE', repr(str(path)))}"
-    lines = [f"import {needs}, pandas as pd", read, "table.to_parquet('table.parquet')"]
-    what = f"{path} is {name}"
-    return "\n  ".join(map(visible, [f"{what}; these lines convert it:", *lines] if table else [what]))
+        head = file.read(16)
+    for what, first, endings, needs, table in _FORMATS:
+        if path.suffix.lower() in endings or head.startswith(first):
+            lines = [f"import {needs}, pandas as pd", f"table = {table.replace('FILE', repr(str(path)))}"]
+            convert = ["; these lines convert it:", *lines, "table.to_parquet('table.parquet')"]
+            return visible(f"{path} is {what}") + "\n  ".join(map(visible, convert)) * bool(table)
+    return None
