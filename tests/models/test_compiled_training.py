@@ -113,6 +113,17 @@ def test_a_training_is_traced_once_however_often_it_runs(traces: list[Any]) -> N
     assert len(traces) == 1
 
 
+def test_nothing_is_compiled_where_the_same_seed_has_to_give_the_same_result_on_a_gpu(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """XLA keeps no such promise: Keras leaves it out, with a warning, once TensorFlow is deterministic."""
+    model, data = built("ffnn_regression")
+    monkeypatch.setattr("keras.src.trainers.trainer.model_supports_jit", lambda _: False)
+    with pytest.warns(UserWarning, match="jit_compile"):
+        training = Training(model, data.task, DeviceDataset.of(data), data.split, Program(7, xla=True))
+    assert training._train_block._jit_compile is False
+
+
 def test_a_training_leaves_no_state_behind_for_the_next() -> None:
     """Neither weights nor the optimizer's moments, metrics or dropout's random numbers."""
     histories = []

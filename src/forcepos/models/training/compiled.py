@@ -128,8 +128,9 @@ class Training(keras.Model):  # type: ignore[misc]  # keras is untyped
         optimizer = type(network.optimizer).from_config(network.optimizer.get_config())
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer) if program.mixed else optimizer
         # Samples have weight 1, padding has weight 0.
-        self.compile(optimizer, task.loss, weighted_metrics=task.metrics())
-        self._train_block = tf.function(self.train_step, autograph=False, jit_compile=program.xla)
+        self.compile(optimizer, task.loss, weighted_metrics=task.metrics(), jit_compile=program.xla)
+        # Keras' own answer: not where the same seed is to give the same result on a GPU.
+        self._train_block = tf.function(self.train_step, autograph=False, jit_compile=self.jit_compile)
         # The large batches of a validation gain too little to justify compiling.
         self._validate_block = tf.function(self.test_step, autograph=False)
         self.optimizer.build(self.trainable_variables)
