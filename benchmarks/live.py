@@ -40,7 +40,8 @@ _AUTHORS = CASES["cnn"].hyperparameters | {"scaling": "whiten", "statistics_s": 
 _MODELS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "the default's network": (_DEFAULT, ()),
     "the author's cnn": (_AUTHORS, ()),
-    "an ensemble of five of them": (_AUTHORS, ("training.ensemble=5",)),
+    "an ensemble of five of the default's": (_DEFAULT, ("training.ensemble=5",)),
+    "an ensemble of five of the author's": (_AUTHORS, ("training.ensemble=5",)),
 }
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pandas as pd
 import pytest
 
@@ -69,14 +70,52 @@ def test_a_sample_by_name_may_have_any_order(exported: Path, rows: np.ndarray) -
     assert by_name.position.tolist() == whole.position.tolist()
 
 
+@pytest.mark.parametrize("kind", [list, tuple, np.float32, pd.Series])
+def test_a_sample_may_be_any_sequence_of_numbers(
+    exported: Path, rows: np.ndarray, kind: Callable[[np.ndarray], Any]
+) -> None:
+    live = Estimator(exported)
+    expected = answers(live, rows[:20])[-1].position.tolist()
+    live.reset()
+    assert [live(kind(row), number * STEP) for number, row in enumerate(rows[:20])][
+        -1
+    ].position.tolist() == expected
+
+
+def test_an_estimate_stays_as_it_was_after_the_next_one(exported: Path, rows: np.ndarray) -> None:
+    live = Estimator(exported)
+    first = answers(live, rows[:20])[-1]
+    position = first.position.tolist()
+    assert live(rows[50], 20 * STEP).position.tolist() != position
+    assert first.position.tolist() == position
+
+
+def test_a_folder_whose_network_takes_any_number_of_samples_is_understood(
+    exported: Path, rows: np.ndarray
+) -> None:
+    """As export wrote it until it wrote networks for one sample."""
+    folder = exported.parent / "any_batch"
+    folder.mkdir()
+    live = Estimator(tared(folder, lambda _: None))
+    expected = [one.position.tolist() for one in answers(live, rows)[9:]]
+    model = onnx.load(folder / "model.onnx")
+    for each in (*model.graph.input, *model.graph.output):
+        each.type.tensor_type.shape.dim[0].dim_param = "batch"
+    onnx.save(model, folder / "model.onnx")
+    assert [one.position.tolist() for one in answers(Estimator(folder), rows)[9:]] == expected
+
+
 def test_missing_and_surplus_channels_are_named(exported: Path) -> None:
     live = Estimator(exported)
     sample = dict.fromkeys(live.channels, 0.0)
     del sample["Fx"]
     with pytest.raises(ValueError, match=r"channels missing: \['Fx'\]; not known: \['fx'\]; needed: .*'exT_A1'"):
         live(sample | {"fx": 0.0}, 0.0)
-    with pytest.raises(ValueError, match=r"a sample has shape \(19,\), not \(20,\): exT_A1, exT_A2"):
-        live(np.zeros(19), 0.0)
+    for wrong in (np.zeros(19), [0.0] * 19):
+        with pytest.raises(ValueError, match=r"a sample has shape \(19,\), not \(20,\): exT_A1, exT_A2"):
+            live(wrong, 0.0)
+    with pytest.raises(ValueError, match=r"a sample has shape \(1, 20\), not \(20,\)"):
+        live(np.zeros((1, 20)), 0.0)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, 1e300])

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import math
+import struct
 from collections import deque
 from collections.abc import Mapping, Sequence
 from itertools import compress
@@ -86,14 +87,16 @@ class Estimator:
         self._longest = _GAP * self._step if self._step else math.inf
         self._times = deque[float]([], self._rows)  # of the rows since time last jumped
         self._signals = np.zeros((self._rows, self._n), np.float32)  # the last one is the newest
-        self._bytes, self._row_bytes = self._signals.data.cast("B"), self._signals.strides[0]
+        self._row = np.zeros(self._n, np.float32)
+        self._bytes, self._row_bytes = self._signals.data.cast("B"), self._row.data.cast("B")
+        self._write_row = struct.Struct(f"{self._n}f").pack_into
         self._offset: NDArray[np.float32] | None = None
         self._tared = [name in facts["tared"] for name in self.channels]
         self._needs_tare, self._tare_s = any(self._tared) and not tared, 0.0
         self._free: list[tuple[float, NDArray[np.float32]]] | None = None  # rows for a tare, each with its time
-        self._average = np.full(self._window, 1 / self._window)
-        self._newest = np.zeros((self._window, self._n))  # in float64
-        self._mean = np.array(facts["far"]["mean"])
+        # The window in float64 and training's mean, and weights whose product with both is how far means differ.
+        self._compared = np.array([*np.zeros((self._window, self._n)), facts["far"]["mean"]])
+        self._weights = np.array([1 / self._window] * self._window + [-1])
         self._matrix = np.array(facts["far"]["matrix"]) / facts["far"]["distance"]
         self._unknown = np.full(len(self.axes), np.nan, np.float32)
         self._no_class = np.full(len(self.labels), np.nan, np.float32)
@@ -103,13 +106,13 @@ class Estimator:
 
         Raises ValueError where channels are missing or surplus.
         """
-        row = self._row(sample)
+        self._read(sample)
         if self._free is not None:
-            self._collect(row, time_s, self._free)
+            self._collect(time_s, self._free)
             return self._nothing("tare")
         if self._needs_tare:
             return self._nothing("tare")
-        stale = self._add(row if self._offset is None else row - self._offset, float(time_s))
+        stale = self._add(float(time_s))
         if len(self._times) < self._window:
             return self._nothing("stale" if stale else "filling")
         if stale or self._wrong_rate():
@@ -132,22 +135,27 @@ class Estimator:
         """Forget the window, as before the first sample; the tare is kept."""
         self._times.clear()
 
-    def _row(self, sample: Any) -> NDArray[np.float32]:
+    def _read(self, sample: Any) -> None:
+        """Write a sample into the row, in float32."""
         if type(sample) is not np.ndarray and isinstance(sample, Mapping):  # most are arrays
             lacking = [name for name in self.channels if name not in sample]
             surplus = [name for name in sample if name not in self.channels]
             if lacking or surplus:
                 raise ValueError(f"channels missing: {lacking}; not known: {surplus}; needed: {self.channels}")
             sample = [sample[name] for name in self.channels]
-        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is flagged
-            row = np.asarray(sample, np.float64).astype(np.float32)
-        if row.shape != (self._n,):
-            raise ValueError(f"a sample has shape {row.shape}, not ({self._n},): {', '.join(self.channels)}")
-        return row
+        try:  # numpy would take more than twice as long
+            self._write_row(self._row_bytes, 0, *(sample.tolist() if isinstance(sample, np.ndarray) else sample))
+        except (struct.error, OverflowError, TypeError) as error:
+            with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is flagged
+                row = np.asarray(sample, np.float64).astype(np.float32)
+            if row.shape != self._row.shape:
+                fault = f"a sample has shape {row.shape}, not ({self._n},)"
+                raise ValueError(f"{fault}: {', '.join(self.channels)}") from error
+            self._row[:] = row
 
-    def _collect(self, row: NDArray[np.float32], time_s: float, free: list[Any]) -> None:
-        """Add a row of the tare; with the last one, take the offset, and begin a new window."""
-        free.append((time_s, row))
+    def _collect(self, time_s: float, free: list[Any]) -> None:
+        """Add the row to the tare's; with the last one, take the offset, and begin a new window."""
+        free.append((time_s, self._row.copy()))
         if time_s - free[0][0] < self._tare_s - 1e-6:  # s, the rounding of clocks
             return
         mean = np.mean([one for _, one in free], axis=0, dtype=np.float64)
@@ -155,15 +163,18 @@ class Estimator:
         self._needs_tare, self._free = not np.isfinite(self._offset).all(), None
         self._times.clear()
 
-    def _add(self, row: NDArray[np.float32], time_s: float) -> bool:
-        """Add a row to the window, and return whether time has jumped, so that a new one begins."""
+    def _add(self, time_s: float) -> bool:
+        """Add the row to the window, and return whether time has jumped, so that a new one begins."""
         times = self._times
         jumped = bool(times) and not 0 < time_s - times[-1] <= self._longest
         if jumped:
             times.clear()
         times.append(time_s)
-        self._bytes[: -self._row_bytes] = self._bytes[self._row_bytes :]
-        self._signals[-1] = row
+        if self._offset is not None:
+            self._row -= self._offset
+        size = len(self._row_bytes)
+        self._bytes[:-size] = self._bytes[size:]
+        self._bytes[-size:] = self._row_bytes
         return jumped
 
     def _wrong_rate(self) -> bool:
@@ -188,8 +199,8 @@ class Estimator:
         answer = self._answer[0].copy()
         if not all(map(math.isfinite, answer.tolist())):  # of a value that is, or overflows, in the window
             return self._nothing("not finite")
-        self._newest[...] = self._signals[-self._window :]
-        white = self._matrix.dot(self._average.dot(self._newest) - self._mean)
+        self._compared[:-1] = self._signals[-self._window :]
+        white = self._matrix.dot(self._weights.dot(self._compared))
         distance = math.sqrt(white.dot(white))
         flag, bound = "far" if distance > 1 else "", None if self._bound is None else self._bound[0]
         if not self.labels:

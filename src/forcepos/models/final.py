@@ -22,7 +22,7 @@ from forcepos.models.training.trainer import NetworkTrainer, Values
 
 log = logging.getLogger(__name__)
 _BATCH = 1024
-_LARGEST = 1e19  # the root of the largest float32: what is larger overflows in a network's products
+_LARGEST = 3e38  # of float32: a sum of squares above it tells of values that overflow in a network's products
 Box = tuple[Float64, Float64]
 Report = Callable[[int, int, Logs], None]
 Predictions = dict[str, NDArray[Any]]  # by the names of the model's outputs, (samples, …) each
@@ -129,30 +129,32 @@ def inference_model(
     """
     signals = keras.Input(members[0].input_shape[1:], name="signals")
     predictions = [member(signals) for member in members]
-    mean = layers.Average(name="ensemble")(predictions) if len(predictions) > 1 else predictions[0]
+    several = ops.stack(predictions) if len(members) > 1 else None  # (members, n, outputs)
+    mean = predictions[0] if several is None else ops.mean(several, axis=0)
     first, scaled = members[0].layers[0], signals
     if isinstance(first, layers.Rescaling):
         scaled = layers.Rescaling(first.scale, first.offset)(signals)
     # Comparisons are false for NaN, and unlike a product with 0 no optimiser of graphs removes them.
-    small = [ops.all(ops.abs(each) <= _LARGEST, axis=tuple(range(1, each.ndim))) for each in (scaled, mean)]
-    usable = ops.expand_dims(ops.logical_and(*small), -1)
+    squares = [ops.sum(ops.square(each), axis=tuple(range(1, each.ndim))) for each in (scaled, mean)]
+    usable = ops.logical_and(*(each <= _LARGEST for each in squares))  # (n,)
+    each_usable = ops.expand_dims(usable, -1)
     unknown = ops.sqrt(ops.full_like(mean, -1.0))  # NaN, which the JSON inside a .keras file cannot hold
-    answer = ops.where(usable, ops.clip(mean, *(end.tolist() for end in box)) if box else mean, unknown)
+    answer = ops.where(each_usable, ops.clip(mean, *(end.tolist() for end in box)) if box else mean, unknown)
     outputs = {"position" if isinstance(task, Regression) else "probabilities": answer}
     if calibration and isinstance(task, Regression):
-        outputs["radius"] = ops.where(usable[:, 0], _radius(predictions, mean, calibration), unknown[:, 0])
+        outputs["radius"] = ops.where(usable, _radius(several, mean, calibration), unknown[:, 0])
     elif calibration and isinstance(task, Classification):
         most = ops.max(mean, axis=-1, keepdims=True)
         likely = ops.greater_equal(mean, ops.minimum(most, 1 - calibration.bound))
-        outputs[task.kinds] = ops.logical_or(likely, ops.logical_not(usable))
+        outputs[task.kinds] = ops.logical_or(likely, ops.logical_not(each_usable))
     return keras.Model(signals, outputs, name=name)
 
 
-def _radius(predictions: Sequence[Any], mean: Any, calibration: Calibration) -> Any:
-    if len(predictions) == 1:
+def _radius(several: Any, mean: Any, calibration: Calibration) -> Any:
+    if several is None:
         return ops.full_like(mean[:, 0], calibration.bound)
-    squared = [ops.sum(ops.square(member - mean), axis=-1) for member in predictions]
-    return calibration.bound * ops.sqrt(calibration.floor_mm**2 + ops.mean(ops.stack(squared), axis=0))
+    squared = ops.sum(ops.square(several - mean), axis=-1)
+    return calibration.bound * ops.sqrt(calibration.floor_mm**2 + ops.mean(squared, axis=0))
 
 
 def batches(problem: Problem, members: Int32, size: int, rows: int = 1) -> tf.data.Dataset:

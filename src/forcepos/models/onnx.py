@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 import tensorflow as tf
-from keras import layers, ops
+from keras import layers
 
 from forcepos.runtime.errors import InputError
 
@@ -61,8 +61,8 @@ class _RowConv(layers.Conv1D):  # type: ignore[misc]  # keras is untyped
         """Return (batch, rows, filters) for signals (batch, rows, channels)."""
         if self.padding == "causal" or self.data_format != "channels_last":
             return super().call(inputs)
-        image, kernel = ops.expand_dims(inputs, 1), ops.expand_dims(self.kernel, 0)
-        strides, dilation = (1, *self.strides), (1, *self.dilation_rate)
-        found = ops.conv(image, kernel, strides, self.padding, dilation_rate=dilation)
+        image, kernel, strides = tf.expand_dims(inputs, 1), tf.expand_dims(self.kernel, 0), (1, *self.strides)
+        dilations, padding = (1, *self.dilation_rate), self.padding.upper()
+        found = tf.nn.conv2d(image, kernel, strides, padding, dilations=dilations)
         found = found + self.bias if self.use_bias else found
-        return ops.squeeze(self.activation(found), 1)
+        return tf.squeeze(self.activation(found), 1)
