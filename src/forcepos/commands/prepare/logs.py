@@ -75,7 +75,7 @@ def open_source(path: Path) -> Iterator[list[Entry]]:
 def _in_folder(folder: Path, path: Path) -> Entry:
     outside = not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
     faults = {"is a link to outside the folder": outside, "is not a file": not path.is_file()}
-    return Entry(visible_name(path.relative_to(folder).as_posix()), faults, partial(path.open, "rb"))
+    return Entry(visible_name(path.relative_to(folder).as_posix()), faults, lambda: path.open("rb"))
 
 
 def _in_archive(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Entry:
