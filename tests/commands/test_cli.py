@@ -145,7 +145,7 @@ def test_an_interrupted_run_and_its_trial_are_marked_killed(sent: int, code: int
     assert [run.info.status for run in runs(tmp_path)] == ["KILLED", "KILLED"]
 
 
-def test_a_wheel_carries_its_config(tmp_path: Path) -> None:
+def test_a_wheel_carries_its_config_and_the_simulated_arm(tmp_path: Path) -> None:
     root = Path(__file__).parents[2]
     built = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", str(root)]
     subprocess.run([*built, "--wheel-dir", str(tmp_path)], check=True)
@@ -155,6 +155,7 @@ def test_a_wheel_carries_its_config(tmp_path: Path) -> None:
     packaged = installed / "forcepos" / "conf"
     carried = {path.relative_to(packaged) for path in packaged.rglob("*.yaml")}
     assert carried == {path.relative_to(conf_dir()) for path in conf_dir().rglob("*.yaml")}
+    assert (installed / "forcepos/data/simulation/iiwa14.xml").is_file()
     finished = forcepos(["--info", "searchpath"], tmp_path, PYTHONPATH=str(installed))
     assert finished.code == 0
     assert f"file://{packaged}" in finished.out
