@@ -55,12 +55,8 @@ _UNIT = re.compile(r"(.*?)\s*[\[(]\s*([^\d\W][^\])]*|°|µ\w)\s*[\])]\s*")
 _MOST_DISTINCT = 1000  # a column with more distinct values is taken for continuous
 _PROBED = 50_000  # values that tell how a column goes on from row to row
 _MOSTLY = 0.8  # share of numbers among texts above which the others are faults
-_TYPES = (
-    ("integer", "u?int|bool"),
-    ("number", "half|float|double|decimal"),
-    ("time", "time|date|duration"),
-    ("null", "null"),
-)
+# What the names of Arrow's types begin with.
+_TYPES = {"integer": "u?int|bool", "number": "half|float|double|decimal", "time": "time|date|duration"}
 
 
 class Name(NamedTuple):
@@ -151,7 +147,8 @@ def plain(values: pa.Array) -> pa.Array:
 
 def _type(kind: pa.DataType) -> str:
     """Return integer, number, time, text, or empty where there is no value at all."""
-    return next((one for one, names in _TYPES if re.match(names, str(kind))), "text")
+    known = (one for one, names in _TYPES.items() if re.match(names, str(kind)))
+    return "empty" if pa.types.is_null(kind) else next(known, "text")
 
 
 def _joined(chunks: Sequence[pa.Array]) -> pa.ChunkedArray:
