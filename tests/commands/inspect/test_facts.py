@@ -43,6 +43,43 @@ def test_missing_stuck_and_saturated_channels(tmp_path: Path) -> None:
     assert not any("would fail" in line for line in seen["training"])  # the draft has missing: drop
 
 
+def test_values_that_differ_beyond_single_precision_are_not_saturated(tmp_path: Path) -> None:
+    frame = recording()
+    frame["Fx"] = 0.1356 + 1e-10 * np.arange(300)
+    frame["Fy"] = 0.1356 + 1e-9 * np.arange(300).clip(max=250)
+    frame.to_parquet(tmp_path / "a.parquet")
+    assert facts(tmp_path, "a.parquet")["saturated"] == {
+        "Fy": [{"end": "high", "value": frame["Fy"].max(), "rows": 50}]
+    }
+
+
+def test_a_column_of_numbers_in_one_file_and_of_words_in_another_holds_texts(tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    recording(90).assign(note=np.arange(90) % 3).to_csv(tmp_path / "logs" / "a.csv", index=False)
+    recording(92).assign(note="done").to_csv(tmp_path / "logs" / "b.csv", index=False)
+    seen = facts(tmp_path, "logs", "--label", "note")
+    assert seen["balance"] == {"note": {"0": 30, "1": 30, "2": 30, "done": 92}}
+    assert "note" not in seen["ranges"]
+
+
+def test_numbers_written_as_texts_are_shown_with_their_faults_and_are_no_features(tmp_path: Path) -> None:
+    frame = recording()
+    frame["Fy"] = frame["Fy"].astype(str)
+    frame.loc[3:5, "Fy"] = "err"
+    frame.loc[9, "Fy"] = None
+    frame.to_parquet(tmp_path / "a.parquet")
+    seen = facts(tmp_path, "a.parquet")
+    assert "column Fy: 3 non-numeric values, such as 'err'" in seen["remarks"]
+    assert "column Fy: 1 value missing or not finite" in seen["remarks"]
+    assert "Fy" in seen["ranges"]
+    assert "Fy" not in seen["guesses"]["features"]
+
+
+def test_truth_values_are_classes_as_training_names_them(tmp_path: Path) -> None:
+    recording().assign(open=np.arange(300) % 3 == 0).to_parquet(tmp_path / "a.parquet")
+    assert facts(tmp_path, "a.parquet")["balance"] == {"open": {"False": 200, "True": 100}}
+
+
 def test_a_channel_stuck_in_one_recording_of_a_folder(tmp_path: Path) -> None:
     (tmp_path / "logs").mkdir()
     for number in range(3):

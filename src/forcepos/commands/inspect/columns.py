@@ -43,7 +43,7 @@ _PATTERNS = (
     ("current", rf"[ci]_?(a_?)?\[?\d+\]?|(.*[_. ])?(motor|joint)?currents?([_. ]?(j|a|joint|motor))?({_NUMBER})?"),
     ("joint torque", r"(ext|mst)_a\d+|axistau.*|.*tau.*\d+\]?|.*torque.*\d+\]?|.*effort.*\d+\]?"),
     ("joint speed", r"(dq|qd|qdot)_?\[?\d+\]?|.*(speed|veloc).*"),
-    ("orientation", rf"(?-i:[ABC])|.*(roll|pitch|yaw)(_deg|_rad)?|{_PREFIX}[rq]_?[xyz]|{_PREFIX}qw"),
+    ("orientation", rf"[abc]|.*(roll|pitch|yaw)(_deg|_rad)?|{_PREFIX}[rq]_?[xyz]|{_PREFIX}qw"),
     ("orientation", rf"{_PREFIX}(rot|ori|quat|euler)\w*[._\[]?([xyzwabc]|\d)\]?|.*pose[_. ]?\[?[3-6]\]?"),
     ("joint angle", r"(cur_)?a_?\d|axisq.*|(.*[_. ])?q_?\[?\d+\]?|j_?\d+|.*(joint|angle|position).*\d+\]?"),
     ("position", rf"(.*(pos|cart|tcp|tip|ee|tool|coord|location|contact|plate|p)\w*[._ ]?)?[xyz]{_METRES}?"),
@@ -55,12 +55,8 @@ _UNIT = re.compile(r"(.*?)\s*[\[(]\s*([^\d\W][^\])]*|°|µ\w)\s*[\])]\s*")
 _MOST_DISTINCT = 1000  # a column with more distinct values is taken for continuous
 _PROBED = 50_000  # values that tell how a column goes on from row to row
 _MOSTLY = 0.8  # share of numbers among texts above which the others are faults
-_TYPES = (
-    ("integer", "u?int|bool"),
-    ("number", "half|float|double|decimal"),
-    ("time", "time|date|duration"),
-    ("null", "null"),
-)
+# What the names of Arrow's types begin with.
+_TYPES = {"integer": "u?int|bool", "number": "half|float|double|decimal", "time": "time|date|duration"}
 
 
 class Name(NamedTuple):
@@ -150,8 +146,9 @@ def plain(values: pa.Array) -> pa.Array:
 
 
 def _type(kind: pa.DataType) -> str:
-    """Return integer, number, time or text, or null where there is no value at all."""
-    return next((one for one, names in _TYPES if re.match(names, str(kind))), "text")
+    """Return integer, number, time, text, or empty where there is no value at all."""
+    known = (one for one, names in _TYPES.items() if re.match(names, str(kind)))
+    return "empty" if pa.types.is_null(kind) else next(known, "text")
 
 
 def _joined(chunks: Sequence[pa.Array]) -> pa.ChunkedArray:
@@ -174,7 +171,7 @@ def _numbers(values: pa.ChunkedArray) -> Float64:
 def _count(values: pa.ChunkedArray) -> dict[str, int] | None:
     """Count each value by its text, whole numbers without a point; None if too many are distinct."""
     few = len(values[: 4 * _MOST_DISTINCT].unique()) <= _MOST_DISTINCT
-    found = [one.values() for one in values.value_counts().to_pylist()] if few else []
+    found = [tuple(one.values()) for one in values.value_counts().to_pylist()] if few else []
+    found.sort(key=lambda one: natural_sort_key(one[0]) if isinstance(one[0], str) else one[0])
     counts = {str(one).removesuffix(".0") if isinstance(one, float) else str(one): count for one, count in found}
-    known = few and len(counts) <= _MOST_DISTINCT
-    return {name: counts[name] for name in sorted(counts, key=natural_sort_key)} if known else None
+    return counts if few and len(counts) <= _MOST_DISTINCT else None

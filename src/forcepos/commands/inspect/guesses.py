@@ -44,6 +44,8 @@ class Guesses:
         self.roles: dict[str, Any] = {"time": (), "positions": (), **dict.fromkeys(NAMED), "features": ()}
         self.reasons, self.candidates, self._columns = dict[str, str](), tuple[str, ...](), columns
         self._readable = [one for one in columns.values() if one.readable]
+        for name in () if triples(columns) else {*"abcABC"} & {*columns}:  # beside X, Y and Z, an orientation
+            columns[name].kind = ""
         self._time_unit = self._find_time(hints.time)
         self._unit = self._find_positions(hints.positions)
         for role, given in (("recording", None), ("point", hints.point), ("session", None)):
@@ -85,7 +87,8 @@ class Guesses:
     def _find_positions(self, given: Sequence[str]) -> str:
         """Find the positions, and orientations that follow them; return the unit of the positions."""
         found = [(tuple(given), _GIVEN)] if given else []
-        found += [(three, "by their names") for three in triples(one.name for one in self._readable)]
+        by_name = triples(one.name for one in self._readable if one.kind == "position")
+        found += [(three, "by their names") for three in by_name]
         # What looks like millimetres in the base frame, in columns whose names say nothing.
         likely = {one.name for one in self._readable if one.type == "number" and not read_name(one.name).kind
             and one.smooth and one.std > 1 and _FAR_MM < one.reach < _FARTHEST_MM}  # fmt: skip

@@ -117,7 +117,7 @@ def _facts(survey: Survey) -> dict[str, Any]:
         "missing": {name: one.rows - one.known for name, one in columns.items() if one.known < one.rows},
         "stuck": {name: count for name, count in stuck if count},
         "saturated": {name: ends for name in recordings.channels if (ends := _saturated(columns[name]))},
-        "balance": {name: columns[name].counts or {} for name in labels},
+        "balance": {name: counts for name in labels if (counts := columns[name].counts)},
         "guesses": guesses.roles,
     }  # fmt: skip
 
