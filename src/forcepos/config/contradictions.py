@@ -40,8 +40,8 @@ def _of_model(model: schema.ModelConfig) -> Iterator[str]:
 
 
 def _of_tuner(tuner: schema.TunerConfig, task: str) -> Iterator[str]:
-    if tuner.max_trials is None and not tuner.ends:
-        needed = "a tuner that ends by itself, grid or hyperband"
+    if tuner.max_trials is None and tuner.minutes is None and not tuner.ends:
+        needed = "tuner.minutes, or a tuner that ends by itself, grid or hyperband"
         yield f"tuner.max_trials=null needs {needed}: {tuner.name} never does"
     objective, direction, directions = tuner.objective, tuner.direction, OBJECTIVES[task]
     right = directions.get(objective.removeprefix("val_"))

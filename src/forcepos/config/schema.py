@@ -280,7 +280,15 @@ class TunerConfig:
     objective: str = key("metric that the search optimizes, such as mae; val_mae: on the validation subset")
     direction: str = key("whether a smaller or a larger objective is better", choices=("min", "max"))
     max_trials: int | None = key("trials of a search; null: as many as the tuner itself decides", min=1)
+    minutes: float | None = _optional(
+        "no trial begins once the search, its earlier runs included, has taken so long; null: no limit",
+        above=0, max=_MOST,
+    )  # fmt: skip
     executions_per_trial: int = key("trainings per trial, from different weights; their mean counts", min=1)
+    stop: str = key(
+        "median: a trial ends at an epoch at which it is worse than the median of at least three earlier trials",
+        default="none", choices=("none", "median"),
+    )  # fmt: skip
     max_failures: int = key("failed trials that end the search", min=1)
     workers: int = key("processes of this machine that run trials at the same time", min=1)
     fresh: bool = key("start the search over; earlier trials are kept aside")
@@ -298,7 +306,7 @@ class BayesianTunerConfig(TunerConfig):
 
 @dataclass
 class HyperbandTunerConfig(TunerConfig):
-    """Run many short trainings; the best are trained for longer, each from scratch."""
+    """Run many short trainings; the best go on for longer."""
 
     plugin: str = _plugin(default="forcepos.tuning.tuner.Hyperband")
     factor: int = key("one in `factor` trials advances, to `factor` times as many epochs", min=2)

@@ -34,6 +34,7 @@ from forcepos.tracking.description import command, provenance, run_name, swept
 from forcepos.tracking.run import Run
 from forcepos.tracking.track import track
 from forcepos.tracking.ui import ui_address
+from forcepos.tuning.checkpoints import remove_checkpoints
 from forcepos.tuning.search import SearchResult, lock_search, search
 from forcepos.tuning.trials import Events, Values
 from forcepos.tuning.tuner import SearchSpec, Tuner
@@ -42,7 +43,7 @@ from forcepos.tuning.workers import SharedSearch, WorkerPool
 log = logging.getLogger(__name__)
 _VERSION = 2  # raise it with a change of the code after which the same trial has another score
 _OF_A_TRIAL = {"epochs", "device", "deterministic", "xla", "precision", "pretrain", "offset_noise"}
-_NOT_MEANT = ("max_trials", "max_failures", "fresh", "workers")
+_NOT_MEANT = ("max_trials", "max_failures", "fresh", "workers", "minutes")
 T = TypeVar("T")
 
 
@@ -124,6 +125,7 @@ def _run(plan: RunPlan) -> dict[str, Any]:
         if config.evaluation.figures:
             with others.phase("figures", 0):
                 _stage(report_page.save_pictures, report, result, plan.facts, run)
+        remove_checkpoints(plan.search_dir)
     result = pending_logs.finalize_tracking(run, result, config, plan.fingerprint)
     terminal.summary(result, ui_address(config.tracking, run.run_id))
     return result
@@ -143,7 +145,7 @@ def find_hyperparameters(trainer: NetworkTrainer, directory: Path, events: Event
     if given := given_hyperparameters(config):
         return SearchResult(given, None, (), 0)
     declare = search_space(config.model)
-    spec = SearchSpec(cast("Tuner", config.tuner), declare, directory, config.seed, config.training.epochs)
+    spec = SearchSpec(cast("Tuner", config.tuner), declare, directory, config.seed, config.training.epochs, 0)
     epochs = (config.tuner.max_trials or 0) * config.tuner.executions_per_trial * config.training.epochs
     with events.phase("search", epochs):
         if config.tuner.workers > 1:

@@ -24,7 +24,7 @@ from forcepos.results.run_report import RunReport
 from forcepos.results.scores import REFERENCES, in_words, remarks, score_table
 from forcepos.tracking.place import resolve
 from forcepos.tracking.run import Run
-from forcepos.tuning.trials import TrialResult
+from forcepos.tuning.trials import TrialResult, best_first
 
 _DATA = {
     "recordings": "recordings", "points": "points", "rows": "rows", "rate_hz": "rows per second",
@@ -151,7 +151,10 @@ def learning_curves(history: Sequence[dict[str, float]], objective: str, kept: i
 
 
 def trial_curves(trials: Sequence[TrialResult], objective: str, direction: str) -> Figure:
-    """Plot the objective, a mean over executions, by epoch of all trials that did not fail; mark the best."""
+    """Plot the objective, a mean over executions, by epoch of all trials that did not fail; mark the best.
+
+    Trials that were stopped end in a cross.
+    """
     scored, best, failures = _scored(trials, direction)
     figure, axes = style.single()
     for trial in reversed(scored):  # means, as far as all executions go
@@ -162,6 +165,8 @@ def trial_curves(trials: Sequence[TrialResult], objective: str, direction: str) 
         if trial is best:
             look = {"label": f"trial {best.number} (best)", "color": style.BLUE, "lw": 2}
         axes.plot(range(1, len(means) + 1), means, ".-", **look)
+        if trial.stopped:
+            axes.plot(len(means), means[-1], "x", color=style.GREY)
     if direction == "min":
         style.log_if_wide(axes)
     style.count_epochs(axes, ylabel=in_words(objective), title=f"Trials{failures}")
@@ -195,10 +200,10 @@ def hyperparameter_effects(trials: Sequence[TrialResult], objective: str, direct
 
 
 def _scored(trials: Sequence[TrialResult], direction: str) -> tuple[list[TrialResult], TrialResult, str]:
-    scored = [trial for trial in trials if trial.score is not None]
-    scored.sort(key=lambda trial: trial.score or 0.0, reverse=direction == "max")
-    failed = len(trials) - len(scored)
-    return scored, scored[0], f"; {failed} failed, not shown" if failed else ""
+    whole, stopped = best_first(trials, direction), [trial for trial in trials if trial.stopped]
+    failed = len(trials) - len(whole) - len(stopped)
+    notes = [f"; {failed} failed, not shown"] * bool(failed) + [f"; {len(stopped)} stopped"] * bool(stopped)
+    return [*whole, *stopped], whole[0], "".join(notes)
 
 
 def _plot_effect(axes: Axes, name: str, trials: Sequence[TrialResult], best: TrialResult) -> None:

@@ -93,7 +93,8 @@ class RunReport:
         if evaluation.coverage and set(recordings.axes) >= {"x", "y"}:
             tables["coverage_by_region"] = evaluation.coverage.regions
         if trials := self.search.trials:
-            facts = [{"number": one.number, "objective": one.score, "failure": one.failure} for one in trials]
+            shown = {"number": "number", "objective": "score", "failure": "failure", "stopped": "stopped"}
+            facts = [{column: vars(one)[name] for column, name in shown.items()} for one in trials]
             rows = [fact | one.hyperparameters for fact, one in zip(facts, trials, strict=True)]
             tables["trials"] = pd.DataFrame(rows, dtype=object)
         return tables

@@ -4,20 +4,21 @@ import dataclasses
 import math
 import os
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import BeforeValidator, FiniteFloat, PositiveInt
+from pydantic import BeforeValidator, Field, FiniteFloat, PositiveInt
 
 from forcepos.runtime import files
 from forcepos.tuning.tuner import Space
 
 Logs = dict[str, float]
 Values = dict[str, Any]
+Bars = Mapping[tuple[int, int], float]  # by execution and epoch, from 1
 _StoredLogs = dict[str, Annotated[float, BeforeValidator(lambda value: math.nan if value is None else value)]]
 FaultOf = Callable[["TrialResult"], str | None]  # says what is wrong with a result, None if nothing is
 
@@ -29,6 +30,30 @@ class TrialResult:
     history: list[list[_StoredLogs]]  # Keras' logs, per execution and per epoch
     score: FiniteFloat | None  # mean over executions of the best epoch's objective; None where the trial failed
     failure: str | None = None  # why it failed, None where it did not
+    stopped: bool = False  # before its time, with the score so far: not to be compared with those of others
+    seconds: Annotated[FiniteFloat, Field(ge=0)] = field(default=0.0, compare=False)  # unknown to earlier versions
+
+    @property
+    def reason(self) -> str | None:
+        """Why it ended before its time; None where it did not."""
+        stop = f"stopped in epoch {len(self.history[-1])}: worse than the median of earlier trials"
+        return stop if self.stopped else self.failure
+
+
+class Begun(NamedTuple):
+    """A trial that begins, with all that whoever trains it has to know."""
+
+    number: int
+    hyperparameters: Values
+    bars: Bars  # if it is worse than one, it is stopped there
+    first: int  # trial whose seeds it has: itself, unless it goes on with another one's training
+    before: TrialResult | None  # trial that it goes on from
+
+
+def best_first(trials: Iterable[TrialResult], direction: str) -> list[TrialResult]:
+    """Return the trials that neither failed nor were stopped, the best first, of equals the earlier one."""
+    whole = [(trial.score, trial) for trial in trials if trial.score is not None and not trial.stopped]
+    return [trial for _, trial in sorted(whole, key=lambda pair: pair[0], reverse=direction == "max")]
 
 
 def save_trial(directory: Path, result: TrialResult) -> None:

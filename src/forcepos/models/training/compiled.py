@@ -16,6 +16,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers, ops
+from numpy.typing import NDArray
 
 from forcepos.data.splits.split import Subsets
 from forcepos.models.problem import Task
@@ -24,6 +25,7 @@ from forcepos.runtime.errors import TrialFailure
 from forcepos.runtime.interruption import stop_if_asked
 
 Logs = dict[str, float]
+Array = NDArray[Any]
 AfterEpoch = Callable[[int, Logs], None]  # receives the number and the logs of each epoch
 
 _STEPS = 100  # of a block: an interruption waits for these at most
@@ -31,6 +33,16 @@ _VALIDATION_BATCH, _FEW_ROWS = 4096, 64  # samples of so many rows; fewer of mor
 
 # Every network is traced once; TensorFlow counts the traces of all networks and warns of excessive retracing.
 logging.getLogger("tensorflow").addFilter(lambda record: "tf.function retracing" not in record.getMessage())
+
+
+@dataclass
+class Checkpoint:
+    """Where a trial's training has got to; one that begins with it goes on from there, and leaves its own."""
+
+    epochs: int = 0
+    state: Sequence[Array] = ()  # all that training changes: weights, dropout's random numbers, optimizer
+    best: Sequence[Array] = ()  # weights of the epoch with the best objective
+    objective: float | None = None  # in that epoch
 
 
 @dataclass(frozen=True)
@@ -136,20 +148,24 @@ class Training(keras.Model):  # type: ignore[misc]  # keras is untyped
         self._measure(dataset.targets[:1], dataset.targets[:1], tf.constant(1))
         self.reset_metrics()
 
-    def run(
+    def run(  # noqa: PLR0913  # what a training needs
         self, network: keras.Sequential, seed: int, epochs: int, after_epoch: AfterEpoch,
-        callbacks: Sequence[keras.callbacks.Callback] = (),
+        callbacks: Sequence[keras.callbacks.Callback] = (), start: Checkpoint | None = None,
     ) -> list[Logs]:  # fmt: skip
         """Train `network` from its current weights and return the logs of each epoch.
 
-        It learns from the training subset, in an order drawn with `seed`, and is validated after each epoch.
+        It learns from the training subset, in an order drawn with `seed`, and is validated after each epoch. From
+        `start`, left by a training with the same seed, it goes on as if that had not ended.
         A TrialFailure tells that it diverges: a loss is not finite, which ends it in that epoch, or a weight.
         """
-        # Weights, the state of dropout's random numbers, and the optimizer's.
-        own = [*self._copy.variables, *self.optimizer.variables]
-        for variable, value in zip(own, [*network.variables, *self._fresh_optimizer], strict=True):
+        done, state = (start.epochs, start.state) if start and start.state else (0, None)
+        for variable, value in zip(
+            self._changed, state or [*network.variables, *self._fresh_optimizer], strict=True
+        ):
             variable.assign(value)
         rng = np.random.default_rng(seed)
+        for _ in range(done):  # draws what those epochs drew
+            self._train.shuffle(rng)
         self._seed.assign(seed)
 
         def end_epoch(epoch: int, logs: Logs) -> None:
@@ -160,7 +176,12 @@ class Training(keras.Model):  # type: ignore[misc]  # keras is untyped
                     raise TrialFailure(f"the {what} is not finite in epoch {epoch + 1}")
 
         hook = keras.callbacks.LambdaCallback(lambda *_: self._train.shuffle(rng), end_epoch)
-        fixed: dict[str, Any] = {"epochs": epochs, "verbose": 0, "shuffle": False}  # the hook shuffles
+        fixed: dict[str, Any] = {
+            "initial_epoch": done,
+            "epochs": epochs,
+            "verbose": 0,
+            "shuffle": False,
+        }  # the hook shuffles
         train, validation = self._train.numbers(), self._validation.numbers()
         history = self.fit(train, validation_data=validation, callbacks=[hook, *callbacks], **fixed).history
         weights = self.get_weights()
@@ -168,6 +189,15 @@ class Training(keras.Model):  # type: ignore[misc]  # keras is untyped
             raise TrialFailure("the weights are not finite")
         network.set_weights(weights)
         return [dict(zip(history, values, strict=True)) for values in zip(*history.values(), strict=True)]
+
+    @property
+    def _changed(self) -> list[Any]:
+        """Weights, the state of dropout's random numbers, and the optimizer's."""
+        return [*self._copy.variables, *self.optimizer.variables]
+
+    def state(self) -> list[Array]:
+        """Return all that a training changes, as it is now, for a checkpoint."""
+        return [np.asarray(variable) for variable in self._changed]
 
     def train_step(self, number: tf.Tensor) -> Logs:
         """Take a step for each batch of the training block `number`; return the metrics so far."""
