@@ -327,7 +327,10 @@ class TrainingConfig:
     final_epochs: int = key("epochs of the final model, at most", min=1)
     patience: int | None = key("epochs without improvement that end the final training; null: no limit", min=1)
     final_batch_size: int | None = key("batch size of the final model; null: that of the best trial", min=1)
-    ensemble: int = key("final trainings, from different weights; the model is their mean", min=1)
+    ensemble: Any = key(
+        "final trainings, from different weights; the model is their mean; trials: none, but networks of the "
+        "search that together do best on the validation subset"
+    )
     offset_noise: float = key(
         "offsets added to the signals in training, one of each channel a sample: their standard deviation, "
         "relative to that of the means of the training recordings; 0: none",

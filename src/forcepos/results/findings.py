@@ -38,7 +38,7 @@ def find(result: Result, search: SearchResult, config: Config) -> list[Finding]:
         *_undecided(result, search, config),
         *_edges(search, config),
         *_out_of_time(search, config),
-        *_unfinished_training(result, config),
+        *(_unfinished_training(result, config) if not search.ensemble else ()),
     ]
 
 

@@ -74,7 +74,8 @@ def _data(result: dict[str, Any], split: str) -> pd.DataFrame:
 
 def _layers(model: keras.Model) -> pd.DataFrame:
     """Tabulate the layers of the model's network, or of an ensemble's first, and the shape of a sample in them."""
-    layers = next(layer for layer in model.layers if isinstance(layer, keras.Model)).layers
+    networks = [layer for layer in model.layers if isinstance(layer, keras.Model)]
+    layers = min(networks, key=lambda network: str(network.name)).layers
     shapes = [getattr(getattr(layer, "output", None), "shape", ())[1:] for layer in layers]  # some have several
     weights = [layer.count_params() for layer in layers]
     texts = {"layer": [layer.name for layer in layers], "type": [type(layer).__name__ for layer in layers]}
@@ -112,7 +113,8 @@ def _draw(report: RunReport, result: dict[str, Any]) -> Iterator[tuple[str, Figu
     if curves:
         yield "coverage", errors.coverage_curve(curves, config.evaluation.coverage)
     history, objective = report.scored.trained.histories[0], config.tuner.objective
-    yield "learning_curves", learning_curves(history, objective, report.kept[0][0])
+    title = f"Trial {report.search.ensemble[0].number}" if report.search.ensemble else "Final training"
+    yield "learning_curves", learning_curves(history, objective, report.kept[0][0], title)
     if trials:
         yield "trials", trial_curves(trials, objective, config.tuner.direction)
         yield "hyperparameters", hyperparameter_effects(trials, objective, config.tuner.direction)
@@ -137,7 +139,7 @@ def _of_predictions(report: RunReport) -> Iterator[tuple[str, Figure]]:
             yield f"error_against_{column.partition('_')[0]}", errors.error_against(table, column, label)
 
 
-def learning_curves(history: Sequence[dict[str, float]], objective: str, kept: int) -> Figure:
+def learning_curves(history: Sequence[dict[str, float]], objective: str, kept: int, title: str = "") -> Figure:
     """Plot the objective on both subsets after each epoch; mark `kept`, from 1, whose weights the model has."""
     figure, axes = style.single()
     metric = objective.removeprefix("val_")
@@ -145,7 +147,7 @@ def learning_curves(history: Sequence[dict[str, float]], objective: str, kept: i
         axes.plot(range(1, len(history) + 1), [logs[name] for logs in history], marker=".", label=label)
     label = f"epoch {kept}, whose weights are kept"
     axes.plot(kept, history[kept - 1][objective], "*", color=style.BLACK, ms=10, zorder=3, label=label)
-    style.count_epochs(axes, ylabel=in_words(metric), title="Final training")
+    style.count_epochs(axes, ylabel=in_words(metric), title=title)
     axes.legend()
     return figure
 

@@ -37,7 +37,7 @@ class Terminal(Listener):
     """Shows how a run goes: trials, stages, epochs, time left. On a terminal it does so live."""
 
     def __init__(self, config: Config, samples: int) -> None:
-        self._tuner, self._training, self._progress = config.tuner, config.training, Progress(config, samples)
+        self._tuner, self._progress = config.tuner, Progress(config, samples)
         self._trials: dict[int, tuple[Mapping[str, Any], TrialResult | None]] = {}
         self._best: float | None = None  # objective in this stage
         self._best_trial, self._best_epoch, self._now = 0, 1, ""  # now: what is under way
@@ -113,7 +113,7 @@ class Terminal(Listener):
         self._progress.final_epoch(member, epoch, self._best_epoch)
         network = f", network {member}" if self._progress.finals > 1 else ""
         stage = self._progress.stages[self._progress.at]
-        self._epoch(f"{stage}{network}, epoch {epoch} of at most {self._training.final_epochs}", logs)
+        self._epoch(f"{stage}{network}, epoch {epoch} of at most {self._progress.training.final_epochs}", logs)
 
     fold_epoch_ended = final_epoch_ended
 

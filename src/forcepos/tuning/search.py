@@ -8,6 +8,7 @@ import logging
 import math
 import time
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -53,6 +54,12 @@ class SearchResult(NamedTuple):
     trials: Sequence[TrialResult]  # all that are finished, by number, failed ones included; none without a search
     reused: int  # how many of them were there before this run
     out_of_time: bool = False  # whether tuner.minutes ended it
+    ensemble: Sequence[TrialResult] = ()  # trials whose networks are the model's, as often as they count
+
+    def shares(self) -> dict[int, float]:
+        """Return the weights of the trials in the ensemble by number, the best trial first."""
+        counts = Counter(trial.number for trial in self.ensemble)
+        return {number: count / len(self.ensemble) for number, count in counts.items()}
 
 
 def _new_oracle(spec: SearchSpec) -> kt.Oracle:

@@ -13,7 +13,7 @@ from forcepos.models.architectures.architecture import preprocessing
 from forcepos.models.networks import build_network
 from forcepos.models.problem import Problem, Regression
 from forcepos.models.scaling import Scaling, evenly, fit_scaling, fit_statistics, spread_of_recordings
-from forcepos.models.training.compiled import AfterEpoch, Checkpoint, Logs, Program, Training
+from forcepos.models.training.compiled import AfterEpoch, Array, Checkpoint, Logs, Program, Training
 from forcepos.models.training.device import DeviceDataset, rows_of
 from forcepos.runtime.errors import ImpossibleNetwork, TrialFailure
 
@@ -78,6 +78,12 @@ class NetworkTrainer:
             kept.epochs, kept.state = epochs, training.state()
         return history
 
+    def restored(self, hyperparameters: Values, weights: Sequence[Array]) -> keras.Sequential:
+        """Return the network of a trial that ended with these weights."""
+        network = self._build(hyperparameters, self._config.seed)
+        network.set_weights(weights)
+        return network
+
     def final(self, best: Values, member: int, after_epoch: AfterEpoch) -> tuple[keras.Model, list[Logs]]:
         """Train the ensemble's network number `member` (1, 2, …); return it and the logs of each epoch.
 
@@ -112,6 +118,7 @@ class NetworkTrainer:
         keras.utils.set_random_seed(seed)
         if self.pretrained:
             source, task = self.pretrained[(member - 1) % len(self.pretrained)], self.problem.task
+            self._latest = None  # of another source, which may have other layers
             network = keras.models.clone_model(source)
             network.set_weights(source.get_weights())
             network.compile(keras.optimizers.Adam(hyperparameters["lr"]), loss=task.loss, metrics=task.metrics())
