@@ -68,10 +68,10 @@ def test_every_preset_begins_with_the_command_that_runs_it(choice: str) -> None:
         (["model.window=${model.window}"], "model.window: Recursive interpolation detected"),
         (["tuner.name=${nonsense:1}"], "tuner.name: Unsupported interpolation type nonsense"),
         (["data.force_n=inf"], "data.force_n=inf must be at most 1000000"),
-        (["tuner.max_trials=null"], "tuner.max_trials=null needs a tuner that ends by itself, grid or hyperband: "
-         "bayesian never does"),
-        (["tuner=random", "tuner.max_trials=null"], "tuner.max_trials=null needs a tuner that ends by itself, "
-         "grid or hyperband: random never does"),
+        (["tuner.max_trials=null"], "tuner.max_trials=null needs tuner.minutes, or a tuner that ends by itself, "
+         "grid or hyperband: bayesian never does"),
+        (["tuner=random", "tuner.max_trials=null"], "tuner.max_trials=null needs tuner.minutes, or a tuner that "
+         "ends by itself, grid or hyperband: random never does"),
         (["model.space.num_layers=0"], "model.space.num_layers.min=0 must be at least 1"),
         (["model.space.num_layers=2.5"], "model.space.num_layers.min: Value '2.5' of type 'float' could not "
          "be converted to Integer"),

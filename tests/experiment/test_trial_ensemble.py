@@ -203,7 +203,8 @@ def test_trials_that_stop_and_are_combined_from_the_command_line(tmp_path: Path)
 def test_hyperbands_winners_go_on_with_workers_until_time_is_over(tmp_path: Path) -> None:
     command = [
         "debug=smoke", "model=ffnn_regression", "tuner=hyperband", "tuner.max_trials=null", "training.epochs=3",
-        "tuner.workers=2", "training.ensemble=trials", "tuner.minutes=1000", *PLAIN, "evaluation.also=held_out_points",
+        "tuner.workers=2", "training.ensemble=trials", "tuner.minutes=1000", *PLAIN,
+        "evaluation.also=held_out_points",
     ]  # fmt: skip
     finished = forcepos(command, tmp_path)
     assert finished.code == 0, finished.err

@@ -12,6 +12,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
+from forcepos.experiment.trial_ensemble import CANDIDATES
 from forcepos.models.architectures.architecture import search_space
 from forcepos.models.problem import Problem
 from forcepos.models.training.compiled import Checkpoint
@@ -216,6 +217,11 @@ def test_networks_of_the_best_trials_are_kept_and_of_those_that_may_go_on(tmp_pa
     assert kept(tmp_path, 0, *long) == []
     brief = [trial(5, 9.0, 3), trial(6, 8.0, 3), trial(7, 1.0, before=6)]
     assert kept(tmp_path, 2, *long, *brief) == [2, 5, 7]
+
+
+def test_at_most_ten_networks_are_kept_for_an_ensemble(tmp_path: Path) -> None:
+    trials = [trial(number, 20.0 - number) for number in range(1, 13)]
+    assert kept(tmp_path, CANDIDATES, *trials) == list(range(3, 13))
 
 
 def test_files_take_up_to_a_limit_and_the_oldest_go_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

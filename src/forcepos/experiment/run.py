@@ -200,5 +200,4 @@ def measure_second_split(
     phase = f"training for split={name}"
     if found.ensemble:
         return measure(problem, train_trials(others, found, events, phase), events, None)
-    trained = train_model(others, found.best, events, phase)
-    return measure(problem, trained, events, None)
+    return measure(problem, train_model(others, found.best, events, phase), events, None)

@@ -25,19 +25,8 @@ from forcepos.models.training.compiled import Checkpoint
 from forcepos.runtime.errors import InputError, TrialFailure, plugin_errors, plugin_name
 from forcepos.runtime.interruption import stop_if_asked
 from forcepos.tuning.checkpoints import load_checkpoint, remove_needless, save_checkpoint
-from forcepos.tuning.stopping import bars_for, best_so_far, falls_behind
-from forcepos.tuning.trials import (
-    Bars,
-    Begun,
-    Events,
-    Journal,
-    Logs,
-    TrialResult,
-    Values,
-    best_first,
-    load_trials,
-    save_trial,
-)  # fmt: skip
+from forcepos.tuning.stopping import Bars, bars_for, best_so_far, falls_behind
+from forcepos.tuning.trials import Events, Journal, Logs, TrialResult, Values, best_first, load_trials, save_trial
 from forcepos.tuning.tuner import SearchSpec, Space, Tuner
 
 log = logging.getLogger(__name__)
@@ -60,6 +49,16 @@ class SearchResult(NamedTuple):
         """Return the weights of the trials in the ensemble by number, the best trial first."""
         counts = Counter(trial.number for trial in self.ensemble)
         return {number: count / len(self.ensemble) for number, count in counts.items()}
+
+
+class Begun(NamedTuple):
+    """A trial that begins, with all that whoever trains it has to know."""
+
+    number: int
+    hyperparameters: Values
+    bars: Bars  # if it is worse than one, it is stopped there
+    first: int  # trial whose seeds it has: itself, unless it goes on with another one's training
+    before: TrialResult | None  # trial that it goes on from
 
 
 def _new_oracle(spec: SearchSpec) -> kt.Oracle:

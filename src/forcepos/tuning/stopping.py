@@ -5,13 +5,14 @@ with the best value so far in place of a running mean, since that is what a tria
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
 from statistics import median
 
 from forcepos.config.schema import TunerConfig
-from forcepos.tuning.trials import Bars, Logs, TrialResult
+from forcepos.tuning.trials import Logs, TrialResult
 
+Bars = Mapping[tuple[int, int], float]  # by execution and epoch, from 1
 _FEWEST = 3  # trials: the median of fewer is an extreme or a mean; as many as Bayesian search draws at random
 _WARM_UP = 0.25  # share of a training's epochs in which none is stopped: first epochs tell learning rates apart
 

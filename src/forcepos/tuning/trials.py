@@ -4,12 +4,12 @@ import dataclasses
 import math
 import os
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, FiniteFloat, PositiveInt
 
@@ -18,7 +18,6 @@ from forcepos.tuning.tuner import Space
 
 Logs = dict[str, float]
 Values = dict[str, Any]
-Bars = Mapping[tuple[int, int], float]  # by execution and epoch, from 1
 _StoredLogs = dict[str, Annotated[float, BeforeValidator(lambda value: math.nan if value is None else value)]]
 FaultOf = Callable[["TrialResult"], str | None]  # says what is wrong with a result, None if nothing is
 
@@ -38,16 +37,6 @@ class TrialResult:
         """Why it ended before its time; None where it did not."""
         stop = f"stopped in epoch {len(self.history[-1])}: worse than the median of earlier trials"
         return stop if self.stopped else self.failure
-
-
-class Begun(NamedTuple):
-    """A trial that begins, with all that whoever trains it has to know."""
-
-    number: int
-    hyperparameters: Values
-    bars: Bars  # if it is worse than one, it is stopped there
-    first: int  # trial whose seeds it has: itself, unless it goes on with another one's training
-    before: TrialResult | None  # trial that it goes on from
 
 
 def best_first(trials: Iterable[TrialResult], direction: str) -> list[TrialResult]:

@@ -23,8 +23,8 @@ from forcepos.models.training.trainer import NetworkTrainer
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.interruption import end_promptly, end_with_parent, stop_if_asked
 from forcepos.runtime.resources import jobs_at_once
-from forcepos.tuning.search import Ledger, SearchResult, Trainer, run_trial
-from forcepos.tuning.trials import Begun, Events, TrialResult, load_trial, save_trial
+from forcepos.tuning.search import Begun, Ledger, SearchResult, Trainer, run_trial
+from forcepos.tuning.trials import Events, TrialResult, load_trial, save_trial
 from forcepos.tuning.tuner import SearchSpec
 
 log = logging.getLogger(__name__)

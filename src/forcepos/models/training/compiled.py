@@ -40,7 +40,7 @@ class Checkpoint:
     """Where a trial's training has got to; one that begins with it goes on from there, and leaves its own."""
 
     epochs: int = 0
-    state: Sequence[Array] = ()  # all that training changes: weights, dropout's random numbers, optimizer
+    state: Sequence[Array] = ()  # values of all that `Training` changes
     best: Sequence[Array] = ()  # weights of the epoch with the best objective
     objective: float | None = None  # in that epoch
 
@@ -158,13 +158,12 @@ class Training(keras.Model):  # type: ignore[misc]  # keras is untyped
         `start`, left by a training with the same seed, it goes on as if that had not ended.
         A TrialFailure tells that it diverges: a loss is not finite, which ends it in that epoch, or a weight.
         """
-        done, state = (start.epochs, start.state) if start and start.state else (0, None)
-        for variable, value in zip(
-            self._changed, state or [*network.variables, *self._fresh_optimizer], strict=True
-        ):
+        start = start or Checkpoint()
+        state = start.state or [*network.variables, *self._fresh_optimizer]
+        for variable, value in zip(self.changed, state, strict=True):
             variable.assign(value)
         rng = np.random.default_rng(seed)
-        for _ in range(done):  # draws what those epochs drew
+        for _ in range(start.epochs):  # draws what those drew
             self._train.shuffle(rng)
         self._seed.assign(seed)
 
@@ -175,13 +174,8 @@ class Training(keras.Model):  # type: ignore[misc]  # keras is untyped
                 if not math.isfinite(logs[name]):
                     raise TrialFailure(f"the {what} is not finite in epoch {epoch + 1}")
 
-        hook = keras.callbacks.LambdaCallback(lambda *_: self._train.shuffle(rng), end_epoch)
-        fixed: dict[str, Any] = {
-            "initial_epoch": done,
-            "epochs": epochs,
-            "verbose": 0,
-            "shuffle": False,
-        }  # the hook shuffles
+        hook = keras.callbacks.LambdaCallback(lambda *_: self._train.shuffle(rng), end_epoch)  # fit does not
+        fixed: dict[str, Any] = {"initial_epoch": start.epochs, "epochs": epochs, "verbose": 0, "shuffle": False}
         train, validation = self._train.numbers(), self._validation.numbers()
         history = self.fit(train, validation_data=validation, callbacks=[hook, *callbacks], **fixed).history
         weights = self.get_weights()
@@ -191,13 +185,9 @@ class Training(keras.Model):  # type: ignore[misc]  # keras is untyped
         return [dict(zip(history, values, strict=True)) for values in zip(*history.values(), strict=True)]
 
     @property
-    def _changed(self) -> list[Any]:
-        """Weights, the state of dropout's random numbers, and the optimizer's."""
+    def changed(self) -> list[Any]:
+        """Variables that training changes: weights, the state of dropout's random numbers, and the optimizer's."""
         return [*self._copy.variables, *self.optimizer.variables]
-
-    def state(self) -> list[Array]:
-        """Return all that a training changes, as it is now, for a checkpoint."""
-        return [np.asarray(variable) for variable in self._changed]
 
     def train_step(self, number: tf.Tensor) -> Logs:
         """Take a step for each batch of the training block `number`; return the metrics so far."""

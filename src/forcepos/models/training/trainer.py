@@ -54,11 +54,11 @@ class NetworkTrainer:
             self._executions[execution] = self if problem is self.problem else self.on(problem)
         return self._executions[execution].trial(hyperparameters, seed, epochs, after_epoch, checkpoint)
 
-    def trial(  # what a training needs
+    def trial(
         self, hyperparameters: Values, seed: int, epochs: int, after_epoch: AfterEpoch,
         checkpoint: Checkpoint | None = None,
     ) -> list[Logs]:  # fmt: skip
-        """Train a trial's network once, or go on from a checkpoint and move that to the end.
+        """Train a trial's network once, from a checkpoint on, which moves to the end.
 
         A TrialFailure tells that it cannot be built, is too large or diverges.
         """
@@ -75,7 +75,7 @@ class NetworkTrainer:
             network = self._build(hyperparameters, seed)
             training = self._training(network, hyperparameters, hyperparameters["batch_size"], in_all)
             history = training.run(network, seed, epochs, note_best, start=kept)
-            kept.epochs, kept.state = epochs, training.state()
+            kept.epochs, kept.state = epochs, [variable.numpy() for variable in training.changed]
         return history
 
     def restored(self, hyperparameters: Values, weights: Sequence[Array]) -> keras.Sequential:
