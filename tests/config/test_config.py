@@ -93,7 +93,7 @@ def test_every_preset_begins_with_the_command_that_runs_it(choice: str) -> None:
         (["evaluation.also=random"],
          "evaluation.also=random must be one of held_out_points, held_out_recordings, held_out_sessions"),
         (["evaluation.coverage=1"], "evaluation.coverage=1.0 must be below 1"),
-        (["training.ensemble=0"], "training.ensemble=0 must be at least 1"),
+        (["training.ensemble=0"], "training.ensemble=0 must be at least 1, or trials"),
         (["split.test_ratio=nan"], "split.test_ratio=nan must be above 0"),
         (["training.epochs=-1"], "training.epochs=-1 must be at least 1"),
         (["training.final_epochs=0"], "training.final_epochs=0 must be at least 1"),

@@ -136,7 +136,7 @@ def _but_no_checkpoint(write: Callable[[Path, bytes], None]) -> Callable[[Path, 
     return lambda path, content: None if path.suffix == ".npz" else write(path, content)
 
 
-@pytest.mark.parametrize("killed_after", [2, 4, 5])
+@pytest.mark.parametrize("killed_after", [4, *(pytest.param(n, marks=pytest.mark.system) for n in (2, 5))])
 def test_a_hyperband_search_that_was_killed_ends_as_if_it_had_not_been(killed_after: int, tmp_path: Path) -> None:
     """In the first round, after the winner's first epoch and after its last one."""
     with pytest.raises(KeyboardInterrupt):
