@@ -49,8 +49,8 @@ _LAUNCHERS = {
 _TYPES = {
     "str": "string", "int": "integer", "float": "number", "bool": "boolean", "IntRange": "range of integers",
     "FloatRange": "range of numbers", "dict[str, str]": "mapping of strings to strings",
-    "Any": "integer or `auto`",
 }  # fmt: skip
+_WORDS = {"blocks": "auto", "ensemble": "trials"}  # that may stand for a number, by key
 _SIGNS = {"min": "≥", "max": "≤", "above": ">", "below": "<"}
 _LONG = 60  # characters of a value that is shown in full
 _WIDTH = 110  # characters of a line
@@ -145,7 +145,9 @@ def _type(field: Field) -> str:
     entry = kind.removeprefix("list[").removesuffix("]") if kind.startswith("list[") else kind
     limits = dict(field.metadata["limits"])
     length, allowed = limits.pop("length", None), limits.pop("choices", ())
-    text = ", ".join(f"`{choice}`" for choice in allowed) or _TYPES[entry]
+    text = (
+        ", ".join(f"`{choice}`" for choice in allowed) or _TYPES.get(entry) or f"integer or `{_WORDS[field.name]}`"
+    )
     if entry != kind:
         text = f"list of {f'{length} ' if length else ''}{text}{'' if allowed else 's'}"
     bounds = "".join(f", {_SIGNS[name]} {limit}" for name, limit in limits.items())

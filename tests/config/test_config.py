@@ -68,10 +68,10 @@ def test_every_preset_begins_with_the_command_that_runs_it(choice: str) -> None:
         (["model.window=${model.window}"], "model.window: Recursive interpolation detected"),
         (["tuner.name=${nonsense:1}"], "tuner.name: Unsupported interpolation type nonsense"),
         (["data.force_n=inf"], "data.force_n=inf must be at most 1000000"),
-        (["tuner.max_trials=null"], "tuner.max_trials=null needs a tuner that ends by itself, grid or hyperband: "
-         "bayesian never does"),
-        (["tuner=random", "tuner.max_trials=null"], "tuner.max_trials=null needs a tuner that ends by itself, "
-         "grid or hyperband: random never does"),
+        (["tuner.max_trials=null"], "tuner.max_trials=null needs tuner.minutes, or a tuner that ends by itself, "
+         "grid or hyperband: bayesian never does"),
+        (["tuner=random", "tuner.max_trials=null"], "tuner.max_trials=null needs tuner.minutes, or a tuner that "
+         "ends by itself, grid or hyperband: random never does"),
         (["model.space.num_layers=0"], "model.space.num_layers.min=0 must be at least 1"),
         (["model.space.num_layers=2.5"], "model.space.num_layers.min: Value '2.5' of type 'float' could not "
          "be converted to Integer"),
@@ -93,7 +93,7 @@ def test_every_preset_begins_with_the_command_that_runs_it(choice: str) -> None:
         (["evaluation.also=random"],
          "evaluation.also=random must be one of held_out_points, held_out_recordings, held_out_sessions"),
         (["evaluation.coverage=1"], "evaluation.coverage=1.0 must be below 1"),
-        (["training.ensemble=0"], "training.ensemble=0 must be at least 1"),
+        (["training.ensemble=0"], "training.ensemble=0 must be at least 1, or trials"),
         (["split.test_ratio=nan"], "split.test_ratio=nan must be above 0"),
         (["training.epochs=-1"], "training.epochs=-1 must be at least 1"),
         (["training.final_epochs=0"], "training.final_epochs=0 must be at least 1"),

@@ -16,7 +16,7 @@ import tensorflow as tf
 from forcepos.data.sectors import make_sectors
 from forcepos.models.calibration import Calibration, spread_mm
 from forcepos.models.final import inference_model
-from forcepos.models.networks import build_network
+from forcepos.models.networks import build_network, load_networks
 from forcepos.models.problem import Classification, Regression, Task, make_task
 from forcepos.models.scaling import Scaling
 from tests.conftest import MODELS, checked_config
@@ -182,3 +182,56 @@ def test_the_file_of_a_model_holds_strict_json(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "model.keras") as archive:
         for part in ("config.json", "metadata.json"):
             json.loads(archive.read(part), parse_constant=refuse)
+
+
+# --- networks that count more than once, and that see other rows ---
+
+
+def test_a_network_that_is_there_twice_has_twice_the_weight_in_mean_and_radius(tmp_path: Path) -> None:
+    first, second = networks(REGRESSION, 2)
+    members = [first, first, second]
+    outputs = outputs_of(REGRESSION, members, calibration(2.0, 0.3), tmp_path)
+    each = np.array([member.predict(SIGNALS, verbose=0) for member in members])
+    assert outputs["position"] == pytest.approx(each.mean(axis=0), abs=1e-6)
+    assert outputs["radius"] == pytest.approx(2.0 * spread_mm(each, 0.3), rel=1e-5)
+    model = keras.models.load_model(tmp_path / "model.keras")
+    assert model.count_params() == 2 * first.count_params()
+
+
+def seeing(shape: tuple[int, ...], number: int) -> keras.Sequential:
+    stack = [keras.Input(shape), keras.layers.Flatten(), keras.layers.Dense(2)]
+    return keras.Sequential(stack, name=f"network_{number}")
+
+
+def test_an_ensembles_networks_see_the_last_rows_of_a_sample_as_many_as_each_needs(tmp_path: Path) -> None:
+    members = [seeing((20,), 1), seeing((10, 20), 2), seeing((3, 20), 3)]
+    outputs = outputs_of(REGRESSION, members, None, tmp_path)
+    seen = [SIGNALS[:, -1], SIGNALS, SIGNALS[:, -3:]]
+    each = [member.predict(rows, verbose=0) for member, rows in zip(members, seen, strict=True)]
+    assert outputs["position"] == pytest.approx(np.mean(each, axis=0), abs=1e-6)
+    assert [network.input_shape for network in load_networks(tmp_path / "model.keras")] == [
+        (None, 20), (None, 10, 20), (None, 3, 20)
+    ]  # fmt: skip
+
+
+def test_a_value_that_overflows_once_it_is_scaled_is_noticed_whichever_network_scales_it() -> None:
+    keras.utils.set_random_seed(1)
+    plain = keras.Sequential(
+        [keras.Input((10, 20)), keras.layers.Flatten(), keras.layers.ReLU(), keras.layers.Dense(2)],
+        name="network_1",
+    )
+    scaled = keras.Sequential(
+        [keras.Input((10, 20)), keras.layers.Rescaling(1e6), keras.layers.Flatten(), keras.layers.ReLU(),
+         keras.layers.Dense(2)], name="network_2",
+    )  # fmt: skip
+    signals = SIGNALS.copy()
+    signals[2, 4, 7] = -1e36
+    for members in ([plain, scaled], [scaled, plain]):
+        position = inference_model(REGRESSION, members, None, "plate").predict(signals, verbose=0)["position"]
+        assert np.isnan(position).all(axis=1).tolist() == [False, False, True, False, False, False]
+
+
+def test_networks_of_a_saved_model_come_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    inference_model(REGRESSION, networks(REGRESSION, 11), None, "plate").save(tmp_path / "model.keras")
+    names = [network.name for network in load_networks(tmp_path / "model.keras")]
+    assert names == [f"network_{number}" for number in range(1, 12)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -156,6 +157,18 @@ def test_trials_that_differ_by_less_than_chance_cannot_be_told_apart() -> None:
     assert found(sound(), trial(1, 3.0), trial(2, 9.0), trial(3, 3.2)) == [
         "the two best trials, 1 and 3, cannot be told apart: val_mae 3 and 3.2"
     ]
+
+
+def test_a_stopped_trial_is_not_compared_with_the_best() -> None:
+    stopped = replace(trial(3, 3.1), stopped=True)
+    assert found(sound(), trial(1, 3.0), trial(2, 9.0), stopped) == []
+
+
+def test_a_search_that_ran_out_of_time_says_so() -> None:
+    search = searched(trial(1, 3.0), trial(2, 9.0))._replace(out_of_time=True)
+    (one,) = find(sound(), search, checked_config("tuner.minutes=2.5"))
+    assert one.found == "tuner.minutes=2.5 ended the search after 2 trials"
+    assert one.advice == "raise tuner.minutes, which keeps the trials of this search"
 
 
 def test_executions_tell_trials_apart_by_their_own_spread() -> None:

@@ -54,6 +54,13 @@ def test_there_is_no_estimate_before_a_network_has_done_an_epoch_after_its_first
     assert run.left is None
 
 
+def test_an_ensemble_of_trials_is_trained_for_a_second_split_only() -> None:
+    trials = ("training.ensemble=trials", "training.epochs=5", "tuner.max_trials=8")
+    alone, second = Clocked(*trials, *ALONE), Clocked(*trials, *BARE, "evaluation.also=held_out_points")
+    assert alone.progress.plan().startswith("8 trials x 5 epochs, 0 x at most 5 epochs: roughly ")
+    assert second.progress.plan().startswith("8 trials x 5 epochs, 3 x at most 5 epochs: roughly ")
+
+
 def test_each_further_network_compiles_as_the_first_one_did() -> None:
     run = Clocked(*ALONE)
     run.progress.enter("search")

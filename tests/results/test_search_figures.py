@@ -53,6 +53,18 @@ def test_failed_trials_are_not_shown_but_counted() -> None:
     assert "2 failed, not shown" in texts(effects)
 
 
+def test_a_stopped_trial_is_shown_to_end_and_is_not_the_best() -> None:
+    stopped = TrialResult(2, {"units": 32}, [[{"val_mae": 2.0}]], 2.0, stopped=True)
+    trials = [trial(1, [5, 4], units=16), stopped, trial(3, [4, 3], units=64)]
+    curves, effects = (picture(trials, "val_mae", "min") for picture in (trial_curves, hyperparameter_effects))
+    crosses = [line for line in curves.axes[0].lines if line.get_marker() == "x"]
+    assert [np.asarray(line.get_xydata()).tolist() for line in crosses] == [[[1, 2]]]
+    (best,) = [line for line in curves.axes[0].lines if line.get_color() == BLUE]
+    assert best.get_label() == "trial 3 (best)"
+    assert "1 stopped" in texts(curves)
+    assert "the star is trial 3, the best; 1 stopped" in texts(effects)
+
+
 @pytest.mark.parametrize("epochs", [1, 2, 40])
 def test_epochs_are_whole_numbers(epochs: int) -> None:
     for figure in (

@@ -11,6 +11,7 @@ import keras_tuner as kt
 import pytest
 from filelock import FileLock
 
+from forcepos.config.plugins import values_with_plugins
 from forcepos.experiment.run import search_fingerprint
 from forcepos.runtime.errors import InputError, TrialFailure
 from forcepos.tuning.search import SearchResult, lock_search, search
@@ -192,15 +193,26 @@ def test_the_fingerprint_covers_what_changes_a_trial_and_not_the_number_of_trial
         "training.final_epochs=3",
         "tracking=none",
         "evaluation.figures=false",
+        "tuner.minutes=5",
+        "tuner.stop=none",
+        "training.ensemble=trials",
     ):
         assert fingerprint(override) == same
     for override in (
         "seed=2", "training.epochs=9", "split.test_ratio=0.1", "model.window=12", "model.space.filters.max=64",
         "tuner.beta=1", "tuner.executions_per_trial=2", "tuner=random", "model=ffnn_regression",
         "training.offset_noise=1", "evaluation.calibration=folds", "model.scaling=whiten", "split.train_share=0.5",
+        "tuner.stop=median",
     ):  # fmt: skip
         assert fingerprint(override) != same
     assert fingerprint(data="other") != same
+
+
+def test_keys_that_earlier_versions_did_not_know_leave_their_searches_and_results_where_they_are() -> None:
+    values = values_with_plugins(checked_config())["tuner"]
+    assert not {"stop", "minutes"} & values.keys()
+    values = values_with_plugins(checked_config("tuner.stop=median", "tuner.minutes=5"))["tuner"]
+    assert (values["stop"], values["minutes"]) == ("median", 5)
 
 
 def test_a_search_that_another_process_is_at_is_left_alone(tmp_path: Path) -> None:

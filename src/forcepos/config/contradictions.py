@@ -20,7 +20,8 @@ def check_together(config: schema.Config) -> None:
     data, model = config.data, config.model
     of_data = _of_table(data, model) if isinstance(data, schema.TableConfig) else ()
     of_search = chain(_of_model(model), _of_tuner(config.tuner, model.task), _of_sectors(config.sectors))
-    problems = chain(of_search, _of_split(config.split), _of_tracking(config.tracking), of_data)
+    others = chain(_of_training(config), _of_split(config.split), _of_tracking(config.tracking))
+    problems = chain(of_search, others, of_data)
     if problem := next(problems, None):
         raise InputError(problem)
 
@@ -40,8 +41,8 @@ def _of_model(model: schema.ModelConfig) -> Iterator[str]:
 
 
 def _of_tuner(tuner: schema.TunerConfig, task: str) -> Iterator[str]:
-    if tuner.max_trials is None and not tuner.ends:
-        needed = "a tuner that ends by itself, grid or hyperband"
+    if tuner.max_trials is None and tuner.minutes is None and not tuner.ends:
+        needed = "tuner.minutes, or a tuner that ends by itself, grid or hyperband"
         yield f"tuner.max_trials=null needs {needed}: {tuner.name} never does"
     objective, direction, directions = tuner.objective, tuner.direction, OBJECTIVES[task]
     right = directions.get(objective.removeprefix("val_"))
@@ -50,6 +51,19 @@ def _of_tuner(tuner: schema.TunerConfig, task: str) -> Iterator[str]:
         yield f"tuner.objective={objective} is not a metric of a {task}: {choose}, or one of them without val_"
     if right != direction:
         yield f"tuner.direction={direction} would search for the worst {objective}: set tuner.direction={right}"
+
+
+def _of_training(config: schema.Config) -> Iterator[str]:
+    ensemble, fixed = config.training.ensemble, isinstance(config.tuner, schema.FixedTunerConfig)
+    if ensemble != "trials":
+        if type(ensemble) is not int or ensemble < 1:
+            yield f"training.ensemble={ensemble} must be at least 1, or trials"
+    elif fixed or config.training.pretrain:
+        other = "tuner=fixed" if fixed else "training.pretrain"
+        yield f"training.ensemble=trials needs a search, and {other} does without: choose a number"
+    elif config.evaluation.calibration == "folds":
+        instead = "choose evaluation.calibration=part, or a number"
+        yield f"training.ensemble=trials has no networks that were trained without a fold: {instead}"
 
 
 def _of_sectors(sectors: schema.SectorsConfig) -> Iterator[str]:

@@ -26,6 +26,7 @@ _ADDED = (  # later as well, each with the value that means what versions before
     ("model", "statistics_s", [0.0]), ("model", "clip", False),
     ("evaluation", "calibration", "part"), ("training", "offset_noise", 0.0),
     ("training", "pretrain", None), ("split", "train_share", 1),
+    ("tuner", "stop", "none"), ("tuner", "minutes", None),
 )  # fmt: skip
 _folders: list[str] = []  # of users, in this process, the latest first
 _hashes: dict[object, str] = {}  # of the sources of users' modules, by name, and of their plug-ins, when imported

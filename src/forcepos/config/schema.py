@@ -280,7 +280,15 @@ class TunerConfig:
     objective: str = key("metric that the search optimizes, such as mae; val_mae: on the validation subset")
     direction: str = key("whether a smaller or a larger objective is better", choices=("min", "max"))
     max_trials: int | None = key("trials of a search; null: as many as the tuner itself decides", min=1)
+    minutes: float | None = _optional(
+        "no trial begins once the search, its earlier runs included, has taken so long; null: no limit",
+        above=0, max=_MOST,
+    )  # fmt: skip
     executions_per_trial: int = key("trainings per trial, from different weights; their mean counts", min=1)
+    stop: str = key(
+        "median: a trial ends at an epoch at which it is worse than the median of at least three earlier trials",
+        default="none", choices=("none", "median"),
+    )  # fmt: skip
     max_failures: int = key("failed trials that end the search", min=1)
     workers: int = key("processes of this machine that run trials at the same time", min=1)
     fresh: bool = key("start the search over; earlier trials are kept aside")
@@ -298,7 +306,7 @@ class BayesianTunerConfig(TunerConfig):
 
 @dataclass
 class HyperbandTunerConfig(TunerConfig):
-    """Run many short trainings; the best are trained for longer, each from scratch."""
+    """Run many short trainings; the best go on for longer."""
 
     plugin: str = _plugin(default="forcepos.tuning.tuner.Hyperband")
     factor: int = key("one in `factor` trials advances, to `factor` times as many epochs", min=2)
@@ -319,7 +327,10 @@ class TrainingConfig:
     final_epochs: int = key("epochs of the final model, at most", min=1)
     patience: int | None = key("epochs without improvement that end the final training; null: no limit", min=1)
     final_batch_size: int | None = key("batch size of the final model; null: that of the best trial", min=1)
-    ensemble: int = key("final trainings, from different weights; the model is their mean", min=1)
+    ensemble: Any = key(
+        "final trainings, from different weights; the model is their mean; trials: none, but networks of the "
+        "search that together do best on the validation subset"
+    )
     offset_noise: float = key(
         "offsets added to the signals in training, one of each channel a sample: their standard deviation, "
         "relative to that of the means of the training recordings; 0: none",

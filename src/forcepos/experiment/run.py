@@ -23,6 +23,7 @@ from forcepos.data.splits.held_out import harder_split
 from forcepos.evaluation.evaluate import evaluate, references
 from forcepos.evaluation.metrics import Scores
 from forcepos.experiment.inputs import given_hyperparameters, source_folder, with_known_seconds
+from forcepos.experiment.trial_ensemble import CANDIDATES, combine_trials, train_trials
 from forcepos.models.architectures.architecture import search_space
 from forcepos.models.final import TrainedModel, train_final
 from forcepos.models.networks import load_networks
@@ -40,6 +41,7 @@ from forcepos.tracking.description import command, provenance, run_name, swept
 from forcepos.tracking.run import Run
 from forcepos.tracking.track import track
 from forcepos.tracking.ui import ui_address
+from forcepos.tuning.checkpoints import remove_checkpoints
 from forcepos.tuning.search import SearchResult, lock_search, search
 from forcepos.tuning.trials import Events, Values
 from forcepos.tuning.tuner import SearchSpec, Tuner
@@ -48,7 +50,7 @@ from forcepos.tuning.workers import SharedSearch, WorkerPool
 log = logging.getLogger(__name__)
 _VERSION = 2  # raise it with a change of the code after which the same trial has another score
 _OF_A_TRIAL = {"epochs", "device", "deterministic", "xla", "precision", "pretrain", "offset_noise"}
-_NOT_MEANT = ("max_trials", "max_failures", "fresh", "workers")
+_NOT_MEANT = ("max_trials", "max_failures", "fresh", "workers", "minutes")
 _OF_A_FOLD = ("run_id", "test", "baseline", "best_hyperparameters", "tracking", "outputs")
 T = TypeVar("T")
 
@@ -128,15 +130,19 @@ def _run(plan: RunPlan) -> dict[str, Any]:
         trainer, events, others = NetworkTrainer(problem, folder, start), Events(terminal, run), Events(terminal)
         search = _stage(find_hyperparameters, trainer, plan.search_dir, events)
         run.log_tags({"search.trials": str(len(search.trials)), "search.reused_trials": str(search.reused)})
-        trained = _stage(train_model, trainer, search.best, events, "final training")
+        if config.training.ensemble == "trials":
+            trained, search = _stage(combine_trials, trainer, plan.search_dir, search, others)
+        else:
+            trained = _stage(train_model, trainer, search.best, events, "final training")
         scored = _stage(measure, problem, trained, others, plan.loaded.simulation)
-        second = _stage(measure_second_split, plan, trainer, search.best, others)
+        second = _stage(measure_second_split, plan, trainer, search, others)
         report = RunReport(scored, search, second, events.seconds | others.seconds)
         result = _stage(save, report, folder, run)
         run.log_description(scores.description(result, config, command(plan.overrides)))
         if config.evaluation.figures:
             with others.phase("figures", 0):
                 _stage(report_page.save_pictures, report, result, plan.facts, run)
+        remove_checkpoints(plan.search_dir)
     result = pending_logs.finalize_tracking(run, result, config, plan.fingerprint)
     terminal.summary(result, ui_address(config.tracking, run.run_id))
     return result
@@ -167,10 +173,11 @@ def find_hyperparameters(trainer: NetworkTrainer, directory: Path, events: Event
     if given := given_hyperparameters(config):
         return SearchResult(given, None, (), 0)
     declare = search_space(config.model)
-    spec = SearchSpec(cast("Tuner", config.tuner), declare, directory, config.seed, config.training.epochs)
-    epochs = (config.tuner.max_trials or 0) * config.tuner.executions_per_trial * config.training.epochs
-    with events.phase("search", epochs):
-        if config.tuner.workers > 1:
+    networks = CANDIDATES if config.training.ensemble == "trials" else 0
+    tuner, epochs = cast("Tuner", config.tuner), config.training.epochs
+    spec = SearchSpec(tuner, declare, directory, config.seed, epochs, networks)
+    with events.phase("search", (tuner.max_trials or 0) * tuner.executions_per_trial * epochs):
+        if tuner.workers > 1:
             found = WorkerPool(SharedSearch(spec, trainer.problem, trainer.folder), events).search()
         else:
             found = search(spec, trainer.execute, events)
@@ -201,8 +208,10 @@ def measure(problem: Problem, trained: TrainedModel, events: Events, simulation:
         return Scored(problem, trained, evaluation, references(problem, simulation))
 
 
-def measure_second_split(plan: RunPlan, trainer: NetworkTrainer, best: Values, events: Events) -> Scored | None:
-    """Train and score `best` on the split of `evaluation.also`; None if it is the run's own or cannot be drawn."""
+def measure_second_split(
+    plan: RunPlan, trainer: NetworkTrainer, found: SearchResult, events: Events
+) -> Scored | None:
+    """Train and score what was found on the split of `evaluation.also`; None if it is the run's or impossible."""
     config, name = plan.config, plan.config.evaluation.also
     if name is None or (split := harder_split(config.split, name)) is None:
         return None
@@ -212,8 +221,10 @@ def measure_second_split(plan: RunPlan, trainer: NetworkTrainer, best: Values, e
         log.warning("no score on evaluation.also=%s: %s", name, error)
         return None
     others = NetworkTrainer(problem, trainer.folder / name, trainer.pretrained)
-    trained = train_model(others, best, events, f"training for split={name}")
-    return measure(problem, trained, events, None)
+    phase = f"training for split={name}"
+    if found.ensemble:
+        return measure(problem, train_trials(others, found, events, phase), events, None)
+    return measure(problem, train_model(others, found.best, events, phase), events, None)
 
 
 def _run_folds(plan: RunPlan) -> dict[str, Any]:

@@ -45,14 +45,23 @@ def train_final(
     problem, config = trainer.problem, trainer.problem.config
     members = range(1, config.training.ensemble + 1)
     trained = [trainer.final(best, member, partial(report, member)) for member in members]
-    networks, box, errors = [_bare(network) for network, _ in trained], target_box(problem), None
-    if config.evaluation.calibration == "folds":
-        errors = _errors_of_folds(trainer, best, report_fold or report)
-    elif len(problem.split.calibration):
-        errors = _Errors.of(networks, problem, problem.split.calibration, box)
+    by_folds = config.evaluation.calibration == "folds"
+    errors = _errors_of_folds(trainer, best, report_fold or report) if by_folds else None
+    return assemble(problem, [network for network, _ in trained], [history for _, history in trained], errors)
+
+
+def assemble(
+    problem: Problem, networks: Sequence[keras.Sequential], histories: Sequence[list[Logs]],
+    errors: "_Errors | None" = None,
+) -> TrainedModel:  # fmt: skip
+    """Make one calibrated model of trained networks; one that is there twice has twice the weight."""
+    bare, box = {network: _bare(network) for network in networks}, target_box(problem)
+    members = [bare[network] for network in networks]
+    if len(problem.split.calibration):
+        errors = _Errors.of(members, problem, problem.split.calibration, box)
     calibration = errors.calibration(problem) if errors else None
-    model = inference_model(problem.task, networks, calibration, config.model.name, box)
-    return TrainedModel(model, [history for _, history in trained], calibration)
+    model = inference_model(problem.task, members, calibration, problem.config.model.name, box)
+    return TrainedModel(model, list(histories), calibration)
 
 
 def _bare(network: keras.Sequential) -> keras.Sequential:
@@ -69,7 +78,7 @@ class _Errors:
 
     @classmethod
     def of(cls, networks: Sequence[keras.Model], problem: Problem, samples: Int32, box: Box | None) -> Self:
-        outputs = np.array([network_outputs(network, problem, samples) for network in networks])
+        outputs = outputs_of(networks, problem, samples)
         if box:  # as the model does, whose members still show by their spread how far they are from agreeing
             mean = outputs.mean(axis=0, dtype=np.float64)
             outputs = (outputs + (np.clip(mean, *box) - mean)).astype(np.float32)
@@ -127,12 +136,13 @@ def inference_model(
     If a sample holds NaN, infinity or a value that overflows, all numbers are NaN and the set holds all classes:
     some kernels turn NaN into 0 behind a relu, so that a network alone would answer as if nothing had happened.
     """
-    signals = keras.Input(members[0].input_shape[1:], name="signals")
-    predictions = [member(signals) for member in members]
+    signals = keras.Input(max(members, key=rows_of).input_shape[1:], name="signals")
+    answers = {member: member(_last_rows(signals, member)) for member in members}
+    predictions = [answers[member] for member in members]
     several = ops.stack(predictions) if len(members) > 1 else None  # (members, n, outputs)
     mean = predictions[0] if several is None else ops.mean(several, axis=0)
-    first, scaled = members[0].layers[0], signals
-    if isinstance(first, layers.Rescaling):
+    firsts, scaled = [member.layers[0] for member in members], signals
+    if first := next((layer for layer in firsts if isinstance(layer, layers.Rescaling)), None):
         scaled = layers.Rescaling(first.scale, first.offset)(signals)
     # Comparisons are false for NaN, and unlike a product with 0 no optimiser of graphs removes them.
     squares = [ops.sum(ops.square(each), axis=tuple(range(1, each.ndim))) for each in (scaled, mean)]
@@ -150,6 +160,14 @@ def inference_model(
     return keras.Model(signals, outputs, name=name)
 
 
+def _last_rows(signals: Any, network: keras.Sequential) -> Any:
+    """Return what a network sees of samples (n, rows, channels) that another one of its ensemble needs more of."""
+    shape = network.input_shape[1:]
+    if len(shape) == 1:
+        return signals[:, -1] if len(signals.shape) > 2 else signals
+    return signals[:, -shape[0] :] if shape[0] < signals.shape[1] else signals
+
+
 def _radius(several: Any, mean: Any, calibration: Calibration) -> Any:
     if several is None:
         return ops.full_like(mean[:, 0], calibration.bound)
@@ -163,9 +181,18 @@ def batches(problem: Problem, members: Int32, size: int, rows: int = 1) -> tf.da
     return tf.data.Dataset.from_tensor_slices(members).batch(size).map(dataset.gather).prefetch(2)
 
 
-def network_outputs(network: keras.Model, problem: Problem, members: Int32) -> Float32:
-    """Return (members, outputs), the outputs of a single network for these samples."""
-    return np.asarray(network.predict(batches(problem, members, _BATCH, rows_of(network)), verbose=0), np.float32)
+def network_outputs(network: keras.Model, problem: Problem, members: Int32, rows: int = 0) -> Float32:
+    """Return (members, outputs) of a single network for these samples, if need be the last of so many rows."""
+    seen = batches(problem, members, _BATCH, max(rows, rows_of(network)))
+    seen = seen.map(lambda signals, _: _last_rows(signals, network))
+    return np.asarray(network.predict(seen, verbose=0), np.float32)
+
+
+def outputs_of(networks: Sequence[keras.Model], problem: Problem, members: Int32) -> Float32:
+    """Return (networks, members, outputs), as an ensemble of these networks has them."""
+    rows = max(map(rows_of, networks))
+    outputs = {network: network_outputs(network, problem, members, rows) for network in dict.fromkeys(networks)}
+    return np.array([outputs[network] for network in networks])
 
 
 def predict(model: keras.Model, problem: Problem, members: Int32) -> Predictions:

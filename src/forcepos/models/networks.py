@@ -67,4 +67,5 @@ def load_networks(path: Path) -> list[keras.Sequential]:
     except Exception as error:
         reason = str(error).partition("\n")[0]
         raise InputError(f"{path} holds no network to start from: {reason}") from error
-    return [layer for layer in model.layers if layer.name.startswith("network_")]
+    networks = [layer for layer in model.layers if layer.name.startswith("network_")]
+    return sorted(networks, key=lambda network: int(network.name.removeprefix("network_")))

@@ -37,7 +37,8 @@ def find(result: Result, search: SearchResult, config: Config) -> list[Finding]:
         *(finding for one in scored for finding in _coverage(*one)),
         *_undecided(result, search, config),
         *_edges(search, config),
-        *_unfinished_training(result, config),
+        *_out_of_time(search, config),
+        *(_unfinished_training(result, config) if not search.ensemble else ()),
     ]
 
 
@@ -141,7 +142,8 @@ def _undecided(result: Result, search: SearchResult, config: Config) -> Iterator
 
 
 def _scores(search: SearchResult) -> "pd.Series[float]":
-    return pd.Series({trial.number: trial.score for trial in search.trials}, dtype=float).dropna()
+    whole = {trial.number: trial.score for trial in search.trials if not trial.stopped}
+    return pd.Series(whole, dtype=float).dropna()
 
 
 def _squared_error(trial: TrialResult, config: Config) -> float:
@@ -170,6 +172,12 @@ def _edges(search: SearchResult, config: Config) -> Iterator[Finding]:
     if at_edge:
         hint = "widen these ranges in model.space and search again: the trials that were done count"
         yield Finding(f"the best trial has {', '.join(at_edge)}, and trials became better towards it", hint)
+
+
+def _out_of_time(search: SearchResult, config: Config) -> Iterator[Finding]:
+    if search.out_of_time:
+        text = f"tuner.minutes={config.tuner.minutes:g} ended the search after {len(search.trials)} trials"
+        yield Finding(text, "raise tuner.minutes, which keeps the trials of this search")
 
 
 def _unfinished_training(result: Result, config: Config) -> Iterator[Finding]:

@@ -24,7 +24,7 @@ from forcepos.results.run_report import RunReport
 from forcepos.results.scores import REFERENCES, in_words, remarks, score_table
 from forcepos.tracking.place import resolve
 from forcepos.tracking.run import Run
-from forcepos.tuning.trials import TrialResult
+from forcepos.tuning.trials import TrialResult, best_first
 
 _DATA = {
     "recordings": "recordings", "points": "points", "rows": "rows", "rate_hz": "rows per second",
@@ -74,7 +74,8 @@ def _data(result: dict[str, Any], split: str) -> pd.DataFrame:
 
 def _layers(model: keras.Model) -> pd.DataFrame:
     """Tabulate the layers of the model's network, or of an ensemble's first, and the shape of a sample in them."""
-    layers = next(layer for layer in model.layers if isinstance(layer, keras.Model)).layers
+    networks = [layer for layer in model.layers if isinstance(layer, keras.Model)]
+    layers = min(networks, key=lambda network: str(network.name)).layers
     shapes = [getattr(getattr(layer, "output", None), "shape", ())[1:] for layer in layers]  # some have several
     weights = [layer.count_params() for layer in layers]
     texts = {"layer": [layer.name for layer in layers], "type": [type(layer).__name__ for layer in layers]}
@@ -105,7 +106,8 @@ def _draw(report: RunReport, result: dict[str, Any]) -> Iterator[tuple[str, Figu
     if curves:
         yield "coverage", errors.coverage_curve(curves, config.evaluation.coverage)
     history, objective = report.scored.trained.histories[0], config.tuner.objective
-    yield "learning_curves", learning_curves(history, objective, report.kept[0][0])
+    title = f"Trial {report.search.ensemble[0].number}" if report.search.ensemble else "Final training"
+    yield "learning_curves", learning_curves(history, objective, report.kept[0][0], title)
     if trials:
         yield "trials", trial_curves(trials, objective, config.tuner.direction)
         yield "hyperparameters", hyperparameter_effects(trials, objective, config.tuner.direction)
@@ -124,7 +126,7 @@ def _of_predictions(report: RunReport) -> Iterator[tuple[str, Figure]]:
             yield f"error_against_{column.partition('_')[0]}", errors.error_against(table, column, label)
 
 
-def learning_curves(history: Sequence[dict[str, float]], objective: str, kept: int) -> Figure:
+def learning_curves(history: Sequence[dict[str, float]], objective: str, kept: int, title: str = "") -> Figure:
     """Plot the objective on both subsets after each epoch; mark `kept`, from 1, whose weights the model has."""
     figure, axes = style.single()
     metric = objective.removeprefix("val_")
@@ -132,13 +134,16 @@ def learning_curves(history: Sequence[dict[str, float]], objective: str, kept: i
         axes.plot(range(1, len(history) + 1), [logs[name] for logs in history], marker=".", label=label)
     label = f"epoch {kept}, whose weights are kept"
     axes.plot(kept, history[kept - 1][objective], "*", color=style.BLACK, ms=10, zorder=3, label=label)
-    style.count_epochs(axes, ylabel=in_words(metric), title="Final training")
+    style.count_epochs(axes, ylabel=in_words(metric), title=title)
     axes.legend()
     return figure
 
 
 def trial_curves(trials: Sequence[TrialResult], objective: str, direction: str) -> Figure:
-    """Plot the objective, a mean over executions, by epoch of all trials that did not fail; mark the best."""
+    """Plot the objective, a mean over executions, by epoch of all trials that did not fail; mark the best.
+
+    Trials that were stopped end in a cross.
+    """
     scored, best, failures = _scored(trials, direction)
     figure, axes = style.single()
     for trial in reversed(scored):  # means, as far as all executions go
@@ -149,6 +154,8 @@ def trial_curves(trials: Sequence[TrialResult], objective: str, direction: str) 
         if trial is best:
             look = {"label": f"trial {best.number} (best)", "color": style.BLUE, "lw": 2}
         axes.plot(range(1, len(means) + 1), means, ".-", **look)
+        if trial.stopped:
+            axes.plot(len(means), means[-1], "x", color=style.GREY)
     if direction == "min":
         style.log_if_wide(axes)
     style.count_epochs(axes, ylabel=in_words(objective), title=f"Trials{failures}")
@@ -182,10 +189,10 @@ def hyperparameter_effects(trials: Sequence[TrialResult], objective: str, direct
 
 
 def _scored(trials: Sequence[TrialResult], direction: str) -> tuple[list[TrialResult], TrialResult, str]:
-    scored = [trial for trial in trials if trial.score is not None]
-    scored.sort(key=lambda trial: trial.score or 0.0, reverse=direction == "max")
-    failed = len(trials) - len(scored)
-    return scored, scored[0], f"; {failed} failed, not shown" if failed else ""
+    whole, stopped = best_first(trials, direction), [trial for trial in trials if trial.stopped]
+    failed = len(trials) - len(whole) - len(stopped)
+    notes = [f"; {failed} failed, not shown"] * bool(failed) + [f"; {len(stopped)} stopped"] * bool(stopped)
+    return [*whole, *stopped], whole[0], "".join(notes)
 
 
 def _plot_effect(axes: Axes, name: str, trials: Sequence[TrialResult], best: TrialResult) -> None:

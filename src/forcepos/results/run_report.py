@@ -72,10 +72,11 @@ class RunReport:
     @cached_property
     def kept(self) -> list[tuple[int, float]]:
         """The epoch, from 1, whose weights each network has, with patience the best, and its objective."""
-        tuner, patience = self.scored.problem.config.tuner, self.scored.problem.config.training.patience
+        tuner, training = self.scored.problem.config.tuner, self.scored.problem.config.training
+        best = training.patience or self.search.ensemble
         pick = min if tuner.direction == "min" else max
         curves = [[logs[tuner.objective] for logs in history] for history in self.scored.trained.histories]
-        kept = [curve.index(pick(curve)) if patience else len(curve) - 1 for curve in curves]
+        kept = [curve.index(pick(curve)) if best else len(curve) - 1 for curve in curves]
         return [(place + 1, curve[place]) for place, curve in zip(kept, curves, strict=True)]
 
     @cached_property
@@ -94,7 +95,8 @@ class RunReport:
         if evaluation.coverage and set(recordings.axes) >= {"x", "y"}:
             tables["coverage_by_region"] = evaluation.coverage.regions
         if trials := self.search.trials:
-            facts = [{"number": one.number, "objective": one.score, "failure": one.failure} for one in trials]
+            shown = {"number": "number", "objective": "score", "failure": "failure", "stopped": "stopped"}
+            facts = [{column: vars(one)[name] for column, name in shown.items()} for one in trials]
             rows = [fact | one.hyperparameters for fact, one in zip(facts, trials, strict=True)]
             tables["trials"] = pd.DataFrame(rows, dtype=object)
         return tables
@@ -124,6 +126,7 @@ def save(report: RunReport, folder: Path, run: Run) -> dict[str, Any]:
         "also": {"split": second.problem.config.split.name, **_evaluated(second)} if second else None,
         "objective": report.objective,
         "best_hyperparameters": report.search.best,
+        "ensemble": [{"trial": number, "weight": share} for number, share in report.search.shares().items()],
         "seconds": {name: round(seconds, 2) for name, seconds in report.seconds.items()},
         "best_epoch": report.kept[0][0],
         "input_rows": rows_of(model),

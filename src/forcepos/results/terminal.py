@@ -37,7 +37,7 @@ class Terminal(Listener):
     """Shows how a run goes: trials, stages, epochs, time left. On a terminal it does so live."""
 
     def __init__(self, config: Config, samples: int) -> None:
-        self._tuner, self._training, self._progress = config.tuner, config.training, Progress(config, samples)
+        self._tuner, self._progress = config.tuner, Progress(config, samples)
         self._trials: dict[int, tuple[Mapping[str, Any], TrialResult | None]] = {}
         self._best: float | None = None  # objective in this stage
         self._best_trial, self._best_epoch, self._now = 0, 1, ""  # now: what is under way
@@ -75,7 +75,8 @@ class Terminal(Listener):
         self._add(result)
 
     def trial_started(self, number: int, hyperparameters: Mapping[str, Any]) -> None:
-        self._progress.begin_trial(number, hyperparameters.get("tuner/epochs"))
+        brief, known = (hyperparameters.get(f"tuner/{name}", 0) for name in ("epochs", "initial_epoch"))
+        self._progress.begin_trial(number, brief - known)
         self._trials[number] = hyperparameters, None
         log.info("trial %d%s: %s", number, self._of, _named(hyperparameters), extra=self._in_file)
 
@@ -91,11 +92,12 @@ class Terminal(Listener):
             log.warning("trial %d failed: %s", result.number, result.failure)
         else:
             reached = f"{self._tuner.objective} {result.score:.4g}, best so far {self._best:.4g}"
-            log.info("trial %d: %s", result.number, reached, extra=self._in_file)
+            stopped = f"{result.reason}, " if result.stopped else ""
+            log.info("trial %d: %s%s", result.number, stopped, reached, extra=self._in_file)
 
     def _add(self, result: TrialResult) -> None:
         self._trials[result.number] = result.hyperparameters, result
-        if result.score is not None and self._improves(result.score):
+        if result.score is not None and not result.stopped and self._improves(result.score):
             self._best_trial = result.number
 
     def _improves(self, score: float) -> bool:
@@ -111,7 +113,7 @@ class Terminal(Listener):
         self._progress.final_epoch(member, epoch, self._best_epoch)
         network = f", network {member}" if self._progress.finals > 1 else ""
         stage = self._progress.stages[self._progress.at]
-        self._epoch(f"{stage}{network}, epoch {epoch} of at most {self._training.final_epochs}", logs)
+        self._epoch(f"{stage}{network}, epoch {epoch} of at most {self._progress.training.final_epochs}", logs)
 
     fold_epoch_ended = final_epoch_ended
 
@@ -144,7 +146,8 @@ class Terminal(Listener):
             result, trial = trials[number][1], self._progress.networks.get(number)
             differs = _named(dict(pair for pair in values.items() if pair not in same))
             score = "" if result is None else "failed" if result.score is None else f"{result.score:.4g}"
-            style = "bold green" if number == best else "yellow" if score == "failed" else ""
+            score += " stopped" if result and result.stopped else ""
+            style = "bold green" if number == best else "yellow" if result and result.reason else ""
             cells = (f"best {number}" if number == best else f"{number}", visible(differs), score)
             table.add_row(*map(Text, cells), f"{sum(trial.seconds):.0f}" if trial else "", style=style)
         return table

@@ -126,7 +126,7 @@ class Run(StepQueue):
         there = self._trial(result.number)
         params = {name: str(value) for name, value in result.hyperparameters.items()}
         held = there and (there.data.params, there.data.tags.get("reason"), there.data.metrics.get("objective"))
-        if there is None or there.info.status == "RUNNING" or held != (params, result.failure, result.score):
+        if there is None or there.info.status == "RUNNING" or held != (params, result.reason, result.score):
             self.trial_started(result.number, result.hyperparameters)
             self.trial_ended(result)
 
@@ -153,11 +153,12 @@ class Run(StepQueue):
             for epoch in zip(*result.history, strict=False)
         ]
         self._log_metrics(trial.info.run_id, enumerate(means, 1))
-        if result.score is None:
-            self._client.set_tag(trial.info.run_id, "reason", result.failure)
-        else:
+        if result.reason:
+            self._client.set_tag(trial.info.run_id, "reason", result.reason)
+        if result.score is not None:
             self._client.log_batch(trial.info.run_id, metrics=[Metric("objective", result.score, self.when, 0)])
-        self._client.set_terminated(trial.info.run_id, "FAILED" if result.score is None else "FINISHED", self.when)
+        status = "KILLED" if result.stopped else "FAILED" if result.failure else "FINISHED"
+        self._client.set_terminated(trial.info.run_id, status, self.when)
 
     def log_tags(self, tags: Mapping[str, str]) -> None:
         self._client.log_batch(self._id, tags=[RunTag(*tag) for tag in tags.items()])

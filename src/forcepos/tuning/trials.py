@@ -4,14 +4,14 @@ import dataclasses
 import math
 import os
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, FiniteFloat, PositiveInt
+from pydantic import BeforeValidator, Field, FiniteFloat, PositiveInt
 
 from forcepos.runtime import files
 from forcepos.tuning.tuner import Space
@@ -29,6 +29,20 @@ class TrialResult:
     history: list[list[_StoredLogs]]  # Keras' logs, per execution and per epoch
     score: FiniteFloat | None  # mean over executions of the best epoch's objective; None where the trial failed
     failure: str | None = None  # why it failed, None where it did not
+    stopped: bool = False  # before its time, with the score so far: not to be compared with those of others
+    seconds: Annotated[FiniteFloat, Field(ge=0)] = field(default=0.0, compare=False)  # unknown to earlier versions
+
+    @property
+    def reason(self) -> str | None:
+        """Why it ended before its time; None where it did not."""
+        stop = f"stopped in epoch {len(self.history[-1])}: worse than the median of earlier trials"
+        return stop if self.stopped else self.failure
+
+
+def best_first(trials: Iterable[TrialResult], direction: str) -> list[TrialResult]:
+    """Return the trials that neither failed nor were stopped, the best first, of equals the earlier one."""
+    whole = [(trial.score, trial) for trial in trials if trial.score is not None and not trial.stopped]
+    return [trial for _, trial in sorted(whole, key=lambda pair: pair[0], reverse=direction == "max")]
 
 
 def save_trial(directory: Path, result: TrialResult) -> None:

@@ -121,6 +121,10 @@ class Tuner(schema.TunerConfig, ABC):
     def declare(self, space: Space, epochs: int) -> None:
         """Declare what the oracle adds to the hyperparameters of a trial; nothing by default."""
 
+    def goes_on_from(self, values: Mapping[str, Any]) -> int | None:  # noqa: ARG002  # overridden
+        """Return the trial, from 1, whose training one with these values goes on with; None: it begins its own."""
+        return None
+
 
 @dataclass
 class Random(Tuner):
@@ -167,6 +171,9 @@ class Hyperband(schema.HyperbandTunerConfig, Tuner):
         with space.conditional_scope("tuner/round", range(1, epochs + 1)):
             space.Text("tuner/trial_id", str.isdecimal)
 
+    def goes_on_from(self, values: Mapping[str, Any]) -> int | None:
+        return int(values["tuner/trial_id"]) + 1 if "tuner/trial_id" in values else None
+
 
 @dataclass
 class Fixed(schema.FixedTunerConfig, Tuner):
@@ -183,3 +190,9 @@ class SearchSpec:
     directory: Path  # where trials and journal are kept; locked by the process that searches
     seed: int
     epochs: int  # of a trial's training; with Hyperband, of the longest
+    # Trials whose networks are kept for an ensemble, at most; None: its trainer takes no checkpoints.
+    networks: int | None = None
+
+    def epochs_of(self, values: Mapping[str, Any]) -> int:
+        """Return for how many epochs a trial with these values trains: fewer, if Hyperband put that into them."""
+        return int(values.get("tuner/epochs", self.epochs))

@@ -1,7 +1,7 @@
 """A search with many workers: processes of this machine that train its trials, replaced when they are lost.
 
 The main process keeps the ledger and emits events; it trains nothing. Through a pipe of its own, each worker
-receives number and hyperparameters of a trial. It sends epochs' logs, and None when the trial's file is written.
+receives a trial that begins. It sends epochs' logs, and None when the trial's file is written.
 """
 
 import logging
@@ -23,8 +23,8 @@ from forcepos.models.training.trainer import NetworkTrainer
 from forcepos.runtime.errors import InputError
 from forcepos.runtime.interruption import end_promptly, end_with_parent, stop_if_asked
 from forcepos.runtime.resources import jobs_at_once
-from forcepos.tuning.search import Ledger, SearchResult, Trainer, run_trial
-from forcepos.tuning.trials import Events, TrialResult, Values, load_trial, save_trial
+from forcepos.tuning.search import Begun, Ledger, SearchResult, Trainer, run_trial
+from forcepos.tuning.trials import Events, TrialResult, load_trial, save_trial
 from forcepos.tuning.tuner import SearchSpec
 
 log = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ class SharedSearch:
 class _Worker:
     def __init__(self, shared: SharedSearch, number: int) -> None:
         self.name, self.free = f"worker {number}", False
-        self.trial: tuple[int, Values] | None = None
+        self.trial: Begun | None = None
         self.pipe, theirs = multiprocessing.Pipe()
         self.process = shared.start(number, theirs)
         theirs.close()
@@ -112,14 +112,14 @@ class WorkerPool:
                 self._close_trial(worker)
                 worker.free = True
             elif message and worker.trial:
-                self._events.epoch_ended(worker.trial[0], *message)
+                self._events.epoch_ended(worker.trial.number, *message)
 
     def _close_trial(self, worker: _Worker) -> None:
         """Record the result that a worker has left; without one, its trial is handed out again."""
-        if worker.trial and (result := load_trial(self._directory, worker.trial[0])):
+        if worker.trial and (result := load_trial(self._directory, worker.trial.number)):
             self._ledger.end(result)
         elif worker.trial:
-            self._ledger.requeue(worker.trial[0])
+            self._ledger.requeue(worker.trial.number)
         worker.trial = None
 
     def _hand_out(self) -> bool:
@@ -132,7 +132,7 @@ class WorkerPool:
 
     def _take_back(self, worker: _Worker, reason: str) -> None:
         """Take back the trial of a lost worker; one that is lost again and again is taken to be the reason."""
-        number, values = worker.trial or (None, {})
+        number = worker.trial.number if worker.trial else None
         self._lost[number] += 1
         again = self._lost[number] >= _TIMES_LOST
         if number is None and again:
@@ -140,9 +140,9 @@ class WorkerPool:
             raise InputError(f"{ended}: see {self._shared.folder / worker.name.replace(' ', '_')}.log")
         requeued = f"; trial {number} is handed to the next one" if number else ""
         log.warning("%s %s%s", worker.name, reason, requeued)
-        if number and again and not load_trial(self._directory, number):
+        if worker.trial and number and again and not load_trial(self._directory, number):
             failure = f"its worker was lost {_TIMES_LOST} times, the last one {reason}"
-            save_trial(self._directory, TrialResult(number, values, [], None, failure))
+            save_trial(self._directory, TrialResult(number, worker.trial.hyperparameters, [], None, failure))
         self._close_trial(worker)
 
 
@@ -167,5 +167,5 @@ def work(spec: SearchSpec, train: Trainer, pipe: Connection) -> None:
     """Do the trials that arrive; their results go to `spec.directory`."""
     while True:
         pipe.send(None)
-        number, values = pipe.recv()
-        save_trial(spec.directory, run_trial(spec, number, values, train, lambda _, *epoch: pipe.send(epoch)))
+        begun: Begun = pipe.recv()
+        save_trial(spec.directory, run_trial(spec, begun, train, lambda _, *epoch: pipe.send(epoch)))

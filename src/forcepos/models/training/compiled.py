@@ -17,6 +17,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers, ops
+from numpy.typing import NDArray
 
 from forcepos.data.splits.split import Subsets
 from forcepos.models.problem import Task
@@ -25,6 +26,7 @@ from forcepos.runtime.errors import TrialFailure
 from forcepos.runtime.interruption import stop_if_asked
 
 Logs = dict[str, float]
+Array = NDArray[Any]
 AfterEpoch = Callable[[int, Logs], None]  # receives the number and the logs of each epoch
 
 _STEPS = 100  # of a block: an interruption waits for these at most
@@ -32,6 +34,16 @@ _VALIDATION_BATCH, _FEW_ROWS = 4096, 64  # samples of so many rows; fewer of mor
 
 # Every network is traced once; TensorFlow counts the traces of all networks and warns of excessive retracing.
 logging.getLogger("tensorflow").addFilter(lambda record: "tf.function retracing" not in record.getMessage())
+
+
+@dataclass
+class Checkpoint:
+    """Where a trial's training has got to; one that begins with it goes on from there, and leaves its own."""
+
+    epochs: int = 0
+    state: Sequence[Array] = ()  # values of all that `Training` changes
+    best: Sequence[Array] = ()  # weights of the epoch with the best objective
+    objective: float | None = None  # in that epoch
 
 
 @dataclass(frozen=True)
@@ -139,26 +151,29 @@ class Training(keras.Model):  # type: ignore[misc]  # keras is untyped
         self._measure(dataset.targets[:1], dataset.targets[:1], tf.constant(1))
         self.reset_metrics()
 
-    def run(
+    def run(  # noqa: PLR0913  # what a training needs
         self, network: keras.Sequential, seed: int, epochs: int, after_epoch: AfterEpoch,
-        callbacks: Sequence[keras.callbacks.Callback] = (),
+        callbacks: Sequence[keras.callbacks.Callback] = (), start: Checkpoint | None = None,
     ) -> list[Logs]:  # fmt: skip
         """Train `network` from its current weights and return the logs of each epoch.
 
-        It learns from the training subset, in an order drawn with `seed`, and is validated after each epoch.
+        It learns from the training subset, in an order drawn with `seed`, and is validated after each epoch. From
+        `start`, left by a training with the same seed, it goes on as if that had not ended.
         A TrialFailure tells that it diverges: a loss is not finite, which ends it in that epoch, or a weight.
         """
-        # Weights, the state of dropout's random numbers, and the optimizer's.
-        own = [*self._copy.variables, *self.optimizer.variables]
-        for variable, value in zip(own, [*network.variables, *self._fresh_optimizer], strict=True):
+        start = start or Checkpoint()
+        state = start.state or [*network.variables, *self._fresh_optimizer]
+        for variable, value in zip(self.changed, state, strict=True):
             variable.assign(value)
         rng = np.random.default_rng(seed)
+        for _ in range(start.epochs):  # draws what those drew
+            self._train.shuffle(rng)
         self._seed.assign(seed)
         params = {"epochs": epochs, "steps": len(self._train.numbers), "verbose": 0}
         observers = keras.callbacks.CallbackList(callbacks, add_history=True, model=self, **params)
         self.stop_training = False  # callbacks set it
         observers.on_train_begin()
-        for epoch in range(epochs):
+        for epoch in range(start.epochs, epochs):
             observers.on_epoch_begin(epoch)
             self._train.shuffle(rng)
             logs = self._epoch(observers)
@@ -195,6 +210,11 @@ class Training(keras.Model):  # type: ignore[misc]  # keras is untyped
 
     def _results(self) -> Logs:
         return {name: float(value) for name, value in sorted(self.get_metrics_result().items())}
+
+    @property
+    def changed(self) -> list[Any]:
+        """Variables that training changes: weights, the state of dropout's random numbers, and the optimizer's."""
+        return [*self._copy.variables, *self.optimizer.variables]
 
     def train_step(self, number: tf.Tensor) -> Logs:
         """Take a step for each batch of the training block `number`; return the metrics so far."""

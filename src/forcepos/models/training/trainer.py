@@ -13,7 +13,7 @@ from forcepos.models.architectures.architecture import preprocessing
 from forcepos.models.networks import build_network
 from forcepos.models.problem import Problem, Regression
 from forcepos.models.scaling import Scaling, evenly, fit_scaling, fit_statistics, spread_of_recordings
-from forcepos.models.training.compiled import AfterEpoch, Logs, Program, Training
+from forcepos.models.training.compiled import AfterEpoch, Array, Checkpoint, Logs, Program, Training
 from forcepos.models.training.device import DeviceDataset, rows_of
 from forcepos.runtime.errors import ImpossibleNetwork, TrialFailure
 
@@ -44,22 +44,45 @@ class NetworkTrainer:
         """Return a trainer for other subsets of the same recordings, which stay on the device once."""
         return NetworkTrainer(problem, self.folder, self.pretrained, self._dataset)
 
-    def execute(
-        self, hyperparameters: Values, execution: int, seed: int, epochs: int, after_epoch: AfterEpoch
-    ) -> list[Logs]:
+    def execute(  # noqa: PLR0913  # as `trial`
+        self, hyperparameters: Values, execution: int, seed: int, epochs: int, after_epoch: AfterEpoch,
+        checkpoint: Checkpoint | None = None,
+    ) -> list[Logs]:  # fmt: skip
         """Train a trial's network in its execution 1, 2, …, each of which validates on other recordings."""
         if execution not in self._executions:
             problem = self.problem.rotated(execution)
             self._executions[execution] = self if problem is self.problem else self.on(problem)
-        return self._executions[execution].trial(hyperparameters, seed, epochs, after_epoch)
+        return self._executions[execution].trial(hyperparameters, seed, epochs, after_epoch, checkpoint)
 
-    def trial(self, hyperparameters: Values, seed: int, epochs: int, after_epoch: AfterEpoch) -> list[Logs]:
-        """Train a trial's network once; a TrialFailure: it cannot be built, is too large or diverges."""
-        in_all = self._config.tuner.executions_per_trial * epochs
+    def trial(
+        self, hyperparameters: Values, seed: int, epochs: int, after_epoch: AfterEpoch,
+        checkpoint: Checkpoint | None = None,
+    ) -> list[Logs]:  # fmt: skip
+        """Train a trial's network once, from a checkpoint on, which moves to the end.
+
+        A TrialFailure tells that it cannot be built, is too large or diverges.
+        """
+        tuner, kept = self._config.tuner, checkpoint or Checkpoint()
+        in_all = tuner.executions_per_trial * epochs
+
+        def note_best(epoch: int, logs: Logs) -> None:
+            after_epoch(epoch, logs)
+            value, before = logs[tuner.objective], kept.objective
+            if before is None or (value < before if tuner.direction == "min" else value > before):
+                kept.objective, kept.best = value, training.get_weights()
+
         with _possible():
             network = self._build(hyperparameters, seed)
             training = self._training(network, hyperparameters, hyperparameters["batch_size"], in_all)
-            return training.run(network, seed, epochs, after_epoch)
+            history = training.run(network, seed, epochs, note_best, start=kept)
+            kept.epochs, kept.state = epochs, [variable.numpy() for variable in training.changed]
+        return history
+
+    def restored(self, hyperparameters: Values, weights: Sequence[Array]) -> keras.Sequential:
+        """Return the network of a trial that ended with these weights."""
+        network = self._build(hyperparameters, self._config.seed)
+        network.set_weights(weights)
+        return network
 
     def final(self, best: Values, member: int, after_epoch: AfterEpoch) -> tuple[keras.Model, list[Logs]]:
         """Train the ensemble's network number `member` (1, 2, …); return it and the logs of each epoch.
@@ -95,6 +118,7 @@ class NetworkTrainer:
         keras.utils.set_random_seed(seed)
         if self.pretrained:
             source, task = self.pretrained[(member - 1) % len(self.pretrained)], self.problem.task
+            self._latest = None  # of another source, which may have other layers
             network = keras.models.clone_model(source)
             network.set_weights(source.get_weights())
             network.compile(keras.optimizers.Adam(hyperparameters["lr"]), loss=task.loss, metrics=task.metrics())
