@@ -100,7 +100,12 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
             [*SHORT, *more, "split.calibration_ratio=0.1", f"hydra.run.dir=outputs/runs/{name}"], folder
         )
         assert done.code == 0, done.err
-    assert command_line(["-m", *SHORT, "seed=1,2", "hydra.sweep.dir=outputs/sweeps/S"], folder).code == 0
+    assert (
+        command_line(
+            ["-m", *SHORT, "model=cnn_regression,ffnn_regression", "hydra.sweep.dir=outputs/sweeps/S"], folder
+        ).code
+        == 0
+    )
     MlflowClient(f"sqlite:///{folder}/mlruns/mlflow.db").set_registered_model_alias("plate", "in_use", "1")
     recordings = forcepos.load_recordings(forcepos.compose("debug=smoke"))
     begin, end = recordings.bounds[0]
