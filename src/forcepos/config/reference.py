@@ -43,7 +43,8 @@ _FREQUENT = (
     "seed", "skip_finished", "fail_fast",
     "data.seed", "split.test_ratio", "split.validation_ratio", "split.calibration_ratio",
     "model.window", "model.scaling", "tuner.objective", "tuner.direction", "tuner.max_trials", "tuner.minutes",
-    "tuner.stop", "tuner.executions_per_trial", "tuner.max_failures", "tuner.workers", "tuner.fresh", "tuner.hyperparameters",
+    "tuner.stop", "tuner.executions_per_trial", "tuner.max_failures", "tuner.workers", "tuner.fresh",
+    "tuner.hyperparameters",
     "training.epochs", "training.final_epochs", "training.patience", "training.ensemble", "training.device",
     "evaluation.also", "evaluation.coverage", "tracking.uri",
 )  # fmt: skip
