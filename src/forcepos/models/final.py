@@ -57,7 +57,7 @@ def assemble(
     """Make one calibrated model of trained networks; one that is there twice has twice the weight."""
     bare, box = {network: _bare(network) for network in networks}, target_box(problem)
     members = [bare[network] for network in networks]
-    if len(problem.split.calibration):
+    if len(problem.split.calibration) and problem.config.evaluation.calibration != "folds":
         errors = _Errors.of(members, problem, problem.split.calibration, box)
     calibration = errors.calibration(problem) if errors else None
     model = inference_model(problem.task, members, calibration, problem.config.model.name, box)
