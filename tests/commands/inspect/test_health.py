@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from forcepos.commands.inspect.health import health
+from forcepos.data.readers.times import measure, steps_of
 from forcepos.data.recordings import Recordings
 from tests.commands.inspect.made import facts
 
@@ -72,6 +74,17 @@ def test_dead_and_saturated_stretches_name_their_rows() -> None:
     dead, saturated = health(recordings)[0]
     assert dead.startswith("dead: Fx is exactly 0.125 in rows 50 to 149 of rec_1;")
     assert saturated.startswith("saturated: Fy is exactly 50 in rows 100 to 159 of rec_2;")
+
+
+def test_a_clock_that_jitters_less_than_training_warns_of_names_the_worst_recording() -> None:
+    recordings = visits(2)
+    time_s = np.tile(np.arange(200) / 100, 2)
+    time_s[200::2] += 0.004  # every other row of the second one is late: steps of 6, its median, and 14 ms
+    times = measure(steps_of(time_s, recordings.recording), recordings.recording, recordings.names)
+    assert health(replace(recordings, times=times))[0] == [
+        f"clock jitter: the middle 90 % of steps of time differ by 1.3 steps in {recordings.names[1]}; "
+        "the sensor's own clock is better"
+    ]
 
 
 def test_inspect_tells_it_and_draws_it(tmp_path: Path) -> None:

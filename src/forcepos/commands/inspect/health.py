@@ -21,6 +21,7 @@ _SURE = 5  # standard errors
 _AT_REST = 0.02  # of the positions' range: a recording in which the arm moves less
 _FEW = 8  # recordings: too few for a correlation
 _STUCK_ROWS, _STUCK_TIMES = 25, 20  # rows of one value, and times the usual number of rows of one value
+_JITTER = (0.5, 1.5)  # median steps; of more, training warns
 _WORTH_A_LINE = 3.0  # standard deviations of noise: a recording's, without its trend
 _TARE = "data.tare=time or data.tare=force subtracts them; with data.session, split=held_out_sessions tests them"
 Measures = dict[str, dict[str, float]]  # of each channel, as known
@@ -56,7 +57,7 @@ def health(recordings: Recordings) -> tuple[list[str], Measures]:
         channels[name] = {key: round(float(value), 3) for key, value in found.items() if np.isfinite(value)}
     lines = _line("drift in recordings at rest", "drift", channels, drifts, "data.tare=time lessens it")
     lines += _line("offsets between recordings of the same point", "offset", channels, {}, _TARE)
-    return [*lines, *_stretches(recordings)], channels
+    return [*lines, *_stretches(recordings), *_jitter(recordings)], channels
 
 
 def _offset(recordings: Recordings, means: Float64, noise: Float64) -> float:
@@ -88,6 +89,13 @@ def _stretches(recordings: Recordings) -> Iterator[str]:
             found.append((rows[longest], f"{kind}: {channel} is exactly {value:.6g} in {where}"))
     helps = "see its range and its wiring, or take it out of data.features"
     yield from first_lines([f"{line}; {helps}" for _, line in sorted(found, key=lambda one: -one[0])], _SHOWN)
+
+
+def _jitter(recordings: Recordings) -> Iterator[str]:
+    times = recordings.times
+    if times and _JITTER[0] < (most := np.nan_to_num(times.jitter).max()) <= _JITTER[1]:
+        where = f"{most:.2g} steps in {times.names[int(np.nanargmax(times.jitter))]}"
+        yield f"clock jitter: the middle 90 % of steps of time differ by {where}; the sensor's own clock is better"
 
 
 def save_figures(survey: Survey, measures: Measures, folder: Path) -> list[Path]:
