@@ -26,6 +26,7 @@ from benchmarks.table import Table
 from benchmarks.tables import tables
 from benchmarks.training_loops import training_loops
 from benchmarks.trial_cost import trial_cost
+from benchmarks.trial_ensembles import ensembles
 from benchmarks.where_time_goes import where_time_goes
 from benchmarks.whole_search import whole_search
 from benchmarks.workers import workers
@@ -48,9 +49,16 @@ PARTS: dict[str, Callable[[int], Iterable[Table]]] = {
     "splits": splits,
     "live": live,
     "quality": quality,
+    "ensembles": ensembles,
     "gpu": gpu,
 }
-_NAMED = {"pretrain", "splits", "quality", "gpu"}  # only where they are named: long, or not for every machine
+_NAMED = {
+    "pretrain",
+    "splits",
+    "quality",
+    "ensembles",
+    "gpu",
+}  # only where they are named: long, or not for every machine
 
 
 def main() -> None:
@@ -61,8 +69,8 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=15, help="of a trial of the whole search")
     parser.add_argument("--minutes", type=float, default=1, help="of the live loop")
     parser.add_argument("--quick", action="store_true", help="of quality and gpu: does it run? Measures no speed")
-    parser.add_argument("--seeds", type=int, help="of quality; 10 by default")
-    real = "quality: a folder with sets of recordings as for make bench-real, measured as well; by default $DATA"
+    parser.add_argument("--seeds", type=int, help="of quality and ensembles; 10 by default")
+    real = "quality, ensembles: a folder with sets of recordings as for make bench-real, too; by default $DATA"
     parser.add_argument("--data", type=Path, default=os.environ.get("DATA") or None, help=real)
     parser.add_argument("--page", type=Path, help="of quality: a page with two marks between which its tables go")
     parser.add_argument("--device", choices=["gpu", "cpu"], default="gpu", help="of the part gpu")
@@ -73,6 +81,7 @@ def main() -> None:
         "quality": partial(
             quality, quick=chosen.quick, data=chosen.data, seeds=chosen.seeds, page=chosen.page
         ),
+        "ensembles": partial(ensembles, data=chosen.data, seeds=chosen.seeds),
         "gpu": partial(gpu, device=chosen.device, quick=chosen.quick, folder=chosen.folder),
     }  # fmt: skip
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
