@@ -193,6 +193,21 @@ def test_each_network_of_an_ensemble_starts_with_weights_and_scaling_of_its_own_
             assert np.allclose(copied, value, rtol=0, atol=1e-20)
 
 
+def test_each_network_of_an_ensemble_is_trained_with_the_layers_of_its_own_source(tmp_path: Path) -> None:
+    """As in an ensemble of trials, whose networks may differ in what no weight shows."""
+    config = checked_config("debug=smoke", "model=ffnn_regression", "training.final_epochs=2", "data.seed=2")
+    problem, sources = Problem.of(config, load_recordings(config.data).recordings), []
+    for activation in ("relu", "tanh"):
+        chosen = CHOSEN | {"activation": activation}
+        sources.append(build_network(config.model, chosen, problem.task, 20, Scaling()))
+    together = NetworkTrainer(problem, tmp_path, sources)
+    alone = NetworkTrainer(problem, tmp_path, [sources[0], sources[1]])
+    _, first = together.final(CHOSEN, 1, lambda *_: None)
+    _, second = together.final(CHOSEN, 2, lambda *_: None)
+    _, expected = alone.final(CHOSEN, 2, lambda *_: None)
+    assert second == expected != first
+
+
 @pytest.mark.parametrize("content", [None, b"no zip"])
 def test_a_model_that_is_missing_or_damaged_is_told_in_one_line(content: bytes | None) -> None:
     Path("source").mkdir()
