@@ -57,7 +57,7 @@ def refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Refused
         ("model.space.units=32",
          "unknown key model.space.units: it belongs to model=ffnn_classification or model=ffnn_regression"),
         ("tuner.zzz=1", "unknown key tuner.zzz: tuner has name, plugin, objective, direction, max_trials, "
-         "executions_per_trial, max_failures, workers, fresh, num_initial_points, alpha, beta"),
+         "minutes, executions_per_trial, stop, max_failures, workers, fresh, num_initial_points, alpha, beta"),
         ("model.space.kernels.max=3", "unknown key model.space.kernels: did you mean model.space.kernel?"),
         ("data.päth=3", "data.päth=3 is not key=value: did you mean data.path?"),
         ("data.name=a\n\x1b[1mü", r"'data.name=a\n\x1b[1mü' holds a character that cannot stand there"),
