@@ -25,13 +25,14 @@ from tests.warm import Started, forcepos
 
 pytestmark = pytest.mark.system
 
-# About a second a trial, so that kills fall into start-up, trials and the writing of results.
+# Half a second a trial, so that kills fall into start-up, trials and the writing of results; a dozen of them before
+# the last trial, since what has finished is another run afterwards.
 SEARCH = ["debug=smoke", "model=ffnn_regression", "training.epochs=2", *PLAIN]
 MORE = {"hyperband": ["training.epochs=9", "tuner.max_trials=null"]}
 
 
 def search_of(tuner: str) -> list[str]:
-    return [*SEARCH, f"tuner={tuner}", *MORE.get(tuner, ["tuner.max_trials=22"])]
+    return [*SEARCH, f"tuner={tuner}", *MORE.get(tuner, ["tuner.max_trials=36"])]
 
 
 def trials(folder: Path) -> list[dict[str, Any]]:
