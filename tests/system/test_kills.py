@@ -25,8 +25,8 @@ from tests.warm import Started, forcepos
 
 pytestmark = pytest.mark.system
 
-# Half a second a trial, so that kills fall into start-up, trials and the writing of results; a dozen of them before
-# the last trial, since what has finished is another run afterwards.
+# Half a second a trial, so that kills fall into start-up, trials and the writing of results, and so many that no
+# kill comes after the last one: what has finished is another run when it is done again.
 SEARCH = ["debug=smoke", "model=ffnn_regression", "training.epochs=2", *PLAIN]
 MORE = {"hyperband": ["training.epochs=9", "tuner.max_trials=null"]}
 
