@@ -40,7 +40,7 @@ compare-notebook: $(READY)
 	$(BIN)/python -m benchmarks.compare_notebook --page docs/against-the-notebook.md
 
 reference: $(READY)
-	$(BIN)/python docs/config_page.py > docs/config.md
+	$(BIN)/python docs/scripts/config_page.py > docs/config.md
 	$(BIN)/python docs/scripts/command_page.py > docs/command-line.md
 	$(BIN)/python docs/scripts/rooms_picture.py > docs/pictures/rooms.svg
 

@@ -58,7 +58,7 @@ def test_a_key_without_a_meaning_cannot_be_declared() -> None:
 
 def test_the_page_is_what_the_schema_and_conf_give() -> None:
     written = subprocess.run(
-        [sys.executable, DOCS / "config_page.py"], check=True, capture_output=True, encoding="utf-8"
+        [sys.executable, DOCS / "scripts" / "config_page.py"], check=True, capture_output=True, encoding="utf-8"
     )
     assert (DOCS / "config.md").read_text(encoding="utf-8") == written.stdout, "run make reference"
 

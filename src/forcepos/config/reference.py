@@ -1,4 +1,4 @@
-"""The text of --help, made from the schema and conf/; docs/config_page.py makes docs/config.md likewise."""
+"""The text of --help, from the schema and conf/; docs/scripts/config_page.py makes docs/config.md likewise."""
 
 import dataclasses
 import textwrap

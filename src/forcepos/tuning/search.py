@@ -262,7 +262,7 @@ def first_of(config: Tuner, number: int, values: Values, trials: Mapping[int, Tr
 
 
 def _start(spec: SearchSpec, begun: Begun, execution: int) -> tuple[list[Checkpoint], list[Logs]]:
-    """Return the checkpoint that an execution trains with, if its trainer takes any, and the epochs before."""
+    """Return the checkpoint that an execution trains with, where it takes one and is to, and the epochs before."""
     if spec.networks is None:
         return [], []
     if before := begun.before:
@@ -272,7 +272,8 @@ def _start(spec: SearchSpec, begun: Begun, execution: int) -> tuple[list[Checkpo
             known = before.history[execution - 1]
             found.epochs, found.objective = len(known), best_so_far(spec.config, known)[-1]
             return [found], list(known)
-    return [Checkpoint()], []
+    kept = spec.networks or spec.epochs_of(begun.hyperparameters) < spec.epochs
+    return [Checkpoint()] if kept else [], []
 
 
 class _Stopped(Exception):  # noqa: N818  # no error

@@ -1,6 +1,5 @@
 """The command line of `python -m forcepos inspect`."""
 
-import argparse
 import json
 import logging
 import os
@@ -10,8 +9,7 @@ from collections.abc import Sequence
 from itertools import chain, count
 from pathlib import Path
 
-from forcepos.config.mistakes import answer_in_one_line
-from forcepos.runtime.interruption import ended_by_input_errors, ended_by_signals
+from forcepos.config.mistakes import command_parser
 from forcepos.runtime.log_lines import StandardErrorHandler, print_result
 from forcepos.runtime.wording import visible
 
@@ -29,9 +27,8 @@ python -m forcepos inspect trials/ --join ft=wrench.csv tcp=pose.csv --time ft.t
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Run the command, and exit with the code that a shell expects."""
-    raw = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(prog="forcepos inspect", description=_HELP, formatter_class=raw)
+    """Run the command."""
+    parser = command_parser("inspect", _HELP)
     add = parser.add_argument
     add("files", nargs="+", metavar="FILES", help="files, folders or patterns, all with the same columns")
     add("--write", type=Path, metavar="YAML", help="where to write the draft: a file in a folder named data")
@@ -42,16 +39,14 @@ def main(arguments: Sequence[str]) -> None:
     add("--positions", nargs="+", default=(), metavar="COLUMN", help="columns with x, y and z, or x and y, or x")
     add("--point", metavar="COLUMN", help="column with the name of the touched point")
     add("--label", metavar="COLUMN", help="column with the class")
-    answer_in_one_line(parser)
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, handlers=[StandardErrorHandler()])
     os.environ.setdefault("MPLBACKEND", "Agg")
-    with ended_by_signals(), ended_by_input_errors():
-        from forcepos.commands.inspect.report import inspect  # noqa: PLC0415  # --help does not need it
+    from forcepos.commands.inspect.report import inspect  # noqa: PLC0415  # --help does not need it
 
-        path = Path("outputs/inspect") / time.strftime("%Y-%m-%d_%H-%M-%S")
-        others = (path.with_name(f"{path.name}-{number}") for number in count(2))  # two may begin at once
-        result = inspect(options, next(folder for folder in chain([path], others) if not folder.exists()))
-        line = json.dumps(result, ensure_ascii=False, allow_nan=False)
-        print_result(line if line.isprintable() else json.dumps(result), asked=True)  # hidden characters as codes
-        sys.stderr.write(visible(result["command"]) + "\n")
+    path = Path("outputs/inspect") / time.strftime("%Y-%m-%d_%H-%M-%S")
+    others = (path.with_name(f"{path.name}-{number}") for number in count(2))  # two may begin at once
+    result = inspect(options, next(folder for folder in chain([path], others) if not folder.exists()))
+    line = json.dumps(result, ensure_ascii=False, allow_nan=False)
+    print_result(line if line.isprintable() else json.dumps(result), asked=True)  # hidden characters as codes
+    sys.stderr.write(visible(result["command"]) + "\n")

@@ -62,20 +62,22 @@ class NetworkTrainer:
 
         A TrialFailure tells that it cannot be built, is too large or diverges.
         """
-        tuner, kept = self._config.tuner, checkpoint or Checkpoint()
+        tuner, kept = self._config.tuner, checkpoint
         in_all = tuner.executions_per_trial * epochs
 
         def note_best(epoch: int, logs: Logs) -> None:
             after_epoch(epoch, logs)
-            value, before = logs[tuner.objective], kept.objective
-            if before is None or (value < before if tuner.direction == "min" else value > before):
-                kept.objective, kept.best = value, training.get_weights()
+            if kept is not None:
+                value, before = logs[tuner.objective], kept.objective
+                if before is None or (value < before if tuner.direction == "min" else value > before):
+                    kept.objective, kept.best = value, training.get_weights()
 
         with _possible():
             network = self._build(hyperparameters, seed)
             training = self._training(network, hyperparameters, hyperparameters["batch_size"], in_all)
             history = training.run(network, seed, epochs, note_best, start=kept)
-            kept.epochs, kept.state = epochs, [variable.numpy() for variable in training.changed]
+            if kept is not None:
+                kept.epochs, kept.state = epochs, [variable.numpy() for variable in training.changed]
         return history
 
     def restored(self, hyperparameters: Values, weights: Sequence[Array]) -> keras.Sequential:

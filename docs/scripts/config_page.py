@@ -1,4 +1,4 @@
-"""Write docs/config.md from the schema and conf/: `python docs/config_page.py > docs/config.md`."""
+"""Write docs/config.md from the schema and conf/: `python docs/scripts/config_page.py > docs/config.md`."""
 
 from __future__ import annotations
 
