@@ -4,7 +4,8 @@
 # make lint   style, types, one-way imports
 # make audit  known vulnerabilities of what is installed; asks the public package index
 # make bench  measure side by side; half an hour, on an idle machine
-# make compare-notebook   the notebook's presets against our defaults; takes hours, can be interrupted and resumed
+# make figures [FIGURES="NAME …"] [DATA=folder]   measure the tables of README and docs again and write them; three
+#             hours on an idle machine, can be interrupted and resumed
 # make bench-quality [DATA=folder]   time to equal quality of each tuner; an hour on an idle machine, can be resumed
 # make bench-real DATA=folder   our models on recordings of real arms; an hour, can be interrupted and resumed
 # make reference   write docs/config.md, docs/command-line.md and the picture of the rooms from the code
@@ -16,7 +17,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
-.PHONY: run test test-system bench bench-quality bench-real compare-notebook reference docs lint audit ui clean
+.PHONY: run test test-system bench bench-quality bench-real figures reference docs lint audit ui clean
 
 run: $(READY)
 	$(BIN)/python -m forcepos model=cnn_regression tuner=bayesian
@@ -31,13 +32,13 @@ bench: $(READY)
 	$(BIN)/python -m benchmarks
 
 bench-quality: $(READY)
-	$(BIN)/python -m benchmarks quality --page docs/against-the-notebook.md $(if $(DATA),--data $(DATA))
+	$(BIN)/python -m benchmarks quality $(if $(DATA),--data $(DATA))
+
+figures: $(READY)
+	$(BIN)/python -m benchmarks.figures $(FIGURES) $(if $(DATA),--data $(DATA))
 
 bench-real: $(READY)
 	$(BIN)/python -m benchmarks.real $(DATA)
-
-compare-notebook: $(READY)
-	$(BIN)/python -m benchmarks.compare_notebook --page docs/against-the-notebook.md
 
 reference: $(READY)
 	$(BIN)/python docs/scripts/config_page.py > docs/config.md

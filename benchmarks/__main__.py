@@ -72,15 +72,12 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, help="of quality and ensembles; 10 by default")
     real = "quality, ensembles: a folder with sets of recordings as for make bench-real, too; by default $DATA"
     parser.add_argument("--data", type=Path, default=os.environ.get("DATA") or None, help=real)
-    parser.add_argument("--page", type=Path, help="of quality: a page with two marks between which its tables go")
     parser.add_argument("--device", choices=["gpu", "cpu"], default="gpu", help="of the part gpu")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where the part gpu keeps what it saw")
     chosen = parser.parse_args()
     parts = PARTS | {
         "search": partial(whole_search, epochs=chosen.epochs), "live": partial(live, minutes=chosen.minutes),
-        "quality": partial(
-            quality, quick=chosen.quick, data=chosen.data, seeds=chosen.seeds, page=chosen.page
-        ),
+        "quality": partial(quality, quick=chosen.quick, data=chosen.data, seeds=chosen.seeds),
         "ensembles": partial(ensembles, data=chosen.data, seeds=chosen.seeds),
         "gpu": partial(gpu, device=chosen.device, quick=chosen.quick, folder=chosen.folder),
     }  # fmt: skip

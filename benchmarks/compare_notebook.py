@@ -1,4 +1,4 @@
-"""`make compare-notebook`: the notebook's presets and our defaults: same data, seeds, trials, epochs and measures.
+"""The notebook's presets and our defaults: same data, seeds, trials, epochs and measures.
 
 Each is a run of the command line. Finished runs are kept and found again, so it may be stopped and gone on with.
 """
@@ -29,7 +29,7 @@ Result = dict[str, Any]
 
 
 def main() -> None:
-    """Run all pairs, print the table and put it into the page that is named."""
+    """Run all pairs and print the table."""
     asked = _arguments()
     table = Table(
         "Our defaults and the notebook's presets",
@@ -43,10 +43,8 @@ def main() -> None:
             for choice in ([f"model={model}"], [f"experiment=notebook_{model}", "split.calibration_ratio=0.1"])
         )
         _add(table, model, split, ours, theirs)
-        print(f"{table}\n", flush=True)
-    text = f"{table}\n\n`python -m benchmarks.compare_notebook {' '.join(sys.argv[1:])}`"
-    if asked.page:
-        put_between(Path(asked.page), text)
+        print(f"{table}\n", file=sys.stderr, flush=True)
+    print(table)
 
 
 def _arguments() -> argparse.Namespace:
@@ -60,7 +58,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, default=15, help="of a trial")
     parser.add_argument("--final-epochs", type=int, default=40)
     parser.add_argument("--folder", default="outputs/compare-notebook", help="where the runs are kept")
-    parser.add_argument("--page", help="a page with the two marks between which the table goes")
     return parser.parse_args()
 
 
@@ -99,20 +96,6 @@ def _cell(results: Sequence[Result], measure: str) -> str:
     value = np.mean([result["test"][measure] for result in results])
     low, high = np.mean([result["intervals"][measure] for result in results], axis=0)
     return f"{value:.3g} [{low:.3g}, {high:.3g}]"
-
-
-def put_between(page: Path, text: str, name: str = "compare-notebook") -> None:
-    """Replace what stands between the two marks of a page, <!-- name: begin --> and <!-- name: end -->.
-
-    Raises:
-        ValueError: the page lacks the marks.
-    """
-    content, begin, end = page.read_text(encoding="utf-8"), f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
-    if begin not in content or end not in content:
-        raise ValueError(f"{page} lacks {begin} and {end}")
-    before, rest = content.split(begin, 1)
-    after = rest.split(end, 1)[1]
-    page.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":

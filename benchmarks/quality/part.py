@@ -16,7 +16,6 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.compare_notebook import put_between
 from benchmarks.quality.picture import draw
 from benchmarks.quality.results import Floats, Run, Runs, finished_runs, median, moments, targets
 from benchmarks.quality.ways import NOTEBOOK, SHARES, TPE, Study, studies
@@ -27,24 +26,15 @@ _KEPT = Path("outputs/bench-quality")
 
 def quality(
     rounds: int,  # noqa: ARG001  # seeds repeat
-    quick: bool = False, data: Path | None = None, seeds: int | None = None, page: Path | None = None,
+    quick: bool = False, data: Path | None = None, seeds: int | None = None,
 ) -> list[Table]:  # fmt: skip
-    """Run what is missing; return the tables of each set, and draw its curves into outputs/bench-quality.
-
-    A page gets tables and curves between its marks, and the picture of the curves in its folder `pictures`.
-    """
-    tables, text = list[Table](), list[str]()
+    """Run what is missing; return the tables of each set, and draw its curves into outputs/bench-quality."""
+    tables = list[Table]()
     for study in list(studies(_KEPT, quick, data, seeds)):  # a wrong folder is found before an hour's work
         _run(study)
         runs = finished_runs(study)
-        of_study = [*_tables(study, runs)]
-        picture = (page.parent / "pictures" if page else study.kept) / f"quality_{study.name}.png"
-        draw(runs, picture)
-        curves = f"![The best validation error so far, {study.name}](pictures/{picture.name})"
-        text += [*map(str, of_study), curves]
-        tables += of_study
-    if page:
-        put_between(page, "\n\n".join(text), "bench-quality")
+        draw(runs, study.kept / f"quality_{study.name}.png")
+        tables += _tables(study, runs)
     return tables
 
 

@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmarks.compare_notebook import put_between
+from benchmarks.figures import put_between
 from benchmarks.real.protocols import prepared, protocols_in
 from benchmarks.real.references import METHODS, by_recording, reference_errors
 from benchmarks.table import Table
