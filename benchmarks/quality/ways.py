@@ -16,8 +16,7 @@ NOTEBOOK = "notebook"
 TPE = "TPE with pruner"
 SHARES = (0.25, 1.0)  # of the seconds of the notebook's search, after which another way's search ends
 _PLUGIN = Path(__file__).parent / "optuna_tuner"
-# Searches with seeds close by draw some of the same trials, since KerasTuner adds 1 for each value that it draws.
-_APART = 100_000
+_OTHER_SEEDS = 1000  # the notebook's way draws trials of its own: who drew the same would share its luck
 
 _USUAL = (
     "model=ffnn_regression", "split=blocked", "tracking=none", "training.epochs=15", "training.final_epochs=40"
@@ -95,11 +94,8 @@ class Study:
 
 
 def search_seed(way: str, seed: int) -> int:
-    """Return the seed of a way's trials; the split's is `seed` for all.
-
-    The notebook's way draws trials of its own: who drew the same would share its luck.
-    """
-    return _APART * (2 * seed + (way == NOTEBOOK))
+    """Return the seed of a way's trials; the split's is `seed` for all."""
+    return seed + _OTHER_SEEDS if way == NOTEBOOK else seed
 
 
 def network_of(hyperparameters: Mapping[str, Any]) -> dict[str, Any]:

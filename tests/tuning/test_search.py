@@ -113,6 +113,16 @@ def test_a_seed_decides_the_search(name: str, tmp_path: Path) -> None:
     assert chosen[0] == chosen[1] != chosen[2]
 
 
+@pytest.mark.parametrize("name", ["random", "bayesian", "hyperband"])
+def test_seeds_close_by_share_no_trial(name: str, tmp_path: Path) -> None:
+    rates = []
+    for seed in range(1, 6):
+        listener = Recorder()
+        run(tuner(f"tuner={name}", "tuner.max_trials=4"), tmp_path / str(seed), Formula(), listener, seed)
+        rates.append({result.hyperparameters["lr"] for result in listener.ended})
+    assert len(set.union(*rates)) == sum(map(len, rates))
+
+
 @pytest.mark.parametrize("name", ["random", "bayesian", "grid", "hyperband"])
 def test_a_finished_search_is_reused_and_more_trials_extend_it(name: str, tmp_path: Path) -> None:
     first = run(tuner(f"tuner={name}", "tuner.max_trials=3"), tmp_path, Formula())

@@ -63,9 +63,10 @@ class Begun(NamedTuple):
 
 def _new_oracle(spec: SearchSpec) -> kt.Oracle:
     tuner, space = spec.config, kt.HyperParameters()
+    seed = seed_of(spec.seed, 0, 0)  # KerasTuner adds 1 for each value: seeds close by would share most trials
     spec.declare(space)
     with plugin_errors(tuner, "oracle"):
-        oracle = tuner.oracle(space, kt.Objective(tuner.objective, tuner.direction), spec.seed, spec.epochs)
+        oracle = tuner.oracle(space, kt.Objective(tuner.objective, tuner.direction), seed, spec.epochs)
     if not isinstance(oracle, kt.Oracle):
         kind = type(oracle).__name__
         raise InputError(f"{plugin_name(tuner)}: oracle returned a {kind}, not a keras_tuner.Oracle")
@@ -249,7 +250,7 @@ def search(spec: SearchSpec, train: Trainer, events: Events) -> SearchResult:
 
 
 def seed_of(seed: int, number: int, execution: int) -> int:
-    """Return the seed of a trial's execution, the same in every run of a search."""
+    """Return the seed of a trial's execution, the same in every run of a search; that of its oracle is 0, 0."""
     return int(np.random.SeedSequence([seed, number, execution]).generate_state(1)[0] >> 1)
 
 
