@@ -165,6 +165,8 @@ def test_the_same_recordings_with_other_channels_are_the_same_data() -> None:
         (positions(ERRORS, "random"), {"split.name": "random"},
          "were tested on different rows: split=blocked and split=random"),
         (positions(ERRORS, rows=range(6, 16)), {"seed": 2}, "were tested on different rows: seed=1 and seed=2"),
+        (positions(ERRORS, rows=range(6, 16)), {"seed": 2, "model.window": 7},
+         "were tested on different rows: seed=1 and seed=2"),
         (positions(ERRORS, rows=range(6, 16)), {}, "were tested on different rows: 40 % are common to both"),
         (positions(ERRORS), {"data.seed": 2}, "were tested on different data: data.seed=1 and data.seed=2"),
         (positions(ERRORS).assign(true_x_mm=7.0), {}, "were tested on different data: true values differ"),

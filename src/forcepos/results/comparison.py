@@ -174,7 +174,8 @@ def _refusal(first: ComparedRun, other: ComparedRun, share: float, same: bool) -
 def _difference(first: ComparedRun, other: ComparedRun, keys: tuple[str, ...]) -> str:
     """Name the first of these keys that differs, but for the channels of the same data."""
     found = differing([first, other]).drop(["data.features", "data.keep"], errors="ignore").T
-    for key in sorted(map(str, found), key=lambda name: not name.endswith(".name")):
+    # The likeliest reason first: a choice; a window moves few rows.
+    for key in sorted(map(str, found), key=lambda name: (not name.endswith(".name"), name == "model.window")):
         if key.startswith(keys):
             return shortened(" and ".join(f"{key.removesuffix('.name')}={value}" for value in found[key]))
     return ""
