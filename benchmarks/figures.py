@@ -21,12 +21,14 @@ from importlib.metadata import version
 from itertools import pairwise
 from pathlib import Path
 
+import psutil
+
 from forcepos.runtime.files import write_json
 
 ROOT = Path(__file__).parents[1]
 KEPT = Path("outputs/figures")
 _CPU = Path("/proc/cpuinfo")
-_QUIET = 0.5  # processes that run on average; a machine with fewer is idle
+_QUIET = 0.3  # cores that others keep busy; a machine where they are fewer is idle
 
 
 @dataclass(frozen=True)
@@ -99,14 +101,17 @@ def measure(names: Sequence[str], data: Path | None = None, kept: Path = KEPT, r
 def _run(name: str, figure: Figure, place: Path, data: Path | None) -> None:
     """Run a figure in a folder of its own, where it finds what it had measured before it was stopped."""
     place.mkdir(parents=True, exist_ok=True)
-    command = ["-m", *figure.command.split()]
-    if data and figure.takes_data:
-        command += ["--data", str(data.absolute())]
-    origin, began = _origin(figure.command), time.monotonic()
+    given = ["--data", str(data.absolute())] if data and figure.takes_data else []
+    origin, began = _origin(f"{figure.command}{' --data DATA' if given else ''}"), time.monotonic()
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
     environment = {name: value for name, value in os.environ.items() if name != "DATA"} | {"PYTHONPATH": path}
     done = subprocess.run(  # noqa: S603  # this interpreter, our own modules
-        [sys.executable, *command], cwd=place, stdout=subprocess.PIPE, text=True, check=False, env=environment
+        [sys.executable, "-m", *figure.command.split(), *given],
+        cwd=place,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+        env=environment,
     )
     if done.returncode:
         sys.exit(f"{name} ended with exit code {done.returncode}; the same command goes on from there")
@@ -118,7 +123,7 @@ def _origin(command: str) -> str:
     """Return a line with the command, the day and the machine, and how busy others keep it."""
     cores = f"{len(os.sched_getaffinity(0))} of {os.cpu_count()} cores"
     wide = ", AVX-512" if _CPU.exists() and "avx512f" in _CPU.read_text() else ""
-    busy = os.getloadavg()[0]
+    busy = psutil.cpu_percent(interval=2) / 100 * (os.cpu_count() or 1)
     others = f", of which others kept {busy:.1f} busy when it began" if busy > _QUIET else ""
     return (
         f"`python -m {command}`, {date.today():%Y-%m-%d}; {cores} "  # noqa: DTZ011  # here
