@@ -6,7 +6,7 @@
 # make bench  measure side by side; half an hour, on an idle machine
 # make figures [FIGURES="NAME …"] [DATA=folder]   measure the tables of README and docs again and write them; three
 #             hours on an idle machine, can be interrupted and resumed
-# make bench-quality [DATA=folder]   time to equal quality of each tuner; an hour on an idle machine, can be resumed
+# make bench-quality [DATA=folder]   time to equal quality of each tuner; forty minutes, can be resumed
 # make bench-real DATA=folder   our models on recordings of real arms; an hour, can be interrupted and resumed
 # make reference   write docs/config.md, docs/command-line.md and the picture of the rooms from the code
 # make docs   the pages of docs/ as a site in site/; a link that leads nowhere ends it
