@@ -124,7 +124,7 @@ def _origin(command: str) -> str:
     cores = f"{len(os.sched_getaffinity(0))} of {os.cpu_count()} cores"
     wide = ", AVX-512" if _CPU.exists() and "avx512f" in _CPU.read_text() else ""
     busy = psutil.cpu_percent(interval=2) / 100 * (os.cpu_count() or 1)
-    others = f", of which others kept {busy:.1f} busy when it began" if busy > _QUIET else ""
+    others = f"; others kept {busy:.1f} cores busy when it began" if busy > _QUIET else ""
     return (
         f"`python -m {command}`, {date.today():%Y-%m-%d}; {cores} "  # noqa: DTZ011  # here
         f"({platform.machine()}{wide}){others}; Python {platform.python_version()}, "

@@ -64,7 +64,7 @@ def test_tables_go_between_the_marks_with_the_command_the_day_and_the_machine(ro
     assert found is not None
     assert found[1].startswith(f"{table(1)}\n\n{table(2)}\n\n`python -m probe {root}/broken`, ")
     assert re.search(
-        r"`, \d{4}-\d\d-\d\d; \d+ of \d+ cores \(\S+(, AVX-512)?\)(, of .*)?; Python 3\S+, Tens", found[1]
+        r"`, \d{4}-\d\d-\d\d; \d+ of \d+ cores \(\S+(, AVX-512)?\)(; others .*)?; Python 3\S+, Tens", found[1]
     )
 
 
