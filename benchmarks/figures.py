@@ -50,14 +50,14 @@ class Figure:
 
 
 FIGURES = {
-    "splits": Figure("benchmarks splits", ("README.md", "docs/simulation.md", "docs/evidence.md"), 28),
+    "splits": Figure("benchmarks splits", ("README.md", "docs/simulation.md", "docs/evidence.md"), 30),
     "notebook": Figure(
         "benchmarks.compare_notebook --seeds 1 2 3 4 5 --visits 2 --rows 100 --trials 2 --epochs 3 "
         "--final-epochs 5",
         ("docs/against-the-notebook.md",), 30,
     ),
     "quality": Figure(
-        "benchmarks quality", ("docs/against-the-notebook.md",), 38, "outputs/bench-quality/*.png", takes_data=True
+        "benchmarks quality", ("docs/against-the-notebook.md",), 30, "outputs/bench-quality/*.png", takes_data=True
     ),
     "ensembles": Figure("benchmarks ensembles", ("docs/running.md",), 12, takes_data=True),
     "pretrain": Figure("benchmarks pretrain", ("docs/own-data.md",), 12),

@@ -21,6 +21,7 @@ from tests.damage import as_bytes, damaged_contents, damaged_fields, replaced_by
 from tests.tuning.test_search import Formula, declare, tuner
 
 TUNERS = ["random", "bayesian", "grid", "hyperband"]
+SEED = 11  # of random trials only the second has two layers
 
 
 class Heard(Listener):
@@ -48,7 +49,7 @@ def searched(folder: Path, trials: int, name: str = "random") -> tuple[SearchRes
     """Search, or go on searching, in `folder`; networks of two layers fail."""
     heard, config = Heard(), dataclasses.replace(_config(name), max_trials=trials)
     with lock_search(folder / "abc", fresh=False):
-        found = search(SearchSpec(config, declare, folder / "abc", 1, 9), Formula(two_layers), Events(heard))
+        found = search(SearchSpec(config, declare, folder / "abc", SEED, 9), Formula(two_layers), Events(heard))
     return found, heard
 
 
@@ -69,7 +70,7 @@ class Damaged:
         found, heard = searched(folder / "whole", 4)
         assert (heard.known, heard.started) == ([1, 2, 3], [4])
         self._wanted = outline(found)
-        assert [score is None for *_, score, _ in self._wanted] == [False, True, False, True]
+        assert [score is None for *_, score, _ in self._wanted] == [False, True, False, False]
 
     def text(self, name: str) -> bytes:
         return (self._folder / "before" / "abc" / name).read_bytes()
