@@ -310,7 +310,8 @@ def test_an_ensemble_has_a_radius_of_its_own_for_every_sample(tmp_path: Path) ->
     metrics = metrics_of(finished, tmp_path)
     assert {"validation/mae_mm", "network_2/validation/mae_mm", "network_3/validation/mae_mm"} <= metrics.keys()
     model = keras.models.load_model(Path(finished.result["outputs"], "model.keras"))
-    answers = model.predict(np.random.default_rng(1).normal(size=(5, 20)).astype(np.float32), verbose=0)
+    signals = np.random.default_rng(1).normal(size=(5, *model.input_shape[1:])).astype(np.float32)
+    answers = model.predict(signals, verbose=0)
     assert len(set(answers["radius"].tolist())) == 5
 
 
