@@ -6,16 +6,13 @@ Finished runs are kept in outputs/bench-pretrain: it may be stopped and resumed.
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from benchmarks.kept import kept_result
 from benchmarks.table import Table
-from forcepos import compose, run
 
 _SHARES = (0.05, 0.1, 0.2, 0.5, 1)
 _SEEDS = (1, 2, 3)
@@ -29,7 +26,7 @@ _KEPT = Path("outputs/bench-pretrain")
 def pretrain(rounds: int, extra: Sequence[str] = (), kept: Path = _KEPT) -> list[Table]:  # noqa: ARG001  # seeds repeat
     """One table: the error on new recordings after training on a share of the others, from scratch and on."""
     source = kept / "source"
-    _result(source, "data.seed=1", *extra)
+    kept_result(source, *_USUAL, "data.seed=1", *extra)
     starts = {"from scratch": ("tuner=fixed", f"tuner.hyperparameters={source}"),
               "fine-tuned": (f"training.pretrain={source}",)}  # fmt: skip
     table = Table(
@@ -43,19 +40,10 @@ def pretrain(rounds: int, extra: Sequence[str] = (), kept: Path = _KEPT) -> list
             results = []
             for seed in _SEEDS:
                 place = kept / f"{name.replace(' ', '-')}-{share:g}-{seed}"
-                results.append(
-                    _result(place, "data.seed=2", f"seed={seed}", f"split.train_share={share}", *start, *extra)
-                )
+                given = ("data.seed=2", f"seed={seed}", f"split.train_share={share}", *start, *extra)
+                results.append(kept_result(place, *_USUAL, *given))
             errors.append([result["test"]["euclidean_mean_mm"] for result in results])
             samples = round(np.mean([result["data"]["subsets"]["train"] for result in results]))
         cells = [f"{np.mean(each):.2f} +- {np.std(each, ddof=1):.2f}" for each in errors]
         table.add(f"{share:g}", str(samples), *cells, f"{100 * np.mean(errors[1]) / np.mean(errors[0]):.0f}")
     return [table]
-
-
-def _result(place: Path, *overrides: str) -> dict[str, Any]:
-    """Run into `place`, unless that was done before, and return the result."""
-    if not (place / "result.json").exists() or (place / ".unfinished").exists():
-        print(f"running {place}", file=sys.stderr, flush=True)
-        run(compose(*_USUAL, *overrides), place)
-    return dict(json.loads((place / "result.json").read_text()))

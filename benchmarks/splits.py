@@ -5,15 +5,13 @@ Finished runs are kept in outputs/bench-splits: it may be stopped and resumed.
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.kept import kept_result
 from benchmarks.table import Table
-from forcepos import compose, run
 
 _SPLITS = {
     "random": "at rows right beside those that it was trained on?",
@@ -86,14 +84,11 @@ def _coverage(by_split: dict[str, Results]) -> Table:
 
 def _results(kept: Path, split: str, inputs: str) -> Results:
     """Run what is missing; return the result of each seed."""
-    found = []
-    for seed in _SEEDS:
-        place = kept / f"{split}-{[*_INPUTS].index(inputs)}-{seed}"
-        if not (place / "result.json").exists() or (place / ".unfinished").exists():
-            print(f"running {place}", file=sys.stderr, flush=True)
-            run(compose(*_USUAL, f"split={split}", f"seed={seed}", *_INPUTS[inputs]), place)
-        found.append(json.loads((place / "result.json").read_text()))
-    return found
+    number = [*_INPUTS].index(inputs)
+    return [
+        kept_result(kept / f"{split}-{number}-{seed}", *_USUAL, f"split={split}", f"seed={seed}", *_INPUTS[inputs])
+        for seed in _SEEDS
+    ]
 
 
 def _mean(results: Results, method: str, *, spread: bool = False) -> str:

@@ -6,7 +6,6 @@ Finished runs are kept in outputs/bench-ensembles: it may be stopped and resumed
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,9 @@ from typing import Any
 import numpy as np
 from scipy.stats import t
 
+from benchmarks.kept import kept_result
 from benchmarks.real.protocols import prepared, protocols_in
 from benchmarks.table import Table
-from forcepos import compose, run
 
 _USUAL = (
     "tracking=none", "evaluation.also=null", "evaluation.figures=false", "evaluation.baselines=false",
@@ -66,11 +65,7 @@ def _sets(data: Path | None, kept: Path) -> Iterator[tuple[str, list[str]]]:
 
 def _pair(folder: Path, seed: int, overrides: Sequence[str]) -> list[dict[str, Any]]:
     """Run what is missing; return the results of both ways after the same search."""
-    found = []
-    for way, override in _WAYS.items():
-        place = folder / f"{way.replace(' ', '-')}-{seed}"
-        if not (place / "result.json").exists() or (place / ".unfinished").exists():
-            print(f"running {place}", file=sys.stderr, flush=True)
-            run(compose(*_USUAL, *overrides, f"seed={seed}", override), place)
-        found.append(json.loads((place / "result.json").read_text()))
-    return found
+    return [
+        kept_result(folder / f"{way.replace(' ', '-')}-{seed}", *_USUAL, *overrides, f"seed={seed}", override)
+        for way, override in _WAYS.items()
+    ]

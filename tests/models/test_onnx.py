@@ -134,6 +134,7 @@ def test_dense_networks_that_are_alike_are_one_with_a_stack_of_products(tmp_path
         lambda _: pooled(conv(padding="causal")),
         lambda _: pooled(conv(), conv(groups=2)),
         lambda _: pooled(conv(activation="softmax")),
+        lambda _: pooled(conv(activation="log_softmax")),
         lambda _: pooled(conv(use_bias=False)),
         lambda _: pooled(layers.Dense(8, "tanh"), conv()),
         lambda _: pooled(conv(), layers.BatchNormalization()),
@@ -142,7 +143,7 @@ def test_dense_networks_that_are_alike_are_one_with_a_stack_of_products(tmp_path
     ],
     ids=[
         "other widths", "other depths", "other activations", "causal", "groups", "softmax over channels",
-        "no bias", "dense over rows", "batch normalization", "rescaling of channels", "flatten",
+        "log of it", "no bias", "dense over rows", "batch normalization", "rescaling of channels", "flatten",
     ],
 )  # fmt: skip
 def test_networks_that_are_not_alike_or_mix_channels_stay_apart(make: Make, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 from keras import layers
 
+from forcepos.config.schema import ACTIVATIONS
 from forcepos.runtime.errors import InputError
 
 _FIXED = ("standardize", "whiten", "to_mm")  # layers of the scaling, which is that of all networks of an ensemble
@@ -76,16 +77,18 @@ class _RowConv(layers.Conv1D):  # type: ignore[misc]  # keras is untyped
 
     def call(self, inputs: Any) -> Any:
         """Return (batch, rows, filters) for signals (batch, rows, channels)."""
-        if self.padding == "causal" or self.data_format != "channels_last" or not self.use_bias:
-            return super().call(inputs)
-        return self.with_weights(inputs, self.kernel, self.bias)
+        return self.with_weights(inputs, self.kernel, self.bias) if self.on_image else super().call(inputs)
+
+    @property
+    def on_image(self) -> bool:
+        return bool(self.padding != "causal" and self.data_format == "channels_last")
 
     def with_weights(self, inputs: Any, kernel: Any, bias: Any) -> Any:
         """Convolve with a kernel (size, channels of a group, filters), in as many groups as the inputs hold."""
         image, strides, dilations = tf.expand_dims(inputs, 1), (1, *self.strides), (1, *self.dilation_rate)
         kernel, padding = tf.expand_dims(kernel, 0), self.padding.upper()
-        found = tf.nn.conv2d(image, kernel, strides, padding, dilations=dilations) + bias
-        return tf.squeeze(self.activation(found), 1)
+        found = tf.nn.conv2d(image, kernel, strides, padding, dilations=dilations)
+        return tf.squeeze(self.activation(found if bias is None else found + bias), 1)
 
 
 def _alike(networks: Sequence[keras.Sequential]) -> bool:
@@ -102,13 +105,15 @@ def _apart(layer: layers.Layer) -> bool:
     """Return whether a layer keeps the channels of different networks apart where they lie side by side."""
     match layer:
         case _RowConv():
-            elementwise = layer.activation is not keras.activations.softmax
-            return layer.use_bias and layer.padding != "causal" and layer.groups == 1 and elementwise
+            elementwise = keras.activations.serialize(layer.activation) in ("linear", *ACTIVATIONS)
+            return layer.on_image and layer.use_bias and layer.groups == 1 and elementwise
         case layers.Dense():
             return layer.name in _FIXED or (layer.use_bias and len(layer.input.shape) == 2)
         case layers.Rescaling():
             return layer.name in _FIXED
-    return isinstance(layer, (layers.GlobalAveragePooling1D, layers.Dropout))
+        case layers.GlobalAveragePooling1D():
+            return bool(layer.data_format == "channels_last")
+    return isinstance(layer, layers.Dropout)
 
 
 class _Together(layers.Layer):  # type: ignore[misc]
