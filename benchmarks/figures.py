@@ -50,24 +50,24 @@ class Figure:
 
 
 FIGURES = {
-    "splits": Figure("benchmarks splits", ("README.md", "docs/simulation.md", "docs/evidence.md"), 30),
+    "splits": Figure("benchmarks splits", ("README.md", "docs/simulation.md", "docs/evidence.md"), 40),
     "notebook": Figure(
         "benchmarks.compare_notebook --seeds 1 2 3 4 5 --visits 2 --rows 100 --trials 2 --epochs 3 "
         "--final-epochs 5",
         ("docs/against-the-notebook.md",), 30,
     ),
     "quality": Figure(
-        "benchmarks quality", ("docs/against-the-notebook.md",), 30, "outputs/bench-quality/*.png", takes_data=True
+        "benchmarks quality", ("docs/against-the-notebook.md",), 35, "outputs/bench-quality/*.png", takes_data=True
     ),
-    "ensembles": Figure("benchmarks ensembles", ("docs/running.md",), 12, takes_data=True),
-    "pretrain": Figure("benchmarks pretrain", ("docs/own-data.md",), 12),
-    "steps": Figure("benchmarks loops where accuracy --rounds 5", ("docs/speed.md",), 8),
-    "epochs": Figure("benchmarks epochs --rounds 3", ("docs/speed.md",), 8),
-    "search": Figure("benchmarks search --rounds 3", ("docs/speed.md",), 8),
-    "reading": Figure("benchmarks preparation tables --rounds 3", ("docs/speed.md",), 5),
-    "growth": Figure("benchmarks growth --rounds 3", ("docs/speed.md",), 10),
-    "workers": Figure("benchmarks workers sweep --rounds 6", ("docs/speed.md",), 15),
-    "live": Figure("benchmarks live --minutes 10", ("docs/robot.md",), 12),
+    "ensembles": Figure("benchmarks ensembles", ("docs/running.md",), 11, takes_data=True),
+    "pretrain": Figure("benchmarks pretrain", ("docs/own-data.md",), 5),
+    "steps": Figure("benchmarks loops where accuracy --rounds 5", ("docs/speed.md",), 4),
+    "epochs": Figure("benchmarks epochs --rounds 3", ("docs/speed.md",), 7),
+    "search": Figure("benchmarks search --rounds 3", ("docs/speed.md",), 5),
+    "reading": Figure("benchmarks preparation tables --rounds 3", ("docs/speed.md",), 2),
+    "growth": Figure("benchmarks growth --rounds 3", ("docs/speed.md",), 2),
+    "workers": Figure("benchmarks workers sweep --rounds 6", ("docs/speed.md",), 20),
+    "live": Figure("benchmarks live --minutes 10", ("docs/robot.md",), 11),
 }  # fmt: skip
 
 

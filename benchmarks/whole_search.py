@@ -1,4 +1,4 @@
-"""A whole search of the notebook's size, 5 trials of 15 epochs, beside the notebook's way with its networks."""
+"""A whole search of the notebook's size, beside the notebook's way with its networks."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def whole_search(rounds: int, epochs: int) -> list[Table]:
         pieces = [_in_turn(path, folder, number, rounds) for number in range(1, len(chosen) + 1)]
         profiles = [_profile(hyperparameters) for hyperparameters in chosen]
     table = Table(
-        f"A whole ffnn_regression search at full size, random, 5 trials of {epochs} epochs",
+        f"A whole ffnn_regression search at full size, random, {len(chosen)} trials of {epochs} epochs",
         ("what", "network, batch", "forcepos, s", "notebook, s", "ratio", _PROFILE),
     )
     table.add("preparation", "", f"{whole['preparation_s']:.1f}", f"{read_s:.0f}", "", "")
